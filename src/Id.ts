@@ -1,0 +1,90 @@
+/**
+ * Ids for records: UUID version 7 (RFC 9562), which sort by the time they were made. Backends store such ids
+ * faster than random ones, because new rows land at one end of the index.
+ */
+import { type Clock, Effect, Random } from "effect"
+
+interface State {
+  /** The generator xoshiro128** (Blackman and Vigna, https://prng.di.unimi.it): four words, not all 0. */
+  readonly random: Int32Array
+  time: number
+  /** The time's part of the id. */
+  prefix: string
+  counter: number
+}
+
+// One state for each clock: ids are monotonic in a process, and a test with a clock of its own begins afresh.
+const states = new WeakMap<Clock.Clock, State>()
+
+const wordRange = 2 ** 32
+
+const bytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"))
+
+const hex16 = (value: number): string => bytes[(value >>> 8) & 0xff]! + bytes[value & 0xff]!
+
+/** 32 random bits. */
+const word = (state: Int32Array): number => {
+  const s1 = state[1]!
+  const product = Math.imul(s1, 5)
+  const result = Math.imul((product << 7) | (product >>> 25), 9)
+  state[2]! ^= state[0]!
+  state[3]! ^= s1
+  state[1] = s1 ^ state[2]!
+  state[0]! ^= state[3]!
+  state[2]! ^= s1 << 9
+  state[3] = (state[3]! << 11) | (state[3]! >>> 21)
+  return result
+}
+
+const setTime = (state: State, time: number): void => {
+  const digits = time.toString(16).padStart(12, "0")
+  state.time = time
+  state.prefix = `${digits.slice(0, 8)}-${digits.slice(8)}-`
+  // The counter starts in the lower half of its 32 bits, so that one millisecond has room for 2^31 ids.
+  state.counter = word(state.random) >>> 1
+}
+
+const next = (clock: Clock.Clock, state: State): string => {
+  const now = Math.max(0, clock.unsafeCurrentTimeMillis())
+  if (now > state.time) setTime(state, now)
+  else if (++state.counter === wordRange) setTime(state, state.time + 1)
+  const { counter, prefix, random } = state
+  // Behind the time: the version, the counter's 12 high bits; the variant, its other 20 bits; 42 random bits.
+  const version = hex16(0x7000 | (counter >>> 20))
+  const variant = hex16(0x8000 | ((counter >>> 6) & 0x3fff))
+  const first = hex16(((counter & 0x3f) << 10) | (word(random) & 0x3ff))
+  const rest = word(random)
+  return `${prefix}${version}-${variant}-${first}${hex16(rest >>> 16)}${hex16(rest)}`
+}
+
+const seed = Random.nextIntBetween(0, wordRange)
+
+/**
+ * Makes a synchronous maker of ids, for handlers that are no Effect code. It uses the Clock and the Random of the
+ * place where it is made; all makers on one Clock share one sequence with {@link uuid7}.
+ *
+ * Each id is greater than every id made before it in this process, by its text and by its bytes, also within one
+ * millisecond and when the clock goes back. The ids are unique, not secret: do not use them as tokens.
+ */
+export const makeUuid7: Effect.Effect<() => string> = Effect.gen(function* () {
+  const clock = yield* Effect.clock
+  const seeds = yield* Effect.all([seed, seed, seed, seed])
+  let state = states.get(clock)
+  if (state === undefined) {
+    state = {
+      random: Int32Array.from([...seeds.slice(0, 3), seeds[3] | 1]),
+      time: -1,
+      prefix: "",
+      counter: 0
+    }
+    states.set(clock, state)
+  }
+  const shared = state
+  return () => next(clock, shared)
+})
+
+/** A new id; see {@link makeUuid7} for what it guarantees. */
+export const uuid7: Effect.Effect<string> = Effect.clockWith((clock) => {
+  const state = states.get(clock)
+  return state === undefined ? Effect.map(makeUuid7, (make) => make()) : Effect.sync(() => next(clock, state))
+})

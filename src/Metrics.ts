@@ -1,0 +1,40 @@
+/**
+ * Every metric of this library and its name. Each carries the tag `recorder`: the name given to the recorder.
+ *
+ * The counters are the account: at every export `accepted = stored + set_aside + dropped + handed_back + pending`
+ * up to what happened since the last bulk save. `set_aside` counts events; a redriven record is counted again.
+ */
+import { Metric, MetricBoundaries } from "effect"
+
+/** Records accepted, the dropped ones included. */
+export const accepted = Metric.counter("recorder_accepted_total", { incremental: true })
+/** Records whose save was acknowledged by the storage. */
+export const stored = Metric.counter("recorder_stored_total", { incremental: true })
+/** Stored records whose id the storage already held. */
+export const duplicates = Metric.counter("recorder_duplicates_total", { incremental: true })
+/** Records that the storage cannot hold. */
+export const setAside = Metric.counter("recorder_set_aside_total", { incremental: true })
+/** Records given up by an overflow policy. */
+export const dropped = Metric.counter("recorder_dropped_total", { incremental: true })
+/** Records given back unsaved. */
+export const handedBack = Metric.counter("recorder_handed_back_total", { incremental: true })
+/** Records that were not accepted. */
+export const refused = Metric.counter("recorder_refused_total", { incremental: true })
+/** Saves that were tried again. */
+export const retries = Metric.counter("recorder_retries_total", { incremental: true })
+/** Records accepted that have no outcome yet. */
+export const pending = Metric.gauge("recorder_pending")
+/** Age of the oldest pending record in milliseconds, looked at about once a second while a save is out. */
+export const oldestAge = Metric.gauge("recorder_oldest_pending_age_millis")
+/** Records per acknowledged bulk save. */
+export const batchSize = Metric.histogram(
+  "recorder_batch_size",
+  MetricBoundaries.fromIterable([1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000])
+)
+/** Duration of an acknowledged bulk save in milliseconds. */
+export const saveDuration = Metric.histogram(
+  "recorder_save_duration_millis",
+  MetricBoundaries.fromIterable([0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 30000])
+)
+/** Faults of the HTTP audit's hooks; tagged by `hook` (`who`, `what`, `redact`, `toRecord`), not by recorder. */
+export const httpHookFaults = Metric.counter("recorder_http_hook_faults_total", { incremental: true })

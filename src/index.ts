@@ -1,0 +1,9 @@
+/**
+ * The parts that need `effect` alone. The adapters are subpaths of their own: `effect-recorder/sql/SqlStorage`,
+ * `effect-recorder/platform/HttpAudit`, and so on.
+ */
+export * as Actor from "./Actor.js"
+export * as Id from "./Id.js"
+export * as Metrics from "./Metrics.js"
+export * as Recorder from "./Recorder.js"
+export * as Storage from "./Storage.js"

@@ -1,0 +1,30 @@
+/** The acquisition of a resource, retried by a schedule. */
+import { type Cause, Effect, ExecutionStrategy, Exit, Schedule, Scope } from "effect"
+
+/**
+ * Runs `acquire` until it succeeds, each attempt in a scope of its own that is closed when it fails. Fails with what
+ * is fatal, or with the last failure when the schedule ends.
+ */
+export const acquireWith = <A, E, R, F>(
+  acquire: Effect.Effect<A, E, R>,
+  options: {
+    readonly schedule: Schedule.Schedule<unknown, F>
+    readonly classify: (cause: Cause.Cause<unknown>) => F
+    readonly isFatal: (failure: F) => boolean
+    readonly onFailure: (cause: F, attempt: number) => void
+  }
+): Effect.Effect<A, F, R | Scope.Scope> =>
+  Effect.gen(function* () {
+    const scope = yield* Effect.scope
+    const driver = yield* Schedule.driver(options.schedule)
+    for (let attempt = 1; ; attempt++) {
+      const own = yield* Scope.fork(scope, ExecutionStrategy.sequential)
+      const exit = yield* Effect.exit(Scope.extend(acquire, own))
+      if (Exit.isSuccess(exit)) return exit.value
+      yield* Scope.close(own, exit)
+      const failure = options.classify(exit.cause)
+      if (options.isFatal(failure)) return yield* Effect.fail(failure)
+      options.onFailure(failure, attempt)
+      yield* Effect.mapError(driver.next(failure), () => failure)
+    }
+  })

@@ -1,0 +1,228 @@
+/**
+ * The check that every record passes before any statement: what one backend stores, every backend stores, and it
+ * reads back equal. All of it is pure.
+ */
+import { type Columns, type ColumnType, isWellFormed, maxIdBytes, utf8Length } from "./columns.js"
+
+/** Why a value cannot be stored. */
+export type Rule =
+  | "NotARecord"
+  | "UnknownColumn"
+  | "Missing"
+  | "WrongType"
+  | "NotFinite"
+  | "NotInteger"
+  | "OutOfRange"
+  | "InvalidDate"
+  | "InvalidUuid"
+  | "NullCharacter"
+  | "LoneSurrogate"
+  | "NotPlainData"
+  | "TooDeep"
+  | "TooLong"
+
+/** The first rule that a record breaks, and the column; no part of the record's data is in the message. */
+export interface Reason {
+  readonly column: string
+  readonly rule: Rule
+  readonly message: string
+}
+
+/** The deepest nesting of objects and arrays that a json column takes. */
+export const maxJsonDepth = 1000
+
+const minTime = -62_135_596_800_000
+const maxTime = 253_402_300_799_999
+const minInt64 = -(2n ** 63n)
+const maxInt64 = 2n ** 63n - 1n
+const uuidForm = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+const checkText = (text: string): Rule | undefined =>
+  text.includes("\0") ? "NullCharacter" : isWellFormed(text) ? undefined : "LoneSurrogate"
+
+const isPlainObject = (value: object): boolean => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  // The last form is the Object.prototype of another realm.
+  return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+const checkJson = (value: unknown, depth: number): Rule | undefined => {
+  switch (typeof value) {
+    case "string":
+      return checkText(value)
+    case "number":
+      return Number.isFinite(value) ? undefined : "NotFinite"
+    case "boolean":
+      return undefined
+    case "object": {
+      if (value === null) return undefined
+      // A cycle ends here too.
+      if (depth === maxJsonDepth) return "TooDeep"
+      if (Array.isArray(value)) {
+        for (let i = 0; i < value.length; i++) {
+          const rule = checkJson(value[i], depth + 1)
+          if (rule !== undefined) return rule
+        }
+        return undefined
+      }
+      if (!isPlainObject(value)) return "NotPlainData"
+      const keys = Object.keys(value)
+      for (let i = 0; i < keys.length; i++) {
+        const key = keys[i]!
+        const property = (value as { readonly [key: string]: unknown })[key]
+        if (property === undefined) continue
+        const rule = checkText(key) ?? checkJson(property, depth + 1)
+        if (rule !== undefined) return rule
+      }
+      return Object.getOwnPropertySymbols(value).length === 0 ? undefined : "NotPlainData"
+    }
+    default:
+      return "NotPlainData"
+  }
+}
+
+/** The rule that a value of a column breaks, or `undefined`. The value is neither null nor undefined. */
+export const checkValue = (type: ColumnType, value: unknown): Rule | undefined => {
+  switch (type) {
+    case "text":
+      return typeof value === "string" ? checkText(value) : "WrongType"
+    case "uuid":
+      return typeof value !== "string" ? "WrongType" : uuidForm.test(value) ? undefined : "InvalidUuid"
+    case "integer":
+      if (typeof value !== "number") return "WrongType"
+      if (Number.isSafeInteger(value)) return undefined
+      return !Number.isFinite(value) ? "NotFinite" : Number.isInteger(value) ? "OutOfRange" : "NotInteger"
+    case "bigint":
+      if (typeof value !== "bigint") return "WrongType"
+      return value >= minInt64 && value <= maxInt64 ? undefined : "OutOfRange"
+    case "real":
+      return typeof value !== "number" ? "WrongType" : Number.isFinite(value) ? undefined : "NotFinite"
+    case "boolean":
+      return typeof value === "boolean" ? undefined : "WrongType"
+    case "timestamp": {
+      if (!(value instanceof Date)) return "WrongType"
+      const time = value.getTime()
+      if (time >= minTime && time <= maxTime) return undefined
+      return Number.isNaN(time) ? "InvalidDate" : "OutOfRange"
+    }
+    case "json":
+      return checkJson(value, 0)
+    case "bytes":
+      return value instanceof Uint8Array ? undefined : "WrongType"
+  }
+}
+
+const says: { readonly [R in Rule]: (type: ColumnType) => string } = {
+  NotARecord: () => "the record is not an object, or one of its properties cannot be read",
+  UnknownColumn: () => "the table has no such column, and a part of a record is not stored",
+  Missing: () => "a value is required",
+  WrongType: (type) => `the value is not of the column's type ${type}`,
+  NotFinite: () => "NaN and infinities cannot be stored",
+  NotInteger: () => "the number is not whole",
+  OutOfRange: (type) =>
+    type === "timestamp"
+      ? "the date is outside of the years 0001 to 9999"
+      : `the number is outside of ${type === "bigint" ? "int64" : "±(2^53 - 1)"}`,
+  InvalidDate: () => "the date is invalid",
+  InvalidUuid: () => "the text is not a uuid of 36 characters",
+  NullCharacter: () => "text must not contain U+0000",
+  LoneSurrogate: () => "text must not contain a lone surrogate",
+  NotPlainData: () =>
+    "json takes objects, arrays, strings, numbers, booleans and null only; no undefined in arrays, no classes, functions, symbols, bigints",
+  TooDeep: () => `json is nested deeper than ${maxJsonDepth}, or contains itself`,
+  TooLong: () => `an id must have at most ${maxIdBytes} bytes of UTF-8`
+}
+
+/** The reason in words. */
+export const reason = (column: string, rule: Rule, type: ColumnType): Reason => ({
+  column,
+  rule,
+  message: `column ${JSON.stringify(column)}: ${says[rule](type)}`
+})
+
+const checkId = (value: unknown): Rule | undefined => {
+  if (typeof value !== "string") return undefined
+  if (value === "") return "Missing"
+  // A code unit has at most 3 bytes, and at least one.
+  if (value.length * 3 <= maxIdBytes) return undefined
+  return value.length > maxIdBytes || utf8Length(value) > maxIdBytes ? "TooLong" : undefined
+}
+
+// A key is not a value, but records that are made of foreign input may carry data there.
+const shownKey = (key: string): string => (/^\w{1,63}$/.test(key) ? key : "(not shown)")
+
+/**
+ * Compiles the check of a whole record: the reason why it cannot be stored, or `undefined`. It never throws. The
+ * columns and the id are valid.
+ */
+export const compile = (columns: Columns, id: string): ((record: unknown) => Reason | undefined) => {
+  const names = Object.keys(columns)
+  const count = names.length
+  const types = names.map((name) => columns[name]!.type)
+  const nullable = names.map((name) => columns[name]!.nullable)
+  const idAt = names.indexOf(id)
+
+  const check = (record: { readonly [key: string]: unknown }): Reason | undefined => {
+    for (let i = 0; i < count; i++) {
+      const value = record[names[i]!]
+      if (value === undefined || value === null) {
+        if (nullable[i] === true) continue
+        return reason(names[i]!, "Missing", types[i]!)
+      }
+      const rule = checkValue(types[i]!, value) ?? (i === idAt ? checkId(value) : undefined)
+      if (rule !== undefined) return reason(names[i]!, rule, types[i]!)
+    }
+    let expected = 0
+    for (const key in record) {
+      // Most records are built in the order of the columns: one comparison a key.
+      if (key === names[expected]) expected++
+      else if (!Object.hasOwn(columns, key) && record[key] !== undefined) {
+        return reason(shownKey(key), "UnknownColumn", "text")
+      }
+    }
+    return undefined
+  }
+
+  return (record) => {
+    if (typeof record !== "object" || record === null) return reason(id, "NotARecord", "text")
+    try {
+      return check(record as { readonly [key: string]: unknown })
+    } catch {
+      return reason(id, "NotARecord", "text")
+    }
+  }
+}
+
+/** A checked value as every backend reads it back. */
+const normaliseValue = (type: ColumnType, value: unknown): unknown => {
+  if (value === undefined || value === null) return null
+  switch (type) {
+    case "uuid":
+      return (value as string).toLowerCase()
+    case "integer":
+    case "real":
+      return (value as number) + 0
+    case "timestamp":
+      return new Date((value as Date).getTime())
+    case "json":
+      return JSON.parse(JSON.stringify(value))
+    case "bytes":
+      return new Uint8Array(value as Uint8Array)
+    default:
+      return value
+  }
+}
+
+/** Compiles the copy of a checked record that holds what every backend reads back for it. */
+export const compileNormalise = (
+  columns: Columns
+): ((record: object) => { readonly [column: string]: unknown }) => {
+  const entries = Object.entries(columns)
+  return (record) => {
+    const row: { [column: string]: unknown } = {}
+    for (const [name, { type }] of entries) {
+      row[name] = normaliseValue(type, (record as { readonly [column: string]: unknown })[name])
+    }
+    return row
+  }
+}

@@ -1,0 +1,231 @@
+/**
+ * The queue of an actor: items in order, cut into segments by commands.
+ *
+ * Items stand in plain arrays of at most `limit` and an array is handed over whole when a batch may take it all, so
+ * that an item costs one array slot, and draining costs nothing per item. A command closes the segment before it.
+ * Every item has a sequence number, counted from 0 in order of arrival.
+ */
+
+/** Items that stand next to each other. `start` is the index of the first one that is still queued. */
+export interface Segment<Item> {
+  readonly _tag: "Segment"
+  readonly items: Array<Item>
+  /** Parallel to `items`, when sizes are kept. */
+  readonly sizes: Array<number> | undefined
+  start: number
+  /** When its first item came, by the clock that the owner passed in. */
+  readonly openedAt: number
+  next: Node<Item> | undefined
+}
+
+/** Something to be run alone, at its place in the queue. */
+export interface Command<Resource> {
+  readonly _tag: "Command"
+  /** Whoever asked has gone: skip it. */
+  gone: boolean
+  /** Items that came after it may be handled before it: it reads nothing. */
+  readonly passable: boolean
+  readonly run: (resource: Resource) => unknown
+}
+
+interface CommandNode<Item> {
+  readonly _tag: "CommandNode"
+  readonly command: Command<never>
+  next: Node<Item> | undefined
+}
+
+type Node<Item> = Segment<Item> | CommandNode<Item>
+
+export interface Mailbox<Item> {
+  head: Node<Item> | undefined
+  tail: Node<Item> | undefined
+  /** The open segment's array, or none: the next item opens one. */
+  write: Array<Item> | undefined
+  /** The most items of a segment, and of a batch. */
+  limit: number
+  readonly sized: boolean
+  /** Sequence number of the first queued item. */
+  first: number
+  /** Sequence number that the next item gets. */
+  next: number
+  /** Sum of the sizes of the queued items, when sizes are kept. */
+  bytes: number
+}
+
+/** What a drain takes: items that stood next to each other, in order. */
+export interface Batch<Item> {
+  /** Owned by whoever handles the batch; the mailbox never touches this array again. */
+  items: Array<Item>
+  sizes: Array<number> | undefined
+  /** Sequence number of the first item. */
+  readonly first: number
+  readonly openedAt: number
+}
+
+export const make = <Item>(limit: number, sized: boolean): Mailbox<Item> => ({
+  head: undefined,
+  tail: undefined,
+  write: undefined,
+  limit,
+  sized,
+  first: 0,
+  next: 0,
+  bytes: 0
+})
+
+const link = <Item>(mailbox: Mailbox<Item>, node: Node<Item>): void => {
+  if (mailbox.tail === undefined) mailbox.head = node
+  else mailbox.tail.next = node
+  mailbox.tail = node
+}
+
+const unlink = <Item>(mailbox: Mailbox<Item>, before: Node<Item> | undefined, node: Node<Item>): void => {
+  if (before === undefined) mailbox.head = node.next
+  else before.next = node.next
+  if (mailbox.tail === node) mailbox.tail = before
+  if (node._tag === "Segment" && node.items === mailbox.write) mailbox.write = undefined
+}
+
+/** How many items are queued. */
+export const size = <Item>(mailbox: Mailbox<Item>): number => mailbox.next - mailbox.first
+
+/** Opens the segment that the next items go to. */
+export const openSegment = <Item>(mailbox: Mailbox<Item>, now: number): Array<Item> => {
+  const segment: Segment<Item> = {
+    _tag: "Segment",
+    items: [],
+    sizes: mailbox.sized ? [] : undefined,
+    start: 0,
+    openedAt: now,
+    next: undefined
+  }
+  link(mailbox, segment)
+  mailbox.write = segment.items
+  return segment.items
+}
+
+/** Queues one item with its size. */
+export const push = <Item>(mailbox: Mailbox<Item>, item: Item, bytes: number, now: number): void => {
+  let items = mailbox.write
+  if (items === undefined || items.length >= mailbox.limit) items = openSegment(mailbox, now)
+  items.push(item)
+  mailbox.next++
+  if (mailbox.sized) {
+    const segment = mailbox.tail as Segment<Item>
+    segment.sizes?.push(bytes)
+    mailbox.bytes += bytes
+  }
+}
+
+/** Queues a command: everything pushed before it stands before it. */
+export const post = <Item, Resource>(mailbox: Mailbox<Item>, command: Command<Resource>): void => {
+  mailbox.write = undefined
+  link(mailbox, { _tag: "CommandNode", command, next: undefined })
+}
+
+/** Takes the command at the head, if the next thing in the queue is one. */
+export const shiftCommand = <Item>(mailbox: Mailbox<Item>): Command<never> | undefined => {
+  const head = mailbox.head
+  if (head === undefined || head._tag === "Segment") return undefined
+  unlink(mailbox, undefined, head)
+  return head.command
+}
+
+/** Removes every command from the queue, in order; the items stay. */
+export const drainCommands = <Item>(mailbox: Mailbox<Item>): Array<Command<never>> => {
+  const commands: Array<Command<never>> = []
+  let before: Node<Item> | undefined
+  for (let node = mailbox.head; node !== undefined; node = node.next) {
+    if (node._tag === "Segment") before = node
+    else {
+      commands.push(node.command)
+      unlink(mailbox, before, node)
+    }
+  }
+  return commands
+}
+
+/** Whether a command waits in the queue. */
+export const hasCommand = <Item>(mailbox: Mailbox<Item>): boolean => {
+  for (let node = mailbox.head; node !== undefined; node = node.next)
+    if (node._tag === "CommandNode") return true
+  return false
+}
+
+const cut = <Item>(
+  mailbox: Mailbox<Item>,
+  before: Node<Item> | undefined,
+  segment: Segment<Item>,
+  max: number
+) => {
+  const available = segment.items.length - segment.start
+  const whole = available <= max
+  const count = whole ? available : max
+  const end = segment.start + count
+  const untouched = whole && segment.start === 0
+  const items = untouched ? segment.items : segment.items.slice(segment.start, end)
+  const sizes = untouched ? segment.sizes : segment.sizes?.slice(segment.start, end)
+  const first = mailbox.first
+  segment.start = end
+  mailbox.first += count
+  if (sizes !== undefined) for (let i = 0; i < sizes.length; i++) mailbox.bytes -= sizes[i] as number
+  if (whole) unlink(mailbox, before, segment)
+  return { items, sizes, first, openedAt: segment.openedAt }
+}
+
+/**
+ * Takes everything that is ready up to the next command, at most `max` items. Hands the array over without a copy
+ * when one segment is the whole batch.
+ */
+export const take = <Item>(mailbox: Mailbox<Item>, max: number): Batch<Item> | undefined => {
+  if (mailbox.head === undefined || mailbox.head._tag !== "Segment") return undefined
+  const batch = cut(mailbox, undefined, mailbox.head, max)
+  while (batch.items.length < max && mailbox.head?._tag === "Segment") {
+    append(batch, cut(mailbox, undefined, mailbox.head, max - batch.items.length))
+  }
+  return batch
+}
+
+/** Puts the next items behind a batch, in new arrays: the old ones may have been handed out. */
+export const append = <Item>(batch: Batch<Item>, more: Batch<Item>): void => {
+  batch.items = batch.items.concat(more.items)
+  if (batch.sizes !== undefined && more.sizes !== undefined) batch.sizes = batch.sizes.concat(more.sizes)
+}
+
+/**
+ * Takes the next items for a batch that was taken before, passing over commands that read nothing or whose caller
+ * has gone. For a batch that needs a second record to compare with.
+ */
+export const takeBehind = <Item>(mailbox: Mailbox<Item>, max: number): Batch<Item> | undefined => {
+  let before: Node<Item> | undefined
+  for (let node = mailbox.head; node !== undefined; node = node.next) {
+    if (node._tag === "Segment") return cut(mailbox, before, node, max)
+    if (!node.command.passable && !node.command.gone) return undefined
+    before = node
+  }
+  return undefined
+}
+
+/** Removes the oldest queued item and returns its sequence number, or none when the queue holds no item. */
+export const dropOldest = <Item>(mailbox: Mailbox<Item>): number | undefined => {
+  let before: Node<Item> | undefined
+  for (let node = mailbox.head; node !== undefined; node = node.next) {
+    if (node._tag === "Segment") {
+      if (node.sizes !== undefined) mailbox.bytes -= node.sizes[node.start] as number
+      // The slot must not keep the dropped item alive until its segment goes.
+      node.items[node.start] = undefined as Item
+      node.start++
+      if (node.start === node.items.length) unlink(mailbox, before, node)
+      return mailbox.first++
+    }
+    before = node
+  }
+  return undefined
+}
+
+/** When the oldest queued item came, to the precision of its segment. */
+export const oldestAt = <Item>(mailbox: Mailbox<Item>): number | undefined => {
+  for (let node = mailbox.head; node !== undefined; node = node.next)
+    if (node._tag === "Segment") return node.openedAt
+  return undefined
+}

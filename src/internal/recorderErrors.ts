@@ -1,0 +1,48 @@
+/** The errors of a recorder. */
+import { Data } from "effect"
+
+/**
+ * A durable save that did not end in the storage.
+ *
+ * - `Refused`: never accepted (closed, failed, or over the bound); make the save again elsewhere or tell the client.
+ * - `Dropped`: accepted, then given up by the chosen overflow policy.
+ * - `SetAside`: the storage cannot hold this record; it went to the dead letters with the cause.
+ * - `HandedBack`: not stored, and returned by `close`.
+ * - `OutcomeUnknown`: returned by `close`, and it may be stored all the same. Reuse its id when you save it again.
+ */
+export class NotStored extends Data.TaggedError("NotStored")<{
+  readonly reason: "Refused" | "Dropped" | "SetAside" | "HandedBack" | "OutcomeUnknown"
+  readonly message: string
+  readonly cause?: unknown
+}> {}
+
+/** The recorder has failed for good (policy `stop`): its cause says why, `close` hands the records back. */
+export class RecorderFailed extends Data.TaggedError("RecorderFailed")<{
+  readonly message: string
+  readonly cause: unknown
+}> {}
+
+/** The recorder is closed, or closing: it answers no more queries. */
+export class RecorderClosed extends Data.TaggedError("RecorderClosed")<{ readonly message: string }> {}
+
+export const notStored = (reason: NotStored["reason"], message: string, cause?: unknown): NotStored =>
+  new NotStored({ reason, message, cause })
+
+export const refusedError = notStored(
+  "Refused",
+  "the recorder accepts no record now: it is closed, failed, or full"
+)
+
+export const droppedError = notStored("Dropped", "the record was given up by the recorder's overflow policy")
+
+export const recorderFailed = (cause: unknown): RecorderFailed => {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new RecorderFailed({
+    message: `the recorder has failed: ${reason}; mend that, close it to get its records back, make a new one`,
+    cause
+  })
+}
+
+export const recorderClosed = new RecorderClosed({
+  message: "the recorder is closed: it answers no more queries"
+})

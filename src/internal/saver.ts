@@ -1,0 +1,283 @@
+/**
+ * Takes one batch through its saves, waits and dead letters, one step a call, as the bulk machine says.
+ *
+ * Invariant: an answer changes the machine, the account and the receipts in one synchronous piece, so that a
+ * step that is interrupted has changed nothing, and may be told as failed afterwards.
+ */
+import { type Cause, Effect, Exit, Option, Schedule } from "effect"
+import * as Bulk from "./bulk.js"
+import type { Batch } from "./mailbox.js"
+
+export type Acknowledgement = { readonly duplicates: number } | void
+export type Save = Effect.Effect<Acknowledgement, unknown>
+
+/** The part of a storage that saves. */
+export interface Target<in Item> {
+  readonly save: (items: ReadonlyArray<Item>) => Save
+}
+
+/** What the saver tells its recorder. Synchronous. */
+export interface Listener<Item, F extends Bulk.Failure> {
+  readonly stored: (batch: Batch<Item>, from: number, to: number, duplicates: number) => void
+  readonly acknowledged: (count: number) => void
+  readonly isolated: (batch: Batch<Item>, entry: Isolated<Item, F>, sink: SinkResult) => void
+  readonly waiting: (failure: F, attempt: number) => void
+  /** The storage has answered: it is there. */
+  readonly answered: () => void
+  /** Asks for more items behind those that fail alone; how many came. */
+  readonly extend: () => number
+}
+
+export type SinkResult = "none" | "taken" | "failed"
+
+/** A record that cannot be stored. */
+export interface Isolated<Item, F> {
+  readonly index: number
+  readonly record: Item
+  readonly cause: F
+  readonly outcome: "NotStored" | "Unknown"
+  readonly at: number
+}
+
+export interface Config<Item, F extends Bulk.Failure> {
+  readonly now: () => number
+  readonly schedule: Schedule.Schedule<unknown, F>
+  readonly onFatal: "stop" | "set-aside"
+  readonly sink: ((entry: Isolated<Item, F>) => Effect.Effect<void, unknown>) | undefined
+  readonly classify: (cause: Cause.Cause<unknown>) => F
+  /** The failure of one record, from that of its batch and what the storage said of it. */
+  readonly single: (failure: F, detail: unknown) => F
+  /** Puts something around a save, such as a span. */
+  readonly wrap: ((save: Save, batch: Batch<Item>, from: number, to: number) => Save) | undefined
+  readonly listener: Listener<Item, F>
+}
+
+/** A batch on its way. */
+export interface Run<Item, F extends Bulk.Failure> {
+  readonly batch: Batch<Item>
+  readonly bulk: Bulk.Bulk<F>
+  prepared: Save | undefined
+  /** What a save under way holds: its outcome is open. */
+  saving: { readonly from: number; readonly to: number } | undefined
+  attempt: number
+  driver: Schedule.ScheduleDriver<unknown, F> | undefined
+  sinkTries: number
+  /** The records' fate has been told: a late answer changes nothing. */
+  over: boolean
+}
+
+export const begin = <Item, F extends Bulk.Failure>(batch: Batch<Item>): Run<Item, F> => ({
+  batch,
+  bulk: Bulk.make<F>(batch.items.length),
+  prepared: undefined,
+  saving: undefined,
+  attempt: 0,
+  driver: undefined,
+  sinkTries: 0,
+  over: false
+})
+
+/** A sink is tried this often. */
+const sinkTries = 3
+const sinkPauseMillis = 100
+
+/** Whether the next step of this batch waits on purpose, so that no limit holds for it. */
+export const waits = <Item, F extends Bulk.Failure>(run: Run<Item, F>): boolean =>
+  Bulk.next(run.bulk)._tag === "Wait"
+
+const answered = <Item, F extends Bulk.Failure>(config: Config<Item, F>, run: Run<Item, F>): void => {
+  if (run.attempt === 0) return
+  run.attempt = 0
+  run.driver = undefined
+  config.listener.answered()
+}
+
+const fails = <Item, F extends Bulk.Failure>(
+  config: Config<Item, F>,
+  run: Run<Item, F>,
+  failure: F
+): void => {
+  const { batch, bulk } = run
+  const from = run.saving?.from ?? 0
+  run.saving = undefined
+  const stored = Bulk.failed(bulk, failure)
+  if (stored > 0) config.listener.stored(batch, from, from + stored, 0)
+  if (failure.kind === "Poison" || stored > 0) answered(config, run)
+}
+
+/** The step under way took too long and was interrupted: of a save nothing is known, a sink has failed. */
+export const overrun = <Item, F extends Bulk.Failure>(
+  config: Config<Item, F>,
+  run: Run<Item, F>,
+  failure: F
+): void => {
+  if (run.saving !== undefined) fails(config, run, failure)
+  else sinkFailed(config, run)
+}
+
+const saveStep = <Item, F extends Bulk.Failure>(
+  config: Config<Item, F>,
+  run: Run<Item, F>,
+  storage: Target<Item>,
+  from: number,
+  to: number
+): Effect.Effect<boolean> => {
+  const { batch, bulk } = run
+  const whole = from === 0 && to === batch.items.length
+  run.saving = { from, to }
+  const attempt = Effect.suspend(() => {
+    if (whole && run.prepared !== undefined) return run.prepared
+    // A copy: the array that a storage gets is its own, and the records are needed here for the next attempt.
+    return storage.save(batch.items.slice(from, to))
+  })
+  const wrapped = config.wrap === undefined ? attempt : config.wrap(attempt, batch, from, to)
+  return Effect.matchCause(wrapped, {
+    onFailure: (cause) => {
+      if (!run.over) fails(config, run, config.classify(cause))
+      return run.over
+    },
+    onSuccess: (acknowledgement) => {
+      if (run.over) return true
+      run.saving = undefined
+      Bulk.saved(bulk)
+      answered(config, run)
+      config.listener.acknowledged(to - from)
+      config.listener.stored(batch, from, to, acknowledgement?.duplicates ?? 0)
+      return Bulk.next(bulk)._tag === "Done"
+    }
+  })
+}
+
+const waitStep = <Item, F extends Bulk.Failure>(
+  config: Config<Item, F>,
+  run: Run<Item, F>,
+  failure: F
+): Effect.Effect<boolean> => {
+  const { bulk } = run
+  if (compare(config, run)) return Effect.succeed(false)
+  run.attempt++
+  config.listener.waiting(failure, run.attempt)
+  const driver = run.driver === undefined ? Schedule.driver(config.schedule) : Effect.succeed(run.driver)
+  return Effect.flatMap(driver, (driver) => {
+    run.driver = driver
+    return Effect.match(driver.next(failure), {
+      onFailure: () => {
+        Bulk.exhausted(bulk)
+        return false
+      },
+      onSuccess: () => {
+        if (!compare(config, run)) Bulk.retry(bulk)
+        return false
+      }
+    })
+  })
+}
+
+const compare = <Item, F extends Bulk.Failure>(config: Config<Item, F>, run: Run<Item, F>): boolean => {
+  if (!run.bulk.wantsMore) return false
+  const count = config.listener.extend()
+  if (count === 0) return false
+  run.prepared = undefined
+  Bulk.extend(run.bulk, count)
+  return true
+}
+
+const sinkFailed = <Item, F extends Bulk.Failure>(config: Config<Item, F>, run: Run<Item, F>): void => {
+  run.sinkTries++
+  if (run.sinkTries < sinkTries) return
+  const step = Bulk.next(run.bulk)
+  if (step._tag === "Isolate") isolate(config, run, entryOf(config, run, step), "failed")
+}
+
+const entryOf = <Item, F extends Bulk.Failure>(
+  config: Config<Item, F>,
+  run: Run<Item, F>,
+  { cause, detail, index }: Bulk.Suspect<F>
+): Isolated<Item, F> => ({
+  index,
+  record: run.batch.items[index] as Item,
+  cause: config.single(cause, detail),
+  outcome: Bulk.outcomeOf(run.bulk, index),
+  at: config.now()
+})
+
+const isolate = <Item, F extends Bulk.Failure>(
+  config: Config<Item, F>,
+  run: Run<Item, F>,
+  entry: Isolated<Item, F>,
+  result: SinkResult
+): boolean => {
+  run.sinkTries = 0
+  Bulk.isolated(run.bulk)
+  config.listener.isolated(run.batch, entry, result)
+  return Bulk.next(run.bulk)._tag === "Done"
+}
+
+const sinkStep = <Item, F extends Bulk.Failure>(
+  config: Config<Item, F>,
+  run: Run<Item, F>,
+  suspect: Bulk.Suspect<F>
+): Effect.Effect<boolean> => {
+  const entry = entryOf(config, run, suspect)
+  const { sink } = config
+  if (sink === undefined) return Effect.sync(() => isolate(config, run, entry, "none"))
+  const pause = run.sinkTries === 0 ? Effect.void : Effect.sleep(sinkPauseMillis * 2 ** (run.sinkTries - 1))
+  const attempt = Effect.andThen(
+    pause,
+    Effect.suspend(() => sink(entry))
+  )
+  return Effect.map(Effect.exit(attempt), (exit) => {
+    if (run.over) return true
+    if (Exit.isSuccess(exit)) return isolate(config, run, entry, "taken")
+    sinkFailed(config, run)
+    return Bulk.next(run.bulk)._tag === "Done"
+  })
+}
+
+/** The next step of a batch: true when the batch is finished. A failure stops the recorder. */
+export const step = <Item, F extends Bulk.Failure>(
+  config: Config<Item, F>,
+  run: Run<Item, F>,
+  storage: Target<Item>
+): Effect.Effect<boolean, F> => {
+  const next = Bulk.next(run.bulk)
+  switch (next._tag) {
+    case "Save":
+      return saveStep(config, run, storage, next.from, next.to)
+    case "Wait":
+      return waitStep(config, run, next.failure)
+    case "Isolate":
+      return sinkStep(config, run, next)
+    case "Stop":
+      if (config.onFatal === "stop") return Effect.fail(next.failure)
+      return Effect.sync(() => {
+        Bulk.condemn(run.bulk)
+        return false
+      })
+    case "Done":
+      return Effect.succeed(true)
+  }
+}
+
+/** A record without an outcome, and what is known of it. */
+export interface Left<Item> {
+  readonly index: number
+  readonly record: Item
+  readonly outcome: "NotStored" | "Unknown"
+}
+
+/** The records of a batch that has been given up, in order. */
+export const leftOf = <Item, F extends Bulk.Failure>(run: Run<Item, F>): ReadonlyArray<Left<Item>> =>
+  Bulk.remaining(run.bulk).map((index) => {
+    const { saving } = run
+    const inFlight = saving !== undefined && index >= saving.from && index < saving.to
+    return {
+      index,
+      record: run.batch.items[index] as Item,
+      outcome: inFlight ? "Unknown" : Bulk.outcomeOf(run.bulk, index)
+    }
+  })
+
+/** The last failure that a batch has met. */
+export const failureOf = <Item, F extends Bulk.Failure>(run: Run<Item, F>): Option.Option<F> =>
+  Option.fromNullable(run.bulk.failure)

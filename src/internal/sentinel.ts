@@ -1,0 +1,58 @@
+/**
+ * The sentinel of an actor: runs what synchronous code has asked for, looks after the time limit of the step under
+ * way, and ticks. It begins when a step outlives its turn, and sleeps again when a second went by without a step.
+ *
+ * While it looks after the steps it never sleeps longer than the shortest limit, so that it is awake before a limit
+ * passes, and then sleeps for exactly what is left of it.
+ */
+import { Effect } from "effect"
+import { type Engine, interruptStep } from "./engine.js"
+
+const tickMillis = 1000
+
+const ignore = (): void => undefined
+
+export const sentinel = <R, I>(engine: Engine<R, I>): Effect.Effect<never> => {
+  let seen = 0
+  const busy = () => engine.notices.length > 0 || engine.step !== 0
+  const asleep = Effect.async<void>((resume) => {
+    engine.watched = false
+    if (busy()) return resume(Effect.void)
+    engine.wakeSentinel = () => {
+      engine.wakeSentinel = undefined
+      resume(Effect.void)
+    }
+  })
+  const pause = (millis: number) =>
+    Effect.raceFirst(
+      Effect.sleep(millis),
+      Effect.async<void>((resume) => {
+        if (engine.notices.length > 0) return resume(Effect.void)
+        engine.wakeSentinel = () => resume(Effect.void)
+      })
+    )
+  const look = Effect.suspend(() => {
+    engine.watched = true
+    seen = engine.steps
+    engine.behavior.onTick()
+    const notices = engine.notices
+    engine.notices = []
+    return Effect.zipRight(
+      Effect.all(notices, { discard: true }),
+      Effect.suspend(() => pause(Math.min(tickMillis, engine.shortest, millisLeft(engine))))
+    )
+  })
+  const watching = () => busy() || engine.steps !== seen
+  return Effect.forever(
+    Effect.zipRight(asleep, Effect.whileLoop({ while: watching, body: () => look, step: ignore }))
+  )
+}
+
+/** Milliseconds until the step under way must end; interrupts it when there are none. */
+const millisLeft = <R, I>(engine: Engine<R, I>): number => {
+  if (engine.step === 0 || engine.limit === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY
+  const left = engine.limit - Number(engine.clock.unsafeCurrentTimeNanos() - engine.startedAt) / 1e6
+  if (left > 0) return Math.ceil(left)
+  interruptStep(engine, "Overrun")
+  return Number.POSITIVE_INFINITY
+}

@@ -1,0 +1,48 @@
+/**
+ * The span of a bulk save: a root span with the batch size, and links to the spans of the callers whose records it
+ * holds. Used only when a tracer is installed.
+ */
+import { Effect, type Tracer } from "effect"
+import type { Save } from "./saver.js"
+
+/** The most links of one span. */
+const maxLinks = 128
+/** Callers are remembered up to here while nothing is saved; the spans of later ones are not linked. */
+const maxCallers = 10_000
+
+export interface Spans {
+  readonly name: string
+  /** In the order of their positions. */
+  callers: Array<{ readonly position: number; readonly span: Tracer.AnySpan }>
+}
+
+export const make = (name: string): Spans => ({ name, callers: [] })
+
+/** A record of this caller stands in the queue. */
+export const called = (spans: Spans, position: number, span: Tracer.AnySpan): void => {
+  if (spans.callers.length < maxCallers) spans.callers.push({ position, span })
+}
+
+const linksBefore = (spans: Spans, end: number): ReadonlyArray<Tracer.SpanLink> => {
+  const links: Array<Tracer.SpanLink> = []
+  let passed = 0
+  for (; passed < spans.callers.length; passed++) {
+    const caller = spans.callers[passed]
+    if (caller === undefined || caller.position >= end) break
+    if (links.length < maxLinks) links.push({ _tag: "SpanLink", span: caller.span, attributes: {} })
+  }
+  spans.callers = spans.callers.slice(passed)
+  return links
+}
+
+/** Wraps a save of `count` records, the last of which stands before position `end`. */
+export const around = (spans: Spans, save: Save, count: number, end: number): Save =>
+  Effect.suspend(() =>
+    Effect.withSpan(save, `${spans.name}.save`, {
+      root: true,
+      kind: "client",
+      attributes: { "recorder.name": spans.name, "recorder.batch.size": count },
+      links: linksBefore(spans, end),
+      captureStackTrace: false
+    })
+  )

@@ -1,0 +1,112 @@
+/** The supervisor of an actor: awaits its worker, replaces it, and ends the actor. */
+import { Cause, Deferred, Effect, Exit, Fiber, FiberId } from "effect"
+import { type Command, type Engine, end, type Rest, signal } from "./engine.js"
+import * as Intake from "./intake.js"
+import * as Mailbox from "./mailbox.js"
+import { sentinel } from "./sentinel.js"
+import { work } from "./worker.js"
+
+const hasEnded = <R, I>(engine: Engine<R, I>): boolean => engine.phase === "Closed"
+
+type Ended = Exit.Exit<void, unknown> | "Busy"
+
+const runWorker = <R, I>(engine: Engine<R, I>): Effect.Effect<Ended> =>
+  Effect.flatMap(Effect.forkDaemon(work(engine)), (worker) =>
+    Effect.async<Ended>((resume) => {
+      engine.worker = worker
+      engine.abandonWorker = () => resume(Effect.succeed("Busy"))
+      worker.addObserver((exit) => resume(Effect.succeed(exit)))
+    })
+  )
+
+const stepInterrupted = <R, I>(engine: Engine<R, I>): void => {
+  const why = engine.interruption ?? "Overrun"
+  engine.interruption = undefined
+  if (engine.step === 0) return
+  end(engine)
+  const command = engine.command
+  engine.command = undefined
+  if (command !== undefined) command.stopped(why)
+  else if (engine.current !== undefined && why === "Overrun") engine.behavior.onOverrun(engine.current)
+}
+
+const stopCommands = <R, I>(engine: Engine<R, I>): void => {
+  const command = engine.command
+  engine.command = undefined
+  command?.stopped("Stopped")
+  for (const queued of Mailbox.drainCommands(engine.intake.mailbox) as Array<unknown>) {
+    if (!(queued as Command<R>).gone) (queued as Command<R>).stopped("Stopped")
+  }
+}
+
+const fail = <R, I>(engine: Engine<R, I>, cause: Cause.Cause<unknown>): void => {
+  end(engine)
+  engine.phase = "Failed"
+  engine.cause = cause
+  Intake.shut(engine.intake)
+  stopCommands(engine)
+  Deferred.unsafeDone(engine.acquired, Exit.fail(cause))
+  engine.behavior.onPhase()
+}
+
+/** The end: whoever waits is told, and what is left is gathered. */
+const close = <R, I>(engine: Engine<R, I>, busy: boolean): Rest<R, I> => {
+  end(engine)
+  engine.phase = "Closed"
+  Intake.shut(engine.intake)
+  stopCommands(engine)
+  Deferred.unsafeDone(engine.acquired, Exit.fail(engine.cause ?? Cause.empty))
+  const queued: Array<I> = engine.prepared === undefined ? [] : [...engine.prepared.items]
+  const mailbox = engine.intake.mailbox
+  for (let batch = Mailbox.take(mailbox, mailbox.limit); batch !== undefined; ) {
+    for (const item of batch.items) queued.push(item)
+    engine.intake.inFlight += batch.items.length
+    batch = Mailbox.take(mailbox, mailbox.limit)
+  }
+  return { resource: engine.resource, current: engine.current, queued, busy, cause: engine.cause }
+}
+
+/** Accepts nothing more, finishes what was accepted, then ends. */
+export const requestClose = <R, I>(engine: Engine<R, I>): void => {
+  if (engine.closing) return
+  engine.closing = true
+  Intake.shut(engine.intake)
+  Deferred.unsafeDone(engine.closeRequested, Effect.void)
+  engine.behavior.onPhase()
+  signal(engine)
+}
+
+/** How long an interrupted step may take to end before it is left behind, in milliseconds. */
+const graceMillis = 50
+
+/** Ends the actor now: the step under way is interrupted, and left behind when it ignores that. */
+export const forceClose = <R, I>(engine: Engine<R, I>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (engine.phase === "Closed" || engine.phase === "Failed") return Effect.void
+    engine.phase = "Closed"
+    engine.worker?.unsafeInterruptAsFork(FiberId.none)
+    return Effect.andThen(
+      Effect.sleep(graceMillis),
+      Effect.sync(() => engine.abandonWorker?.())
+    )
+  })
+
+/** Runs the actor to its end. Ends only after `requestClose`. */
+export const supervise = <R, I>(engine: Engine<R, I>): Effect.Effect<Rest<R, I>> =>
+  Effect.gen(function* () {
+    const watch = yield* Effect.forkDaemon(Effect.interruptible(sentinel(engine)))
+    let busy = false
+    while (!hasEnded(engine)) {
+      const ended = yield* runWorker(engine)
+      if (ended === "Busy" || hasEnded(engine)) busy = ended === "Busy"
+      else if (Exit.isFailure(ended) && !Cause.isInterruptedOnly(ended.cause)) {
+        fail(engine, ended.cause)
+        yield* Deferred.await(engine.closeRequested)
+        break
+      } else stepInterrupted(engine)
+    }
+    const rest = close(engine, busy)
+    yield* Effect.all(engine.notices, { discard: true })
+    yield* Fiber.interruptFork(watch)
+    return rest
+  })

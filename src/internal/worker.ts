@@ -1,0 +1,107 @@
+/** The worker of an actor: the loop that runs one step after the other. */
+import { Deferred, Effect, Exit } from "effect"
+import { batchIsReady, begin, type Command, type Engine, end, signal, takeBatch } from "./engine.js"
+import * as Mailbox from "./mailbox.js"
+
+const acquireStep = <R, I>(engine: Engine<R, I>): Effect.Effect<void, unknown> => {
+  const step = begin(engine, Number.POSITIVE_INFINITY)
+  return Effect.map(engine.behavior.acquire, (resource) => {
+    if (engine.step !== step || engine.phase !== "Starting") return
+    end(engine)
+    engine.resource = resource
+    engine.phase = "Running"
+    engine.intake.mailbox.limit = engine.behavior.maxBatchSize(resource)
+    Deferred.unsafeDone(engine.acquired, Exit.void)
+    engine.behavior.onPhase()
+  })
+}
+
+const batchStep = <R, I>(engine: Engine<R, I>, batch: Mailbox.Batch<I>): Effect.Effect<void, unknown> => {
+  const step = begin(engine, engine.behavior.limit(batch))
+  return Effect.map(engine.behavior.onBatch(engine.resource as R, batch), (finished) => {
+    if (engine.step !== step) return
+    end(engine)
+    if (finished === false) return
+    engine.current = undefined
+    engine.turnIsOver = false
+  })
+}
+
+const commandStep = <R, I>(engine: Engine<R, I>, command: Command<R>): Effect.Effect<void> => {
+  if (command.gone) return Effect.void
+  engine.command = command
+  const step = begin(engine, command.limit)
+  return Effect.map(command.run(engine.resource as R), () => {
+    if (engine.step !== step) return
+    end(engine)
+    engine.command = undefined
+  })
+}
+
+/**
+ * Waits for the end of a turn in which there is work. Every batch waits here once: the requests of one turn share a
+ * batch, and a storage that answers at once does not keep the event loop from everybody else.
+ */
+const idle = <R, I>(engine: Engine<R, I>): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    engine.turnIsOver = true
+    engine.wakeWorker = resume
+    if (engine.intake.mailbox.head !== undefined || engine.prepared !== undefined || engine.closing)
+      signal(engine)
+  })
+
+const lingerStep = <R, I>(engine: Engine<R, I>, millis: number): Effect.Effect<void> =>
+  Effect.raceFirst(
+    Effect.sleep(millis),
+    Effect.async<void>((resume) => {
+      engine.hurry = () => resume(Effect.void)
+    })
+  ).pipe(
+    Effect.ensuring(
+      Effect.sync(() => {
+        engine.hurry = undefined
+      })
+    )
+  )
+
+const lingerLeft = <R, I>(engine: Engine<R, I>): number =>
+  engine.closing || batchIsReady(engine)
+    ? 0
+    : (Mailbox.oldestAt(engine.intake.mailbox) ?? 0) + engine.linger - engine.now()
+
+const nextStep = <R, I>(engine: Engine<R, I>, idle: Effect.Effect<void>): Effect.Effect<void, unknown> => {
+  // The interruption of a step that ended in the same moment is still on its way: it must not meet the next step.
+  if (engine.interruption !== undefined) return Effect.never
+  if (engine.phase === "Starting") return acquireStep(engine)
+  if (engine.current !== undefined) return batchStep(engine, engine.current)
+  const mailbox = engine.intake.mailbox
+  if (mailbox.head === undefined && engine.prepared === undefined) {
+    if (!engine.closing) return idle
+    engine.phase = "Closed"
+    return Effect.void
+  }
+  if (engine.prepared === undefined) {
+    const command = Mailbox.shiftCommand(mailbox) as Command<R> | undefined
+    if (command !== undefined) return commandStep(engine, command)
+    const left = engine.linger > 0 ? lingerLeft(engine) : 0
+    if (left > 0) return lingerStep(engine, left)
+  }
+  if (!engine.turnIsOver) return idle
+  engine.current = engine.prepared ?? takeBatch(engine)
+  engine.prepared = undefined
+  return engine.current === undefined ? Effect.void : batchStep(engine, engine.current)
+}
+
+const ignore = (): void => undefined
+
+/** Runs the steps until the actor is closed. A failure ends it; so does an interruption. */
+export const work = <R, I>(engine: Engine<R, I>): Effect.Effect<void, unknown> => {
+  const rest = idle(engine)
+  return Effect.interruptible(
+    Effect.whileLoop({
+      while: () => engine.phase !== "Closed",
+      body: () => nextStep(engine, rest),
+      step: ignore
+    })
+  )
+}

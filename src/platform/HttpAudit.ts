@@ -1,0 +1,126 @@
+/**
+ * An audit trail of an HTTP server: a middleware for `@effect/platform` that records every request through a
+ * recorder, and never makes a request wait for it.
+ *
+ * Make it the server's middleware, outermost, so that it sees what the client sees:
+ *
+ * ```ts
+ * HttpServer.serve(router, HttpAudit.middleware(Audit))
+ * ```
+ *
+ * A request is recorded when its response head is known. Bodies are not awaited: a stream is recorded when it
+ * begins, and a client that leaves in the middle of a body changes nothing. A failure is recorded by the response
+ * that the server makes of it. Of the headers only the request id is kept.
+ */
+import { type HttpApp, HttpServerRequest } from "@effect/platform"
+import { type Context, Effect } from "effect"
+import * as Id from "../Id.js"
+import type { Recorder, Saver } from "../Recorder.js"
+import { Column, type Columns, type Query, type RowOf } from "../Storage.js"
+import { type Entry, entryOf, type Options, unsafeSetWho } from "./internal/entry.js"
+import * as Faults from "./internal/faults.js"
+import { type OnHead, observe } from "./internal/head.js"
+
+export type { Entry, Options, Outcome } from "./internal/entry.js"
+
+/** The columns of {@link Entry}. */
+export const columns = {
+  id: Column.uuid,
+  at: Column.timestamp,
+  who: Column.nullable(Column.text),
+  what: Column.text,
+  target: Column.text,
+  outcome: Column.text,
+  status: Column.integer,
+  duration_ms: Column.real,
+  request_id: Column.text,
+  trace_id: Column.nullable(Column.text)
+} satisfies Columns
+
+/** The table of an audit trail, for any storage of tables; override its name or add indexes as you like. */
+export const table = { table: "http_audit", columns, id: "id" } as const
+
+/** A row of {@link columns}: what a recorder of them takes, and what its queries answer. */
+export type Row = RowOf<typeof columns>
+
+/**
+ * A recorder of audit rows, whatever stores them:
+ *
+ * ```ts
+ * class Audit extends Context.Tag("Audit")<Audit, HttpAudit.AuditRecorder>() {}
+ *
+ * const AuditLive = Recorder.layer(Audit, SqliteWorker.make({ ...HttpAudit.table, filename: "audit.db" }))
+ * ```
+ */
+export type AuditRecorder = Recorder<Row, Query<typeof columns>, ReadonlyArray<Row>>
+
+/** The options for a recorder of records of your own. */
+export interface OptionsTo<A> extends Options {
+  /**
+   * Makes your record of the entry that `redact` returned. When it throws there is nothing to record: the
+   * fault is counted and logged, and the record counts as refused.
+   */
+  readonly toRecord: (entry: Entry, request: HttpServerRequest.HttpServerRequest) => A
+}
+
+/** A middleware: it changes neither the responses nor the failures of an app, and needs `R` beyond what that needs. */
+export type Middleware<R = never> = <E, R1>(app: HttpApp.Default<E, R1>) => HttpApp.Default<E, R | R1>
+
+/**
+ * Says who makes the current request, from inside of a handler, or of an authentication middleware: they know it
+ * better than the hook `who` can. The last call holds.
+ */
+export const setWho = (who: string): Effect.Effect<void, never, HttpServerRequest.HttpServerRequest> =>
+  Effect.map(HttpServerRequest.HttpServerRequest, (request) => unsafeSetWho(request, who))
+
+/**
+ * The middleware over a recorder that is at hand; {@link middleware} takes it from the context.
+ *
+ * A record that the recorder refuses (closed, failed, over its bound) never disturbs the response: it is counted in
+ * the recorder's `stats.refused`.
+ */
+export const make: {
+  <A>(recorder: Saver<A>, options: OptionsTo<A>): Effect.Effect<Middleware>
+  (recorder: Saver<Entry>, options?: Options): Effect.Effect<Middleware>
+} = <A>(recorder: Saver<A>, options: Partial<OptionsTo<A>> = {}): Effect.Effect<Middleware> =>
+  Effect.map(Id.makeUuid7, (nextId) => {
+    const faults = Faults.make()
+    // Without `toRecord` the overloads have made sure that an Entry is an A.
+    const toRecord = options.toRecord ?? ((entry: Entry) => entry as A)
+    const onHead: OnHead = (arrival, status, duration) => {
+      const entry = entryOf(options, faults, arrival, nextId(), status, duration)
+      if (entry !== undefined) {
+        try {
+          recorder.unsafeSave(toRecord(entry, arrival.request))
+        } catch (error) {
+          recorder.unsafeRefuse(1)
+          faults.count("toRecord", error)
+        }
+      }
+      return faults.due()
+    }
+    return (app) => observe(app, onHead)
+  })
+
+/**
+ * The middleware over the recorder of a tag, taken from the server's context: the requirement shows in the app's
+ * type and is provided like any other service.
+ */
+export const middleware: {
+  <Self, S extends Saver<never>>(
+    tag: Context.Tag<Self, S>,
+    options: OptionsTo<Parameters<S["unsafeSave"]>[0]>
+  ): Middleware<Self>
+  <Self, S extends Saver<Entry>>(tag: Context.Tag<Self, S>, options?: Options): Middleware<Self>
+} =
+  <Self>(tag: Context.Tag<Self, Saver<Entry>>, options?: Options): Middleware<Self> =>
+  <E, R>(app: HttpApp.Default<E, R>): HttpApp.Default<E, Self | R> => {
+    let resolved: { readonly recorder: Saver<Entry>; readonly app: HttpApp.Default<E, R> } | undefined
+    return Effect.flatMap(tag, (recorder) => {
+      if (resolved?.recorder === recorder) return resolved.app
+      return Effect.flatMap(make(recorder, options), (audit) => {
+        resolved = { recorder, app: audit(app) }
+        return resolved.app
+      })
+    })
+  }

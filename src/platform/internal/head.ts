@@ -1,0 +1,90 @@
+/**
+ * When the head of a response is known: the moment at which a request is recorded.
+ */
+import { HttpApp, HttpServerError, HttpServerRequest, type HttpServerResponse } from "@effect/platform"
+import { Clock, Context, Effect, type Fiber, FiberRef, Option, RuntimeFlags } from "effect"
+import { isSame } from "./request.js"
+
+type Response = HttpServerResponse.HttpServerResponse
+
+/** A request that is being handled. */
+export interface Arrival {
+  readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
+  readonly request: HttpServerRequest.HttpServerRequest
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly clock: Clock.Clock
+  /** Nanoseconds of the clock. */
+  readonly start: bigint
+  known: boolean
+}
+
+/** Told once per request, with the milliseconds since its arrival; may give an effect to run before going on. */
+export type OnHead = (arrival: Arrival, status: number, duration: number) => Effect.Effect<void> | undefined
+
+/**
+ * Watches an app without changing its responses and failures.
+ *
+ * Around a part of an app, its exit is the head. Around a whole server, the exit comes only after the body was sent,
+ * and the pre-response handler is the head; but that handler costs a good part of the whole observation. So the
+ * first requests install it and learn from the order of the two events in which of these places this is: around
+ * a part of an app, the handler runs after the exit and is not needed.
+ */
+export const observe = <E, R>(app: HttpApp.Default<E, R>, onHead: OnHead): HttpApp.Default<E, R> => {
+  let place: "unknown" | "part" | "server" = "unknown"
+  let last: { readonly own: Handlers; readonly others: Handlers } | undefined
+
+  const handlersFor = (arrival: Arrival): Handlers => {
+    const present = arrival.fiber.getFiberRef(HttpApp.currentPreResponseHandlers)
+    // A fiber that handles one request after another still has the handler of the one before.
+    const others = present === last?.own ? last.others : present
+    const own = Option.some<HttpApp.PreResponseHandler>((request, response) => {
+      const own = isSame(request, arrival.request)
+      if (own && place === "unknown") place = arrival.known ? "part" : "server"
+      if (others._tag === "None") return own ? tell(onHead, arrival, response) : Effect.succeed(response)
+      return Effect.flatMap(others.value(request, response), (response) =>
+        own ? tell(onHead, arrival, response) : Effect.succeed(response)
+      )
+    })
+    last = { own, others }
+    return own
+  }
+
+  return Effect.withFiberRuntime<Response, E, R | HttpServerRequest.HttpServerRequest>((fiber, running) => {
+    const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+    const arrival: Arrival = {
+      fiber,
+      request: Context.unsafeGet(fiber.currentContext, HttpServerRequest.HttpServerRequest),
+      at: clock.unsafeCurrentTimeMillis(),
+      clock,
+      start: clock.unsafeCurrentTimeNanos(),
+      known: false
+    }
+    // An interrupted fiber skips handlers in an interruptible region; a server's region is uninterruptible.
+    const interruptible = RuntimeFlags.interruptible(running.runtimeFlags)
+    const watched = Effect.matchCauseEffect(interruptible ? Effect.interruptible(app) : app, {
+      onSuccess: (response) => tell(onHead, arrival, response),
+      onFailure: (cause) =>
+        arrival.known
+          ? Effect.failCause(cause)
+          : Effect.flatMap(HttpServerError.causeResponse(cause), ([response]) =>
+              Effect.zipRight(tell(onHead, arrival, response), Effect.failCause(cause))
+            )
+    })
+    const whole =
+      place === "part"
+        ? watched
+        : Effect.zipRight(FiberRef.set(HttpApp.currentPreResponseHandlers, handlersFor(arrival)), watched)
+    return interruptible ? Effect.uninterruptible(whole) : whole
+  })
+}
+
+type Handlers = Option.Option<HttpApp.PreResponseHandler>
+
+const tell = (onHead: OnHead, arrival: Arrival, response: Response): Effect.Effect<Response> => {
+  if (arrival.known) return Effect.succeed(response)
+  arrival.known = true
+  const duration = Number(arrival.clock.unsafeCurrentTimeNanos() - arrival.start) / 1e6
+  const then = onHead(arrival, response.status, duration)
+  return then === undefined ? Effect.succeed(response) : Effect.as(then, response)
+}

@@ -1,0 +1,39 @@
+/** A storage that owns its connections to a Postgres server. */
+import { Effect, type Scope } from "effect"
+import type { Columns } from "../internal/columns.js"
+import type { InvalidOptions } from "../internal/invalidOptions.js"
+import type { StorageError } from "../Storage.js"
+import { clientBackend } from "./internal/client.js"
+import { pgDialect } from "./internal/pgDialect.js"
+import { openPool, type PgConnectOptions } from "./internal/pgPool.js"
+import { makeSqlStorage, type SqlStorage } from "./internal/sqlStorage.js"
+import type { TableOptions } from "./internal/table.js"
+
+export type { PgConnectOptions } from "./internal/pgPool.js"
+
+/** A table, and the server that has it. */
+export interface PgOptions<C extends Columns> extends TableOptions<C>, PgConnectOptions {}
+
+/**
+ * Connects and makes the storage; ends its connections with the scope. Use it with `Recorder.makeDelayed` when the
+ * server may be away at the start.
+ *
+ * A save is one statement of its own, `INSERT ... SELECT unnest(...) ON CONFLICT (id) DO NOTHING`, with each column as
+ * one array in binary format: all of a batch or nothing of it. After a save was interrupted, by the recorder's
+ * `saveTimeout` for one, its connection is never used again and the server is asked to cancel the statement.
+ *
+ * Prepared statements are used where they survive; behind a pooler that gives each statement another backend the
+ * storage finds out, without a failed save, and goes on without them.
+ *
+ * Fails with a `StorageError` of kind `Fatal` when the login, the database, the schema or the table does not fit, of
+ * kind `Transient` when the server cannot be reached; its message says what to do.
+ */
+export const make = <const C extends Columns>(
+  options: PgOptions<C>
+): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, Scope.Scope> =>
+  makeSqlStorage(options, (table) =>
+    Effect.map(openPool(options), ({ client, executor }) => ({
+      ...clientBackend(client, pgDialect, table, executor),
+      beside: executor.run
+    }))
+  )

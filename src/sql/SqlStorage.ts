@@ -1,0 +1,56 @@
+/**
+ * Storages over the SQLite and Postgres clients of `@effect/sql`: one definition of a table, the same behaviour on
+ * both. To let a storage own its client, see `SqliteStorage`, `SqliteWorker` and `PgStorage`.
+ */
+import { SqlClient } from "@effect/sql/SqlClient"
+import { Effect } from "effect"
+import type { Columns } from "../internal/columns.js"
+import { InvalidOptions } from "../internal/invalidOptions.js"
+import type { StorageError } from "../Storage.js"
+import { clientBackend } from "./internal/client.js"
+import type { Dialect } from "./internal/dialect.js"
+import { pgDialect } from "./internal/pgDialect.js"
+import { sqliteDialect } from "./internal/sqlite.js"
+import { makeSqlStorage, type SqlStorage } from "./internal/sqlStorage.js"
+import type { TableOptions } from "./internal/table.js"
+
+export { SqlFailure } from "./internal/failure.js"
+export type { SqlQuery, SqlStorage } from "./internal/sqlStorage.js"
+export type { IndexOptions, TableOptions } from "./internal/table.js"
+
+const dialectOf = (client: SqlClient): Effect.Effect<Dialect, InvalidOptions> =>
+  client.onDialectOrElse<
+    Effect.Effect<Dialect, InvalidOptions>,
+    Effect.Effect<Dialect>,
+    Effect.Effect<Dialect>
+  >({
+    sqlite: () => Effect.succeed(sqliteDialect),
+    pg: () => Effect.succeed(pgDialect),
+    orElse: () =>
+      Effect.fail(
+        new InvalidOptions({ option: "client", message: "the client must be one of SQLite or of Postgres" })
+      )
+  })
+
+/**
+ * A storage over the client of the context. It creates its table and indexes when they do not exist, also when
+ * several processes start at once, and fails with a {@link StorageError} of kind `Fatal` that names the `ALTER TABLE`
+ * to run when the table exists and does not fit. It never alters a table.
+ *
+ * - A save is one `INSERT ... ON CONFLICT (id) DO NOTHING` in a transaction of its own: all of a batch or nothing of
+ *   it. A record that violates another constraint is poison.
+ * - Saves and loads take a connection of their own and never join a transaction of the calling fiber. On SQLite a
+ *   client is one connection: saving inside of its own transaction waits for itself.
+ * - `query` and `prune` are called by you: inside of `sql.withTransaction` they take part in it.
+ *
+ * What the client was made with stays yours: on SQLite its `busy_timeout` blocks the event loop (5 seconds by default)
+ * and its `synchronous` decides what a power failure can take.
+ */
+export const make = <const C extends Columns>(
+  options: TableOptions<C>
+): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, SqlClient> =>
+  Effect.flatMap(SqlClient, (client) =>
+    makeSqlStorage(options, (table) =>
+      Effect.map(dialectOf(client), (dialect) => clientBackend(client, dialect, table))
+    )
+  )

@@ -1,0 +1,38 @@
+/** A storage that owns its SQLite file and runs on the calling thread. See `SqliteWorker` for one that does not. */
+import { Effect, type Scope } from "effect"
+import type { Columns } from "../internal/columns.js"
+import { InvalidOptions } from "../internal/invalidOptions.js"
+import type { StorageError } from "../Storage.js"
+import { clientBackend } from "./internal/client.js"
+import { sqliteDialect } from "./internal/sqlite.js"
+import { openSqlite } from "./internal/sqliteOpen.js"
+import { makeSqlStorage, type SqlStorage } from "./internal/sqlStorage.js"
+import type { TableOptions } from "./internal/table.js"
+
+/** A table, and the file that holds it. */
+export interface SqliteOptions<C extends Columns> extends TableOptions<C> {
+  /** The path of the file, created when it does not exist; its folder must exist. `:memory:` is gone with the scope. */
+  readonly filename: string
+}
+
+/**
+ * Opens the file and makes the storage; closes the file with the scope.
+ *
+ * The file is in WAL mode with `synchronous = FULL`: a save that succeeded survives a power failure. The driver never
+ * waits for a lock inside of the event loop: while another connection writes, a save fails as `Transient`, and the
+ * recorder tries again. A save of 1,000 records occupies the thread for some milliseconds.
+ *
+ * Do not await a durable save of this storage inside of a write transaction of another connection to the same file:
+ * the save waits for the transaction's end, and the transaction waits for the save.
+ *
+ * Fails with a `StorageError` of kind `Fatal` when the file cannot be opened, is no database, or holds a table that
+ * does not fit; its message says what to do.
+ */
+export const make = <const C extends Columns>(
+  options: SqliteOptions<C>
+): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, Scope.Scope> =>
+  typeof options.filename !== "string" || options.filename === ""
+    ? Effect.fail(new InvalidOptions({ option: "filename", message: "filename must be a path, or :memory:" }))
+    : makeSqlStorage(options, (table) =>
+        Effect.map(openSqlite(options.filename), (client) => clientBackend(client, sqliteDialect, table))
+      )

@@ -1,0 +1,53 @@
+/** A storage whose SQLite file lives in a thread of its own, so that the driver never blocks the calling thread. */
+import * as Statement from "@effect/sql/Statement"
+import { Effect, type Scope } from "effect"
+import type { Columns } from "../internal/columns.js"
+import { InvalidOptions } from "../internal/invalidOptions.js"
+import type { StorageError } from "../Storage.js"
+import type { Run, Table } from "./internal/dialect.js"
+import { sqliteDialect } from "./internal/sqlite.js"
+import { encodeColumns } from "./internal/sqliteProtocol.js"
+import { remoteSqlite } from "./internal/sqliteRemote.js"
+import { type Backend, makeSqlStorage, type SqlStorage } from "./internal/sqlStorage.js"
+import type { TableOptions } from "./internal/table.js"
+
+/** A table, and the file that holds it. */
+export interface SqliteWorkerOptions<C extends Columns> extends TableOptions<C> {
+  /** The path of the file, created when it does not exist; its folder must exist. */
+  readonly filename: string
+}
+
+const connect = (filename: string, table: Table): Effect.Effect<Backend, StorageError, Scope.Scope> =>
+  Effect.map(remoteSqlite(filename, table), (ask): Backend => {
+    const bigints = table.columns.some(({ type }) => type === "bigint")
+    const run: Run = ({ params, text }) => ask(["run", text, params, bigints])
+    const compiler = Statement.makeCompilerSqlite()
+    return {
+      dialect: sqliteDialect,
+      // The thread has one connection, and this storage is the only one that uses it.
+      executor: { run, reserve: Effect.succeed(run) },
+      beside: run,
+      insert: (rows) => ask(["insert", rows.length, encodeColumns(table, rows)]),
+      compile: (fragment) => compiler.compile(fragment, false)
+    }
+  })
+
+/**
+ * Starts the thread, opens the file there, and makes the storage; ends both with the scope. It is the storage of
+ * `SqliteStorage`, with the same guarantees, and the file is opened in the same way.
+ *
+ * The calling thread checks and encodes the records and hands them over (about 1 ms for 1,000 records of 8 columns);
+ * parsing, writing and syncing happen in the thread.
+ *
+ * - A thread that dies fails its calls as `Transient` with an unknown outcome. The next call starts another one.
+ * - An interrupted call waits for the thread to finish the statement, and ends the thread after a second: nothing is
+ *   committed behind the back of an interruption.
+ *
+ * Fails as `SqliteStorage.make` does. `:memory:` is refused, because a new thread would begin with an empty database.
+ */
+export const make = <const C extends Columns>(
+  options: SqliteWorkerOptions<C>
+): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, Scope.Scope> =>
+  typeof options.filename !== "string" || options.filename === "" || options.filename.startsWith(":memory:")
+    ? Effect.fail(new InvalidOptions({ option: "filename", message: "the thread needs the path of a file" }))
+    : makeSqlStorage(options, (table) => connect(options.filename, table))

@@ -1,0 +1,152 @@
+/**
+ * What SQLite and Postgres do differently, and nothing else: the storage itself is written once, on top of this.
+ *
+ * A dialect is pure data and functions over a {@link Table}; it imports no driver. Every record that reaches it has
+ * passed the column check, but is not normalised yet: `undefined` is NULL, `-0` is 0, a uuid may be in upper case,
+ * a json value is plain data still to be turned into text.
+ */
+import type { Effect, Scope } from "effect"
+import type { ColumnType } from "../../internal/columns.js"
+import type { FailureKind, Outcome } from "../../Storage.js"
+
+/** A column of a checked table; `sql` is its quoted name. */
+export interface TableColumn {
+  readonly name: string
+  readonly sql: string
+  readonly type: ColumnType
+  readonly nullable: boolean
+  /** Its place in {@link Table.columns}. */
+  readonly position: number
+}
+
+/** A named index over columns, ascending, NULLs first. */
+export interface TableIndex {
+  readonly name: string
+  readonly columns: ReadonlyArray<TableColumn>
+  readonly unique: boolean
+}
+
+/** A table whose names and columns have been checked. `sql` is its quoted and qualified name. */
+export interface Table {
+  readonly schema: string | undefined
+  readonly name: string
+  readonly sql: string
+  readonly columns: ReadonlyArray<TableColumn>
+  /** Of type text, uuid, integer or bigint, and never nullable. */
+  readonly id: TableColumn
+  readonly indexes: ReadonlyArray<TableIndex>
+}
+
+/** A record, or a row of a result, by column name. */
+export interface Row {
+  readonly [column: string]: unknown
+}
+
+/** A statement and its parameters, in the form that the dialect's driver takes. */
+export interface Statement {
+  readonly text: string
+  readonly params: ReadonlyArray<unknown>
+}
+
+/**
+ * A driver's error, classified and stripped of every value of a row: `message` names the trouble, the code, the
+ * constraint, the table and the column at most, never what a parameter held.
+ */
+export interface Failure {
+  readonly kind: FailureKind
+  readonly outcome: Outcome
+  readonly code: string | undefined
+  readonly constraint: string | undefined
+  readonly message: string
+}
+
+/** A column as the database describes it. */
+export interface ExistingColumn {
+  readonly name: string
+  /** The type's name in the database's own spelling. */
+  readonly type: string
+  readonly nullable: boolean
+  /** Whether an insert may leave it out although it is NOT NULL: it has a default, is generated or an identity. */
+  readonly hasDefault: boolean
+}
+
+/** A table as the database describes it. */
+export interface ExistingTable {
+  readonly columns: ReadonlyArray<ExistingColumn>
+  /** Names of the indexes on this table. */
+  readonly indexes: ReadonlyArray<string>
+  /** Whether the id column alone is the primary key or has a full (not partial) unique index or constraint. */
+  readonly idUnique: boolean
+}
+
+/** Runs one statement and gives the driver's raw result (what `Connection.executeRaw` gives). */
+export type Run = (statement: Statement) => Effect.Effect<unknown, unknown>
+
+/** How statements reach the database. Neither way ever joins a transaction of the caller. */
+export interface Executor {
+  /**
+   * One autocommit statement. When it is interrupted it must not commit after the interruption has completed.
+   */
+  readonly run: Run
+  /** A connection of one's own, until the scope closes. */
+  readonly reserve: Effect.Effect<Run, unknown, Scope.Scope>
+}
+
+export interface Dialect {
+  readonly name: "sqlite" | "pg"
+  /** The most records that one save may hold. */
+  readonly maxBatch: (table: Table) => number
+  /** The most parameters that one statement may hold. */
+  readonly maxParams: number
+
+  /**
+   * The bulk save, compiled for one table: `INSERT ... ON CONFLICT (id) DO NOTHING` of all rows in order, as one
+   * statement. Ids may repeat inside of one batch. Only pure work: it may run while another save is out.
+   */
+  readonly insert: (table: Table) => (rows: ReadonlyArray<Row>) => Statement
+  /** From the raw result of an INSERT or DELETE: how many rows it wrote or deleted. */
+  readonly affected: (result: unknown) => number
+  /** A SELECT of one row with one column named `n`: how many distinct ids of these rows the table holds. */
+  readonly countIds: (table: Table) => (rows: ReadonlyArray<Row>) => Statement
+
+  /** From the raw result of a SELECT: its rows as objects. */
+  readonly rows: (result: unknown) => ReadonlyArray<Row>
+  /** The expression of a column in a SELECT list; the renderer adds `AS` and the quoted name. */
+  readonly selected: (column: TableColumn) => string
+  /** From a driver's value of `selected` (never null) to the column's TypeScript value. */
+  readonly decode: (column: TableColumn) => (value: unknown) => unknown
+  /** Wraps what runs a SELECT over this table, where the driver has to be told how to read (identity otherwise). */
+  readonly reading: (table: Table) => <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+  /** The column in a comparison or ORDER BY: text by code point, whatever the column's own collation is. */
+  readonly operand: (column: TableColumn) => string
+  /** The placeholder of the parameter at `index` (from 1) that is compared with `column`, with its cast if needed. */
+  readonly placeholder: (index: number, column: TableColumn) => string
+  /** A checked value of this column as a parameter of a comparison. */
+  readonly param: (column: TableColumn, value: unknown) => unknown
+
+  /**
+   * Classifies a failure of the driver (a SqlError, or anything). `saved` tells whether a save has succeeded on this
+   * storage before: some failures are fatal before that, and transient after it.
+   */
+  readonly classify: (error: unknown, saved: boolean) => Failure
+
+  /** What the database knows of the table, by plain reads. `undefined` when there is no such table. */
+  readonly inspect: (table: Table, run: Run) => Effect.Effect<ExistingTable | undefined, unknown>
+  /** Opens a transaction that keeps every other starter of the same table out until its end (COMMIT, ROLLBACK). */
+  readonly lock: (table: Table) => ReadonlyArray<Statement>
+  /** `CREATE TABLE IF NOT EXISTS`, with the primary key. */
+  readonly createTable: (table: Table) => string
+  /** `CREATE [UNIQUE] INDEX IF NOT EXISTS`. */
+  readonly createIndex: (table: Table, index: TableIndex) => string
+  /** The column's type as CREATE and ALTER TABLE spell it, without NOT NULL. */
+  readonly columnType: (column: TableColumn) => string
+  /** Whether a column that exists with this type holds everything that the definition allows, unchanged. */
+  readonly accepts: (column: TableColumn, existingType: string) => boolean
+  /** A literal of the column's type for `ADD COLUMN ... NOT NULL DEFAULT ...`. */
+  readonly defaultLiteral: (column: TableColumn) => string
+  /** The statement that gives the column the right type, where the database has one. */
+  readonly alterType: (table: Table, column: TableColumn) => string | undefined
+  /** The statement that lets the column hold NULL, where the database has one. */
+  readonly alterNullable: (table: Table, column: TableColumn) => string | undefined
+}

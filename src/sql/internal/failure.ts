@@ -1,0 +1,50 @@
+/** From a driver's failures to the storage's own. */
+import { Cause, Data, Effect, Schedule } from "effect"
+import { StorageError } from "../../Storage.js"
+import type { Dialect } from "./dialect.js"
+
+/**
+ * What a database said when a statement failed. It is the cause of a {@link StorageError}: fit for logs, because it
+ * holds names and codes only and never what a row holds.
+ */
+export class SqlFailure extends Data.TaggedError("SqlFailure")<{
+  /** A result code of SQLite (`SQLITE_BUSY`), an SQLSTATE of Postgres (`23505`), or a system code (`ECONNRESET`). */
+  readonly code: string | undefined
+  /** The constraint that was violated, where one was. */
+  readonly constraint: string | undefined
+  readonly message: string
+}> {}
+
+/** Classifies what a driver failed or died with. */
+export const classified = (dialect: Dialect, error: unknown, saved: boolean): StorageError => {
+  if (error instanceof StorageError) return error
+  const { code, constraint, kind, message, outcome } = dialect.classify(error, saved)
+  return new StorageError({ kind, outcome, message, cause: new SqlFailure({ code, constraint, message }) })
+}
+
+/** Turns every failure and defect of a driver into a {@link StorageError}; an interruption stays one. */
+export const storageError =
+  (dialect: Dialect, state: { readonly saved: boolean }) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, StorageError, R> =>
+    Effect.catchAllCause(effect, (cause) =>
+      Cause.isInterrupted(cause)
+        ? Effect.failCause(Cause.stripFailures(cause))
+        : Effect.fail(classified(dialect, Cause.squash(cause), state.saved))
+    )
+
+// Exponential at first, and every quarter of a second from then on.
+const patience = Schedule.exponential("10 millis", 1.5).pipe(
+  Schedule.union(Schedule.spaced("250 millis")),
+  Schedule.jittered,
+  Schedule.upTo("10 seconds")
+)
+
+const isBusy = ({ cause }: StorageError): boolean =>
+  cause instanceof SqlFailure && /^SQLITE_(BUSY|LOCKED)/.test(cause.code ?? "")
+
+/** Tries again while another connection holds the SQLite file, for 10 seconds at most. */
+export const whileBusy = <A, E, R>(effect: Effect.Effect<A, E | StorageError, R>) =>
+  Effect.retry(effect, {
+    schedule: patience,
+    while: (error) => error instanceof StorageError && isBusy(error)
+  })

@@ -1,0 +1,189 @@
+/** The storage that every SQL adapter is: checks, encodes, saves, reads and prunes by a dialect and an executor. */
+import type { Fragment } from "@effect/sql/Statement"
+import { Chunk, Effect, Either, Option, Stream } from "effect"
+import type { Columns, RowOf } from "../../internal/columns.js"
+import type { InvalidOptions } from "../../internal/invalidOptions.js"
+import type { CheckedQuery, Query } from "../../internal/query.js"
+import { checkPrune, checkQuery } from "../../internal/queryCheck.js"
+import { columnCheck, type Saved, StorageError, type TableStorage } from "../../Storage.js"
+import type { Dialect, Executor, Row, Run, Table } from "./dialect.js"
+import { ensureTable } from "./ensure.js"
+import { classified, storageError } from "./failure.js"
+import { type Condition, deleteBatch, rowDecoder, select } from "./render.js"
+import { makeTable, type TableOptions } from "./table.js"
+
+/** A typed query, and a condition in SQL as the way out of it. */
+export interface SqlQuery<C extends Columns> extends Query<C> {
+  /** A further condition, ANDed to `where`: `` sql`"detail" ->> 'door' = ${door}` ``. */
+  readonly sql?: Fragment
+}
+
+/** A table of a SQL database as a storage. */
+export interface SqlStorage<C extends Columns> extends TableStorage<C, SqlQuery<C>> {
+  readonly maxBatch: number
+  readonly prepare: (batch: ReadonlyArray<RowOf<C>>) => Effect.Effect<Saved, StorageError>
+}
+
+/** What an adapter brings. */
+export interface Backend {
+  readonly dialect: Dialect
+  readonly executor: Executor
+  /** Runs the reads and deletes that a user calls beside the queue. */
+  readonly beside: Run
+  /** Encodes a batch at once, and gives what inserts it and yields the driver's raw result. */
+  readonly insert: (rows: ReadonlyArray<Row>) => Effect.Effect<unknown, unknown>
+  /** The text and parameters of a fragment. */
+  readonly compile: (fragment: Fragment) => readonly [text: string, params: ReadonlyArray<unknown>]
+}
+
+/** Rows of one page of a stream. */
+const pageRows = 500
+
+const lost = (missing: number, of: number) =>
+  new StorageError({
+    kind: "Unknown",
+    outcome: "Unknown",
+    message:
+      `${missing} of ${of} records are not in the table, although the database reported no error: ` +
+      "a trigger or a rule on the table drops rows"
+  })
+
+const distinctIds = (table: Table, rows: ReadonlyArray<Row>): number => {
+  const { name, type } = table.id
+  return new Set(rows.map((row) => (type === "uuid" ? (row[name] as string).toLowerCase() : row[name]))).size
+}
+
+/** Whether a save has ever succeeded here: some failures are fatal before that only. */
+interface State {
+  saved: boolean
+}
+
+const makeSave = (backend: Backend, table: Table, state: State) => {
+  const { dialect, executor } = backend
+  const count = dialect.countIds(table)
+  const failures = storageError(dialect, state)
+
+  // Fewer rows were written than sent: the others must be there already, or a trigger has swallowed them.
+  const lookUp = (rows: ReadonlyArray<Row>, written: number): Effect.Effect<Saved, StorageError> =>
+    Effect.suspend(() => executor.run(count(rows))).pipe(
+      failures,
+      // What the insert wrote is committed.
+      Effect.mapError(
+        ({ cause, kind, message }) => new StorageError({ kind, outcome: "Unknown", message, cause })
+      ),
+      Effect.flatMap((result) => {
+        const distinct = distinctIds(table, rows)
+        const present = Number(dialect.rows(result)[0]?.n)
+        if (present !== distinct) return Effect.fail(lost(distinct - present, rows.length))
+        return Effect.succeed({ duplicates: written < 0 ? 0 : rows.length - written })
+      })
+    )
+
+  return (rows: ReadonlyArray<Row>): Effect.Effect<Saved, StorageError> => {
+    let insert: Effect.Effect<unknown, unknown>
+    try {
+      insert = backend.insert(rows)
+    } catch (error) {
+      return Effect.fail(classified(dialect, error, state.saved))
+    }
+    return Effect.flatMap(failures(insert), (result) => {
+      state.saved = true
+      const written = dialect.affected(result)
+      return written === rows.length ? Effect.succeed({ duplicates: 0 }) : lookUp(rows, written)
+    })
+  }
+}
+
+const nothingSaved: Saved = { duplicates: 0 }
+
+/** Builds the storage over a table that exists. */
+const build = <C extends Columns>(
+  backend: Backend,
+  table: Table,
+  columns: C,
+  check: (batch: ReadonlyArray<unknown>) => StorageError | undefined
+): SqlStorage<C> => {
+  const { dialect } = backend
+  const state: State = { saved: false }
+  const failures = storageError(dialect, state)
+  const reading = dialect.reading(table)
+  const saveRows = makeSave(backend, table, state)
+  // The decoded row has the columns of the definition with their types, which is what RowOf says.
+  const decode = rowDecoder(dialect, table) as (row: Row) => RowOf<C>
+  const decodeAll = (result: unknown): Array<RowOf<C>> => dialect.rows(result).map(decode)
+
+  const checked = (query: SqlQuery<C>) =>
+    Either.map(
+      checkQuery(columns, table.id.name, query, "sql"),
+      (typed): { readonly typed: CheckedQuery; readonly further: Condition | undefined } => {
+        if (query.sql === undefined) return { typed, further: undefined }
+        const [text, params] = backend.compile(query.sql)
+        return { typed, further: { text, params } }
+      }
+    )
+
+  const read = (run: Run, typed: CheckedQuery, further: Condition | undefined) =>
+    Effect.flatMap(select(dialect, table, typed, further), (statement) =>
+      // A row that does not decode was written by somebody else; it is told like any other failure.
+      failures(Effect.map(reading(run(statement)), decodeAll))
+    )
+
+  const prepare = (batch: ReadonlyArray<RowOf<C>>): Effect.Effect<Saved, StorageError> => {
+    if (batch.length === 0) return Effect.succeed(nothingSaved)
+    const error = check(batch)
+    if (error !== undefined) return Effect.fail(error)
+    return saveRows(batch as ReadonlyArray<Row>)
+  }
+
+  const pages = (typed: CheckedQuery, further: Condition | undefined) =>
+    Stream.paginateChunkEffect({ after: typed.after, left: typed.limit }, ({ after, left }) => {
+      const limit = left === undefined ? pageRows : Math.min(pageRows, left)
+      return Effect.map(read(backend.beside, { ...typed, after, limit }, further), (rows) => {
+        const last = rows.at(-1) as Row | undefined
+        const rest = left === undefined ? undefined : left - rows.length
+        const next =
+          last === undefined || rows.length < limit || rest === 0
+            ? Option.none()
+            : Option.some({ after: typed.orderBy.map(({ column }) => last[column]), left: rest })
+        return [Chunk.unsafeFromArray(rows), next] as const
+      })
+    })
+
+  return {
+    maxBatch: dialect.maxBatch(table),
+    save: (batch) => Effect.suspend(() => prepare(batch)),
+    prepare,
+    load: (query) =>
+      Effect.flatMap(checked(query), ({ further, typed }) => read(backend.executor.run, typed, further)),
+    query: (query) =>
+      Stream.unwrap(Effect.map(checked(query), ({ further, typed }) => pages(typed, further))),
+    prune: (options) =>
+      Effect.flatMap(checkPrune(columns, table.id.name, options), ({ batchSize, query }) => {
+        const statement = deleteBatch(dialect, table, query, batchSize)
+        const batch = Effect.map(failures(backend.beside(statement)), dialect.affected)
+        const from = (total: number): Effect.Effect<number, StorageError> =>
+          Effect.flatMap(batch, (deleted) =>
+            deleted < batchSize
+              ? Effect.succeed(total + deleted)
+              : Effect.zipRight(
+                  Effect.yieldNow(),
+                  Effect.suspend(() => from(total + deleted))
+                )
+          )
+        return from(0)
+      })
+  }
+}
+
+/** Checks the options, lets the adapter connect, makes sure of the table, and builds the storage. */
+export const makeSqlStorage = <C extends Columns, R>(
+  options: TableOptions<C>,
+  connect: (table: Table) => Effect.Effect<Backend, StorageError | InvalidOptions, R>
+): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, R> =>
+  Effect.gen(function* () {
+    const table = yield* makeTable(options)
+    const check = yield* columnCheck(options.columns, options.id)
+    const backend = yield* connect(table)
+    yield* ensureTable(backend.dialect, table, backend.executor)
+    return build(backend, table, options.columns, check)
+  })

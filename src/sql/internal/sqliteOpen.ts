@@ -1,0 +1,44 @@
+/** Opens SQLite files the way a recorder needs them. */
+import * as Reactivity from "@effect/experimental/Reactivity"
+import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
+import { Effect, type Scope } from "effect"
+import { StorageError } from "../../Storage.js"
+import { SqlFailure, whileBusy } from "./failure.js"
+import { classify } from "./sqliteFailure.js"
+
+// Whatever keeps a file from being opened needs somebody to act, except for what passes by itself.
+const openError = (filename: string, error: unknown): StorageError => {
+  const { code, kind, message } = classify(error, false)
+  const unknown = code === undefined
+  const told = unknown && error instanceof Error ? error.message : message
+  return new StorageError({
+    kind: kind === "Transient" ? "Transient" : "Fatal",
+    outcome: "NotStored",
+    message: `the SQLite file ${JSON.stringify(filename)} cannot be opened: ${told}`,
+    cause: new SqlFailure({ code: code ?? "SQLITE_CANTOPEN", constraint: undefined, message: told })
+  })
+}
+
+/**
+ * A client of its own for one file, closed with the scope. The driver never blocks on a lock (`busy_timeout` 0),
+ * readers never wait for writers (WAL), and a commit survives a power failure (`synchronous` FULL).
+ */
+export const openSqlite = (
+  filename: string
+): Effect.Effect<SqliteClient.SqliteClient, StorageError, Scope.Scope> =>
+  Effect.gen(function* () {
+    // The client would switch to WAL under the driver's own busy timeout of 5 seconds.
+    const client = yield* SqliteClient.make({ filename, disableWAL: true })
+    const pragma = (text: string) => client.unsafe(`PRAGMA ${text}`).raw
+    yield* pragma("busy_timeout = 0")
+    yield* pragma("journal_mode = WAL").pipe(
+      Effect.mapError((error) => openError(filename, error)),
+      whileBusy
+    )
+    yield* pragma("synchronous = FULL")
+    return client
+  }).pipe(
+    Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
+    Effect.catchAllDefect(Effect.fail),
+    Effect.mapError((error) => (error instanceof StorageError ? error : openError(filename, error)))
+  )

@@ -1,0 +1,160 @@
+/**
+ * Checks what npm would publish: its files, its types as publint and attw see them, and that it loads and
+ * compiles where it is installed: the core with effect alone, every entry with all peers.
+ */
+import { type ExecFileSyncOptions, execFileSync } from "node:child_process"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { root } from "../support/project.js"
+
+const manifest = JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8"))
+const bin = (name: string) => path.join(root, "node_modules/.bin", name)
+const work = fs.mkdtempSync(path.join(os.tmpdir(), "effect-recorder-package-"))
+
+const run = (command: string, args: ReadonlyArray<string>, options: ExecFileSyncOptions = {}): string => {
+  try {
+    return String(execFileSync(command, args, { cwd: root, encoding: "utf8", stdio: "pipe", ...options }))
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout?: string; stderr?: string }
+    throw new Error(`${path.basename(command)} ${args.join(" ")}\n${stdout ?? ""}${stderr ?? ""}`)
+  }
+}
+
+const step = (name: string, check: () => string) => {
+  const began = Date.now()
+  const note = check()
+  console.log(`ok  ${name}${note === "" ? "" : `: ${note}`} (${((Date.now() - began) / 1000).toFixed(1)} s)`)
+}
+
+const insist = (condition: boolean, message: string) => {
+  if (!condition) throw new Error(message)
+}
+
+const entries = Object.keys(manifest.exports)
+  .filter((name) => name !== "./package.json")
+  .map((name) => path.posix.join(manifest.name, name))
+const coreEntries = entries.filter((name) => name.split("/").length <= 2)
+
+// The versions that are installed here, so that an install elsewhere finds them in npm's cache.
+const installed = (name: string): string =>
+  JSON.parse(fs.readFileSync(path.join(root, "node_modules", name, "package.json"), "utf8")).version
+
+const install = (name: string, tarball: string, packages: ReadonlyArray<string>): string => {
+  const folder = path.join(work, name)
+  fs.mkdirSync(folder)
+  const dependencies = Object.fromEntries(packages.map((each) => [each, installed(each)]))
+  fs.writeFileSync(
+    path.join(folder, "package.json"),
+    JSON.stringify({
+      name: "consumer",
+      private: true,
+      type: "module",
+      dependencies: { ...dependencies, [manifest.name]: `file:${tarball}` }
+    })
+  )
+  const flags = ["--prefer-offline", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+  run("npm", ["install", ...flags], { cwd: folder })
+  return folder
+}
+
+const load = (folder: string, names: ReadonlyArray<string>): string => {
+  const script = names.map(
+    (name) =>
+      `if (Object.keys(await import(${JSON.stringify(name)})).length === 0) throw new Error("${name} is empty")`
+  )
+  run(process.execPath, ["--input-type=module", "-e", script.join("\n")], { cwd: folder })
+  return `${names.length} entries`
+}
+
+const compile = (folder: string, names: ReadonlyArray<string>, types: ReadonlyArray<string>): string => {
+  const lines = names.map((name, index) => `export * as m${index} from "${name}"`)
+  fs.writeFileSync(path.join(folder, "consumer.ts"), `${lines.join("\n")}\n`)
+  const compilerOptions = {
+    target: "ES2022",
+    lib: ["ES2022"],
+    module: "NodeNext",
+    moduleResolution: "NodeNext",
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: true,
+    noEmit: true,
+    types,
+    typeRoots: [path.join(root, "node_modules/@types")]
+  }
+  fs.writeFileSync(
+    path.join(folder, "tsconfig.json"),
+    JSON.stringify({ compilerOptions, files: ["consumer.ts"] })
+  )
+  run(bin("tsc"), ["-p", folder])
+  return `${names.length} entries`
+}
+
+const packages = (folder: string): ReadonlyArray<string> => {
+  const lock = JSON.parse(fs.readFileSync(path.join(folder, "package-lock.json"), "utf8"))
+  return Object.keys(lock.packages)
+    .filter((key) => key !== "")
+    .map((key) => key.replace(/^.*node_modules\//, ""))
+}
+
+try {
+  const packed: { files: ReadonlyArray<{ path: string }>; filename: string; unpackedSize: number } =
+    JSON.parse(
+      run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", work, "--loglevel=error"])
+    )[0]
+  const tarball = path.join(work, packed.filename)
+  const files = packed.files.map((file) => file.path)
+
+  step("the tarball's files", () => {
+    const expected = /^(dist\/|src\/|package\.json$|README\.md$|CHANGELOG\.md$|LICENSE$)/
+    const strange = files.filter((file) => !expected.test(file) || /test|tsconfig|tsbuildinfo/.test(file))
+    insist(strange.length === 0, `should not be packed: ${strange.join(", ")}`)
+    for (const file of files.filter((each) => /^src\/.*\.ts$/.test(each))) {
+      const name = file.slice("src/".length, -".ts".length)
+      for (const ending of [".js", ".js.map", ".d.ts", ".d.ts.map"]) {
+        insist(files.includes(`dist/${name}${ending}`), `dist/${name}${ending} is missing`)
+      }
+    }
+    const orphans = files.filter(
+      (file) =>
+        /^dist\/.*\.d\.ts$/.test(file) && !files.includes(file.replace(/^dist(.*)\.d\.ts$/, "src$1.ts"))
+    )
+    insist(orphans.length === 0, `built from no source: ${orphans.join(", ")}`)
+    return `${files.length} files, ${Math.round(packed.unpackedSize / 1024)} KiB`
+  })
+
+  step("publint", () => {
+    run(bin("publint"), ["run", tarball, "--strict"])
+    return ""
+  })
+
+  step("attw", () => {
+    run(bin("attw"), [tarball, "--profile", "esm-only", "--no-color", "--format", "ascii"])
+    return "profile esm-only"
+  })
+
+  const alone = install("alone", tarball, ["effect"])
+  step("with effect alone, npm brings nothing else", () => {
+    const own = Object.keys(
+      JSON.parse(fs.readFileSync(path.join(root, "node_modules/effect/package.json"), "utf8")).dependencies ??
+        {}
+    )
+    const allowed = [manifest.name, "effect", ...own, "pure-rand"]
+    const others = packages(alone).filter((name) => !allowed.includes(name))
+    insist(others.length === 0, `installed besides effect: ${others.join(", ")}`)
+    return packages(alone).join(", ")
+  })
+  step("with effect alone, the core loads", () => load(alone, coreEntries))
+  step("with effect alone, the core compiles", () => compile(alone, coreEntries, []))
+
+  const peers = install("peers", tarball, Object.keys(manifest.peerDependencies))
+  // The native build of this machine's own install; compiling it again would take a minute.
+  const build = "node_modules/better-sqlite3/build"
+  if (fs.existsSync(path.join(root, build))) {
+    fs.cpSync(path.join(root, build), path.join(peers, build), { recursive: true })
+  }
+  step("with all peers, every entry loads", () => load(peers, entries))
+  step("with all peers, every entry compiles", () => compile(peers, entries, ["node"]))
+} finally {
+  fs.rmSync(work, { recursive: true, force: true })
+}

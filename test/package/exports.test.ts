@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest"
+import { filesBelow, importsOf, read } from "../support/project.js"
+
+const manifest = JSON.parse(read("package.json"))
+
+const publicModules = ["src", "src/sql", "src/platform", "src/testing"].flatMap((folder) =>
+  filesBelow(folder, /\.ts$/).filter((file) => file.split("/").length === folder.split("/").length + 1)
+)
+
+const nameOf = (file: string) => file.slice("src/".length, -".ts".length)
+
+const packageOf = (specifier: string) =>
+  specifier
+    .split("/")
+    .slice(0, specifier.startsWith("@") ? 2 : 1)
+    .join("/")
+
+describe("package.json", () => {
+  it("exports every public module, and nothing else", () => {
+    const expected = Object.fromEntries(
+      publicModules.map((file) => {
+        const name = nameOf(file)
+        const target = { types: `./dist/${name}.d.ts`, import: `./dist/${name}.js` }
+        return [name === "index" ? "." : `./${name}`, target]
+      })
+    )
+    expect(manifest.exports).toEqual({ ...expected, "./package.json": "./package.json" })
+  })
+
+  it("names types before import, since the first condition that matches wins", () => {
+    for (const target of Object.values(manifest.exports)) {
+      if (typeof target === "object") expect(Object.keys(target as object)).toEqual(["types", "import"])
+    }
+  })
+
+  it("gathers the core's modules in the root entry, each as a namespace", () => {
+    const core = publicModules.filter((file) => file.split("/").length === 2).map(nameOf)
+    const code = read("src/index.ts")
+    const names = [...code.matchAll(/export \* as (\w+) from "\.\/(\w+)\.js"/g)]
+    expect(names.every((match) => match[1] === match[2])).toBe(true)
+    expect(names.map((match) => match[1]).sort()).toEqual(core.filter((name) => name !== "index").sort())
+  })
+
+  it("needs effect alone, and names as optional peers what the adapters import", () => {
+    const imported = new Set(
+      filesBelow("src", /\.ts$/)
+        .flatMap((file) => importsOf(file, "with types"))
+        .filter((specifier) => !/^(\.|node:)/.test(specifier))
+        .map(packageOf)
+    )
+    // Peers that @effect/sql and its drivers ask for, or the drivers behind them.
+    const behind = ["@effect/experimental", "@effect/platform", "better-sqlite3", "pg"]
+    const peers = Object.keys(manifest.peerDependencies)
+    expect([...imported].filter((name) => !peers.includes(name))).toEqual([])
+    expect(peers.filter((name) => !imported.has(name) && !behind.includes(name))).toEqual([])
+    expect(Object.keys(manifest.peerDependenciesMeta).sort()).toEqual(
+      peers.filter((name) => name !== "effect").sort()
+    )
+    expect(manifest.dependencies).toBe(undefined)
+  })
+
+  it("runs no script of its own when it is installed", () => {
+    const scripts = ["preinstall", "install", "postinstall", "prepare", "prepublish"]
+    expect(scripts.filter((name) => name in manifest.scripts)).toEqual([])
+  })
+})

@@ -1,0 +1,37 @@
+/**
+ * Properties that run Effects. LAWS_RUNS multiplies the number of runs; a failure prints its seed and path, which
+ * fast-check takes to repeat it.
+ */
+import { Effect, Runtime } from "effect"
+import fc from "fast-check"
+
+const factor = Math.max(1, Number(process.env.LAWS_RUNS ?? "1") || 1)
+
+/** So many runs, times LAWS_RUNS. */
+export const runs = (count: number): number => Math.ceil(count * factor)
+
+/** Whether a pure property holds for `count` samples. */
+export const holds = <A>(arbitrary: fc.Arbitrary<A>, count: number, property: (sample: A) => void): void =>
+  fc.assert(
+    fc.property(arbitrary, (sample) => {
+      property(sample)
+    }),
+    { numRuns: runs(count) }
+  )
+
+/** Whether a property that is an Effect holds for `count` samples, one after the other. */
+export const holdsEffect = <A, E, R>(
+  arbitrary: fc.Arbitrary<A>,
+  count: number,
+  property: (sample: A) => Effect.Effect<unknown, E, R>
+): Effect.Effect<void, never, R> =>
+  Effect.flatMap(Effect.runtime<R>(), (runtime) =>
+    Effect.promise(() =>
+      fc.assert(
+        fc.asyncProperty(arbitrary, async (sample) => {
+          await Runtime.runPromise(runtime)(property(sample))
+        }),
+        { numRuns: runs(count) }
+      )
+    )
+  )

@@ -1,0 +1,35 @@
+/** What an operator sees of a recorder: its statuses and its log lines. */
+import { Effect, Layer, Logger, Option, Stream } from "effect"
+import type { Status } from "../../src/Recorder.js"
+
+interface Watched {
+  readonly statusChanges: Stream.Stream<Status>
+}
+
+/** The first status with this tag, from now on. */
+export const status = <Tag extends Status["_tag"]>(
+  recorder: Watched,
+  tag: Tag,
+  also: (status: Extract<Status, { readonly _tag: Tag }>) => boolean = () => true
+): Effect.Effect<Extract<Status, { readonly _tag: Tag }>> =>
+  recorder.statusChanges.pipe(
+    Stream.filter((seen): seen is Extract<Status, { readonly _tag: Tag }> => seen._tag === tag),
+    Stream.filter(also),
+    Stream.runHead,
+    Effect.map(Option.getOrThrowWith(() => new Error(`the recorder ended without the status ${tag}`)))
+  )
+
+export interface Line {
+  readonly level: string
+  readonly text: string
+}
+
+/** Keeps the log lines of whatever is made with its layer. */
+export const logs = (): { readonly lines: ReadonlyArray<Line>; readonly layer: Layer.Layer<never> } => {
+  const lines: Array<Line> = []
+  const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
+    const parts = Array.isArray(message) ? message : [message]
+    lines.push({ level: logLevel.label, text: parts.map(String).join(" ") })
+  })
+  return { lines, layer: Logger.add(logger) }
+}

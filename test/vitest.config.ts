@@ -1,0 +1,30 @@
+import { fileURLToPath } from "node:url"
+import { defineConfig } from "vitest/config"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+// .ci/run counts the tests from it.
+const report = process.env.TEST_REPORT
+
+export default defineConfig({
+  root,
+  resolve: {
+    alias: [
+      { find: /^effect-recorder$/, replacement: `${root}src/index.ts` },
+      { find: /^effect-recorder\/(.*)$/, replacement: `${root}src/$1.ts` }
+    ]
+  },
+  test: {
+    include: ["test/**/*.test.ts"],
+    exclude: ["**/node_modules/**", "test/.tmp/**"],
+    globalSetup: ["test/support/globalSetup.ts"],
+    pool: "forks",
+    // A worker thread of src is a TypeScript file here.
+    poolOptions: {
+      forks: { execArgv: ["--import", new URL("./support/workers.mjs", import.meta.url).href] }
+    },
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    reporters: report === undefined ? ["default"] : ["default", "json"],
+    outputFile: report === undefined ? {} : { json: report }
+  }
+})
