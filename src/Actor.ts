@@ -15,7 +15,7 @@ import {
   Cause,
   Context,
   Deferred,
-  Duration,
+  type Duration,
   Effect,
   ExecutionStrategy,
   Exit,
@@ -29,7 +29,7 @@ import { type Bound, invalidBound } from "./internal/admission.js"
 import { type ActorStopped, type AskOptions, type AskTimedOut, ask, stoppedError } from "./internal/ask.js"
 import * as Engine from "./internal/engine.js"
 import * as Intake from "./internal/intake.js"
-import { InvalidOptions } from "./internal/invalidOptions.js"
+import { InvalidOptions, millisOf } from "./internal/invalidOptions.js"
 import type * as Mailbox from "./internal/mailbox.js"
 import { type Status, statusOf, type Trouble } from "./internal/status.js"
 import * as Statuses from "./internal/statuses.js"
@@ -38,6 +38,7 @@ import { CurrentTurn } from "./internal/turn.js"
 
 export type { Bound, GapNote, Overflow } from "./internal/admission.js"
 export { ActorStopped, type AskOptions, AskTimedOut } from "./internal/ask.js"
+export { InvalidOptions } from "./internal/invalidOptions.js"
 export type { Batch } from "./internal/mailbox.js"
 export type { Status } from "./internal/status.js"
 
@@ -56,7 +57,10 @@ export interface Rest<out Resource, out Item> {
 
 /** What the behavior of an actor may tell it, and ask of it, once it runs. All of it is synchronous. */
 export interface Control<in out Item> {
-  /** This many items of the present batch have an outcome: they take no more room. `bytes` is the sum of their sizes. */
+  /**
+   * This many items of the present batch have an outcome: they take no more room. `bytes` is the sum of their sizes.
+   * For a behavior that settles a batch in parts; the end of a batch settles the rest of it.
+   */
   readonly settled: (count: number, bytes: number) => void
   /** Puts the next items of the queue behind the present batch, passing over questions that read nothing. */
   readonly extend: () => Extension
@@ -89,7 +93,10 @@ export interface Options<Resource, Item, Report = Rest<Resource, Item>, R = neve
   /** The most items of one batch, or how to learn it from the resource. Default 1,000. */
   readonly maxBatchSize?: number | undefined
   readonly resourceMaxBatchSize?: ((resource: Resource) => number | undefined) | undefined
-  /** How long a batch waits for more items. Default 0: until the end of the event-loop turn. */
+  /**
+   * How long a batch waits for more items, unless it is full, the bound is reached, a question comes or the actor is
+   * closed. Default 0: until the end of the event-loop turn.
+   */
   readonly linger?: Duration.DurationInput | undefined
   /** The longest that one call of `onBatch` may take. Default: no limit. */
   readonly limit?: ((batch: Mailbox.Batch<Item>) => number) | undefined
@@ -98,6 +105,8 @@ export interface Options<Resource, Item, Report = Rest<Resource, Item>, R = neve
   readonly bound?: Bound<Item> | undefined
   /** A queued item was dropped by the bound's policy; its position. */
   readonly onDropped?: ((position: number) => void) | undefined
+  /** Items were refused while no step was under way: `onTick` comes only while there is one. */
+  readonly onRefused?: (() => void) | undefined
   /** The actor has failed; its queue is handed back by `close`. */
   readonly onFailed?: ((cause: Cause.Cause<unknown>) => void) | undefined
   /** Called about once a second while a step is under way. */
@@ -161,13 +170,8 @@ export interface Placed {
 const wholeAbove0 = (n: number): boolean => Number.isSafeInteger(n) && n > 0
 
 const millis = (option: string, input: Duration.DurationInput): Effect.Effect<number, InvalidOptions> => {
-  const decoded = Duration.decodeUnknown(input)
-  return Option.isSome(decoded)
-    ? Effect.succeed(Duration.toMillis(decoded.value))
-    : new InvalidOptions({
-        option,
-        message: 'must be a duration, such as 30000 (milliseconds) or "30 seconds"'
-      })
+  const found = millisOf(option, input)
+  return typeof found === "number" ? Effect.succeed(found) : found
 }
 
 interface Transaction {
@@ -301,7 +305,11 @@ export const make = <Resource, Item, Report = Rest<Resource, Item>, R = never>(
         now,
         events: {
           work: () => Engine.signal(engine),
+          full: () => Engine.hurry(engine),
           dropped: options.onDropped ?? constVoid,
+          refused: () => {
+            if (engine.step === 0) options.onRefused?.()
+          },
           gapOpened: (reason) =>
             control.notice(
               Effect.logWarning(`${name}: the bound is reached, records are being dropped (${reason})`)
@@ -323,6 +331,7 @@ export const make = <Resource, Item, Report = Rest<Resource, Item>, R = never>(
         limit: options.limit ?? (() => Number.POSITIVE_INFINITY),
         onOverrun: options.onOverrun ?? constVoid,
         onTick: options.onTick ?? constVoid,
+        onClosing: publish,
         onPhase: () => {
           if (engine.phase === "Running" || engine.phase === "Failed") trouble = undefined
           if (engine.phase === "Failed") options.onFailed?.(engine.cause ?? Cause.empty)
@@ -343,13 +352,6 @@ export const make = <Resource, Item, Report = Rest<Resource, Item>, R = never>(
       publish()
       Deferred.unsafeDone(closed, Exit.succeed(report))
     }
-    yield* supervise(engine).pipe(
-      Effect.map(finish),
-      Effect.uninterruptible,
-      Effect.mapInputContext((_: Context.Context<never>) => Context.empty()),
-      Effect.forkDaemon
-    )
-
     let delivered = false
     const report = Effect.tap(Deferred.await(closed), () => {
       delivered = true
@@ -367,12 +369,21 @@ export const make = <Resource, Item, Report = Rest<Resource, Item>, R = never>(
           Effect.andThen(Effect.sleep(duration), forceClose(engine))
         ).pipe(Effect.interruptible, Effect.forkDaemon, Effect.zipRight(report))
       })
-    yield* Effect.addFinalizer(() =>
-      Effect.gen(function* () {
-        const untold = !delivered
-        const rest = yield* closeWithin(closeDeadline)
-        if (untold && options.onScopeClosed !== undefined) yield* options.onScopeClosed(rest)
-      })
+    // Not to be interrupted in between: an actor that runs is closed by its scope.
+    yield* supervise(engine).pipe(
+      Effect.map(finish),
+      Effect.mapInputContext((_: Context.Context<never>) => Context.empty()),
+      Effect.forkDaemon,
+      Effect.zipRight(
+        Effect.addFinalizer(() =>
+          Effect.gen(function* () {
+            const untold = !delivered
+            const rest = yield* closeWithin(closeDeadline)
+            if (untold && options.onScopeClosed !== undefined) yield* options.onScopeClosed(rest)
+          })
+        )
+      ),
+      Effect.uninterruptible
     )
 
     return handle(engine, statuses, control, () => statusOf(engine, trouble), close, closeWithin)

@@ -9,11 +9,11 @@ import {
   Cause,
   Context,
   DefaultServices,
-  Duration,
+  type Duration,
   Effect,
   Layer,
   MetricLabel,
-  Option,
+  type Option,
   Schedule,
   type Scope,
   type Stream,
@@ -23,7 +23,7 @@ import * as Actor from "./Actor.js"
 import { acquireWith } from "./internal/acquire.js"
 import * as Book from "./internal/book.js"
 import type { Columns, IdOf, RowOf } from "./internal/columns.js"
-import { InvalidOptions } from "./internal/invalidOptions.js"
+import { InvalidOptions, millisOf } from "./internal/invalidOptions.js"
 import * as Ledger from "./internal/ledger.js"
 import type { Query } from "./internal/query.js"
 import * as Receipts from "./internal/receipts.js"
@@ -135,28 +135,37 @@ export const defaultRetry: Schedule.Schedule<unknown, unknown> = Schedule.expone
   Schedule.jittered
 )
 
-const durationProblem = (
-  option: string,
-  input: Duration.DurationInput | undefined
-): InvalidOptions | undefined =>
-  input === undefined || Option.isSome(Duration.decodeUnknown(input))
-    ? undefined
-    : new InvalidOptions({
-        option,
-        message: 'must be a duration, such as 30000 (milliseconds) or "30 seconds"'
-      })
+const shapes: { readonly [Option in keyof Options<never>]?: "string" | "function" } = {
+  name: "string",
+  deadLetters: "function",
+  onClosed: "function"
+}
 
 const problem = <Record>(options: Options<Record>): InvalidOptions | undefined => {
+  for (const [option, shape] of Object.entries(shapes)) {
+    const given = options[option as keyof Options<Record>]
+    if (given !== undefined && typeof given !== shape) {
+      return new InvalidOptions({ option, message: `must be a ${shape}` })
+    }
+  }
+  if (options.retry !== undefined && !Schedule.isSchedule(options.retry)) {
+    return new InvalidOptions({ option: "retry", message: "must be a Schedule" })
+  }
   if (options.onFatal !== undefined && options.onFatal !== "stop" && options.onFatal !== "set-aside") {
     return new InvalidOptions({ option: "onFatal", message: 'must be "stop" or "set-aside"' })
   }
-  return (
-    durationProblem("saveTimeout", options.saveTimeout) ?? durationProblem("loadTimeout", options.loadTimeout)
-  )
+  return undefined
 }
 
-const isStorageError = (error: unknown): error is StorageError =>
-  typeof error === "object" && error !== null && "_tag" in error && error._tag === "StorageError"
+const kinds: ReadonlyArray<unknown> = ["Transient", "Poison", "Fatal", "Unknown"]
+const outcomes: ReadonlyArray<unknown> = ["NotStored", "Unknown"]
+
+/** The tag alone is no proof: other libraries have an error of this name. */
+const isStorageError = (error: unknown): error is StorageError => {
+  if (typeof error !== "object" || error === null) return false
+  const { _tag, kind, outcome } = error as Partial<StorageError>
+  return _tag === "StorageError" && kinds.includes(kind) && outcomes.includes(outcome)
+}
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
@@ -220,8 +229,11 @@ export const makeDelayed = <Record, Query, Result, E, R>(
     if (wrong !== undefined) return yield* wrong
     const name = options.name ?? "recorder"
     const schedule = options.retry ?? defaultRetry
-    const saveTimeout = Duration.toMillis(options.saveTimeout ?? "30 seconds")
-    const loadTimeout = Duration.toMillis(options.loadTimeout ?? "30 seconds")
+    const { deadLetters } = options
+    const saveTimeout = millisOf("saveTimeout", options.saveTimeout ?? "30 seconds", "above 0")
+    const loadTimeout = millisOf("loadTimeout", options.loadTimeout ?? "30 seconds", "above 0")
+    if (typeof saveTimeout !== "number") return yield* saveTimeout
+    if (typeof loadTimeout !== "number") return yield* loadTimeout
     const clock = yield* Effect.clock
     const now = () => clock.unsafeCurrentTimeMillis()
     const tracer = yield* Effect.tracer
@@ -231,6 +243,8 @@ export const makeDelayed = <Record, Query, Result, E, R>(
     let publish!: () => void
     /** One log line for all the bad records of a batch. */
     let toldOf: Actor.Batch<Record> | undefined
+    /** Saves have failed since the last answer, maybe those of a batch that was given up. */
+    let away = false
 
     const actor = yield* Actor.make<
       Storage<Record, Query, Result>,
@@ -249,12 +263,17 @@ export const makeDelayed = <Record, Query, Result, E, R>(
         now,
         schedule,
         onFatal: options.onFatal ?? "stop",
-        sink: options.deadLetters,
+        sink: deadLetters && ((entry) => deadLetters(setAside(entry))),
         classify,
         single,
         wrap:
           spans &&
-          ((save, _, from, to) => Spans.around(spans, save, to - from, Book.positionOf(book, to - 1) + 1)),
+          ((save, batch, from, to) =>
+            Spans.around(spans, save, to - from, {
+              first: batch.first,
+              from: Book.positionOf(book, from),
+              to: Book.positionOf(book, to - 1) + 1
+            })),
         listener: {
           acknowledged: (count) => {
             book.ledger.saves++
@@ -276,11 +295,14 @@ export const makeDelayed = <Record, Query, Result, E, R>(
             control.notice(Effect.logWarning(`${name}: a record cannot be stored: ${loggable(entry.cause)}`))
           },
           waiting: (cause, attempt) => {
+            away = true
             book.ledger.retries++
             awayFor(cause, attempt)
             publish()
           },
           answered: () => {
+            if (!away) return
+            away = false
             control.trouble(undefined)
             control.notice(Effect.logInfo(`${name}: the storage is back`))
           },
@@ -302,11 +324,13 @@ export const makeDelayed = <Record, Query, Result, E, R>(
         }),
         onBatch: (storage, batch) => Saving.step(config, Book.runOf(book, batch), storage),
         prepare: (storage, batch) => {
-          if (storage.prepare !== undefined) Book.prepare(book, batch, () => storage.prepare?.(batch.items.slice()))
+          if (storage.prepare !== undefined)
+            Book.prepare(book, batch, () => storage.prepare?.(batch.items.slice()))
         },
         limit: (batch) => (Saving.waits(Book.runOf(book, batch)) ? Number.POSITIVE_INFINITY : saveTimeout),
         onOverrun: (batch) => Saving.overrun(config, Book.runOf(book, batch), timedOut(saveTimeout)),
         onDropped: (position) => Receipts.settle(book.receipts, position, droppedError),
+        onRefused: publish,
         onFailed: (cause) => {
           Book.failWaiters(book, Cause.squash(cause))
           control.notice(Effect.logError(`${name}: failed: ${loggable(classify(cause))}`))
@@ -411,7 +435,9 @@ const tellUnsaved = <Record, Query, Result>(
           `${name}: closed by its scope with ${unsaved.length} records unsaved (${unknown} of unknown outcome) ` +
             `and ${setAside.length} set aside`
         )
-  return onClosed === undefined ? log : Effect.zipRight(log, onClosed(report))
+  // A logger that throws must not keep the report from its reader.
+  const told = Effect.asVoid(Effect.exit(log))
+  return onClosed === undefined ? told : Effect.zipRight(told, onClosed(report))
 }
 
 const recorderOf = <Record, Query, Result>(

@@ -123,7 +123,19 @@ describe("unsafeSave", () => {
   scenario("keeps a record by reference, whatever it is", function* () {
     const storage = Storage.memory<unknown>()
     const recorder = yield* Recorder.make(storage)
-    const records = [{}, [], null, undefined, 0, "", Number.NaN, () => 1, Symbol("x"), new Error("e"), Effect.void]
+    const records = [
+      {},
+      [],
+      null,
+      undefined,
+      0,
+      "",
+      Number.NaN,
+      () => 1,
+      Symbol("x"),
+      new Error("e"),
+      Effect.void
+    ]
     for (const record of records) expect(recorder.unsafeSave(record)).toBe(true)
     yield* recorder.flush
     expect(storage.records).toHaveLength(records.length)
@@ -374,7 +386,10 @@ describe("close", () => {
     expect(recorder.unsafeSave(2)).toBe(false)
     expect(yield* recorder.save(3)).toBe(false)
     expect(yield* recorder.saveAll([4, 5])).toBe(false)
-    expect(yield* Effect.flip(recorder.saveDurable(6))).toMatchObject({ _tag: "NotStored", reason: "Refused" })
+    expect(yield* Effect.flip(recorder.saveDurable(6))).toMatchObject({
+      _tag: "NotStored",
+      reason: "Refused"
+    })
     expect(yield* Effect.flip(recorder.load(undefined))).toMatchObject({ _tag: "RecorderClosed" })
     yield* recorder.flush
     expect(yield* recorder.redrive).toBe(0)
@@ -454,7 +469,10 @@ describe("a scope that closes without close", () => {
 })
 
 it("needs no scope of its own to be typed: Record and Query are the backend's own types", () => {
-  const audit: Effect.Effect<Recorder.Recorder<Date, RegExp, number>, Recorder.InvalidOptions, Scope.Scope> =
-    Recorder.make<Date, RegExp, number>({ save: () => Effect.void, load: () => Effect.succeed(1) })
+  const audit: Effect.Effect<
+    Recorder.Recorder<Date, RegExp, number>,
+    Recorder.InvalidOptions,
+    Scope.Scope
+  > = Recorder.make<Date, RegExp, number>({ save: () => Effect.void, load: () => Effect.succeed(1) })
   expect(Effect.isEffect(audit)).toBe(true)
 })

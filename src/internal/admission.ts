@@ -43,6 +43,9 @@ export const invalidBound = <Item>(bound: Bound<Item>): InvalidOptions | undefin
   if (bound.bytes !== undefined && bound.sizeOf === undefined) {
     return wrong("sizeOf", "is required with a bound in bytes")
   }
+  if (bound.sizeOf !== undefined && typeof bound.sizeOf !== "function") {
+    return wrong("sizeOf", "must be a function that gives a record's size in bytes")
+  }
   return undefined
 }
 

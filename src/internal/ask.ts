@@ -25,6 +25,10 @@ export const stoppedError = <R, I>(engine: Engine.Engine<R, I>): ActorStopped =>
     cause: engine.cause ?? Cause.empty
   })
 
+/** A closing actor takes no more questions; one that reads nothing waits for what was accepted, also then. */
+const answers = <R, I>({ intake, phase }: Engine.Engine<R, I>, options: AskOptions | undefined): boolean =>
+  intake.open || (options?.passable === true && phase !== "Closed" && phase !== "Failed")
+
 export const ask = <R, I, A, E>(
   engine: Engine.Engine<R, I>,
   question: (resource: R) => Effect.Effect<A, E>,
@@ -32,7 +36,7 @@ export const ask = <R, I, A, E>(
 ): Effect.Effect<A, E | ActorStopped | AskTimedOut> =>
   Effect.contextWithEffect((context: Context.Context<never>) =>
     Effect.async<A, E | ActorStopped | AskTimedOut>((resume) => {
-      if (!engine.intake.open) return resume(stoppedError(engine))
+      if (!answers(engine, options)) return resume(stoppedError(engine))
       const span = Context.getOption(context, Tracer.ParentSpan)
       const limit = options?.limit === undefined ? Number.POSITIVE_INFINITY : Duration.toMillis(options.limit)
       const command: Engine.Command<R> = {

@@ -11,8 +11,9 @@
  *
  * Failures of unknown kind may be a matter of data or of the backend, so an outage that begins or ends in the midst of
  * a bisection must not condemn anything. A record is bad when it failed alone, then another one was stored, and then
- * it failed alone again. Where nothing was stored after it, it gets another round of retries, or a newcomer to be
- * compared with; where nothing was stored at all, it was no matter of data.
+ * it failed alone again; one that is stored then comes after that other one, the only case in which order yields.
+ * Where nothing was stored after it, it gets another round of retries, or a newcomer to be compared with; where
+ * nothing was stored at all, it was no matter of data.
  */
 
 /** The failure of one save, as far as the machine needs it. */
@@ -31,7 +32,7 @@ export interface Range {
   guilty: boolean
   /** The right half of a range that failed by its data, while nothing is known of the left half. */
   rightHalf: boolean
-  /** A single record that failed alone for an unknown reason before another one was stored: now it must prove itself. */
+  /** Each of it failed alone for an unknown reason before another record was stored: failing again, it is bad. */
   readonly accused: boolean
 }
 
@@ -123,46 +124,46 @@ const popFailed = <F extends Failure>(bulk: Bulk<F>): Range => {
 }
 
 const split = <F extends Failure>(bulk: Bulk<F>, byData: boolean): void => {
-  const { from, to } = popFailed(bulk)
+  const { accused, from, to } = popFailed(bulk)
   const middle = (from + to + 1) >> 1
-  const right = range(middle, to)
+  const right = range(middle, to, accused)
   right.rightHalf = byData
-  bulk.ranges.push(right, range(from, middle))
+  bulk.ranges.push(right, range(from, middle, accused))
 }
 
-/** Waits with the suspects as if they had not been tried alone. */
-const putBack = <F extends Failure>(bulk: Bulk<F>): void => {
-  const suspects = bulk.suspects
-  bulk.suspects = []
-  bulk.failure = suspects[suspects.length - 1]?.cause
+/** Makes ranges of suspects again, the leftmost on top; neighbours share one. */
+const pushBack = <F extends Failure>(
+  bulk: Bulk<F>,
+  suspects: ReadonlyArray<Suspect<F>>,
+  accused: boolean
+): void => {
   for (let i = suspects.length - 1; i >= 0; ) {
     const to = (suspects[i] as Suspect<F>).index + 1
     let from = to - 1
     for (i--; i >= 0 && (suspects[i] as Suspect<F>).index === from - 1 && to - from < bulk.most; i--) from--
-    bulk.ranges.push(range(from, to))
+    bulk.ranges.push(range(from, to, accused))
   }
 }
 
-/** The backend works, for a record was stored after these had failed: each is tried once more. */
+/** The backend works, for a record was stored after these had failed: they are tried once more. */
 const accuse = <F extends Failure>(bulk: Bulk<F>): void => {
-  const accused = bulk.suspects.splice(0, bulk.followed)
+  pushBack(bulk, bulk.suspects.splice(0, bulk.followed), true)
   bulk.followed = 0
-  for (const { index } of accused.reverse()) bulk.ranges.push(range(index, index + 1, true))
 }
 
 const endProbing = <F extends Failure>(bulk: Bulk<F>): void => {
-  if (bulk.followed > 0) return accuse(bulk)
-  const { begunByNewcomers, doubted, storedWhileProbing } = bulk
+  const { begunByNewcomers, doubted, storedWhileProbing, suspects } = bulk
   bulk.probing = false
   bulk.doubted = false
   bulk.unknowns = 0
-  if (bulk.suspects.length === 0) return
+  if (suspects.length === 0) return
+  bulk.suspects = []
   if (doubted) {
-    bulk.bad.push(...bulk.suspects)
-    bulk.suspects = []
+    bulk.bad.push(...suspects)
     return
   }
-  putBack(bulk)
+  pushBack(bulk, suspects, false)
+  bulk.failure = suspects[suspects.length - 1]?.cause
   // Newcomers that failed too speak for an outage: more of them would not tell more before the next round.
   bulk.wantsMore = storedWhileProbing || !begunByNewcomers
   if (storedWhileProbing) {
@@ -176,7 +177,10 @@ const done = { _tag: "Done" } as const
 /** What to do now. Asking changes nothing that an answer would not: it may be asked again. */
 export const next = <F extends Failure>(bulk: Bulk<F>): Step<F> => {
   if (bulk.stopped) return { _tag: "Stop", failure: bulk.failure as F }
-  if (bulk.bad.length === 0 && bulk.ranges.length === 0 && bulk.probing) endProbing(bulk)
+  if (bulk.bad.length === 0 && bulk.probing) {
+    if (bulk.followed > 0) accuse(bulk)
+    if (bulk.ranges.length === 0) endProbing(bulk)
+  }
   const bad = bulk.bad[0]
   if (bad !== undefined) return { _tag: "Isolate", ...bad }
   if (bulk.failure !== undefined) return { _tag: "Wait", failure: bulk.failure }
@@ -236,10 +240,12 @@ const failedPoison = <F extends Failure>(bulk: Bulk<F>, failure: F, start: numbe
 const probe = <F extends Failure>(bulk: Bulk<F>, failure: F): void => {
   if (!bulk.probing) beginProbing(bulk, false)
   const { accused, from, to } = top(bulk)
-  if (to - from > 1) return split(bulk, false)
-  popFailed(bulk)
-  const suspects = accused ? bulk.bad : bulk.suspects
-  suspects.push({ index: from, cause: failure, detail: undefined })
+  if (to - from > 1) split(bulk, false)
+  else {
+    popFailed(bulk)
+    const suspects = accused ? bulk.bad : bulk.suspects
+    suspects.push({ index: from, cause: failure, detail: undefined })
+  }
 }
 
 const beginProbing = <F extends Failure>(bulk: Bulk<F>, byNewcomers: boolean): void => {

@@ -19,7 +19,8 @@ export interface ColumnTypes {
   readonly timestamp: Date
   /**
    * Plain data: objects, arrays, well-formed strings without U+0000, finite numbers, booleans, null; nested at
-   * most 1,000 deep. A property that is `undefined` counts as absent. `null` itself is the column's NULL.
+   * most 1,000 deep. A property that is `undefined`, and one whose key is a symbol, counts as absent. `null` itself
+   * is the column's NULL.
    */
   readonly json: unknown
   readonly bytes: Uint8Array

@@ -41,6 +41,8 @@ export interface Behavior<Resource, Item> {
   readonly onOverrun: (batch: Mailbox.Batch<Item>) => void
   /** The phase has changed. */
   readonly onPhase: () => void
+  /** It takes nothing more, and finishes what it has. */
+  readonly onClosing: () => void
   /** About once a second while there is work. */
   readonly onTick: () => void
 }
@@ -94,7 +96,9 @@ export interface Engine<Resource, Item> {
   /** Resume whoever sleeps, if they do. */
   wakeWorker: ((go: Effect.Effect<void>) => void) | undefined
   wakeSentinel: (() => void) | undefined
-  hurry: (() => void) | undefined
+  endLinger: (() => void) | undefined
+  /** The next batch has nothing to wait for. */
+  hurried: boolean
   abandonWorker: (() => void) | undefined
   readonly closeRequested: Deferred.Deferred<void>
   readonly acquired: Deferred.Deferred<void, Cause.Cause<unknown>>
@@ -129,7 +133,8 @@ export const make = <Resource, Item>(parts: Parts<Resource, Item>): Engine<Resou
   notices: [],
   wakeWorker: undefined,
   wakeSentinel: undefined,
-  hurry: undefined,
+  endLinger: undefined,
+  hurried: false,
   abandonWorker: undefined
 })
 
@@ -142,12 +147,18 @@ const resumeWorker = <R, I>(engine: Engine<R, I>): void => {
 
 /** There is something to do: the worker starts at the end of the turn. */
 export const signal = <R, I>(engine: Engine<R, I>): void => {
-  if (engine.hurry !== undefined && (!engine.intake.open || batchIsReady(engine))) engine.hurry()
+  if (engine.endLinger !== undefined && (!engine.intake.open || batchIsReady(engine))) engine.endLinger()
   if (engine.wakeWorker !== undefined) {
     if (engine.wakeScheduled) return
     engine.wakeScheduled = true
     engine.turn.schedule(() => resumeWorker(engine))
   } else if (mayPrepare(engine)) scheduleCheck(engine)
+}
+
+/** Waiting for more items brings nothing. */
+export const hurry = <R, I>(engine: Engine<R, I>): void => {
+  engine.hurried = true
+  engine.endLinger?.()
 }
 
 /** Queues a command. */
@@ -177,6 +188,14 @@ export const notice = <R, I>(engine: Engine<R, I>, effect: Effect.Effect<void>):
   engine.wakeSentinel?.()
 }
 
+/** Runs what was queued, once. A logger that throws costs its line, not the actor. */
+export const runNotices = <R, I>(engine: Engine<R, I>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const notices = engine.notices
+    engine.notices = []
+    return Effect.uninterruptible(Effect.forEach(notices, Effect.exit, { discard: true }))
+  })
+
 /** Whether a full batch stands ready while another one is out. A smaller one may still grow. */
 const mayPrepare = <R, I>({ behavior, current, intake, prepared, step }: Engine<R, I>): boolean =>
   behavior.prepare !== undefined &&
@@ -188,7 +207,12 @@ const mayPrepare = <R, I>({ behavior, current, intake, prepared, step }: Engine<
 const prepareNext = <R, I>(engine: Engine<R, I>): void => {
   if (!mayPrepare(engine)) return
   engine.prepared = takeBatch(engine)
-  if (engine.prepared !== undefined) engine.behavior.prepare?.(engine.resource as R, engine.prepared)
+  if (engine.prepared === undefined) return
+  try {
+    engine.behavior.prepare?.(engine.resource as R, engine.prepared)
+  } catch {
+    // It runs in no fiber that could fail. What is wrong with the batch shows when the batch is handled.
+  }
 }
 
 export const takeBatch = <R, I>(engine: Engine<R, I>): Mailbox.Batch<I> | undefined => {
@@ -196,6 +220,7 @@ export const takeBatch = <R, I>(engine: Engine<R, I>): Mailbox.Batch<I> | undefi
   const bytes = intake.mailbox.bytes
   const batch = Mailbox.take(intake.mailbox, intake.mailbox.limit)
   if (batch === undefined) return undefined
+  engine.hurried = false
   intake.inFlight += batch.items.length
   intake.inFlightBytes += bytes - intake.mailbox.bytes
   return batch
@@ -206,6 +231,16 @@ export const settle = <R, I>(engine: Engine<R, I>, count: number, bytes: number)
   engine.intake.inFlight -= count
   engine.intake.inFlightBytes -= bytes
   Intake.freed(engine.intake)
+}
+
+/** The present batch is finished: what of it was not settled yet is settled now. */
+export const finishBatch = <R, I>(engine: Engine<R, I>): void => {
+  const { intake, prepared } = engine
+  engine.current = undefined
+  const count = intake.inFlight - (prepared?.items.length ?? 0)
+  if (count === 0) return
+  const bytes = prepared?.sizes?.reduce((sum, size) => sum + size, 0) ?? 0
+  settle(engine, count, intake.inFlightBytes - bytes)
 }
 
 /** A batch takes at most about this many items more than the limit, however often it asks. */

@@ -44,10 +44,14 @@ export interface Intake<Item> {
 export interface Events {
   /** The queue has got a new segment, or is full enough for one who lingers: there is work. */
   readonly work: () => void
+  /** An item found no room: waiting for more brings nothing. */
+  readonly full: () => void
   /** A queued item was dropped; its position. */
   readonly dropped: (position: number) => void
   /** An interval of drops has begun. */
   readonly gapOpened: (reason: "drop-newest" | "drop-oldest") => void
+  /** Items were refused, or given up by whoever waited. */
+  readonly refused?: () => void
   /** An unbounded queue has doubled above 100,000 items. */
   readonly grown: (pending: number) => void
 }
@@ -93,6 +97,10 @@ export const dropped = <Item>(intake: Intake<Item>): number => intake.droppedNew
 const hasRoom = <Item>(intake: Intake<Item>, bound: Bound<Item>, count: number, bytes: number): boolean =>
   fits(bound, pending(intake) + intake.held + count, pendingBytes(intake) + intake.heldBytes + bytes)
 
+/** Whether one item would fit if nothing was queued. */
+const hasRoomBesideQueue = <Item>(intake: Intake<Item>, bound: Bound<Item>, bytes: number): boolean =>
+  fits(bound, intake.inFlight + intake.held + 1, intake.inFlightBytes + intake.heldBytes + bytes)
+
 const openSegment = <Item>(intake: Intake<Item>): Array<Item> => {
   const items = Mailbox.openSegment(intake.mailbox, intake.now())
   if (intake.bound === undefined && pending(intake) >= intake.warnAt) {
@@ -127,14 +135,15 @@ const dropQueued = <Item>(intake: Intake<Item>): boolean => {
   return true
 }
 
-const dropNew = <Item>(intake: Intake<Item>): undefined => {
+const dropNew = <Item>(intake: Intake<Item>): void => {
   intake.droppedNew++
   noteDropped(intake, intake.bound?.overflow === "drop-oldest" ? "drop-oldest" : "drop-newest")
-  return undefined
 }
 
-const refuse = <Item>(intake: Intake<Item>, count: number): false => {
+/** Counts items that are not accepted. */
+export const refuse = <Item>(intake: Intake<Item>, count: number): false => {
   intake.refused += count
+  intake.events.refused?.()
   return false
 }
 
@@ -168,20 +177,19 @@ const offerBounded = <Item>(intake: Intake<Item>, bound: Bound<Item>, item: Item
 }
 
 const offerSized = <Item>(intake: Intake<Item>, bound: Bound<Item>, item: Item, bytes: number): boolean => {
-  if (bound.overflow === "drop-oldest") {
-    // An item that can never fit must not push out the ones that do.
-    if (!fits(bound, 1, bytes)) {
+  if (!hasRoom(intake, bound, 1, bytes)) {
+    intake.events.full()
+    if (bound.overflow === "reject" || bound.overflow === "suspend") return refuse(intake, 1)
+    // An item that would not fit even then must not push out the ones that do.
+    if (bound.overflow === "drop-oldest" && hasRoomBesideQueue(intake, bound, bytes)) {
+      while (!hasRoom(intake, bound, 1, bytes) && dropQueued(intake));
+    }
+    if (!hasRoom(intake, bound, 1, bytes)) {
       dropNew(intake)
       return true
     }
-    while (!hasRoom(intake, bound, 1, bytes) && dropQueued(intake));
   }
-  if (hasRoom(intake, bound, 1, bytes)) {
-    enqueue(intake, item, bytes)
-    return true
-  }
-  if (bound.overflow === "reject" || bound.overflow === "suspend") return refuse(intake, 1)
-  dropNew(intake)
+  enqueue(intake, item, bytes)
   return true
 }
 
@@ -233,6 +241,7 @@ export const offerAll = <Item>(intake: Intake<Item>, items: ReadonlyArray<Item>)
     for (let i = 0; i < items.length; i++) offerSized(intake, bound, items[i] as Item, sizes[i] ?? 0)
     return { _tag: "Taken", position, queued: intake.mailbox.next - position }
   }
+  intake.events.full()
   if (bound.overflow === "reject" || !fits(bound, items.length, bytes)) {
     refuse(intake, items.length)
     return { _tag: "Refused" }

@@ -1,5 +1,6 @@
 /** The saving side of a recorder: how records are offered, and how their outcome is awaited. */
 import { Context, Effect, Option, Tracer } from "effect"
+import * as Intake from "./intake.js"
 import type { Receipts } from "./receipts.js"
 import { droppedError, type NotStored, refusedError } from "./recorderErrors.js"
 import * as Spans from "./spans.js"
@@ -62,7 +63,7 @@ export interface Taker<Item> {
   readonly unsafeOffer: (item: Item) => boolean
   readonly offer: (item: Item) => Effect.Effect<boolean>
   readonly unsafeOfferAll: (items: ReadonlyArray<Item>, answer: Answer) => () => void
-  readonly control: { readonly intake: { refused: number } }
+  readonly control: { readonly intake: Intake.Intake<Item> }
 }
 
 /**
@@ -110,10 +111,7 @@ export const makeSaver = <Item>(
 
   return {
     unsafeSave: actor.unsafeOffer,
-    unsafeRefuse: (count) => {
-      actor.control.intake.refused += count
-      return false
-    },
+    unsafeRefuse: (count) => Intake.refuse(actor.control.intake, count),
     save: spans === undefined ? actor.offer : (item) => accepted([item]),
     saveAll: (items) => Effect.suspend(() => accepted(Array.from(items))),
     saveDurable: durable

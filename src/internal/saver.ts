@@ -86,7 +86,6 @@ export const waits = <Item, F extends Bulk.Failure>(run: Run<Item, F>): boolean 
   Bulk.next(run.bulk)._tag === "Wait"
 
 const answered = <Item, F extends Bulk.Failure>(config: Config<Item, F>, run: Run<Item, F>): void => {
-  if (run.attempt === 0) return
   run.attempt = 0
   run.driver = undefined
   config.listener.answered()

@@ -6,7 +6,7 @@
  * passes, and then sleeps for exactly what is left of it.
  */
 import { Effect } from "effect"
-import { type Engine, interruptStep } from "./engine.js"
+import { type Engine, interruptStep, runNotices } from "./engine.js"
 
 const tickMillis = 1000
 
@@ -35,17 +35,16 @@ export const sentinel = <R, I>(engine: Engine<R, I>): Effect.Effect<never> => {
     engine.watched = true
     seen = engine.steps
     engine.behavior.onTick()
-    const notices = engine.notices
-    engine.notices = []
     return Effect.zipRight(
-      Effect.all(notices, { discard: true }),
+      runNotices(engine),
       Effect.suspend(() => pause(Math.min(tickMillis, engine.shortest, millisLeft(engine))))
     )
   })
   const watching = () => busy() || engine.steps !== seen
-  return Effect.forever(
-    Effect.zipRight(asleep, Effect.whileLoop({ while: watching, body: () => look, step: ignore }))
-  )
+  const watch = Effect.whileLoop({ while: watching, body: () => look, step: ignore })
+  // The last tick tells that there is nothing to do any more.
+  const lastTick = Effect.sync(() => engine.behavior.onTick())
+  return Effect.forever(Effect.zipRight(asleep, Effect.zipRight(watch, lastTick)))
 }
 
 /** Milliseconds until the step under way must end; interrupts it when there are none. */

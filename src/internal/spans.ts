@@ -23,26 +23,35 @@ export const called = (spans: Spans, position: number, span: Tracer.AnySpan): vo
   if (spans.callers.length < maxCallers) spans.callers.push({ position, span })
 }
 
-const linksBefore = (spans: Spans, end: number): ReadonlyArray<Tracer.SpanLink> => {
+const linksOf = (spans: Spans, { first, from, to }: Positions): ReadonlyArray<Tracer.SpanLink> => {
   const links: Array<Tracer.SpanLink> = []
   let passed = 0
-  for (; passed < spans.callers.length; passed++) {
-    const caller = spans.callers[passed]
-    if (caller === undefined || caller.position >= end) break
-    if (links.length < maxLinks) links.push({ _tag: "SpanLink", span: caller.span, attributes: {} })
+  for (const { position, span } of spans.callers) {
+    if (position >= to) break
+    if (position < first) passed++
+    else if (position >= from && links.length < maxLinks) {
+      links.push({ _tag: "SpanLink", span, attributes: {} })
+    }
   }
-  spans.callers = spans.callers.slice(passed)
+  if (passed > 0) spans.callers = spans.callers.slice(passed)
   return links
 }
 
-/** Wraps a save of `count` records, the last of which stands before position `end`. */
-export const around = (spans: Spans, save: Save, count: number, end: number): Save =>
+/** Where the records of a save stood in the queue: `from` to before `to`, in a batch that began at `first`. */
+export interface Positions {
+  readonly first: number
+  readonly from: number
+  readonly to: number
+}
+
+/** Wraps a save. Each attempt has a span of its own, with all its links. */
+export const around = (spans: Spans, save: Save, count: number, positions: Positions): Save =>
   Effect.suspend(() =>
     Effect.withSpan(save, `${spans.name}.save`, {
       root: true,
       kind: "client",
       attributes: { "recorder.name": spans.name, "recorder.batch.size": count },
-      links: linksBefore(spans, end),
+      links: linksOf(spans, positions),
       captureStackTrace: false
     })
   )

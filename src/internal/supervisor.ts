@@ -1,6 +1,6 @@
 /** The supervisor of an actor: awaits its worker, replaces it, and ends the actor. */
 import { Cause, Deferred, Effect, Exit, Fiber, FiberId } from "effect"
-import { type Command, type Engine, end, type Rest, signal } from "./engine.js"
+import { type Command, type Engine, end, type Rest, runNotices, signal } from "./engine.js"
 import * as Intake from "./intake.js"
 import * as Mailbox from "./mailbox.js"
 import { sentinel } from "./sentinel.js"
@@ -72,7 +72,7 @@ export const requestClose = <R, I>(engine: Engine<R, I>): void => {
   engine.closing = true
   Intake.shut(engine.intake)
   Deferred.unsafeDone(engine.closeRequested, Effect.void)
-  engine.behavior.onPhase()
+  engine.behavior.onClosing()
   signal(engine)
 }
 
@@ -99,14 +99,15 @@ export const supervise = <R, I>(engine: Engine<R, I>): Effect.Effect<Rest<R, I>>
     while (!hasEnded(engine)) {
       const ended = yield* runWorker(engine)
       if (ended === "Busy" || hasEnded(engine)) busy = ended === "Busy"
-      else if (Exit.isFailure(ended) && !Cause.isInterruptedOnly(ended.cause)) {
+      // A step that was interrupted from here has not failed, whatever its finalizers did.
+      else if (Exit.isFailure(ended) && engine.interruption === undefined) {
         fail(engine, ended.cause)
         yield* Deferred.await(engine.closeRequested)
         break
       } else stepInterrupted(engine)
     }
     const rest = close(engine, busy)
-    yield* Effect.all(engine.notices, { discard: true })
+    yield* runNotices(engine)
     yield* Fiber.interruptFork(watch)
     return rest
   })

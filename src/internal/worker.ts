@@ -1,6 +1,15 @@
 /** The worker of an actor: the loop that runs one step after the other. */
 import { Deferred, Effect, Exit } from "effect"
-import { batchIsReady, begin, type Command, type Engine, end, signal, takeBatch } from "./engine.js"
+import {
+  batchIsReady,
+  begin,
+  type Command,
+  type Engine,
+  end,
+  finishBatch,
+  signal,
+  takeBatch
+} from "./engine.js"
 import * as Mailbox from "./mailbox.js"
 
 const acquireStep = <R, I>(engine: Engine<R, I>): Effect.Effect<void, unknown> => {
@@ -22,7 +31,7 @@ const batchStep = <R, I>(engine: Engine<R, I>, batch: Mailbox.Batch<I>): Effect.
     if (engine.step !== step) return
     end(engine)
     if (finished === false) return
-    engine.current = undefined
+    finishBatch(engine)
     engine.turnIsOver = false
   })
 }
@@ -54,18 +63,18 @@ const lingerStep = <R, I>(engine: Engine<R, I>, millis: number): Effect.Effect<v
   Effect.raceFirst(
     Effect.sleep(millis),
     Effect.async<void>((resume) => {
-      engine.hurry = () => resume(Effect.void)
+      engine.endLinger = () => resume(Effect.void)
     })
   ).pipe(
     Effect.ensuring(
       Effect.sync(() => {
-        engine.hurry = undefined
+        engine.endLinger = undefined
       })
     )
   )
 
 const lingerLeft = <R, I>(engine: Engine<R, I>): number =>
-  engine.closing || batchIsReady(engine)
+  engine.closing || engine.hurried || batchIsReady(engine)
     ? 0
     : (Mailbox.oldestAt(engine.intake.mailbox) ?? 0) + engine.linger - engine.now()
 

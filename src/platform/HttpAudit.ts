@@ -2,11 +2,14 @@
  * An audit trail of an HTTP server: a middleware for `@effect/platform` that records every request through a
  * recorder, and never makes a request wait for it.
  *
- * Make it the server's middleware, outermost, so that it sees what the client sees:
+ * Wrap the whole app, so that it sees what the client sees:
  *
  * ```ts
- * HttpServer.serve(router, HttpAudit.middleware(Audit))
+ * router.pipe(HttpAudit.middleware(Audit), HttpServer.serve())
  * ```
+ *
+ * Where a server takes middlewares of its own (`HttpServer.serve(router, middleware)`, `HttpApiBuilder.serve`,
+ * `HttpLayerRouter.serve`) it does the same there, at a little more cost per request.
  *
  * A request is recorded when its response head is known. Bodies are not awaited: a stream is recorded when it
  * begins, and a client that leaves in the middle of a body changes nothing. A failure is recorded by the response

@@ -43,6 +43,9 @@ const dialectOf = (client: SqlClient): Effect.Effect<Dialect, InvalidOptions> =>
  *   client is one connection: saving inside of its own transaction waits for itself.
  * - `query` and `prune` are called by you: inside of `sql.withTransaction` they take part in it.
  *
+ * Instants have milliseconds here. Finer ones, written by others, are read cut off, and paging by such a column may
+ * show a row twice.
+ *
  * What the client was made with stays yours: on SQLite its `busy_timeout` blocks the event loop (5 seconds by default)
  * and its `synchronous` decides what a power failure can take.
  */

@@ -34,5 +34,8 @@ export const make = <const C extends Columns>(
   typeof options.filename !== "string" || options.filename === ""
     ? Effect.fail(new InvalidOptions({ option: "filename", message: "filename must be a path, or :memory:" }))
     : makeSqlStorage(options, (table) =>
-        Effect.map(openSqlite(options.filename), (client) => clientBackend(client, sqliteDialect, table))
+        Effect.map(openSqlite(options.filename), ({ client, run }) => ({
+          ...clientBackend(client, sqliteDialect, table, { run, reserve: Effect.succeed(run) }),
+          beside: run
+        }))
       )

@@ -1,5 +1,11 @@
 import {
+  HttpApi,
+  HttpApiBuilder,
+  HttpApiEndpoint,
+  HttpApiGroup,
   HttpApp,
+  HttpClient,
+  HttpLayerRouter,
   HttpMiddleware,
   HttpRouter,
   HttpServerError,
@@ -7,6 +13,7 @@ import {
   HttpServerRespondable,
   HttpServerResponse
 } from "@effect/platform"
+import { NodeHttpServer } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
 import {
   Context,
@@ -16,10 +23,12 @@ import {
   Effect,
   Exit,
   Fiber,
+  Layer,
   Logger,
   Metric,
   Option,
   Queue,
+  Schema,
   Stream,
   TestClock
 } from "effect"
@@ -334,6 +343,63 @@ describe("HttpAudit", () => {
         return rows
       }).pipe(Effect.provide(Recorder.layerMemory(Audit, HttpAudit.table)))
       expect(rows.map(({ target }) => target)).toEqual(["/", "/", "/rows"])
+    })
+  )
+
+  it.scopedLive("does not mistake an answer of another middleware for its own place", () =>
+    Effect.gen(function* () {
+      const { next, saver } = yield* makeSink
+      const rest = yield* Deferred.make<string>()
+      const stream = Stream.concat(Stream.make("first "), Stream.fromEffect(Deferred.await(rest)))
+      const router = HttpRouter.empty.pipe(
+        HttpRouter.get("/", HttpServerResponse.stream(Stream.encodeText(stream)))
+      )
+      const audit = yield* HttpAudit.make(saver)
+      const port = yield* serve(router, (app) => audit(HttpMiddleware.cors()(app)))
+      yield* ask(port, "/", { method: "OPTIONS" })
+      expect(yield* next).toMatchObject({ status: 204 })
+      const begun = yield* next.pipe(Effect.zipLeft(Deferred.succeed(rest, "second")), Effect.fork)
+      expect((yield* ask(port, "/")).body).toBe("first second")
+      expect(yield* Fiber.join(begun)).toMatchObject({ status: 200 })
+    })
+  )
+
+  it.scopedLive("is a middleware of HttpApi and of HttpLayerRouter", () =>
+    Effect.gen(function* () {
+      class Audit extends Context.Tag("test/Audit")<Audit, HttpAudit.AuditRecorder>() {}
+      const api = HttpApi.make("api").add(
+        HttpApiGroup.make("orders").add(HttpApiEndpoint.get("order", "/orders/:id").addSuccess(Schema.String))
+      )
+      const apiLive = HttpApiBuilder.serve(HttpAudit.middleware(Audit)).pipe(
+        Layer.provide(HttpApiBuilder.api(api)),
+        Layer.provide(
+          HttpApiBuilder.group(api, "orders", (group) => group.handle("order", () => Effect.succeed("a")))
+        )
+      )
+      const routerLive = HttpLayerRouter.serve(HttpLayerRouter.add("GET", "/orders/:id", text), {
+        disableLogger: true,
+        disableListenLog: true,
+        middleware: HttpAudit.middleware(Audit)
+      })
+      for (const live of [apiLive, routerLive]) {
+        const rows = yield* Effect.gen(function* () {
+          const client = yield* HttpClient.HttpClient
+          expect((yield* client.get("/orders/1?a=b")).status).toBe(200)
+          expect((yield* client.get("/nowhere")).status).toBe(404)
+          return yield* Effect.flatMap(Audit, (audit) => audit.load({ orderBy: [Storage.Query.asc("id")] }))
+        }).pipe(
+          Effect.provide(
+            live.pipe(
+              Layer.provideMerge(Recorder.layerMemory(Audit, HttpAudit.table)),
+              Layer.provideMerge(NodeHttpServer.layerTest)
+            )
+          )
+        )
+        expect(rows.map(({ status, target, what }) => [what, target, status])).toEqual([
+          ["GET /orders/:id", "/orders/1", 200],
+          ["GET", "/nowhere", 404]
+        ])
+      }
     })
   )
 

@@ -1,5 +1,9 @@
 import * as fs from "node:fs/promises"
 import * as path from "node:path"
+import { inspect } from "node:util"
+import * as Reactivity from "@effect/experimental/Reactivity"
+import * as SqlClient from "@effect/sql/SqlClient"
+import * as Statement from "@effect/sql/Statement"
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -71,6 +75,23 @@ describe("SqliteStorage", () => {
     })
   )
 
+  it.scopedLive("fails a load typed on a row that somebody else wrote", () =>
+    Effect.gen(function* () {
+      const filename = yield* tempFile
+      const db = yield* openPlain(filename)
+      db.exec("CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, n INTEGER NOT NULL, j TEXT)")
+      db.exec("INSERT INTO t VALUES ('a', 1, 's3cr3t, no json')")
+      const storage = yield* SqliteStorage.make({
+        filename,
+        ...table,
+        columns: { ...columns, j: Column.nullable(Column.json) }
+      })
+      const error = yield* Effect.flip(storage.load({}))
+      expect(error).toMatchObject({ _tag: "StorageError", kind: "Fatal" })
+      expect(inspect(error, { depth: 20 })).not.toContain("s3cr3t")
+    })
+  )
+
   it.scopedLive("keeps few statement texts for batches of any size", () =>
     Effect.gen(function* () {
       const filename = yield* tempFile
@@ -115,5 +136,24 @@ describe("SqlStorage over a SQLite client", () => {
         expect(yield* storage.load({})).toEqual([{ id: "a", n: 1 }])
         expect(filename).toBeDefined()
       }).pipe(Effect.provide(SqliteClient.layer({ filename: ":memory:" })))
+  )
+
+  it.scopedLive("refuses a client of another dialect", () =>
+    Effect.gen(function* () {
+      const none = Effect.dieMessage("it must not connect")
+      const compiler = Statement.makeCompiler({
+        dialect: "mysql",
+        placeholder: () => "?",
+        onIdentifier: (name) => name,
+        onRecordUpdate: () => ["", []],
+        onCustom: () => ["", []]
+      })
+      const client = yield* SqlClient.make({ acquirer: none, compiler, spanAttributes: [] })
+      const error = yield* Effect.flip(
+        Effect.provideService(SqlStorage.make(table), SqlClient.SqlClient, client)
+      )
+      expect(error).toBeInstanceOf(InvalidOptions)
+      expect(error).toMatchObject({ option: "client" })
+    }).pipe(Effect.provide(Reactivity.layer))
   )
 })

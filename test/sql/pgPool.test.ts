@@ -74,20 +74,56 @@ for (const { name, url: server } of databaseUrls()) {
       })
     )
 
-    it.scopedLive("gives back a connection that arrives after the interruption", () =>
+    it.scopedLive("is harmed by no interruption, whenever it comes", () =>
       Effect.gen(function* () {
         const { executor } = yield* setUp(server)
-        for (let i = 0; i < 20; i++) {
-          const fiber = yield* Effect.fork(executor.run(plain("SELECT pg_sleep(0)")))
-          yield* Effect.yieldNow()
-          yield* Fiber.interrupt(fiber)
-        }
-        // More than the pool has at once.
+        const one = executor.run(plain("SELECT 1"))
+        const interrupted = Effect.forEach(Array.from({ length: 60 }), (_, yields) =>
+          Effect.gen(function* () {
+            const fiber = yield* Effect.fork(one)
+            for (let i = 0; i < yields; i++) yield* Effect.yieldNow()
+            yield* Fiber.interrupt(fiber)
+          })
+        )
+        // They share the connections; a cancel request that is late would hit one of these.
+        const others = Effect.forEach(Array.from({ length: 60 }), () => one)
+        yield* Effect.all([interrupted, others, others], { concurrency: "unbounded" })
+        // None is missing: more than the pool has, at once.
         const all = Effect.all(
-          Array.from({ length: 20 }, () => executor.run(plain("SELECT 1"))),
+          Array.from({ length: 20 }, () => one),
           { concurrency: "unbounded" }
         )
         expect((yield* all).length).toBe(20)
+      })
+    )
+
+    it.scopedLive("leaves a connection alone that has answered before the interruption", () =>
+      Effect.gen(function* () {
+        const { executor, lock, pid, sql, unlock } = yield* setUp(server)
+        const first = yield* pid
+        yield* lock
+        // A fiber that does not go on when its statement is answered.
+        const tasks: Array<() => void> = []
+        const held = {
+          shouldYield: () => false as const,
+          scheduleTask: (task: () => void) => tasks.push(task)
+        }
+        const fiber = yield* Effect.fork(Effect.withScheduler(executor.run(plain("SELECT 1")), held))
+        yield* until(Effect.map(sql("SELECT 1"), () => tasks.length > 0))
+        // Somebody else has the connection by now.
+        const insert = yield* Effect.fork(executor.run(plain("INSERT INTO t VALUES (1)")))
+        yield* until(isWaiting(sql, first))
+        const interruption = yield* Effect.fork(Fiber.interrupt(fiber))
+        yield* until(
+          Effect.map(sql("SELECT 1"), () => {
+            for (const task of tasks.splice(0)) task()
+            return fiber.unsafePoll() !== null
+          })
+        )
+        yield* Fiber.join(interruption)
+        yield* unlock
+        expect(pgDialect.affected(yield* Fiber.join(insert))).toBe(1)
+        expect(yield* pid).toBe(first)
       })
     )
 
@@ -148,6 +184,10 @@ for (const { name, url: server } of databaseUrls()) {
         expect(yield* seven).toEqual([{ n: 7 }])
         expect(yield* seven).toEqual([{ n: 7 }])
         expect(yield* names).toEqual([])
+        // Nor on another connection.
+        yield* Effect.scoped(Effect.zipRight(executor.reserve, seven.pipe(Effect.zipRight(names)))).pipe(
+          Effect.map((prepared) => expect(prepared).toEqual([]))
+        )
 
         // The name is taken on a connection that it was never given to.
         const other = yield* openPool({ url })

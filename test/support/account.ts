@@ -34,7 +34,12 @@ export const expectAccount = <Record>(
   const { accepted, dropped = [], sunk = [] } = known
   expectBalance(stats)
   expect(backend.overlaps()).toBe(0)
-  const gone = [...dropped, ...sunk, ...setAside.map((entry) => entry.record), ...unsaved.map((u) => u.record)]
+  const gone = [
+    ...dropped,
+    ...sunk,
+    ...setAside.map((entry) => entry.record),
+    ...unsaved.map((u) => u.record)
+  ]
   const goneSet = new Set(gone)
   expect(goneSet.size).toBe(gone.length)
   const stored = accepted.filter((record) => !goneSet.has(record))

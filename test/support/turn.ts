@@ -38,7 +38,8 @@ export const manual = (): ManualTurn => {
 export const settled: Effect.Effect<void> = TestClock.adjust(0)
 
 /** Forks, and completes when the fiber has done all that it can do for now. */
-export const started = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.zipLeft(Effect.fork(effect), settled)
+export const started = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.zipLeft(Effect.fork(effect), settled)
 
 /** Runs an effect with turns of its own. */
 export const withTurn =

@@ -1,5 +1,5 @@
 /** What an operator sees of a recorder: its statuses and its log lines. */
-import { Effect, Layer, Logger, Option, Stream } from "effect"
+import { Cause, Effect, type Layer, Logger, Option, Stream } from "effect"
 import type { Status } from "../../src/Recorder.js"
 
 interface Watched {
@@ -27,9 +27,13 @@ export interface Line {
 /** Keeps the log lines of whatever is made with its layer. */
 export const logs = (): { readonly lines: ReadonlyArray<Line>; readonly layer: Layer.Layer<never> } => {
   const lines: Array<Line> = []
-  const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
-    const parts = Array.isArray(message) ? message : [message]
-    lines.push({ level: logLevel.label, text: parts.map(String).join(" ") })
+  const logger = Logger.make<unknown, void>((entry) => {
+    // All that any logger could print of it.
+    const annotations = [...entry.annotations].map(([key, value]) => `${key}=${JSON.stringify(value)}`)
+    const cause = Cause.isEmpty(entry.cause) ? [] : [Cause.pretty(entry.cause)]
+    const message = Array.isArray(entry.message) ? entry.message : [entry.message]
+    const parts = [...message.map(String), ...annotations, ...cause]
+    lines.push({ level: entry.logLevel.label, text: parts.join(" ") })
   })
   return { lines, layer: Logger.add(logger) }
 }

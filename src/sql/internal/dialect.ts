@@ -111,7 +111,10 @@ export interface Dialect {
 
   /** From the raw result of a SELECT: its rows as objects. */
   readonly rows: (result: unknown) => ReadonlyArray<Row>
-  /** The expression of a column in a SELECT list; the renderer adds `AS` and the quoted name. */
+  /**
+   * The expression of a column in a SELECT list; the renderer adds `AS` and the quoted name. What is decoded from it
+   * must compare equal to the column: pages begin behind it.
+   */
   readonly selected: (column: TableColumn) => string
   /** From a driver's value of `selected` (never null) to the column's TypeScript value. */
   readonly decode: (column: TableColumn) => (value: unknown) => unknown

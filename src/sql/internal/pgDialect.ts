@@ -56,7 +56,7 @@ const selected = ({ sql, type }: TableColumn): string => {
     case "real":
       return `encode(float8send(${sql}), 'hex')`
     case "timestamp":
-      return `floor(extract(epoch FROM ${sql}) * 1000)::text`
+      return `round(extract(epoch FROM ${sql}) * 1000)::text`
     case "bytes":
       return `encode(${sql}, 'base64')`
     default:
@@ -177,7 +177,7 @@ const lockSpace = 0x65667265
 
 /** A table's advisory lock. Two tables may share one: their starters wait for each other then, no more. */
 const lockKey = ({ name, schema }: Table): bigint =>
-  BigInt.asIntN(32, fnv1a(JSON.stringify([schema ?? null, name])))
+  BigInt.asUintN(31, fnv1a(JSON.stringify([schema ?? null, name])))
 
 export const pgDialect: Dialect = {
   name: "pg",

@@ -42,7 +42,10 @@ export interface PgConnectOptions {
 /** An open pool. */
 export interface PgPool {
   readonly executor: Executor
-  /** Over the same pool; its interrupted statements are cancelled, but their connections are kept. */
+  /**
+   * Over the same pool, to compile fragments with. Run statements by the executor: this client gives the connection of
+   * an interrupted statement back to the pool, and its late cancel request may hit the next one's.
+   */
   readonly client: PgClient.PgClient
 }
 
@@ -182,7 +185,7 @@ const makeExecutor = (pool: Pg.Pool, scope: Scope.Scope, leases: Set<Lease>): Ex
             Effect.timeoutOption(cancelTime),
             Effect.forkIn(scope),
             Effect.flatMap((fiber) =>
-              Fiber.join(fiber).pipe(Effect.interruptible, Effect.timeoutOption(cancelPatience))
+              Fiber.await(fiber).pipe(Effect.interruptible, Effect.timeoutOption(cancelPatience))
             )
           )
     // A pooler forwards the request only while the connection that it names is there.
@@ -192,27 +195,30 @@ const makeExecutor = (pool: Pg.Pool, scope: Scope.Scope, leases: Set<Lease>): Ex
     )
   }
 
-  // One async from the connection to the answer: between two of them an interruption would lose the connection.
+  // One async from the connection to the answer: between two of them an interruption would lose the connection. An
+  // interruption may also come after the answer, when the connection may serve somebody else already.
   const run = (statement: Statement): Effect.Effect<Pg.QueryResult, SqlError> =>
     Effect.async((resume) => {
       let over = false
       let held: Lease | undefined
+      const end = (result: Either.Either<Pg.QueryResult, SqlError>) => {
+        if (over) return
+        over = true
+        held?.giveBack()
+        resume(result)
+      }
       connect(
         Either.match({
-          onLeft: (error) => resume(Effect.fail(error)),
+          onLeft: (error) => end(Either.left(error)),
           onRight: (lease) => {
             if (over) return lease.giveBack()
             held = lease
-            submit(lease, statement, (result) => {
-              if (over) return
-              over = true
-              lease.giveBack()
-              resume(result)
-            })
+            submit(lease, statement, end)
           }
         })
       )
       return Effect.suspend(() => {
+        if (over) return Effect.void
         over = true
         return held === undefined ? Effect.void : abandon(held)
       })
@@ -223,8 +229,12 @@ const makeExecutor = (pool: Pg.Pool, scope: Scope.Scope, leases: Set<Lease>): Ex
     (statement: Statement): Effect.Effect<Pg.QueryResult, SqlError> =>
       Effect.async((resume) => {
         if (lease.isGone()) return resume(Effect.fail(unsent(new Error("The connection is closed"))))
-        submit(lease, statement, resume)
-        return abandon(lease)
+        let over = false
+        submit(lease, statement, (result) => {
+          over = true
+          resume(result)
+        })
+        return Effect.suspend(() => (over ? Effect.void : abandon(lease)))
       })
 
   const reserve = Effect.acquireRelease(

@@ -48,6 +48,13 @@ const lost = (missing: number, of: number) =>
       "a trigger or a rule on the table drops rows"
   })
 
+const foreign = (table: Table) =>
+  new StorageError({
+    kind: "Fatal",
+    outcome: "NotStored",
+    message: `a row of the table ${table.sql} cannot be read as its columns say: another program has written it`
+  })
+
 const distinctIds = (table: Table, rows: ReadonlyArray<Row>): number => {
   const { name, type } = table.id
   return new Set(rows.map((row) => (type === "uuid" ? (row[name] as string).toLowerCase() : row[name]))).size
@@ -110,7 +117,8 @@ const build = <C extends Columns>(
   const saveRows = makeSave(backend, table, state)
   // The decoded row has the columns of the definition with their types, which is what RowOf says.
   const decode = rowDecoder(dialect, table) as (row: Row) => RowOf<C>
-  const decodeAll = (result: unknown): Array<RowOf<C>> => dialect.rows(result).map(decode)
+  const decodeAll = (result: unknown): Effect.Effect<Array<RowOf<C>>, StorageError> =>
+    Effect.try({ try: () => dialect.rows(result).map(decode), catch: () => foreign(table) })
 
   const checked = (query: SqlQuery<C>) =>
     Either.map(
@@ -124,8 +132,7 @@ const build = <C extends Columns>(
 
   const read = (run: Run, typed: CheckedQuery, further: Condition | undefined) =>
     Effect.flatMap(select(dialect, table, typed, further), (statement) =>
-      // A row that does not decode was written by somebody else; it is told like any other failure.
-      failures(Effect.map(reading(run(statement)), decodeAll))
+      Effect.flatMap(failures(reading(run(statement))), decodeAll)
     )
 
   const prepare = (batch: ReadonlyArray<RowOf<C>>): Effect.Effect<Saved, StorageError> => {

@@ -49,15 +49,17 @@ export const classify: Dialect["classify"] = (error): Failure => {
   const text = typeof driver.message === "string" ? driver.message : ""
   const code = typeof driver.code === "string" ? driver.code : undefined
   if (code === undefined || !code.startsWith("SQLITE_")) {
-    // The driver refuses what it cannot bind before SQLite sees it; it says the same of a handle that is closed.
+    // The driver refuses what it cannot bind before SQLite sees it, with errors of the language and no code.
     const binding =
-      (driver.name === "TypeError" || driver.name === "RangeError") && !text.includes("database connection")
+      (driver.name === "TypeError" || driver.name === "RangeError") && /\b(?:bind|bound)\b/.test(text)
     return {
       kind: binding ? "Poison" : "Unknown",
       outcome: binding ? "NotStored" : "Unknown",
       code,
       constraint: undefined,
-      message: binding ? "the driver cannot bind a value" : "the driver failed"
+      message: binding
+        ? "the driver cannot bind a value"
+        : `the driver failed with ${code ?? String(driver.name)}`
     }
   }
   const primary = code.split("_")[1] ?? ""

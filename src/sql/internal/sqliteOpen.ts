@@ -3,6 +3,7 @@ import * as Reactivity from "@effect/experimental/Reactivity"
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import { Effect, type Scope } from "effect"
 import { StorageError } from "../../Storage.js"
+import type { Run } from "./dialect.js"
 import { SqlFailure, whileBusy } from "./failure.js"
 import { classify } from "./sqliteFailure.js"
 
@@ -19,24 +20,33 @@ const openError = (filename: string, error: unknown): StorageError => {
   })
 }
 
+/** An open file: a client for its compiler, and its one connection. */
+export interface OpenFile {
+  readonly client: SqliteClient.SqliteClient
+  /** Runs a statement at once; nothing else uses the connection. */
+  readonly run: Run
+}
+
 /**
- * A client of its own for one file, closed with the scope. The driver never blocks on a lock (`busy_timeout` 0),
- * readers never wait for writers (WAL), and a commit survives a power failure (`synchronous` FULL).
+ * Opens a file for one user, until the scope closes. The driver never blocks on a lock (`busy_timeout` 0), readers
+ * never wait for writers (WAL), and a commit survives a power failure (`synchronous` FULL).
  */
-export const openSqlite = (
-  filename: string
-): Effect.Effect<SqliteClient.SqliteClient, StorageError, Scope.Scope> =>
+export const openSqlite = (filename: string): Effect.Effect<OpenFile, StorageError, Scope.Scope> =>
   Effect.gen(function* () {
     // The client would switch to WAL under the driver's own busy timeout of 5 seconds.
     const client = yield* SqliteClient.make({ filename, disableWAL: true })
-    const pragma = (text: string) => client.unsafe(`PRAGMA ${text}`).raw
+    // Kept for good: the driver is synchronous, so there is nothing to take turns for, and taking the connection anew
+    // costs more than a small statement.
+    const connection = yield* client.reserve
+    const run: Run = ({ params, text }) => connection.executeRaw(text, params)
+    const pragma = (text: string) => run({ text: `PRAGMA ${text}`, params: [] })
     yield* pragma("busy_timeout = 0")
     yield* pragma("journal_mode = WAL").pipe(
       Effect.mapError((error) => openError(filename, error)),
       whileBusy
     )
     yield* pragma("synchronous = FULL")
-    return client
+    return { client, run }
   }).pipe(
     Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
     Effect.catchAllDefect(Effect.fail),

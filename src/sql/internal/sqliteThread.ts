@@ -6,7 +6,6 @@ import * as NodeWorkerRunner from "@effect/platform-node/NodeWorkerRunner"
 import { SafeIntegers } from "@effect/sql/SqlClient"
 import { Cause, Effect, Layer, Scope } from "effect"
 import type { StorageError } from "../../Storage.js"
-import { clientExecutor } from "./client.js"
 import type { Run, Statement } from "./dialect.js"
 import type { SqlFailure } from "./failure.js"
 import { driverError } from "./sqliteFailure.js"
@@ -46,9 +45,9 @@ const runner = Effect.gen(function* () {
       return openSqlite(filename).pipe(
         Scope.extend(scope),
         Effect.mapError(refusedOpen),
-        Effect.flatMap((client) =>
+        Effect.flatMap(({ run }) =>
           Effect.sync(() => {
-            opened = { run: clientExecutor(client).run, insert: compileInsert(table) }
+            opened = { run, insert: compileInsert(table) }
           })
         )
       )

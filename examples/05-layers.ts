@@ -1,0 +1,66 @@
+/** A recorder as one service among others: composed as a layer, and in memory for the tests of its users. */
+import assert from "node:assert/strict"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Context, Effect, Layer } from "effect"
+import { Id, Recorder, Storage } from "effect-recorder"
+import * as SqliteStorage from "effect-recorder/sql/SqliteStorage"
+
+const columns = {
+  id: Storage.Column.uuid,
+  what: Storage.Column.text,
+  detail: Storage.Column.nullable(Storage.Column.json)
+}
+type Row = Storage.RowOf<typeof columns>
+
+class Audit extends Context.Tag("Audit")<
+  Audit,
+  Recorder.Recorder<Row, Storage.Query<typeof columns>, ReadonlyArray<Row>>
+>() {}
+
+/** A service that audits what it does. */
+class Orders extends Context.Tag("Orders")<
+  Orders,
+  { readonly place: (item: string) => Effect.Effect<void> }
+>() {
+  static readonly layer = Layer.effect(
+    Orders,
+    Effect.gen(function* () {
+      const audit = yield* Audit
+      const nextId = yield* Id.makeUuid7
+      return {
+        place: (item) => Effect.asVoid(audit.save({ id: nextId(), what: "order placed", detail: { item } }))
+      }
+    })
+  )
+}
+
+const program = Effect.gen(function* () {
+  const orders = yield* Orders
+  yield* Effect.forEach(["apples", "pears"], orders.place)
+  const audit = yield* Audit
+  return yield* audit.load({ orderBy: [Storage.Query.asc("id")] })
+})
+
+const run = <E>(audit: Layer.Layer<Audit, E>) =>
+  Effect.runPromise(Effect.provide(program, Layer.provideMerge(Orders.layer, audit)))
+
+// In production: a file. The layer is there at once; the file is opened behind it, and closed with the scope.
+const folder = await mkdtemp(join(tmpdir(), "orders-"))
+const stored = await run(
+  Recorder.layer(
+    Audit,
+    SqliteStorage.make({ filename: join(folder, "audit.db"), table: "audit", columns, id: "id" }),
+    { name: "orders" }
+  )
+)
+await rm(folder, { recursive: true })
+
+// In a test: memory, with the same checks, the same queries and the same answers.
+const tested = await run(Recorder.layerMemory(Audit, { columns, id: "id" }))
+
+const details = (rows: ReadonlyArray<Row>) => rows.map(({ detail }) => detail)
+assert.deepEqual(details(stored), [{ item: "apples" }, { item: "pears" }])
+assert.deepEqual(details(tested), details(stored))
+console.log(`the same ${tested.length} records from the file and from memory`)

@@ -1,0 +1,67 @@
+/**
+ * A server whose requests are audited, and what the auditing costs it.
+ *
+ *   npm run demo                      measure, close, and read the audit trail back
+ *   npm run demo -- --serve           serve until SIGTERM or SIGINT (--port, default 3000)
+ *   npm run demo -- --requests 500    requests of each measurement (default 20,000)
+ *   DATABASE_URL=postgres://... npm run demo
+ */
+import { parseArgs } from "node:util"
+import { NodeContext, NodeRuntime } from "@effect/platform-node"
+import { Console, Data, Effect } from "effect"
+import { Recorder } from "effect-recorder"
+import * as Database from "./database.js"
+import { measure } from "./measure.js"
+import * as Report from "./report.js"
+import { Audit, audited, serve } from "./server.js"
+
+class WrongArguments extends Data.TaggedError("WrongArguments")<{ readonly message: string }> {}
+
+const readArguments = Effect.try({
+  try: () => {
+    const { values } = parseArgs({
+      options: {
+        serve: { type: "boolean", default: false },
+        port: { type: "string", default: "3000" },
+        requests: { type: "string", default: "20000" }
+      }
+    })
+    return { serve: values.serve, port: Number(values.port), requests: Number(values.requests) }
+  },
+  catch: (error) => new WrongArguments({ message: String(error) })
+}).pipe(
+  Effect.filterOrFail(
+    ({ port, requests }) =>
+      Number.isInteger(port) && port >= 0 && Number.isInteger(requests) && requests >= 100,
+    () => new WrongArguments({ message: "--port takes a port, --requests a whole number of at least 100" })
+  )
+)
+
+const serveUntilSignal = (port: number) =>
+  Effect.gen(function* () {
+    const database = yield* Database.choose
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        const recorder = yield* Recorder.makeDelayed(database.open, { name: "audit" })
+        // The server closes in a scope of its own, so that its last requests are recorded before the recorder closes.
+        const serving = Effect.gen(function* () {
+          const { url } = yield* serve(audited, port)
+          yield* Console.log(`serving ${url}/orders/1 and ${url}/audit; the audit trail goes to`)
+          yield* Console.log(`  ${database.description}`)
+          return yield* Effect.never
+        })
+        const closing = Effect.gen(function* () {
+          const { stats } = yield* recorder.closeWithin("10 seconds")
+          yield* Console.log(`closed; ${Report.account(stats)}`)
+          yield* Console.log(`kept: ${database.description}`)
+        })
+        yield* Effect.scoped(serving).pipe(Effect.provideService(Audit, recorder), Effect.ensuring(closing))
+      })
+    )
+  })
+
+const main = Effect.flatMap(readArguments, (options) =>
+  options.serve ? serveUntilSignal(options.port) : measure(options.requests)
+)
+
+NodeRuntime.runMain(Effect.provide(main, NodeContext.layer))

@@ -1,0 +1,110 @@
+/**
+ * An HTTP server in a process of its own: `GET /orders/:id` answers at once, `POST /orders` when its record is
+ * durable. A server that audits records the GETs by the middleware.
+ */
+import { createServer } from "node:http"
+import { HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Context, Effect, Layer } from "effect"
+import * as Id from "../../../src/Id.js"
+import * as HttpAudit from "../../../src/platform/HttpAudit.js"
+import * as Recorder from "../../../src/Recorder.js"
+import * as PgStorage from "../../../src/sql/PgStorage.js"
+import * as SqliteStorage from "../../../src/sql/SqliteStorage.js"
+import * as SqliteWorker from "../../../src/sql/SqliteWorker.js"
+import type { Audit, FromServer, ToServer } from "./protocol.js"
+
+class Log extends Context.Tag("bench/Log")<Log, Recorder.Recorder<HttpAudit.Entry>>() {}
+
+const { columns } = HttpAudit
+const table = { columns, id: "id", table: "requests" } as const
+
+const storageOf = (audit: Exclude<Audit, { readonly kind: "none" }>) => {
+  switch (audit.kind) {
+    case "sqlite":
+      return SqliteStorage.make({ ...table, filename: audit.filename })
+    case "worker":
+      return SqliteWorker.make({ ...table, filename: audit.filename })
+    case "postgres":
+      return PgStorage.make({ ...table, table: audit.table, url: audit.url })
+  }
+}
+
+const say = (message: FromServer) => process.send?.(message)
+
+const getOrder = HttpRouter.get(
+  "/orders/:id",
+  Effect.map(HttpRouter.params, ({ id }) =>
+    HttpServerResponse.unsafeJson({
+      id,
+      customer: "Ada Lovelace",
+      lines: [
+        { article: "A-17", quantity: 2 },
+        { article: "A-4", quantity: 1 }
+      ],
+      total: { amount: 5_997, currency: "EUR" }
+    })
+  )
+)
+
+const nextId = Effect.runSync(Id.makeUuid7)
+
+const placeOrder = HttpRouter.post(
+  "/orders",
+  Effect.gen(function* () {
+    const recorder = yield* Log
+    const id = nextId()
+    yield* recorder.saveDurable({
+      id,
+      at: new Date(),
+      who: null,
+      what: "POST /orders",
+      target: "/orders",
+      outcome: "ok",
+      status: 204,
+      duration_ms: 0,
+      request_id: id,
+      trace_id: null
+    })
+    return HttpServerResponse.empty()
+  })
+)
+
+const listening = HttpServer.addressFormattedWith((address) =>
+  Effect.sync(() => say({ _tag: "Listening", port: Number(new URL(address).port) }))
+)
+
+const told = (stats: () => Recorder.Stats | undefined) =>
+  Effect.async<void>((resume) => {
+    process.on("message", (message: ToServer) => {
+      if (message === "stats") say({ _tag: "Stats", stats: stats() })
+      else resume(Effect.void)
+    })
+  })
+
+const overHttp = NodeHttpServer.layer(() => createServer(), { port: 0, host: "127.0.0.1" })
+
+const plain = Layer.launch(HttpServer.serve(getOrder(HttpRouter.empty))).pipe(
+  Effect.raceFirst(
+    Effect.zipRight(
+      listening,
+      told(() => undefined)
+    )
+  ),
+  Effect.provide(overHttp)
+)
+
+const audited = (audit: Exclude<Audit, { readonly kind: "none" }>) =>
+  Effect.gen(function* () {
+    const recorder = yield* Log
+    yield* recorder.ready
+    const server =
+      audit.records === "requests"
+        ? HttpServer.serve(getOrder(HttpRouter.empty), HttpAudit.middleware(Log))
+        : HttpServer.serve(placeOrder(HttpRouter.empty))
+    yield* Effect.raceFirst(Layer.launch(server), Effect.zipRight(listening, told(recorder.unsafeStats)))
+  }).pipe(Effect.provide([overHttp, Recorder.layer(Log, storageOf(audit))]))
+
+const audit = JSON.parse(process.argv[2] ?? '{"kind":"none"}') as Audit
+await Effect.runPromise(Effect.scoped(audit.kind === "none" ? plain : audited(audit)))
+process.exit(0)

@@ -1,0 +1,56 @@
+import { describe, expect, it } from "@effect/vitest"
+import { type Bound, belowHalf, fits, invalidBound, sizeIn } from "../../src/internal/admission.js"
+
+const sizeOf = (item: number): number => item
+
+const wrong = (bound: Bound<number>): string | undefined => invalidBound(bound)?.option
+
+describe("bounds", () => {
+  it("are told wrong by the name of the option", () => {
+    expect(wrong({ count: 3, overflow: "reject" })).toBeUndefined()
+    expect(wrong({ bytes: 3, sizeOf, overflow: "suspend" })).toBeUndefined()
+    expect(wrong({ overflow: "reject" })).toBe("bound.count")
+    for (const count of [0, -1, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(wrong({ count, overflow: "reject" })).toBe("bound.count")
+      expect(wrong({ bytes: count, sizeOf, overflow: "reject" })).toBe("bound.bytes")
+    }
+    expect(wrong({ bytes: 3, overflow: "reject" })).toBe("bound.sizeOf")
+    const unheard: Bound<number> = JSON.parse('{ "count": 3, "overflow": "explode" }')
+    expect(wrong(unheard)).toBe("bound.overflow")
+  })
+
+  it("hold up to their number and no further", () => {
+    expect(fits({ count: 3, overflow: "reject" }, 3, 1e9)).toBe(true)
+    expect(fits({ count: 3, overflow: "reject" }, 4, 0)).toBe(false)
+    expect(fits({ bytes: 3, sizeOf, overflow: "reject" }, 1e9, 3)).toBe(true)
+    expect(fits({ bytes: 3, sizeOf, overflow: "reject" }, 1, 3.5)).toBe(false)
+  })
+
+  it("are half empty when each of them is", () => {
+    const both: Bound<number> = { count: 4, bytes: 10, sizeOf, overflow: "drop-newest" }
+    expect(belowHalf(both, 1, 4)).toBe(true)
+    expect(belowHalf(both, 2, 4)).toBe(false)
+    expect(belowHalf(both, 1, 5)).toBe(false)
+    expect(belowHalf({ count: 4, overflow: "drop-newest" }, 1, 1e9)).toBe(true)
+  })
+})
+
+describe("sizes", () => {
+  it("are none for what has no sensible one", () => {
+    const bound: Bound<number> = { bytes: 10, sizeOf, overflow: "reject" }
+    expect(sizeIn(bound, 3)).toBe(3)
+    expect(sizeIn(bound, 0)).toBe(0)
+    for (const size of [-1, Number.NaN, Number.POSITIVE_INFINITY]) expect(sizeIn(bound, size)).toBeUndefined()
+    const throwing = {
+      ...bound,
+      sizeOf: (): number => {
+        throw new Error("no size")
+      }
+    }
+    expect(sizeIn(throwing, 1)).toBeUndefined()
+  })
+
+  it("cost nothing where nobody asks for them", () => {
+    expect(sizeIn({ count: 3, overflow: "reject" }, 7)).toBe(0)
+  })
+})
