@@ -257,7 +257,7 @@ describe("the start", () => {
         })
       const make = Actor.make<string, number, Actor.Rest<string, number>, Setting>(() => ({
         acquire: Effect.zipRight(look("acquire"), Setting),
-        onBatch: () => look("batch"),
+        onBatch: () => Effect.asVoid(look("batch")),
         report: (rest) => rest
       }))
       const actor = yield* make.pipe(

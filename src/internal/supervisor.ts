@@ -20,9 +20,9 @@ const runWorker = <R, I>(engine: Engine<R, I>): Effect.Effect<Ended> =>
   )
 
 const stepInterrupted = <R, I>(engine: Engine<R, I>): void => {
-  const why = engine.interruption ?? "Overrun"
+  const why = engine.interruption
   engine.interruption = undefined
-  if (engine.step === 0) return
+  if (engine.step === 0 || why === undefined) return
   end(engine)
   const command = engine.command
   engine.command = undefined

@@ -36,7 +36,7 @@ const connect = (filename: string, table: Table): Effect.Effect<Backend, Storage
  * Starts the thread, opens the file there, and makes the storage; ends both with the scope. It is the storage of
  * `SqliteStorage`, with the same guarantees, and the file is opened in the same way.
  *
- * The calling thread checks and encodes the records and hands them over (about 1 ms for 1,000 records of 8 columns);
+ * The calling thread checks and encodes the records and hands them over (2 to 3 ms for 1,000 records of 8 columns);
  * parsing, writing and syncing happen in the thread.
  *
  * - A thread that dies fails its calls as `Transient` with an unknown outcome. The next call starts another one.

@@ -129,7 +129,7 @@ export const tableSuite = (
           expect(message).toMatch(/the column "n" as text/i)
           expect(message).toContain('refuses NULL in the column "note"')
           expect(message).toContain('the column "more", which is not in columns')
-          expect(message).toContain(`CREATE UNIQUE INDEX`)
+          expect(message).toContain(`CREATE UNIQUE INDEX "${table}_unique_id" ON "${table}" ("id")`)
         })
       )
 
@@ -143,7 +143,7 @@ export const tableSuite = (
               dialect === "pg" ? "GENERATED ALWAYS AS IDENTITY PRIMARY KEY" : "PRIMARY KEY"
             )
           )
-          yield* sql(`CREATE UNIQUE INDEX "${table}_id" ON "${table}" (id)`)
+          yield* sql(`CREATE UNIQUE INDEX "${table}_unique_id" ON "${table}" ("id")`)
           const storage = yield* make({ table, columns, id: "id" })
           expect(
             yield* storage.save([

@@ -36,7 +36,7 @@ const misfits = (dialect: Dialect, table: Table, existing: ExistingTable): Reado
   }
   if (!existing.idUnique && existing.columns.some(({ name }) => name === table.id.name)) {
     found.push(
-      `has no unique key on the id alone; run: CREATE UNIQUE INDEX ON ${table.sql} (${table.id.sql})`
+      `has no unique key on the id alone; run: CREATE UNIQUE INDEX "${table.name}_unique_id" ON ${table.sql} (${table.id.sql})`
     )
   }
   return found

@@ -1,0 +1,131 @@
+/** The metrics of a recorder, by their exported names. */
+import { describe, expect } from "@effect/vitest"
+import { Effect, Fiber, Metric, Schedule, TestClock } from "effect"
+import * as Recorder from "../src/Recorder.js"
+import { closeAndAccount, numbers } from "./support/account.js"
+import { backend, fatal, refusing, stepped, transient } from "./support/backends.js"
+import { scenario, started } from "./support/turn.js"
+import { status } from "./support/watching.js"
+
+const retry = Schedule.spaced("100 millis")
+
+const raise = (message: string): never => {
+  throw new Error(message)
+}
+
+describe("metrics", () => {
+  /** The metrics of one recorder, by their exported names. */
+  const metricsOf = (name: string) =>
+    Effect.map(Metric.snapshot, (pairs) => {
+      const found: { [metric: string]: unknown } = {}
+      for (const { metricKey, metricState } of pairs) {
+        const tagged = metricKey.tags.some(({ key, value }) => key === "recorder" && value === name)
+        if (tagged) found[metricKey.name] = metricState
+      }
+      return found as { [metric: string]: { readonly [field: string]: unknown } }
+    })
+  const valuesOf = (name: string) =>
+    Effect.map(metricsOf(name), (found) =>
+      Object.fromEntries(Object.entries(found).map(([metric, state]) => [metric, state.count ?? state.value]))
+    )
+
+  scenario("by name and tag: the counters of the account, refused, duplicates, retries", function* () {
+    const storage = backend<number>({
+      save: (call) =>
+        call.nth === 1
+          ? Effect.zipRight(call.commitFirst(2), Effect.fail(transient({ outcome: "Unknown" })))
+          : call.batch.includes(13)
+            ? Effect.never
+            : refusing<number>((record) => record === 3)(call)
+    })
+    const recorder = yield* Recorder.make(storage.storage, {
+      name: "metrics-account",
+      retry,
+      bound: { count: 5, overflow: "drop-newest", sizeOf: (record) => (record === 99 ? raise("no size") : 1) }
+    })
+    numbers(7).forEach(recorder.unsafeSave)
+    yield* TestClock.adjust("1 second")
+    yield* recorder.flush
+    expect(recorder.unsafeSave(99)).toBe(false)
+    recorder.unsafeSave(13)
+    const closing = yield* started(recorder.closeWithin("1 second"))
+    yield* TestClock.adjust("1100 millis")
+    const { stats } = yield* Fiber.join(closing)
+    expect(stats).toMatchObject({
+      accepted: 8,
+      stored: 4,
+      setAside: 1,
+      dropped: 2,
+      handedBack: 1,
+      refused: 1
+    })
+    expect(yield* valuesOf("metrics-account")).toMatchObject({
+      recorder_accepted_total: 8,
+      recorder_stored_total: 4,
+      recorder_duplicates_total: 2,
+      recorder_set_aside_total: 1,
+      recorder_dropped_total: 2,
+      recorder_handed_back_total: 1,
+      recorder_refused_total: 1,
+      recorder_retries_total: 1,
+      recorder_pending: 0
+    })
+  })
+
+  scenario("two recorders do not share them", function* () {
+    const recorders = yield* Effect.forEach(["metrics-one", "metrics-two"], (name) =>
+      Recorder.make(backend<number>().storage, { name })
+    )
+    recorders[0]!.unsafeSave(1)
+    numbers(2).forEach(recorders[1]!.unsafeSave)
+    yield* Effect.forEach(recorders, (recorder) => recorder.close)
+    expect(yield* valuesOf("metrics-one")).toMatchObject({ recorder_stored_total: 1 })
+    expect(yield* valuesOf("metrics-two")).toMatchObject({ recorder_stored_total: 2 })
+  })
+
+  scenario("pending and oldest age are seen while a save hangs, and fall when it is over", function* () {
+    const storage = yield* stepped<number>()
+    const recorder = yield* Recorder.make(storage.storage, { name: "metrics-hang" })
+    numbers(3).forEach(recorder.unsafeSave)
+    const call = yield* storage.next
+    yield* TestClock.adjust("5 seconds")
+    const hanging = yield* valuesOf("metrics-hang")
+    expect(hanging).toMatchObject({ recorder_pending: 3, recorder_accepted_total: 3 })
+    expect(hanging.recorder_oldest_pending_age_millis).toBeGreaterThanOrEqual(4000)
+    yield* call.succeed
+    yield* TestClock.adjust("1 second")
+    expect(yield* valuesOf("metrics-hang")).toMatchObject({
+      recorder_pending: 0,
+      recorder_oldest_pending_age_millis: 0
+    })
+    yield* closeAndAccount(recorder, storage, { accepted: numbers(3) })
+  })
+
+  scenario("batch size and save duration are histograms of the acknowledged saves", function* () {
+    const storage = backend<number>({
+      save: (call) =>
+        call.nth === 2
+          ? Effect.fail(transient())
+          : Effect.zipRight(Effect.sleep(call.nth === 1 ? 7 : 40), call.commit)
+    })
+    const recorder = yield* Recorder.make(storage.storage, { name: "metrics-saves", retry, maxBatchSize: 60 })
+    yield* Effect.sync(() => numbers(90).forEach(recorder.unsafeSave))
+    yield* TestClock.adjust("1 second")
+    yield* closeAndAccount(recorder, storage, { accepted: numbers(90) })
+    const found = yield* metricsOf("metrics-saves")
+    expect(found.recorder_batch_size).toMatchObject({ count: 2, min: 30, max: 60, sum: 90 })
+    expect(found.recorder_save_duration_millis).toMatchObject({ count: 2, min: 7, max: 40, sum: 47 })
+  })
+
+  scenario("refused shows what a failed or closed recorder refuses", function* () {
+    const storage = backend<number>({ save: () => Effect.fail(fatal()) })
+    const recorder = yield* Recorder.make(storage.storage, { name: "metrics-refused" })
+    recorder.unsafeSave(1)
+    yield* status(recorder, "Failed")
+    expect(recorder.unsafeSave(2)).toBe(false)
+    expect(yield* valuesOf("metrics-refused")).toMatchObject({ recorder_refused_total: 1 })
+    yield* recorder.close
+    expect(yield* recorder.saveAll([3, 4])).toBe(false)
+    expect(yield* valuesOf("metrics-refused")).toMatchObject({ recorder_refused_total: 3 })
+  })
+})
