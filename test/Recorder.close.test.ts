@@ -31,6 +31,7 @@ describe("close", () => {
   })
 
   scenario("Closing names what is in the way from its beginning", function* () {
+    // Fails when closing forgets the trouble.
     const storage = backend<number>({ save: failingFirst(transient({ message: "away" })) })
     const recorder = yield* Recorder.make(storage.storage, { retry })
     recorder.unsafeSave(1)
@@ -136,6 +137,7 @@ describe("close", () => {
 
 describe("the storage handed back", () => {
   scenario("lives until the caller's scope ends, also one that was acquired late", function* () {
+    // Fails when the storage's scope is not forked before the drain finalizer.
     const events: Array<string> = []
     const scope = yield* Scope.make()
     const storage = backend<number>({

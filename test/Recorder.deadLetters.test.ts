@@ -71,6 +71,7 @@ describe("with a sink", () => {
     ["throws", undefined]
   ] as const) {
     scenario(`one that ${name} is tried 3 times; then the record is handed back as SinkFailed`, function* () {
+      // Fails when the sink gets a fourth try.
       const tries: Array<number> = []
       const storage = backend<number>({ save: refusing<number>(even) })
       const recorder = yield* Recorder.make(storage.storage, {
@@ -202,6 +203,7 @@ describe("without a sink", () => {
   )
 
   scenario("they stay within the bound: they take room until they are redriven", function* () {
+    // Fails when held records take no room, or a redrive does not free it.
     let mended = false
     const storage = backend<number>({ save: refusing<number>((record) => even(record) && !mended) })
     const recorder = yield* Recorder.make(storage.storage, { bound: { count: 2, overflow: "reject" } })

@@ -84,6 +84,7 @@ describe("metrics", () => {
   })
 
   scenario("pending and oldest age are seen while a save hangs, and fall when it is over", function* () {
+    // Fails when the sentinel does not tick when it goes to sleep.
     const storage = yield* stepped<number>()
     const recorder = yield* Recorder.make(storage.storage, { name: "metrics-hang" })
     numbers(3).forEach(recorder.unsafeSave)
@@ -118,6 +119,7 @@ describe("metrics", () => {
   })
 
   scenario("refused shows what a failed or closed recorder refuses", function* () {
+    // Fails when refusals are only published with a step.
     const storage = backend<number>({ save: () => Effect.fail(fatal()) })
     const recorder = yield* Recorder.make(storage.storage, { name: "metrics-refused" })
     recorder.unsafeSave(1)

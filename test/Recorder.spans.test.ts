@@ -98,6 +98,7 @@ describe("with a tracer installed", () => {
   )
 
   scenario("it has at most 128 links", function* () {
+    // Fails when the limit of links is removed.
     const { linked, saves, tracer } = tracing()
     const storage = backend<number>()
     yield* Effect.withTracer(
@@ -167,6 +168,7 @@ describe("with a tracer installed", () => {
 
 describe("without a tracer", () => {
   scenario("there is no span: none is made, and the storage sees none", function* () {
+    // Fails when spans are made for the default tracer.
     const parents: Array<unknown> = []
     const storage = backend<number>({
       save: (call) =>

@@ -64,6 +64,8 @@ const lingerStep = <R, I>(engine: Engine<R, I>, millis: number): Effect.Effect<v
     Effect.sleep(millis),
     Effect.async<void>((resume) => {
       engine.endLinger = () => resume(Effect.void)
+      // What ends it may have come before this fiber began.
+      if (lingerLeft(engine) <= 0) resume(Effect.void)
     })
   ).pipe(
     Effect.ensuring(

@@ -10,6 +10,7 @@ import { filesBelow, importsOf, resolveOwn, root } from "../support/project.js"
 const native = ["better-sqlite3", "@effect/sql-sqlite-node"]
 
 const otherReasons: Readonly<Record<string, string>> = {
+  "test/examples/auditServer.test.ts": "starts the demo, which opens SQLite",
   "test/readme.test.ts": "runs the README's code, which may open SQLite"
 }
 

@@ -6,7 +6,7 @@ import * as PgStorage from "../../../src/sql/PgStorage.js"
 import { copyBatch, insertOne } from "../baselines/postgres.js"
 import { type Bench, type Case, interleave } from "../support/bench.js"
 import { withDatabase } from "../support/database.js"
-import { settled, using, withRecorder } from "../support/recorders.js"
+import { flushed, using, withRecorder } from "../support/recorders.js"
 import { batchesOf, columns, type Entry, makeEntries } from "../support/records.js"
 
 interface Sides {
@@ -61,7 +61,7 @@ const rates = async (
         timed(sides, "entries", rows, () =>
           withRecorder(storage, { maxBatchSize: size }, async (recorder) => {
             for (const entry of entries) recorder.unsafeSave(entry)
-            await settled(recorder)
+            await flushed(recorder)
           })
         ),
       pool: () =>

@@ -6,7 +6,7 @@ import * as SqliteWorker from "../../../src/sql/SqliteWorker.js"
 import { openHandWritten } from "../baselines/sqlite.js"
 import { type Bench, type Case, collect, interleave } from "../support/bench.js"
 import { inTemporaryFile } from "../support/files.js"
-import { settled, turn, using, withRecorder } from "../support/recorders.js"
+import { flushed, turn, using, withRecorder } from "../support/recorders.js"
 import { batchesOf, columns, type Entry, makeEntries } from "../support/records.js"
 import { longestStall } from "../support/stalls.js"
 
@@ -21,39 +21,58 @@ const worker: Open = (filename) => SqliteWorker.make(options(filename))
 const onStorage = <A>(open: Open, use: (storage: Storage<Entry>) => Promise<A>): Promise<A> =>
   inTemporaryFile((filename) => using(open(filename), use))
 
-/** Rows per second, from milliseconds. */
-const rate = (rows: number, millis: number): number => (rows * 1000) / millis
-
-const timed = async (rows: number, work: () => Promise<unknown> | void): Promise<number> => {
-  const start = performance.now()
-  await work()
-  return rate(rows, performance.now() - start)
+interface Work {
+  /** Saved first, and not timed: it compiles the code and parses the statement. */
+  readonly warm: ReadonlyArray<Entry>
+  readonly entries: ReadonlyArray<Entry>
+  readonly size: number
 }
 
-const saving = (open: Open, batches: ReadonlyArray<ReadonlyArray<Entry>>, rows: number): Promise<number> =>
+/** Rows per second. */
+const timed = async (
+  { entries, warm }: Work,
+  save: (entries: ReadonlyArray<Entry>) => Promise<unknown>
+): Promise<number> => {
+  await save(warm)
+  const start = performance.now()
+  await save(entries)
+  return (entries.length * 1000) / (performance.now() - start)
+}
+
+const saving = (open: Open, work: Work): Promise<number> =>
   onStorage(open, (storage) =>
-    timed(rows, () =>
-      Effect.runPromise(Effect.forEach(batches, (batch) => storage.save(batch), { discard: true }))
+    timed(work, (entries) =>
+      Effect.runPromise(
+        Effect.forEach(
+          batchesOf(entries, work.size),
+          (batch) => Effect.zipLeft(storage.save(batch), endOfTurn),
+          {
+            discard: true
+          }
+        )
+      )
     )
   )
 
-const recording = (open: Open, entries: ReadonlyArray<Entry>, maxBatchSize: number): Promise<number> =>
+const recording = (open: Open, work: Work): Promise<number> =>
   onStorage(open, (storage) =>
-    withRecorder(storage, { maxBatchSize }, (recorder) =>
-      timed(entries.length, async () => {
+    withRecorder(storage, { maxBatchSize: work.size }, (recorder) =>
+      timed(work, (entries) => {
         for (const entry of entries) recorder.unsafeSave(entry)
-        await settled(recorder)
+        return flushed(recorder)
       })
     )
   )
 
-const byHand = (batches: ReadonlyArray<ReadonlyArray<Entry>>, rows: number): Promise<number> =>
+// A turn between two batches, as a server needs it that does anything else, and as the Recorder leaves it.
+const endOfTurn = Effect.promise(turn)
+
+const byHand = (work: Work): Promise<number> =>
   inTemporaryFile(async (filename) => {
     const database = openHandWritten(filename)
     try {
-      // A turn between two batches, as a server needs it that does anything else.
-      return await timed(rows, async () => {
-        for (const batch of batches) {
+      return await timed(work, async (entries) => {
+        for (const batch of batchesOf(entries, work.size)) {
           database.insert(batch)
           await turn()
         }
@@ -64,15 +83,14 @@ const byHand = (batches: ReadonlyArray<ReadonlyArray<Entry>>, rows: number): Pro
   })
 
 const rates = async (bench: Bench, size: number, rows: number): Promise<void> => {
-  const entries = makeEntries(rows)
-  const batches = batchesOf(entries, size)
+  const work = { warm: makeEntries(rows / 2), entries: makeEntries(rows), size }
   const samples = await interleave(
     { rounds: bench.pairs },
     {
-      hand: () => byHand(batches, rows),
-      save: () => saving(inThread, batches, rows),
-      recorder: () => recording(inThread, entries, size),
-      worker: () => recording(worker, entries, size)
+      hand: () => byHand(work),
+      save: () => saving(inThread, work),
+      recorder: () => recording(inThread, work),
+      worker: () => recording(worker, work)
     }
   )
   bench.heading(`${rows.toLocaleString("en-US")} records in batches of ${size}, synchronous FULL`)
@@ -90,12 +108,12 @@ const stall = (open: Open, entries: ReadonlyArray<Entry>): Promise<number> =>
     withRecorder(storage, {}, async (recorder) => {
       const half = entries.length / 2
       for (const entry of entries.slice(0, half)) recorder.unsafeSave(entry)
-      await settled(recorder)
+      await flushed(recorder)
       // Here it begins: the first half has parsed the statement and compiled the code.
       collect()
       return longestStall(async () => {
         for (const entry of entries.slice(half)) recorder.unsafeSave(entry)
-        await settled(recorder)
+        await flushed(recorder)
       })
     })
   )

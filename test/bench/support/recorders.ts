@@ -32,7 +32,13 @@ export const withRecorder = <R, Q, A, B>(
 /** A storage that keeps nothing: what is left is the recorder. */
 export const nowhere = <R>(): Storage<R> => ({ save: () => Effect.void, load: () => Effect.void })
 
-/** Waits until every record accepted so far has an outcome, looking once a turn. */
+/**
+ * Waits until every record accepted so far has an outcome, looking once a turn. It keeps a core busy: where a thread
+ * or a server does the work, wait with {@link flushed}.
+ */
 export const settled = async (recorder: { readonly unsafeStats: () => Recorder.Stats }): Promise<void> => {
   while (recorder.unsafeStats().pending > 0) await turn()
 }
+
+export const flushed = <E>(recorder: { readonly flush: Effect.Effect<void, E> }): Promise<void> =>
+  Effect.runPromise(recorder.flush)
