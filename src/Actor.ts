@@ -64,6 +64,11 @@ export interface Control<in out Item> {
   readonly settled: (count: number, bytes: number) => void
   /** Puts the next items of the queue behind the present batch, passing over questions that read nothing. */
   readonly extend: () => Extension
+  /**
+   * Handles items again that were settled before, as a batch of their own before what is queued. They take room again,
+   * cannot be dropped, and are the first of `Rest.queued` when their turn has not come.
+   */
+  readonly again: (items: Array<Item>, sizes: Array<number> | undefined) => Mailbox.Batch<Item>
   /** The resource is away, or back (`undefined`). Shown as `Degraded`, `Starting` or `Closing` with its cause. */
   readonly trouble: (cause: { readonly cause: unknown; readonly attempt: number } | undefined) => void
   /** Runs an effect, such as a log line, beside the steps. */
@@ -256,6 +261,7 @@ export const make = <Resource, Item, Report = Rest<Resource, Item>, R = never>(
     const control: Control<Item> = {
       settled: (count, bytes) => Engine.settle(engine, count, bytes),
       extend: () => Engine.extendCurrent(engine),
+      again: (items, sizes) => Engine.takeAgain(engine, items, sizes),
       trouble: (next) => {
         if (next === undefined && trouble === undefined) return
         trouble = next === undefined ? undefined : { ...next, since: trouble?.since ?? now() }

@@ -3,8 +3,8 @@
  * every outcome exactly once, and writes it down everywhere in one synchronous piece.
  */
 import { Cause, Option } from "effect"
-import type { Failure } from "./bulk.js"
-import * as Intake from "./intake.js"
+import * as Bulk from "./bulk.js"
+import type * as Intake from "./intake.js"
 import * as Ledger from "./ledger.js"
 import type { Batch } from "./mailbox.js"
 import * as Receipts from "./receipts.js"
@@ -29,6 +29,7 @@ export interface Control<Item> {
   readonly intake: Intake.Intake<Item>
   readonly settled: (count: number, bytes: number) => void
   readonly extend: () => { readonly count: number; readonly first: number }
+  readonly again: (items: Array<Item>, sizes: Array<number> | undefined) => Batch<Item>
 }
 
 /** The errors that waiting savers get. */
@@ -38,13 +39,18 @@ export interface Errors<F, E> {
   readonly outcomeUnknown: (cause: unknown) => E
 }
 
-export interface Book<Item, F extends Failure, E> {
+export interface Book<Item, F extends Bulk.Failure, E> {
   readonly ledger: Ledger.Ledger
   readonly receipts: Receipts.Receipts<E>
   readonly errors: Errors<F, E>
   readonly control: Control<Item>
   /** Records set aside that no sink took, with their sizes. */
   held: Array<{ readonly entry: Saver.Isolated<Item, F>; readonly bytes: number }>
+  /** Records that are saved again and have not begun, with what is known of them. */
+  readonly redriven: Array<{
+    readonly batch: Batch<Item>
+    readonly entries: ReadonlyArray<Saver.Isolated<Item, F>>
+  }>
   /** Records handed back before the close. */
   readonly unsunk: Array<Unsaved<Item>>
   run: Saver.Run<Item, F> | undefined
@@ -53,7 +59,7 @@ export interface Book<Item, F extends Failure, E> {
   parts: Array<{ readonly index: number; readonly position: number }>
 }
 
-export const make = <Item, F extends Failure, E>(
+export const make = <Item, F extends Bulk.Failure, E>(
   control: Control<Item>,
   errors: Errors<F, E>
 ): Book<Item, F, E> => ({
@@ -62,6 +68,7 @@ export const make = <Item, F extends Failure, E>(
   errors,
   control,
   held: [],
+  redriven: [],
   unsunk: [],
   run: undefined,
   ahead: undefined,
@@ -69,7 +76,7 @@ export const make = <Item, F extends Failure, E>(
 })
 
 /** The run of the batch that is being saved now. */
-export const runOf = <Item, F extends Failure, E>(
+export const runOf = <Item, F extends Bulk.Failure, E>(
   book: Book<Item, F, E>,
   batch: Batch<Item>
 ): Saver.Run<Item, F> => {
@@ -77,11 +84,17 @@ export const runOf = <Item, F extends Failure, E>(
   book.run = book.ahead?.batch === batch ? book.ahead : Saver.begin<Item, F>(batch)
   book.ahead = undefined
   book.parts = [{ index: 0, position: batch.first }]
+  if (book.redriven[0]?.batch === batch) {
+    const { entries } = book.redriven.shift() ?? { entries: [] }
+    for (const [index, { outcome }] of entries.entries()) {
+      if (outcome === "Unknown") Bulk.markUnknown(book.run.bulk, index, index + 1)
+    }
+  }
   return book.run
 }
 
 /** Prepares the next batch. */
-export const prepare = <Item, F extends Failure, E>(
+export const prepare = <Item, F extends Bulk.Failure, E>(
   book: Book<Item, F, E>,
   batch: Batch<Item>,
   encode: () => Saver.Save | undefined
@@ -95,13 +108,16 @@ export const prepare = <Item, F extends Failure, E>(
 }
 
 /** Where a record of the present batch stood in the queue. */
-export const positionOf = <Item, F extends Failure, E>(book: Book<Item, F, E>, index: number): number => {
+export const positionOf = <Item, F extends Bulk.Failure, E>(
+  book: Book<Item, F, E>,
+  index: number
+): number => {
   let position = index
   for (const part of book.parts) if (part.index <= index) position = part.position + index - part.index
   return position
 }
 
-const settled = <Item, F extends Failure, E>(
+const settled = <Item, F extends Bulk.Failure, E>(
   book: Book<Item, F, E>,
   batch: Batch<Item>,
   from: number,
@@ -113,7 +129,7 @@ const settled = <Item, F extends Failure, E>(
 }
 
 /** Records of the present batch are stored. */
-export const stored = <Item, F extends Failure, E>(
+export const stored = <Item, F extends Bulk.Failure, E>(
   book: Book<Item, F, E>,
   batch: Batch<Item>,
   from: number,
@@ -129,7 +145,7 @@ export const stored = <Item, F extends Failure, E>(
 }
 
 /** A record of the present batch cannot be stored. */
-export const isolated = <Item, F extends Failure, E>(
+export const isolated = <Item, F extends Bulk.Failure, E>(
   book: Book<Item, F, E>,
   batch: Batch<Item>,
   entry: Saver.Isolated<Item, F>,
@@ -165,7 +181,7 @@ export const isolated = <Item, F extends Failure, E>(
 }
 
 /** Takes more records behind the present batch; how many came. */
-export const extend = <Item, F extends Failure, E>(book: Book<Item, F, E>): number => {
+export const extend = <Item, F extends Bulk.Failure, E>(book: Book<Item, F, E>): number => {
   const index = book.run?.batch.items.length ?? 0
   const { count, first } = book.control.extend()
   if (count > 0) book.parts.push({ index, position: first })
@@ -173,7 +189,10 @@ export const extend = <Item, F extends Failure, E>(book: Book<Item, F, E>): numb
 }
 
 /** The recorder has failed: nobody's record is going to be stored, so nobody waits any longer. */
-export const failWaiters = <Item, F extends Failure, E>(book: Book<Item, F, E>, cause: unknown): void => {
+export const failWaiters = <Item, F extends Bulk.Failure, E>(
+  book: Book<Item, F, E>,
+  cause: unknown
+): void => {
   if (book.run !== undefined) {
     for (const left of Saver.leftOf(book.run)) {
       if (left.outcome === "NotStored") continue
@@ -191,7 +210,7 @@ export interface Rest<Item> {
 }
 
 /** The end: everything without an outcome is handed back. */
-export const handBack = <Item, F extends Failure, E>(
+export const handBack = <Item, F extends Bulk.Failure, E>(
   book: Book<Item, F, E>,
   { cause: ended, current, queued }: Rest<Item>
 ): ReadonlyArray<Unsaved<Item>> => {
@@ -204,9 +223,12 @@ export const handBack = <Item, F extends Failure, E>(
   const cause = Option.orElse(Option.map(ended, Cause.squash), () => Option.fromNullable(run?.bulk.failure))
   failWaiters(book, Option.getOrUndefined(cause))
   if (run !== undefined) run.over = true
+  // They stand before everything else that has not begun.
+  const redriven = book.redriven.flatMap(({ entries }) => entries)
   const rest: ReadonlyArray<{ readonly record: Item; readonly outcome: "NotStored" | "Unknown" }> = [
     ...left,
-    ...queued.map((record) => ({ record, outcome: "NotStored" as const }))
+    ...redriven,
+    ...queued.slice(redriven.length).map((record) => ({ record, outcome: "NotStored" as const }))
   ]
   book.ledger.handedBack += rest.length
   book.control.intake.inFlight = 0
@@ -215,16 +237,20 @@ export const handBack = <Item, F extends Failure, E>(
 }
 
 /** Saves again what is held; how many. */
-export const redrive = <Item, F extends Failure, E>(book: Book<Item, F, E>): number => {
+export const redrive = <Item, F extends Bulk.Failure, E>(book: Book<Item, F, E>): number => {
   const held = book.held
   const { intake } = book.control
   book.held = []
   book.ledger.setAside -= held.length
   intake.held -= held.length
   for (const { bytes } of held) intake.heldBytes -= bytes
-  Intake.requeue(
-    intake,
-    held.map(({ entry }) => entry.record)
-  )
+  const { bound, mailbox } = intake
+  for (let from = 0; from < held.length; from += mailbox.limit) {
+    const part = held.slice(from, from + mailbox.limit)
+    const entries = part.map(({ entry }) => entry)
+    const sizes = bound?.sizeOf === undefined ? undefined : part.map(({ bytes }) => bytes)
+    const items = entries.map(({ record }) => record)
+    book.redriven.push({ batch: book.control.again(items, sizes), entries })
+  }
   return held.length
 }

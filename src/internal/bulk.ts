@@ -198,6 +198,14 @@ const progressed = <F extends Failure>(bulk: Bulk<F>): void => {
   bulk.followed = bulk.suspects.length
 }
 
+/** Whether the next step is a wait. In the ordinary case this is known without making the step. */
+export const mustWait = <F extends Failure>(bulk: Bulk<F>): boolean =>
+  (bulk.failure !== undefined || bulk.probing) && next(bulk)._tag === "Wait"
+
+/** Whether every record has an outcome. */
+export const isDone = <F extends Failure>(bulk: Bulk<F>): boolean =>
+  bulk.ranges.length === 0 && next(bulk)._tag === "Done"
+
 /** The save of the last `Save` step succeeded. */
 export const saved = <F extends Failure>(bulk: Bulk<F>): void => {
   bulk.ranges.pop()
@@ -209,7 +217,8 @@ export const saved = <F extends Failure>(bulk: Bulk<F>): void => {
   }
 }
 
-const markUnknown = <F extends Failure>(bulk: Bulk<F>, from: number, to: number): void => {
+/** An attempt of unknown outcome held these records. */
+export const markUnknown = <F extends Failure>(bulk: Bulk<F>, from: number, to: number): void => {
   bulk.unknownOutcome ??= new Uint8Array(bulk.length)
   bulk.unknownOutcome.fill(1, from, to)
 }

@@ -75,10 +75,14 @@ export interface Engine<Resource, Item> {
   cause: Cause.Cause<unknown> | undefined
   current: Mailbox.Batch<Item> | undefined
   prepared: Mailbox.Batch<Item> | undefined
+  /** Batches of items that left the queue before: they stand before it. */
+  again: Array<Mailbox.Batch<Item>>
   command: Command<Resource> | undefined
   /** The step under way; 0 is none. Every step has a number of its own. */
   step: number
   steps: number
+  /** The last step that handled a batch. */
+  batchStep: number
   /** When it began, in nanoseconds of the clock, and how many milliseconds it may take. */
   startedAt: bigint
   limit: number
@@ -118,9 +122,11 @@ export const make = <Resource, Item>(parts: Parts<Resource, Item>): Engine<Resou
   cause: undefined,
   current: undefined,
   prepared: undefined,
+  again: [],
   command: undefined,
   step: 0,
   steps: 0,
+  batchStep: 0,
   startedAt: 0n,
   limit: Number.POSITIVE_INFINITY,
   shortest: Number.POSITIVE_INFINITY,
@@ -226,6 +232,37 @@ export const takeBatch = <R, I>(engine: Engine<R, I>): Mailbox.Batch<I> | undefi
   return batch
 }
 
+/** Whether a batch stands ready before the queue. */
+export const hasAhead = <R, I>({ again, prepared }: Engine<R, I>): boolean =>
+  prepared !== undefined || again.length > 0
+
+/** The next batch: the one that was prepared, one that comes again, or one from the queue. */
+export const nextBatch = <R, I>(engine: Engine<R, I>): Mailbox.Batch<I> | undefined => {
+  const { prepared } = engine
+  engine.prepared = undefined
+  return prepared ?? engine.again.shift() ?? takeBatch(engine)
+}
+
+const sum = (sizes: ReadonlyArray<number> | undefined): number =>
+  sizes === undefined ? 0 : sizes.reduce((total, size) => total + size, 0)
+
+/** Takes up items again that had left the queue with an outcome. They take room, and stand before what is queued. */
+export const takeAgain = <R, I>(
+  engine: Engine<R, I>,
+  items: Array<I>,
+  sizes: Array<number> | undefined
+): Mailbox.Batch<I> => {
+  const { intake } = engine
+  // They have no position in the queue any more.
+  const batch = { items, sizes, first: Number.NEGATIVE_INFINITY, openedAt: engine.now() }
+  intake.inFlight += items.length
+  intake.inFlightBytes += sum(sizes)
+  engine.again.push(batch)
+  engine.endLinger?.()
+  signal(engine)
+  return batch
+}
+
 /** Some items in flight have an outcome. */
 export const settle = <R, I>(engine: Engine<R, I>, count: number, bytes: number): void => {
   engine.intake.inFlight -= count
@@ -235,12 +272,14 @@ export const settle = <R, I>(engine: Engine<R, I>, count: number, bytes: number)
 
 /** The present batch is finished: what of it was not settled yet is settled now. */
 export const finishBatch = <R, I>(engine: Engine<R, I>): void => {
-  const { intake, prepared } = engine
+  const { again, intake, prepared } = engine
   engine.current = undefined
-  const count = intake.inFlight - (prepared?.items.length ?? 0)
+  let count = intake.inFlight - (prepared?.items.length ?? 0)
+  for (const { items } of again) count -= items.length
   if (count === 0) return
-  const bytes = prepared?.sizes?.reduce((sum, size) => sum + size, 0) ?? 0
-  settle(engine, count, intake.inFlightBytes - bytes)
+  let bytes = intake.inFlightBytes - sum(prepared?.sizes)
+  for (const { sizes } of again) bytes -= sum(sizes)
+  settle(engine, count, bytes)
 }
 
 /** A batch takes at most about this many items more than the limit, however often it asks. */

@@ -35,8 +35,6 @@ export interface Intake<Item> {
   droppedNew: number
   droppedQueued: number
   refused: number
-  /** Items queued for a second time. */
-  requeued: number
   warnAt: number
 }
 
@@ -78,7 +76,6 @@ export const make = <Item>(options: {
   droppedNew: 0,
   droppedQueued: 0,
   refused: 0,
-  requeued: 0,
   warnAt: 100_000
 })
 
@@ -89,8 +86,7 @@ export const pendingBytes = <Item>(intake: Intake<Item>): number =>
   intake.mailbox.bytes + intake.inFlightBytes
 
 /** All items that the caller was told were accepted. */
-export const accepted = <Item>(intake: Intake<Item>): number =>
-  intake.mailbox.next - intake.requeued + intake.droppedNew
+export const accepted = <Item>(intake: Intake<Item>): number => intake.mailbox.next + intake.droppedNew
 
 export const dropped = <Item>(intake: Intake<Item>): number => intake.droppedNew + intake.droppedQueued
 
@@ -269,14 +265,6 @@ const admitWaiters = <Item>(intake: Intake<Item>): void => {
     if (!hasRoom(intake, intake.bound, waiter.items.length, waiter.bytes)) return
     intake.waiters.delete(waiter)
     waiter.answer(enqueueAll(intake, waiter.items, waiter.sizes))
-  }
-}
-
-/** Puts items in the queue again that had left it with an outcome; they are not accepted a second time. */
-export const requeue = <Item>(intake: Intake<Item>, items: ReadonlyArray<Item>): void => {
-  for (const item of items) {
-    intake.requeued++
-    enqueue(intake, item, intake.bound === undefined ? 0 : (sizeIn(intake.bound, item) ?? 0))
   }
 }
 

@@ -34,27 +34,22 @@ export const publisher = <Item>(
   source: { readonly intake: Intake.Intake<Item> },
   labels: ReadonlyArray<MetricLabel.MetricLabel>
 ): (() => void) => {
-  const counter = (metric: typeof Metrics.stored, read: () => number) => {
-    let published = 0
-    return () => {
-      const now = read()
-      if (now === published) return
-      metric.unsafeUpdate(now - published, labels)
-      published = now
-    }
+  const published = { ...make(), accepted: 0, dropped: 0, refused: 0 }
+  const grow = (name: keyof typeof published, metric: typeof Metrics.stored, now: number): void => {
+    if (now === published[name]) return
+    metric.unsafeUpdate(now - published[name], labels)
+    published[name] = now
   }
-  const counters = [
-    counter(Metrics.accepted, () => Intake.accepted(source.intake)),
-    counter(Metrics.stored, () => ledger.stored),
-    counter(Metrics.duplicates, () => ledger.duplicates),
-    counter(Metrics.setAside, () => ledger.setAsideEvents),
-    counter(Metrics.dropped, () => Intake.dropped(source.intake)),
-    counter(Metrics.handedBack, () => ledger.handedBack),
-    counter(Metrics.refused, () => source.intake.refused),
-    counter(Metrics.retries, () => ledger.retries)
-  ]
   return () => {
-    for (const publish of counters) publish()
-    Metrics.pending.unsafeUpdate(Intake.pending(source.intake), labels)
+    const { intake } = source
+    grow("accepted", Metrics.accepted, Intake.accepted(intake))
+    grow("stored", Metrics.stored, ledger.stored)
+    grow("duplicates", Metrics.duplicates, ledger.duplicates)
+    grow("setAsideEvents", Metrics.setAside, ledger.setAsideEvents)
+    grow("dropped", Metrics.dropped, Intake.dropped(intake))
+    grow("handedBack", Metrics.handedBack, ledger.handedBack)
+    grow("refused", Metrics.refused, intake.refused)
+    grow("retries", Metrics.retries, ledger.retries)
+    Metrics.pending.unsafeUpdate(Intake.pending(intake), labels)
   }
 }

@@ -82,8 +82,7 @@ const sinkTries = 3
 const sinkPauseMillis = 100
 
 /** Whether the next step of this batch waits on purpose, so that no limit holds for it. */
-export const waits = <Item, F extends Bulk.Failure>(run: Run<Item, F>): boolean =>
-  Bulk.next(run.bulk)._tag === "Wait"
+export const waits = <Item, F extends Bulk.Failure>(run: Run<Item, F>): boolean => Bulk.mustWait(run.bulk)
 
 const answered = <Item, F extends Bulk.Failure>(config: Config<Item, F>, run: Run<Item, F>): void => {
   run.attempt = 0
@@ -114,6 +113,15 @@ export const overrun = <Item, F extends Bulk.Failure>(
   else sinkFailed(config, run)
 }
 
+/** Calls the storage; what it throws is a defect of its effect. `Effect.suspend` would cost a step of the fiber. */
+const call = <Item>(storage: Target<Item>, items: ReadonlyArray<Item>): Save => {
+  try {
+    return storage.save(items)
+  } catch (defect) {
+    return Effect.die(defect)
+  }
+}
+
 const saveStep = <Item, F extends Bulk.Failure>(
   config: Config<Item, F>,
   run: Run<Item, F>,
@@ -124,11 +132,9 @@ const saveStep = <Item, F extends Bulk.Failure>(
   const { batch, bulk } = run
   const whole = from === 0 && to === batch.items.length
   run.saving = { from, to }
-  const attempt = Effect.suspend(() => {
-    if (whole && run.prepared !== undefined) return run.prepared
-    // A copy: the array that a storage gets is its own, and the records are needed here for the next attempt.
-    return storage.save(batch.items.slice(from, to))
-  })
+  const prepared = whole ? run.prepared : undefined
+  // A copy: the array that a storage gets is its own, and the records are needed here for the next attempt.
+  const attempt = prepared ?? call(storage, batch.items.slice(from, to))
   const wrapped = config.wrap === undefined ? attempt : config.wrap(attempt, batch, from, to)
   return Effect.matchCause(wrapped, {
     onFailure: (cause) => {
@@ -142,7 +148,7 @@ const saveStep = <Item, F extends Bulk.Failure>(
       answered(config, run)
       config.listener.acknowledged(to - from)
       config.listener.stored(batch, from, to, acknowledgement?.duplicates ?? 0)
-      return Bulk.next(bulk)._tag === "Done"
+      return Bulk.isDone(bulk)
     }
   })
 }

@@ -56,7 +56,8 @@ const close = <R, I>(engine: Engine<R, I>, busy: boolean): Rest<R, I> => {
   Intake.shut(engine.intake)
   stopCommands(engine)
   Deferred.unsafeDone(engine.acquired, Exit.fail(engine.cause ?? Cause.empty))
-  const queued: Array<I> = engine.prepared === undefined ? [] : [...engine.prepared.items]
+  const queued = engine.again.flatMap(({ items }) => items)
+  if (engine.prepared !== undefined) queued.push(...engine.prepared.items)
   const mailbox = engine.intake.mailbox
   for (let batch = Mailbox.take(mailbox, mailbox.limit); batch !== undefined; ) {
     for (const item of batch.items) queued.push(item)

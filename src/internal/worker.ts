@@ -7,8 +7,9 @@ import {
   type Engine,
   end,
   finishBatch,
-  signal,
-  takeBatch
+  hasAhead,
+  nextBatch,
+  signal
 } from "./engine.js"
 import * as Mailbox from "./mailbox.js"
 
@@ -25,15 +26,21 @@ const acquireStep = <R, I>(engine: Engine<R, I>): Effect.Effect<void, unknown> =
   })
 }
 
-const batchStep = <R, I>(engine: Engine<R, I>, batch: Mailbox.Batch<I>): Effect.Effect<void, unknown> => {
-  const step = begin(engine, engine.behavior.limit(batch))
-  return Effect.map(engine.behavior.onBatch(engine.resource as R, batch), (finished) => {
-    if (engine.step !== step) return
-    end(engine)
-    if (finished === false) return
-    finishBatch(engine)
-    engine.turnIsOver = false
-  })
+const batchStep = <R, I>(
+  engine: Engine<R, I>,
+  batch: Mailbox.Batch<I>
+): Effect.Effect<boolean | void, unknown> => {
+  engine.batchStep = begin(engine, engine.behavior.limit(batch))
+  return engine.behavior.onBatch(engine.resource as R, batch)
+}
+
+/** Every step comes here when it has ended; the others have done their own part by then, and are no step any more. */
+const stepEnded = <R, I>(engine: Engine<R, I>, finished: boolean | void): void => {
+  if (engine.step === 0 || engine.step !== engine.batchStep) return
+  end(engine)
+  if (finished === false) return
+  finishBatch(engine)
+  engine.turnIsOver = false
 }
 
 const commandStep = <R, I>(engine: Engine<R, I>, command: Command<R>): Effect.Effect<void> => {
@@ -55,8 +62,7 @@ const idle = <R, I>(engine: Engine<R, I>): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
     engine.turnIsOver = true
     engine.wakeWorker = resume
-    if (engine.intake.mailbox.head !== undefined || engine.prepared !== undefined || engine.closing)
-      signal(engine)
+    if (engine.intake.mailbox.head !== undefined || hasAhead(engine) || engine.closing) signal(engine)
   })
 
 const lingerStep = <R, I>(engine: Engine<R, I>, millis: number): Effect.Effect<void> =>
@@ -80,30 +86,31 @@ const lingerLeft = <R, I>(engine: Engine<R, I>): number =>
     ? 0
     : (Mailbox.oldestAt(engine.intake.mailbox) ?? 0) + engine.linger - engine.now()
 
-const nextStep = <R, I>(engine: Engine<R, I>, idle: Effect.Effect<void>): Effect.Effect<void, unknown> => {
+const nextStep = <R, I>(
+  engine: Engine<R, I>,
+  idle: Effect.Effect<void>
+): Effect.Effect<boolean | void, unknown> => {
   // The interruption of a step that ended in the same moment is still on its way: it must not meet the next step.
   if (engine.interruption !== undefined) return Effect.never
   if (engine.phase === "Starting") return acquireStep(engine)
   if (engine.current !== undefined) return batchStep(engine, engine.current)
   const mailbox = engine.intake.mailbox
-  if (mailbox.head === undefined && engine.prepared === undefined) {
+  const ahead = hasAhead(engine)
+  if (mailbox.head === undefined && !ahead) {
     if (!engine.closing) return idle
     engine.phase = "Closed"
     return Effect.void
   }
-  if (engine.prepared === undefined) {
+  if (!ahead) {
     const command = Mailbox.shiftCommand(mailbox) as Command<R> | undefined
     if (command !== undefined) return commandStep(engine, command)
     const left = engine.linger > 0 ? lingerLeft(engine) : 0
     if (left > 0) return lingerStep(engine, left)
   }
   if (!engine.turnIsOver) return idle
-  engine.current = engine.prepared ?? takeBatch(engine)
-  engine.prepared = undefined
+  engine.current = nextBatch(engine)
   return engine.current === undefined ? Effect.void : batchStep(engine, engine.current)
 }
-
-const ignore = (): void => undefined
 
 /** Runs the steps until the actor is closed. A failure ends it; so does an interruption. */
 export const work = <R, I>(engine: Engine<R, I>): Effect.Effect<void, unknown> => {
@@ -112,7 +119,7 @@ export const work = <R, I>(engine: Engine<R, I>): Effect.Effect<void, unknown> =
     Effect.whileLoop({
       while: () => engine.phase !== "Closed",
       body: () => nextStep(engine, rest),
-      step: ignore
+      step: (finished) => stepEnded(engine, finished)
     })
   )
 }

@@ -199,16 +199,16 @@ class World {
     this.admit()
   }
 
+  /** Held items are taken up again. */
   redrive(): void {
-    // A closed recorder redrives nothing.
-    if (!this.open) return
-    const again = this.held
+    const bytes = this.bound?.sizeOf === undefined ? 0 : bytesOf(this.held)
+    this.intake.inFlight += this.held.length
+    this.intake.inFlightBytes += bytes
+    this.intake.held -= this.held.length
+    this.intake.heldBytes -= bytes
+    this.settled -= this.held.length
+    this.inFlight.push(...this.held)
     this.held = []
-    this.settled -= again.length
-    this.intake.held = 0
-    this.intake.heldBytes = 0
-    Intake.requeue(this.intake, again)
-    this.queue.push(...again)
   }
 
   shut(): void {

@@ -1,0 +1,76 @@
+/**
+ * Time and turns for properties: nothing moves but by the schedule. Settling costs one turn of the host, which is a
+ * hundred times less than adjusting the test clock, so that a property can afford thousands of steps.
+ */
+import { Clock, Duration, Effect } from "effect"
+import type { Turn } from "../../src/internal/turn.js"
+
+export interface VirtualTime {
+  readonly clock: Clock.Clock
+  readonly turn: Turn
+  /** Ends turns until nobody has anything to do at this moment. */
+  readonly settle: () => Promise<void>
+  /** Lets so many milliseconds pass, and settles at each moment at which somebody wakes. */
+  readonly advance: (millis: number) => Promise<void>
+}
+
+interface Sleeper {
+  readonly until: number
+  readonly wake: () => void
+}
+
+export const virtualTime = (): VirtualTime => {
+  let now = 0
+  let tasks: Array<() => void> = []
+  const sleepers = new Set<Sleeper>()
+  const nanos = () => BigInt(now) * 1_000_000n
+  const clock: Clock.Clock = {
+    [Clock.ClockTypeId]: Clock.ClockTypeId,
+    unsafeCurrentTimeMillis: () => now,
+    unsafeCurrentTimeNanos: nanos,
+    currentTimeMillis: Effect.sync(() => now),
+    currentTimeNanos: Effect.sync(nanos),
+    sleep: (duration) =>
+      Effect.async<void>((resume) => {
+        const sleeper = { until: now + Duration.toMillis(duration), wake: () => resume(Effect.void) }
+        if (sleeper.until <= now) return resume(Effect.void)
+        sleepers.add(sleeper)
+        return Effect.sync(() => {
+          sleepers.delete(sleeper)
+        })
+      })
+  }
+  const settle = async (): Promise<void> => {
+    do {
+      const due = tasks
+      tasks = []
+      for (const task of due) task()
+      // The host runs this after all microtasks, which is where fibers run.
+      await new Promise((resume) => setImmediate(resume))
+    } while (tasks.length > 0)
+  }
+  const firstUntil = (end: number): Sleeper | undefined => {
+    let first: Sleeper | undefined
+    for (const sleeper of sleepers) {
+      if (sleeper.until <= end && (first === undefined || sleeper.until < first.until)) first = sleeper
+    }
+    return first
+  }
+  const advance = async (millis: number): Promise<void> => {
+    const end = now + millis
+    await settle()
+    for (let next = firstUntil(end); next !== undefined; next = firstUntil(end)) {
+      now = next.until
+      sleepers.delete(next)
+      next.wake()
+      await settle()
+    }
+    now = end
+  }
+  return {
+    clock,
+    turn: { schedule: (task) => tasks.push(task) },
+    settle,
+    advance
+  }
+}
