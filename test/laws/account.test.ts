@@ -2,7 +2,17 @@
  * The account as a property: whatever is done with a recorder, in whatever order, over whatever backend, every record
  * id ends in exactly one place, and the backend holds what the account says.
  *
- * Each guard was removed once by hand, and this property failed then:
+ * Each of these guards was removed once by hand, and the property failed then:
+ *
+ * - Book.handBack: what is queued is handed back; so is what is saved again, with its outcome
+ * - records.durable: a receipt waits for the outcome, not for the acceptance
+ * - saver.leftOf: a save under way has an unknown outcome; bulk.failed: so has every attempt that said so
+ * - saver.fails: a stored prefix is counted
+ * - Book.isolated, Book.failWaiters, Actor.onDropped: the receipt is settled, and not with success
+ * - Book.isolated: a record set aside takes room; Book.runOf: saved again, it keeps its unknown outcome
+ * - supervisor.stopCommands: whoever asked is answered; intake.shut: whoever waits for room is, nothing enters later
+ * - supervisor.stepInterrupted: an overrun is told; supervisor.forceClose: a storage that hangs is left behind
+ * - ask: a load is not passed by saves; mailbox.takeBehind: nor by newcomers; engine.extendCurrent: they are counted
  */
 import { describe, it } from "@effect/vitest"
 import { Cause, Effect, Either, Exit, type Fiber, Logger, Runtime, Schedule, Scope } from "effect"
@@ -399,6 +409,7 @@ class World {
         else {
           known.told = this.recorder.unsafeSave(known.row) ? "accepted" : "refused"
           known.atOnce = true
+          ensure(!this.closing || known.told === "refused", "a closing recorder takes nothing more")
         }
         break
       }
@@ -486,7 +497,8 @@ class World {
   /** The laws that hold of a closed recorder. */
   async checkEnd(): Promise<void> {
     const report = await this.end()
-    await this.time.settle()
+    // A storage that was left behind may still answer: that changes nothing any more.
+    await this.time.advance(5000)
     for (const fiber of this.waiters) ensure(fiber.unsafePoll() !== null, "every waiter is answered")
     ensure(!this.recorder.unsafeSave({ id: -1, bad: "no" }), "a closed recorder refuses")
     const stats = this.recorder.unsafeStats()
@@ -604,7 +616,7 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant("hang" as const),
       commits,
-      millis: fc.option(fc.integer({ min: 1, max: 400 }), { nil: undefined }),
+      millis: fc.option(fc.integer({ min: 1, max: 2500 }), { nil: undefined }),
       stubborn: fc.boolean()
     })
   }
@@ -697,13 +709,13 @@ const holdsFor = async (sample: Sample): Promise<void> => {
   for (const action of sample.actions) await world.play(action)
   await world.checkEnd()
   Runtime.runFork(world.runtime)(Scope.close(world.scope, Exit.void))
-  await world.time.advance(1000)
+  await world.time.settle()
 }
 
 describe("the account", () => {
   it(
     "holds under any schedule of calls, faults, interruptions and ends",
-    () => fc.assert(fc.asyncProperty(samples, holdsFor), { numRuns: runs(1500) }),
+    () => fc.assert(fc.asyncProperty(samples, holdsFor), { numRuns: runs(1000) }),
     lawTimeout
   )
 })

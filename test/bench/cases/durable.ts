@@ -30,8 +30,11 @@ const bursts = async (bench: Bench, name: string, audit: Audit): Promise<void> =
       millis.push(took)
     }
     bench.figure(`${name}: until all are answered`, millis, "ms")
-    bench.note(`commits of each burst: ${commits.join(" ")}`)
-    bench.limit(`${name}: commits for ${requests} durable saves`, commits, "commits", { atMost: mostCommits })
+    bench.figure(`${name}: commits`, commits, "for each burst")
+    const most = [Math.max(...commits)]
+    bench.limit(`${name}: the most commits for ${requests} durable saves`, most, "commits", {
+      atMost: mostCommits
+    })
   } finally {
     client.kill()
     await server.stop()

@@ -61,8 +61,10 @@ const intervalText = ({ confidence, high, low }: Interval, unit: string): string
 
 export const makeBench = (pairs: number, quick: boolean, print: (line: string) => void): Bench => {
   const findings: Array<Finding> = []
-  const find = (what: string, interval: Interval, unit: string, target: Target | undefined) => {
-    const found = `${format(interval.median)}${unit} (${intervalText(interval, unit)})`
+  const find = (what: string, samples: ReadonlyArray<number>, unit: string, target: Target | undefined) => {
+    const interval = intervalOf(samples)
+    const count = samples.length
+    const found = `${format(interval.median)}${unit}${count < 2 ? "" : ` (${intervalText(interval, unit)})`}`
     if (target === undefined) return print(`  ${what}: ${found}`)
     const verdict = judge(interval, target)
     const wanted = targetText(target, unit)
@@ -81,8 +83,8 @@ export const makeBench = (pairs: number, quick: boolean, print: (line: string) =
       const range = samples.length < 2 ? "" : `  (${format(least)} to ${format(most)})`
       print(`  ${name.padEnd(44)} ${format(median(samples)).padStart(10)} ${unit}${range}`)
     },
-    ratio: (what, over, under, target) => find(what, intervalOf(ratios(over, under)), "x", target),
-    limit: (what, samples, unit, target) => find(what, intervalOf(samples), ` ${unit}`, target)
+    ratio: (what, over, under, target) => find(what, ratios(over, under), "x", target),
+    limit: (what, samples, unit, target) => find(what, samples, ` ${unit}`, target)
   }
 }
 
