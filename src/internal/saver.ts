@@ -62,6 +62,8 @@ export interface Run<Item, F extends Bulk.Failure> {
   attempt: number
   driver: Schedule.ScheduleDriver<unknown, F> | undefined
   sinkTries: number
+  /** The sink has failed and is left alone for a while: the next step is that pause. */
+  sinkRests: boolean
   /** The records' fate has been told: a late answer changes nothing. */
   over: boolean
 }
@@ -74,6 +76,7 @@ export const begin = <Item, F extends Bulk.Failure>(batch: Batch<Item>): Run<Ite
   attempt: 0,
   driver: undefined,
   sinkTries: 0,
+  sinkRests: false,
   over: false
 })
 
@@ -82,7 +85,8 @@ const sinkTries = 3
 const sinkPauseMillis = 100
 
 /** Whether the next step of this batch waits on purpose, so that no limit holds for it. */
-export const waits = <Item, F extends Bulk.Failure>(run: Run<Item, F>): boolean => Bulk.mustWait(run.bulk)
+export const waits = <Item, F extends Bulk.Failure>(run: Run<Item, F>): boolean =>
+  run.sinkRests || Bulk.mustWait(run.bulk)
 
 const answered = <Item, F extends Bulk.Failure>(config: Config<Item, F>, run: Run<Item, F>): void => {
   run.attempt = 0
@@ -189,7 +193,8 @@ const compare = <Item, F extends Bulk.Failure>(config: Config<Item, F>, run: Run
 
 const sinkFailed = <Item, F extends Bulk.Failure>(config: Config<Item, F>, run: Run<Item, F>): void => {
   run.sinkTries++
-  if (run.sinkTries < sinkTries) return
+  run.sinkRests = run.sinkTries < sinkTries
+  if (run.sinkRests) return
   const step = Bulk.next(run.bulk)
   if (step._tag === "Isolate") isolate(config, run, entryOf(config, run, step), "failed")
 }
@@ -223,14 +228,16 @@ const sinkStep = <Item, F extends Bulk.Failure>(
   run: Run<Item, F>,
   suspect: Bulk.Suspect<F>
 ): Effect.Effect<boolean> => {
+  if (run.sinkRests) {
+    return Effect.map(Effect.sleep(sinkPauseMillis * 2 ** (run.sinkTries - 1)), () => {
+      run.sinkRests = false
+      return false
+    })
+  }
   const entry = entryOf(config, run, suspect)
   const { sink } = config
   if (sink === undefined) return Effect.sync(() => isolate(config, run, entry, "none"))
-  const pause = run.sinkTries === 0 ? Effect.void : Effect.sleep(sinkPauseMillis * 2 ** (run.sinkTries - 1))
-  const attempt = Effect.andThen(
-    pause,
-    Effect.suspend(() => sink(entry))
-  )
+  const attempt = Effect.suspend(() => sink(entry))
   return Effect.map(Effect.exit(attempt), (exit) => {
     if (run.over) return true
     if (Exit.isSuccess(exit)) return isolate(config, run, entry, "taken")
