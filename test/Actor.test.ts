@@ -196,6 +196,44 @@ describe("batches", () => {
     expect((yield* Fiber.join(rest)).current).toHaveLength(1010)
   })
 
+  scenario("come again before what is queued, take room, and cannot be dropped", function* () {
+    const lines: Array<string> = []
+    const gate = yield* Deferred.make<void>()
+    const dropped: Array<number> = []
+    const actor = yield* keeper(lines, {
+      onBatch: gated(gate),
+      linger: "1 hour",
+      bound: { count: 5, overflow: "drop-oldest" },
+      onDropped: (position) => dropped.push(position)
+    })
+    yield* actor.offerAll([1, 2])
+    yield* settled
+    actor.control.again([10, 11], undefined)
+    yield* settled
+    expect(lines).toEqual(["batch 10 11"])
+    actor.control.again([12], undefined)
+    actor.unsafeOffer(3)
+    expect(dropped).toEqual([0])
+    const question = yield* started(actor.ask(read("question")))
+    yield* Deferred.succeed(gate, undefined)
+    yield* Fiber.join(question)
+    expect(lines).toEqual(["batch 10 11", "batch 12", "batch 2 3", "question"])
+    expect(yield* actor.offerAll([4, 5, 6, 7, 8])).toBe(true)
+    expect(dropped).toEqual([0])
+  })
+
+  scenario("that come again are the first of what is handed back", function* () {
+    const actor = yield* keeper([], { onBatch: () => Effect.never })
+    actor.unsafeOffer(1)
+    yield* settled
+    actor.unsafeOffer(2)
+    actor.control.again([10, 11], undefined)
+    const closing = yield* started(actor.closeWithin(0))
+    yield* TestClock.adjust(100)
+    const { current, queued } = yield* Fiber.join(closing)
+    expect([current, queued]).toEqual([[1], [10, 11, 2]])
+  })
+
   scenario("take room until they are settled, in parts or at their end", function* () {
     const gate = yield* Deferred.make<void>()
     const parts = yield* Deferred.make<Actor.Control<number>>()
