@@ -259,7 +259,7 @@ export const makeDelayed = <Record, Query, Result, E, R>(
         if (attempt > 1) return
         control.notice(Effect.logWarning(`${name}: the storage is away, retrying: ${loggable(cause)}`))
       }
-      const config: Saving.Config<Record, StorageError> = {
+      const saver = Saving.make<Record, StorageError>({
         now,
         schedule,
         onFatal: options.onFatal ?? "stop",
@@ -308,7 +308,7 @@ export const makeDelayed = <Record, Query, Result, E, R>(
           },
           extend: () => Book.extend(book)
         }
-      }
+      })
       return {
         name,
         bound: options.bound,
@@ -322,13 +322,13 @@ export const makeDelayed = <Record, Query, Result, E, R>(
           isFatal: (failure) => failure.kind === "Fatal",
           onFailure: awayFor
         }),
-        onBatch: (storage, batch) => Saving.step(config, Book.runOf(book, batch), storage),
+        onBatch: (storage, batch) => Saving.step(saver, Book.runOf(book, batch), storage),
         prepare: (storage, batch) => {
           if (storage.prepare !== undefined)
             Book.prepare(book, batch, () => storage.prepare?.(batch.items.slice()))
         },
         limit: (batch) => (Saving.waits(Book.runOf(book, batch)) ? Number.POSITIVE_INFINITY : saveTimeout),
-        onOverrun: (batch) => Saving.overrun(config, Book.runOf(book, batch), timedOut(saveTimeout)),
+        onOverrun: (batch) => Saving.overrun(saver.config, Book.runOf(book, batch), timedOut(saveTimeout)),
         onDropped: (position) => Receipts.settle(book.receipts, position, droppedError),
         onRefused: publish,
         onFailed: (cause) => {

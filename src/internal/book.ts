@@ -55,7 +55,7 @@ export interface Book<Item, F extends Bulk.Failure, E> {
   readonly unsunk: Array<Unsaved<Item>>
   run: Saver.Run<Item, F> | undefined
   ahead: Saver.Run<Item, F> | undefined
-  /** Where the records of the present batch stood in the queue: a part begins at each `index`. */
+  /** Where the records that the present batch took in later stood in the queue: a part begins at each `index`. */
   parts: Array<{ readonly index: number; readonly position: number }>
 }
 
@@ -83,11 +83,12 @@ export const runOf = <Item, F extends Bulk.Failure, E>(
   if (book.run?.batch === batch) return book.run
   book.run = book.ahead?.batch === batch ? book.ahead : Saver.begin<Item, F>(batch)
   book.ahead = undefined
-  book.parts = [{ index: 0, position: batch.first }]
+  if (book.parts.length > 0) book.parts = []
   if (book.redriven[0]?.batch === batch) {
     const { entries } = book.redriven.shift() ?? { entries: [] }
+    const bulk = Saver.bulkOf(book.run)
     for (const [index, { outcome }] of entries.entries()) {
-      if (outcome === "Unknown") Bulk.markUnknown(book.run.bulk, index, index + 1)
+      if (outcome === "Unknown") Bulk.markUnknown(bulk, index, index + 1)
     }
   }
   return book.run
@@ -112,7 +113,7 @@ export const positionOf = <Item, F extends Bulk.Failure, E>(
   book: Book<Item, F, E>,
   index: number
 ): number => {
-  let position = index
+  let position = (book.run?.batch.first ?? 0) + index
   for (const part of book.parts) if (part.index <= index) position = part.position + index - part.index
   return position
 }
@@ -220,7 +221,7 @@ export const handBack = <Item, F extends Bulk.Failure, E>(
     run === undefined
       ? current.map((record) => ({ record, outcome: "NotStored" as const }))
       : Saver.leftOf(run)
-  const cause = Option.orElse(Option.map(ended, Cause.squash), () => Option.fromNullable(run?.bulk.failure))
+  const cause = Option.orElse(Option.map(ended, Cause.squash), () => Option.fromNullable(run?.bulk?.failure))
   failWaiters(book, Option.getOrUndefined(cause))
   if (run !== undefined) run.over = true
   // They stand before everything else that has not begun.

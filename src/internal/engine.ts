@@ -95,6 +95,8 @@ export interface Engine<Resource, Item> {
   /** The turn has ended in which the next batch began to gather. */
   turnIsOver: boolean
   wakeScheduled: boolean
+  /** Made once: every turn with work schedules it. */
+  readonly wakeAtEndOfTurn: () => void
   checkScheduled: boolean
   notices: Array<Effect.Effect<void>>
   /** Resume whoever sleeps, if they do. */
@@ -114,35 +116,39 @@ export type Parts<Resource, Item> = Pick<
   "intake" | "behavior" | "turn" | "now" | "clock" | "linger" | "closeRequested" | "acquired"
 >
 
-export const make = <Resource, Item>(parts: Parts<Resource, Item>): Engine<Resource, Item> => ({
-  ...parts,
-  phase: "Starting",
-  closing: false,
-  resource: undefined,
-  cause: undefined,
-  current: undefined,
-  prepared: undefined,
-  again: [],
-  command: undefined,
-  step: 0,
-  steps: 0,
-  batchStep: 0,
-  startedAt: 0n,
-  limit: Number.POSITIVE_INFINITY,
-  shortest: Number.POSITIVE_INFINITY,
-  watched: false,
-  interruption: undefined,
-  worker: undefined,
-  turnIsOver: false,
-  wakeScheduled: false,
-  checkScheduled: false,
-  notices: [],
-  wakeWorker: undefined,
-  wakeSentinel: undefined,
-  endLinger: undefined,
-  hurried: false,
-  abandonWorker: undefined
-})
+export const make = <Resource, Item>(parts: Parts<Resource, Item>): Engine<Resource, Item> => {
+  const engine: Engine<Resource, Item> = {
+    ...parts,
+    phase: "Starting",
+    closing: false,
+    resource: undefined,
+    cause: undefined,
+    current: undefined,
+    prepared: undefined,
+    again: [],
+    command: undefined,
+    step: 0,
+    steps: 0,
+    batchStep: 0,
+    startedAt: 0n,
+    limit: Number.POSITIVE_INFINITY,
+    shortest: Number.POSITIVE_INFINITY,
+    watched: false,
+    interruption: undefined,
+    worker: undefined,
+    turnIsOver: false,
+    wakeScheduled: false,
+    wakeAtEndOfTurn: () => resumeWorker(engine),
+    checkScheduled: false,
+    notices: [],
+    wakeWorker: undefined,
+    wakeSentinel: undefined,
+    endLinger: undefined,
+    hurried: false,
+    abandonWorker: undefined
+  }
+  return engine
+}
 
 const resumeWorker = <R, I>(engine: Engine<R, I>): void => {
   engine.wakeScheduled = false
@@ -157,7 +163,7 @@ export const signal = <R, I>(engine: Engine<R, I>): void => {
   if (engine.wakeWorker !== undefined) {
     if (engine.wakeScheduled) return
     engine.wakeScheduled = true
-    engine.turn.schedule(() => resumeWorker(engine))
+    engine.turn.schedule(engine.wakeAtEndOfTurn)
   } else if (mayPrepare(engine)) scheduleCheck(engine)
 }
 

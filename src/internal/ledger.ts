@@ -28,28 +28,52 @@ export const make = (): Ledger => ({
   setAsideEvents: 0
 })
 
-/** Publishes the counters that have grown, and the gauges. */
+/**
+ * Publishes the counters that have grown, and the gauge when it has changed. It runs with every save: what changes
+ * rarely is looked at only when the sum of it has changed.
+ */
 export const publisher = <Item>(
   ledger: Ledger,
   source: { readonly intake: Intake.Intake<Item> },
   labels: ReadonlyArray<MetricLabel.MetricLabel>
 ): (() => void) => {
-  const published = { ...make(), accepted: 0, dropped: 0, refused: 0 }
-  const grow = (name: keyof typeof published, metric: typeof Metrics.stored, now: number): void => {
-    if (now === published[name]) return
-    metric.unsafeUpdate(now - published[name], labels)
-    published[name] = now
+  const rare = { duplicates: 0, setAsideEvents: 0, dropped: 0, handedBack: 0, refused: 0, retries: 0 }
+  let accepted = 0
+  let stored = 0
+  let rareSum = 0
+  let pending: number | undefined
+  const grow = (name: keyof typeof rare, metric: typeof Metrics.stored, now: number): void => {
+    if (now === rare[name]) return
+    metric.unsafeUpdate(now - rare[name], labels)
+    rare[name] = now
   }
   return () => {
     const { intake } = source
-    grow("accepted", Metrics.accepted, Intake.accepted(intake))
-    grow("stored", Metrics.stored, ledger.stored)
-    grow("duplicates", Metrics.duplicates, ledger.duplicates)
-    grow("setAsideEvents", Metrics.setAside, ledger.setAsideEvents)
-    grow("dropped", Metrics.dropped, Intake.dropped(intake))
-    grow("handedBack", Metrics.handedBack, ledger.handedBack)
+    const { duplicates, handedBack, retries, setAsideEvents } = ledger
+    const dropped = Intake.dropped(intake)
+    const acceptedNow = Intake.accepted(intake)
+    const pendingNow = Intake.pending(intake)
+    if (acceptedNow !== accepted) {
+      Metrics.accepted.unsafeUpdate(acceptedNow - accepted, labels)
+      accepted = acceptedNow
+    }
+    if (ledger.stored !== stored) {
+      Metrics.stored.unsafeUpdate(ledger.stored - stored, labels)
+      stored = ledger.stored
+    }
+    if (pendingNow !== pending) {
+      Metrics.pending.unsafeUpdate(pendingNow, labels)
+      pending = pendingNow
+    }
+    // None of them ever falls.
+    const sum = duplicates + handedBack + retries + setAsideEvents + dropped + intake.refused
+    if (sum === rareSum) return
+    rareSum = sum
+    grow("duplicates", Metrics.duplicates, duplicates)
+    grow("setAsideEvents", Metrics.setAside, setAsideEvents)
+    grow("dropped", Metrics.dropped, dropped)
+    grow("handedBack", Metrics.handedBack, handedBack)
     grow("refused", Metrics.refused, intake.refused)
-    grow("retries", Metrics.retries, ledger.retries)
-    Metrics.pending.unsafeUpdate(Intake.pending(intake), labels)
+    grow("retries", Metrics.retries, retries)
   }
 }

@@ -55,7 +55,8 @@ export interface Config<Item, F extends Bulk.Failure> {
 /** A batch on its way. */
 export interface Run<Item, F extends Bulk.Failure> {
   readonly batch: Batch<Item>
-  readonly bulk: Bulk.Bulk<F>
+  /** None until a save has failed: the first one holds the whole batch, and as a rule the only one. */
+  bulk: Bulk.Bulk<F> | undefined
   prepared: Save | undefined
   /** What a save under way holds: its outcome is open. */
   saving: { readonly from: number; readonly to: number } | undefined
@@ -70,7 +71,7 @@ export interface Run<Item, F extends Bulk.Failure> {
 
 export const begin = <Item, F extends Bulk.Failure>(batch: Batch<Item>): Run<Item, F> => ({
   batch,
-  bulk: Bulk.make<F>(batch.items.length),
+  bulk: undefined,
   prepared: undefined,
   saving: undefined,
   attempt: 0,
@@ -80,13 +81,19 @@ export const begin = <Item, F extends Bulk.Failure>(batch: Batch<Item>): Run<Ite
   over: false
 })
 
+/** The machine of a batch that needs one. */
+export const bulkOf = <Item, F extends Bulk.Failure>(run: Run<Item, F>): Bulk.Bulk<F> => {
+  run.bulk ??= Bulk.make<F>(run.batch.items.length)
+  return run.bulk
+}
+
 /** A sink is tried this often. */
 const sinkTries = 3
 const sinkPauseMillis = 100
 
 /** Whether the next step of this batch waits on purpose, so that no limit holds for it. */
 export const waits = <Item, F extends Bulk.Failure>(run: Run<Item, F>): boolean =>
-  run.sinkRests || Bulk.mustWait(run.bulk)
+  run.sinkRests || (run.bulk !== undefined && Bulk.mustWait(run.bulk))
 
 const answered = <Item, F extends Bulk.Failure>(config: Config<Item, F>, run: Run<Item, F>): void => {
   run.attempt = 0
@@ -99,10 +106,10 @@ const fails = <Item, F extends Bulk.Failure>(
   run: Run<Item, F>,
   failure: F
 ): void => {
-  const { batch, bulk } = run
+  const { batch } = run
   const from = run.saving?.from ?? 0
   run.saving = undefined
-  const stored = Bulk.failed(bulk, failure)
+  const stored = Bulk.failed(bulkOf(run), failure)
   if (stored > 0) config.listener.stored(batch, from, from + stored, 0)
   if (failure.kind === "Poison" || stored > 0) answered(config, run)
 }
@@ -126,35 +133,75 @@ const call = <Item>(storage: Target<Item>, items: ReadonlyArray<Item>): Save => 
   }
 }
 
-const saveStep = <Item, F extends Bulk.Failure>(
+/** Saves batches. It is asked for one step at a time, and the next one when that has ended. */
+export interface Saver<Item, F extends Bulk.Failure> {
+  readonly config: Config<Item, F>
+  /** The batch of the save under way. */
+  run: Run<Item, F> | undefined
+  readonly answers: {
+    readonly onFailure: (cause: Cause.Cause<unknown>) => Effect.Effect<boolean>
+    readonly onSuccess: (acknowledgement: Acknowledgement) => Effect.Effect<boolean>
+  }
+}
+
+/** What an answer leads to is made once, not for every save. */
+export const make = <Item, F extends Bulk.Failure>(config: Config<Item, F>): Saver<Item, F> => {
+  const saver: Saver<Item, F> = {
+    config,
+    run: undefined,
+    answers: {
+      onFailure: (cause) => {
+        const { run } = saver
+        if (run === undefined || run.over) return isFinished
+        fails(config, run, config.classify(cause))
+        return run.over ? isFinished : isNotFinished
+      },
+      onSuccess: (acknowledgement) => {
+        const { run } = saver
+        if (run === undefined || run.over) return isFinished
+        return succeeds(config, run, acknowledgement) ? isFinished : isNotFinished
+      }
+    }
+  }
+  return saver
+}
+
+const isFinished = Effect.succeed(true)
+const isNotFinished = Effect.succeed(false)
+
+/** Whether the batch is finished. */
+const succeeds = <Item, F extends Bulk.Failure>(
   config: Config<Item, F>,
+  run: Run<Item, F>,
+  acknowledgement: Acknowledgement
+): boolean => {
+  const { batch, bulk, saving } = run
+  const { from, to } = saving ?? { from: 0, to: 0 }
+  run.saving = undefined
+  if (bulk !== undefined) Bulk.saved(bulk)
+  answered(config, run)
+  config.listener.acknowledged(to - from)
+  config.listener.stored(batch, from, to, acknowledgement?.duplicates ?? 0)
+  return bulk === undefined || Bulk.isDone(bulk)
+}
+
+const saveStep = <Item, F extends Bulk.Failure>(
+  saver: Saver<Item, F>,
   run: Run<Item, F>,
   storage: Target<Item>,
   from: number,
   to: number
 ): Effect.Effect<boolean> => {
-  const { batch, bulk } = run
+  const { batch } = run
+  const { wrap } = saver.config
   const whole = from === 0 && to === batch.items.length
+  saver.run = run
   run.saving = { from, to }
   const prepared = whole ? run.prepared : undefined
   // A copy: the array that a storage gets is its own, and the records are needed here for the next attempt.
   const attempt = prepared ?? call(storage, batch.items.slice(from, to))
-  const wrapped = config.wrap === undefined ? attempt : config.wrap(attempt, batch, from, to)
-  return Effect.matchCause(wrapped, {
-    onFailure: (cause) => {
-      if (!run.over) fails(config, run, config.classify(cause))
-      return run.over
-    },
-    onSuccess: (acknowledgement) => {
-      if (run.over) return true
-      run.saving = undefined
-      Bulk.saved(bulk)
-      answered(config, run)
-      config.listener.acknowledged(to - from)
-      config.listener.stored(batch, from, to, acknowledgement?.duplicates ?? 0)
-      return Bulk.isDone(bulk)
-    }
-  })
+  const wrapped = wrap === undefined ? attempt : wrap(attempt, batch, from, to)
+  return Effect.matchCauseEffect(wrapped, saver.answers)
 }
 
 const waitStep = <Item, F extends Bulk.Failure>(
@@ -162,7 +209,7 @@ const waitStep = <Item, F extends Bulk.Failure>(
   run: Run<Item, F>,
   failure: F
 ): Effect.Effect<boolean> => {
-  const { bulk } = run
+  const bulk = bulkOf(run)
   if (compare(config, run)) return Effect.succeed(false)
   run.attempt++
   config.listener.waiting(failure, run.attempt)
@@ -183,11 +230,12 @@ const waitStep = <Item, F extends Bulk.Failure>(
 }
 
 const compare = <Item, F extends Bulk.Failure>(config: Config<Item, F>, run: Run<Item, F>): boolean => {
-  if (!run.bulk.wantsMore) return false
+  const bulk = bulkOf(run)
+  if (!bulk.wantsMore) return false
   const count = config.listener.extend()
   if (count === 0) return false
   run.prepared = undefined
-  Bulk.extend(run.bulk, count)
+  Bulk.extend(bulk, count)
   return true
 }
 
@@ -195,7 +243,7 @@ const sinkFailed = <Item, F extends Bulk.Failure>(config: Config<Item, F>, run: 
   run.sinkTries++
   run.sinkRests = run.sinkTries < sinkTries
   if (run.sinkRests) return
-  const step = Bulk.next(run.bulk)
+  const step = Bulk.next(bulkOf(run))
   if (step._tag === "Isolate") isolate(config, run, entryOf(config, run, step), "failed")
 }
 
@@ -207,7 +255,7 @@ const entryOf = <Item, F extends Bulk.Failure>(
   index,
   record: run.batch.items[index] as Item,
   cause: config.single(cause, detail),
-  outcome: Bulk.outcomeOf(run.bulk, index),
+  outcome: Bulk.outcomeOf(bulkOf(run), index),
   at: config.now()
 })
 
@@ -218,9 +266,9 @@ const isolate = <Item, F extends Bulk.Failure>(
   result: SinkResult
 ): boolean => {
   run.sinkTries = 0
-  Bulk.isolated(run.bulk)
+  Bulk.isolated(bulkOf(run))
   config.listener.isolated(run.batch, entry, result)
-  return Bulk.next(run.bulk)._tag === "Done"
+  return Bulk.next(bulkOf(run))._tag === "Done"
 }
 
 const sinkStep = <Item, F extends Bulk.Failure>(
@@ -242,20 +290,24 @@ const sinkStep = <Item, F extends Bulk.Failure>(
     if (run.over) return true
     if (Exit.isSuccess(exit)) return isolate(config, run, entry, "taken")
     sinkFailed(config, run)
-    return Bulk.next(run.bulk)._tag === "Done"
+    return Bulk.next(bulkOf(run))._tag === "Done"
   })
 }
 
 /** The next step of a batch: true when the batch is finished. A failure stops the recorder. */
 export const step = <Item, F extends Bulk.Failure>(
-  config: Config<Item, F>,
+  saver: Saver<Item, F>,
   run: Run<Item, F>,
   storage: Target<Item>
 ): Effect.Effect<boolean, F> => {
-  const next = Bulk.next(run.bulk)
+  const { config } = saver
+  const { length } = run.batch.items
+  if (run.bulk === undefined && length > 0) return saveStep(saver, run, storage, 0, length)
+  const bulk = bulkOf(run)
+  const next = Bulk.next(bulk)
   switch (next._tag) {
     case "Save":
-      return saveStep(config, run, storage, next.from, next.to)
+      return saveStep(saver, run, storage, next.from, next.to)
     case "Wait":
       return waitStep(config, run, next.failure)
     case "Isolate":
@@ -263,7 +315,7 @@ export const step = <Item, F extends Bulk.Failure>(
     case "Stop":
       if (config.onFatal === "stop") return Effect.fail(next.failure)
       return Effect.sync(() => {
-        Bulk.condemn(run.bulk)
+        Bulk.condemn(bulk)
         return false
       })
     case "Done":
@@ -280,16 +332,16 @@ export interface Left<Item> {
 
 /** The records of a batch that has been given up, in order. */
 export const leftOf = <Item, F extends Bulk.Failure>(run: Run<Item, F>): ReadonlyArray<Left<Item>> =>
-  Bulk.remaining(run.bulk).map((index) => {
+  Bulk.remaining(bulkOf(run)).map((index) => {
     const { saving } = run
     const inFlight = saving !== undefined && index >= saving.from && index < saving.to
     return {
       index,
       record: run.batch.items[index] as Item,
-      outcome: inFlight ? "Unknown" : Bulk.outcomeOf(run.bulk, index)
+      outcome: inFlight ? "Unknown" : Bulk.outcomeOf(bulkOf(run), index)
     }
   })
 
 /** The last failure that a batch has met. */
 export const failureOf = <Item, F extends Bulk.Failure>(run: Run<Item, F>): Option.Option<F> =>
-  Option.fromNullable(run.bulk.failure)
+  Option.fromNullable(run.bulk?.failure)
