@@ -15,6 +15,10 @@ export interface SqliteOptions<C extends Columns> extends TableOptions<C> {
   readonly filename: string
 }
 
+// A checkpoint holds up the event loop together with the save that it ends: at SQLite's default of 1,000 pages three
+// times as long as a save of 1,000 records alone. A quarter of it costs no throughput that was measurable.
+const checkpointPages = 250
+
 /**
  * Opens the file and makes the storage; closes the file with the scope.
  *
@@ -34,7 +38,7 @@ export const make = <const C extends Columns>(
   typeof options.filename !== "string" || options.filename === ""
     ? Effect.fail(new InvalidOptions({ option: "filename", message: "filename must be a path, or :memory:" }))
     : makeSqlStorage(options, (table) =>
-        Effect.map(openSqlite(options.filename), ({ client, run }) => ({
+        Effect.map(openSqlite(options.filename, checkpointPages), ({ client, run }) => ({
           ...clientBackend(client, sqliteDialect, table, { run, reserve: Effect.succeed(run) }),
           beside: run
         }))

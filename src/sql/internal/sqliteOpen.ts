@@ -29,9 +29,13 @@ export interface OpenFile {
 
 /**
  * Opens a file for one user, until the scope closes. The driver never blocks on a lock (`busy_timeout` 0), readers
- * never wait for writers (WAL), and a commit survives a power failure (`synchronous` FULL).
+ * never wait for writers (WAL), and a commit survives a power failure (`synchronous` FULL). A commit that leaves more than `checkpointPages`
+ * pages in the WAL file moves them to the database in the same piece.
  */
-export const openSqlite = (filename: string): Effect.Effect<OpenFile, StorageError, Scope.Scope> =>
+export const openSqlite = (
+  filename: string,
+  checkpointPages: number
+): Effect.Effect<OpenFile, StorageError, Scope.Scope> =>
   Effect.gen(function* () {
     // The client would switch to WAL under the driver's own busy timeout of 5 seconds.
     const client = yield* SqliteClient.make({ filename, disableWAL: true })
@@ -46,6 +50,7 @@ export const openSqlite = (filename: string): Effect.Effect<OpenFile, StorageErr
       whileBusy
     )
     yield* pragma("synchronous = FULL")
+    yield* pragma(`wal_autocheckpoint = ${checkpointPages}`)
     return { client, run }
   }).pipe(
     Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),

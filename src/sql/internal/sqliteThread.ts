@@ -13,6 +13,9 @@ import { compileInsert } from "./sqliteInsert.js"
 import { openSqlite } from "./sqliteOpen.js"
 import { decodeColumns, type Refusal, type Request } from "./sqliteProtocol.js"
 
+// SQLite's own default: nobody waits for this thread's event loop.
+const checkpointPages = 1000
+
 const refusedOpen = ({ cause, kind, message }: StorageError): Refusal => ({
   of: "open",
   kind: kind === "Transient" ? kind : "Fatal",
@@ -42,7 +45,7 @@ const runner = Effect.gen(function* () {
   const handle = (request: Request): Effect.Effect<unknown, Refusal> => {
     if (request[0] === "open") {
       const [, filename, table] = request
-      return openSqlite(filename).pipe(
+      return openSqlite(filename, checkpointPages).pipe(
         Scope.extend(scope),
         Effect.mapError(refusedOpen),
         Effect.flatMap(({ run }) =>

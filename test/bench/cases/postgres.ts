@@ -89,6 +89,7 @@ const rates = async (
     atLeast: 0.7
   })
   bench.ratio(`save alone to binary COPY, ${at}`, samples.save, samples.copy)
+  bench.ratio(`binary COPY to one awaited INSERT, ${at}`, samples.copy, samples.single)
   bench.ratio(`Recorder to ${handlers} handlers, ${at}`, samples.recorder, samples.pool, { atLeast: 6 })
   bench.ratio(`Recorder to one awaited INSERT, ${at}`, samples.recorder, samples.single, { atLeast: least })
 }
