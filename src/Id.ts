@@ -2,10 +2,10 @@
  * Ids for records: UUID version 7 (RFC 9562), which sort by the time they were made. Backends store such ids
  * faster than random ones, because new rows land at one end of the index.
  */
-import { type Clock, Effect, Random } from "effect"
+import { type Clock, Effect } from "effect"
+import { makeRandom, word } from "./internal/random.js"
 
 interface State {
-  /** The generator xoshiro128** (Blackman and Vigna, https://prng.di.unimi.it): four words, not all 0. */
   readonly random: Int32Array
   time: number
   /** The time's part of the id. */
@@ -21,20 +21,6 @@ const wordRange = 2 ** 32
 const bytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"))
 
 const hex16 = (value: number): string => bytes[(value >>> 8) & 0xff]! + bytes[value & 0xff]!
-
-/** 32 random bits. */
-const word = (state: Int32Array): number => {
-  const s1 = state[1]!
-  const product = Math.imul(s1, 5)
-  const result = Math.imul((product << 7) | (product >>> 25), 9)
-  state[2]! ^= state[0]!
-  state[3]! ^= s1
-  state[1] = s1 ^ state[2]!
-  state[0]! ^= state[3]!
-  state[2]! ^= s1 << 9
-  state[3] = (state[3]! << 11) | (state[3]! >>> 21)
-  return result
-}
 
 const setTime = (state: State, time: number): void => {
   const digits = time.toString(16).padStart(12, "0")
@@ -57,8 +43,6 @@ const next = (clock: Clock.Clock, state: State): string => {
   return `${prefix}${version}-${variant}-${first}${hex16(rest >>> 16)}${hex16(rest)}`
 }
 
-const seed = Random.nextIntBetween(0, wordRange)
-
 /**
  * Makes a synchronous maker of ids, for handlers that are no Effect code. It uses the Clock and the Random of the
  * place where it is made; all makers on one Clock share one sequence with {@link uuid7}.
@@ -68,11 +52,11 @@ const seed = Random.nextIntBetween(0, wordRange)
  */
 export const makeUuid7: Effect.Effect<() => string> = Effect.gen(function* () {
   const clock = yield* Effect.clock
-  const seeds = yield* Effect.all([seed, seed, seed, seed])
+  const random = yield* makeRandom
   let state = states.get(clock)
   if (state === undefined) {
     state = {
-      random: Int32Array.from([...seeds.slice(0, 3), seeds[3] | 1]),
+      random,
       time: -1,
       prefix: "",
       counter: 0

@@ -3,6 +3,7 @@
  * `effect-recorder/platform/HttpAudit`, and so on.
  */
 export * as Actor from "./Actor.js"
+export * as ChangeLog from "./ChangeLog.js"
 export * as Id from "./Id.js"
 export * as Metrics from "./Metrics.js"
 export * as Recorder from "./Recorder.js"

@@ -1,0 +1,113 @@
+/** Which keys somebody follows: one key, all keys below a prefix, a range, or several of these. All of it is pure. */
+import { Data, Either } from "effect"
+import { isWellFormed, utf8Length } from "./columns.js"
+
+/** One part of a selector. */
+export type Part =
+  | { readonly _tag: "Key"; readonly key: string }
+  /** Every key that begins with it. It is empty (all keys) or ends with `/`, so it never ends inside of a segment. */
+  | { readonly _tag: "Prefix"; readonly prefix: string }
+  /** `from` is in the range, `to` is not. Keys are ordered by code point, as databases order UTF-8. */
+  | { readonly _tag: "Range"; readonly from: string; readonly to: string }
+
+export type Selector = Part | { readonly _tag: "Many"; readonly parts: ReadonlyArray<Part> }
+
+/** A selector or a key that cannot be: nothing was registered, nothing was stored. */
+export class InvalidSelector extends Data.TaggedError("InvalidSelector")<{
+  readonly message: string
+}> {}
+
+/** The longest key, in bytes of UTF-8: an index of any database takes it. */
+export const maxKeyBytes = 1024
+
+/** What is wrong with a key, or `undefined`. */
+export const keyProblem = (key: unknown): string | undefined => {
+  if (typeof key !== "string") return "a key must be a string"
+  if (key === "") return "a key must not be empty"
+  if (key.includes("\0")) return "a key must not contain U+0000"
+  if (!isWellFormed(key)) return "a key must not contain a lone surrogate"
+  // A code unit has at most 3 bytes.
+  if (key.length * 3 > maxKeyBytes && utf8Length(key) > maxKeyBytes) {
+    return `a key must have at most ${maxKeyBytes} bytes of UTF-8`
+  }
+  return undefined
+}
+
+// Code units order the surrogates before the units from U+E000 on; code points order them behind.
+const rank = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800)
+
+/** Orders keys by code point: below 0, 0, or above 0. */
+export const compareKeys = (a: string, b: string): number => {
+  if (a === b) return 0
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i)
+    const y = b.charCodeAt(i)
+    if (x !== y) return rank(x) - rank(y)
+  }
+  return a.length - b.length
+}
+
+const matchesPart = (part: Part, key: string): boolean => {
+  switch (part._tag) {
+    case "Key":
+      return part.key === key
+    case "Prefix":
+      return key.startsWith(part.prefix)
+    case "Range":
+      return compareKeys(part.from, key) <= 0 && compareKeys(key, part.to) < 0
+  }
+}
+
+/** The parts of a selector. */
+export const partsOf = (selector: Selector): ReadonlyArray<Part> =>
+  selector._tag === "Many" ? selector.parts : [selector]
+
+export const matches = (selector: Selector, key: string): boolean => {
+  if (selector._tag !== "Many") return matchesPart(selector, key)
+  for (const part of selector.parts) if (matchesPart(part, key)) return true
+  return false
+}
+
+const partProblem = (part: unknown): string | undefined => {
+  const given = (part ?? {}) as { readonly [key: string]: unknown }
+  switch (given._tag) {
+    case "Key":
+      return keyProblem(given.key)
+    case "Prefix": {
+      const { prefix } = given
+      if (prefix === "") return undefined
+      const problem = keyProblem(prefix)
+      if (problem !== undefined) return problem.replace("a key", "a prefix")
+      return (prefix as string).endsWith("/")
+        ? undefined
+        : 'a prefix must be empty (all keys) or end with "/", so that /config does not match /configextra'
+    }
+    case "Range": {
+      const problem = keyProblem(given.from) ?? keyProblem(given.to)
+      if (problem !== undefined) return problem.replace("a key", "an end of a range")
+      return compareKeys(given.from as string, given.to as string) < 0
+        ? undefined
+        : "a range must begin before it ends: its end is not part of it"
+    }
+    default:
+      return "a selector must be made by key, prefix, range or many"
+  }
+}
+
+const problemOf = (selector: unknown): string | undefined => {
+  const given = (selector ?? {}) as { readonly _tag?: unknown; readonly parts?: unknown }
+  if (given._tag !== "Many") return partProblem(selector)
+  if (!Array.isArray(given.parts) || given.parts.length === 0) return "many needs at least one part"
+  for (const part of given.parts) {
+    const problem = partProblem(part)
+    if (problem !== undefined) return problem
+  }
+  return undefined
+}
+
+/** The selector, when it is one. */
+export const checkSelector = (selector: Selector): Either.Either<Selector, InvalidSelector> => {
+  const message = problemOf(selector)
+  return message === undefined ? Either.right(selector) : Either.left(new InvalidSelector({ message }))
+}
