@@ -38,3 +38,5 @@ export const saveDuration = Metric.histogram(
 )
 /** Faults of the HTTP audit's hooks; tagged by `hook` (`who`, `what`, `redact`, `toRecord`), not by recorder. */
 export const httpHookFaults = Metric.counter("recorder_http_hook_faults_total", { incremental: true })
+/** Followers of a watch; tagged by `watch`: the name given to it. */
+export const watchFollowers = Metric.gauge("recorder_watch_followers")

@@ -1,0 +1,623 @@
+/**
+ * Followers of keys, prefixes and ranges of a `ChangeLog`.
+ *
+ * One dispatcher reads the log once and tells every follower what matches; who publishes never waits for it (but for
+ * followers with the policy `block`). A follower has a bounded buffer. One that is slow is set aside, by its policy,
+ * and holds up nobody else.
+ *
+ * Guarantees, with the policies `resync` and `block`: every revision that matches is told once, whole, and in order;
+ * a follower resumes after any revision that it was told; what cannot be told any more is announced, never skipped.
+ * `conflate` keeps the order and the last event of each key; `drop-oldest` announces what it drops by a `Gap`;
+ * `cancel` tells a part without a hole, and then ends.
+ */
+import {
+  Chunk,
+  type Context,
+  Data,
+  type Duration,
+  Effect,
+  Exit,
+  Layer,
+  MetricLabel,
+  Option,
+  Random,
+  Scope,
+  Stream
+} from "effect"
+import * as Actor from "./Actor.js"
+import {
+  type ChangeLog,
+  ChangeLogError,
+  type InvalidSelector,
+  key as keyOf,
+  type Selector,
+  type Snapshot
+} from "./ChangeLog.js"
+import * as Dispatch from "./internal/dispatcher.js"
+import type { Change, Compacted, EpochChanged, Event, Revision } from "./internal/events.js"
+import type { Frame, WatchEnded } from "./internal/frames.js"
+import * as Hub from "./internal/hub.js"
+import { InvalidOptions, millisOf } from "./internal/invalidOptions.js"
+import * as Outbox from "./internal/outbox.js"
+import { checkSelector } from "./internal/selector.js"
+import * as Metrics from "./Metrics.js"
+
+export { type Frame, WatchEnded } from "./internal/frames.js"
+export { InvalidOptions } from "./internal/invalidOptions.js"
+export type { Policy } from "./internal/outbox.js"
+
+/** What a follow is; everything has a default. */
+export interface FollowOptions<V> {
+  /** Resumes after this revision, exclusive. Default: with what comes from now on. */
+  readonly after?: Revision | undefined
+  /** `first`: begins with everything that matches, as it is now. Not together with `after`. Default `none`. */
+  readonly snapshot?: "first" | "none" | undefined
+  /** Tells only the events that it takes, of those that the selector matches. Pure. */
+  readonly where?: ((event: Event<V>) => boolean) | undefined
+  /** The most revisions that wait. Default 256. */
+  readonly buffer?: number | undefined
+  /** What happens when they are more. Default `resync`, of {@link Watch.register} `cancel`. */
+  readonly policy?: Outbox.Policy | undefined
+  /** `include`: tells with each event what was there before it. Default `omit`. */
+  readonly previous?: "include" | "omit" | undefined
+  /** `on`: when what comes next is gone, it is told a Gap and a Snapshot instead of its end. Default `off`. */
+  readonly autoResnapshot?: "on" | "off" | undefined
+}
+
+/** How a follower stands. */
+export interface FollowerHealth {
+  readonly id: number
+  /**
+   * `Live`: it is told everything as it comes. `Behind`: it reads on from the log, or waits for room to do so.
+   * `Suspect`: the log has not answered for more than two heartbeats. `Ended`: it is told nothing any more.
+   */
+  readonly state: "Live" | "Behind" | "Suspect" | "Ended"
+  /** The last revision that it has taken. */
+  readonly cursor: Revision
+  /** The newest revision known of the log. */
+  readonly head: Revision
+  /** How many revisions of the log it is behind, whether they match or not. */
+  readonly lag: number
+  /** How many revisions wait in its buffer. */
+  readonly buffered: number
+}
+
+/** A follower, to be read by one reader. */
+export interface Follower<V> {
+  /** Counted from 1, never used again. */
+  readonly id: number
+  readonly selector: Selector
+  /** The next frame; waits for one. Fails with the reason when it has ended and everything was taken. */
+  readonly take: Effect.Effect<Frame<V>, WatchEnded>
+  /** All frames that wait; waits for the first. */
+  readonly takeAll: Effect.Effect<Chunk.NonEmptyChunk<Frame<V>>, WatchEnded>
+  /** The next frame, when there is one. */
+  readonly unsafePoll: () => Frame<V> | undefined
+  readonly frames: Stream.Stream<Frame<V>, WatchEnded>
+  readonly health: Effect.Effect<FollowerHealth>
+  /** Ends it as `Closed`; what was buffered can still be taken. Again: nothing. */
+  readonly cancel: Effect.Effect<void>
+}
+
+/** A follower of one key that lives as long as its handle. */
+export interface Registration<V> {
+  readonly id: number
+  readonly key: string
+  readonly receiver: Follower<V>
+  /** Unregisters it at once, as the end of the scope does. */
+  readonly release: Effect.Effect<void>
+  /** The receiver outlives the handle and its scope, until it is cancelled. */
+  readonly detach: Effect.Effect<Follower<V>>
+}
+
+/** Why a follow could not begin; nothing was registered. */
+export class WatchRefused extends Data.TaggedError("WatchRefused")<{
+  /** `Full`: the cap on followers is reached. `Closed`: the watch is. `Log`: its log failed, see `cause`. */
+  readonly reason: "Full" | "Closed" | "Log"
+  readonly message: string
+  readonly cause?: unknown
+}> {}
+
+/** Everything that can keep a follow from beginning. */
+export type FollowError =
+  | WatchRefused
+  | InvalidOptions
+  | InvalidSelector
+  | Compacted
+  | EpochChanged
+  | ChangeLogError
+
+/** How a watch stands. */
+export interface Health {
+  /** `Suspect`: the log has not answered for more than two heartbeats. */
+  readonly state: "Live" | "Suspect" | "Closed"
+  readonly followers: number
+  /** Followers that read on from the log. */
+  readonly behind: number
+  /** Everything up to it has been dispatched; none while nobody follows. */
+  readonly position: Option.Option<Revision>
+  /** Why the log does not answer. */
+  readonly trouble: Option.Option<ChangeLogError>
+}
+
+export interface Watch<V> {
+  /**
+   * Appends a revision to the log. Does not wait for followers, but for those with the policy `block`: then it
+   * completes when the revision has been dispatched.
+   */
+  readonly publish: (changes: ReadonlyArray<Change<V>>) => Effect.Effect<Revision, ChangeLogError>
+  /** Follows one key from now on, as long as the scope lives. */
+  readonly register: (
+    key: string,
+    options?: Pick<FollowOptions<V>, "buffer" | "policy" | "previous">
+  ) => Effect.Effect<Registration<V>, FollowError, Scope.Scope>
+  /** Follows what a selector matches, as long as the scope lives. */
+  readonly open: (
+    selector: Selector,
+    options?: FollowOptions<V>
+  ) => Effect.Effect<Follower<V>, FollowError, Scope.Scope>
+  /** {@link Watch.open} as a stream: it begins when the stream runs, and ends with it. */
+  readonly follow: (
+    selector: Selector,
+    options?: FollowOptions<V>
+  ) => Stream.Stream<Frame<V>, FollowError | WatchEnded>
+  readonly health: Effect.Effect<Health>
+  /** Tells what is committed until now, then ends every follower as `Closed`. Within `closeDeadline`. */
+  readonly close: Effect.Effect<void>
+}
+
+/** How a watch behaves; everything has a default. */
+export interface Options<V> {
+  /** Names it in metrics and log lines. Default `watch`. */
+  readonly name?: string | undefined
+  /** The most followers. Default: no limit. */
+  readonly maxFollowers?: number | undefined
+  /**
+   * How often the log is asked whether it is there, and followers that wait are told how far it is. Jittered by
+   * 10 %. Default 30 seconds; 0: never.
+   */
+  readonly heartbeat?: Duration.DurationInput | undefined
+  /** Where snapshots come from when the log keeps no state. They must be of one revision of this log. */
+  readonly snapshots?: ((selector: Selector) => Effect.Effect<Snapshot<V>, ChangeLogError>) | undefined
+  /** How long the end may take. Default 1 second. */
+  readonly closeDeadline?: Duration.DurationInput | undefined
+}
+
+const policies: ReadonlyArray<unknown> = ["resync", "conflate", "cancel", "drop-oldest", "block"]
+
+const oneOf =
+  (...values: ReadonlyArray<unknown>) =>
+  (given: unknown): string | undefined =>
+    values.includes(given)
+      ? undefined
+      : `must be ${values.map((value) => JSON.stringify(value)).join(" or ")}`
+
+const wholeAbove0 = (given: unknown): string | undefined =>
+  Number.isSafeInteger(given) && (given as number) > 0 ? undefined : "must be a whole number above 0"
+
+const checks: { readonly [option: string]: (given: unknown) => string | undefined } = {
+  buffer: wholeAbove0,
+  policy: oneOf(...policies),
+  snapshot: oneOf("first", "none"),
+  previous: oneOf("include", "omit"),
+  autoResnapshot: oneOf("on", "off"),
+  where: (given) => (typeof given === "function" ? undefined : "must be a function")
+}
+
+const problem = <V>(options: FollowOptions<V>): InvalidOptions | undefined => {
+  for (const [option, check] of Object.entries(checks)) {
+    const given = options[option as keyof FollowOptions<V>]
+    const message = given === undefined ? undefined : check(given)
+    if (message !== undefined) return new InvalidOptions({ option, message })
+  }
+  return options.after !== undefined && options.snapshot === "first"
+    ? new InvalidOptions({
+        option: "after",
+        message: "a follow begins after a revision or with a snapshot, not both"
+      })
+    : undefined
+}
+
+const noSnapshots = (what: string): ChangeLogError =>
+  new ChangeLogError({
+    reason: "NoState",
+    message: `${what} needs a log that is made with state: "latest"`
+  })
+
+interface Runtime<V> {
+  readonly log: ChangeLog<V>
+  readonly dispatcher: Dispatch.Dispatcher<V>
+  readonly actor: Actor.Actor<ChangeLog<V>, "wake", void>
+  readonly heartbeat: number
+  readonly maxFollowers: number
+  readonly hasSnapshots: boolean
+  lastId: number
+  readonly closed: () => boolean
+  readonly told: () => void
+}
+
+const isSuspect = <V>({ dispatcher, heartbeat }: Runtime<V>): boolean =>
+  heartbeat > 0 && dispatcher.millis() - dispatcher.answeredAt > 2 * heartbeat
+
+const start: Revision = { epoch: "", seq: 0, tag: 0 }
+
+const newFollower = <V>(
+  runtime: Runtime<V>,
+  selector: Selector,
+  options: FollowOptions<V>
+): Hub.Follower<V> => ({
+  id: ++runtime.lastId,
+  selector,
+  where: options.where,
+  policy: options.policy ?? "resync",
+  previous: options.previous === "include",
+  autoResnapshot: options.autoResnapshot === "on",
+  outbox: Outbox.make(options.buffer ?? 256, start),
+  since: 0,
+  cursor: undefined,
+  owesSynced: true,
+  owesProgress: false,
+  holds: options.autoResnapshot === "on" ? new Set() : undefined,
+  gathered: undefined
+})
+
+/** The next frame: of the buffer, or how far a live follower is. */
+const poll = <V>({ dispatcher: { hub } }: Runtime<V>, follower: Hub.Follower<V>): Frame<V> | undefined => {
+  const { outbox } = follower
+  const frame = Outbox.take(outbox)
+  if (frame !== undefined) {
+    Hub.taken(hub, follower)
+    return frame
+  }
+  if (!follower.owesProgress || follower.cursor !== undefined || outbox.ended !== undefined) return undefined
+  follower.owesProgress = false
+  const { position } = hub
+  if (position === undefined) return undefined
+  const revision = position.seq < follower.since ? outbox.taken : position
+  outbox.taken = revision
+  return { _tag: "Progress", revision }
+}
+
+const waitFor = <V>({ outbox }: Hub.Follower<V>): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    // What ends the wait may have come before it began.
+    if (!Outbox.isEmpty(outbox) || outbox.ended !== undefined) return resume(Effect.void)
+    outbox.wake = () => resume(Effect.void)
+    return Effect.sync(() => {
+      outbox.wake = undefined
+    })
+  })
+
+const take = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): Effect.Effect<Frame<V>, WatchEnded> =>
+  Effect.suspend(() => {
+    const frame = poll(runtime, follower)
+    if (frame !== undefined) return Effect.succeed(frame)
+    const ended = Outbox.ending(follower.outbox)
+    return ended ?? Effect.zipRight(waitFor(follower), take(runtime, follower))
+  })
+
+const takeAll = <V>(
+  runtime: Runtime<V>,
+  follower: Hub.Follower<V>
+): Effect.Effect<Chunk.NonEmptyChunk<Frame<V>>, WatchEnded> =>
+  Effect.map(take(runtime, follower), (first) => {
+    const frames: [Frame<V>, ...Array<Frame<V>>] = [first]
+    for (let frame = poll(runtime, follower); frame !== undefined; frame = poll(runtime, follower)) {
+      frames.push(frame)
+    }
+    return Chunk.unsafeFromArray(frames) as Chunk.NonEmptyChunk<Frame<V>>
+  })
+
+const healthOf = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): FollowerHealth => {
+  const { hub, head = hub.position ?? start } = runtime.dispatcher
+  const { cursor, id, outbox } = follower
+  const idle = cursor === undefined && Outbox.isEmpty(outbox) && outbox.ended === undefined
+  const taken =
+    idle && hub.position !== undefined && hub.position.seq >= follower.since ? hub.position : outbox.taken
+  const state =
+    outbox.ended !== undefined
+      ? "Ended"
+      : isSuspect(runtime)
+        ? "Suspect"
+        : cursor === undefined
+          ? "Live"
+          : "Behind"
+  const lag = taken.epoch === head.epoch ? Math.max(0, head.seq - taken.seq) : head.seq
+  return { id, state, cursor: taken, head, lag, buffered: outbox.size }
+}
+
+const cancel = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): Effect.Effect<void> =>
+  Effect.sync(() => {
+    Hub.end(runtime.dispatcher.hub, follower, "Closed", "it was cancelled")
+    runtime.told()
+  })
+
+const handleOf = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): Follower<V> => ({
+  id: follower.id,
+  selector: follower.selector,
+  take: take(runtime, follower),
+  takeAll: takeAll(runtime, follower),
+  unsafePoll: () => poll(runtime, follower),
+  frames: Stream.repeatEffectChunk(takeAll(runtime, follower)),
+  health: Effect.sync(() => healthOf(runtime, follower)),
+  cancel: cancel(runtime, follower)
+})
+
+/** Where a follower begins, and what it is told first. */
+const beginning = <V>(
+  { dispatcher, log }: Runtime<V>,
+  follower: Hub.Follower<V>,
+  { after, snapshot }: FollowOptions<V>
+): Effect.Effect<{ readonly at: Revision; readonly head: Revision }, FollowError> =>
+  Effect.gen(function* () {
+    const { source } = dispatcher
+    if (snapshot === "first") {
+      const taken = yield* source.snapshot(follower.selector)
+      const { head } = yield* source.head
+      Outbox.push(follower.outbox, Hub.snapshotFrame(follower, taken))
+      return { at: taken.revision, head }
+    }
+    const { head } = yield* source.head
+    if (after === undefined) return { at: head, head }
+    // It says whether the log can go on from there.
+    yield* log.read({ after, limit: 1 })
+    return { at: after, head }
+  })
+
+const enter = <V>(
+  runtime: Runtime<V>,
+  follower: Hub.Follower<V>,
+  options: FollowOptions<V>
+): Effect.Effect<void, FollowError> =>
+  Effect.suspend(() => {
+    const { dispatcher, maxFollowers } = runtime
+    const { hub } = dispatcher
+    if (hub.followers.size >= maxFollowers) {
+      return new WatchRefused({ reason: "Full", message: `the cap of ${maxFollowers} followers is reached` })
+    }
+    return Effect.map(beginning(runtime, follower, options), ({ at, head }) => {
+      // Whoever asked may have gone meanwhile.
+      if (follower.outbox.ended !== undefined) return
+      dispatcher.head = head
+      dispatcher.answeredAt = dispatcher.millis()
+      follower.outbox.taken = at
+      hub.position ??= head
+      Hub.add(hub, follower, at)
+      runtime.told()
+      if (follower.cursor !== undefined || head.seq > hub.position.seq) hub.ring()
+    })
+  })
+
+const open = <V>(
+  runtime: Runtime<V>,
+  selector: Selector,
+  options: FollowOptions<V>
+): Effect.Effect<Follower<V>, FollowError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const checked = yield* checkSelector(selector)
+      const wrong = problem(options)
+      if (wrong !== undefined) return yield* wrong
+      const { hasSnapshots, log } = runtime
+      if (options.previous === "include" && log.state !== "latest")
+        return yield* noSnapshots("a previous value")
+      if ((options.snapshot === "first" || options.autoResnapshot === "on") && !hasSnapshots) {
+        return yield* noSnapshots("a snapshot")
+      }
+      const follower = newFollower(runtime, checked, options)
+      const gone = cancel(runtime, follower)
+      yield* restore(runtime.actor.ask(() => enter(runtime, follower, options))).pipe(
+        Effect.catchTags({
+          ActorStopped: () =>
+            Effect.fail(new WatchRefused({ reason: "Closed", message: "the watch is closed" })),
+          AskTimedOut: Effect.die
+        }),
+        Effect.onError(() => gone)
+      )
+      yield* Effect.addFinalizer(() => gone)
+      return handleOf(runtime, follower)
+    })
+  )
+
+const register = <V>(
+  runtime: Runtime<V>,
+  key: string,
+  options: FollowOptions<V>
+): Effect.Effect<Registration<V>, FollowError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const own = yield* Scope.make()
+      const receiver = yield* restore(open(runtime, keyOf(key), { policy: "cancel", ...options })).pipe(
+        Scope.extend(own),
+        Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
+      )
+      let detached = false
+      const release = Effect.suspend(() => (detached ? Effect.void : Scope.close(own, Exit.void)))
+      yield* Effect.addFinalizer(() => release)
+      return {
+        id: receiver.id,
+        key,
+        receiver,
+        release,
+        detach: Effect.sync(() => {
+          detached = true
+          return receiver
+        })
+      }
+    })
+  )
+
+const publish = <V>(
+  { dispatcher: { hub }, log }: Runtime<V>,
+  changes: ReadonlyArray<Change<V>>
+): Effect.Effect<Revision, ChangeLogError> =>
+  Effect.tap(log.append(changes), ({ seq }) =>
+    hub.blocking === 0
+      ? Effect.void
+      : Effect.async<void>((resume) => Effect.sync(Hub.whenDispatched(hub, seq, () => resume(Effect.void))))
+  )
+
+const beat = <V>(runtime: Runtime<V>): Effect.Effect<void> => {
+  const { actor, dispatcher, heartbeat } = runtime
+  const { hub, source } = dispatcher
+  const ask = actor.ask(() =>
+    Effect.map(source.head, ({ head }) => {
+      dispatcher.head = head
+      dispatcher.answeredAt = dispatcher.millis()
+      if (hub.position === undefined) return
+      // A doorbell that did not ring costs a heartbeat at most.
+      if (head.seq !== hub.position.seq || head.epoch !== hub.position.epoch) hub.ring()
+      Dispatch.tellProgress(dispatcher)
+    })
+  )
+  const pause = Effect.flatMap(Random.nextRange(0.9, 1.1), (factor) => Effect.sleep(heartbeat * factor))
+  // What keeps the log from answering shows in the health; the next heartbeat asks again.
+  return Effect.forever(Effect.zipRight(pause, Effect.exit(ask)))
+}
+
+const endAll = <V>(
+  runtime: Runtime<V>,
+  reason: "Closed" | "Failed",
+  message: string,
+  cause?: unknown
+): void => {
+  const { hub } = runtime.dispatcher
+  for (const follower of [...hub.followers.values()]) Hub.end(hub, follower, reason, message, cause)
+  runtime.told()
+}
+
+const optionProblem = <V>({ maxFollowers, name, snapshots }: Options<V>): InvalidOptions | undefined => {
+  if (maxFollowers !== undefined && wholeAbove0(maxFollowers) !== undefined) {
+    return new InvalidOptions({ option: "maxFollowers", message: "must be a whole number above 0" })
+  }
+  if (name !== undefined && typeof name !== "string") {
+    return new InvalidOptions({ option: "name", message: "must be a string" })
+  }
+  return snapshots !== undefined && typeof snapshots !== "function"
+    ? new InvalidOptions({ option: "snapshots", message: "must be a function" })
+    : undefined
+}
+
+/**
+ * Makes a watch over a log; returns at once, and is closed with its scope. It reads nothing while nobody follows. While
+ * the log does not answer it is asked again, from 50 ms to every 2 s, and `health` says so.
+ */
+export const make = <V>(
+  log: ChangeLog<V>,
+  options: Options<V> = {}
+): Effect.Effect<Watch<V>, InvalidOptions, Scope.Scope> =>
+  Effect.gen(function* () {
+    const wrong = optionProblem(options)
+    if (wrong !== undefined) return yield* wrong
+    const heartbeat = millisOf("heartbeat", options.heartbeat ?? "30 seconds")
+    if (typeof heartbeat !== "number") return yield* heartbeat
+    const name = options.name ?? "watch"
+    const clock = yield* Effect.clock
+    const labels = [MetricLabel.make("watch", name)]
+    let isClosed = false
+    let rung = false
+    const ring = (): void => {
+      if (rung || hub.followers.size === 0) return
+      rung = true
+      actor.unsafeOffer("wake")
+    }
+    const hub: Hub.Hub<V> = Hub.make(ring)
+    const dispatcher: Dispatch.Dispatcher<V> = {
+      hub,
+      source: { read: log.read, head: log.head, snapshot: snapshotsOf(log, options) },
+      nanos: () => clock.unsafeCurrentTimeNanos(),
+      millis: () => clock.unsafeCurrentTimeMillis(),
+      head: undefined,
+      answeredAt: clock.unsafeCurrentTimeMillis(),
+      trouble: undefined,
+      closing: false
+    }
+    const failed = (error: unknown): void => {
+      if (!dispatcher.closing) endAll(runtime, "Failed", "its log failed", error)
+    }
+    const onBatch = Effect.suspend(() => {
+      rung = false
+      return Effect.catchAll(Dispatch.pass(dispatcher), (error) => Effect.sync(() => failed(error)))
+    })
+    const actor: Actor.Actor<ChangeLog<V>, "wake", void> = yield* Actor.make<ChangeLog<V>, "wake", void>(
+      () => ({
+        name,
+        acquire: Effect.succeed(log),
+        onBatch: () => onBatch,
+        onFailed: failed,
+        closeDeadline: options.closeDeadline ?? "1 second",
+        report: () => undefined
+      })
+    )
+    const runtime: Runtime<V> = {
+      log,
+      dispatcher,
+      actor,
+      heartbeat,
+      maxFollowers: options.maxFollowers ?? Number.POSITIVE_INFINITY,
+      hasSnapshots: log.state === "latest" || options.snapshots !== undefined,
+      lastId: 0,
+      closed: () => isClosed,
+      told: () => Metrics.watchFollowers.unsafeUpdate(hub.followers.size, labels)
+    }
+    const close = Effect.suspend(() => {
+      ring()
+      dispatcher.closing = true
+      return Effect.zipRight(
+        actor.closeWithin(options.closeDeadline ?? "1 second"),
+        Effect.sync(() => {
+          isClosed = true
+          endAll(runtime, "Closed", "the watch was closed")
+        })
+      )
+    })
+    yield* log.doorbell(ring)
+    if (heartbeat > 0) yield* Effect.forkScoped(Effect.interruptible(beat(runtime)))
+    yield* Effect.addFinalizer(() => close)
+    return {
+      publish: (changes) => publish(runtime, changes),
+      register: (key, options = {}) => register(runtime, key, options),
+      open: (selector, options = {}) => open(runtime, selector, options),
+      follow: (selector, options = {}) =>
+        Stream.unwrapScoped(Effect.map(open(runtime, selector, options), ({ frames }) => frames)),
+      health: Effect.sync(() => watchHealth(runtime)),
+      close
+    }
+  })
+
+const snapshotsOf = <V>(log: ChangeLog<V>, { snapshots }: Options<V>): Dispatch.Source<V>["snapshot"] => {
+  if (snapshots !== undefined) return snapshots
+  // The selector was checked when its follower began.
+  return (selector) => Effect.catchTag(log.snapshot(selector), "InvalidSelector", Effect.die)
+}
+
+const watchHealth = <V>(runtime: Runtime<V>): Health => {
+  const { closed, dispatcher } = runtime
+  const { hub, trouble } = dispatcher
+  let behind = 0
+  for (const { cursor } of hub.followers.values()) if (cursor !== undefined) behind++
+  return {
+    state: closed() ? "Closed" : isSuspect(runtime) ? "Suspect" : "Live",
+    followers: hub.followers.size,
+    behind,
+    position: Option.fromNullable(hub.position),
+    trouble: Option.fromNullable(trouble)
+  }
+}
+
+/**
+ * A layer with a watch over a log, under a tag of your own:
+ *
+ * ```ts
+ * class Changes extends Context.Tag("Changes")<Changes, Watch.Watch<Order>>() {}
+ * ```
+ */
+export const layer = <Id, V, E, R>(
+  tag: Context.Tag<Id, Watch<V>>,
+  log: Effect.Effect<ChangeLog<V>, E, R>,
+  options: Options<V> = {}
+): Layer.Layer<Id, E | InvalidOptions, Exclude<R, Scope.Scope>> =>
+  Layer.scoped(
+    tag,
+    Effect.flatMap(log, (log) => make(log, options))
+  )

@@ -1,0 +1,199 @@
+/**
+ * The dispatcher of a watch: reads the log once for all its live followers, and in slices for those that are behind.
+ *
+ * What it does between two reads is synchronous, and bounded by time: a pass that has more to do says so and is run
+ * again in the next turn of the event loop.
+ */
+import { Effect, Schedule } from "effect"
+import type { ChangeLogError, Compacted, EpochChanged, Logged, Revision, Snapshot } from "./events.js"
+import * as Hub from "./hub.js"
+import * as Outbox from "./outbox.js"
+import { matches, type Selector } from "./selector.js"
+
+/** The part of a change log that the dispatcher needs. */
+export interface Source<V> {
+  readonly read: (options: {
+    readonly after: Revision
+    readonly limit: number
+  }) => Effect.Effect<ReadonlyArray<Logged<V>>, Compacted | EpochChanged | ChangeLogError>
+  readonly head: Effect.Effect<{ readonly head: Revision }, ChangeLogError>
+  readonly snapshot: (selector: Selector) => Effect.Effect<Snapshot<V>, ChangeLogError>
+}
+
+export interface Dispatcher<V> {
+  readonly hub: Hub.Hub<V>
+  readonly source: Source<V>
+  readonly nanos: () => bigint
+  readonly millis: () => number
+  /** The newest revision that the log has told of. */
+  head: Revision | undefined
+  /** When the log last answered, in milliseconds of the clock. */
+  answeredAt: number
+  /** Why it does not answer. */
+  trouble: ChangeLogError | undefined
+  /** Nobody waits for the log any more. */
+  closing: boolean
+}
+
+/** How much one pass does at once: followers that are behind, and revisions; and for how long. */
+const mostFollowers = 512
+const mostRevisions = 1000
+const sliceNanos = 2_000_000n
+
+/** Exponential from 50 ms by factor 2, at most 2 s, jittered by 20 %. */
+const backoff = Schedule.exponential("50 millis", 2).pipe(
+  Schedule.union(Schedule.spaced("2 seconds")),
+  Schedule.jittered
+)
+
+/** Asks the log until it answers, or the watch is closed. */
+export const insist = <V, A, E>(
+  dispatcher: Dispatcher<V>,
+  question: Effect.Effect<A, E | ChangeLogError>
+): Effect.Effect<A, E | ChangeLogError> =>
+  question.pipe(
+    Effect.tapError((error) =>
+      Effect.sync(() => {
+        if (isUnavailable(error)) dispatcher.trouble = error
+      })
+    ),
+    Effect.retry({ schedule: backoff, while: (error) => isUnavailable(error) && !dispatcher.closing }),
+    Effect.tap(() => {
+      dispatcher.trouble = undefined
+      dispatcher.answeredAt = dispatcher.millis()
+    })
+  )
+
+const isUnavailable = (error: unknown): error is ChangeLogError => {
+  const { _tag, reason } = (error ?? {}) as { readonly _tag?: unknown; readonly reason?: unknown }
+  return _tag === "ChangeLogError" && reason === "Unavailable"
+}
+
+const dispatchAll = <V>(dispatcher: Dispatcher<V>, rows: ReadonlyArray<Logged<V>>): void => {
+  const { hub } = dispatcher
+  const until = dispatcher.nanos() + sliceNanos
+  let done = 0
+  while (done < rows.length && Hub.dispatch(hub, rows[done]!)) {
+    // Reading the clock costs as much as telling a few followers.
+    if (++done % 32 === 0 && dispatcher.nanos() > until) break
+  }
+  dispatcher.head = rows[rows.length - 1]?.revision ?? dispatcher.head
+  if (!hub.blocked && (done < rows.length || rows.length === mostRevisions)) hub.ring()
+}
+
+/** Tells the live followers what has been committed since. */
+const advance = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
+  Effect.suspend(() => {
+    const { hub, source } = dispatcher
+    if (hub.position === undefined) return Effect.void
+    const read = insist(dispatcher, source.read({ after: hub.position, limit: mostRevisions }))
+    return read.pipe(
+      Effect.map((rows) => dispatchAll(dispatcher, rows)),
+      Effect.catchTags({ Compacted: () => begin(dispatcher), EpochChanged: () => begin(dispatcher) })
+    )
+  })
+
+/** What comes next is gone: everybody who was live is behind now, and the dispatcher goes on at the head. */
+const begin = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
+  Effect.map(insist(dispatcher, dispatcher.source.head), ({ head }) => {
+    const { hub } = dispatcher
+    const { position } = hub
+    dispatcher.head = head
+    if (position === undefined) return
+    for (const follower of hub.followers.values()) {
+      follower.cursor ??= position
+      follower.since = 0
+      if (!Outbox.isFull(follower.outbox)) hub.hungry.add(follower)
+    }
+    hub.position = head
+  })
+
+const oldestFirst = <V>(hungry: Set<Hub.Follower<V>>): ReadonlyArray<Hub.Follower<V>> =>
+  [...hungry]
+    .filter(({ cursor }) => cursor !== undefined)
+    .sort((a, b) => a.cursor!.seq - b.cursor!.seq)
+    .slice(0, mostFollowers)
+
+/** Lets those who are behind read on, the oldest first. */
+const catchUp = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
+  Effect.suspend(() => {
+    const { hub, source } = dispatcher
+    const slice = oldestFirst(hub.hungry)
+    const oldest = slice[0]
+    if (oldest?.cursor === undefined || hub.position === undefined) return Effect.void
+    const after = oldest.cursor
+    return insist(dispatcher, source.read({ after, limit: mostRevisions })).pipe(
+      Effect.map((rows) => replayAll(dispatcher, slice, rows)),
+      Effect.catchTags({
+        Compacted: (error) => lost(dispatcher, oldest, error),
+        EpochChanged: (error) => lost(dispatcher, oldest, error)
+      }),
+      Effect.tap(() => (hub.hungry.size > 0 ? Effect.sync(hub.ring) : Effect.void))
+    )
+  })
+
+const replayAll = <V>(
+  { hub, ...dispatcher }: Dispatcher<V>,
+  slice: ReadonlyArray<Hub.Follower<V>>,
+  rows: ReadonlyArray<Logged<V>>
+): void => {
+  const { position } = hub
+  if (position === undefined) return
+  const until = dispatcher.nanos() + sliceNanos
+  for (const row of rows) {
+    if (row.revision.seq > position.seq) break
+    for (const follower of slice) {
+      const { cursor } = follower
+      if (cursor === undefined || cursor.seq >= row.revision.seq || !hub.hungry.has(follower)) continue
+      if (!Hub.replay(hub, follower, row, matches)) hub.hungry.delete(follower)
+    }
+    if (dispatcher.nanos() > until) break
+  }
+  for (const follower of slice) {
+    const { cursor } = follower
+    if (cursor === undefined || !hub.followers.has(follower.id)) continue
+    if (cursor.epoch === position.epoch && cursor.seq >= position.seq) Hub.standAt(hub, follower, cursor)
+  }
+}
+
+/** A follower cannot read on: it begins again with a snapshot, or ends. */
+const lost = <V>(
+  dispatcher: Dispatcher<V>,
+  follower: Hub.Follower<V>,
+  error: Compacted | EpochChanged
+): Effect.Effect<void, ChangeLogError> =>
+  Effect.suspend(() => {
+    const { hub, source } = dispatcher
+    if (!follower.autoResnapshot) {
+      Hub.end(hub, follower, error._tag, error.message)
+      return Effect.void
+    }
+    return Effect.map(insist(dispatcher, source.snapshot(follower.selector)), (snapshot) => {
+      if (!hub.followers.has(follower.id)) return
+      const from = (follower.cursor?.seq ?? 0) + 1
+      Outbox.push(follower.outbox, { _tag: "Gap", from, to: snapshot.revision.seq, reason: error._tag })
+      Outbox.push(follower.outbox, Hub.snapshotFrame(follower, snapshot))
+      follower.owesSynced = true
+      Hub.standAt(hub, follower, snapshot.revision)
+    })
+  })
+
+/** One pass: what is new for the live ones, then a slice for those that are behind. */
+export const pass = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
+  Effect.suspend(() =>
+    dispatcher.hub.followers.size === 0
+      ? Effect.void
+      : Effect.zipRight(
+          advance(dispatcher),
+          Effect.suspend(() => (dispatcher.hub.hungry.size === 0 ? Effect.void : catchUp(dispatcher)))
+        )
+  )
+
+/** Everybody who is live and waits is told how far the log is. */
+export const tellProgress = <V>({ hub }: Dispatcher<V>): void => {
+  for (const follower of hub.followers.values()) {
+    if (follower.cursor !== undefined) continue
+    follower.owesProgress = true
+    if (Outbox.isEmpty(follower.outbox)) Outbox.nudge(follower.outbox)
+  }
+}

@@ -1,0 +1,347 @@
+/**
+ * The registry of a watch, and the synchronous part of its dispatcher.
+ *
+ * A follower is live when everything up to the hub's position has been offered to it, and behind otherwise: then it
+ * has a cursor of its own, and reads on from the log until it has caught up. Offers go to live followers only, so
+ * every revision comes to a follower once, by one of the two ways, and in order.
+ */
+import type { Event, Logged, Revision } from "./events.js"
+import { type EventsFrame, type Frame, WatchEnded } from "./frames.js"
+import * as KeyIndex from "./keyIndex.js"
+import * as Outbox from "./outbox.js"
+import type { Selector } from "./selector.js"
+
+export interface Follower<V> extends KeyIndex.Owner {
+  readonly id: number
+  readonly selector: Selector
+  readonly where: ((event: Event<V>) => boolean) | undefined
+  readonly policy: Outbox.Policy
+  readonly previous: boolean
+  readonly autoResnapshot: boolean
+  readonly outbox: Outbox.Outbox<V>
+  /** What it is to be told of began behind this revision. */
+  since: number
+  /** Where it reads on from the log; none: it is live. */
+  cursor: Revision | undefined
+  /** The next time it is live, it is told so. */
+  owesSynced: boolean
+  /** It is told how far it is when nothing else waits. */
+  owesProgress: boolean
+  /** The keys that it holds, when it may have to be told which of them are gone. */
+  readonly holds: Set<string> | undefined
+  /** The events of a revision that is being dispatched, by their positions. */
+  gathered: Array<number> | undefined
+}
+
+export interface Hub<V> {
+  readonly followers: Map<number, Follower<V>>
+  readonly index: KeyIndex.KeyIndex<Follower<V>>
+  /** Followers that are behind and have room. */
+  readonly hungry: Set<Follower<V>>
+  /** Everything up to it has been dispatched; none while nobody follows. */
+  position: Revision | undefined
+  /** How many followers have the policy `block`. */
+  blocking: number
+  blocked: boolean
+  /** Whoever waits until a revision has been dispatched. */
+  readonly waiting: Set<{ readonly seq: number; readonly done: () => void }>
+  /** Called when there is something to do. */
+  readonly ring: () => void
+}
+
+export const make = <V>(ring: () => void): Hub<V> => ({
+  followers: new Map(),
+  index: KeyIndex.make(),
+  hungry: new Set(),
+  position: undefined,
+  blocking: 0,
+  blocked: false,
+  waiting: new Set(),
+  ring
+})
+
+/** Registers a follower, which stands at a revision of this epoch. */
+export const add = <V>(hub: Hub<V>, follower: Follower<V>, at: Revision): void => {
+  hub.followers.set(follower.id, follower)
+  KeyIndex.add(hub.index, follower)
+  if (follower.policy === "block") hub.blocking++
+  standAt(hub, follower, at)
+}
+
+/** Removes a follower, which gets nothing any more. Again: nothing. */
+export const remove = <V>(hub: Hub<V>, follower: Follower<V>): void => {
+  if (!hub.followers.delete(follower.id)) return
+  KeyIndex.remove(hub.index, follower)
+  hub.hungry.delete(follower)
+  if (hub.followers.size === 0) hub.position = undefined
+  if (follower.policy !== "block") return
+  hub.blocking--
+  hub.ring()
+  tellDispatched(hub)
+}
+
+/** Tells when a revision has been dispatched, or nobody can hold it up any more. Returns how to wait no longer. */
+export const whenDispatched = <V>(hub: Hub<V>, seq: number, done: () => void): (() => void) => {
+  const waiter = { seq, done }
+  hub.waiting.add(waiter)
+  tellDispatched(hub)
+  return () => hub.waiting.delete(waiter)
+}
+
+const tellDispatched = <V>(hub: Hub<V>): void => {
+  const seq = hub.blocking === 0 ? Number.POSITIVE_INFINITY : (hub.position?.seq ?? Number.POSITIVE_INFINITY)
+  for (const waiter of hub.waiting) {
+    if (waiter.seq > seq) continue
+    hub.waiting.delete(waiter)
+    waiter.done()
+  }
+}
+
+const ended = <V>(
+  follower: Follower<V>,
+  reason: WatchEnded["reason"],
+  message: string,
+  cause?: unknown
+): WatchEnded =>
+  new WatchEnded({
+    reason,
+    message,
+    cursor: follower.outbox.taken,
+    ...(cause === undefined ? {} : { cause })
+  })
+
+/** Ends a follower, behind what waits for it. */
+export const end = <V>(
+  hub: Hub<V>,
+  follower: Follower<V>,
+  reason: WatchEnded["reason"],
+  message: string,
+  cause?: unknown
+): void => {
+  remove(hub, follower)
+  Outbox.end(follower.outbox, ended(follower, reason, message, cause))
+}
+
+/** A follower has been told everything up to a revision. */
+export const standAt = <V>(hub: Hub<V>, follower: Follower<V>, at: Revision): void => {
+  const position = hub.position ?? at
+  hub.position = position
+  if (at.seq < position.seq) {
+    follower.cursor = at
+    if (!Outbox.isFull(follower.outbox)) hub.hungry.add(follower)
+    return
+  }
+  follower.cursor = undefined
+  follower.since = at.seq
+  hub.hungry.delete(follower)
+  if (!follower.owesSynced) return
+  follower.owesSynced = false
+  Outbox.push(follower.outbox, { _tag: "Synced", revision: at })
+}
+
+/** A live follower falls behind: it has been told everything up to `cursor`. */
+const fallBehind = <V>(follower: Follower<V>, cursor: Revision): void => {
+  follower.cursor = cursor
+}
+
+/** There is room again: one who is behind may read on, one who blocks lets the dispatcher go on. */
+export const taken = <V>(hub: Hub<V>, follower: Follower<V>): void => {
+  const { outbox } = follower
+  if (outbox.size * 2 > outbox.capacity) return
+  if (follower.cursor !== undefined && hub.followers.has(follower.id) && !hub.hungry.has(follower)) {
+    hub.hungry.add(follower)
+    hub.ring()
+  } else if (hub.blocked && follower.policy === "block") hub.ring()
+}
+
+const withPrevious = <V>({ events, previous }: Logged<V>): ReadonlyArray<Event<V>> =>
+  events.map((event, i) => {
+    const before = previous?.[i]
+    return before === undefined ? event : Object.freeze({ ...event, previous: before })
+  })
+
+/** The frames of one revision: made when somebody wants them, and shared. */
+interface Frames<V> {
+  readonly logged: Logged<V>
+  plain: EventsFrame<V> | undefined
+  previous: EventsFrame<V> | undefined
+}
+
+const wholeFrame = <V>(frames: Frames<V>, previous: boolean): EventsFrame<V> => {
+  const { logged } = frames
+  const { revision } = logged
+  if (previous) {
+    frames.previous ??= { _tag: "Events", revision, events: withPrevious(logged) }
+    return frames.previous
+  }
+  frames.plain ??= { _tag: "Events", revision, events: logged.events }
+  return frames.plain
+}
+
+/** The frame of a follower, with the events at these positions; none when its predicate takes none of them. */
+const frameOf = <V>(
+  frames: Frames<V>,
+  follower: Follower<V>,
+  positions: ReadonlyArray<number> | undefined
+): EventsFrame<V> | undefined => {
+  const whole = wholeFrame(frames, follower.previous)
+  const { where } = follower
+  const all = positions === undefined || positions.length === whole.events.length
+  if (all && where === undefined) return whole
+  const some = all ? whole.events : positions.map((i) => whole.events[i]!)
+  const events = where === undefined ? some : some.filter(where)
+  if (events.length === whole.events.length) return whole
+  return events.length === 0 ? undefined : { _tag: "Events", revision: whole.revision, events }
+}
+
+const note = <V>({ holds }: Follower<V>, { events }: EventsFrame<V>): void => {
+  if (holds === undefined) return
+  for (const event of events) {
+    if (event._tag === "Put") holds.add(event.key)
+    else holds.delete(event.key)
+  }
+}
+
+/** Makes room by the policy of a follower that is live and full; false: the frame is not for it. */
+const makeRoom = <V>(hub: Hub<V>, follower: Follower<V>, before: Revision): boolean => {
+  const { outbox, policy } = follower
+  switch (policy) {
+    case "drop-oldest":
+      Outbox.dropOldest(outbox)
+      return true
+    case "conflate":
+      if (outbox.size >= outbox.conflateAt) Outbox.conflate(outbox)
+      return true
+    case "cancel":
+      end(
+        hub,
+        follower,
+        "Overflow",
+        `more than ${outbox.capacity} revisions were waiting: take them faster, or choose another policy`
+      )
+      return false
+    case "resync":
+    case "block":
+      fallBehind(follower, before)
+      return false
+  }
+}
+
+/** Tells one follower of a revision; `before` is the revision before it. */
+const offer = <V>(
+  hub: Hub<V>,
+  follower: Follower<V>,
+  frames: Frames<V>,
+  positions: ReadonlyArray<number> | undefined,
+  before: Revision
+): void => {
+  if (follower.cursor !== undefined || frames.logged.revision.seq <= follower.since) return
+  let frame: EventsFrame<V> | undefined
+  try {
+    frame = frameOf(frames, follower, positions)
+  } catch (cause) {
+    end(hub, follower, "Failed", "its predicate threw", cause)
+    return
+  }
+  if (frame === undefined) return
+  const { outbox } = follower
+  if (outbox.size >= outbox.capacity && !makeRoom(hub, follower, before)) return
+  if (follower.holds !== undefined) note(follower, frame)
+  Outbox.push(outbox, frame)
+}
+
+const mayBlock = <V>(hub: Hub<V>, { events, revision }: Logged<V>): boolean => {
+  for (const event of events) {
+    for (const follower of KeyIndex.find(hub.index, event.key)) {
+      if (follower.policy !== "block" || follower.cursor !== undefined) continue
+      if (revision.seq > follower.since && Outbox.isFull(follower.outbox)) return true
+    }
+  }
+  return false
+}
+
+const dispatchMany = <V>(hub: Hub<V>, frames: Frames<V>, before: Revision): void => {
+  const touched: Array<Follower<V>> = []
+  for (const [i, event] of frames.logged.events.entries()) {
+    for (const follower of KeyIndex.find(hub.index, event.key)) {
+      if (follower.gathered === undefined) {
+        follower.gathered = []
+        touched.push(follower)
+      }
+      follower.gathered.push(i)
+    }
+  }
+  touched.sort((a, b) => a.id - b.id)
+  for (const follower of touched) {
+    const positions = follower.gathered
+    follower.gathered = undefined
+    offer(hub, follower, frames, positions, before)
+  }
+}
+
+/** Tells the live followers of the next revision, in the order of their ids. False: somebody blocks it. */
+export const dispatch = <V>(hub: Hub<V>, logged: Logged<V>): boolean => {
+  const before = hub.position
+  if (before === undefined) return true
+  hub.blocked = hub.blocking > 0 && mayBlock(hub, logged)
+  if (hub.blocked) return false
+  const { events, revision } = logged
+  const frames: Frames<V> = { logged, plain: undefined, previous: undefined }
+  if (events.length > 1) dispatchMany(hub, frames, before)
+  else {
+    const found = KeyIndex.find(hub.index, events[0]!.key)
+    // One who is ended leaves the list that is being read.
+    const safe = found.length > 1 ? found.slice() : found
+    for (let i = 0; i < safe.length; i++) offer(hub, safe[i]!, frames, undefined, before)
+  }
+  if (hub.followers.size > 0) hub.position = revision
+  if (hub.waiting.size > 0) tellDispatched(hub)
+  return true
+}
+
+/**
+ * Tells a follower that is behind of the next revision that it reads. False: it has ended, or its buffer is full;
+ * whatever its policy, reading waits for room.
+ */
+export const replay = <V>(
+  hub: Hub<V>,
+  follower: Follower<V>,
+  logged: Logged<V>,
+  matches: (selector: Selector, key: string) => boolean
+): boolean => {
+  const positions: Array<number> = []
+  for (const [i, { key }] of logged.events.entries()) if (matches(follower.selector, key)) positions.push(i)
+  if (positions.length > 0) {
+    const { outbox } = follower
+    if (Outbox.isFull(outbox)) return false
+    let frame: EventsFrame<V> | undefined
+    try {
+      frame = frameOf({ logged, plain: undefined, previous: undefined }, follower, positions)
+    } catch (cause) {
+      end(hub, follower, "Failed", "its predicate threw", cause)
+      return false
+    }
+    if (frame !== undefined) {
+      note(follower, frame)
+      Outbox.push(outbox, frame)
+    }
+  }
+  follower.cursor = logged.revision
+  return true
+}
+
+/** What a follower is told instead of what it has missed: everything that matches, as it is at a revision. */
+export const snapshotFrame = <V>(
+  follower: Follower<V>,
+  snapshot: Pick<Extract<Frame<V>, { readonly _tag: "Snapshot" }>, "revision" | "entries">
+): Frame<V> => {
+  const { holds } = follower
+  const deleted: Array<string> = []
+  if (holds !== undefined) {
+    const present = new Set(snapshot.entries.map(({ key }) => key))
+    for (const key of holds) if (!present.has(key)) deleted.push(key)
+    holds.clear()
+    for (const key of present) holds.add(key)
+  }
+  return { _tag: "Snapshot", revision: snapshot.revision, entries: snapshot.entries, deleted }
+}

@@ -1,0 +1,154 @@
+/**
+ * What waits for one follower: its bounded buffer of frames, and what its policy does when that is full. All of it is
+ * synchronous.
+ *
+ * The buffer counts frames of events, one for each revision. What marks a seam (Snapshot, Synced, Gap) and what ends
+ * it always finds room.
+ */
+import type { Revision } from "./events.js"
+import { type EventsFrame, type Frame, WatchEnded } from "./frames.js"
+
+/**
+ * What happens when a follower's buffer is full.
+ *
+ * - `resync`: it keeps its cursor and reads on from the log as soon as there is room. Nothing is lost.
+ * - `conflate`: only the last event of each key is kept. The buffer is as large as the number of its keys.
+ * - `cancel`: it ends with `Overflow` behind what is buffered.
+ * - `drop-oldest`: the oldest events go, and a Gap in their place says so.
+ * - `block`: the dispatcher waits, and so does whoever publishes. For trusted followers in the same process.
+ */
+export type Policy = "resync" | "conflate" | "cancel" | "drop-oldest" | "block"
+
+export interface Outbox<V> {
+  readonly capacity: number
+  frames: Array<Frame<V> | undefined>
+  /** The index of the first frame that waits. */
+  start: number
+  /** How many frames of events wait. */
+  size: number
+  /** Conflating again is worth while when this many frames wait. */
+  conflateAt: number
+  /** The revision of the last frame that was taken. */
+  taken: Revision
+  ended: WatchEnded | undefined
+  /** Resumes whoever waits for a frame. */
+  wake: (() => void) | undefined
+}
+
+export const make = <V>(capacity: number, taken: Revision): Outbox<V> => ({
+  capacity,
+  frames: [],
+  start: 0,
+  size: 0,
+  conflateAt: capacity,
+  taken,
+  ended: undefined,
+  wake: undefined
+})
+
+export const isFull = <V>({ capacity, size }: Outbox<V>): boolean => size >= capacity
+
+const wake = <V>(outbox: Outbox<V>): void => {
+  const resume = outbox.wake
+  if (resume === undefined) return
+  outbox.wake = undefined
+  resume()
+}
+
+/** Puts a frame behind the others; the policy has made room. */
+export const push = <V>(outbox: Outbox<V>, frame: Frame<V>): void => {
+  outbox.frames.push(frame)
+  if (frame._tag === "Events") outbox.size++
+  if (outbox.wake !== undefined) wake(outbox)
+}
+
+/** The end, behind everything that waits. The first reason holds. */
+export const end = <V>(outbox: Outbox<V>, ended: WatchEnded): void => {
+  outbox.ended ??= ended
+  wake(outbox)
+}
+
+/** Why it has ended, for whoever has taken everything. */
+export const ending = <V>({ ended, taken }: Outbox<V>): WatchEnded | undefined =>
+  ended === undefined ? undefined : new WatchEnded({ ...ended, cursor: taken })
+
+/** Wakes whoever waits: there is something to tell that is no frame of the buffer. */
+export const nudge = wake
+
+/** Whether no frame waits. */
+export const isEmpty = <V>({ frames, start }: Outbox<V>): boolean => start === frames.length
+
+// A follower that never quite empties its buffer must not keep the slots of what has gone.
+const slack = 1024
+
+const shift = <V>(outbox: Outbox<V>): void => {
+  outbox.frames[outbox.start++] = undefined
+  if (outbox.start === outbox.frames.length) {
+    outbox.frames = []
+    outbox.start = 0
+  } else if (outbox.start >= slack && outbox.start * 2 >= outbox.frames.length) {
+    outbox.frames = outbox.frames.slice(outbox.start)
+    outbox.start = 0
+  }
+}
+
+/** Takes the first frame. */
+export const take = <V>(outbox: Outbox<V>): Frame<V> | undefined => {
+  const frame = outbox.frames[outbox.start]
+  if (frame === undefined) return undefined
+  shift(outbox)
+  if (frame._tag === "Events") outbox.size--
+  if (frame._tag !== "Gap") outbox.taken = frame.revision
+  return frame
+}
+
+/** Gives up the oldest frame of events; a Gap stands in its place. */
+export const dropOldest = <V>(outbox: Outbox<V>): void => {
+  const { frames, start } = outbox
+  const i = frames.findIndex((frame, i) => i >= start && frame?._tag === "Events")
+  const oldest = frames[i]
+  if (oldest?._tag !== "Events") return
+  const { seq } = oldest.revision
+  const before = i > start ? frames[i - 1] : undefined
+  outbox.size--
+  if (before?._tag !== "Gap" || before.reason !== "Overflow") {
+    frames[i] = { _tag: "Gap", from: seq, to: seq, reason: "Overflow" }
+    return
+  }
+  frames[i] = { ...before, to: seq }
+  if (i - 1 === start) shift(outbox)
+  else frames.splice(i - 1, 1)
+}
+
+const waiting = <V>({ frames, start }: Outbox<V>): Array<Frame<V>> => frames.slice(start) as Array<Frame<V>>
+
+/** Keeps the last event of each key only. Frames keep their order and their revisions. */
+export const conflate = <V>(outbox: Outbox<V>): void => {
+  const seen = new Set<string>()
+  const kept: Array<Frame<V>> = []
+  let size = 0
+  for (const frame of waiting(outbox).reverse()) {
+    const left = frame._tag === "Events" ? withoutOlder(frame, seen) : frame
+    if (left === undefined) continue
+    if (left._tag === "Events") size++
+    kept.push(left)
+  }
+  outbox.frames = kept.reverse()
+  outbox.start = 0
+  outbox.size = size
+  // Each time at least as many frames have come as were kept: an event costs a constant, whatever the number of keys.
+  outbox.conflateAt = Math.max(outbox.capacity, 2 * size)
+}
+
+const withoutOlder = <V>(frame: EventsFrame<V>, seen: Set<string>): EventsFrame<V> | undefined => {
+  const { events, revision } = frame
+  const kept: Array<(typeof events)[number]> = []
+  for (let i = events.length - 1; i >= 0; i--) {
+    const event = events[i]!
+    if (seen.has(event.key)) continue
+    seen.add(event.key)
+    kept.push(event)
+  }
+  if (kept.length === events.length) return frame
+  return kept.length === 0 ? undefined : { _tag: "Events", revision, events: kept.reverse() }
+}
