@@ -267,7 +267,7 @@ const poll = <V>({ dispatcher: { hub } }: Runtime<V>, follower: Hub.Follower<V>)
   const frame = Outbox.take(outbox)
   if (frame !== undefined) {
     Hub.taken(hub, follower)
-    return frame
+    return Hub.delivered(follower, frame)
   }
   if (!follower.owesProgress || follower.cursor !== undefined || outbox.ended !== undefined) return undefined
   follower.owesProgress = false
@@ -354,7 +354,12 @@ const beginning = <V>(
     if (snapshot === "first") {
       const taken = yield* source.snapshot(follower.selector)
       const { head } = yield* source.head
-      Outbox.push(follower.outbox, Hub.snapshotFrame(follower, taken))
+      Outbox.push(follower.outbox, {
+        _tag: "Snapshot",
+        revision: taken.revision,
+        entries: taken.entries,
+        deleted: []
+      })
       return { at: taken.revision, head }
     }
     const { head } = yield* source.head

@@ -172,7 +172,12 @@ const lost = <V>(
       if (!hub.followers.has(follower.id)) return
       const from = (follower.cursor?.seq ?? 0) + 1
       Outbox.push(follower.outbox, { _tag: "Gap", from, to: snapshot.revision.seq, reason: error._tag })
-      Outbox.push(follower.outbox, Hub.snapshotFrame(follower, snapshot))
+      Outbox.push(follower.outbox, {
+        _tag: "Snapshot",
+        revision: snapshot.revision,
+        entries: snapshot.entries,
+        deleted: []
+      })
       follower.owesSynced = true
       Hub.standAt(hub, follower, snapshot.revision)
     })

@@ -194,14 +194,6 @@ const frameOf = <V>(
   return events.length === 0 ? undefined : { _tag: "Events", revision: whole.revision, events }
 }
 
-const note = <V>({ holds }: Follower<V>, { events }: EventsFrame<V>): void => {
-  if (holds === undefined) return
-  for (const event of events) {
-    if (event._tag === "Put") holds.add(event.key)
-    else holds.delete(event.key)
-  }
-}
-
 /** Makes room by the policy of a follower that is live and full; false: the frame is not for it. */
 const makeRoom = <V>(hub: Hub<V>, follower: Follower<V>, before: Revision): boolean => {
   const { outbox, policy } = follower
@@ -246,7 +238,6 @@ const offer = <V>(
   if (frame === undefined) return
   const { outbox } = follower
   if (outbox.size >= outbox.capacity && !makeRoom(hub, follower, before)) return
-  if (follower.holds !== undefined) note(follower, frame)
   Outbox.push(outbox, frame)
 }
 
@@ -322,7 +313,6 @@ export const replay = <V>(
       return false
     }
     if (frame !== undefined) {
-      note(follower, frame)
       Outbox.push(outbox, frame)
     }
   }
@@ -330,18 +320,19 @@ export const replay = <V>(
   return true
 }
 
-/** What a follower is told instead of what it has missed: everything that matches, as it is at a revision. */
-export const snapshotFrame = <V>(
-  follower: Follower<V>,
-  snapshot: Pick<Extract<Frame<V>, { readonly _tag: "Snapshot" }>, "revision" | "entries">
-): Frame<V> => {
-  const { holds } = follower
-  const deleted: Array<string> = []
-  if (holds !== undefined) {
-    const present = new Set(snapshot.entries.map(({ key }) => key))
-    for (const key of holds) if (!present.has(key)) deleted.push(key)
-    holds.clear()
-    for (const key of present) holds.add(key)
+/** A follower takes a frame. One that may be told of a snapshot later is told then which of its keys are gone. */
+export const delivered = <V>({ holds }: Follower<V>, frame: Frame<V>): Frame<V> => {
+  if (holds === undefined) return frame
+  if (frame._tag === "Events") {
+    for (const event of frame.events) {
+      if (event._tag === "Put") holds.add(event.key)
+      else holds.delete(event.key)
+    }
   }
-  return { _tag: "Snapshot", revision: snapshot.revision, entries: snapshot.entries, deleted }
+  if (frame._tag !== "Snapshot") return frame
+  const present = new Set(frame.entries.map(({ key }) => key))
+  const deleted = [...holds].filter((key) => !present.has(key))
+  holds.clear()
+  for (const key of present) holds.add(key)
+  return { ...frame, deleted }
 }

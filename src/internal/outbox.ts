@@ -122,12 +122,16 @@ export const dropOldest = <V>(outbox: Outbox<V>): void => {
 
 const waiting = <V>({ frames, start }: Outbox<V>): Array<Frame<V>> => frames.slice(start) as Array<Frame<V>>
 
-/** Keeps the last event of each key only. Frames keep their order and their revisions. */
+/**
+ * Keeps the last event of each key only. Frames keep their order and their revisions. Nothing is given up for an event
+ * behind a Synced: what that says must be true when it is taken.
+ */
 export const conflate = <V>(outbox: Outbox<V>): void => {
   const seen = new Set<string>()
   const kept: Array<Frame<V>> = []
   let size = 0
   for (const frame of waiting(outbox).reverse()) {
+    if (frame._tag !== "Events") seen.clear()
     const left = frame._tag === "Events" ? withoutOlder(frame, seen) : frame
     if (left === undefined) continue
     if (left._tag === "Events") size++
