@@ -456,11 +456,12 @@ const publish = <V>(
   { dispatcher: { hub }, log }: Runtime<V>,
   changes: ReadonlyArray<Change<V>>
 ): Effect.Effect<Revision, ChangeLogError> =>
-  Effect.tap(log.append(changes), ({ seq }) =>
-    hub.blocking === 0
-      ? Effect.void
-      : Effect.async<void>((resume) => Effect.sync(Hub.whenDispatched(hub, seq, () => resume(Effect.void))))
-  )
+  Effect.suspend(() => {
+    if (hub.blocking === 0) return log.append(changes)
+    return Effect.tap(log.append(changes), ({ seq }) =>
+      Effect.async<void>((resume) => Effect.sync(Hub.whenDispatched(hub, seq, () => resume(Effect.void))))
+    )
+  })
 
 const beat = <V>(runtime: Runtime<V>): Effect.Effect<void> => {
   const { actor, dispatcher, heartbeat } = runtime

@@ -141,7 +141,6 @@ const replayAll = <V>(
   if (position === undefined) return
   const until = dispatcher.nanos() + sliceNanos
   for (const row of rows) {
-    if (row.revision.seq > position.seq) break
     for (const follower of slice) {
       const { cursor } = follower
       if (cursor === undefined || cursor.seq >= row.revision.seq || !hub.hungry.has(follower)) continue

@@ -270,22 +270,37 @@ const dispatchMany = <V>(hub: Hub<V>, frames: Frames<V>, before: Revision): void
   }
 }
 
+/** Tells the followers of a revision with one event. Most of them share one frame, and have room for it. */
+const dispatchOne = <V>(hub: Hub<V>, logged: Logged<V>, before: Revision): void => {
+  const { events, revision } = logged
+  const found = KeyIndex.find(hub.index, events[0]!.key)
+  // One who is ended leaves the list that is being read.
+  const followers = found.length > 1 ? found.slice() : found
+  let plain: EventsFrame<V> | undefined
+  let frames: Frames<V> | undefined
+  for (let i = 0; i < followers.length; i++) {
+    const follower = followers[i]!
+    const { outbox } = follower
+    if (follower.where === undefined && !follower.previous && outbox.size < outbox.capacity) {
+      if (follower.cursor !== undefined || revision.seq <= follower.since) continue
+      plain ??= { _tag: "Events", revision, events }
+      Outbox.push(outbox, plain)
+    } else {
+      frames ??= { logged, plain, previous: undefined }
+      offer(hub, follower, frames, undefined, before)
+    }
+  }
+}
+
 /** Tells the live followers of the next revision, in the order of their ids. False: somebody blocks it. */
 export const dispatch = <V>(hub: Hub<V>, logged: Logged<V>): boolean => {
   const before = hub.position
   if (before === undefined) return true
   hub.blocked = hub.blocking > 0 && mayBlock(hub, logged)
   if (hub.blocked) return false
-  const { events, revision } = logged
-  const frames: Frames<V> = { logged, plain: undefined, previous: undefined }
-  if (events.length > 1) dispatchMany(hub, frames, before)
-  else {
-    const found = KeyIndex.find(hub.index, events[0]!.key)
-    // One who is ended leaves the list that is being read.
-    const safe = found.length > 1 ? found.slice() : found
-    for (let i = 0; i < safe.length; i++) offer(hub, safe[i]!, frames, undefined, before)
-  }
-  if (hub.followers.size > 0) hub.position = revision
+  if (logged.events.length === 1) dispatchOne(hub, logged, before)
+  else dispatchMany(hub, { logged, plain: undefined, previous: undefined }, before)
+  if (hub.followers.size > 0) hub.position = logged.revision
   if (hub.waiting.size > 0) tellDispatched(hub)
   return true
 }
