@@ -252,7 +252,7 @@ const newFollower = <V>(
   policy: options.policy ?? "resync",
   previous: options.previous === "include",
   autoResnapshot: options.autoResnapshot === "on",
-  outbox: Outbox.make(options.buffer ?? 256, start),
+  ...Outbox.make<V>(options.buffer ?? 256, start),
   since: 0,
   cursor: undefined,
   owesSynced: true,
@@ -263,28 +263,29 @@ const newFollower = <V>(
 
 /** The next frame: of the buffer, or how far a live follower is. */
 const poll = <V>({ dispatcher: { hub } }: Runtime<V>, follower: Hub.Follower<V>): Frame<V> | undefined => {
-  const { outbox } = follower
-  const frame = Outbox.take(outbox)
+  const frame = Outbox.take(follower)
   if (frame !== undefined) {
     Hub.taken(hub, follower)
     return Hub.delivered(follower, frame)
   }
-  if (!follower.owesProgress || follower.cursor !== undefined || outbox.ended !== undefined) return undefined
+  if (!follower.owesProgress || follower.cursor !== undefined || follower.ended !== undefined)
+    return undefined
   follower.owesProgress = false
   const { position } = hub
   if (position === undefined) return undefined
-  const revision = position.seq < follower.since ? outbox.taken : position
-  outbox.taken = revision
+  const revision = position.seq < follower.since ? follower.taken : position
+  follower.taken = revision
   return { _tag: "Progress", revision }
 }
 
-const waitFor = <V>({ outbox }: Hub.Follower<V>): Effect.Effect<void> =>
+const waitFor = <V>(follower: Hub.Follower<V>): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
     // What ends the wait may have come before it began.
-    if (!Outbox.isEmpty(outbox) || outbox.ended !== undefined) return resume(Effect.void)
-    outbox.wake = () => resume(Effect.void)
+    const isTold = !Outbox.isEmpty(follower) || (follower.owesProgress && follower.cursor === undefined)
+    if (isTold || follower.ended !== undefined) return resume(Effect.void)
+    follower.wake = () => resume(Effect.void)
     return Effect.sync(() => {
-      outbox.wake = undefined
+      follower.wake = undefined
     })
   })
 
@@ -292,7 +293,7 @@ const take = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): Effect.Effect<
   Effect.suspend(() => {
     const frame = poll(runtime, follower)
     if (frame !== undefined) return Effect.succeed(frame)
-    const ended = Outbox.ending(follower.outbox)
+    const ended = Outbox.ending(follower)
     return ended ?? Effect.zipRight(waitFor(follower), take(runtime, follower))
   })
 
@@ -310,12 +311,12 @@ const takeAll = <V>(
 
 const healthOf = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): FollowerHealth => {
   const { hub, head = hub.position ?? start } = runtime.dispatcher
-  const { cursor, id, outbox } = follower
-  const idle = cursor === undefined && Outbox.isEmpty(outbox) && outbox.ended === undefined
+  const { cursor, id } = follower
+  const idle = cursor === undefined && Outbox.isEmpty(follower) && follower.ended === undefined
   const taken =
-    idle && hub.position !== undefined && hub.position.seq >= follower.since ? hub.position : outbox.taken
+    idle && hub.position !== undefined && hub.position.seq >= follower.since ? hub.position : follower.taken
   const state =
-    outbox.ended !== undefined
+    follower.ended !== undefined
       ? "Ended"
       : isSuspect(runtime)
         ? "Suspect"
@@ -323,7 +324,7 @@ const healthOf = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): FollowerHe
           ? "Live"
           : "Behind"
   const lag = taken.epoch === head.epoch ? Math.max(0, head.seq - taken.seq) : head.seq
-  return { id, state, cursor: taken, head, lag, buffered: outbox.size }
+  return { id, state, cursor: taken, head, lag, buffered: follower.size }
 }
 
 const cancel = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): Effect.Effect<void> =>
@@ -354,7 +355,7 @@ const beginning = <V>(
     if (snapshot === "first") {
       const taken = yield* source.snapshot(follower.selector)
       const { head } = yield* source.head
-      Outbox.push(follower.outbox, {
+      Outbox.push(follower, {
         _tag: "Snapshot",
         revision: taken.revision,
         entries: taken.entries,
@@ -382,10 +383,10 @@ const enter = <V>(
     }
     return Effect.map(beginning(runtime, follower, options), ({ at, head }) => {
       // Whoever asked may have gone meanwhile.
-      if (follower.outbox.ended !== undefined) return
+      if (follower.ended !== undefined) return
       dispatcher.head = head
       dispatcher.answeredAt = dispatcher.millis()
-      follower.outbox.taken = at
+      follower.taken = at
       hub.position ??= head
       Hub.add(hub, follower, at)
       runtime.told()

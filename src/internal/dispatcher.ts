@@ -103,7 +103,7 @@ const begin = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError
     for (const follower of hub.followers.values()) {
       follower.cursor ??= position
       follower.since = 0
-      if (!Outbox.isFull(follower.outbox)) hub.hungry.add(follower)
+      if (!Outbox.isFull(follower)) hub.hungry.add(follower)
     }
     hub.position = head
   })
@@ -170,8 +170,8 @@ const lost = <V>(
     return Effect.map(insist(dispatcher, source.snapshot(follower.selector)), (snapshot) => {
       if (!hub.followers.has(follower.id)) return
       const from = (follower.cursor?.seq ?? 0) + 1
-      Outbox.push(follower.outbox, { _tag: "Gap", from, to: snapshot.revision.seq, reason: error._tag })
-      Outbox.push(follower.outbox, {
+      Outbox.push(follower, { _tag: "Gap", from, to: snapshot.revision.seq, reason: error._tag })
+      Outbox.push(follower, {
         _tag: "Snapshot",
         revision: snapshot.revision,
         entries: snapshot.entries,
@@ -198,6 +198,6 @@ export const tellProgress = <V>({ hub }: Dispatcher<V>): void => {
   for (const follower of hub.followers.values()) {
     if (follower.cursor !== undefined) continue
     follower.owesProgress = true
-    if (Outbox.isEmpty(follower.outbox)) Outbox.nudge(follower.outbox)
+    if (Outbox.isEmpty(follower)) Outbox.nudge(follower)
   }
 }

@@ -22,7 +22,7 @@ const followerOf = (id: number, selector: ChangeLog.Selector): Hub.Follower<numb
   policy: "resync",
   previous: false,
   autoResnapshot: false,
-  outbox: Outbox.make(1 << 20, start),
+  ...Outbox.make<number>(1 << 20, start),
   since: 0,
   cursor: undefined,
   owesSynced: false,
@@ -90,7 +90,7 @@ const dispatching = async (bench: Bench, count: number): Promise<void> => {
           rows,
           (row) => Hub.dispatch(hub, row),
           () => {
-            for (const { outbox } of hub.followers.values()) while (Outbox.take(outbox) !== undefined);
+            for (const follower of hub.followers.values()) while (Outbox.take(follower) !== undefined);
           }
         )
       }

@@ -314,8 +314,10 @@ export const promises: { readonly [P in Policy]: ReadonlyArray<Law> } = {
   cancel: [...always, "atomic", "reliable"]
 }
 
-/** Every break of what the follow's policy promises. */
-export const validate = (truth: Truth, observed: Observed): ReadonlyArray<string> =>
-  promises[observed.policy].flatMap((law) =>
+/** Every break of what the follow's policy promises. No predicate throws here and no log fails: nobody ends as Failed. */
+export const validate = (truth: Truth, observed: Observed): ReadonlyArray<string> => [
+  ...(observed.ended?.reason === "Failed" ? [`failed: ${String(observed.ended.cause)}`] : []),
+  ...promises[observed.policy].flatMap((law) =>
     validators[law](truth, observed).map((problem) => `${law}: ${problem}`)
   )
+]
