@@ -35,3 +35,21 @@ export const holdsEffect = <A, E, R>(
       )
     )
   )
+
+/**
+ * Whether a property in promises holds for `count` samples, one after the other. Says which seed it took, so that a
+ * run can be told from another also when it passes.
+ */
+export const holdsSeeded = <A>(
+  law: string,
+  arbitrary: fc.Arbitrary<A>,
+  count: number,
+  property: (sample: A) => Promise<void>
+): Effect.Effect<void> =>
+  Effect.promise(async () => {
+    const begun = Date.now()
+    const run = await fc.check(fc.asyncProperty(arbitrary, property), { numRuns: runs(count) })
+    const took = ((Date.now() - begun) / 1000).toFixed(1)
+    console.log(`${law}: ${run.numRuns} schedules in ${took} s, seed ${run.seed}`)
+    if (run.failed) throw new Error(await fc.asyncDefaultReportMessage(run))
+  })
