@@ -2,8 +2,8 @@
  * Time and turns for properties: nothing moves but by the schedule. Settling costs one turn of the host, which is a
  * hundred times less than adjusting the test clock, so that a property can afford thousands of steps.
  */
-import { Clock, Duration, Effect } from "effect"
-import type { Turn } from "../../src/internal/turn.js"
+import { Clock, Duration, Effect, Logger, type Runtime } from "effect"
+import { CurrentTurn, type Turn } from "../../src/internal/turn.js"
 
 export interface VirtualTime {
   readonly clock: Clock.Clock
@@ -27,7 +27,7 @@ export const virtualTime = (): VirtualTime => {
   const sleepers = new Set<Sleeper>()
   let calls = 0
   let callsEnded = () => {}
-  const nanos = () => BigInt(now) * 1_000_000n
+  const nanos = () => BigInt(Math.round(now * 1_000_000))
   const clock: Clock.Clock = {
     [Clock.ClockTypeId]: Clock.ClockTypeId,
     unsafeCurrentTimeMillis: () => now,
@@ -96,3 +96,13 @@ export const virtualTime = (): VirtualTime => {
       )
   }
 }
+
+/** Runs effects in a time, without the log lines of what a property lets fail on purpose. */
+export const runtimeIn = ({ clock, turn }: VirtualTime): Runtime.Runtime<never> =>
+  Effect.runSync(
+    Effect.runtime<never>().pipe(
+      Effect.withClock(clock),
+      Effect.provideService(CurrentTurn, turn),
+      Effect.provide(Logger.remove(Logger.defaultLogger))
+    )
+  )

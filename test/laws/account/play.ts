@@ -1,10 +1,9 @@
 /** Plays a schedule: makes its calls, lets its time pass, and keeps what can be seen from outside. */
-import { Cause, Effect, Either, Exit, type Fiber, Logger, Runtime, Scope } from "effect"
+import { Cause, Effect, Either, Exit, type Fiber, Runtime, Scope } from "effect"
 import * as Recorder from "../../../src/Recorder.js"
 import { type Storage, StorageError } from "../../../src/Storage.js"
 import { ensure, ensureSame } from "../../support/ensure.js"
-import { withTurn } from "../../support/turn.js"
-import { type VirtualTime, virtualTime } from "../../support/virtualTime.js"
+import { runtimeIn, type VirtualTime, virtualTime } from "../../support/virtualTime.js"
 import { type Backend, faultyBackend, type Table } from "./backend.js"
 import {
   type Action,
@@ -128,18 +127,10 @@ export const makeWorld = (sample: Sample, table: Table): World => {
     deadLetters: setting.sink === "none" ? undefined : sinks[setting.sink],
     onClosed: (report) => Effect.sync(() => reports.push(report as Report))
   }
-  const runtime = Effect.runSync(
-    Effect.runtime<never>().pipe(
-      Effect.withClock(time.clock),
-      Effect.provide(Logger.remove(Logger.defaultLogger))
-    )
-  )
+  const runtime = runtimeIn(time)
   const scope = Runtime.runSync(runtime)(Scope.make())
   made = Runtime.runSync(runtime)(
-    Recorder.makeDelayed(acquire(backend.storage, setting.start), options).pipe(
-      Scope.extend(scope),
-      withTurn(time.turn)
-    )
+    Scope.extend(Recorder.makeDelayed(acquire(backend.storage, setting.start), options), scope)
   )
   return {
     sample,

@@ -102,7 +102,7 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
       stubborn: fc.boolean()
     })
   },
-  { weight: 2, arbitrary: fc.constant<Fault>({ do: "race" }) }
+  { weight: 1, arbitrary: fc.constant<Fault>({ do: "race" }) }
 )
 
 const bad = fc.oneof(
@@ -126,7 +126,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   },
   { weight: 4, arbitrary: fc.constantFrom<Action>({ do: "load" }, { do: "flush" }) },
   { weight: 4, arbitrary: fc.constant<Action>({ do: "settle" }) },
-  { weight: 2, arbitrary: fc.constantFrom<Action>({ do: "redrive" }, { do: "redrive" }, { do: "mend" }) },
+  { weight: 4, arbitrary: fc.constantFrom<Action>({ do: "redrive" }, { do: "redrive" }, { do: "mend" }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("interrupt" as const), which: fc.nat({ max: 20 }) }) },
   {
     weight: 6,
