@@ -117,7 +117,7 @@ const rolledBack = (make: Effect.Effect<Rows, unknown, Scope.Scope | SqlClient.S
   }).pipe(quiet)
 
 describe("trap: a recorder made inside a transaction that rolls back", () => {
-  // Fails when the actor keeps its maker's transaction.
+  // Fails when the actor keeps its maker's transaction and the storage uses the client's present connection.
   it.scopedLive("SqlStorage over a SQLite client: its records stay", () =>
     Effect.gen(function* () {
       const filename = yield* tempFile
