@@ -1,4 +1,7 @@
-/** The account as a property over Postgres. See account.test.ts. */
+/**
+ * The account as a property over Postgres. See account.test.ts.
+ * Fails too when a save sends no ON CONFLICT: what was stored before a lost answer would be set aside.
+ */
 import { describe } from "@effect/vitest"
 import { Effect } from "effect"
 import * as PgStorage from "../../src/sql/PgStorage.js"

@@ -1,4 +1,7 @@
-/** The account as a property over a SQLite file, on this thread and in a worker. See account.test.ts. */
+/**
+ * The account as a property over a SQLite file, on this thread and in a worker. See account.test.ts.
+ * Fails too when a save sends no ON CONFLICT: what was stored before a lost answer would be set aside.
+ */
 import { describe } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import type { Columns, InvalidOptions, StorageError } from "../../src/Storage.js"

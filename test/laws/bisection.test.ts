@@ -1,13 +1,13 @@
 /** What bad records cost a recorder in calls of `save`. test/internal/bulk.test.ts has the laws of the search itself. */
-import { describe, expect } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import fc from "fast-check"
 import * as Recorder from "../../src/Recorder.js"
 import { closeAndAccount, numbers } from "../support/account.js"
 import { backend, refusing } from "../support/backends.js"
-import { ensure, ensureList } from "../support/ensure.js"
+import { ensure, ensureList, lawTimeout } from "../support/ensure.js"
 import { holdsEffect } from "../support/laws.js"
-import { scenario } from "../support/turn.js"
+import { microtasks, withTurn } from "../support/turn.js"
 
 const records = numbers(1000)
 
@@ -34,19 +34,28 @@ const cost = (bad: ReadonlySet<number>) =>
   )
 
 describe("1,000 records", () => {
-  scenario("of which one is bad cost at most 22 saves, at each of the 1,000 positions", function* () {
-    // Fails when a range is not halved, and when a half is tried that must hold the bad record.
-    const costs = yield* Effect.forEach(records, (bad) => cost(new Set([bad])))
-    expect(Math.max(...costs)).toBeLessThanOrEqual(22)
-    expect(costs.at(-1)).toBeLessThanOrEqual(12)
-  })
+  it.effect(
+    "of which one is bad cost at most 22 saves, at each of the 1,000 positions",
+    () =>
+      Effect.gen(function* () {
+        // Fails when a range is not halved, and when a half is tried that must hold the bad record.
+        const costs = yield* Effect.forEach(records, (bad) => cost(new Set([bad])))
+        expect(Math.max(...costs)).toBeLessThanOrEqual(22)
+        expect(costs.at(-1)).toBeLessThanOrEqual(12)
+      }).pipe(withTurn(microtasks)),
+    lawTimeout
+  )
 
-  scenario("of which k are bad cost at most 22 k saves, wherever they stand", function* () {
-    const bad = fc.uniqueArray(fc.integer({ min: 1, max: 1000 }), { minLength: 1, maxLength: 40 })
-    yield* holdsEffect(bad, 100, (bad) =>
-      Effect.map(cost(new Set(bad)), (saves) =>
-        ensure(saves <= 22 * bad.length, `${bad.length} bad records cost ${saves} saves`)
-      )
-    )
-  })
+  it.effect(
+    "of which k are bad cost at most 22 k saves, wherever they stand",
+    () => {
+      const bad = fc.uniqueArray(fc.integer({ min: 1, max: 1000 }), { minLength: 1, maxLength: 40 })
+      return holdsEffect(bad, 100, (bad) =>
+        Effect.map(cost(new Set(bad)), (saves) =>
+          ensure(saves <= 22 * bad.length, `${bad.length} bad records cost ${saves} saves`)
+        )
+      ).pipe(withTurn(microtasks))
+    },
+    lawTimeout
+  )
 })

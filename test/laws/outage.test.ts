@@ -6,8 +6,8 @@ import * as Recorder from "../../src/Recorder.js"
 import { StorageError } from "../../src/Storage.js"
 import { numbers } from "../support/account.js"
 import { type Backend, backend } from "../support/backends.js"
-import { ensure, ensureList, ensureSame, lawTimeout } from "../support/ensure.js"
-import { holdsSeeded } from "../support/laws.js"
+import { ensure, ensureList, ensureSame } from "../support/ensure.js"
+import { holdsSeeded, seededTimeout } from "../support/laws.js"
 import { runtimeIn, virtualTime } from "../support/virtualTime.js"
 
 type Kind = "Transient" | "Unknown" | "none"
@@ -118,6 +118,6 @@ describe("an outage", () => {
   it.live(
     "sets nothing aside, of any length and any kind of error, whenever it begins and ends",
     () => holdsSeeded("an outage sets nothing aside", sample, 200, setsNothingAside),
-    lawTimeout
+    seededTimeout
   )
 })

@@ -36,9 +36,15 @@ export const holdsEffect = <A, E, R>(
     )
   )
 
+/** Milliseconds for a property of `holdsSeeded`, also in a long run on a busy machine. */
+export const seededTimeout = runs(120_000)
+
+/** Less than that, so that a failure is told although it could be shrunk further. */
+const patience = runs(100_000)
+
 /**
  * Whether a property in promises holds for `count` samples, one after the other. Says which seed it took, so that a
- * run can be told from another also when it passes.
+ * run can be repeated also when it passes, or never ends.
  */
 export const holdsSeeded = <A>(
   law: string,
@@ -47,9 +53,16 @@ export const holdsSeeded = <A>(
   property: (sample: A) => Promise<void>
 ): Effect.Effect<void> =>
   Effect.promise(async () => {
-    const begun = Date.now()
-    const run = await fc.check(fc.asyncProperty(arbitrary, property), { numRuns: runs(count) })
-    const took = ((Date.now() - begun) / 1000).toFixed(1)
-    console.log(`${law}: ${run.numRuns} schedules in ${took} s, seed ${run.seed}`)
+    const seed = Math.trunc(Math.random() * 2 ** 31)
+    console.log(`${law}: seed ${seed}`)
+    const begun = performance.now()
+    const run = await fc.check(fc.asyncProperty(arbitrary, property), {
+      numRuns: runs(count),
+      seed,
+      interruptAfterTimeLimit: patience,
+      markInterruptAsFailure: true
+    })
+    const took = ((performance.now() - begun) / 1000).toFixed(1)
+    console.log(`${law}: ${run.numRuns} schedules in ${took} s`)
     if (run.failed) throw new Error(await fc.asyncDefaultReportMessage(run))
   })

@@ -1,8 +1,7 @@
 /** The account as a law over one backend. */
 import { it } from "@effect/vitest"
 import { Effect, Exit, Runtime, Scope } from "effect"
-import { lawTimeout } from "../../support/ensure.js"
-import { holdsSeeded } from "../../support/laws.js"
+import { holdsSeeded, seededTimeout } from "../../support/laws.js"
 import type { Table } from "./backend.js"
 import { checkEnd } from "./ending.js"
 import { makeWorld, play } from "./play.js"
@@ -36,6 +35,6 @@ export const accountLaw = (name: string, count: number, open: OpenTables): void 
           await holdsFor(sample, table)
         })
       }),
-    lawTimeout
+    seededTimeout
   )
 }
