@@ -8,7 +8,8 @@ import type { MakeEmpty } from "../sql/sqlStorage.suite.js"
 import type { Database } from "../sql/sqlTable.suite.js"
 import { createSchema } from "./postgres.js"
 import { columns } from "./rows.js"
-import { type Shared, table } from "./subjects.js"
+import type { Shared } from "./sharedPlace.js"
+import { table } from "./subjects.js"
 
 type Rows = ReadonlyArray<Readonly<Record<string, unknown>>>
 

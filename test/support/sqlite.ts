@@ -8,7 +8,8 @@ import type { SqlStorage } from "../../src/sql/SqlStorage.js"
 import type { MakeEmpty } from "../sql/sqlStorage.suite.js"
 import type { Database } from "../sql/sqlTable.suite.js"
 import { columns } from "./rows.js"
-import { type Shared, table } from "./subjects.js"
+import type { Shared } from "./sharedPlace.js"
+import { table } from "./subjects.js"
 import { tempDir } from "./tempDir.js"
 
 /** A file in a folder that goes with the scope. */

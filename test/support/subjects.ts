@@ -1,6 +1,5 @@
 /** This library's own storages as subjects of the storage laws. */
-import { Effect, Exit, Scope } from "effect"
-import { afterAll } from "vitest"
+import { Effect, type Scope } from "effect"
 import { Column, type IdOf, type MemoryQuery, memory, Query, type RowOf } from "../../src/Storage.js"
 import type { Place, Subject } from "../../src/testing/StorageLaws.js"
 import { columns as everyType, plainRow } from "./rows.js"
@@ -33,34 +32,7 @@ const row = (i: number, over: Partial<Row> = {}): Row => ({
   ...over
 })
 
-type All = Query<typeof columns>
-
-/** A place that is emptied for every law, because it takes long to make. */
-export interface Shared {
-  readonly open: Place<Row, All>["open"]
-  readonly peek: Place<Row, All>["peek"]
-  readonly empty: Effect.Effect<unknown>
-}
-
-/**
- * The place of every law is this one, made once for the tests of a file. The first handle of a law is the same for all
- * of them; the others are opened for it.
- */
-export const sharedPlace = (
-  make: Effect.Effect<Shared, unknown, Scope.Scope>
-): Effect.Effect<Place<Row, All>> => {
-  const scope = Effect.runSync(Scope.make())
-  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
-  const opened = Effect.flatMap(make, (shared) => Effect.map(shared.open, (first) => ({ ...shared, first })))
-  const once = Effect.runSync(Effect.cached(Effect.orDie(Scope.extend(opened, scope))))
-  return Effect.map(
-    Effect.tap(once, ({ empty }) => empty),
-    ({ first, open, peek }) => {
-      let handles = 0
-      return { open: Effect.suspend(() => (handles++ === 0 ? Effect.succeed(first) : open)), peek }
-    }
-  )
-}
+export type All = Query<typeof columns>
 
 /** A table storage with these columns. */
 export const tableSubject = (

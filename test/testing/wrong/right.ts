@@ -1,11 +1,10 @@
 /** A storage that keeps every law, in parts that a wrong one replaces. */
 import { Effect, Either } from "effect"
 import { compileNormalise } from "../../../src/internal/columnCheck.js"
-import { columnCheck, type Query, type Saved, type Storage, StorageError } from "../../../src/Storage.js"
+import { columnCheck, type Saved, type Storage, StorageError } from "../../../src/Storage.js"
 import type { Subject } from "../../../src/testing/StorageLaws.js"
-import { columns, type Row, tableSubject } from "../../support/subjects.js"
+import { type All, columns, type Row, tableSubject } from "../../support/subjects.js"
 
-export type All = Query<typeof columns>
 export type Rows = Storage<Row, All, ReadonlyArray<Row>>
 export type Save = Effect.Effect<Saved, unknown>
 export type Batch = ReadonlyArray<Row>
@@ -93,7 +92,7 @@ export const aTurn = (save: Save): Save =>
 export const right = (disk: Disk, over: Partial<Parts> = {}): Rows => {
   const save = (batch: Batch) => aTurn(commit(disk, batch, over))
   return {
-    maxBatch: 520,
+    maxBatch: 120,
     save,
     prepare: save,
     load: (query) =>

@@ -56,10 +56,10 @@ export const wrongSaving: ReadonlyArray<Wrong> = [
     ["empty-batch"]
   ),
   saving(
-    "writes nothing over its limit of 500, and says nothing",
+    "writes nothing over its limit of 100, and says nothing",
     (_, { save }) =>
       (batch) =>
-        batch.length > 500 ? nothing : (save(batch) as Save),
+        batch.length > 100 ? nothing : (save(batch) as Save),
     ["greatest-batch", "no-success-without-rows"]
   ),
   differing(
@@ -153,7 +153,7 @@ export const wrongSaving: ReadonlyArray<Wrong> = [
   {
     name: "names a maxBatch that is no count",
     breaks: ["tells-what-it-has"],
-    open: (disk) => Effect.sync(() => ({ ...right(disk), maxBatch: 520.5 }))
+    open: (disk) => Effect.sync(() => ({ ...right(disk), maxBatch: 120.5 }))
   },
   differing(
     "reads a text for its json",
