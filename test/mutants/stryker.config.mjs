@@ -27,6 +27,6 @@ export default {
   tempDirName: ".stryker-tmp",
   ignorePatterns: ["examples", "dist", "test/.tmp", "test/bench", "test/node24", "test/sql"],
   concurrency: 2,
-  timeoutMS: 15_000,
-  timeoutFactor: 2
+  timeoutMS: 30_000,
+  timeoutFactor: 3
 }
