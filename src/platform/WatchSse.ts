@@ -25,8 +25,8 @@
  * which replaces everything that the client held; without snapshots, by `end`.
  *
  * A client that takes its events slowly is a slow follower: what is written waits for it, its buffer fills, and its
- * policy acts. When it goes away, its follow ends. A client that has heard nothing for two heartbeats may take the
- * connection for dead. Browsers open at most six connections to one HTTP/1.1 server: follow several things in one.
+ * policy acts. When it goes away, its follow ends; when it disappears without a word, a heartbeat that nobody takes ends
+ * it. Browsers open at most six connections to one HTTP/1.1 server: follow several things in one.
  */
 import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { type Duration, Effect, Random, Schema, type Scope } from "effect"
@@ -101,8 +101,9 @@ export const cursorOf: (revision: Revision) => string = Cursor.cursorOf
 /** A log that has not answered for so long is told to the client, before a proxy gives up. */
 const beginWithin = "10 seconds"
 
-/** The headers of every response; `x-accel-buffering` keeps nginx from holding events back. */
-const headers = { "cache-control": "no-store", "x-accel-buffering": "no" }
+// nginx holds events back without x-accel-buffering. A connection that stayed open behind the end of a response would
+// hold up a server that closes.
+const headers = { "cache-control": "no-store", "x-accel-buffering": "no", connection: "close" }
 
 const contentType = "text/event-stream"
 
