@@ -1,11 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Chunk, Effect, Exit, Random, Schema, Scope, Stream, TestClock } from "effect"
+import { Chunk, type Clock, Effect, Exit, Random, Schema, Scope, Stream, TestClock } from "effect"
 import * as ChangeLog from "../../src/ChangeLog.js"
 import * as WatchSse from "../../src/platform/WatchSse.js"
 import * as Watch from "../../src/Watch.js"
 import { writing } from "../support/frames.js"
 import { answering, asking, briefly, eventsIn, type Reading, type SseEvent } from "../support/sse.js"
 import { scenario, settled, started } from "../support/turn.js"
+import { virtualTime } from "../support/virtualTime.js"
 import { logs } from "../support/watching.js"
 
 const everything = ChangeLog.prefix("")
@@ -169,17 +170,32 @@ describe("a heartbeat", () => {
   // Fails when the wait for a frame is what a heartbeat interrupts (its frame goes with it), and when the buffer is
   // read beside that wait (what it has taken comes late).
   scenario("loses and moves no frame that comes at the same moment", function* () {
-    const { put, sse } = yield* setUp({ sse: { heartbeat: "10 seconds" }, watch: { heartbeat: 0 } })
-    const reading = yield* asking(sse.serve(everything))
-    const moments = 40
-    for (let i = 0; i < moments; i++) {
-      const late = Effect.repeatN(Effect.yieldNow(), i)
-      const both = Effect.forEach([2 * i + 1, 2 * i + 2], (n) => Effect.zipRight(late, put("a", n)))
-      yield* started(Effect.zipRight(Effect.sleep("10 seconds"), both))
-      yield* TestClock.adjust("10 seconds")
+    const { put, sse } = yield* setUp()
+    const wakes: Array<() => void> = []
+    const clock: Clock.Clock = {
+      ...virtualTime().clock,
+      sleep: () =>
+        Effect.async((resume) => {
+          wakes.push(() => resume(Effect.void))
+        })
     }
-    const seqs = reading.events().map(({ id }) => Number(id?.split(":")[1]))
+    const { body } = yield* answering(sse.serve(everything))
+    const parts: Array<Uint8Array> = []
+    const read = Stream.runForEach(body, (part) => Effect.sync(() => parts.push(part)))
+    yield* started(Effect.withClock(read, clock))
+    const moments = 60
+    for (let i = 0; i < moments; i++) {
+      // The heartbeat is due at every step of the frame's way.
+      yield* put("a", 2 * i + 1)
+      yield* Effect.repeatN(Effect.yieldNow(), i)
+      for (const wake of wakes.splice(0)) wake()
+      yield* put("a", 2 * i + 2)
+      yield* settled
+    }
+    const text = Buffer.concat(parts).toString()
+    const seqs = eventsIn(text).map(({ id }) => Number(id?.split(":")[1]))
     expect(seqs).toEqual(Array.from({ length: 2 * moments + 1 }, (_, i) => i))
+    expect(text.split("\n").filter((line) => line === ":").length).toBeGreaterThan(moments / 2)
   })
 
   scenario("of 0 is none", function* () {
