@@ -148,7 +148,12 @@ describe("Watch.follow", () => {
       const good = yield* watch.open(ChangeLog.key("a"))
       yield* put("a", 1)
       expect(yield* taking(good, 2)).toEqual(["synced 0", "1: a=1"])
-      expect((yield* Effect.flip(Effect.zipRight(bad.take, bad.take))).reason).toBe("Failed")
+      const ended = yield* Effect.flip(Effect.zipRight(bad.take, bad.take))
+      expect(ended).toMatchObject({
+        reason: "Failed",
+        message: "its predicate threw",
+        cause: new Error("no")
+      })
     })
   )
 

@@ -74,8 +74,12 @@ export const end = <V>(outbox: Outbox<V>, ended: WatchEnded): void => {
 }
 
 /** Why it has ended, for whoever has taken everything. */
-export const ending = <V>({ ended, taken }: Outbox<V>): WatchEnded | undefined =>
-  ended === undefined ? undefined : new WatchEnded({ ...ended, cursor: taken })
+export const ending = <V>({ ended, taken }: Outbox<V>): WatchEnded | undefined => {
+  if (ended === undefined) return undefined
+  // An error's message and cause are not enumerable: spreading it would lose them.
+  const { cause, message, reason } = ended
+  return new WatchEnded({ reason, message, cursor: taken, ...(cause === undefined ? {} : { cause }) })
+}
 
 /** Wakes whoever waits: there is something to tell that is no frame of the buffer. */
 export const nudge = wake
