@@ -179,8 +179,8 @@ const serve = <V>(
   })
 
 /**
- * Makes the adapter of a watch, which ends with the scope: make it in the scope of the routes, so that its responses
- * end before a server waits for them in order to close.
+ * Makes the adapter of a watch, which ends with the scope. Make it in the scope of the routes, which ends before that
+ * of the server: a server that closes waits for its responses, and these end with the adapter.
  */
 export const make = <V, I = V>(
   watch: Watch<V>,
