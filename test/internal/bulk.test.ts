@@ -567,6 +567,14 @@ describe("unknown failures", () => {
     expect(indexesOf(3).map((i) => Bulk.outcomeOf(w.bulk, i))).toEqual(["Unknown", "Unknown", "Unknown"])
   })
 
+  it("are one batch again after a bisection in which nothing could be stored", () => {
+    const w = world(4, () => fail("Unknown", "NotStored", "outage"))
+    while (!w.bulk.wantsMore) move(w, retry)
+    const recovered: World = { ...w, backend: () => undefined }
+    expect(run(recovered)).toBe("Done")
+    expect(recovered.saves - w.saves).toBe(1)
+  })
+
   it("are saved in parts as large as the batch, also those that came later, once the outage is over", () => {
     const w = world(4, () => fail("Unknown", "NotStored", "outage"))
     while (!w.bulk.wantsMore) move(w, retry)

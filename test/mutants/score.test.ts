@@ -21,8 +21,8 @@ const report: FileReport = {
 
 describe("the score", () => {
   const list = [
-    { file: "a.ts", reason: "it is 0", mutants: [["first + second", "first +", "first -"]] as const },
-    { file: "b.ts", reason: "of another file", mutants: [["first + second", "second", "third"]] as const }
+    { file: "a.ts", reason: "it is 0", mutants: [["a: first + second", "first +", "first -"]] as const },
+    { file: "b.ts", reason: "of another file", mutants: [["a: first + second", "second", "third"]] as const }
   ]
   const judged = judge("a.ts", report, list)
 

@@ -19,7 +19,7 @@ export interface FileReport {
 /** A mutant that no test noticed. */
 export interface Survivor {
   readonly line: number
-  /** The text of that line. */
+  /** What it stands in, and the text of its line: it is found again when other lines come or go. */
   readonly at: string
   /** The source that was changed, and what stood there instead, each with its white space folded. */
   readonly from: string
@@ -47,13 +47,22 @@ const between = (lines: ReadonlyArray<string>, start: Position, end: Position): 
   return text.join("\n")
 }
 
+/** The top-level declaration that a line stands in. */
+const nameAbove = (lines: ReadonlyArray<string>, line: number): string => {
+  for (let at = line - 1; at >= 0; at--) {
+    const name = /^(?:export )?(?:const|class|function) (\w+)/.exec(lines[at] ?? "")?.[1]
+    if (name !== undefined) return name
+  }
+  return ""
+}
+
 const survivorsOf = ({ mutants, source }: FileReport): ReadonlyArray<Survivor> => {
   const lines = source.split("\n")
   return mutants
     .filter(({ status }) => status === "Survived" || status === "NoCoverage")
     .map(({ location: { end, start }, replacement }) => ({
       line: start.line,
-      at: fold(lines[start.line - 1] ?? ""),
+      at: `${nameAbove(lines, start.line)}: ${fold(lines[start.line - 1] ?? "")}`,
       from: fold(between(lines, start, end)),
       to: fold(replacement ?? "")
     }))
