@@ -203,8 +203,9 @@ export const previousIsTrue: Validator = (truth, observed) =>
       if (frame._tag !== "Events") continue
       const { epoch, seq } = frame.revision
       const changes = [...changesOf(truth, epoch, seq)]
-      for (const event of frame.events) {
-        const at = changes.findIndex((change) => wanted(change) === told(event))
+      // From the last one on: what is conflated is told by the last event of its key.
+      for (const event of [...frame.events].reverse()) {
+        const at = changes.map(wanted).lastIndexOf(told(event))
         const [change] = changes.splice(Math.max(0, at), at < 0 ? 0 : 1)
         const want = observed.previous ? change?.previous : undefined
         const same =
