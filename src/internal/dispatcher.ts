@@ -108,11 +108,14 @@ const begin = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError
     hub.position = head
   })
 
-const oldestFirst = <V>(hungry: Set<Hub.Follower<V>>): ReadonlyArray<Hub.Follower<V>> =>
-  [...hungry]
+/** Those who stand furthest back; all of one epoch, because they are told of the same revisions. */
+const oldestFirst = <V>(hungry: Set<Hub.Follower<V>>): ReadonlyArray<Hub.Follower<V>> => {
+  const all = [...hungry]
     .filter(({ cursor }) => cursor !== undefined)
     .sort((a, b) => a.cursor!.seq - b.cursor!.seq)
-    .slice(0, mostFollowers)
+  const epoch = all[0]?.cursor?.epoch
+  return all.filter(({ cursor }) => cursor?.epoch === epoch).slice(0, mostFollowers)
+}
 
 /** Lets those who are behind read on, the oldest first. */
 const catchUp = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>

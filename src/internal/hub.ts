@@ -126,7 +126,8 @@ export const end = <V>(
 export const standAt = <V>(hub: Hub<V>, follower: Follower<V>, at: Revision): void => {
   const position = hub.position ?? at
   hub.position = position
-  if (at.seq < position.seq) {
+  // Of another epoch: the hub has not heard of it yet.
+  if (at.seq < position.seq || at.epoch !== position.epoch) {
     follower.cursor = at
     if (!Outbox.isFull(follower)) hub.hungry.add(follower)
     return
