@@ -43,7 +43,8 @@ describe("WatchSse.serve", () => {
     expect(response.headers).toMatchObject({
       "content-type": "text/event-stream",
       "cache-control": "no-store",
-      "x-accel-buffering": "no"
+      "x-accel-buffering": "no",
+      connection: "close"
     })
   })
 
