@@ -1,8 +1,31 @@
 /** Backends over clients of @effect/sql. */
+
 import type { SqlClient } from "@effect/sql/SqlClient"
-import { Effect } from "effect"
+import type { Connection } from "@effect/sql/SqlConnection"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Effect, Exit, Fiber, Scope } from "effect"
 import type { Dialect, Executor, Run, Table } from "./dialect.js"
 import type { Backend } from "./sqlStorage.js"
+
+/**
+ * Reserves a connection, and gives it back when the scope ends. A reservation that is interrupted while it waits goes
+ * on by itself and gives its connection back at once: @effect/sql-pg has no way to withdraw one, and would keep the
+ * connection out of its pool for good.
+ */
+const reserveConnection = (client: SqlClient): Effect.Effect<Connection, SqlError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const scope = yield* Effect.scope
+      const reservation = yield* Scope.make()
+      const reserving = yield* Effect.forkDaemon(Scope.extend(client.reserve, reservation))
+      const giveBack = Scope.close(reservation, Exit.void)
+      const connection = yield* Effect.onError(restore(Fiber.join(reserving)), () =>
+        Effect.forkDaemon(Effect.zipRight(Fiber.await(reserving), giveBack))
+      )
+      yield* Scope.addFinalizer(scope, giveBack)
+      return connection
+    })
+  )
 
 /**
  * Runs statements on connections that are reserved for them, so that they never join a transaction of the calling
@@ -10,7 +33,7 @@ import type { Backend } from "./sqlStorage.js"
  */
 export const clientExecutor = (client: SqlClient): Executor => {
   const reserve = Effect.map(
-    client.reserve,
+    reserveConnection(client),
     (connection): Run =>
       ({ params, text }) =>
         connection.executeRaw(text, params)
