@@ -112,6 +112,9 @@ const fnv1a = (text: string): bigint => {
   return hash
 }
 
+/** A statement's name, made of the text alone: behind a pooler another process may have given it to the server first. */
+export const statementName = (text: string): string => `effect_recorder_${fnv1a(text).toString(16)}`
+
 const insert = (table: Table) => {
   const columns = table.columns.map(({ sql }) => sql).join(", ")
   // In the SELECT list the sets advance in lockstep, in order, row by row. In FROM each one would be stored first,
@@ -120,8 +123,7 @@ const insert = (table: Table) => {
     .map(({ position, type }) => `unnest($${position + 1}::${typeNames[type]}[])`)
     .join(", ")
   const text = `INSERT INTO ${table.sql} (${columns}) SELECT ${arrays} ON CONFLICT (${table.id.sql}) DO NOTHING`
-  // Made of the text alone: behind a pooler another process may have given the name to the server first.
-  const name = `effect_recorder_${fnv1a(text).toString(16)}`
+  const name = statementName(text)
   return (rows: ReadonlyArray<Row>): PgStatement => ({
     text,
     name,
