@@ -22,17 +22,6 @@ describe("Storage.memory()", () => {
       })
     )
   )
-
-  it.effect("gives a loaded result that later saves do not change", () =>
-    Effect.gen(function* () {
-      const storage = memory<number>()
-      yield* storage.save([1, 2])
-      const loaded = yield* storage.load(undefined)
-      yield* storage.save([3])
-      expect(loaded).toEqual([1, 2])
-      expect(storage.records).toEqual([1, 2, 3])
-    })
-  )
 })
 
 describe("Storage.memory({ columns, id })", () => {

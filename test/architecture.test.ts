@@ -14,7 +14,7 @@ const ranks: ReadonlyArray<readonly [RegExp, number]> = [
   [/^src\/(Recorder|ChangeLog|Table)\.ts$/, 2],
   [/^src\/Watch\.ts$/, 3],
   [/^src\/(LiveTable|Projection|Datastore|MergePool)\.ts$/, 4],
-  [/^src\/(sql|platform)\/internal\//, 4.5],
+  [/^src\/(sql|platform|testing)\/internal\//, 4.5],
   [/^src\/(index|(sql|platform|testing)\/.+)\.ts$/, 5]
 ]
 

@@ -49,7 +49,7 @@ describe("package.json", () => {
         .map(packageOf)
     )
     // Peers that @effect/sql and its drivers ask for, or the drivers behind them.
-    const behind = ["@effect/experimental", "@effect/platform", "better-sqlite3", "pg"]
+    const behind = ["@effect/experimental", "@effect/platform", "better-sqlite3", "pg", "vitest"]
     const peers = Object.keys(manifest.peerDependencies)
     expect([...imported].filter((name) => !peers.includes(name))).toEqual([])
     expect(peers.filter((name) => !imported.has(name) && !behind.includes(name))).toEqual([])

@@ -104,6 +104,45 @@ for (const { name, url: server } of databaseUrls()) {
       })
     )
 
+    it.scopedLive(
+      "takes a record that meets itself in another unique index for the duplicate that it is",
+      () =>
+        Effect.gen(function* () {
+          const url = yield* ownSchema(server)
+          const [sql, holder] = yield* Effect.all([openClient(url), openClient(url)])
+          const [schema] = yield* sql("SELECT current_schema() AS name")
+          const lock = "pg_advisory_lock_shared(hashtext(current_schema()))"
+          yield* sql(`CREATE FUNCTION gate(note text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$
+          BEGIN PERFORM ${lock}; PERFORM ${lock.replace("lock", "unlock")}; RETURN note; END $$`)
+          yield* sql("CREATE TABLE t (id bigint NOT NULL, note text, at timestamptz)")
+          // Postgres writes the older index first: both inserts wait there, before either has written its id.
+          yield* sql("CREATE UNIQUE INDEX t_gate ON t (gate(note))")
+          yield* sql("CREATE UNIQUE INDEX t_id ON t (id)")
+          const open = PgStorage.make({
+            table: "t",
+            columns,
+            id: "id",
+            url,
+            applicationName: `${schema!.name}`
+          })
+          const [one, other] = yield* Effect.all([open, open])
+          yield* holder("SELECT pg_advisory_lock(hashtext(current_schema()))")
+          const saves = yield* Effect.forEach([one, other], (storage) =>
+            Effect.fork(storage.save(records(1)))
+          )
+          yield* Effect.repeat(backends(sql, "wait_event = 'advisory'"), {
+            until: (pids) => pids.length === 2,
+            schedule: Schedule.forever
+          })
+          yield* holder("SELECT pg_advisory_unlock(hashtext(current_schema()))")
+          const ends = yield* Effect.forEach(saves, Fiber.join)
+          expect(ends.map(({ duplicates }) => duplicates).sort()).toEqual([0, 1])
+          expect(yield* sql("SELECT id::int FROM t")).toEqual([{ id: 1 }])
+          const clash = yield* Effect.flip(one.save([{ id: 2, note: "1" }]))
+          expect(clash).toMatchObject({ kind: "Poison", cause: { constraint: "t_gate" } })
+        })
+    )
+
     it.scopedLive("fails at once and typed when it cannot be opened", () =>
       Effect.gen(function* () {
         const { table, url } = yield* setUp(server)

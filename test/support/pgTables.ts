@@ -8,6 +8,8 @@ import type { MakeEmpty } from "../sql/sqlStorage.suite.js"
 import type { Database } from "../sql/sqlTable.suite.js"
 import { createSchema } from "./postgres.js"
 import { columns } from "./rows.js"
+import type { Shared } from "./sharedPlace.js"
+import { table } from "./subjects.js"
 
 type Rows = ReadonlyArray<Readonly<Record<string, unknown>>>
 
@@ -76,4 +78,19 @@ export const pgDatabase = (server: string, way: Way): Effect.Effect<Database, un
     const url = yield* ownSchema(server)
     const sql = yield* openClient(url)
     return { dialect: "pg", ...way(url), sql: (text) => sql(text) }
+  })
+
+/** For the storage laws: a table, and what another connection sees in it. */
+export const pgPlace = (server: string, way: Way): Effect.Effect<Shared, unknown, Scope.Scope> =>
+  Effect.gen(function* () {
+    const url = yield* ownSchema(server)
+    const sql = yield* openClient(url)
+    const open = way(url).make(table)
+    yield* Effect.scoped(open)
+    // The place of a row in the file is no order: what a failed insert has left may be used again.
+    yield* sql("ALTER TABLE laws ADD COLUMN nth bigserial")
+    const peek = Effect.map(sql("SELECT id FROM laws ORDER BY nth"), (rows) => rows.map(({ id }) => `${id}`))
+    // A connection of `pg` runs one statement at a time.
+    const alone = (yield* Effect.makeSemaphore(1)).withPermits(1)
+    return { open, peek: alone(peek), empty: sql("TRUNCATE laws") }
   })

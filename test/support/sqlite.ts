@@ -8,6 +8,8 @@ import type { SqlStorage } from "../../src/sql/SqlStorage.js"
 import type { MakeEmpty } from "../sql/sqlStorage.suite.js"
 import type { Database } from "../sql/sqlTable.suite.js"
 import { columns } from "./rows.js"
+import type { Shared } from "./sharedPlace.js"
+import { table } from "./subjects.js"
 import { tempDir } from "./tempDir.js"
 
 /** A file in a folder that goes with the scope. */
@@ -51,5 +53,22 @@ export const sqliteDatabase = (make: Make): Effect.Effect<Database, unknown, Sco
           statement.run()
           return []
         })
+    }
+  })
+
+/** For the storage laws: a file, and what another connection sees in it. */
+export const sqlitePlace = (make: Make): Effect.Effect<Shared, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const filename = yield* tempFile
+    const db = yield* openPlain(filename)
+    const hasTable = db.prepare("SELECT count(*) FROM sqlite_master WHERE name = 'laws'").pluck()
+    const ids = (): ReadonlyArray<string> =>
+      hasTable.get() === 0
+        ? []
+        : (db.prepare("SELECT id FROM laws ORDER BY rowid").pluck().all() as ReadonlyArray<string>)
+    return {
+      open: make({ filename, ...table }),
+      peek: Effect.sync(ids),
+      empty: Effect.sync(() => db.exec("DELETE FROM laws"))
     }
   })

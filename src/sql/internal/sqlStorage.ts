@@ -8,7 +8,7 @@ import { checkPrune, checkQuery } from "../../internal/queryCheck.js"
 import { columnCheck, type Saved, StorageError, type TableStorage } from "../../Storage.js"
 import type { Dialect, Executor, Row, Run, Table } from "./dialect.js"
 import { ensureTable } from "./ensure.js"
-import { classified, storageError } from "./failure.js"
+import { classified, SqlFailure, storageError } from "./failure.js"
 import { type Condition, deleteBatch, rowDecoder, select } from "./render.js"
 import { makeTable, type TableOptions } from "./table.js"
 
@@ -65,6 +65,14 @@ interface State {
   saved: boolean
 }
 
+/**
+ * A record that two connections insert at the same moment (two recorders, or a retry while the first attempt is still
+ * under way) may meet itself in another unique index of Postgres before it does in that of the id. The other insert is
+ * committed by then, so that a second try finds the id; a record that breaks the constraint fails again.
+ */
+const mayHaveMetItself = ({ cause }: StorageError): boolean =>
+  cause instanceof SqlFailure && cause.code === "23505"
+
 const makeSave = (backend: Backend, table: Table, state: State) => {
   const { dialect, executor } = backend
   const count = dialect.countIds(table)
@@ -93,7 +101,10 @@ const makeSave = (backend: Backend, table: Table, state: State) => {
     } catch (error) {
       return Effect.fail(classified(dialect, error, state.saved))
     }
-    return Effect.flatMap(failures(insert), (result) => {
+    const inserted = Effect.catchAll(failures(insert), (error) =>
+      mayHaveMetItself(error) ? failures(insert) : Effect.fail(error)
+    )
+    return Effect.flatMap(inserted, (result) => {
       state.saved = true
       const written = dialect.affected(result)
       return written === rows.length ? Effect.succeed({ duplicates: 0 }) : lookUp(rows, written)

@@ -1,0 +1,16 @@
+/**
+ * A decorator of any storage that fails as a script says: for tests of what you build on a storage or on a recorder.
+ *
+ * ```ts
+ * const faults = yield* FaultStorage.make(Storage.memory<Entry>(), [
+ *   { call: 1, fault: Fault.failAfterCommit() },
+ *   { record: (entry) => entry.who === "mallory", fault: Fault.refuse() }
+ * ])
+ * const recorder = yield* Recorder.make(faults.storage)
+ * ```
+ *
+ * A fault is plain data; it meets a call by its number, by the records of its batch, or because it was set as the next
+ * one. What happened can be read back: every call with its batch, its fault and its end.
+ */
+export { type Commits, Fault, type Interruption, type Rule, type Script } from "./internal/fault.js"
+export { type FaultStorage, type LoadCall, make, type SaveCall } from "./internal/faultStorage.js"

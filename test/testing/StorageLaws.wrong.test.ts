@@ -1,0 +1,73 @@
+/**
+ * The laws are tested by storages that break them: each wrong storage breaks the law that is named for it and keeps
+ * those that have nothing to do with it, and each law is broken by one of them at least. So a law that loses its guard
+ * fails here, by name.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Scheduler } from "effect"
+import {
+  type CheckOptions,
+  laws,
+  leftOutReason,
+  type Report,
+  run,
+  type Subject
+} from "effect-recorder/testing/StorageLaws"
+import { withTurn } from "../support/turn.js"
+import { virtualTime } from "../support/virtualTime.js"
+import { wrongStorages } from "./wrong/index.js"
+import { right, subjectOf } from "./wrong/right.js"
+
+const options: CheckOptions = { limit: "1 second", samples: 40 }
+
+/** Runs the laws in virtual time: a storage that hangs costs no time of anybody's. */
+const reportOf = async <Record, Query>(subject: Subject<Record, Query>): Promise<Report> => {
+  const time = virtualTime()
+  const laws = run(subject, options).pipe(withTurn(time.turn), Effect.withClock(time.clock))
+  // Fibers run in microtasks only, so that time stands still as long as one of them has something to do.
+  const fiber = Effect.runFork(laws, { scheduler: new Scheduler.MixedScheduler(Number.MAX_SAFE_INTEGER) })
+  await time.settle()
+  while (fiber.unsafePoll() === null) await time.advance(1000)
+  return Effect.runPromise(Fiber.join(fiber))
+}
+
+const rightly = subjectOf({ name: "right", open: (disk) => Effect.sync(() => right(disk)) })
+
+describe("a storage that is right", () => {
+  it("keeps every law, and none is left out", async () => {
+    const { broken, held, leftOut } = await reportOf(rightly)
+    expect(broken).toEqual([])
+    expect(leftOut).toEqual([])
+    expect(held).toEqual(laws.map(({ name }) => name))
+  })
+})
+
+describe("a wrong storage breaks its laws, and keeps the others", () => {
+  for (const wrong of wrongStorages) {
+    it(wrong.name, async () => {
+      const { broken } = await reportOf(subjectOf(wrong))
+      for (const { law, message } of broken) expect(message, law).toMatch(/^\S.+\. [A-Z].+/s)
+      expect(broken.map(({ law }) => law).sort()).toEqual(wrong.breaks.slice().sort())
+    })
+  }
+})
+
+describe("every law", () => {
+  it("is broken by a wrong storage", () => {
+    const broken = new Set(wrongStorages.flatMap(({ breaks }) => breaks))
+    expect(laws.map(({ name }) => name).filter((name) => !broken.has(name))).toEqual([])
+  })
+
+  it("has a name of its own, a statement, and is one of at least 40", () => {
+    const names = laws.map(({ name }) => name)
+    expect(new Set(names).size).toBe(names.length)
+    expect(names.length).toBeGreaterThanOrEqual(40)
+    for (const { statement } of laws) expect(statement).toMatch(/^[^.]+(\.\w[^.]*)*\.$/)
+  })
+
+  it("needs only what a subject can have", () => {
+    expect(laws.map((law) => leftOutReason(law, rightly)).filter((reason) => reason !== undefined)).toEqual(
+      []
+    )
+  })
+})
