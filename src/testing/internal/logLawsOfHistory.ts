@@ -116,12 +116,13 @@ const compaction: ReadonlyArray<LogLaw> = [
         const { head: first } = yield* trial.head
         let over = false
         const writer = Effect.gen(function* () {
-          for (let n = 0; n < 60; n++) {
+          for (let n = 1; n <= 30; n++) {
             yield* trial.commit(one(n), one(n), one(n))
-            if (n % 3 === 0) yield* trial.compact(n * 3 - (n % 4) * 2)
+            yield* trial.compact(n * 3 - (n % 4) * 3)
           }
         }).pipe(Effect.ensuring(Effect.sync(() => (over = true))))
-        const reader = (limit: number) =>
+        // Those who pause are overtaken.
+        const reader = (limit: number, pause: number) =>
           Effect.gen(function* () {
             let cursor = first
             while (!over) {
@@ -133,10 +134,11 @@ const compaction: ReadonlyArray<LogLaw> = [
                 yield* gapFree(read.right, cursor.seq + 1, `after ${cursor.seq}, while it is compacted`)
                 cursor = read.right.at(-1)?.revision ?? cursor
               }
-              yield* Effect.yieldNow()
+              for (let turn = 0; turn <= pause; turn++) yield* Effect.yieldNow()
             }
           })
-        const readers = yield* Effect.fork(Effect.all([reader(1), reader(4), reader(50)], { concurrency: 3 }))
+        const all = Effect.all([reader(1, 30), reader(2, 9), reader(4, 4), reader(50, 0)], { concurrency: 4 })
+        const readers = yield* Effect.fork(all)
         yield* writer
         yield* succeeds(trial, "reading while the log is compacted", Fiber.join(readers)).pipe(Effect.asVoid)
       })

@@ -1,5 +1,5 @@
 /** The laws of several writers and readers, of doorbells, and of a log under a recorder. */
-import { Effect, Exit, Fiber, Queue, Scope } from "effect"
+import { Effect, Exit, Fiber, Logger, LogLevel, Queue, Scope } from "effect"
 import { asStorage, type Entry, type Logged, put, type Revision } from "../../ChangeLog.js"
 import { make } from "../../Recorder.js"
 import { briefly, gapFree, type Hand, type LogLaw, type LogTrial, logLaw, sameRevision } from "./logLaw.js"
@@ -19,23 +19,24 @@ const handles = (trial: LogTrial, count: number): Effect.Effect<ReadonlyArray<Ha
 const keysOf = (logged: ReadonlyArray<Logged<unknown>>): ReadonlyArray<string> =>
   logged.flatMap(({ events }) => events.map(({ key }) => key))
 
-/** Reads from a cursor on until it has seen so many revisions. */
-const tail = ({ read }: Hand, from: Revision, count: number, limit: number) =>
+/** Reads from a cursor on until nobody writes any more and there is nothing left. */
+const tail = ({ read }: Hand, from: Revision, limit: number, over: () => boolean) =>
   Effect.gen(function* () {
     const seen: Array<Logged<unknown>> = []
     let cursor = from
-    while (seen.length < count) {
+    for (;;) {
+      const last = over()
       const more = yield* read(cursor, limit)
       yield* gapFree(more, cursor.seq + 1, `after ${cursor.seq}, while others write`)
       seen.push(...more)
       cursor = more.at(-1)?.revision ?? cursor
+      if (last && more.length === 0) return seen
       yield* Effect.yieldNow()
     }
-    return seen
   })
 
 const writers = 4
-const commits = 8
+const commits = 5
 
 const concurrency: ReadonlyArray<LogLaw> = [
   logLaw(
@@ -58,13 +59,15 @@ const concurrency: ReadonlyArray<LogLaw> = [
               { changes: [put(`/${w}/${n}/c`, n)] }
             )
           )
-        const total = writers * commits * 2
+        let over = false
         const readers = yield* Effect.fork(
-          Effect.forEach(hands, (hand, n) => tail(hand, from, total, [1, 3, 50, 1000][n] ?? 1), {
+          Effect.forEach(hands, (hand, n) => tail(hand, from, [1, 3, 50, 1000][n] ?? 1, () => over), {
             concurrency: "unbounded"
           })
         )
-        yield* Effect.forEach(hands, write, { concurrency: "unbounded" })
+        yield* Effect.forEach(hands, write, { concurrency: "unbounded" }).pipe(
+          Effect.ensuring(Effect.sync(() => (over = true)))
+        )
         const views = yield* succeeds(trial, "reading what others write", Fiber.join(readers))
         const first = views[0] ?? []
         for (const view of views) {
@@ -102,7 +105,7 @@ const concurrency: ReadonlyArray<LogLaw> = [
       Effect.gen(function* () {
         const hands = yield* handles(trial, writers)
         let appended = 0
-        for (let round = 0; round < 6; round++) {
+        for (let round = 0; round < 4; round++) {
           const entries = Array.from({ length: 5 }, (_, n) => one(n, `${round}/${n}`))
           const done = yield* Effect.forEach(hands, ({ commit }, w) => commit(...entries.slice(w % 3)), {
             concurrency: "unbounded"
@@ -110,13 +113,13 @@ const concurrency: ReadonlyArray<LogLaw> = [
           for (const { revisions } of done) appended += revisions.length
         }
         yield* ensure(
-          appended === 30,
-          `of 30 ids that several committed at once ${appended} were told as new`
+          appended === 20,
+          `of 20 ids that several committed at once ${appended} were told as new`
         )
         const logged = yield* trial.all
         yield* ensure(
-          logged.length === 30,
-          `of 30 ids that several committed at once ${logged.length} are there`
+          logged.length === 20,
+          `of 20 ids that several committed at once ${logged.length} are there`
         )
         yield* gapFree(logged, 1, "after commits of the same ids at once")
       })
@@ -250,7 +253,8 @@ const recorder: ReadonlyArray<LogLaw> = [
           )
         }
         yield* gapFree(yield* trial.all, 1, "under a recorder")
-      })
+        // What a law does to it on purpose is no news for anybody's log.
+      }).pipe(Logger.withMinimumLogLevel(LogLevel.None))
   )
 ]
 

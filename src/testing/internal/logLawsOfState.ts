@@ -115,7 +115,7 @@ const withState: ReadonlyArray<LogLaw> = [
     (trial) =>
       Effect.gen(function* () {
         const by = draw(trial.seed)
-        for (let round = 0; round < 3; round++) {
+        for (let round = 0; round < 2; round++) {
           yield* randomHistory(trial, by, Math.ceil(trial.samples / 4))
           const state = fold(yield* trial.all)
           const { head } = yield* trial.head
