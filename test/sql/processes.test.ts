@@ -6,22 +6,11 @@ import { pathToFileURL } from "node:url"
 import { promisify } from "node:util"
 import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { compiled } from "../support/compiled.js"
 import { root } from "../support/project.js"
 import { openPlain, tempFile } from "../support/sqlite.js"
 
 const run = promisify(execFile)
-
-// Below the project, so that the compiled code finds its packages.
-const compiled = Effect.acquireRelease(
-  Effect.promise(async () => {
-    fs.mkdirSync(path.join(root, "test/.tmp"), { recursive: true })
-    const folder = fs.mkdtempSync(path.join(root, "test/.tmp/dist-"))
-    const tsc = path.join(root, "node_modules/typescript/bin/tsc")
-    await run(process.execPath, [tsc, "-p", path.join(root, "src/tsconfig.json"), "--outDir", folder])
-    return folder
-  }),
-  (folder) => Effect.sync(() => fs.rmSync(folder, { recursive: true, force: true }))
-)
 
 const script = (dist: string, module: string, filename: string, name: string) => `
   import { Effect } from "effect"
@@ -48,7 +37,7 @@ it.scopedLive(
   "several processes start at once, in threads too, and every record is stored once",
   () =>
     Effect.gen(function* () {
-      const dist = yield* compiled
+      const dist = yield* compiled("src/tsconfig.json")
       const filename = yield* tempFile
       const starts = [
         "sql/SqliteStorage.js",

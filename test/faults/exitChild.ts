@@ -1,0 +1,137 @@
+/**
+ * The process that ends, in exits.test.ts: a recorder on a SQLite file under load, in one of the hosts. It ends by
+ * itself at SIGUSR2, or is ended. What it says it writes at once, so that no way to end loses a line.
+ */
+import { writeSync } from "node:fs"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import { Context, Deferred, Effect, Logger, ManagedRuntime, Schedule, Stream } from "effect"
+import * as Recorder from "../../src/Recorder.js"
+import { Column, type RowOf } from "../../src/Storage.js"
+import * as SqliteStorage from "../../src/sql/SqliteStorage.js"
+import * as SqliteWorker from "../../src/sql/SqliteWorker.js"
+import type { Host, Way } from "../support/exitMatrix.js"
+
+export interface ExitSetting {
+  readonly host: Host
+  readonly way: Way
+  readonly storage: "thread" | "worker"
+  readonly filename: string
+  /** Milliseconds. */
+  readonly closeDeadline: number
+}
+
+const setting = JSON.parse(process.argv[2] ?? "{}") as ExitSetting
+
+const columns = { id: Column.integer }
+type Row = RowOf<typeof columns>
+type Trail = Recorder.Recorder<Row>
+
+class Audit extends Context.Tag("Audit")<Audit, Trail>() {}
+
+const say = (line: string): void => {
+  writeSync(1, `${line}\n`)
+}
+
+const table = { filename: setting.filename, table: "trail", columns, id: "id" } as const
+const opened = setting.storage === "thread" ? SqliteStorage.make(table) : SqliteWorker.make(table)
+
+const told = ({ stats, unsaved }: Recorder.Closed<Row>): void =>
+  say(`closed ${JSON.stringify({ ...stats, unsaved: unsaved.map(({ record }) => record.id) })}`)
+
+const AuditLive = Recorder.layer(Audit, opened, {
+  retry: Schedule.spaced("20 millis"),
+  closeDeadline: setting.closeDeadline,
+  onClosed: (report) => Effect.sync(() => told(report))
+})
+
+let saved = 0
+
+const burst = (recorder: Trail, count: number): void => {
+  for (let i = 0; i < count; i++) recorder.unsafeSave({ id: ++saved })
+  say(`saved ${saved}`)
+}
+
+/** Plain callbacks of Node, like a server's: five saves and a durable one every two milliseconds. */
+const startLoad = (recorder: Trail) => {
+  const loop = setInterval(() => {
+    burst(recorder, 5)
+    const id = ++saved
+    Effect.runFork(Effect.map(recorder.saveDurable({ id }), () => say(`durable ${id}`)))
+    say(`saved ${saved}`)
+  }, 2)
+  return () => clearInterval(loop)
+}
+
+const sayStatuses = (recorder: Trail) =>
+  recorder.statusChanges.pipe(Stream.runForEach(({ _tag }) => Effect.sync(() => say(`status ${_tag}`))))
+
+/** What the process does to end itself. `end` is the end of the main program. */
+const endings = (
+  recorder: Trail,
+  stopLoad: () => void,
+  end: (how: "well" | "badly") => void
+): { readonly [W in Way]?: () => void } => ({
+  return: () => end("well"),
+  error: () => end("badly"),
+  exit: () => {
+    stopLoad()
+    const last = Effect.sync(() => {
+      say(`flushed ${saved}`)
+      burst(recorder, 2500)
+      process.exit(0)
+    })
+    Effect.runFork(Effect.zipRight(recorder.flush, last))
+  },
+  exception: () => {
+    throw new Error("nobody catches this")
+  },
+  rejection: () => {
+    void Promise.reject(new Error("nobody handles this"))
+  }
+})
+
+/** The main program of the hosts that are Effects. */
+const program = Effect.gen(function* () {
+  const recorder = yield* Audit
+  const ended = yield* Deferred.make<void, Error>()
+  // Until the recorder has ended, which outlives this scope.
+  yield* Effect.forkDaemon(sayStatuses(recorder))
+  const stopLoad = yield* Effect.acquireRelease(
+    Effect.sync(() => startLoad(recorder)),
+    (stop) => Effect.sync(stop)
+  )
+  const end = (how: "well" | "badly") =>
+    Deferred.unsafeDone(ended, how === "well" ? Effect.void : Effect.fail(new Error("the program failed")))
+  process.on("SIGUSR2", () => endings(recorder, stopLoad, end)[setting.way]?.())
+  yield* Deferred.await(ended)
+}).pipe(Effect.scoped, Effect.provide(AuditLive), Effect.provide(Logger.remove(Logger.defaultLogger)))
+
+/** The same without Effect code around it: a facade of plain functions, and handlers for signals. */
+const facade = async (): Promise<void> => {
+  const runtime = ManagedRuntime.make(AuditLive)
+  const recorder = await runtime.runPromise(Audit)
+  const close = async () => {
+    told(await runtime.runPromise(recorder.closeWithin(setting.closeDeadline)))
+    await runtime.dispose()
+  }
+  Effect.runFork(sayStatuses(recorder))
+  const stopLoad = startLoad(recorder)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const end = (how: "well" | "badly") => (how === "well" ? resolve() : reject(new Error("it failed")))
+      process.on("SIGUSR2", () => endings(recorder, stopLoad, end)[setting.way]?.())
+      for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.once(signal, () => resolve())
+    })
+  } finally {
+    stopLoad()
+    await close()
+  }
+}
+
+const failed = () => {
+  process.exitCode = 1
+}
+
+if (setting.host === "runMain") NodeRuntime.runMain(program, { disableErrorReporting: true })
+else if (setting.host === "runPromise") Effect.runPromise(program).catch(failed)
+else facade().catch(failed)
