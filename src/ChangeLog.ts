@@ -20,7 +20,7 @@ import {
 } from "./internal/events.js"
 import * as History from "./internal/history.js"
 import { InvalidOptions } from "./internal/invalidOptions.js"
-import { makeRandom, word } from "./internal/random.js"
+import { makeRandom, randomName } from "./internal/random.js"
 import { checkSelector, type InvalidSelector, type Selector } from "./internal/selector.js"
 import { type BadRecord, type Saved, type Storage, StorageError } from "./Storage.js"
 
@@ -170,11 +170,9 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
     const wrong = problem(options)
     if (wrong !== undefined) return yield* wrong
     const random = yield* makeRandom
-    const newEpoch = () =>
-      Array.from({ length: 4 }, () => (word(random) >>> 0).toString(16).padStart(8, "0")).join("")
     const state = options.state ?? "none"
     const history = History.make<V>({
-      epoch: newEpoch(),
+      epoch: randomName(random),
       maxRevisions: options.maxRevisions ?? 10_240,
       maxBytes: options.maxBytes ?? 8 * 1024 * 1024,
       sizeOf: options.sizeOf ?? History.estimateSize,
@@ -199,7 +197,7 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
       head: Effect.sync(() => ({ head: history.head, floor: history.floor })),
       compact: (upTo) => Effect.sync(() => History.compact(history, upTo)),
       renewEpoch: Effect.sync(() => {
-        History.renew(history, newEpoch())
+        History.renew(history, randomName(random))
         for (const ring of rings) ring()
         return history.head.epoch
       }),
@@ -227,6 +225,8 @@ export type LogQuery = ReadOptions
 
 const storageError = (error: ChangeLogError): StorageError => {
   const { cause, index, message, outcome = "NotStored", reason } = error
+  // A log in a database knows best what it met.
+  if (cause instanceof StorageError) return cause
   const poison = reason !== "Unavailable"
   const bad: ReadonlyArray<BadRecord> | undefined =
     poison && index !== undefined ? [{ index, cause: error }] : undefined

@@ -103,3 +103,21 @@ export const epochChanged = (epoch: string): EpochChanged =>
     epoch,
     message: "the revision is not of this log's history, which was renewed or restored: begin with a snapshot"
   })
+
+/**
+ * Why a cursor cannot be read after, or `undefined`. `tagAt` gives the tag of a revision above the floor, none when
+ * the log does not hold it.
+ */
+export const cursorProblem = (
+  after: Revision,
+  { floor, head }: { readonly head: Revision; readonly floor: Revision },
+  tagAt: (seq: number) => number | undefined
+): Compacted | EpochChanged | undefined => {
+  const { epoch, seq, tag } = after
+  if (epoch !== head.epoch || !(seq >= 0 && seq <= head.seq) || !Number.isInteger(seq)) {
+    return epochChanged(head.epoch)
+  }
+  if (seq < floor.seq) return compacted(floor.seq)
+  const known = seq === floor.seq ? floor.tag : tagAt(seq)
+  return known === tag ? undefined : epochChanged(head.epoch)
+}

@@ -9,11 +9,10 @@ import {
   type Change,
   ChangeLogError,
   type Compacted,
-  compacted,
+  cursorProblem,
   type Entry,
   type EpochChanged,
   type Event,
-  epochChanged,
   type Kept,
   type Logged,
   type Revision
@@ -205,22 +204,17 @@ export const commit = <V>(
     return { revisions, duplicates: entries.length - revisions.length }
   })
 
-/** Why a cursor cannot be read after, or `undefined`. */
-const cursorProblem = <V>(history: History<V>, after: Revision): Compacted | EpochChanged | undefined => {
-  const { floor, head } = history
-  if (after.epoch !== head.epoch || after.seq > head.seq) return epochChanged(head.epoch)
-  if (after.seq < floor.seq) return compacted(floor.seq)
-  const known = after.seq === floor.seq ? floor : at(history, after.seq - floor.seq - 1).revision
-  return known.tag === after.tag ? undefined : epochChanged(head.epoch)
-}
-
 /** At most `limit` revisions after the cursor, in order. */
 export const read = <V>(
   history: History<V>,
   after: Revision,
   limit: number
 ): Either.Either<ReadonlyArray<Logged<V>>, Compacted | EpochChanged> => {
-  const problem = cursorProblem(history, after)
+  const problem = cursorProblem(
+    after,
+    history,
+    (seq) => at(history, seq - history.floor.seq - 1).revision.tag
+  )
   if (problem !== undefined) return Either.left(problem)
   const first = after.seq - history.floor.seq
   const count = Math.min(limit, size(history) - first)

@@ -22,3 +22,7 @@ export const word = (state: Int32Array): number => {
   state[3] = (state[3]! << 11) | (state[3]! >>> 21)
   return result
 }
+
+/** A name that nothing else has: 128 random bits, in hexadecimal digits. */
+export const randomName = (state: Int32Array): string =>
+  Array.from({ length: 4 }, () => (word(state) >>> 0).toString(16).padStart(8, "0")).join("")

@@ -5,10 +5,9 @@
 import { SqlClient } from "@effect/sql/SqlClient"
 import { Effect } from "effect"
 import type { Columns } from "../internal/columns.js"
-import { InvalidOptions } from "../internal/invalidOptions.js"
+import type { InvalidOptions } from "../internal/invalidOptions.js"
 import type { StorageError } from "../Storage.js"
-import { clientBackend } from "./internal/client.js"
-import type { Dialect } from "./internal/dialect.js"
+import { byDialect, clientBackend } from "./internal/client.js"
 import { pgDialect } from "./internal/pgDialect.js"
 import { sqliteDialect } from "./internal/sqlite.js"
 import { makeSqlStorage, type SqlStorage } from "./internal/sqlStorage.js"
@@ -17,20 +16,6 @@ import type { TableOptions } from "./internal/table.js"
 export { SqlFailure } from "./internal/failure.js"
 export type { SqlQuery, SqlStorage } from "./internal/sqlStorage.js"
 export type { IndexOptions, TableOptions } from "./internal/table.js"
-
-const dialectOf = (client: SqlClient): Effect.Effect<Dialect, InvalidOptions> =>
-  client.onDialectOrElse<
-    Effect.Effect<Dialect, InvalidOptions>,
-    Effect.Effect<Dialect>,
-    Effect.Effect<Dialect>
-  >({
-    sqlite: () => Effect.succeed(sqliteDialect),
-    pg: () => Effect.succeed(pgDialect),
-    orElse: () =>
-      Effect.fail(
-        new InvalidOptions({ option: "client", message: "the client must be one of SQLite or of Postgres" })
-      )
-  })
 
 /**
  * A storage over the client of the context. It creates its table and indexes when they do not exist, also when
@@ -54,6 +39,8 @@ export const make = <const C extends Columns>(
 ): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, SqlClient> =>
   Effect.flatMap(SqlClient, (client) =>
     makeSqlStorage(options, (table) =>
-      Effect.map(dialectOf(client), (dialect) => clientBackend(client, dialect, table))
+      Effect.map(byDialect(client, sqliteDialect, pgDialect), (dialect) =>
+        clientBackend(client, dialect, table)
+      )
     )
   )

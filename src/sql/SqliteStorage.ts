@@ -5,7 +5,7 @@ import { InvalidOptions } from "../internal/invalidOptions.js"
 import type { StorageError } from "../Storage.js"
 import { clientBackend } from "./internal/client.js"
 import { sqliteDialect } from "./internal/sqlite.js"
-import { openSqlite } from "./internal/sqliteOpen.js"
+import { gentleCheckpoint, openSqlite } from "./internal/sqliteOpen.js"
 import { makeSqlStorage, type SqlStorage } from "./internal/sqlStorage.js"
 import type { TableOptions } from "./internal/table.js"
 
@@ -14,10 +14,6 @@ export interface SqliteOptions<C extends Columns> extends TableOptions<C> {
   /** The path of the file, created when it does not exist; its folder must exist. `:memory:` is gone with the scope. */
   readonly filename: string
 }
-
-// A checkpoint holds up the event loop together with the save that it ends: at SQLite's default of 1,000 pages three
-// times as long as a save of 1,000 records alone. A quarter of it costs no throughput that was measurable.
-const checkpointPages = 250
 
 /**
  * Opens the file and makes the storage; closes the file with the scope.
@@ -38,7 +34,7 @@ export const make = <const C extends Columns>(
   typeof options.filename !== "string" || options.filename === ""
     ? Effect.fail(new InvalidOptions({ option: "filename", message: "filename must be a path, or :memory:" }))
     : makeSqlStorage(options, (table) =>
-        Effect.map(openSqlite(options.filename, checkpointPages), ({ client, run }) => ({
+        Effect.map(openSqlite(options.filename, gentleCheckpoint), ({ client, run }) => ({
           ...clientBackend(client, sqliteDialect, table, { run, reserve: Effect.succeed(run) }),
           beside: run
         }))

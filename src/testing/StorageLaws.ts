@@ -12,7 +12,7 @@
  *
  * A law whose needs the capabilities do not meet is left out, with the reason.
  */
-export { type LeftOut, laws, type Report, run } from "./internal/allLaws.js"
+export { laws, run } from "./internal/allLaws.js"
 export {
   type Capabilities,
   type CheckOptions,
@@ -24,3 +24,4 @@ export {
   type Place,
   type Subject
 } from "./internal/law.js"
+export type { LeftOut, Report } from "./internal/report.js"

@@ -152,7 +152,15 @@ for (const { name, url } of databaseUrls()) {
         const sql = yield* Connection
         const id: TableColumn = { name: "id", sql: '"id"', type: "integer", nullable: false, position: 0 }
         const note: TableColumn = { ...bare("text"), name: "note", sql: '"note"', position: 1 }
-        const table = { schema: undefined, name: "t", sql: '"t"', columns: [id, note], id, indexes: [] }
+        const table = {
+          schema: undefined,
+          name: "t",
+          sql: '"t"',
+          columns: [id, note],
+          key: [id],
+          id,
+          indexes: []
+        }
         yield* sql(pgDialect.createTable(table))
         const insert = pgDialect.insert(table)
         const order = [5, 3, 900, 1, 3, 2, 5]

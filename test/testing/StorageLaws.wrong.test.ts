@@ -4,7 +4,7 @@
  * fails here, by name.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Scheduler } from "effect"
+import { Effect } from "effect"
 import {
   type CheckOptions,
   laws,
@@ -13,23 +13,14 @@ import {
   run,
   type Subject
 } from "effect-recorder/testing/StorageLaws"
-import { withTurn } from "../support/turn.js"
-import { virtualTime } from "../support/virtualTime.js"
+import { inVirtualTime } from "../support/lawReport.js"
 import { wrongStorages } from "./wrong/index.js"
 import { right, subjectOf } from "./wrong/right.js"
 
 const options: CheckOptions = { limit: "1 second", samples: 40 }
 
-/** Runs the laws in virtual time: a storage that hangs costs no time of anybody's. */
-const reportOf = async <Record, Query>(subject: Subject<Record, Query>): Promise<Report> => {
-  const time = virtualTime()
-  const laws = run(subject, options).pipe(withTurn(time.turn), Effect.withClock(time.clock))
-  // Fibers run in microtasks only, so that time stands still as long as one of them has something to do.
-  const fiber = Effect.runFork(laws, { scheduler: new Scheduler.MixedScheduler(Number.MAX_SAFE_INTEGER) })
-  await time.settle()
-  while (fiber.unsafePoll() === null) await time.advance(1000)
-  return Effect.runPromise(Fiber.join(fiber))
-}
+const reportOf = <Record, Query>(subject: Subject<Record, Query>): Promise<Report> =>
+  inVirtualTime(run(subject, options))
 
 const rightly = subjectOf({ name: "right", open: (disk) => Effect.sync(() => right(disk)) })
 

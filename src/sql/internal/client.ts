@@ -1,9 +1,9 @@
 /** Backends over clients of @effect/sql. */
-
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Effect, Exit, Fiber, Scope } from "effect"
+import { Effect, Either, Exit, Fiber, Scope } from "effect"
+import { InvalidOptions } from "../../internal/invalidOptions.js"
 import type { Dialect, Executor, Run, Table } from "./dialect.js"
 import type { Backend } from "./sqlStorage.js"
 
@@ -12,7 +12,7 @@ import type { Backend } from "./sqlStorage.js"
  * on by itself and gives its connection back at once: @effect/sql-pg has no way to withdraw one, and would keep the
  * connection out of its pool for good.
  */
-const reserveConnection = (client: SqlClient): Effect.Effect<Connection, SqlError, Scope.Scope> =>
+export const reserveConnection = (client: SqlClient): Effect.Effect<Connection, SqlError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const scope = yield* Effect.scope
@@ -27,17 +27,29 @@ const reserveConnection = (client: SqlClient): Effect.Effect<Connection, SqlErro
     })
   )
 
+/** What fits the client's database. */
+export const byDialect = <A>(client: SqlClient, sqlite: A, pg: A): Either.Either<A, InvalidOptions> =>
+  client.onDialectOrElse({
+    sqlite: () => Either.right(sqlite),
+    pg: () => Either.right(pg),
+    orElse: () =>
+      Either.left(
+        new InvalidOptions({ option: "client", message: "the client must be one of SQLite or of Postgres" })
+      )
+  })
+
+/** Runs statements on a connection, whatever transaction the calling fiber is in. */
+export const runOn =
+  (connection: Connection): Run =>
+  ({ params, text }) =>
+    connection.executeRaw(text, params)
+
 /**
  * Runs statements on connections that are reserved for them, so that they never join a transaction of the calling
  * fiber.
  */
 export const clientExecutor = (client: SqlClient): Executor => {
-  const reserve = Effect.map(
-    reserveConnection(client),
-    (connection): Run =>
-      ({ params, text }) =>
-        connection.executeRaw(text, params)
-  )
+  const reserve = Effect.map(reserveConnection(client), runOn)
   return { reserve, run: (statement) => Effect.scoped(Effect.flatMap(reserve, (run) => run(statement))) }
 }
 

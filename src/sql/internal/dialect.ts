@@ -26,15 +26,21 @@ export interface TableIndex {
   readonly unique: boolean
 }
 
-/** A table whose names and columns have been checked. `sql` is its quoted and qualified name. */
-export interface Table {
+/** What a table is created from. Its names and columns have been checked; `sql` is its quoted and qualified name. */
+export interface Layout {
   readonly schema: string | undefined
   readonly name: string
   readonly sql: string
   readonly columns: ReadonlyArray<TableColumn>
-  /** Of type text, uuid, integer or bigint, and never nullable. */
-  readonly id: TableColumn
+  /** The primary key: columns of {@link Layout.columns}, none of them nullable. */
+  readonly key: ReadonlyArray<TableColumn>
   readonly indexes: ReadonlyArray<TableIndex>
+}
+
+/** A table of records. */
+export interface Table extends Layout {
+  /** The only column of the key; of type text, uuid, integer or bigint. */
+  readonly id: TableColumn
 }
 
 /** A record, or a row of a result, by column name. */
@@ -75,8 +81,8 @@ export interface ExistingTable {
   readonly columns: ReadonlyArray<ExistingColumn>
   /** Names of the indexes on this table. */
   readonly indexes: ReadonlyArray<string>
-  /** Whether the id column alone is the primary key or has a full (not partial) unique index or constraint. */
-  readonly idUnique: boolean
+  /** Whether the key's columns alone are the primary key or have a full (not partial) unique index or constraint. */
+  readonly keyUnique: boolean
 }
 
 /** Runs one statement and gives the driver's raw result (what `Connection.executeRaw` gives). */
@@ -135,13 +141,13 @@ export interface Dialect {
   readonly classify: (error: unknown, saved: boolean) => Failure
 
   /** What the database knows of the table, by plain reads. `undefined` when there is no such table. */
-  readonly inspect: (table: Table, run: Run) => Effect.Effect<ExistingTable | undefined, unknown>
+  readonly inspect: (table: Layout, run: Run) => Effect.Effect<ExistingTable | undefined, unknown>
   /** Opens a transaction that keeps every other starter of the same table out until its end (COMMIT, ROLLBACK). */
-  readonly lock: (table: Table) => ReadonlyArray<Statement>
+  readonly lock: (table: Layout) => ReadonlyArray<Statement>
   /** `CREATE TABLE IF NOT EXISTS`, with the primary key. */
-  readonly createTable: (table: Table) => string
+  readonly createTable: (table: Layout) => string
   /** `CREATE [UNIQUE] INDEX IF NOT EXISTS`. */
-  readonly createIndex: (table: Table, index: TableIndex) => string
+  readonly createIndex: (table: Layout, index: TableIndex) => string
   /** The column's type as CREATE and ALTER TABLE spell it, without NOT NULL. */
   readonly columnType: (column: TableColumn) => string
   /** Whether a column that exists with this type holds everything that the definition allows, unchanged. */
@@ -149,7 +155,7 @@ export interface Dialect {
   /** A literal of the column's type for `ADD COLUMN ... NOT NULL DEFAULT ...`. */
   readonly defaultLiteral: (column: TableColumn) => string
   /** The statement that gives the column the right type, where the database has one. */
-  readonly alterType: (table: Table, column: TableColumn) => string | undefined
+  readonly alterType: (table: Layout, column: TableColumn) => string | undefined
   /** The statement that lets the column hold NULL, where the database has one. */
-  readonly alterNullable: (table: Table, column: TableColumn) => string | undefined
+  readonly alterNullable: (table: Layout, column: TableColumn) => string | undefined
 }

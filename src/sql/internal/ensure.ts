@@ -1,13 +1,13 @@
-/** Creates a storage's table and indexes, and refuses a table that does not fit. It never alters one. */
+/** Creates a table and indexes, and refuses a table that does not fit. It never alters one. */
 import { Effect } from "effect"
 import { StorageError } from "../../Storage.js"
-import type { Dialect, Executor, ExistingTable, Run, Statement, Table } from "./dialect.js"
+import type { Dialect, Executor, ExistingTable, Layout, Run, Statement } from "./dialect.js"
 import { storageError, whileBusy } from "./failure.js"
 
 const plain = (text: string): Statement => ({ text, params: [] })
 
 /** What keeps an existing table from serving, each with what to do about it. */
-const misfits = (dialect: Dialect, table: Table, existing: ExistingTable): ReadonlyArray<string> => {
+const misfits = (dialect: Dialect, table: Layout, existing: ExistingTable): ReadonlyArray<string> => {
   const found: Array<string> = []
   const expected = new Map(table.columns.map((column) => [column.name, column]))
   for (const column of table.columns) {
@@ -34,9 +34,13 @@ const misfits = (dialect: Dialect, table: Table, existing: ExistingTable): Reado
       found.push(`has the column "${name}", which is not in columns, and is NOT NULL without a default`)
     }
   }
-  if (!existing.idUnique && existing.columns.some(({ name }) => name === table.id.name)) {
+  if (
+    !existing.keyUnique &&
+    table.key.every((column) => existing.columns.some(({ name }) => name === column.name))
+  ) {
+    const key = table.key.map(({ sql }) => sql).join(", ")
     found.push(
-      `has no unique key on the id alone; run: CREATE UNIQUE INDEX "${table.name}_unique_id" ON ${table.sql} (${table.id.sql})`
+      `has no unique key on (${key}) alone; run: CREATE UNIQUE INDEX "${table.name}_unique_id" ON ${table.sql} (${key})`
     )
   }
   return found
@@ -44,11 +48,11 @@ const misfits = (dialect: Dialect, table: Table, existing: ExistingTable): Reado
 
 const fatal = (message: string) => new StorageError({ kind: "Fatal", outcome: "NotStored", message })
 
-const missingIndexes = (table: Table, existing: ExistingTable | undefined) =>
+const missingIndexes = (table: Layout, existing: ExistingTable | undefined) =>
   table.indexes.filter(({ name }) => existing?.indexes.includes(name) !== true)
 
 /** Whether the table is there and complete; fails when it does not fit. */
-const complete = (dialect: Dialect, table: Table, run: Run) =>
+const complete = (dialect: Dialect, table: Layout, run: Run) =>
   Effect.flatMap(dialect.inspect(table, run), (existing) => {
     if (existing === undefined) return Effect.succeed(false)
     const problems = misfits(dialect, table, existing)
@@ -56,7 +60,7 @@ const complete = (dialect: Dialect, table: Table, run: Run) =>
     return Effect.succeed(missingIndexes(table, existing).length === 0)
   })
 
-const create = (dialect: Dialect, table: Table, run: Run) =>
+const create = (dialect: Dialect, table: Layout, run: Run) =>
   Effect.gen(function* () {
     yield* Effect.forEach(dialect.lock(table), run, { discard: true })
     // Another starter may have been first: what stands here now is what counts.
@@ -72,7 +76,7 @@ const create = (dialect: Dialect, table: Table, run: Run) =>
  */
 export const ensureTable = (
   dialect: Dialect,
-  table: Table,
+  table: Layout,
   executor: Executor
 ): Effect.Effect<void, StorageError> =>
   Effect.gen(function* () {

@@ -1,7 +1,7 @@
 /** What Postgres does in its own way. Text is compared in the collation "C", json is jsonb, a save is one `unnest`. */
 import { Effect } from "effect"
 import type { ColumnType } from "../../internal/columns.js"
-import type { Dialect, Row, Statement, Table, TableColumn } from "./dialect.js"
+import type { Dialect, Layout, Row, Statement, Table, TableColumn } from "./dialect.js"
 import { arrayEncoders } from "./pgArrays.js"
 import { classifyPg } from "./pgErrors.js"
 
@@ -112,6 +112,9 @@ const fnv1a = (text: string): bigint => {
   return hash
 }
 
+/** A statement's name, made of the text alone: behind a pooler another process may have given it to the server first. */
+export const statementName = (text: string): string => `effect_recorder_${fnv1a(text).toString(16)}`
+
 const insert = (table: Table) => {
   const columns = table.columns.map(({ sql }) => sql).join(", ")
   // In the SELECT list the sets advance in lockstep, in order, row by row. In FROM each one would be stored first,
@@ -120,8 +123,7 @@ const insert = (table: Table) => {
     .map(({ position, type }) => `unnest($${position + 1}::${typeNames[type]}[])`)
     .join(", ")
   const text = `INSERT INTO ${table.sql} (${columns}) SELECT ${arrays} ON CONFLICT (${table.id.sql}) DO NOTHING`
-  // Made of the text alone: behind a pooler another process may have given the name to the server first.
-  const name = `effect_recorder_${fnv1a(text).toString(16)}`
+  const name = statementName(text)
   return (rows: ReadonlyArray<Row>): PgStatement => ({
     text,
     name,
@@ -148,18 +150,21 @@ const columnsOfTable = `SELECT attname::text AS name, format_type(atttypid, attt
 
 // ON CONFLICT takes an index as its arbiter when it is valid, checked at once, and neither partial nor of expressions.
 const indexesOfTable = `SELECT c.relname::text AS name, coalesce((
-    i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indnkeyatts = 1 AND a.attname = $2
-  ), false)::text AS "idUnique"
+    i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indnkeyatts = cardinality($2::text[])
+    AND (SELECT count(*) FROM pg_catalog.pg_attribute a
+      WHERE a.attrelid = i.indrelid AND a.attname = ANY($2::text[]) AND a.attnum = ANY(i.indkey[0:i.indnkeyatts - 1]))
+      = i.indnkeyatts
+  ), false)::text AS "keyUnique"
   FROM pg_catalog.pg_index i
   JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
   WHERE i.indrelid = to_regclass($1)::oid`
 
 const inspect: Dialect["inspect"] = (table, run) =>
   Effect.gen(function* () {
     const columns = rows(yield* run({ text: columnsOfTable, params: [table.sql] }))
     if (columns.length === 0) return undefined
-    const indexes = rows(yield* run({ text: indexesOfTable, params: [table.sql, table.id.name] }))
+    const key = table.key.map(({ name }) => name)
+    const indexes = rows(yield* run({ text: indexesOfTable, params: [table.sql, key] }))
     return {
       columns: columns.map(({ filled, name, nullable, type }) => ({
         name: String(name),
@@ -168,7 +173,7 @@ const inspect: Dialect["inspect"] = (table, run) =>
         hasDefault: filled === "true"
       })),
       indexes: indexes.map(({ name }) => String(name)),
-      idUnique: indexes.some(({ idUnique }) => idUnique === "true")
+      keyUnique: indexes.some(({ keyUnique }) => keyUnique === "true")
     }
   })
 
@@ -176,7 +181,7 @@ const inspect: Dialect["inspect"] = (table, run) =>
 const lockSpace = 0x65667265
 
 /** A table's advisory lock. Two tables may share one: their starters wait for each other then, no more. */
-const lockKey = ({ name, schema }: Table): bigint =>
+const lockKey = ({ name, schema }: Layout): bigint =>
   BigInt.asUintN(31, fnv1a(JSON.stringify([schema ?? null, name])))
 
 export const pgDialect: Dialect = {
@@ -204,11 +209,10 @@ export const pgDialect: Dialect = {
   ],
   createTable: (table) => {
     const columns = table.columns.map(
-      (column) =>
-        `${column.sql} ${columnType(column)}${column.nullable ? "" : " NOT NULL"}` +
-        (column === table.id ? " PRIMARY KEY" : "")
+      (column) => `${column.sql} ${columnType(column)}${column.nullable ? "" : " NOT NULL"}`
     )
-    return `CREATE TABLE IF NOT EXISTS ${table.sql} (${columns.join(", ")})`
+    const key = table.key.map(({ sql }) => sql).join(", ")
+    return `CREATE TABLE IF NOT EXISTS ${table.sql} (${columns.join(", ")}, PRIMARY KEY (${key}))`
   },
   createIndex: (table, index) => {
     // Both clauses are what ORDER BY says of such a column; an index that differs would not serve it.

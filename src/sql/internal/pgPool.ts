@@ -70,12 +70,12 @@ const secretOf = (value: string | Redacted.Redacted | undefined): string | undef
 
 const invalid = (option: string, message: string) => Either.left(new InvalidOptions({ option, message }))
 
-const poolConfig = (options: PgConnectOptions): Either.Either<Pg.PoolConfig, InvalidOptions> => {
-  const { connectTimeout = Duration.seconds(5), maxConnections = 4, port } = options
+/** Checks the options of a connection. */
+export const connectionConfig = (
+  options: Omit<PgConnectOptions, "maxConnections">
+): Either.Either<Pg.ClientConfig, InvalidOptions> => {
+  const { connectTimeout = Duration.seconds(5), port } = options
   const url = secretOf(options.url)
-  if (!Number.isInteger(maxConnections) || maxConnections < 2) {
-    return invalid("maxConnections", "maxConnections must be a whole number of at least 2")
-  }
   if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536)) {
     return invalid("port", "port must be a whole number from 1 to 65535")
   }
@@ -84,7 +84,7 @@ const poolConfig = (options: PgConnectOptions): Either.Either<Pg.PoolConfig, Inv
   if (Either.isLeft(millis) || !(millis.right > 0 && millis.right < 2 ** 31)) {
     return invalid("connectTimeout", "connectTimeout must be a duration above 0 and below 24 days")
   }
-  const config: Pg.PoolConfig = {
+  const config: Pg.ClientConfig = {
     connectionString: url,
     host: options.host,
     port,
@@ -93,13 +93,9 @@ const poolConfig = (options: PgConnectOptions): Either.Either<Pg.PoolConfig, Inv
     password: secretOf(options.password),
     ssl: options.ssl,
     application_name: options.applicationName ?? "effect-recorder",
-    max: maxConnections,
     connectionTimeoutMillis: millis.right,
-    idleTimeoutMillis: Duration.toMillis(idleTime),
     keepAlive: true,
-    keepAliveInitialDelayMillis: Duration.toMillis(keepAliveDelay),
-    // A process that has nothing else to do may end; statements hold it.
-    allowExitOnIdle: true
+    keepAliveInitialDelayMillis: Duration.toMillis(keepAliveDelay)
   }
   const urlMessage =
     "url must be postgres://user:password@host:port/database, with special characters percent-encoded"
@@ -113,6 +109,20 @@ const poolConfig = (options: PgConnectOptions): Either.Either<Pg.PoolConfig, Inv
       onRight: () => config
     }
   )
+}
+
+const poolConfig = (options: PgConnectOptions): Either.Either<Pg.PoolConfig, InvalidOptions> => {
+  const { maxConnections = 4 } = options
+  if (!Number.isInteger(maxConnections) || maxConnections < 2) {
+    return invalid("maxConnections", "maxConnections must be a whole number of at least 2")
+  }
+  return Either.map(connectionConfig(options), (config) => ({
+    ...config,
+    max: maxConnections,
+    idleTimeoutMillis: Duration.toMillis(idleTime),
+    // A process that has nothing else to do may end; statements hold it.
+    allowExitOnIdle: true
+  }))
 }
 
 const unsent = (cause: unknown) => new SqlError({ cause, message: unsentMessage })

@@ -87,11 +87,12 @@ const inspect: Dialect["inspect"] = (table, run) =>
     const columns = yield* pragma("table_xinfo", table.name)
     if (columns.length === 0) return undefined
     const indexes = yield* pragma("index_list", table.name)
-    let idUnique = columns.every(({ name, pk }) => (name === table.id.name) === Number(pk) > 0)
+    const inKey = (name: unknown) => table.key.some((column) => column.name === name)
+    let keyUnique = columns.every(({ name, pk }) => inKey(name) === Number(pk) > 0)
     for (const { name, partial, unique } of indexes) {
       if (Number(unique) === 0 || Number(partial) !== 0) continue
       const parts = yield* pragma("index_info", String(name))
-      if (parts.length === 1 && parts[0]!.name === table.id.name) idUnique = true
+      if (parts.length === table.key.length && parts.every(({ name }) => inKey(name))) keyUnique = true
     }
     // SQLite fills such a column by itself.
     const keys = columns.filter(({ pk }) => Number(pk) > 0)
@@ -104,7 +105,7 @@ const inspect: Dialect["inspect"] = (table, run) =>
         hasDefault: column.dflt_value !== null || Number(column.hidden) > 1 || column === rowid
       })),
       indexes: indexes.map(({ name }) => String(name)),
-      idUnique
+      keyUnique
     }
     return existing
   })
@@ -134,11 +135,10 @@ export const sqliteDialect: Dialect = {
   lock: () => [plain("BEGIN IMMEDIATE")],
   createTable: (table) => {
     const columns = table.columns.map(
-      (column) =>
-        `${column.sql} ${typeNames[column.type]}${column.nullable ? "" : " NOT NULL"}` +
-        (column === table.id ? " PRIMARY KEY" : "")
+      (column) => `${column.sql} ${typeNames[column.type]}${column.nullable ? "" : " NOT NULL"}`
     )
-    return `CREATE TABLE IF NOT EXISTS ${table.sql} (${columns.join(", ")}) STRICT`
+    const key = table.key.map(({ sql }) => sql).join(", ")
+    return `CREATE TABLE IF NOT EXISTS ${table.sql} (${columns.join(", ")}, PRIMARY KEY (${key})) STRICT`
   },
   createIndex: (table, index) => {
     // The schema stands before the index's name, and the table is looked for in it.

@@ -85,12 +85,14 @@ export const makeTable = <C extends Columns>(
       position
     })
   )
+  const key = list.find(({ name }) => name === id)!
   return Either.map(makeIndexes(table, list, indexes), (made) => ({
     schema,
     name: table,
     sql: schema === undefined ? quote(table) : `${quote(schema)}.${quote(table)}`,
     columns: list,
-    id: list.find(({ name }) => name === id)!,
+    key: [key],
+    id: key,
     indexes: made
   }))
 }

@@ -1,6 +1,6 @@
-/** All laws, and how a storage is held against them. */
-import { Effect } from "effect"
-import { type CheckOptions, type Law, type LawBroken, leftOutReason, type Subject } from "./law.js"
+/** All laws of storages, and how a storage is held against them. */
+import type { Effect } from "effect"
+import { type CheckOptions, type Law, leftOutReason, type Subject } from "./law.js"
 import { lawsOfData } from "./lawsOfData.js"
 import { lawsOfDuplicates } from "./lawsOfDuplicates.js"
 import { lawsOfErrors } from "./lawsOfErrors.js"
@@ -11,6 +11,7 @@ import { lawsOfPreparing } from "./lawsOfPreparing.js"
 import { lawsOfRecorder } from "./lawsOfRecorder.js"
 import { lawsOfSaving } from "./lawsOfSaving.js"
 import { lawsOfText } from "./lawsOfText.js"
+import { type Report, report } from "./report.js"
 
 /** Every law, by groups. */
 export const laws: ReadonlyArray<Law> = [
@@ -26,41 +27,13 @@ export const laws: ReadonlyArray<Law> = [
   ...lawsOfText
 ]
 
-/** A law that was not checked. */
-export interface LeftOut {
-  readonly law: string
-  readonly reason: string
-}
-
-/** How a storage stands to the laws. */
-export interface Report {
-  /** The laws that hold. */
-  readonly held: ReadonlyArray<string>
-  readonly broken: ReadonlyArray<LawBroken>
-  readonly leftOut: ReadonlyArray<LeftOut>
-}
-
-/**
- * Holds a storage against every law, one after the other, each in a place of its own. It does not fail: a broken law
- * stands in the report.
- */
+/** Holds a storage against every law, each in a place of its own. */
 export const run = <Record, Query>(
   subject: Subject<Record, Query>,
   options: CheckOptions = {}
 ): Effect.Effect<Report> =>
-  Effect.gen(function* () {
-    const held: Array<string> = []
-    const broken: Array<LawBroken> = []
-    const leftOut: Array<LeftOut> = []
-    for (const law of laws) {
-      const reason = leftOutReason(law, subject)
-      if (reason !== undefined) {
-        leftOut.push({ law: law.name, reason })
-        continue
-      }
-      const result = yield* Effect.either(law.check(subject, options))
-      if (result._tag === "Right") held.push(law.name)
-      else broken.push(result.left)
-    }
-    return { held, broken, leftOut }
-  })
+  report(
+    laws,
+    (law) => leftOutReason(law, subject),
+    (law) => law.check(subject, options)
+  )

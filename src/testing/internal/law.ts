@@ -142,6 +142,28 @@ const messageOf = (cause: Cause.Cause<string>): string => {
   return typeof seen === "string" ? seen : `it died: ${seen instanceof Error ? seen.message : String(seen)}`
 }
 
+/** Runs the body of a law: what was seen becomes {@link LawBroken}, with `advice` on what to do. */
+export const judged = (
+  name: string,
+  advice: string,
+  body: Effect.Effect<void, string, Scope.Scope>
+): Effect.Effect<void, LawBroken> =>
+  body.pipe(
+    Effect.scoped,
+    Effect.catchAllCause((cause) =>
+      Cause.isInterruptedOnly(cause)
+        ? Effect.interrupt
+        : new LawBroken({ law: name, message: `${messageOf(cause)}. ${advice}` })
+    )
+  )
+
+/** How a law is checked, with the defaults. */
+export const withDefaults = ({ limit, samples, seed }: CheckOptions = {}) => ({
+  limit: Duration.decode(limit ?? "10 seconds"),
+  seed: seed ?? 1,
+  samples: samples ?? 100
+})
+
 /** Makes a law of its data and its body; `advice` says what to do when it is broken. */
 export const law = (
   data: Omit<Law, "check" | "needs"> & { readonly needs?: Law["needs"]; readonly advice: string },
@@ -153,20 +175,7 @@ export const law = (
     group,
     statement,
     needs,
-    check: (subject, options = {}) =>
-      body({
-        subject,
-        limit: Duration.decode(options.limit ?? "10 seconds"),
-        seed: options.seed ?? 1,
-        samples: options.samples ?? 100
-      }).pipe(
-        Effect.scoped,
-        Effect.catchAllCause((cause) =>
-          Cause.isInterruptedOnly(cause)
-            ? Effect.interrupt
-            : new LawBroken({ law: name, message: `${messageOf(cause)}. ${advice}` })
-        )
-      )
+    check: (subject, options) => judged(name, advice, body({ subject, ...withDefaults(options) }))
   }
 }
 

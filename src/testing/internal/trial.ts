@@ -56,9 +56,14 @@ export const given = <Record, Query, K extends keyof Subject<Record, Query>>(
   return part
 }
 
+/** A law under way, as far as the time goes that its calls may take. */
+export interface Limited {
+  readonly limit: Duration.Duration
+}
+
 /** How a call ends, within the limit: one that hangs is left behind, even when it ignores its interruption. */
-export const ended = <Record, Query, A>(
-  { limit }: Trial<Record, Query>,
+export const ended = <A>(
+  { limit }: Limited,
   what: string,
   call: Effect.Effect<A, unknown>
 ): Effect.Effect<Exit.Exit<A, unknown>, string> =>
@@ -70,8 +75,8 @@ export const ended = <Record, Query, A>(
   )
 
 /** A call that has to succeed. */
-export const succeeds = <Record, Query, A>(
-  trial: Trial<Record, Query>,
+export const succeeds = <A>(
+  trial: Limited,
   what: string,
   call: Effect.Effect<A, unknown>
 ): Effect.Effect<A, string> =>
@@ -255,8 +260,8 @@ export const refused = <Record, Query>(
 export const moments: ReadonlyArray<number> = [0, 1, 2, 3, 4, 5, 8, 13, 21, 34]
 
 /** Starts a call, interrupts it after so many turns, and waits for its end. */
-export const interruptedAfter = <Record, Query>(
-  trial: Trial<Record, Query>,
+export const interruptedAfter = (
+  trial: Limited,
   turns: number,
   what: string,
   call: Effect.Effect<unknown, unknown>

@@ -167,7 +167,8 @@ const randomBigint = ({ below }: Draw): bigint =>
 const hex = (by: Draw, digits: number): string =>
   Array.from({ length: digits }, () => by.below(16).toString(16)).join("")
 
-const randomJson = (by: Draw, depth: number): unknown => {
+/** Plain data, at most so deep. */
+export const randomJson = (by: Draw, depth: number): unknown => {
   switch (by.below(depth > 0 ? 6 : 4)) {
     case 0:
       return randomText(by)

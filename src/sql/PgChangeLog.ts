@@ -1,0 +1,31 @@
+/** A change log that owns its connections to a Postgres server. */
+import { Effect, type Scope } from "effect"
+import type { InvalidOptions } from "../internal/invalidOptions.js"
+import type { StorageError } from "../Storage.js"
+import { pgLog } from "./internal/pgLog.js"
+import { openPool, type PgConnectOptions } from "./internal/pgPool.js"
+import { apart, type LogOptions, makeSqlChangeLog, type SqlChangeLog } from "./internal/sqlChangeLog.js"
+
+export type { PgConnectOptions } from "./internal/pgPool.js"
+export type { LogOptions, Retention, SqlChangeLog } from "./internal/sqlChangeLog.js"
+
+/** A log, and the server that has it. */
+export interface PgLogOptions extends LogOptions, PgConnectOptions {}
+
+/**
+ * Connects and makes the log, as `SqlChangeLog.make` does; ends its connections with the scope. A connection that may
+ * be dead or busy is never used again, and an interrupted statement is cancelled on the server.
+ *
+ * It takes part in no transaction of its caller's.
+ */
+export const make = <V>(
+  options: PgLogOptions
+): Effect.Effect<SqlChangeLog<V>, StorageError | InvalidOptions, Scope.Scope> =>
+  makeSqlChangeLog(
+    options,
+    Effect.map(openPool(options), ({ executor }) => ({
+      statements: pgLog,
+      client: undefined,
+      backend: { executor, joined: apart }
+    }))
+  )

@@ -1,0 +1,203 @@
+/**
+ * Rings the change logs of other processes by Postgres's LISTEN and NOTIFY.
+ *
+ * A ring is a hint that there is something to read, and no more: nothing is lost when one is. So a doorbell whose
+ * connection is down rings everybody more often, and everybody once when it is up again.
+ */
+import { Duration, Effect, Queue, Random, type Scope, type Stream, SubscriptionRef } from "effect"
+import { InvalidOptions } from "../internal/invalidOptions.js"
+import type { Doorbell } from "./internal/doorbell.js"
+import { ask, connectListener, type Listener } from "./internal/pgListener.js"
+import { connectionConfig, type PgConnectOptions } from "./internal/pgPool.js"
+
+/** How the doorbell's own connection is made and watched. Intervals have defaults that fit production. */
+export interface PgDoorbellOptions extends Omit<PgConnectOptions, "maxConnections"> {
+  /** How often the server is asked whether it is there, which finds half-open links. Default 15 seconds. */
+  readonly pingInterval?: Duration.DurationInput | undefined
+  /** How long the answer may take. Default 5 seconds. */
+  readonly pingTimeout?: Duration.DurationInput | undefined
+  /** How often everybody is rung without a reason while the connection is up. Default 1 second. */
+  readonly poll?: Duration.DurationInput | undefined
+  /** And while it is down. Default 200 milliseconds. */
+  readonly pollWhileDown?: Duration.DurationInput | undefined
+}
+
+/** Whether rings of other processes are heard. `Down` says why not. */
+export type State = { readonly _tag: "Up" } | { readonly _tag: "Down"; readonly cause: string }
+
+/** A doorbell over Postgres: the `doorbell` of a `SqlChangeLog`. */
+export interface PgDoorbell extends Doorbell {
+  readonly state: Effect.Effect<State>
+  /** The state now, and each one after it. */
+  readonly states: Stream.Stream<State>
+}
+
+/** Rings that came close together. */
+const together = Duration.millis(10)
+
+const firstPause = 50
+const longestPause = 2000
+
+const starting: State = { _tag: "Down", cause: "not connected yet" }
+
+type Rings = Set<() => void>
+
+/** Who listens, by channel and feed. */
+type Channels = Map<string, Map<string, Rings>>
+
+interface Ring {
+  readonly channel: string
+  readonly feed: string
+  readonly seq: number
+}
+
+const quoted = (channel: string): string => `"${channel.replaceAll('"', '""')}"`
+
+const ringEach = (feeds: ReadonlyMap<string, Rings> | undefined): void => {
+  for (const rings of feeds?.values() ?? []) for (const ring of rings) ring()
+}
+
+/** Rings whom a payload `feed:seq` is for; any other payload is for everybody on the channel. */
+const heardBy = (channels: Channels) => (channel: string, payload: string) => {
+  const feeds = channels.get(channel)
+  const end = payload.lastIndexOf(":")
+  if (end === -1) return ringEach(feeds)
+  for (const ring of feeds?.get(payload.slice(0, end)) ?? []) ring()
+}
+
+const checkIntervals = (options: PgDoorbellOptions) =>
+  Effect.gen(function* () {
+    const millis = (option: keyof PgDoorbellOptions, given: Duration.DurationInput) =>
+      Effect.try(() => Duration.toMillis(given)).pipe(
+        Effect.filterOrFail((value) => value >= 1 && value < 2 ** 31),
+        Effect.mapBoth({
+          onFailure: () =>
+            new InvalidOptions({
+              option,
+              message: `${option} must be a duration from 1 millisecond to 24 days`
+            }),
+          onSuccess: Duration.millis
+        })
+      )
+    return {
+      pingInterval: yield* millis("pingInterval", options.pingInterval ?? "15 seconds"),
+      pingTimeout: yield* millis("pingTimeout", options.pingTimeout ?? "5 seconds"),
+      poll: yield* millis("poll", options.poll ?? "1 second"),
+      pollWhileDown: yield* millis("pollWhileDown", options.pollWhileDown ?? "200 millis")
+    }
+  })
+
+/**
+ * Makes the doorbell, and returns at once: it connects in the background, and for ever again when the connection is
+ * lost (after 50 milliseconds at first, 2 seconds at most, jittered). It ends with the scope. One doorbell serves any
+ * number of logs of one database.
+ *
+ * Rings are sent on its own connection, after the commit, and at most one for each feed in 10 milliseconds; those that
+ * come while it is down are sent when it is up again. Fails with `InvalidOptions` when an option is wrong; a server
+ * that cannot be reached is a state.
+ */
+export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, InvalidOptions, Scope.Scope> =>
+  Effect.gen(function* () {
+    const config = yield* connectionConfig(options)
+    const { pingInterval, pingTimeout, poll, pollWhileDown } = yield* checkIntervals(options)
+    const state = yield* SubscriptionRef.make<State>(starting)
+    const channels: Channels = new Map()
+    let current: Listener | undefined
+    let waiting = new Map<string, Ring>()
+    const dirty = yield* Queue.sliding<void>(1)
+
+    const ringAll = Effect.sync(() => {
+      for (const feeds of channels.values()) ringEach(feeds)
+    })
+
+    const session = Effect.gen(function* () {
+      const listener = yield* connectListener(config, heardBy(channels))
+      // Who comes from here on listens on it at once; who was here before does below.
+      current = listener
+      yield* Effect.addFinalizer(() => Effect.sync(() => (current = undefined)))
+      for (const channel of [...channels.keys()])
+        yield* ask(listener, pingTimeout, `LISTEN ${quoted(channel)}`)
+      yield* SubscriptionRef.set(state, { _tag: "Up" })
+      // What was committed while nobody listened.
+      yield* ringAll
+      yield* Queue.offer(dirty, undefined)
+      const ping = Effect.zipRight(Effect.sleep(pingInterval), ask(listener, pingTimeout, "SELECT 1"))
+      return yield* Effect.raceFirst(listener.lost, Effect.forever(ping))
+    }).pipe(Effect.scoped)
+
+    const connect = (failures: number): Effect.Effect<never> =>
+      Effect.gen(function* () {
+        const cause = yield* Effect.flip(session)
+        const { _tag } = yield* SubscriptionRef.get(state)
+        yield* SubscriptionRef.set(state, { _tag: "Down", cause })
+        const again = _tag === "Up" ? 0 : failures + 1
+        const pause = Math.min(longestPause, firstPause * 2 ** again)
+        yield* Effect.sleep(pause * (yield* Random.nextRange(0.5, 1)))
+        return yield* connect(again)
+      })
+
+    // What cannot be sent waits for the next connection, unless there is something newer.
+    const keep = (ring: Ring): void => {
+      const key = JSON.stringify([ring.channel, ring.feed])
+      if ((waiting.get(key)?.seq ?? -1) < ring.seq) waiting.set(key, ring)
+    }
+    const sendAll = Effect.sync(() => {
+      const listener = current
+      if (listener === undefined) return
+      const all = waiting
+      waiting = new Map()
+      for (const ring of all.values()) {
+        listener.send("SELECT pg_notify($1, $2)", [ring.channel, `${ring.feed}:${ring.seq}`], (error) => {
+          if (error !== undefined) keep(ring)
+        })
+      }
+    })
+    const send = Effect.zipRight(Queue.take(dirty), Effect.zipRight(sendAll, Effect.sleep(together)))
+
+    const pollOnce = Effect.flatMap(SubscriptionRef.get(state), ({ _tag }) =>
+      Effect.zipRight(Effect.sleep(_tag === "Up" ? poll : pollWhileDown), ringAll)
+    )
+
+    yield* Effect.forkScoped(connect(0))
+    yield* Effect.forkScoped(Effect.forever(send))
+    yield* Effect.forkScoped(Effect.forever(pollOnce))
+
+    const hang = (channel: string, feed: string, ring: () => void) =>
+      Effect.sync(() => {
+        const own = () => ring()
+        const feeds = channels.get(channel) ?? new Map<string, Rings>()
+        feeds.set(feed, (feeds.get(feed) ?? new Set()).add(own))
+        if (channels.has(channel)) return own
+        channels.set(channel, feeds)
+        // Whoever has read before the server listened may have missed something. What fails, fails the session.
+        current?.send(`LISTEN ${quoted(channel)}`, [], (error) => {
+          if (error === undefined) ringEach(channels.get(channel))
+        })
+        return own
+      })
+
+    const takeDown = (channel: string, feed: string, own: () => void) =>
+      Effect.sync(() => {
+        const feeds = channels.get(channel)
+        const rings = feeds?.get(feed)
+        rings?.delete(own)
+        if (rings?.size === 0) feeds?.delete(feed)
+        if (feeds?.size !== 0) return
+        channels.delete(channel)
+        current?.send(`UNLISTEN ${quoted(channel)}`, [], () => {})
+      })
+
+    return {
+      state: SubscriptionRef.get(state),
+      states: state.changes,
+      listen: (channel, feed, ring) =>
+        Effect.asVoid(
+          Effect.acquireRelease(hang(channel, feed, ring), (own) => takeDown(channel, feed, own))
+        ),
+      ring: (channel, feed, seq) =>
+        Effect.sync(() => {
+          keep({ channel, feed, seq })
+          dirty.unsafeOffer(undefined)
+        })
+    }
+  })

@@ -1,0 +1,77 @@
+/**
+ * Change logs over the SQLite and Postgres clients of `@effect/sql`: the same behaviour on both. To let a log own its
+ * connections, see `SqliteChangeLog` and `PgChangeLog`.
+ *
+ * The order of revisions is the order of commits: every commit moves the head of its feed, and holds it until it is
+ * committed. There are no gaps, also after a rollback, and no reader waits for anybody's transaction.
+ */
+import { SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
+import { Effect, Option, type Scope } from "effect"
+import type { ChangeLogError } from "../ChangeLog.js"
+import type { InvalidOptions } from "../internal/invalidOptions.js"
+import type { StorageError } from "../Storage.js"
+import { byDialect, clientExecutor, runOn } from "./internal/client.js"
+import { pgLog } from "./internal/pgLog.js"
+import { type LogOptions, makeSqlChangeLog, type SqlChangeLog } from "./internal/sqlChangeLog.js"
+import { sqliteLog } from "./internal/sqliteLog.js"
+import * as Transact from "./internal/transact.js"
+
+export type { LogOptions, Retention, SqlChangeLog } from "./internal/sqlChangeLog.js"
+export type { Transacted, Transaction } from "./internal/transact.js"
+
+/**
+ * A log over the client of the context. It creates its tables when they do not exist, also when several processes
+ * start at once, and fails with a `StorageError` of kind `Fatal` that says what to do when they do not fit.
+ *
+ * Values are plain JSON data, with the rules of a json column. They come back as they were written; that they are of
+ * type `V` is what their writers promise.
+ *
+ * - A commit is one statement of its own on Postgres, and a transaction on SQLite and for logs with state: all of it
+ *   or nothing.
+ * - In `sql.withTransaction` of the same client everything takes part in that transaction, and sees what it has
+ *   written. Append as the last thing in it: others wait for the head until it ends, and on Postgres the server ends it
+ *   after `lockTimeout` without a statement. Doorbells do not ring for it, but the poll finds it. Better is
+ *   {@link transact}.
+ * - Entries without an id that are sent again after an unknown outcome may be appended twice.
+ */
+export const make = <V>(
+  options: LogOptions
+): Effect.Effect<SqlChangeLog<V>, StorageError | InvalidOptions, SqlClient | Scope.Scope> =>
+  makeSqlChangeLog(
+    options,
+    Effect.flatMap(SqlClient, (client) =>
+      Effect.map(byDialect(client, sqliteLog, pgLog), (statements) => ({
+        statements,
+        client,
+        backend: {
+          executor: clientExecutor(client),
+          joined: Effect.map(
+            Effect.serviceOption(TransactionConnection),
+            Option.map(([connection]) => runOn(connection))
+          )
+        }
+      }))
+    )
+  )
+
+/**
+ * Runs an effect in a transaction of the client of the context, with what it appends to one or several logs: all is
+ * committed, or nothing. The appends are done as the last thing before COMMIT, in a fixed order of the logs, so that
+ * others wait as shortly as can be and never for each other; then the doorbells ring.
+ *
+ * ```ts
+ * const { revisions } = yield* SqlChangeLog.transact((transaction) =>
+ *   Effect.gen(function* () {
+ *     yield* sql`UPDATE accounts SET balance = ${balance} WHERE id = ${id}`
+ *     yield* transaction.append(log, [ChangeLog.put(`/accounts/${id}`, { balance })])
+ *   })
+ * )
+ * ```
+ *
+ * It fails with what the effect fails with, and with `ChangeLogError` when the database does; whether it was committed
+ * is told by `outcome`. Inside of another transaction it fails as `Invalid`.
+ */
+export const transact: <A, E, R>(
+  body: (transaction: Transact.Transaction) => Effect.Effect<A, E, R>
+) => Effect.Effect<Transact.Transacted<A>, E | ChangeLogError | InvalidOptions, R | SqlClient> =
+  Transact.transact

@@ -1,0 +1,33 @@
+/** A change log that owns its connection to a SQLite file. */
+import { Effect, type Scope } from "effect"
+import { InvalidOptions } from "../internal/invalidOptions.js"
+import type { StorageError } from "../Storage.js"
+import { apart, type LogOptions, makeSqlChangeLog, type SqlChangeLog } from "./internal/sqlChangeLog.js"
+import { sqliteLog } from "./internal/sqliteLog.js"
+import { gentleCheckpoint, serialSqlite } from "./internal/sqliteOpen.js"
+
+export type { LogOptions, Retention, SqlChangeLog } from "./internal/sqlChangeLog.js"
+
+/** A log, and the file that holds it. */
+export interface SqliteLogOptions extends LogOptions {
+  /** The path of the file, created when it does not exist; its folder must exist. `:memory:` is gone with the scope. */
+  readonly filename: string
+}
+
+/**
+ * Opens the file, as `SqliteStorage.make` does, and makes the log, as `SqlChangeLog.make` does; closes the file with
+ * the scope. While another connection writes, a commit waits for up to 10 seconds, without holding up the event loop.
+ */
+export const make = <V>(
+  options: SqliteLogOptions
+): Effect.Effect<SqlChangeLog<V>, StorageError | InvalidOptions, Scope.Scope> =>
+  typeof options.filename !== "string" || options.filename === ""
+    ? Effect.fail(new InvalidOptions({ option: "filename", message: "filename must be a path, or :memory:" }))
+    : makeSqlChangeLog(
+        options,
+        Effect.map(serialSqlite(options.filename, gentleCheckpoint), (executor) => ({
+          statements: sqliteLog,
+          client: undefined,
+          backend: { executor, joined: apart }
+        }))
+      )

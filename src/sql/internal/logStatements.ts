@@ -1,0 +1,215 @@
+/** The statements of a change log. What SQLite and Postgres do differently goes by {@link LogStatements}. */
+import { type Part, partsOf, type Selector } from "../../internal/selector.js"
+import type { Dialect, Statement, TableColumn } from "./dialect.js"
+import type { Encoded, LogRow, StateChanges } from "./logRows.js"
+import type { Feed } from "./logTables.js"
+
+/** The statements of one feed. */
+export interface LogStatements extends SharedStatements {
+  readonly dialect: Dialect
+  /**
+   * Begins a transaction and locks the head: nobody else commits to the feed until its end. The last statement's
+   * result is the head's row.
+   */
+  readonly begin: ReadonlyArray<Statement>
+  /** Locks the head inside of an open transaction, and gives its row. */
+  readonly lock: Statement
+  /** Of these ids those that the log holds (kind `id`), and of these keys the last values (kind `key`). */
+  readonly known: (ids: ReadonlyArray<string>, keys: ReadonlyArray<string>) => Statement
+  /** Writes rows and state, and moves the head, which is locked. */
+  readonly write: (rows: ReadonlyArray<LogRow>, state: StateChanges, at: Date) => ReadonlyArray<Statement>
+  /**
+   * Appends the entries whose id the log does not hold, by one statement of its own, to a log without state. The
+   * result has a row for each revision (epoch, seq, tag), or one row without them; `fresh` is the number of entries
+   * that were to be appended. None when the database has no such statement.
+   */
+  readonly append: ((entries: ReadonlyArray<Encoded>, at: Date) => Statement) | undefined
+  /** The result of the last statement of a text that has several. */
+  readonly last: (result: unknown) => unknown
+}
+
+/** How long somebody may keep others from committing. */
+export interface Limits {
+  /** Milliseconds that a commit waits for the one before it. */
+  readonly lock: number
+  /** Milliseconds that a transaction which holds the head may be idle before the server ends it. */
+  readonly idle: number
+}
+
+/** A value that goes to the database as a parameter. */
+interface Param {
+  readonly column: TableColumn
+  readonly value: unknown
+}
+
+export const param = (column: TableColumn, value: unknown): Param => ({ column, value })
+
+/** A statement made of text and values, in their order. */
+export const compose = (dialect: Dialect, ...parts: ReadonlyArray<string | Param>): Statement => {
+  const params: Array<unknown> = []
+  let text = ""
+  for (const part of parts) {
+    if (typeof part === "string") text += part
+    else {
+      params.push(dialect.param(part.column, part.value))
+      text += dialect.placeholder(params.length, part.column)
+    }
+  }
+  return { text, params }
+}
+
+/** Columns of a table that is known by an alias, as they are read. */
+const selected = (dialect: Dialect, alias: string, columns: ReadonlyArray<TableColumn>): string =>
+  columns
+    .map((column) => `${dialect.selected({ ...column, sql: `${alias}.${column.sql}` })} AS ${column.sql}`)
+    .join(", ")
+
+/** The head's columns. */
+export const headList = (dialect: Dialect, { heads }: Feed): string =>
+  selected(dialect, "h", heads.columns.slice(1))
+
+type Parts = ReadonlyArray<string | Param>
+
+const conditionOf = (dialect: Dialect, { kept }: Feed, selector: Selector): Parts => {
+  const { key } = kept.column
+  const operand = dialect.operand({ ...key, sql: `s.${key.sql}` })
+  const between = (first: string, end: string): Parts => [
+    `(${operand} >= `,
+    param(key, first),
+    ` AND ${operand} < `,
+    param(key, end),
+    ")"
+  ]
+  const one = (part: Part): Parts => {
+    switch (part._tag) {
+      case "Key":
+        return [`${operand} = `, param(key, part.key)]
+      case "Range":
+        return between(part.from, part.to)
+      case "Prefix":
+        // It ends with "/", and "0" is the code point behind that.
+        return part.prefix === "" ? ["1 = 1"] : between(part.prefix, `${part.prefix.slice(0, -1)}0`)
+    }
+  }
+  return partsOf(selector).flatMap((part, n) => (n === 0 ? one(part) : [" OR ", ...one(part)]))
+}
+
+/** The statements that both databases share. */
+export const sharedStatements = (dialect: Dialect, feed: Feed) => {
+  const { heads, kept, log } = feed
+  const ofFeed = param(heads.column.feed, feed.feed)
+  const where = [` WHERE "feed" = `, ofFeed]
+  const seq = (value: number) => param(log.column.seq, value)
+  return {
+    /** Makes the feed when there is none. */
+    found: (bell: string, epoch: string) =>
+      compose(
+        dialect,
+        `INSERT INTO ${heads.sql} (${heads.columns.map(({ sql }) => sql).join(", ")}) VALUES (`,
+        ofFeed,
+        ", ",
+        param(heads.column.bell, bell),
+        ", ",
+        param(heads.column.state, feed.state),
+        ", ",
+        param(heads.column.epoch, epoch),
+        ", 0, 0, 0, 0, 0) ON CONFLICT (feed) DO NOTHING"
+      ),
+    head: () =>
+      compose(dialect, `SELECT ${headList(dialect, feed)} FROM ${heads.sql} h`, ` WHERE h."feed" = `, ofFeed),
+    /** The head, the tag of the revision at the cursor (`cursor`), and the revisions after it, as of one instant. */
+    read: (after: number, limit: number) => {
+      const { changes, previous, seq: number, tag } = log.column
+      const told = [number, tag, changes, previous].map(
+        (column) => `${dialect.selected({ ...column, sql: `l.${column.sql}` })} AS "l_${column.name}"`
+      )
+      const cursor = dialect.selected({ ...tag, sql: `c.${tag.sql}` })
+      return compose(
+        dialect,
+        `SELECT ${headList(dialect, feed)}, ${cursor} AS "cursor", ${told.join(", ")} FROM ${heads.sql} h` +
+          ` LEFT JOIN ${log.sql} c ON c."feed" = h."feed" AND c."seq" = `,
+        seq(after),
+        ` LEFT JOIN (SELECT * FROM ${log.sql} WHERE "feed" = `,
+        ofFeed,
+        ` AND "seq" > `,
+        seq(after),
+        ` ORDER BY "seq" LIMIT ${limit}) l ON 1 = 1 WHERE h."feed" = `,
+        ofFeed,
+        ` ORDER BY l."seq"`
+      )
+    },
+    /** The head and the last values, as of one instant. */
+    snapshot: (selector: Selector) => {
+      const told = [kept.column.key, kept.column.value, kept.column.seq, kept.column.tag].map(
+        (column) => `${dialect.selected({ ...column, sql: `s.${column.sql}` })} AS "s_${column.name}"`
+      )
+      const key = dialect.operand({ ...kept.column.key, sql: `s."key"` })
+      return compose(
+        dialect,
+        `SELECT ${headList(dialect, feed)}, ${told.join(", ")} FROM ${heads.sql} h` +
+          ` LEFT JOIN ${kept.sql} s ON s."feed" = h."feed" AND (`,
+        ...conditionOf(dialect, feed, selector),
+        `) WHERE h."feed" = `,
+        ofFeed,
+        ` ORDER BY ${key}`
+      )
+    },
+    /** The tag of a revision. */
+    tagAt: (at: number) =>
+      compose(
+        dialect,
+        `SELECT ${dialect.selected(log.column.tag)} AS "tag" FROM ${log.sql}`,
+        ...where,
+        ` AND "seq" = `,
+        seq(at)
+      ),
+    /** The first revision before which there are at least so many bytes. */
+    firstFrom: (column: "base" | "at", value: unknown) =>
+      compose(
+        dialect,
+        `SELECT ${dialect.selected(log.column.seq)} AS "seq" FROM ${log.sql}`,
+        ...where,
+        ` AND "${column}" >= `,
+        param(log.column[column], value),
+        ` ORDER BY ${log.column.seq.sql} LIMIT 1`
+      ),
+    deleteUpTo: (upTo: number) =>
+      compose(dialect, `DELETE FROM ${log.sql}`, ...where, ` AND "seq" <= `, seq(upTo)),
+    moveFloor: (to: number, tag: number) =>
+      compose(
+        dialect,
+        `UPDATE ${heads.sql} SET "floor" = `,
+        param(heads.column.floor, to),
+        `, "floor_tag" = `,
+        param(heads.column.floor_tag, tag),
+        ...where
+      ),
+    moveHead: (to: number, tag: number, bytes: number) =>
+      compose(
+        dialect,
+        `UPDATE ${heads.sql} SET "seq" = `,
+        param(heads.column.seq, to),
+        `, "tag" = `,
+        param(heads.column.tag, tag),
+        `, "bytes" = `,
+        param(heads.column.bytes, bytes),
+        ...where
+      ),
+    /** Begins another epoch. */
+    renew: (epoch: string): ReadonlyArray<Statement> => [
+      compose(dialect, `DELETE FROM ${log.sql}`, ...where),
+      ...(feed.state === "latest"
+        ? [compose(dialect, `UPDATE ${kept.sql} SET "seq" = 0, "tag" = 0`, ...where)]
+        : []),
+      compose(
+        dialect,
+        `UPDATE ${heads.sql} SET "epoch" = `,
+        param(heads.column.epoch, epoch),
+        `, "seq" = 0, "tag" = 0, "floor" = 0, "floor_tag" = 0, "bytes" = 0`,
+        ...where
+      )
+    ]
+  }
+}
+
+type SharedStatements = ReturnType<typeof sharedStatements>

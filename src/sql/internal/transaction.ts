@@ -1,0 +1,79 @@
+/** Transactions on a connection of one's own, and parts of a transaction that somebody else has begun. */
+import { Effect, Exit, type Scope } from "effect"
+import { StorageError } from "../../Storage.js"
+import type { Dialect, Run, Statement } from "./dialect.js"
+import { classified, storageError } from "./failure.js"
+
+const plain = (text: string): Statement => ({ text, params: [] })
+
+const begun = { saved: true }
+
+/** Nothing is committed before COMMIT was sent. */
+const notStored = (error: StorageError): StorageError =>
+  error.outcome === "NotStored"
+    ? error
+    : new StorageError({ kind: error.kind, outcome: "NotStored", message: error.message, cause: error.cause })
+
+/** Runs one statement and gives the driver's raw result; its failure says that nothing is stored. */
+export type Step = (statement: Statement) => Effect.Effect<unknown, StorageError>
+
+export const step =
+  (dialect: Dialect, run: Run): Step =>
+  (statement) =>
+    Effect.mapError(storageError(dialect, begun)(run(statement)), notStored)
+
+/** Runs statements one after the other, and gives the result of the last. */
+export const steps = (
+  dialect: Dialect,
+  run: Run,
+  statements: ReadonlyArray<Statement>
+): Effect.Effect<unknown, StorageError> =>
+  Effect.reduce(statements, undefined as unknown, (_, statement) => step(dialect, run)(statement))
+
+/**
+ * Runs what begins a transaction and goes on in it, then commits. Whatever fails or is interrupted is rolled back, and
+ * says that nothing is stored, unless COMMIT itself fails or is interrupted.
+ */
+export const transaction = <C, A, E, R>(
+  dialect: Dialect,
+  reserve: Effect.Effect<C, unknown, Scope.Scope>,
+  runOn: (connection: C) => Run,
+  body: (connection: C) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | StorageError, R> =>
+  Effect.gen(function* () {
+    const connection = yield* Effect.mapError(reserve, (error) => classified(dialect, error, true))
+    const run = runOn(connection)
+    let open = true
+    const rollback = Effect.suspend(() => {
+      open = false
+      return Effect.exit(run(plain("ROLLBACK")))
+    })
+    // Also after an interruption between two statements.
+    yield* Effect.addFinalizer(() => (open ? rollback : Effect.void))
+    const done: Exit.Exit<A, E> = yield* Effect.exit(body(connection))
+    if (Exit.isFailure(done)) {
+      const undone = yield* rollback
+      // A connection whose use fails is not used again. This one is as good as before, once it has rolled back.
+      return Exit.isSuccess(undone) ? done : yield* Effect.failCause(done.cause)
+    }
+    yield* storageError(dialect, begun)(run(plain("COMMIT")))
+    open = false
+    return done
+  }).pipe(Effect.scoped, Effect.flatten)
+
+/** Runs a part of an open transaction, which goes on as if it had not been when it fails. */
+export const savepoint = <A, E, R>(
+  dialect: Dialect,
+  run: Run,
+  body: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | StorageError, R> => {
+  const one = step(dialect, run)
+  const name = "effect_recorder_part"
+  const release = plain(`RELEASE SAVEPOINT ${name}`)
+  return Effect.zipRight(
+    one(plain(`SAVEPOINT ${name}`)),
+    Effect.onError(body, () =>
+      Effect.ignore(Effect.zipRight(one(plain(`ROLLBACK TO SAVEPOINT ${name}`)), one(release)))
+    )
+  ).pipe(Effect.zipLeft(one(release)))
+}

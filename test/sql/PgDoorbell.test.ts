@@ -1,0 +1,157 @@
+/** The doorbell between processes. Polls are an hour apart here where a ring has to come from the server. */
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Effect, Queue, Stream } from "effect"
+import { InvalidOptions, put } from "../../src/ChangeLog.js"
+import * as PgChangeLog from "../../src/sql/PgChangeLog.js"
+import * as PgDoorbell from "../../src/sql/PgDoorbell.js"
+import { openClient, ownSchema } from "../support/pgTables.js"
+import { databaseUrls } from "../support/postgresDatabases.js"
+
+const never = { poll: "1 hour", pollWhileDown: "1 hour" } as const
+
+/** Waits for a state. */
+const until = ({ states }: PgDoorbell.PgDoorbell, tag: PgDoorbell.State["_tag"]) =>
+  states.pipe(
+    Stream.filter(({ _tag }) => _tag === tag),
+    Stream.runHead,
+    Effect.asVoid
+  )
+
+/** Listens, and gives what takes the next ring. */
+const listening = (bell: PgDoorbell.PgDoorbell, feed: string, channel = "log") =>
+  Effect.gen(function* () {
+    const rings = yield* Queue.unbounded<void>()
+    yield* bell.listen(channel, feed, () => rings.unsafeOffer(undefined))
+    return {
+      ring: Queue.take(rings),
+      /** How many there were since the last time. */
+      count: Effect.map(Queue.takeAll(rings), (all) => all.length)
+    }
+  })
+
+/** A listening connection shows its process by its name. */
+const backends = "SELECT pid FROM pg_stat_activity WHERE application_name = $1"
+
+for (const { name, url: server } of databaseUrls()) {
+  describe(`PgDoorbell, ${name}`, () => {
+    it.scopedLive("rings for the commits of others, feed by feed, and not for other feeds and channels", () =>
+      Effect.gen(function* () {
+        const url = yield* ownSchema(server)
+        const [ours, theirs] = yield* Effect.all([
+          PgDoorbell.make({ url, ...never }),
+          PgDoorbell.make({ url, ...never })
+        ])
+        yield* Effect.all([until(ours, "Up"), until(theirs, "Up")])
+        const a = yield* listening(ours, "a")
+        const colon = yield* listening(ours, "a:b")
+        const other = yield* listening(ours, "a", "other")
+        // When the server listens.
+        yield* Effect.all([a.ring, colon.ring, other.ring])
+        const log = yield* PgChangeLog.make({ url, table: "log", feed: "a", doorbell: theirs })
+        yield* log.append([put("/a", 1)])
+        yield* a.ring
+        yield* theirs.ring("log", "a:b", 1)
+        yield* colon.ring
+        expect(yield* a.count).toBe(0)
+        expect(yield* other.count).toBe(0)
+      })
+    )
+
+    it.scopedLive("sends one ring for many commits, the last one with the head", () =>
+      Effect.gen(function* () {
+        const url = yield* ownSchema(server)
+        const bell = yield* PgDoorbell.make({ url, ...never })
+        const raw: Array<string> = []
+        const last = yield* Deferred.make<void>()
+        const other = yield* PgDoorbell.make({ url, ...never })
+        yield* until(bell, "Up")
+        yield* until(other, "Up")
+        const log = yield* PgChangeLog.make({ url, table: "log", doorbell: bell })
+        yield* other.listen("log", "main", () => {
+          raw.push("ring")
+          Effect.runFork(
+            Effect.flatMap(log.head, ({ head }) =>
+              head.seq === 200 ? Deferred.succeed(last, undefined) : Effect.void
+            )
+          )
+        })
+        yield* Effect.forEach(Array.from({ length: 200 }), () => log.append([put("/a", 1)]), {
+          concurrency: 20
+        })
+        yield* Deferred.await(last)
+        expect(raw.length).toBeLessThan(100)
+      })
+    )
+
+    it.scopedLive("keeps a channel for as long as somebody listens on it", () =>
+      Effect.gen(function* () {
+        const url = yield* ownSchema(server)
+        const bell = yield* PgDoorbell.make({ url, ...never })
+        const sql = yield* openClient(url)
+        yield* until(bell, "Up")
+        const stays = yield* listening(bell, "f")
+        yield* stays.ring
+        const goes = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const goes = yield* listening(bell, "f")
+            yield* sql("SELECT pg_notify('log', 'f:1')")
+            yield* Effect.all([stays.ring, goes.ring])
+            return goes
+          })
+        )
+        // Without a payload it is for everybody on the channel.
+        yield* sql("SELECT pg_notify('log', '')")
+        yield* stays.ring
+        expect(yield* goes.count).toBe(0)
+      })
+    )
+
+    it.scopedLive("is down when its backend is ended, up again by itself, and rings once then", () =>
+      Effect.gen(function* () {
+        const url = yield* ownSchema(server)
+        const applicationName = new URL(url).searchParams.get("options") ?? "doorbell"
+        const bell = yield* PgDoorbell.make({ url, ...never, applicationName })
+        const sql = yield* openClient(url)
+        const a = yield* listening(bell, "a")
+        const b = yield* listening(bell, "b")
+        yield* Effect.all([a.ring, b.ring])
+        for (let round = 0; round < 3; round++) {
+          const [backend] = yield* sql(backends, [applicationName])
+          yield* sql("SELECT pg_terminate_backend($1)", [backend?.pid])
+          yield* Effect.all([a.ring, b.ring])
+          expect(yield* bell.state).toEqual({ _tag: "Up" })
+          expect([yield* a.count, yield* b.count]).toEqual([0, 0])
+          yield* sql("SELECT pg_notify('log', 'b:1')")
+          yield* b.ring
+        }
+      })
+    )
+  })
+}
+
+it.scopedLive("PgDoorbell refuses wrong options, and tells why it is down", () =>
+  Effect.gen(function* () {
+    const wrong = [
+      { url: "mysql://x" },
+      { pingInterval: 0 },
+      { pingTimeout: -1 },
+      { poll: "50 days" },
+      { port: 0 }
+    ]
+    for (const options of wrong) {
+      expect(yield* Effect.flip(PgDoorbell.make(options as PgDoorbell.PgDoorbellOptions))).toBeInstanceOf(
+        InvalidOptions
+      )
+    }
+    const bell = yield* PgDoorbell.make({ host: "127.0.0.1", port: 1, pollWhileDown: "5 millis" })
+    const down = yield* bell.states.pipe(
+      Stream.filter((state) => state._tag === "Down" && state.cause.includes("ECONNREFUSED")),
+      Stream.runHead
+    )
+    expect(down._tag).toBe("Some")
+    // It rings all the same.
+    const a = yield* listening(bell, "a")
+    yield* a.ring
+    yield* a.ring
+  })
+)

@@ -1,0 +1,68 @@
+/** A reader that follows a change log by its doorbell alone, as a process does, and keeps all that it has seen. */
+import { expect } from "@effect/vitest"
+import { Deferred, Effect, FiberId, Queue, type Scope } from "effect"
+import type * as ChangeLog from "../../src/ChangeLog.js"
+
+export interface Following {
+  readonly seen: ReadonlyArray<ChangeLog.Logged<unknown>>
+  /** Rings that the reader has answered by reading. */
+  readonly rings: () => number
+  /** Completes when it has seen the revision of this number. */
+  readonly until: (seq: number) => Effect.Effect<void>
+}
+
+/** Follows from the head of this moment, until the scope ends. What is not available is read at the next ring. */
+export const following = (
+  log: ChangeLog.ChangeLog<unknown>
+): Effect.Effect<Following, ChangeLog.ChangeLogError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const seen: Array<ChangeLog.Logged<unknown>> = []
+    const waiting = new Map<number, Deferred.Deferred<void>>()
+    const rung = yield* Queue.sliding<void>(1)
+    let rings = 0
+    let { head: cursor } = yield* log.head
+    const rest: Effect.Effect<void, unknown> = Effect.flatMap(
+      Effect.suspend(() => log.read({ after: cursor, limit: 100 })),
+      (more) => {
+        for (const one of more) {
+          seen.push(one)
+          cursor = one.revision
+          const waits = waiting.get(cursor.seq)
+          if (waits !== undefined) Deferred.unsafeDone(waits, Effect.void)
+        }
+        return more.length === 0 ? Effect.void : rest
+      }
+    )
+    const unavailable = (error: unknown) => (error as { readonly reason?: unknown }).reason === "Unavailable"
+    const round = Queue.take(rung).pipe(
+      Effect.zipRight(Effect.sync(() => rings++)),
+      Effect.zipRight(rest),
+      Effect.catchIf(unavailable, () => Effect.void),
+      // A follower that is told that its history is gone shows in what it has seen: it goes on no more.
+      Effect.orDie
+    )
+    yield* log.doorbell(() => rung.unsafeOffer(undefined))
+    yield* Effect.forkScoped(Effect.forever(round))
+    return {
+      seen,
+      rings: () => rings,
+      until: (seq) =>
+        Effect.suspend(() => {
+          if (cursor.seq >= seq) return Effect.void
+          const waits = waiting.get(seq) ?? Deferred.unsafeMake<void>(FiberId.none)
+          waiting.set(seq, waits)
+          return Deferred.await(waits)
+        })
+    }
+  })
+
+/** The history has no gap, and nothing twice. */
+export const expectGapFree = (seen: ReadonlyArray<ChangeLog.Logged<unknown>>): void => {
+  expect(seen.map(({ revision }) => revision.seq)).toEqual(
+    seen.map((_, n) => (seen[0]?.revision.seq ?? 0) + n)
+  )
+}
+
+/** The keys that were put, in order. */
+export const keysOf = (seen: ReadonlyArray<ChangeLog.Logged<unknown>>): ReadonlyArray<string> =>
+  seen.flatMap(({ events }) => events.map(({ key }) => key))

@@ -1,0 +1,12 @@
+/** This library's own change logs keep the laws of change logs. */
+import { changeLogLaws } from "effect-recorder/testing/vitest"
+import { memorySubject, pgSubjects, sqliteSubjects, states } from "../support/logs.js"
+import { databaseUrls } from "../support/postgresDatabases.js"
+
+for (const state of states) {
+  changeLogLaws(memorySubject(state))
+  for (const subject of sqliteSubjects(state)) changeLogLaws(subject)
+  for (const { name, url } of databaseUrls()) {
+    for (const subject of pgSubjects(name, url, state)) changeLogLaws(subject)
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * The laws of change logs are tested by logs that break them: each wrong log breaks the laws that are named for it and
+ * keeps the others, and each law is broken by one of them at least. So a law that loses its guard fails here, by name.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import { type CheckOptions, laws, type Report, run } from "effect-recorder/testing/ChangeLogLaws"
+import { inVirtualTime } from "../support/lawReport.js"
+import { states } from "../support/logs.js"
+import { right, subjectOf } from "./rightLog.js"
+import { wrongLogs } from "./wrongLogs/index.js"
+
+const options: CheckOptions = { limit: "1 second", samples: 40 }
+
+type Open = Parameters<typeof subjectOf>[2]
+
+/** Against the laws of logs with state and of logs without it. */
+const reportsOf = async (name: string, open: Open): Promise<ReadonlyArray<Report>> => {
+  const reports: Array<Report> = []
+  for (const state of states) reports.push(await inVirtualTime(run(subjectOf(name, state, open), options)))
+  return reports
+}
+
+describe("a log that is right", () => {
+  it("keeps every law, and none is left out", async () => {
+    const reports = await reportsOf("right", (disk, state) => right(disk, state))
+    expect(reports.flatMap(({ broken }) => broken)).toEqual([])
+    const held = new Set(reports.flatMap(({ held }) => held))
+    expect(laws.map(({ name }) => name).filter((name) => !held.has(name))).toEqual([])
+  })
+})
+
+describe("a wrong log breaks its laws, and keeps the others", () => {
+  for (const wrong of wrongLogs) {
+    it(wrong.name, async () => {
+      const broken = (await reportsOf(wrong.name, wrong.open)).flatMap(({ broken }) => broken)
+      for (const { law, message } of broken) expect(message, law).toMatch(/^\S.+\. [A-Z].+/s)
+      expect([...new Set(broken.map(({ law }) => law))].sort()).toEqual(wrong.breaks.slice().sort())
+    })
+  }
+})
+
+describe("every law of change logs", () => {
+  it("is broken by a wrong log", () => {
+    const broken = new Set(wrongLogs.flatMap(({ breaks }) => breaks))
+    expect(laws.map(({ name }) => name).filter((name) => !broken.has(name))).toEqual([])
+  })
+
+  it("has a name of its own, and a statement", () => {
+    const names = laws.map(({ name }) => name)
+    expect(new Set(names).size).toBe(names.length)
+    for (const { statement } of laws) expect(statement).toMatch(/^[^.]+\.$/)
+  })
+})
