@@ -10,13 +10,15 @@
 import { Effect, Either, type Scope } from "effect"
 import {
   type Change,
-  ChangeLogError,
+  type ChangeLogError,
   type Compacted,
   type Entry,
   type EpochChanged,
   type Logged,
+  noState,
   type Revision,
-  type Snapshot
+  type Snapshot,
+  wrongLimit
 } from "./internal/events.js"
 import * as History from "./internal/history.js"
 import { InvalidOptions } from "./internal/invalidOptions.js"
@@ -148,17 +150,6 @@ const problem = <V>(options: Options<V>): InvalidOptions | undefined => {
   }
   return undefined
 }
-
-const wrongLimit = new ChangeLogError({
-  reason: "Invalid",
-  message: "the limit must be a whole number above 0",
-  outcome: "NotStored"
-})
-
-const noState = new ChangeLogError({
-  reason: "NoState",
-  message: 'this log keeps no state: make it with state: "latest", or pass a snapshot source'
-})
 
 /**
  * Makes a log in memory: a ring bounded by count and bytes. What it no longer holds is `Compacted` to its readers.

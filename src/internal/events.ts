@@ -121,3 +121,14 @@ export const cursorProblem = (
   const known = seq === floor.seq ? floor.tag : tagAt(seq)
   return known === tag ? undefined : epochChanged(head.epoch)
 }
+
+export const wrongLimit = new ChangeLogError({
+  reason: "Invalid",
+  message: "the limit must be a whole number above 0",
+  outcome: "NotStored"
+})
+
+export const noState = new ChangeLogError({
+  reason: "NoState",
+  message: 'this log keeps no state: make it with state: "latest", or pass a snapshot source'
+})

@@ -1,23 +1,10 @@
 /** Answers checked queries over an array: the reference that the SQL storages are compared with. */
 import type { Columns, ColumnType } from "./columns.js"
+import { compareText } from "./compareText.js"
 import type { AnyCondition, CheckedQuery, Compare } from "./query.js"
 
 interface Row {
   readonly [column: string]: unknown
-}
-
-// UTF-16 puts U+E000-U+FFFF behind the surrogates, code points put them before.
-const rank = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800)
-
-/** Compares two well-formed strings by code point, as UTF-8 bytes compare. */
-export const compareText = (a: string, b: string): number => {
-  const shared = Math.min(a.length, b.length)
-  for (let i = 0; i < shared; i++) {
-    const x = a.charCodeAt(i)
-    const y = b.charCodeAt(i)
-    if (x !== y) return rank(x) - rank(y)
-  }
-  return a.length - b.length
 }
 
 const compareBytes = (a: Uint8Array, b: Uint8Array): number => {

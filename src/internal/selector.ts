@@ -1,6 +1,7 @@
 /** Which keys somebody follows: one key, all keys below a prefix, a range, or several of these. All of it is pure. */
 import { Data, Either } from "effect"
 import { isWellFormed, utf8Length } from "./columns.js"
+import { compareText } from "./compareText.js"
 
 /** One part of a selector. */
 export type Part =
@@ -33,20 +34,8 @@ export const keyProblem = (key: unknown): string | undefined => {
   return undefined
 }
 
-// Code units order the surrogates before the units from U+E000 on; code points order them behind.
-const rank = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800)
-
 /** Orders keys by code point: below 0, 0, or above 0. */
-export const compareKeys = (a: string, b: string): number => {
-  if (a === b) return 0
-  const length = Math.min(a.length, b.length)
-  for (let i = 0; i < length; i++) {
-    const x = a.charCodeAt(i)
-    const y = b.charCodeAt(i)
-    if (x !== y) return rank(x) - rank(y)
-  }
-  return a.length - b.length
-}
+export const compareKeys: (a: string, b: string) => number = compareText
 
 const matchesPart = (part: Part, key: string): boolean => {
   switch (part._tag) {

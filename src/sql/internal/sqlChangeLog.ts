@@ -2,7 +2,7 @@
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { Duration, Effect, Either, Option, Queue, Schedule, type Scope } from "effect"
 import type { ChangeLog } from "../../ChangeLog.js"
-import { ChangeLogError, type Entry, type Revision } from "../../internal/events.js"
+import { ChangeLogError, type Entry, noState, type Revision, wrongLimit } from "../../internal/events.js"
 import type { Committed } from "../../internal/history.js"
 import { InvalidOptions } from "../../internal/invalidOptions.js"
 import { checkSelector } from "../../internal/selector.js"
@@ -117,17 +117,6 @@ const typed = <A, E>(
   Effect.mapError(effect, (error) =>
     error instanceof StorageError ? changeLogError(error) : (error as Exclude<E, StorageError>)
   )
-
-const wrongLimit = new ChangeLogError({
-  reason: "Invalid",
-  message: "the limit must be a whole number above 0",
-  outcome: "NotStored"
-})
-
-const noState = new ChangeLogError({
-  reason: "NoState",
-  message: 'this log keeps no state: make it with state: "latest", or pass a snapshot source'
-})
 
 /** A store, the client of the caller's that it is over, and whom to tell of its commits. */
 export interface OpenLog {
