@@ -11,7 +11,7 @@
  * `cancel` tells a part without a hole, and then ends.
  */
 import {
-  Chunk,
+  type Chunk,
   type Context,
   Data,
   type Duration,
@@ -34,53 +34,21 @@ import {
   type Snapshot
 } from "./ChangeLog.js"
 import * as Dispatch from "./internal/dispatcher.js"
-import type { Change, Compacted, EpochChanged, Event, Revision } from "./internal/events.js"
+import type { Change, Compacted, EpochChanged, Revision } from "./internal/events.js"
+import { type FollowOptions, followProblem, wholeAbove0 } from "./internal/followOptions.js"
 import type { Frame, WatchEnded } from "./internal/frames.js"
 import * as Hub from "./internal/hub.js"
 import { InvalidOptions, millisOf } from "./internal/invalidOptions.js"
 import * as Outbox from "./internal/outbox.js"
+import * as Reader from "./internal/reader.js"
 import { checkSelector } from "./internal/selector.js"
 import * as Metrics from "./Metrics.js"
 
+export type { FollowOptions } from "./internal/followOptions.js"
 export { type Frame, WatchEnded } from "./internal/frames.js"
 export { InvalidOptions } from "./internal/invalidOptions.js"
 export type { Policy } from "./internal/outbox.js"
-
-/** What a follow is; everything has a default. */
-export interface FollowOptions<V> {
-  /** Resumes after this revision, exclusive. Default: with what comes from now on. */
-  readonly after?: Revision | undefined
-  /** `first`: begins with everything that matches, as it is now. Not together with `after`. Default `none`. */
-  readonly snapshot?: "first" | "none" | undefined
-  /** Tells only the events that it takes, of those that the selector matches. Pure. */
-  readonly where?: ((event: Event<V>) => boolean) | undefined
-  /** The most revisions that wait. Default 256. */
-  readonly buffer?: number | undefined
-  /** What happens when they are more. Default `resync`, of {@link Watch.register} `cancel`. */
-  readonly policy?: Outbox.Policy | undefined
-  /** `include`: tells with each event what was there before it. Default `omit`. */
-  readonly previous?: "include" | "omit" | undefined
-  /** `on`: when what comes next is gone, it is told a Gap and a Snapshot instead of its end. Default `off`. */
-  readonly autoResnapshot?: "on" | "off" | undefined
-}
-
-/** How a follower stands. */
-export interface FollowerHealth {
-  readonly id: number
-  /**
-   * `Live`: it is told everything as it comes. `Behind`: it reads on from the log, or waits for room to do so.
-   * `Suspect`: the log has not answered for more than two heartbeats. `Ended`: it is told nothing any more.
-   */
-  readonly state: "Live" | "Behind" | "Suspect" | "Ended"
-  /** The last revision that it has taken. */
-  readonly cursor: Revision
-  /** The newest revision known of the log. */
-  readonly head: Revision
-  /** How many revisions of the log it is behind, whether they match or not. */
-  readonly lag: number
-  /** How many revisions wait in its buffer. */
-  readonly buffered: number
-}
+export type { FollowerHealth } from "./internal/reader.js"
 
 /** A follower, to be read by one reader. */
 export interface Follower<V> {
@@ -94,7 +62,7 @@ export interface Follower<V> {
   /** The next frame, when there is one. */
   readonly unsafePoll: () => Frame<V> | undefined
   readonly frames: Stream.Stream<Frame<V>, WatchEnded>
-  readonly health: Effect.Effect<FollowerHealth>
+  readonly health: Effect.Effect<Reader.FollowerHealth>
   /** Ends it as `Closed`; what was buffered can still be taken. Again: nothing. */
   readonly cancel: Effect.Effect<void>
 }
@@ -183,41 +151,6 @@ export interface Options<V> {
   readonly closeDeadline?: Duration.DurationInput | undefined
 }
 
-const policies: ReadonlyArray<unknown> = ["resync", "conflate", "cancel", "drop-oldest", "block"]
-
-const oneOf =
-  (...values: ReadonlyArray<unknown>) =>
-  (given: unknown): string | undefined =>
-    values.includes(given)
-      ? undefined
-      : `must be ${values.map((value) => JSON.stringify(value)).join(" or ")}`
-
-const wholeAbove0 = (given: unknown): string | undefined =>
-  Number.isSafeInteger(given) && (given as number) > 0 ? undefined : "must be a whole number above 0"
-
-const checks: { readonly [option: string]: (given: unknown) => string | undefined } = {
-  buffer: wholeAbove0,
-  policy: oneOf(...policies),
-  snapshot: oneOf("first", "none"),
-  previous: oneOf("include", "omit"),
-  autoResnapshot: oneOf("on", "off"),
-  where: (given) => (typeof given === "function" ? undefined : "must be a function")
-}
-
-const problem = <V>(options: FollowOptions<V>): InvalidOptions | undefined => {
-  for (const [option, check] of Object.entries(checks)) {
-    const given = options[option as keyof FollowOptions<V>]
-    const message = given === undefined ? undefined : check(given)
-    if (message !== undefined) return new InvalidOptions({ option, message })
-  }
-  return options.after !== undefined && options.snapshot === "first"
-    ? new InvalidOptions({
-        option: "after",
-        message: "a follow begins after a revision or with a snapshot, not both"
-      })
-    : undefined
-}
-
 const noSnapshots = (what: string): ChangeLogError =>
   new ChangeLogError({
     reason: "NoState",
@@ -252,7 +185,7 @@ const newFollower = <V>(
   policy: options.policy ?? "resync",
   previous: options.previous === "include",
   autoResnapshot: options.autoResnapshot === "on",
-  outbox: Outbox.make(options.buffer ?? 256, start),
+  ...Outbox.make<V>(options.buffer ?? 256, start),
   since: 0,
   cursor: undefined,
   owesSynced: true,
@@ -261,87 +194,26 @@ const newFollower = <V>(
   gathered: undefined
 })
 
-/** The next frame: of the buffer, or how far a live follower is. */
-const poll = <V>({ dispatcher: { hub } }: Runtime<V>, follower: Hub.Follower<V>): Frame<V> | undefined => {
-  const { outbox } = follower
-  const frame = Outbox.take(outbox)
-  if (frame !== undefined) {
-    Hub.taken(hub, follower)
-    return frame
-  }
-  if (!follower.owesProgress || follower.cursor !== undefined || outbox.ended !== undefined) return undefined
-  follower.owesProgress = false
-  const { position } = hub
-  if (position === undefined) return undefined
-  const revision = position.seq < follower.since ? outbox.taken : position
-  outbox.taken = revision
-  return { _tag: "Progress", revision }
-}
-
-const waitFor = <V>({ outbox }: Hub.Follower<V>): Effect.Effect<void> =>
-  Effect.async<void>((resume) => {
-    // What ends the wait may have come before it began.
-    if (!Outbox.isEmpty(outbox) || outbox.ended !== undefined) return resume(Effect.void)
-    outbox.wake = () => resume(Effect.void)
-    return Effect.sync(() => {
-      outbox.wake = undefined
-    })
-  })
-
-const take = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): Effect.Effect<Frame<V>, WatchEnded> =>
-  Effect.suspend(() => {
-    const frame = poll(runtime, follower)
-    if (frame !== undefined) return Effect.succeed(frame)
-    const ended = Outbox.ending(follower.outbox)
-    return ended ?? Effect.zipRight(waitFor(follower), take(runtime, follower))
-  })
-
-const takeAll = <V>(
-  runtime: Runtime<V>,
-  follower: Hub.Follower<V>
-): Effect.Effect<Chunk.NonEmptyChunk<Frame<V>>, WatchEnded> =>
-  Effect.map(take(runtime, follower), (first) => {
-    const frames: [Frame<V>, ...Array<Frame<V>>] = [first]
-    for (let frame = poll(runtime, follower); frame !== undefined; frame = poll(runtime, follower)) {
-      frames.push(frame)
-    }
-    return Chunk.unsafeFromArray(frames) as Chunk.NonEmptyChunk<Frame<V>>
-  })
-
-const healthOf = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): FollowerHealth => {
-  const { hub, head = hub.position ?? start } = runtime.dispatcher
-  const { cursor, id, outbox } = follower
-  const idle = cursor === undefined && Outbox.isEmpty(outbox) && outbox.ended === undefined
-  const taken =
-    idle && hub.position !== undefined && hub.position.seq >= follower.since ? hub.position : outbox.taken
-  const state =
-    outbox.ended !== undefined
-      ? "Ended"
-      : isSuspect(runtime)
-        ? "Suspect"
-        : cursor === undefined
-          ? "Live"
-          : "Behind"
-  const lag = taken.epoch === head.epoch ? Math.max(0, head.seq - taken.seq) : head.seq
-  return { id, state, cursor: taken, head, lag, buffered: outbox.size }
-}
-
 const cancel = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): Effect.Effect<void> =>
   Effect.sync(() => {
     Hub.end(runtime.dispatcher.hub, follower, "Closed", "it was cancelled")
     runtime.told()
   })
 
-const handleOf = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): Follower<V> => ({
-  id: follower.id,
-  selector: follower.selector,
-  take: take(runtime, follower),
-  takeAll: takeAll(runtime, follower),
-  unsafePoll: () => poll(runtime, follower),
-  frames: Stream.repeatEffectChunk(takeAll(runtime, follower)),
-  health: Effect.sync(() => healthOf(runtime, follower)),
-  cancel: cancel(runtime, follower)
-})
+const handleOf = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): Follower<V> => {
+  const { dispatcher } = runtime
+  const { hub } = dispatcher
+  return {
+    id: follower.id,
+    selector: follower.selector,
+    take: Reader.take(hub, follower),
+    takeAll: Reader.takeAll(hub, follower),
+    unsafePoll: () => Reader.poll(hub, follower),
+    frames: Stream.repeatEffectChunk(Reader.takeAll(hub, follower)),
+    health: Effect.sync(() => Reader.healthOf(dispatcher, follower, isSuspect(runtime))),
+    cancel: cancel(runtime, follower)
+  }
+}
 
 /** Where a follower begins, and what it is told first. */
 const beginning = <V>(
@@ -354,7 +226,12 @@ const beginning = <V>(
     if (snapshot === "first") {
       const taken = yield* source.snapshot(follower.selector)
       const { head } = yield* source.head
-      Outbox.push(follower.outbox, Hub.snapshotFrame(follower, taken))
+      Outbox.push(follower, {
+        _tag: "Snapshot",
+        revision: taken.revision,
+        entries: taken.entries,
+        deleted: []
+      })
       return { at: taken.revision, head }
     }
     const { head } = yield* source.head
@@ -377,10 +254,10 @@ const enter = <V>(
     }
     return Effect.map(beginning(runtime, follower, options), ({ at, head }) => {
       // Whoever asked may have gone meanwhile.
-      if (follower.outbox.ended !== undefined) return
+      if (follower.ended !== undefined) return
       dispatcher.head = head
       dispatcher.answeredAt = dispatcher.millis()
-      follower.outbox.taken = at
+      follower.taken = at
       hub.position ??= head
       Hub.add(hub, follower, at)
       runtime.told()
@@ -396,7 +273,7 @@ const open = <V>(
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const checked = yield* checkSelector(selector)
-      const wrong = problem(options)
+      const wrong = followProblem(options)
       if (wrong !== undefined) return yield* wrong
       const { hasSnapshots, log } = runtime
       if (options.previous === "include" && log.state !== "latest")
@@ -451,11 +328,12 @@ const publish = <V>(
   { dispatcher: { hub }, log }: Runtime<V>,
   changes: ReadonlyArray<Change<V>>
 ): Effect.Effect<Revision, ChangeLogError> =>
-  Effect.tap(log.append(changes), ({ seq }) =>
-    hub.blocking === 0
-      ? Effect.void
-      : Effect.async<void>((resume) => Effect.sync(Hub.whenDispatched(hub, seq, () => resume(Effect.void))))
-  )
+  Effect.suspend(() => {
+    if (hub.blocking === 0) return log.append(changes)
+    return Effect.tap(log.append(changes), ({ seq }) =>
+      Effect.async<void>((resume) => Effect.sync(Hub.whenDispatched(hub, seq, () => resume(Effect.void))))
+    )
+  })
 
 const beat = <V>(runtime: Runtime<V>): Effect.Effect<void> => {
   const { actor, dispatcher, heartbeat } = runtime

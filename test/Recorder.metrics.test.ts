@@ -1,11 +1,11 @@
 /** The metrics of a recorder, by their exported names. */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Fiber, Metric, Schedule, TestClock } from "effect"
+import { Effect, Fiber, Schedule, TestClock } from "effect"
 import * as Recorder from "../src/Recorder.js"
 import { closeAndAccount, numbers } from "./support/account.js"
 import { backend, fatal, refusing, stepped, transient } from "./support/backends.js"
 import { scenario, started } from "./support/turn.js"
-import { status } from "./support/watching.js"
+import { metricsOf, metricValuesOf, status } from "./support/watching.js"
 
 const retry = Schedule.spaced("100 millis")
 
@@ -14,21 +14,6 @@ const raise = (message: string): never => {
 }
 
 describe("metrics", () => {
-  /** The metrics of one recorder, by their exported names. */
-  const metricsOf = (name: string) =>
-    Effect.map(Metric.snapshot, (pairs) => {
-      const found: { [metric: string]: unknown } = {}
-      for (const { metricKey, metricState } of pairs) {
-        const tagged = metricKey.tags.some(({ key, value }) => key === "recorder" && value === name)
-        if (tagged) found[metricKey.name] = metricState
-      }
-      return found as { [metric: string]: { readonly [field: string]: unknown } }
-    })
-  const valuesOf = (name: string) =>
-    Effect.map(metricsOf(name), (found) =>
-      Object.fromEntries(Object.entries(found).map(([metric, state]) => [metric, state.count ?? state.value]))
-    )
-
   scenario("by name and tag: the counters of the account, refused, duplicates, retries", function* () {
     const storage = backend<number>({
       save: (call) =>
@@ -59,7 +44,7 @@ describe("metrics", () => {
       handedBack: 1,
       refused: 1
     })
-    expect(yield* valuesOf("metrics-account")).toMatchObject({
+    expect(yield* metricValuesOf("metrics-account")).toMatchObject({
       recorder_accepted_total: 8,
       recorder_stored_total: 4,
       recorder_duplicates_total: 2,
@@ -79,8 +64,8 @@ describe("metrics", () => {
     recorders[0]!.unsafeSave(1)
     numbers(2).forEach(recorders[1]!.unsafeSave)
     yield* Effect.forEach(recorders, (recorder) => recorder.close)
-    expect(yield* valuesOf("metrics-one")).toMatchObject({ recorder_stored_total: 1 })
-    expect(yield* valuesOf("metrics-two")).toMatchObject({ recorder_stored_total: 2 })
+    expect(yield* metricValuesOf("metrics-one")).toMatchObject({ recorder_stored_total: 1 })
+    expect(yield* metricValuesOf("metrics-two")).toMatchObject({ recorder_stored_total: 2 })
   })
 
   scenario("pending and oldest age are seen while a save hangs, and fall when it is over", function* () {
@@ -90,12 +75,12 @@ describe("metrics", () => {
     numbers(3).forEach(recorder.unsafeSave)
     const call = yield* storage.next
     yield* TestClock.adjust("5 seconds")
-    const hanging = yield* valuesOf("metrics-hang")
+    const hanging = yield* metricValuesOf("metrics-hang")
     expect(hanging).toMatchObject({ recorder_pending: 3, recorder_accepted_total: 3 })
     expect(hanging.recorder_oldest_pending_age_millis).toBeGreaterThanOrEqual(4000)
     yield* call.succeed
     yield* TestClock.adjust("1 second")
-    expect(yield* valuesOf("metrics-hang")).toMatchObject({
+    expect(yield* metricValuesOf("metrics-hang")).toMatchObject({
       recorder_pending: 0,
       recorder_oldest_pending_age_millis: 0
     })
@@ -125,9 +110,9 @@ describe("metrics", () => {
     recorder.unsafeSave(1)
     yield* status(recorder, "Failed")
     expect(recorder.unsafeSave(2)).toBe(false)
-    expect(yield* valuesOf("metrics-refused")).toMatchObject({ recorder_refused_total: 1 })
+    expect(yield* metricValuesOf("metrics-refused")).toMatchObject({ recorder_refused_total: 1 })
     yield* recorder.close
     expect(yield* recorder.saveAll([3, 4])).toBe(false)
-    expect(yield* valuesOf("metrics-refused")).toMatchObject({ recorder_refused_total: 3 })
+    expect(yield* metricValuesOf("metrics-refused")).toMatchObject({ recorder_refused_total: 3 })
   })
 })

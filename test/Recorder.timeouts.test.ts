@@ -140,4 +140,19 @@ describe("saveTimeout", () => {
     const report = yield* closeAndAccount(recorder, storage, { accepted: numbers(8) })
     expect(report.stats).toMatchObject({ stored: 7, setAside: 1, retries: 0 })
   })
+
+  scenario("holds for the saves of a bisection that follows unknown failures", function* () {
+    // Fails when a save in it is taken for a wait, which has no limit.
+    const storage = backend<number>({
+      save: (call) => {
+        if (call.nth === 7) return Effect.never
+        return call.nth < 7 ? Effect.die(new Error("no word for it")) : call.commit
+      }
+    })
+    const recorder = yield* Recorder.make(storage.storage, { retry, saveTimeout: "1 second" })
+    numbers(2).forEach(recorder.unsafeSave)
+    yield* TestClock.adjust("3 seconds")
+    expect(storage.batches().slice(6)).toEqual([[1], [1], [2]])
+    yield* closeAndAccount(recorder, storage, { accepted: numbers(2) })
+  })
 })

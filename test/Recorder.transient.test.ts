@@ -54,6 +54,20 @@ describe("transient:", () => {
     yield* closeAndAccount(recorder, storage, { accepted: [1, 2] })
   })
 
+  scenario("a stored part ends the outage: the schedule begins anew", function* () {
+    const storage = backend<number>({
+      save: (call) => {
+        if (call.nth === 2) return Effect.zipRight(call.commitFirst(1), Effect.fail(transient({ stored: 1 })))
+        return call.nth < 4 ? Effect.fail(transient()) : call.commit
+      }
+    })
+    const recorder = yield* withJitter(0.5)(Recorder.make(storage.storage))
+    numbers(2).forEach(recorder.unsafeSave)
+    yield* TestClock.adjust("1 second")
+    expect(storage.saves.map((call) => call.at)).toEqual([0, 100, 200, 400])
+    yield* closeAndAccount(recorder, storage, { accepted: [1, 2] })
+  })
+
   scenario("order is kept, later records wait behind", function* () {
     const storage = backend<number>({ save: failingFirst(transient(), transient(), transient()) })
     const recorder = yield* Recorder.make(storage.storage, { retry, maxBatchSize: 3 })

@@ -148,7 +148,12 @@ describe("Watch.follow", () => {
       const good = yield* watch.open(ChangeLog.key("a"))
       yield* put("a", 1)
       expect(yield* taking(good, 2)).toEqual(["synced 0", "1: a=1"])
-      expect((yield* Effect.flip(Effect.zipRight(bad.take, bad.take))).reason).toBe("Failed")
+      const ended = yield* Effect.flip(Effect.zipRight(bad.take, bad.take))
+      expect(ended).toMatchObject({
+        reason: "Failed",
+        message: "its predicate threw",
+        cause: new Error("no")
+      })
     })
   )
 
@@ -388,6 +393,23 @@ describe("progress and health", () => {
         yield* (yield* watch.open(ChangeLog.key("x"))).take
       }
       expect(yield* taking(follower, 3)).toEqual(["synced 0", "1: a=1", "progress 1"])
+    })
+  )
+
+  it.scoped("one who has fallen behind is not told of progress that it has not made", () =>
+    Effect.gen(function* () {
+      const { put, watch } = yield* setUp({ heartbeat: "10 seconds" })
+      const follower = yield* watch.open(ChangeLog.key("a"), { buffer: 1 })
+      const others = Effect.scoped(Effect.flatMap(watch.open(ChangeLog.key("x")), ({ take }) => take))
+      yield* put("a", 1)
+      yield* others
+      yield* TestClock.adjust("11 seconds")
+      yield* others
+      for (const value of [2, 3]) yield* put("a", value)
+      yield* others
+      const polled = [follower.unsafePoll(), follower.unsafePoll(), follower.unsafePoll()]
+      expect(polled.map((frame) => frame && brief(frame))).toEqual(["synced 0", "1: a=1", undefined])
+      expect(yield* taking(follower, 3)).toEqual(["2: a=2", "3: a=3", "progress 3"])
     })
   )
 

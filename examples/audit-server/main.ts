@@ -2,18 +2,22 @@
  * A server whose requests are audited, and what the auditing costs it.
  *
  *   npm run demo                      measure, close, and read the audit trail back
- *   npm run demo -- --serve           serve until SIGTERM or SIGINT (--port, default 3000)
+ *   npm run demo -- --serve           serve until SIGTERM or SIGINT (--port, default 3000), with a page that shows
+ *                                     the records as they are saved: /live
  *   npm run demo -- --requests 500    requests of each measurement (default 20,000)
  *   DATABASE_URL=postgres://... npm run demo
  */
 import { parseArgs } from "node:util"
+import { HttpRouter } from "@effect/platform"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Console, Data, Effect } from "effect"
-import { Recorder } from "effect-recorder"
+import { Recorder, Watch } from "effect-recorder"
+import * as WatchSse from "effect-recorder/platform/WatchSse"
 import * as Database from "./database.js"
+import * as Live from "./live.js"
 import { measure } from "./measure.js"
 import * as Report from "./report.js"
-import { Audit, audited, serve } from "./server.js"
+import { Audit, auditing, routes, serve } from "./server.js"
 
 class WrongArguments extends Data.TaggedError("WrongArguments")<{ readonly message: string }> {}
 
@@ -42,12 +46,20 @@ const serveUntilSignal = (port: number) =>
     const database = yield* Database.choose
     yield* Effect.scoped(
       Effect.gen(function* () {
-        const recorder = yield* Recorder.makeDelayed(database.open, { name: "audit" })
+        const log = yield* Live.makeLog
+        const opened = Effect.map(database.open, (storage) => Live.telling(log, storage))
+        const recorder = yield* Recorder.makeDelayed(opened, { name: "audit" })
+        const live = yield* WatchSse.make(yield* Watch.make(log))
+        const app = auditing(HttpRouter.concat(routes, yield* Live.routes))
         // The server closes in a scope of its own, so that its last requests are recorded before the recorder closes.
         const serving = Effect.gen(function* () {
-          const { url } = yield* serve(audited, port)
+          yield* Live.sampling(log, recorder)
+          const { url } = yield* serve(app, port)
+          // The pages that follow are told first: the server waits for its answers to end.
+          yield* Effect.addFinalizer(() => live.close)
           yield* Console.log(`serving ${url}/orders/1 and ${url}/audit; the audit trail goes to`)
           yield* Console.log(`  ${database.description}`)
+          yield* Console.log(`watch it live: ${url}/live`)
           return yield* Effect.never
         })
         const closing = Effect.gen(function* () {
@@ -55,7 +67,11 @@ const serveUntilSignal = (port: number) =>
           yield* Console.log(`closed; ${Report.account(stats)}`)
           yield* Console.log(`kept: ${database.description}`)
         })
-        yield* Effect.scoped(serving).pipe(Effect.provideService(Audit, recorder), Effect.ensuring(closing))
+        yield* Effect.scoped(serving).pipe(
+          Effect.provideService(Audit, recorder),
+          Effect.provideService(Live.Live, live),
+          Effect.ensuring(closing)
+        )
       })
     )
   })

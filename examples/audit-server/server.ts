@@ -38,13 +38,13 @@ export const routes = HttpRouter.empty.pipe(
   HttpRouter.get("/health", health)
 )
 
-/** The routes, each request recorded. The load balancer's looks at the health are left out. */
-export const audited = routes.pipe(
-  HttpAudit.middleware(Audit, {
-    who: (request) => request.headers["x-user"],
-    redact: (entry) => (entry.target === "/health" ? undefined : entry)
-  })
-)
+/** Routes, each request recorded. The load balancer's looks at the health are left out. */
+export const auditing = HttpAudit.middleware(Audit, {
+  who: (request) => request.headers["x-user"],
+  redact: (entry) => (entry.target === "/health" ? undefined : entry)
+})
+
+export const audited = auditing(routes)
 
 // New connections are refused, requests under way are finished; who keeps a connection busy is cut off at last.
 const drain = (server: Server): Effect.Effect<void> =>

@@ -320,9 +320,8 @@ export const isolated = <F extends Failure>(bulk: Bulk<F>): void => {
 /** The policy is to go on after a `Stop`: every record left is bad, by the failure that stopped it. */
 export const condemn = <F extends Failure>(bulk: Bulk<F>): void => {
   const failure = bulk.failure as F
-  const known = new Map(bulk.bad.map((bad) => [bad.index, bad]))
-  const all = remaining(bulk).map((index) => known.get(index) ?? { index, cause: failure, detail: undefined })
-  bulk.bad.splice(0, bulk.bad.length, ...all)
+  // None is bad yet: a save, and a wait, begin only when those have their outcome.
+  for (const index of remaining(bulk)) bulk.bad.push({ index, cause: failure, detail: undefined })
   bulk.ranges.length = 0
   bulk.suspects = []
   bulk.followed = 0

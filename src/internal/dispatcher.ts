@@ -103,16 +103,19 @@ const begin = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError
     for (const follower of hub.followers.values()) {
       follower.cursor ??= position
       follower.since = 0
-      if (!Outbox.isFull(follower.outbox)) hub.hungry.add(follower)
+      if (!Outbox.isFull(follower)) hub.hungry.add(follower)
     }
     hub.position = head
   })
 
-const oldestFirst = <V>(hungry: Set<Hub.Follower<V>>): ReadonlyArray<Hub.Follower<V>> =>
-  [...hungry]
+/** Those who stand furthest back; all of one epoch, because they are told of the same revisions. */
+const oldestFirst = <V>(hungry: Set<Hub.Follower<V>>): ReadonlyArray<Hub.Follower<V>> => {
+  const all = [...hungry]
     .filter(({ cursor }) => cursor !== undefined)
     .sort((a, b) => a.cursor!.seq - b.cursor!.seq)
-    .slice(0, mostFollowers)
+  const epoch = all[0]?.cursor?.epoch
+  return all.filter(({ cursor }) => cursor?.epoch === epoch).slice(0, mostFollowers)
+}
 
 /** Lets those who are behind read on, the oldest first. */
 const catchUp = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
@@ -141,7 +144,6 @@ const replayAll = <V>(
   if (position === undefined) return
   const until = dispatcher.nanos() + sliceNanos
   for (const row of rows) {
-    if (row.revision.seq > position.seq) break
     for (const follower of slice) {
       const { cursor } = follower
       if (cursor === undefined || cursor.seq >= row.revision.seq || !hub.hungry.has(follower)) continue
@@ -171,8 +173,13 @@ const lost = <V>(
     return Effect.map(insist(dispatcher, source.snapshot(follower.selector)), (snapshot) => {
       if (!hub.followers.has(follower.id)) return
       const from = (follower.cursor?.seq ?? 0) + 1
-      Outbox.push(follower.outbox, { _tag: "Gap", from, to: snapshot.revision.seq, reason: error._tag })
-      Outbox.push(follower.outbox, Hub.snapshotFrame(follower, snapshot))
+      Outbox.push(follower, { _tag: "Gap", from, to: snapshot.revision.seq, reason: error._tag })
+      Outbox.push(follower, {
+        _tag: "Snapshot",
+        revision: snapshot.revision,
+        entries: snapshot.entries,
+        deleted: []
+      })
       follower.owesSynced = true
       Hub.standAt(hub, follower, snapshot.revision)
     })
@@ -194,6 +201,6 @@ export const tellProgress = <V>({ hub }: Dispatcher<V>): void => {
   for (const follower of hub.followers.values()) {
     if (follower.cursor !== undefined) continue
     follower.owesProgress = true
-    if (Outbox.isEmpty(follower.outbox)) Outbox.nudge(follower.outbox)
+    if (Outbox.isEmpty(follower)) Outbox.nudge(follower)
   }
 }

@@ -11,14 +11,14 @@ import * as KeyIndex from "./keyIndex.js"
 import * as Outbox from "./outbox.js"
 import type { Selector } from "./selector.js"
 
-export interface Follower<V> extends KeyIndex.Owner {
+/** Its outbox is part of it: to follow one more reference would cost a miss of the processor's cache. */
+export interface Follower<V> extends KeyIndex.Owner, Outbox.Outbox<V> {
   readonly id: number
   readonly selector: Selector
   readonly where: ((event: Event<V>) => boolean) | undefined
   readonly policy: Outbox.Policy
   readonly previous: boolean
   readonly autoResnapshot: boolean
-  readonly outbox: Outbox.Outbox<V>
   /** What it is to be told of began behind this revision. */
   since: number
   /** Where it reads on from the log; none: it is live. */
@@ -106,7 +106,7 @@ const ended = <V>(
   new WatchEnded({
     reason,
     message,
-    cursor: follower.outbox.taken,
+    cursor: follower.taken,
     ...(cause === undefined ? {} : { cause })
   })
 
@@ -119,16 +119,17 @@ export const end = <V>(
   cause?: unknown
 ): void => {
   remove(hub, follower)
-  Outbox.end(follower.outbox, ended(follower, reason, message, cause))
+  Outbox.end(follower, ended(follower, reason, message, cause))
 }
 
 /** A follower has been told everything up to a revision. */
 export const standAt = <V>(hub: Hub<V>, follower: Follower<V>, at: Revision): void => {
   const position = hub.position ?? at
   hub.position = position
-  if (at.seq < position.seq) {
+  // Of another epoch: the hub has not heard of it yet.
+  if (at.seq < position.seq || at.epoch !== position.epoch) {
     follower.cursor = at
-    if (!Outbox.isFull(follower.outbox)) hub.hungry.add(follower)
+    if (!Outbox.isFull(follower)) hub.hungry.add(follower)
     return
   }
   follower.cursor = undefined
@@ -136,7 +137,7 @@ export const standAt = <V>(hub: Hub<V>, follower: Follower<V>, at: Revision): vo
   hub.hungry.delete(follower)
   if (!follower.owesSynced) return
   follower.owesSynced = false
-  Outbox.push(follower.outbox, { _tag: "Synced", revision: at })
+  Outbox.push(follower, { _tag: "Synced", revision: at })
 }
 
 /** A live follower falls behind: it has been told everything up to `cursor`. */
@@ -146,8 +147,7 @@ const fallBehind = <V>(follower: Follower<V>, cursor: Revision): void => {
 
 /** There is room again: one who is behind may read on, one who blocks lets the dispatcher go on. */
 export const taken = <V>(hub: Hub<V>, follower: Follower<V>): void => {
-  const { outbox } = follower
-  if (outbox.size * 2 > outbox.capacity) return
+  if (follower.size * 2 > follower.capacity) return
   if (follower.cursor !== undefined && hub.followers.has(follower.id) && !hub.hungry.has(follower)) {
     hub.hungry.add(follower)
     hub.ring()
@@ -194,30 +194,22 @@ const frameOf = <V>(
   return events.length === 0 ? undefined : { _tag: "Events", revision: whole.revision, events }
 }
 
-const note = <V>({ holds }: Follower<V>, { events }: EventsFrame<V>): void => {
-  if (holds === undefined) return
-  for (const event of events) {
-    if (event._tag === "Put") holds.add(event.key)
-    else holds.delete(event.key)
-  }
-}
-
 /** Makes room by the policy of a follower that is live and full; false: the frame is not for it. */
 const makeRoom = <V>(hub: Hub<V>, follower: Follower<V>, before: Revision): boolean => {
-  const { outbox, policy } = follower
+  const { policy } = follower
   switch (policy) {
     case "drop-oldest":
-      Outbox.dropOldest(outbox)
+      Outbox.dropOldest(follower)
       return true
     case "conflate":
-      if (outbox.size >= outbox.conflateAt) Outbox.conflate(outbox)
+      if (follower.size >= follower.conflateAt) Outbox.conflate(follower)
       return true
     case "cancel":
       end(
         hub,
         follower,
         "Overflow",
-        `more than ${outbox.capacity} revisions were waiting: take them faster, or choose another policy`
+        `more than ${follower.capacity} revisions were waiting: take them faster, or choose another policy`
       )
       return false
     case "resync":
@@ -244,17 +236,15 @@ const offer = <V>(
     return
   }
   if (frame === undefined) return
-  const { outbox } = follower
-  if (outbox.size >= outbox.capacity && !makeRoom(hub, follower, before)) return
-  if (follower.holds !== undefined) note(follower, frame)
-  Outbox.push(outbox, frame)
+  if (follower.size >= follower.capacity && !makeRoom(hub, follower, before)) return
+  Outbox.push(follower, frame)
 }
 
 const mayBlock = <V>(hub: Hub<V>, { events, revision }: Logged<V>): boolean => {
   for (const event of events) {
-    for (const follower of KeyIndex.find(hub.index, event.key)) {
+    for (const follower of KeyIndex.findAll(hub.index, event.key)) {
       if (follower.policy !== "block" || follower.cursor !== undefined) continue
-      if (revision.seq > follower.since && Outbox.isFull(follower.outbox)) return true
+      if (revision.seq > follower.since && Outbox.isFull(follower)) return true
     }
   }
   return false
@@ -263,7 +253,7 @@ const mayBlock = <V>(hub: Hub<V>, { events, revision }: Logged<V>): boolean => {
 const dispatchMany = <V>(hub: Hub<V>, frames: Frames<V>, before: Revision): void => {
   const touched: Array<Follower<V>> = []
   for (const [i, event] of frames.logged.events.entries()) {
-    for (const follower of KeyIndex.find(hub.index, event.key)) {
+    for (const follower of KeyIndex.findAll(hub.index, event.key)) {
       if (follower.gathered === undefined) {
         follower.gathered = []
         touched.push(follower)
@@ -279,22 +269,37 @@ const dispatchMany = <V>(hub: Hub<V>, frames: Frames<V>, before: Revision): void
   }
 }
 
+/** Tells the followers of a revision with one event. Most of them share one frame, and have room for it. */
+const dispatchOne = <V>(hub: Hub<V>, logged: Logged<V>, before: Revision): void => {
+  const found = KeyIndex.find(hub.index, logged.events[0]!.key)
+  if (found === undefined) return
+  const frames: Frames<V> = { logged, plain: undefined, previous: undefined }
+  if (!isList(found)) offerOne(hub, found, frames, before)
+  // One who is ended leaves the list that is being read.
+  else for (const follower of found.slice()) offerOne(hub, follower, frames, before)
+}
+
+const isList = <V>(found: Follower<V> | ReadonlyArray<Follower<V>>): found is ReadonlyArray<Follower<V>> =>
+  Array.isArray(found)
+
+const offerOne = <V>(hub: Hub<V>, follower: Follower<V>, frames: Frames<V>, before: Revision): void => {
+  if (follower.where === undefined && !follower.previous && follower.size < follower.capacity) {
+    const { events, revision } = frames.logged
+    if (follower.cursor !== undefined || revision.seq <= follower.since) return
+    frames.plain ??= { _tag: "Events", revision, events }
+    Outbox.push(follower, frames.plain)
+  } else offer(hub, follower, frames, undefined, before)
+}
+
 /** Tells the live followers of the next revision, in the order of their ids. False: somebody blocks it. */
 export const dispatch = <V>(hub: Hub<V>, logged: Logged<V>): boolean => {
   const before = hub.position
   if (before === undefined) return true
   hub.blocked = hub.blocking > 0 && mayBlock(hub, logged)
   if (hub.blocked) return false
-  const { events, revision } = logged
-  const frames: Frames<V> = { logged, plain: undefined, previous: undefined }
-  if (events.length > 1) dispatchMany(hub, frames, before)
-  else {
-    const found = KeyIndex.find(hub.index, events[0]!.key)
-    // One who is ended leaves the list that is being read.
-    const safe = found.length > 1 ? found.slice() : found
-    for (let i = 0; i < safe.length; i++) offer(hub, safe[i]!, frames, undefined, before)
-  }
-  if (hub.followers.size > 0) hub.position = revision
+  if (logged.events.length === 1) dispatchOne(hub, logged, before)
+  else dispatchMany(hub, { logged, plain: undefined, previous: undefined }, before)
+  if (hub.followers.size > 0) hub.position = logged.revision
   if (hub.waiting.size > 0) tellDispatched(hub)
   return true
 }
@@ -312,8 +317,7 @@ export const replay = <V>(
   const positions: Array<number> = []
   for (const [i, { key }] of logged.events.entries()) if (matches(follower.selector, key)) positions.push(i)
   if (positions.length > 0) {
-    const { outbox } = follower
-    if (Outbox.isFull(outbox)) return false
+    if (Outbox.isFull(follower)) return false
     let frame: EventsFrame<V> | undefined
     try {
       frame = frameOf({ logged, plain: undefined, previous: undefined }, follower, positions)
@@ -322,26 +326,26 @@ export const replay = <V>(
       return false
     }
     if (frame !== undefined) {
-      note(follower, frame)
-      Outbox.push(outbox, frame)
+      Outbox.push(follower, frame)
     }
   }
   follower.cursor = logged.revision
   return true
 }
 
-/** What a follower is told instead of what it has missed: everything that matches, as it is at a revision. */
-export const snapshotFrame = <V>(
-  follower: Follower<V>,
-  snapshot: Pick<Extract<Frame<V>, { readonly _tag: "Snapshot" }>, "revision" | "entries">
-): Frame<V> => {
-  const { holds } = follower
-  const deleted: Array<string> = []
-  if (holds !== undefined) {
-    const present = new Set(snapshot.entries.map(({ key }) => key))
-    for (const key of holds) if (!present.has(key)) deleted.push(key)
-    holds.clear()
-    for (const key of present) holds.add(key)
+/** A follower takes a frame. One that may be told of a snapshot later is told then which of its keys are gone. */
+export const delivered = <V>({ holds }: Follower<V>, frame: Frame<V>): Frame<V> => {
+  if (holds === undefined) return frame
+  if (frame._tag === "Events") {
+    for (const event of frame.events) {
+      if (event._tag === "Put") holds.add(event.key)
+      else holds.delete(event.key)
+    }
   }
-  return { _tag: "Snapshot", revision: snapshot.revision, entries: snapshot.entries, deleted }
+  if (frame._tag !== "Snapshot") return frame
+  const present = new Set(frame.entries.map(({ key }) => key))
+  const deleted = [...holds].filter((key) => !present.has(key))
+  holds.clear()
+  for (const key of present) holds.add(key)
+  return { ...frame, deleted }
 }

@@ -10,9 +10,9 @@ export interface Owner extends Intervals.Owner {
 }
 
 export interface KeyIndex<O extends Owner> {
-  /** In the order of their ids. */
-  readonly byKey: Map<string, Array<O>>
-  readonly byPrefix: Map<string, Array<O>>
+  /** One who is alone stands there without a list: following it would cost two more misses of the processor's cache. */
+  readonly byKey: Map<string, O | Array<O>>
+  readonly byPrefix: Map<string, O | Array<O>>
   readonly ranges: Intervals.Intervals<O>
 }
 
@@ -34,23 +34,27 @@ const positionIn = <O extends Owner>(owners: ReadonlyArray<O>, id: number): numb
   return from
 }
 
-const addTo = <O extends Owner>(lists: Map<string, Array<O>>, key: string, owner: O): void => {
-  const list = lists.get(key)
-  if (list === undefined) {
-    lists.set(key, [owner])
-    return
+const addTo = <O extends Owner>(lists: Map<string, O | Array<O>>, key: string, owner: O): void => {
+  const found = lists.get(key)
+  if (found === undefined) lists.set(key, owner)
+  else if (!Array.isArray(found)) {
+    if (found !== owner) lists.set(key, found.id < owner.id ? [found, owner] : [owner, found])
+  } else {
+    const position = positionIn(found, owner.id)
+    if (found[position] !== owner) found.splice(position, 0, owner)
   }
-  const position = positionIn(list, owner.id)
-  if (list[position] !== owner) list.splice(position, 0, owner)
 }
 
-const removeFrom = <O extends Owner>(lists: Map<string, Array<O>>, key: string, owner: O): void => {
-  const list = lists.get(key)
-  if (list === undefined) return
-  const position = positionIn(list, owner.id)
-  if (list[position] !== owner) return
-  list.splice(position, 1)
-  if (list.length === 0) lists.delete(key)
+const removeFrom = <O extends Owner>(lists: Map<string, O | Array<O>>, key: string, owner: O): void => {
+  const found = lists.get(key)
+  if (!Array.isArray(found)) {
+    if (found === owner) lists.delete(key)
+    return
+  }
+  const position = positionIn(found, owner.id)
+  if (found[position] !== owner) return
+  found.splice(position, 1)
+  if (found.length === 1) lists.set(key, found[0]!)
 }
 
 const addPart = <O extends Owner>(index: KeyIndex<O>, part: Part, owner: O): void => {
@@ -77,22 +81,33 @@ export const remove = <O extends Owner>(index: KeyIndex<O>, owner: O): void => {
 export const isEmpty = <O extends Owner>({ byKey, byPrefix, ranges }: KeyIndex<O>): boolean =>
   byKey.size === 0 && byPrefix.size === 0 && ranges.root === undefined
 
-const nobody: ReadonlyArray<never> = []
+const addAll = <O extends Owner>(found: Array<O>, more: O | Array<O> | undefined): void => {
+  if (Array.isArray(more)) for (const owner of more) found.push(owner)
+  else if (more !== undefined) found.push(more)
+}
 
-/** Everybody who follows a key, once, in the order of their ids. The answer is read before the index changes. */
-export const find = <O extends Owner>(index: KeyIndex<O>, key: string): ReadonlyArray<O> => {
-  const own = index.byKey.get(key) ?? nobody
+/**
+ * Everybody who follows a key, once, in the order of their ids: nobody, one, or a list. The list is read before the
+ * index changes.
+ */
+export const find = <O extends Owner>(index: KeyIndex<O>, key: string): O | ReadonlyArray<O> | undefined => {
+  const own = index.byKey.get(key)
   if (index.byPrefix.size === 0 && index.ranges.root === undefined) return own
   const found: Array<O> = []
-  const all = index.byPrefix.get("")
-  if (all !== undefined) found.push(...all)
+  addAll(found, index.byPrefix.get(""))
   for (let end = key.indexOf("/"); end !== -1; end = key.indexOf("/", end + 1)) {
-    const list = index.byPrefix.get(key.slice(0, end + 1))
-    if (list !== undefined) for (const owner of list) found.push(owner)
+    addAll(found, index.byPrefix.get(key.slice(0, end + 1)))
   }
   Intervals.collect(index.ranges, key, found)
   if (found.length === 0) return own
-  for (const owner of own) found.push(owner)
+  addAll(found, own)
   found.sort((a, b) => a.id - b.id)
   return found.filter((owner, i) => i === 0 || owner !== found[i - 1])
+}
+
+/** {@link find} as a list of its own. */
+export const findAll = <O extends Owner>(index: KeyIndex<O>, key: string): ReadonlyArray<O> => {
+  const found: Array<O> = []
+  addAll(found, find(index, key) as O | Array<O> | undefined)
+  return found
 }

@@ -21,8 +21,11 @@ export type Policy = "resync" | "conflate" | "cancel" | "drop-oldest" | "block"
 
 export interface Outbox<V> {
   readonly capacity: number
+  /** The first frame that waits. A reader that keeps up never needs more room than this. */
+  slot: Frame<V> | undefined
+  /** Those behind it. */
   frames: Array<Frame<V> | undefined>
-  /** The index of the first frame that waits. */
+  /** The index of the first of them. */
   start: number
   /** How many frames of events wait. */
   size: number
@@ -37,6 +40,7 @@ export interface Outbox<V> {
 
 export const make = <V>(capacity: number, taken: Revision): Outbox<V> => ({
   capacity,
+  slot: undefined,
   frames: [],
   start: 0,
   size: 0,
@@ -57,7 +61,8 @@ const wake = <V>(outbox: Outbox<V>): void => {
 
 /** Puts a frame behind the others; the policy has made room. */
 export const push = <V>(outbox: Outbox<V>, frame: Frame<V>): void => {
-  outbox.frames.push(frame)
+  if (outbox.slot === undefined && outbox.start === outbox.frames.length) outbox.slot = frame
+  else outbox.frames.push(frame)
   if (frame._tag === "Events") outbox.size++
   if (outbox.wake !== undefined) wake(outbox)
 }
@@ -69,14 +74,19 @@ export const end = <V>(outbox: Outbox<V>, ended: WatchEnded): void => {
 }
 
 /** Why it has ended, for whoever has taken everything. */
-export const ending = <V>({ ended, taken }: Outbox<V>): WatchEnded | undefined =>
-  ended === undefined ? undefined : new WatchEnded({ ...ended, cursor: taken })
+export const ending = <V>({ ended, taken }: Outbox<V>): WatchEnded | undefined => {
+  if (ended === undefined) return undefined
+  // An error's message and cause are not enumerable: spreading it would lose them.
+  const { cause, message, reason } = ended
+  return new WatchEnded({ reason, message, cursor: taken, ...(cause === undefined ? {} : { cause }) })
+}
 
 /** Wakes whoever waits: there is something to tell that is no frame of the buffer. */
 export const nudge = wake
 
 /** Whether no frame waits. */
-export const isEmpty = <V>({ frames, start }: Outbox<V>): boolean => start === frames.length
+export const isEmpty = <V>({ frames, slot, start }: Outbox<V>): boolean =>
+  slot === undefined && start === frames.length
 
 // A follower that never quite empties its buffer must not keep the slots of what has gone.
 const slack = 1024
@@ -94,16 +104,30 @@ const shift = <V>(outbox: Outbox<V>): void => {
 
 /** Takes the first frame. */
 export const take = <V>(outbox: Outbox<V>): Frame<V> | undefined => {
-  const frame = outbox.frames[outbox.start]
-  if (frame === undefined) return undefined
-  shift(outbox)
+  let frame = outbox.slot
+  if (frame !== undefined) outbox.slot = undefined
+  else {
+    frame = outbox.frames[outbox.start]
+    if (frame === undefined) return undefined
+    shift(outbox)
+  }
   if (frame._tag === "Events") outbox.size--
   if (frame._tag !== "Gap") outbox.taken = frame.revision
   return frame
 }
 
+/** Puts the slot's frame before the others. */
+const spill = <V>(outbox: Outbox<V>): void => {
+  const { slot } = outbox
+  if (slot === undefined) return
+  outbox.slot = undefined
+  if (outbox.start === 0) outbox.frames.unshift(slot)
+  else outbox.frames[--outbox.start] = slot
+}
+
 /** Gives up the oldest frame of events; a Gap stands in its place. */
 export const dropOldest = <V>(outbox: Outbox<V>): void => {
+  spill(outbox)
   const { frames, start } = outbox
   const i = frames.findIndex((frame, i) => i >= start && frame?._tag === "Events")
   const oldest = frames[i]
@@ -122,12 +146,17 @@ export const dropOldest = <V>(outbox: Outbox<V>): void => {
 
 const waiting = <V>({ frames, start }: Outbox<V>): Array<Frame<V>> => frames.slice(start) as Array<Frame<V>>
 
-/** Keeps the last event of each key only. Frames keep their order and their revisions. */
+/**
+ * Keeps the last event of each key only. Frames keep their order and their revisions. Nothing is given up for an event
+ * behind a Synced: what that says must be true when it is taken.
+ */
 export const conflate = <V>(outbox: Outbox<V>): void => {
+  spill(outbox)
   const seen = new Set<string>()
   const kept: Array<Frame<V>> = []
   let size = 0
   for (const frame of waiting(outbox).reverse()) {
+    if (frame._tag !== "Events") seen.clear()
     const left = frame._tag === "Events" ? withoutOlder(frame, seen) : frame
     if (left === undefined) continue
     if (left._tag === "Events") size++

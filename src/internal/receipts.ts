@@ -16,12 +16,6 @@ export const settle = <E>(receipts: Receipts<E>, position: number, failure: E | 
   receipt(failure)
 }
 
-/** Settles `count` consecutive positions with success. Costs nothing while nobody waits. */
-export const settleRange = <E>(receipts: Receipts<E>, first: number, count: number): void => {
-  if (receipts.waiting.size === 0) return
-  for (let position = first; position < first + count; position++) settle(receipts, position, undefined)
-}
-
 export const settleAll = <E>(receipts: Receipts<E>, failure: E): void => {
   for (const position of receipts.waiting.keys()) settle(receipts, position, failure)
 }

@@ -4,7 +4,7 @@
  * Invariant: an answer changes the machine, the account and the receipts in one synchronous piece, so that a
  * step that is interrupted has changed nothing, and may be told as failed afterwards.
  */
-import { type Cause, Effect, Exit, Option, Schedule } from "effect"
+import { type Cause, Effect, Exit, Schedule } from "effect"
 import * as Bulk from "./bulk.js"
 import type { Batch } from "./mailbox.js"
 
@@ -341,7 +341,3 @@ export const leftOf = <Item, F extends Bulk.Failure>(run: Run<Item, F>): Readonl
       outcome: inFlight ? "Unknown" : Bulk.outcomeOf(bulkOf(run), index)
     }
   })
-
-/** The last failure that a batch has met. */
-export const failureOf = <Item, F extends Bulk.Failure>(run: Run<Item, F>): Option.Option<F> =>
-  Option.fromNullable(run.bulk?.failure)

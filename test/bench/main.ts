@@ -7,9 +7,10 @@ import { postgres } from "./cases/postgres.js"
 import { server } from "./cases/server.js"
 import { sqlite } from "./cases/sqlite.js"
 import { tick } from "./cases/tick.js"
+import { watch } from "./cases/watch.js"
 import { type Case, type Finding, makeBench } from "./support/bench.js"
 
-const cases: ReadonlyArray<Case> = [enqueue, tick, sqlite, postgres, server, durable, middleware]
+const cases: ReadonlyArray<Case> = [enqueue, tick, sqlite, postgres, server, durable, middleware, watch]
 
 const print = (line: string): void => {
   process.stdout.write(`${line}\n`)

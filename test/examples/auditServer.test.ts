@@ -1,45 +1,11 @@
-import { type ChildProcess, spawn } from "node:child_process"
-import { once } from "node:events"
 import { rmSync } from "node:fs"
 import { get } from "node:http"
 import * as path from "node:path"
 import { describe, expect, it } from "vitest"
+import { startDemo } from "../support/demo.js"
 import { databaseUrls } from "../support/postgresDatabases.js"
-import { root, typescript } from "../support/project.js"
 
 const account = /accepted (\d+) = stored (\d+) \+ set aside 0 \+ dropped 0 \+ handed back 0/
-
-interface Demo {
-  readonly child: ChildProcess
-  readonly output: () => string
-  readonly saw: (pattern: RegExp) => Promise<RegExpExecArray>
-  readonly exit: Promise<number | null>
-}
-
-const start = (databaseUrl: string, args: ReadonlyArray<string>): Demo => {
-  const child = spawn(process.execPath, [...typescript, "examples/audit-server/main.ts", ...args], {
-    cwd: root,
-    env: { ...process.env, DATABASE_URL: databaseUrl },
-    stdio: ["ignore", "pipe", "pipe"]
-  })
-  let output = ""
-  child.stdout.on("data", (part) => {
-    output += part
-  })
-  child.stderr.on("data", (part) => {
-    output += part
-  })
-  const exit = once(child, "close").then(([code]) => code as number | null)
-  const saw = async (pattern: RegExp): Promise<RegExpExecArray> => {
-    for (;;) {
-      const match = pattern.exec(output)
-      if (match !== null) return match
-      const ended = await Promise.race([once(child.stdout, "data").then(() => false), exit.then(() => true)])
-      if (ended && !pattern.test(output)) throw new Error(`it ended without ${pattern}:\n${output}`)
-    }
-  }
-  return { child, exit, output: () => output, saw }
-}
 
 const statusOf = (url: string) =>
   new Promise<number | undefined>((resolve, reject) => {
@@ -51,7 +17,7 @@ const statusOf = (url: string) =>
 
 describe("the demo", { timeout: 120_000 }, () => {
   it("measures, reads back and balances on Postgres", async () => {
-    const demo = start(databaseUrls()[0]?.url ?? "", ["--requests", "100"])
+    const demo = startDemo(databaseUrls()[0]?.url ?? "", ["--requests", "100"])
     expect([await demo.exit, demo.output()]).toEqual([0, expect.stringMatching(account)])
     // 50 before the database has opened, 50 to warm up, twice 100, and 3 orders with 3 queries after them.
     expect(account.exec(demo.output())?.slice(1)).toEqual(["306", "306"])
@@ -60,7 +26,7 @@ describe("the demo", { timeout: 120_000 }, () => {
   })
 
   it.each(["SIGTERM", "SIGINT"] as const)("serves until %s, then closes with the account", async (signal) => {
-    const demo = start("", ["--serve", "--port", "0"])
+    const demo = startDemo("", ["--serve", "--port", "0"])
     const [, url] = await demo.saw(/serving (http:\/\/[\d.:]+)\/orders/)
     const [, file] = await demo.saw(/file (.+)\n/)
     for (let i = 1; i <= 5; i++) expect(await statusOf(`${url}/orders/${i}`)).toBe(200)
@@ -72,12 +38,12 @@ describe("the demo", { timeout: 120_000 }, () => {
   it("fails when the database refuses it, and says why", async () => {
     const url = new URL(databaseUrls()[0]?.url ?? "")
     url.pathname = "/no_such_database"
-    const demo = start(url.href, ["--requests", "100"])
+    const demo = startDemo(url.href, ["--requests", "100"])
     expect([await demo.exit, demo.output()]).toEqual([1, expect.stringContaining("no_such_database")])
   })
 
   it("refuses arguments that it does not know", async () => {
-    const demo = start("", ["--requests", "ten"])
+    const demo = startDemo("", ["--requests", "ten"])
     expect([await demo.exit, demo.output()]).toEqual([1, expect.stringContaining("--port takes a port")])
   })
 })

@@ -372,6 +372,11 @@ describe("poison", () => {
     const beyond = Bulk.make<Fail>(3)
     expect(Bulk.failed(beyond, { ...fail("Transient", "NotStored", "x"), stored: 9 })).toBe(3)
     expect(Bulk.next(beyond)._tag).toBe("Done")
+    const later = Bulk.make<Fail>(4)
+    Bulk.failed(later, { ...fail("Transient", "NotStored", "x"), stored: 2 })
+    Bulk.retry(later)
+    expect(Bulk.failed(later, { ...fail("Transient", "NotStored", "x"), stored: 9 })).toBe(2)
+    expect(Bulk.next(later)._tag).toBe("Done")
     const odd = [-1, 3, 0.5, Number.NaN].map((index) => ({ index, cause: "x" }))
     const bulk = Bulk.make<Fail>(3)
     Bulk.failed(bulk, { ...fail("Poison", "NotStored", "x"), bad: odd })
@@ -409,7 +414,11 @@ describe("unknown failures", () => {
 
   it("count in a row: what is stored in between begins the count anew", () => {
     const w = world(20, () => ({ ...fail("Unknown", "NotStored", "slow"), stored: 1 }))
-    expect(run(w)).toBe("Done")
+    const onWait = (waiting: World) => {
+      expect(waiting.bulk.wantsMore, "there is nothing to compare yet").toBe(false)
+      retry(waiting)
+    }
+    expect(run(w, onWait)).toBe("Done")
     expect(w.stored).toEqual(indexesOf(20))
     expect(w.waits).toBe(19)
     expect(w.largest).toBe(20)
@@ -553,6 +562,53 @@ describe("unknown failures", () => {
     w.length += 2
     check(w)
     expect(indexesOf(3).map((i) => Bulk.outcomeOf(w.bulk, i))).toEqual(["Unknown", "NotStored", "NotStored"])
+    // Fails when there is no room for the outcomes of newcomers.
+    while (Bulk.next(w.bulk)._tag === "Save") move(w, retry)
+    expect(indexesOf(3).map((i) => Bulk.outcomeOf(w.bulk, i))).toEqual(["Unknown", "Unknown", "Unknown"])
+  })
+
+  it("are one batch again after a bisection in which nothing could be stored", () => {
+    const w = world(4, () => fail("Unknown", "NotStored", "outage"))
+    while (!w.bulk.wantsMore) move(w, retry)
+    const recovered: World = { ...w, backend: () => undefined }
+    expect(run(recovered)).toBe("Done")
+    expect(recovered.saves - w.saves).toBe(1)
+  })
+
+  it("are saved in parts as large as the batch, also those that came later, once the outage is over", () => {
+    const w = world(4, () => fail("Unknown", "NotStored", "outage"))
+    while (!w.bulk.wantsMore) move(w, retry)
+    Bulk.extend(w.bulk, 1)
+    w.length++
+    while (Bulk.next(w.bulk)._tag === "Save") move(w, retry)
+    const { saves } = w
+    const recovered: World = { ...w, backend: () => undefined }
+    expect(run(recovered)).toBe("Done")
+    expect(sorted(recovered.stored)).toEqual(indexesOf(5))
+    expect(recovered.saves - saves).toBe(2)
+  })
+
+  it("that end in the midst of a bisection leave the other half whole", () => {
+    // Fails when a half is taken for guilty because the other one is good.
+    let attempts = 0
+    const w = world(8, () => (attempts++ < 6 ? fail("Unknown", "NotStored", "outage") : undefined))
+    expect(run(w)).toBe("Done")
+    expect(w.stored).toEqual(indexesOf(8))
+    expect(w.saves).toBe(6 + 2)
+  })
+
+  it("leave alone what was set aside between them", () => {
+    let away = true
+    const w = world(3, (from, to) => {
+      if (!away) return undefined
+      return fail(to - from === 1 && from === 1 ? "Poison" : "Unknown", "NotStored", "outage")
+    })
+    while (w.setAside.length === 0) move(w, retry)
+    while (Bulk.next(w.bulk)._tag === "Save") move(w, retry)
+    away = false
+    expect(run(w)).toBe("Done")
+    expect(w.stored).toEqual([0, 2])
+    expect(w.setAside.map(({ index }) => index)).toEqual([1])
   })
 
   it("are told from bad data by the storage's word: poison among them is set aside at once", () => {

@@ -11,6 +11,7 @@ const native = ["better-sqlite3", "@effect/sql-sqlite-node"]
 
 const otherReasons: Readonly<Record<string, string>> = {
   "test/examples/auditServer.test.ts": "starts the demo, which opens SQLite",
+  "test/examples/live.test.ts": "starts the demo, which opens SQLite",
   "test/readme.test.ts": "runs the README's code, which may open SQLite"
 }
 

@@ -34,7 +34,11 @@ const insist = (condition: boolean, message: string) => {
 const entries = Object.keys(manifest.exports)
   .filter((name) => name !== "./package.json")
   .map((name) => path.posix.join(manifest.name, name))
-const coreEntries = entries.filter((name) => name.split("/").length <= 2)
+// The laws and the faults are for everybody's tests, and bring no test runner with them.
+const withoutPeers = ["testing/FaultStorage", "testing/StorageLaws"].map((name) => `${manifest.name}/${name}`)
+const coreEntries = entries.filter((name) => name.split("/").length <= 2 || withoutPeers.includes(name))
+// vitest refuses to be loaded anywhere but in its own runs.
+const vitestEntry = `${manifest.name}/testing/vitest`
 
 // The versions that are installed here, so that an install elsewhere finds them in npm's cache.
 const installed = (name: string): string =>
@@ -65,6 +69,33 @@ const load = (folder: string, names: ReadonlyArray<string>): string => {
   )
   run(process.execPath, ["--input-type=module", "-e", script.join("\n")], { cwd: folder })
   return `${names.length} entries`
+}
+
+const runLaws = (folder: string): string => {
+  const test = `
+    import { storageLaws } from "${vitestEntry}"
+    import { Storage } from "${manifest.name}"
+    import { Effect } from "effect"
+    storageLaws({
+      name: "memory",
+      place: Effect.sync(() => {
+        const memory = Storage.memory()
+        return { open: Effect.succeed(memory), peek: Effect.sync(() => memory.records) }
+      }),
+      capabilities: { duplicates: "kept", peeks: "in order", loads: "in order", handles: "one", prepares: "no" },
+      record: (i) => "record " + i,
+      idOf: (record) => record,
+      all: undefined
+    })`
+  fs.writeFileSync(path.join(folder, "laws.test.js"), test)
+  const file = path.join(folder, "laws.json")
+  const reporters = ["--reporter=dot", "--reporter=json", `--outputFile.json=${file}`]
+  run(process.execPath, ["node_modules/vitest/vitest.mjs", "run", "--root", folder, ...reporters], {
+    cwd: folder
+  })
+  const report = JSON.parse(fs.readFileSync(file, "utf8"))
+  insist(report.success && report.numPassedTests > 20, "the storage laws do not hold where it is installed")
+  return `${report.numPassedTests} laws hold, ${report.numPendingTests} are left out`
 }
 
 const compile = (folder: string, names: ReadonlyArray<string>, types: ReadonlyArray<string>): string => {
@@ -107,7 +138,9 @@ try {
 
   step("the tarball's files", () => {
     const expected = /^(dist\/|src\/|package\.json$|README\.md$|CHANGELOG\.md$|LICENSE$)/
-    const strange = files.filter((file) => !expected.test(file) || /test|tsconfig|tsbuildinfo/.test(file))
+    const strange = files.filter(
+      (file) => !expected.test(file) || /\.test\.|(^|\/)tests?\/|tsconfig|tsbuildinfo/.test(file)
+    )
     insist(strange.length === 0, `should not be packed: ${strange.join(", ")}`)
     for (const file of files.filter((each) => /^src\/.*\.ts$/.test(each))) {
       const name = file.slice("src/".length, -".ts".length)
@@ -153,7 +186,13 @@ try {
   if (fs.existsSync(path.join(root, build))) {
     fs.cpSync(path.join(root, build), path.join(peers, build), { recursive: true })
   }
-  step("with all peers, every entry loads", () => load(peers, entries))
+  step("with all peers, every entry loads", () =>
+    load(
+      peers,
+      entries.filter((name) => name !== vitestEntry)
+    )
+  )
+  step("with all peers, the storage laws run in vitest", () => runLaws(peers))
   step("with all peers, every entry compiles", () => compile(peers, entries, ["node"]))
 } finally {
   fs.rmSync(work, { recursive: true, force: true })

@@ -67,17 +67,3 @@ export const exitTable = (): string => {
   const [head = [], ...body] = rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)))
   return [line(head), line(widths.map((width) => "-".repeat(width))), ...body.map(line)].join("\n")
 }
-
-/** Until the README has the table. */
-export const tableToBe = `\
-| the process ends by                    | \`NodeRuntime.runMain\`      | \`Effect.runPromise\`        | plain Node.js, \`await close()\` on signals |
-| -------------------------------------- | -------------------------- | -------------------------- | ----------------------------------------- |
-| the main program returns               | kept                       | kept                       | kept                                      |
-| the main program fails                 | kept                       | kept                       | kept                                      |
-| \`process.exit\` in the tick of the save | lost                       | lost                       | lost                                      |
-| an uncaught exception                  | kept up to the last commit | kept up to the last commit | kept up to the last commit                |
-| an unhandled rejection                 | kept up to the last commit | kept up to the last commit | kept up to the last commit                |
-| SIGTERM                                | kept                       | kept up to the last commit | kept                                      |
-| SIGINT (Ctrl+C)                        | kept                       | kept up to the last commit | kept                                      |
-| SIGHUP                                 | kept up to the last commit | kept up to the last commit | kept                                      |
-| SIGKILL                                | kept up to the last commit | kept up to the last commit | kept up to the last commit                |`

@@ -1,12 +1,19 @@
 /** A server on a free loopback port, and a client that opens a connection of its own for each request. */
 import { createServer, type OutgoingHttpHeaders, request } from "node:http"
 import { connect, type Socket } from "node:net"
-import type { HttpApp, HttpServerRequest } from "@effect/platform"
+import type { HttpApp, HttpServer, HttpServerRequest } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Effect, type Scope } from "effect"
 
 /** Where a middleware can stand: around the app that is served, or around the server's own handling of it. */
 export const places = ["around the app", "around the server"] as const
+
+/** A server on a loopback port, any free one for 0; it stops with the scope. */
+export const listen = (port = 0): Effect.Effect<HttpServer.HttpServer, never, Scope.Scope> =>
+  Effect.orDie(NodeHttpServer.make(() => createServer(), { host: "127.0.0.1", port }))
+
+export const portOf = ({ address }: HttpServer.HttpServer): number =>
+  address._tag === "TcpAddress" ? address.port : 0
 
 /** Serves an app under a middleware in one of the two places; gives the port. */
 export const serve = <E, R, R2>(
@@ -15,11 +22,9 @@ export const serve = <E, R, R2>(
   place: (typeof places)[number] = "around the server"
 ): Effect.Effect<number, never, Exclude<R | R2, HttpServerRequest.HttpServerRequest> | Scope.Scope> =>
   Effect.gen(function* () {
-    const server = yield* Effect.orDie(
-      NodeHttpServer.make(() => createServer(), { host: "127.0.0.1", port: 0 })
-    )
+    const server = yield* listen()
     yield* place === "around the server" ? server.serve(app, middleware) : server.serve(middleware(app))
-    return server.address._tag === "TcpAddress" ? server.address.port : 0
+    return portOf(server)
   })
 
 export interface Answer {

@@ -1,11 +1,12 @@
 /**
- * Properties that run Effects. LAWS_RUNS multiplies the number of runs; a failure prints its seed and path, which
- * fast-check takes to repeat it.
+ * Properties that run Effects. LAWS_RUNS multiplies the number of runs, also by less than 1; a failure prints its seed
+ * and path, which fast-check takes to repeat it.
  */
 import { Effect, Runtime } from "effect"
 import fc from "fast-check"
 
-const factor = Math.max(1, Number(process.env.LAWS_RUNS ?? "1") || 1)
+const asked = Number(process.env.LAWS_RUNS ?? "1")
+const factor = asked > 0 ? asked : 1
 
 /** So many runs, times LAWS_RUNS. */
 export const runs = (count: number): number => Math.ceil(count * factor)
@@ -35,3 +36,34 @@ export const holdsEffect = <A, E, R>(
       )
     )
   )
+
+/** Milliseconds for a property of `holdsSeeded`, also in a long run on a busy machine. */
+export const seededTimeout = runs(120_000)
+
+/** Less than that, so that a failure is told although it could be shrunk further. */
+const patience = runs(100_000)
+
+/**
+ * Whether a property in promises holds for `count` samples, one after the other. Says which seed it took, so that a
+ * run can be repeated also when it passes, or never ends.
+ */
+export const holdsSeeded = <A>(
+  law: string,
+  arbitrary: fc.Arbitrary<A>,
+  count: number,
+  property: (sample: A) => Promise<void>
+): Effect.Effect<void> =>
+  Effect.promise(async () => {
+    const seed = Math.trunc(Math.random() * 2 ** 31)
+    console.log(`${law}: seed ${seed}`)
+    const begun = performance.now()
+    const run = await fc.check(fc.asyncProperty(arbitrary, property), {
+      numRuns: runs(count),
+      seed,
+      interruptAfterTimeLimit: patience,
+      markInterruptAsFailure: true
+    })
+    const took = ((performance.now() - begun) / 1000).toFixed(1)
+    console.log(`${law}: ${run.numRuns} schedules in ${took} s`)
+    if (run.failed) throw new Error(await fc.asyncDefaultReportMessage(run))
+  })

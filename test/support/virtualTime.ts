@@ -2,8 +2,8 @@
  * Time and turns for properties: nothing moves but by the schedule. Settling costs one turn of the host, which is a
  * hundred times less than adjusting the test clock, so that a property can afford thousands of steps.
  */
-import { Clock, Duration, Effect } from "effect"
-import type { Turn } from "../../src/internal/turn.js"
+import { Clock, Duration, Effect, Logger, type Runtime } from "effect"
+import { CurrentTurn, type Turn } from "../../src/internal/turn.js"
 
 export interface VirtualTime {
   readonly clock: Clock.Clock
@@ -12,6 +12,8 @@ export interface VirtualTime {
   readonly settle: () => Promise<void>
   /** Lets so many milliseconds pass, and settles at each moment at which somebody wakes. */
   readonly advance: (millis: number) => Promise<void>
+  /** Runs what answers in the host's time, such as a database. This time stands still until it has ended. */
+  readonly outside: <A, E, R>(call: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 interface Sleeper {
@@ -23,7 +25,9 @@ export const virtualTime = (): VirtualTime => {
   let now = 0
   let tasks: Array<() => void> = []
   const sleepers = new Set<Sleeper>()
-  const nanos = () => BigInt(now) * 1_000_000n
+  let calls = 0
+  let callsEnded = () => {}
+  const nanos = () => BigInt(Math.round(now * 1_000_000))
   const clock: Clock.Clock = {
     [Clock.ClockTypeId]: Clock.ClockTypeId,
     unsafeCurrentTimeMillis: () => now,
@@ -40,13 +44,20 @@ export const virtualTime = (): VirtualTime => {
         })
       })
   }
+  // The host runs this after all microtasks, which is where fibers run.
+  const microtasks = () => new Promise((resume) => setImmediate(resume))
   const settle = async (): Promise<void> => {
     do {
       const due = tasks
       tasks = []
       for (const task of due) task()
-      // The host runs this after all microtasks, which is where fibers run.
-      await new Promise((resume) => setImmediate(resume))
+      await microtasks()
+      while (calls > 0) {
+        await new Promise<void>((resume) => {
+          callsEnded = resume
+        })
+        await microtasks()
+      }
     } while (tasks.length > 0)
   }
   const firstUntil = (end: number): Sleeper | undefined => {
@@ -71,6 +82,27 @@ export const virtualTime = (): VirtualTime => {
     clock,
     turn: { schedule: (task) => tasks.push(task) },
     settle,
-    advance
+    advance,
+    outside: (call) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => {
+          calls++
+        }),
+        () => call,
+        () =>
+          Effect.sync(() => {
+            if (--calls === 0) callsEnded()
+          })
+      )
   }
 }
+
+/** Runs effects in a time, without the log lines of what a property lets fail on purpose. */
+export const runtimeIn = ({ clock, turn }: VirtualTime): Runtime.Runtime<never> =>
+  Effect.runSync(
+    Effect.runtime<never>().pipe(
+      Effect.withClock(clock),
+      Effect.provideService(CurrentTurn, turn),
+      Effect.provide(Logger.remove(Logger.defaultLogger))
+    )
+  )

@@ -1,5 +1,5 @@
-/** What an operator sees of a recorder: its statuses and its log lines. */
-import { Cause, Effect, type Layer, Logger, Option, Stream } from "effect"
+/** What an operator sees of a recorder: its statuses, its log lines and its metrics. */
+import { Cause, Effect, type Layer, Logger, Metric, Option, Stream } from "effect"
 import type { Status } from "../../src/Recorder.js"
 
 interface Watched {
@@ -37,3 +37,20 @@ export const logs = (): { readonly lines: ReadonlyArray<Line>; readonly layer: L
   })
   return { lines, layer: Logger.add(logger) }
 }
+
+/** The metrics of one recorder, by their exported names. */
+export const metricsOf = (name: string) =>
+  Effect.map(Metric.snapshot, (pairs) => {
+    const found: { [metric: string]: unknown } = {}
+    for (const { metricKey, metricState } of pairs) {
+      const tagged = metricKey.tags.some(({ key, value }) => key === "recorder" && value === name)
+      if (tagged) found[metricKey.name] = metricState
+    }
+    return found as { [metric: string]: { readonly [field: string]: unknown } }
+  })
+
+/** The counts and values of its metrics. */
+export const metricValuesOf = (name: string) =>
+  Effect.map(metricsOf(name), (found) =>
+    Object.fromEntries(Object.entries(found).map(([metric, state]) => [metric, state.count ?? state.value]))
+  )

@@ -21,7 +21,7 @@ const consequence: { readonly [H in Hook]: string } = {
 }
 
 // An error's message may quote the very data that a redaction was to remove: only its kind and place are told.
-const describe = (error: unknown): string => {
+export const describe = (error: unknown): string => {
   if (!(error instanceof Error)) return `a ${typeof error}`
   const place = error.stack?.split("\n").find((line) => /^\s+at /.test(line))
   return place === undefined ? error.name : `${error.name} ${place.trim()}`

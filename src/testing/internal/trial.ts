@@ -134,11 +134,15 @@ export const newPlace = <Record, Query>(
   trial: Trial<Record, Query>
 ): Effect.Effect<Site<Record, Query>, string, Scope.Scope> =>
   Effect.flatMap(Effect.scope, (scope) =>
-    Effect.map(succeeds(trial, "making a place", Scope.extend(trial.subject.place, scope)), (place) => ({
-      open: openOn(trial, place),
-      peek: succeeds(trial, "peeking at the ids", place.peek),
-      peekAfter: (save) => succeeds(trial, "saving and peeking", Effect.zipRight(save, place.peek))
-    }))
+    Effect.map(succeeds(trial, "making a place", Scope.extend(trial.subject.place, scope)), (place) => {
+      // A subject in memory may give an array that grows.
+      const peek = Effect.map(place.peek, (ids) => ids.slice())
+      return {
+        open: openOn(trial, place),
+        peek: succeeds(trial, "peeking at the ids", peek),
+        peekAfter: (save) => succeeds(trial, "saving and peeking", Effect.zipRight(save, peek))
+      }
+    })
   )
 
 /** A place of one's own, with one handle on it. */

@@ -1,0 +1,91 @@
+/** What the reader of a follower does: it takes frames, waits for them, and asks how it stands. */
+import { Chunk, Effect } from "effect"
+import type { Dispatcher } from "./dispatcher.js"
+import type { Revision } from "./events.js"
+import type { Frame, WatchEnded } from "./frames.js"
+import * as Hub from "./hub.js"
+import * as Outbox from "./outbox.js"
+
+/** How a follower stands. */
+export interface FollowerHealth {
+  readonly id: number
+  /**
+   * `Live`: it is told everything as it comes. `Behind`: it reads on from the log, or waits for room to do so.
+   * `Suspect`: the log has not answered for more than two heartbeats. `Ended`: it is told nothing any more.
+   */
+  readonly state: "Live" | "Behind" | "Suspect" | "Ended"
+  /** The last revision that it has taken. */
+  readonly cursor: Revision
+  /** The newest revision known of the log. */
+  readonly head: Revision
+  /** How many revisions of the log it is behind, whether they match or not. */
+  readonly lag: number
+  /** How many revisions wait in its buffer. */
+  readonly buffered: number
+}
+
+/** The next frame: of the buffer, or how far a live follower is. */
+export const poll = <V>(hub: Hub.Hub<V>, follower: Hub.Follower<V>): Frame<V> | undefined => {
+  const frame = Outbox.take(follower)
+  if (frame !== undefined) {
+    Hub.taken(hub, follower)
+    return Hub.delivered(follower, frame)
+  }
+  if (!follower.owesProgress || follower.cursor !== undefined || follower.ended !== undefined)
+    return undefined
+  follower.owesProgress = false
+  const { position } = hub
+  if (position === undefined) return undefined
+  const revision = position.seq < follower.since ? follower.taken : position
+  follower.taken = revision
+  return { _tag: "Progress", revision }
+}
+
+const waitFor = <V>(follower: Hub.Follower<V>): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    // What ends the wait may have come before it began.
+    const isTold = !Outbox.isEmpty(follower) || (follower.owesProgress && follower.cursor === undefined)
+    if (isTold || follower.ended !== undefined) return resume(Effect.void)
+    follower.wake = () => resume(Effect.void)
+    return Effect.sync(() => {
+      follower.wake = undefined
+    })
+  })
+
+/** The next frame, when there is one; fails when it has ended and everything was taken. */
+export const take = <V>(hub: Hub.Hub<V>, follower: Hub.Follower<V>): Effect.Effect<Frame<V>, WatchEnded> =>
+  Effect.suspend(() => {
+    const frame = poll(hub, follower)
+    if (frame !== undefined) return Effect.succeed(frame)
+    const ended = Outbox.ending(follower)
+    return ended ?? Effect.zipRight(waitFor(follower), take(hub, follower))
+  })
+
+/** All frames that wait, when there is one. */
+export const takeAll = <V>(
+  hub: Hub.Hub<V>,
+  follower: Hub.Follower<V>
+): Effect.Effect<Chunk.NonEmptyChunk<Frame<V>>, WatchEnded> =>
+  Effect.map(take(hub, follower), (first) => {
+    const frames: [Frame<V>, ...Array<Frame<V>>] = [first]
+    for (let frame = poll(hub, follower); frame !== undefined; frame = poll(hub, follower)) {
+      frames.push(frame)
+    }
+    return Chunk.unsafeFromArray(frames) as Chunk.NonEmptyChunk<Frame<V>>
+  })
+
+export const healthOf = <V>(
+  { head: known, hub }: Pick<Dispatcher<V>, "head" | "hub">,
+  follower: Hub.Follower<V>,
+  isSuspect: boolean
+): FollowerHealth => {
+  const head = known ?? hub.position ?? follower.taken
+  const { cursor, id } = follower
+  const idle = cursor === undefined && Outbox.isEmpty(follower) && follower.ended === undefined
+  const taken =
+    idle && hub.position !== undefined && hub.position.seq >= follower.since ? hub.position : follower.taken
+  const state =
+    follower.ended !== undefined ? "Ended" : isSuspect ? "Suspect" : cursor === undefined ? "Live" : "Behind"
+  const lag = taken.epoch === head.epoch ? Math.max(0, head.seq - taken.seq) : head.seq
+  return { id, state, cursor: taken, head, lag, buffered: follower.size }
+}

@@ -1,0 +1,210 @@
+/**
+ * Serves the follows of a `Watch` over HTTP as server-sent events, for `EventSource` in a browser or anywhere else:
+ *
+ * ```ts
+ * const live = yield* WatchSse.make(watch)
+ * const router = HttpRouter.empty.pipe(
+ *   HttpRouter.get("/orders/live", live.serve(ChangeLog.prefix("orders/"), { snapshot: "first" }))
+ * )
+ * ```
+ *
+ * A frame is one event, named `snapshot`, `synced`, `events`, `progress` or `gap`; its data is JSON, see {@link Data}.
+ * The last event of a response is `end`. Its field `next` says what the client does:
+ *
+ * - `resume`: nothing; an `EventSource` connects again by itself, and goes on after the last id.
+ * - `restart`: close, and connect again without a cursor: what came after it is gone.
+ * - `stop`: close: the same request would end in the same way.
+ *
+ * The id of an event is the cursor `epoch:seq:tag`. It stands only on events that can be resumed after exactly, so
+ * over any number of cut connections and restarted servers a client is told every event once and in order (with
+ * the policies `resync` and `cancel`; `conflate` and `drop-oldest` keep what `Watch` says of them). A cursor comes
+ * back in the header `Last-Event-ID`, or, with a first connection, in the query parameter `lastEventId`; the header
+ * holds when there are both.
+ *
+ * A cursor that cannot be resumed (`Compacted`, `EpochChanged`, `Malformed`) is answered by a `gap` and a `snapshot`,
+ * which replaces everything that the client held; without snapshots, by `end`.
+ *
+ * A client that takes its events slowly is a slow follower: what is written waits for it, its buffer fills, and its
+ * policy acts. When it goes away, its follow ends; when it disappears without a word, a heartbeat that nobody takes ends
+ * it. Browsers open at most six connections to one HTTP/1.1 server: follow several things in one.
+ */
+import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import { type Duration, Effect, Random, Schema, type Scope } from "effect"
+import type { Revision, Selector } from "../ChangeLog.js"
+import { InvalidOptions, millisOf } from "../internal/invalidOptions.js"
+import type { Follower, Watch } from "../Watch.js"
+import * as Cursor from "./internal/sse.js"
+import { type Answer, begin, refused, type ServeError, type ServeOptions } from "./internal/sseBegin.js"
+import { type EndReason, type GapReason, json, type Next } from "./internal/sseFrames.js"
+import * as Session from "./internal/sseSession.js"
+
+export { InvalidOptions } from "../internal/invalidOptions.js"
+export type { ServeError, ServeOptions } from "./internal/sseBegin.js"
+export type { EndReason, GapReason, Next } from "./internal/sseFrames.js"
+
+/** A change of one key. `previous` is there when it was asked for and there was one. */
+export type Change<I> =
+  | { readonly type: "put"; readonly key: string; readonly value: I; readonly previous?: I }
+  | { readonly type: "delete"; readonly key: string; readonly previous?: I }
+
+/** The data of each event, by its name. `I` is the JSON form of a value, `cursor` the id of the event. */
+export interface Data<I> {
+  /** Replaces everything that the client held. `deleted`: what this response had told it and is gone since. */
+  readonly snapshot: {
+    readonly cursor: string
+    readonly deleted: ReadonlyArray<string>
+    readonly entries: ReadonlyArray<{ readonly key: string; readonly value: I; readonly seq: number }>
+  }
+  /** Everything until now has been told: from here on events come as they happen. */
+  readonly synced: { readonly cursor: string }
+  /** What matches in one revision; never empty, never a part of it. */
+  readonly events: { readonly cursor: string; readonly events: ReadonlyArray<Change<I>> }
+  /** Nothing that matches has happened up to this revision. */
+  readonly progress: { readonly cursor: string }
+  /** Events of the revisions `from` to `to` were not told. It has no id. */
+  readonly gap: { readonly from: number; readonly to: number; readonly reason: GapReason }
+  /** The last event of a response. It has no id: `cursor` is the one before it, or null. */
+  readonly end: { readonly reason: EndReason; readonly next: Next; readonly cursor: string | null }
+}
+
+/** How an adapter behaves; everything has a default. */
+export interface Options<V, I> {
+  /** Makes JSON of values. Default: they are plain data. It must be synchronous. */
+  readonly schema?: Schema.Schema<V, I> | undefined
+  /** A comment is sent when nothing else was for so long. Default 15 seconds; 0: never. */
+  readonly heartbeat?: Duration.DurationInput | undefined
+  /**
+   * How long a client waits before it connects again, jittered by 20 %, so that a server that was restarted does not
+   * see all of them at once. Default 2 seconds.
+   */
+  readonly retry?: Duration.DurationInput | undefined
+}
+
+/** Follows of one watch over HTTP. */
+export interface WatchSse<V> {
+  /** Answers the current request with a follow. The response has status 200; of HEAD, no follow is begun. */
+  readonly serve: (
+    selector: Selector,
+    options?: ServeOptions<V>
+  ) => Effect.Effect<
+    HttpServerResponse.HttpServerResponse,
+    ServeError,
+    HttpServerRequest.HttpServerRequest | Scope.Scope
+  >
+  /** Ends every response as `Closed`, behind what waits for it, and all later ones at once. Again: nothing. */
+  readonly close: Effect.Effect<void>
+}
+
+/** The cursor of a revision, for a page that is made on the server and goes on by `?lastEventId=` from there. */
+export const cursorOf: (revision: Revision) => string = Cursor.cursorOf
+
+/** A log that has not answered for so long is told to the client, before a proxy gives up. */
+const beginWithin = "10 seconds"
+
+// nginx holds events back without x-accel-buffering. A connection that stayed open behind the end of a response would
+// hold up a server that closes.
+const headers = { "cache-control": "no-store", "x-accel-buffering": "no", connection: "close" }
+
+const contentType = "text/event-stream"
+
+/** The cursor that a client has come with; none when it comes for the first time. */
+const cursorIn = ({ headers, originalUrl }: HttpServerRequest.HttpServerRequest): string | undefined => {
+  const header = headers["last-event-id"]
+  if (header !== undefined && header !== "") return header
+  const query = originalUrl.indexOf("?")
+  if (query === -1) return undefined
+  return new URLSearchParams(originalUrl.slice(query)).get("lastEventId") || undefined
+}
+
+const encoderOf = <V, I>(schema: Schema.Schema<V, I> | undefined): ((value: V) => string) => {
+  if (schema === undefined) return json
+  const encode = Schema.encodeSync(schema)
+  return (value) => json(encode(value))
+}
+
+interface Runtime<V> {
+  readonly watch: Watch<V>
+  readonly wire: Session.Wire<V>
+  /** In milliseconds. */
+  readonly retry: number
+  /** Of the responses under way. */
+  readonly followers: Set<Follower<V>>
+  isClosed: boolean
+}
+
+/** Keeps a follower among those that `close` ends, until its request has ended. */
+const registered = <V>(
+  { followers }: Runtime<V>,
+  follower: Follower<V>
+): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => followers.add(follower)),
+    () => Effect.sync(() => followers.delete(follower))
+  )
+
+const answerOf = <V>(
+  runtime: Runtime<V>,
+  selector: Selector,
+  options: ServeOptions<V>,
+  cursor: string | undefined
+): Effect.Effect<Answer<V>, ServeError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const answer = yield* Effect.timeoutTo(begin(runtime.watch, selector, options, cursor), {
+      duration: beginWithin,
+      onTimeout: () => refused("Unavailable"),
+      onSuccess: (answer) => answer
+    })
+    if (runtime.isClosed) return refused("Closed")
+    if (answer._tag === "Opened") yield* registered(runtime, answer.follower)
+    return answer
+  })
+
+const serve = <V>(
+  runtime: Runtime<V>,
+  selector: Selector,
+  options: ServeOptions<V>
+): ReturnType<WatchSse<V>["serve"]> =>
+  Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    // Its body would never be read, and its follow not be ended by the end of the body.
+    if (request.method === "HEAD") return HttpServerResponse.raw(null, { contentType, headers })
+    const cursor = cursorIn(request)
+    const answer = yield* answerOf(runtime, selector, options, cursor)
+    const retry = runtime.retry * (yield* Random.nextRange(0.8, 1.2))
+    const body =
+      answer._tag === "Refused"
+        ? Session.ended(retry, answer.reason, cursor)
+        : Session.body(runtime.wire, answer, yield* Effect.scope, retry, cursor)
+    return HttpServerResponse.stream(body, { contentType, headers })
+  })
+
+/**
+ * Makes the adapter of a watch, which ends with the scope. Make it in the scope of the routes, which ends before that
+ * of the server: a server that closes waits for its responses, and these end with the adapter.
+ */
+export const make = <V, I = V>(
+  watch: Watch<V>,
+  options: Options<V, I> = {}
+): Effect.Effect<WatchSse<V>, InvalidOptions, Scope.Scope> =>
+  Effect.gen(function* () {
+    const heartbeat = millisOf("heartbeat", options.heartbeat ?? "15 seconds")
+    if (typeof heartbeat !== "number") return yield* heartbeat
+    const retry = millisOf("retry", options.retry ?? "2 seconds")
+    if (typeof retry !== "number") return yield* retry
+    if (options.schema !== undefined && !Schema.isSchema(options.schema)) {
+      return yield* new InvalidOptions({ option: "schema", message: "must be a schema" })
+    }
+    const runtime: Runtime<V> = {
+      watch,
+      wire: { encode: encoderOf(options.schema), encoded: new WeakMap(), heartbeat },
+      retry,
+      followers: new Set(),
+      isClosed: false
+    }
+    const close = Effect.suspend(() => {
+      runtime.isClosed = true
+      return Effect.forEach([...runtime.followers], ({ cancel }) => cancel, { discard: true })
+    })
+    yield* Effect.addFinalizer(() => close)
+    return { close, serve: (selector, options = {}) => serve(runtime, selector, options) }
+  })

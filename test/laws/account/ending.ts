@@ -1,0 +1,173 @@
+/** The end of a schedule, and the laws that hold of a closed recorder. */
+import { Effect, Exit, Scope } from "effect"
+import type { Outcome } from "../../../src/Storage.js"
+import { ensure, ensureSame } from "../../support/ensure.js"
+import { close, type Known, type Report, start, type World } from "./play.js"
+import { closeDeadline, type Fault } from "./schedule.js"
+
+/** Closes it in the chosen way, or by a deadline when a storage never lets it. */
+const end = async (world: World): Promise<Report> => {
+  const { recorder, reports, sample, scope, time } = world
+  const isOver = () => recorder.unsafeStats().pending === 0 && reports.length > 0
+  const { end: way } = sample.setting
+  if (way === "close") {
+    close(world, recorder.close)
+    await time.advance(60_000)
+  } else if (way === "scope") {
+    world.closing = true
+    start(world, Scope.close(scope, Exit.void), () => undefined)
+    await time.advance(closeDeadline + 100)
+    ensure(isOver(), "the scope ends within its deadline")
+  }
+  if (!isOver() || way === "closeWithin") {
+    close(world, recorder.closeWithin(1000))
+    await time.advance(1100)
+    ensure(isOver(), "closeWithin returns within its time and 100 ms")
+  }
+  const [report] = reports
+  if (report === undefined) throw new Error("there is no report")
+  for (const other of reports) ensure(other === report, "all closers share one report")
+  return report
+}
+
+/** What the reports say of the records that are not stored. */
+interface Gone {
+  readonly outcomes: ReadonlyMap<number, Outcome>
+  readonly setAside: ReadonlySet<number>
+}
+
+const goneOf = ({ sunk }: World, report: Report): Gone => {
+  const outcomes = new Map<number, Outcome>()
+  const setAside = [...report.setAside, ...sunk]
+  for (const { outcome, record } of [...setAside, ...report.unsaved]) {
+    ensure(!outcomes.has(record.id), `record ${record.id} has one outcome`)
+    outcomes.set(record.id, outcome)
+  }
+  ensureSame(setAside.length, report.stats.setAside, "each record set aside is named")
+  ensureSame(report.unsaved.length, report.stats.handedBack, "each record handed back is named")
+  return { outcomes, setAside: new Set(setAside.map(({ record }) => record.id)) }
+}
+
+const acceptedOf = (world: World, { outcomes }: Gone): ReadonlyArray<Known> => {
+  const { handed } = world.backend
+  const drops = world.sample.setting.overflow?.startsWith("drop") ?? false
+  const isAccepted = ({ atOnce, row, told }: Known): boolean => {
+    if (told === "refused" || told === "Refused") return false
+    // Who heard nothing and was not served at once waited for room: nothing is dropped then, so it left a trace.
+    return atOnce || drops || handed.has(row.id) || outcomes.has(row.id)
+  }
+  const accepted = world.known.filter(isAccepted)
+  const stats = world.recorder.unsafeStats()
+  ensureSame(accepted.length, stats.accepted, "accepted is what the callers were told")
+  ensureSame(world.known.length - accepted.length, stats.refused, "all others were refused")
+  for (const { row } of world.known.filter((known) => !accepted.includes(known))) {
+    ensure(!handed.has(row.id) && !outcomes.has(row.id), `record ${row.id}, refused, is nowhere`)
+  }
+  return accepted
+}
+
+/** Partitions the accepted records by the account and by what the backend holds; gives the stored ones. */
+const checkPartition = (
+  world: World,
+  { outcomes }: Gone,
+  accepted: ReadonlyArray<Known>,
+  held: ReadonlyArray<number>
+): ReadonlySet<number> => {
+  const stats = world.recorder.unsafeStats()
+  const rest = accepted.map(({ row }) => row.id).filter((id) => !outcomes.has(id))
+  const holds = new Set(held)
+  const stored = new Set(rest.filter((id) => holds.has(id)))
+  const dropped = rest.filter((id) => !stored.has(id))
+  ensureSame(stored.size, stats.stored, "the backend holds every stored record")
+  ensureSame(dropped.length, stats.dropped, "what is nowhere was dropped")
+  for (const id of dropped) {
+    ensure(!world.backend.handed.has(id), `record ${id}, dropped, was never handed to the storage`)
+  }
+  ensureSame(holds.size, held.length, "the backend holds each record once")
+  for (const id of held) {
+    ensure(
+      stored.has(id) || outcomes.get(id) === "Unknown",
+      `record ${id}, held, is stored or of unknown outcome`
+    )
+  }
+  return stored
+}
+
+/** Who waited for an outcome was told the one that the account has. */
+const checkReceipts = async (
+  world: World,
+  { outcomes, setAside }: Gone,
+  accepted: ReadonlyArray<Known>,
+  stored: ReadonlySet<number>
+): Promise<void> => {
+  const holds = ({ row, told }: Known): boolean => {
+    switch (told) {
+      case "stored":
+        return stored.has(row.id)
+      case "Dropped":
+        return !stored.has(row.id) && !outcomes.has(row.id)
+      case "SetAside":
+        return setAside.has(row.id) || world.redriven > 0
+      default:
+        return (
+          outcomes.get(row.id) === (told === "OutcomeUnknown" ? "Unknown" : "NotStored") &&
+          !setAside.has(row.id)
+        )
+    }
+  }
+  for (const known of accepted) {
+    if (!known.durable || known.told === "nothing") continue
+    ensure(holds(known), `the receipt of record ${known.row.id} (${known.told}) says what became of it`)
+  }
+  for (const { id, seen } of world.receipts) {
+    ensure((await seen).includes(id), `record ${id} is there for others when its durable save is told`)
+  }
+}
+
+const checkLoads = ({ known, loads, redriven }: World, stored: ReadonlySet<number>): void => {
+  for (const { at, seen } of loads) {
+    const present = new Set(seen)
+    for (const { at: offered, atOnce, row } of known) {
+      if (!atOnce) continue
+      if (offered > at) ensure(!present.has(row.id), `a load does not see record ${row.id}, saved after it`)
+      else if (stored.has(row.id) && redriven === 0) {
+        ensure(present.has(row.id), `a load sees record ${row.id}, saved before it`)
+      }
+    }
+  }
+}
+
+/** Where nothing was compared or redriven, the backend holds the records in the order of their saves. */
+const checkOrder = ({ known, redriven, sample }: World, held: ReadonlyArray<number>): void => {
+  const unknown = (fault: Fault) => fault.do === "die" || (fault.do === "fail" && fault.kind === "Unknown")
+  const compared = sample.faults.some(unknown) || known.some(({ row }) => row.bad === "unknown")
+  if (compared || redriven > 0 || sample.setting.overflow === "suspend") return
+  ensure(
+    held.every((id, i) => i === 0 || (held[i - 1] as number) < id),
+    "records are stored in the order of their saves"
+  )
+}
+
+/** Closes the recorder, and checks the account against all that is known from outside. */
+export const checkEnd = async (world: World): Promise<void> => {
+  const { backend, recorder, table, time, waiters } = world
+  const report = await end(world)
+  // A storage that was left behind may still answer: that changes nothing any more.
+  await time.advance(5000)
+  for (const fiber of waiters) ensure(fiber.unsafePoll() !== null, "every waiter is answered")
+  const stats = recorder.unsafeStats()
+  ensureSame(backend.overlaps(), 0, "calls of the storage never overlap")
+  ensureSame(stats.pending, 0, "nothing is pending after the close")
+  for (const key of ["accepted", "stored", "setAside", "dropped", "handedBack", "duplicates"] as const) {
+    ensureSame(report.stats[key], stats[key], `the report tells of ${key}`)
+  }
+  const held = await Effect.runPromise(table.peek)
+  const gone = goneOf(world, report)
+  const accepted = acceptedOf(world, gone)
+  const stored = checkPartition(world, gone, accepted, held)
+  await checkReceipts(world, gone, accepted, stored)
+  checkLoads(world, stored)
+  checkOrder(world, held)
+  ensure(!recorder.unsafeSave({ id: -1, bad: "no" }), "a closed recorder refuses")
+  for (const error of world.broken) throw error
+}

@@ -1,0 +1,398 @@
+/**
+ * Guards of the account, each broken by one change of the source. `find` stands exactly once in `file`; `test` is the
+ * one that must fail when `replace` stands there instead: its file, and its own name.
+ */
+export interface NamedMutant {
+  readonly name: string
+  readonly file: string
+  readonly find: string
+  readonly replace: string
+  readonly test: { readonly file: string; readonly name: string }
+}
+
+const internal = (file: string): string => `src/internal/${file}.ts`
+const recorder = (file: string, name: string) => ({ file: `test/Recorder.${file}.test.ts`, name })
+const actor = (file: string, name: string) => ({ file: `test/Actor${file}.test.ts`, name })
+const inside = (file: string, name: string) => ({ file: `test/internal/${file}.test.ts`, name })
+
+/** What is handed back, and what is said of it. */
+const handingBack: ReadonlyArray<NamedMutant> = [
+  {
+    name: "drop the hand-back of what is queued",
+    file: internal("book"),
+    find: "...queued.slice(redriven.length).map(",
+    replace: "...queued.slice(queued.length).map(",
+    test: recorder("saves", "HandedBack and OutcomeUnknown, when a deadline ends the close")
+  },
+  {
+    name: "drop the hand-back of what is being saved",
+    file: internal("book"),
+    find: "    ...left,\n",
+    replace: "",
+    test: recorder("closeWithin", "interrupts one that hangs: the storage is not busy")
+  },
+  {
+    name: "drop the hand-back of what is saved again",
+    file: internal("book"),
+    find: "    ...redriven,\n",
+    replace: "",
+    test: inside("saver", "that has not begun is handed back with what was known")
+  },
+  {
+    name: "hand back twice what is saved again",
+    file: internal("book"),
+    find: "queued.slice(redriven.length)",
+    replace: "queued",
+    test: inside("saver", "that has not begun is handed back with what was known")
+  },
+  {
+    name: "drop the hand-back of a prepared batch",
+    file: internal("supervisor"),
+    find: "if (engine.prepared !== undefined) queued.push(...engine.prepared.items)",
+    replace: "",
+    test: actor("", "is handed back in its place when the actor must end")
+  },
+  {
+    name: "hand back uncounted",
+    file: internal("book"),
+    find: "book.ledger.handedBack += rest.length",
+    replace: "book.ledger.handedBack += 0",
+    test: recorder("closeWithin", "of 0 hands back what is not written, at once")
+  },
+  {
+    name: "drop the hand-back of what no sink took",
+    file: internal("book"),
+    find: "[...book.unsunk, ...rest.map(",
+    replace: "[...rest.map(",
+    test: recorder(
+      "deadLetters",
+      "one that hangs is interrupted after saveTimeout, 3 times, and never runs twice at once"
+    )
+  },
+  {
+    name: "say of a save under way that nothing of it is stored",
+    file: internal("saver"),
+    find: 'outcome: inFlight ? "Unknown"',
+    replace: 'outcome: inFlight ? "NotStored"',
+    test: recorder("saves", "HandedBack and OutcomeUnknown, when a deadline ends the close")
+  },
+  {
+    name: "forget that an attempt had an unknown outcome",
+    file: internal("bulk"),
+    find: 'if (failure.outcome === "Unknown") markUnknown(bulk, tried.from, tried.to)',
+    replace: "",
+    test: recorder("closeWithin", "a record known to have an unknown outcome keeps it through later failures")
+  },
+  {
+    name: "forget in a redrive that an outcome is unknown",
+    file: internal("book"),
+    find: 'if (outcome === "Unknown") Bulk.markUnknown(bulk, index, index + 1)',
+    replace: "",
+    test: inside("saver", "keeps what was known of the outcome, and its records are dropped by no policy")
+  },
+  {
+    name: "hand the storage back still waiting for a save that never ends",
+    file: internal("supervisor"),
+    find: "Effect.sync(() => engine.abandonWorker?.())",
+    replace: "Effect.void",
+    test: recorder(
+      "closeWithin",
+      "abandons a save that ignores its interruption within 100 ms, and reports storageBusy"
+    )
+  },
+  {
+    name: "let a deadline go with its closer",
+    file: "src/Actor.ts",
+    find: ".pipe(Effect.interruptible, Effect.forkDaemon, Effect.zipRight(report))",
+    replace: ".pipe(Effect.interruptible, Effect.zipRight(report))",
+    test: recorder("closeWithin", "interrupting its closer abandons only the wait: the deadline holds")
+  },
+  {
+    name: "release the storage before the drain",
+    file: "src/Actor.ts",
+    find: "yield* Scope.fork(scope, ExecutionStrategy.sequential)",
+    replace: "scope",
+    test: recorder("close", "lives until the caller's scope ends, also one that was acquired late")
+  }
+]
+
+/** What is stored, and counted as that. */
+const storing: ReadonlyArray<NamedMutant> = [
+  {
+    name: "skip a retry",
+    file: internal("saver"),
+    find: "if (!compare(config, run)) Bulk.retry(bulk)",
+    replace: "if (!compare(config, run)) Bulk.exhausted(bulk)",
+    test: recorder(
+      "transient",
+      "the same batch is retried from 100 ms by factor 2, at most each 30 s, for ever"
+    )
+  },
+  {
+    name: "forget how long the last wait was",
+    file: internal("saver"),
+    find: "    run.driver = driver\n",
+    replace: "",
+    test: recorder(
+      "transient",
+      "the same batch is retried from 100 ms by factor 2, at most each 30 s, for ever"
+    )
+  },
+  {
+    name: "go on with the old schedule after a part was stored",
+    file: internal("saver"),
+    find: "  run.driver = undefined\n",
+    replace: "",
+    test: recorder("transient", "a stored part ends the outage: the schedule begins anew")
+  },
+  {
+    name: "lose a prefix: it is not counted",
+    file: internal("saver"),
+    find: "if (stored > 0) config.listener.stored(batch, from, from + stored, 0)",
+    replace: "",
+    test: recorder("saves", "stored through an acknowledged prefix completes with that prefix")
+  },
+  {
+    name: "count twice: a prefix is sent again",
+    file: internal("bulk"),
+    find: "  tried.from += stored\n",
+    replace: "",
+    test: recorder("saves", "stored through an acknowledged prefix completes with that prefix")
+  },
+  {
+    name: "count twice: a prepared batch ends with the one before it",
+    file: internal("engine"),
+    find: "intake.inFlight - (prepared?.items.length ?? 0)",
+    replace: "intake.inFlight",
+    test: recorder(
+      "prepare",
+      "gets the next full batch while a save is out, and its effect saves it in order"
+    )
+  },
+  {
+    name: "count duplicates as nothing",
+    file: internal("book"),
+    find: "  book.ledger.duplicates += duplicates\n",
+    replace: "",
+    test: recorder("transient", "one with it holds each record once, and says how many were there already")
+  },
+  {
+    name: "let a storage change the records of the next attempt",
+    file: internal("saver"),
+    find: "call(storage, batch.items.slice(from, to))",
+    replace: "call(storage, whole ? batch.items : batch.items.slice(from, to))",
+    test: recorder("contract", "a batch array belongs to the storage and is never reused")
+  },
+  {
+    name: "let a save hang for ever",
+    file: internal("sentinel"),
+    find: '  interruptStep(engine, "Overrun")\n',
+    replace: "",
+    test: recorder("timeouts", "the interrupted save is awaited before the retry: saves never overlap")
+  },
+  {
+    name: "forget that a save was interrupted",
+    file: internal("supervisor"),
+    find: 'else if (engine.current !== undefined && why === "Overrun") engine.behavior.onOverrun(engine.current)',
+    replace: "",
+    test: recorder("timeouts", "the interrupted save is awaited before the retry: saves never overlap")
+  },
+  {
+    name: "let a load see saves that were made after it",
+    file: internal("mailbox"),
+    find: "  mailbox.write = undefined\n  link(mailbox, {",
+    replace: "  link(mailbox, {",
+    test: recorder("contract", "sees every save made before it and none made after")
+  },
+  {
+    name: "let newcomers overtake a load",
+    file: internal("mailbox"),
+    find: "    if (!node.command.passable && !node.command.gone) return undefined\n",
+    replace: "",
+    test: inside("mailbox", "is a queue of items and commands, whatever is done to it in whatever order")
+  }
+]
+
+/** What is set aside. */
+const settingAside: ReadonlyArray<NamedMutant> = [
+  {
+    name: "condemn a batch for one bad record",
+    file: internal("bulk"),
+    find: "} else split(bulk, true)",
+    replace:
+      "} else {\n    popFailed(bulk)\n    for (let index = from; index < to; index++) bulk.bad.push({ index, cause: failure, detail: undefined })\n  }",
+    test: inside("bulk", "sets nothing aside that was not refused by itself")
+  },
+  {
+    name: "condemn what fails in an outage",
+    file: internal("bulk"),
+    find: "  if (doubted) {\n",
+    replace: "  if (doubted || !storedWhileProbing) {\n",
+    test: inside("bulk", "set nothing aside while nothing can be stored, however long")
+  },
+  {
+    name: "try a sink once",
+    file: internal("saver"),
+    find: "run.sinkRests = run.sinkTries < sinkTries",
+    replace: "run.sinkRests = false",
+    test: recorder("deadLetters", "one that recovers on its third try has taken the record")
+  },
+  {
+    name: "take a sink that failed for one that took the record",
+    file: internal("saver"),
+    find: 'entryOf(config, run, step), "failed")',
+    replace: 'entryOf(config, run, step), "taken")',
+    test: recorder(
+      "deadLetters",
+      "one that hangs is interrupted after saveTimeout, 3 times, and never runs twice at once"
+    )
+  },
+  {
+    name: "lose what is set aside without a sink",
+    file: internal("book"),
+    find: 'if (sink === "none") book.held.push({ entry, bytes })',
+    replace: "",
+    test: recorder(
+      "deadLetters",
+      "records set aside stay with the recorder, and come back from close with cause and time"
+    )
+  },
+  {
+    name: "set aside beyond the bound",
+    file: internal("book"),
+    find: "    control.intake.held++\n",
+    replace: "",
+    test: recorder("deadLetters", "they stay within the bound: they take room until they are redriven")
+  },
+  {
+    name: "count what is saved again as set aside too",
+    file: internal("book"),
+    find: "  book.ledger.setAside -= held.length\n",
+    replace: "",
+    test: recorder("deadLetters", "saves again what was set aside and is held, and says how many")
+  }
+]
+
+/** Who is told, and when. */
+const telling: ReadonlyArray<NamedMutant> = [
+  {
+    name: "acknowledge early",
+    file: internal("records"),
+    find: "receipts.waiting.set(position, (failure) => resume(failure ?? Effect.void))",
+    replace: "resume(Effect.void)",
+    test: recorder("saves", "completes after the commit that holds the record, not before")
+  },
+  {
+    name: "forget a waiter whose record is stored",
+    file: internal("book"),
+    find: "  if (book.receipts.waiting.size === 0) return\n",
+    replace: "  return\n",
+    test: recorder("saves", "completes after the commit that holds the record, not before")
+  },
+  {
+    name: "forget a waiter whose record is set aside",
+    file: internal("book"),
+    find: "  Receipts.settle(book.receipts, positionOf(book, entry.index), error)\n",
+    replace: "",
+    test: recorder("saves", "SetAside, while the rest of its batch is not stored yet")
+  },
+  {
+    name: "forget a waiter whose record is dropped",
+    file: "src/Actor.ts",
+    find: "dropped: options.onDropped ?? constVoid",
+    replace: "dropped: constVoid",
+    test: recorder("saves", "Dropped, when the policy gives the record up")
+  },
+  {
+    name: "forget the waiters of a recorder that fails",
+    file: "src/Recorder.ts",
+    find: "          Book.failWaiters(book, Cause.squash(cause))\n",
+    replace: "",
+    test: recorder(
+      "saves",
+      "HandedBack and OutcomeUnknown, when the recorder fails, before anybody closes it"
+    )
+  },
+  {
+    name: "tell a waiter whose outcome is unknown that nothing is stored",
+    file: internal("book"),
+    find: '      if (left.outcome === "NotStored") continue\n',
+    replace: "      continue\n",
+    test: recorder("saves", "HandedBack and OutcomeUnknown, when a deadline ends the close")
+  },
+  {
+    name: "forget who waits for room at the close",
+    file: internal("intake"),
+    find: "    waiter.answer(undefined)\n",
+    replace: "",
+    test: actor(".close", "refuses whoever waits for room")
+  },
+  {
+    name: "forget the question under way at the close",
+    file: internal("supervisor"),
+    find: '  command?.stopped("Stopped")\n',
+    replace: "",
+    test: actor(".close", "ends a question that hangs, with an answer")
+  },
+  {
+    name: "forget the questions that wait at the close",
+    file: internal("supervisor"),
+    find: 'if (!(queued as Command<R>).gone) (queued as Command<R>).stopped("Stopped")',
+    replace: "",
+    test: actor(".close", "ends the wait for a resource that never comes")
+  }
+]
+
+/** Who is let in. */
+const admitting: ReadonlyArray<NamedMutant> = [
+  {
+    name: "accept after the close",
+    file: internal("intake"),
+    find: "  intake.open = false\n",
+    replace: "",
+    test: inside("intake", "of a closed intake are refused, whatever the bound")
+  },
+  {
+    name: "let one in before those who wait",
+    file: internal("intake"),
+    find: 'if (bound.overflow === "suspend" && intake.waiters.size > 0) return refuse(intake, 1)',
+    replace: "",
+    test: recorder("bounds", "unsafeSave is false over the bound, and while one waits")
+  },
+  {
+    name: "leave the next one waiting when one goes away",
+    file: internal("intake"),
+    find: "  refuse(intake, waiter.items.length)\n  admitWaiters(intake)\n",
+    replace: "  refuse(intake, waiter.items.length)\n",
+    test: inside("intake", "let the next one in when one who needs more room than there is goes away")
+  },
+  {
+    name: "forget the room of what is in flight",
+    file: internal("engine"),
+    find: "  intake.inFlight += batch.items.length\n",
+    replace: "",
+    test: recorder("bounds", "by count counts all pending records, in flight too")
+  },
+  {
+    name: "drop uncounted",
+    file: internal("intake"),
+    find: "  intake.droppedQueued++\n",
+    replace: "",
+    test: recorder("drops", "only records never handed to save are dropped; their receipts fail")
+  },
+  {
+    name: "refuse uncounted",
+    file: internal("intake"),
+    find: "  intake.refused += count\n",
+    replace: "",
+    test: recorder("bounds", "tells the caller: false, counted, outside the account")
+  }
+]
+
+export const namedMutants: ReadonlyArray<NamedMutant> = [
+  ...handingBack,
+  ...storing,
+  ...settingAside,
+  ...telling,
+  ...admitting
+]

@@ -1,0 +1,32 @@
+/** @type {import("@stryker-mutator/api/core").PartialStrykerOptions} */
+export default {
+  mutate: [
+    "src/Actor.ts",
+    "src/Recorder.ts",
+    "src/internal/*.ts",
+    // They belong to the storages, whose tests need more than the core.
+    "!src/internal/column*.ts",
+    "!src/internal/query*.ts"
+  ],
+  mutator: {
+    // Texts for people, and tags: a changed message fails no user, and the comparisons of tags are mutated as conditions.
+    excludedMutations: ["StringLiteral"]
+  },
+  plugins: ["@stryker-mutator/vitest-runner"],
+  testRunner: "vitest",
+  vitest: { configFile: "test/mutants/vitest.config.ts", related: false },
+  coverageAnalysis: "perTest",
+  // Code that runs as a module loads: each such mutant would need all tests in a new process.
+  ignoreStatic: true,
+  incremental: true,
+  incrementalFile: "reports/mutants/incremental.json",
+  reporters: ["json", "progress-append-only"],
+  jsonReporter: { fileName: "reports/mutants/report.json" },
+  // Stryker would rewrite its paths, which needs a TypeScript below 7. It has none that leave the sandbox.
+  tsconfigFile: "test/mutants/none.json",
+  tempDirName: ".stryker-tmp",
+  ignorePatterns: ["examples", "dist", "test/.tmp", "test/bench", "test/node24", "test/sql"],
+  concurrency: 2,
+  timeoutMS: 30_000,
+  timeoutFactor: 3
+}

@@ -1,0 +1,550 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Chunk, type Clock, Effect, Exit, Random, Schema, Scope, Stream, TestClock } from "effect"
+import * as ChangeLog from "../../src/ChangeLog.js"
+import * as WatchSse from "../../src/platform/WatchSse.js"
+import * as Watch from "../../src/Watch.js"
+import { writing } from "../support/frames.js"
+import { answering, asking, briefly, eventsIn, type Reading, type SseEvent } from "../support/sse.js"
+import { scenario, settled, started } from "../support/turn.js"
+import { virtualTime } from "../support/virtualTime.js"
+import { logs } from "../support/watching.js"
+
+const everything = ChangeLog.prefix("")
+
+interface Setting {
+  readonly log?: ChangeLog.Options<number>
+  readonly watch?: Watch.Options<number>
+  readonly sse?: WatchSse.Options<number, unknown>
+}
+
+const setUp = (setting: Setting = {}) =>
+  Effect.gen(function* () {
+    const log = yield* ChangeLog.make<number>({ state: "latest", ...setting.log })
+    const watch = yield* Watch.make(log, setting.watch)
+    const sse = yield* WatchSse.make(watch, setting.sse)
+    return { log, watch, sse, ...writing(log) }
+  })
+
+/** Names, data without cursors, and the number of the revision in the id. */
+const short = (reading: Reading): ReadonlyArray<string> =>
+  reading.events().map(({ id, ...event }) => {
+    const data = event.data.replace(/"cursor":"\w+:\d+:\d+",?/, "")
+    return briefly({ ...event, data, ...(id === undefined ? {} : { id: id.split(":")[1] ?? "" }) })
+  })
+
+const lastId = (reading: Reading): string =>
+  reading.events().reduce((last, { id }: SseEvent) => id ?? last, "")
+
+describe("WatchSse.serve", () => {
+  scenario("answers with the headers that keep an event stream flowing", function* () {
+    const { sse } = yield* setUp()
+    const { response } = yield* asking(sse.serve(everything))
+    expect(response.status).toBe(200)
+    expect(response.headers).toMatchObject({
+      "content-type": "text/event-stream",
+      "cache-control": "no-store",
+      "x-accel-buffering": "no",
+      connection: "close"
+    })
+  })
+
+  scenario("of HEAD, has the same head and begins no follow", function* () {
+    const { sse, watch } = yield* setUp()
+    const { response } = yield* asking(sse.serve(everything), { method: "HEAD" })
+    expect([response.status, response.headers["content-type"]]).toEqual([200, "text/event-stream"])
+    expect((yield* watch.health).followers).toBe(0)
+  })
+
+  scenario("says first when to connect again, jittered by 20 %", function* () {
+    const { sse } = yield* setUp({ sse: { retry: "10 seconds" } })
+    const waits = new Set<number>()
+    for (let i = 0; i < 20; i++) {
+      const reading = yield* Effect.withRandom(asking(sse.serve(everything)), Random.make(i))
+      const [, wait] = /^retry: (\d+)\n\n/.exec(reading.text()) ?? []
+      expect(Number(wait)).toBeGreaterThanOrEqual(8000)
+      expect(Number(wait)).toBeLessThanOrEqual(12_000)
+      waits.add(Number(wait))
+    }
+    expect(waits.size).toBeGreaterThan(10)
+  })
+
+  scenario("tells a frame by an event, a revision whole", function* () {
+    const { log, put, remove, sse } = yield* setUp()
+    yield* put("a", 1)
+    const reading = yield* asking(sse.serve(everything))
+    yield* log.append([ChangeLog.put("a", 2), ChangeLog.put("b", 3)])
+    yield* remove("a")
+    yield* settled
+    expect(short(reading)).toEqual([
+      "synced {} #1",
+      'events {"events":[{"type":"put","key":"a","value":2},{"type":"put","key":"b","value":3}]} #2',
+      'events {"events":[{"type":"delete","key":"a"}]} #3'
+    ])
+  })
+
+  scenario("puts the cursor into the data too, as epoch:seq:tag", function* () {
+    const { put, sse } = yield* setUp()
+    const revision = yield* put("a", 1)
+    const reading = yield* asking(sse.serve(everything, { snapshot: "first" }))
+    const cursor = `${revision.epoch}:1:${revision.tag}`
+    expect(WatchSse.cursorOf(revision)).toBe(cursor)
+    for (const { data, id } of reading.events()) {
+      expect(id).toBe(cursor)
+      expect(JSON.parse(data).cursor).toBe(cursor)
+    }
+  })
+
+  scenario("begins with a snapshot when it is asked to", function* () {
+    const { put, sse } = yield* setUp()
+    yield* put("k/a", 1)
+    yield* put("k/b", 2)
+    yield* put("other", 3)
+    const reading = yield* asking(sse.serve(ChangeLog.prefix("k/"), { snapshot: "first" }))
+    yield* put("k/a", 4)
+    yield* settled
+    expect(short(reading)).toEqual([
+      'snapshot {"deleted":[],"entries":[\n{"key":"k/a","value":1,"seq":1},\n{"key":"k/b","value":2,"seq":2}\n]} #3',
+      "synced {} #3",
+      'events {"events":[{"type":"put","key":"k/a","value":4}]} #4'
+    ])
+  })
+
+  scenario("tells the value before, when it is asked to and there was one", function* () {
+    const { put, remove, sse } = yield* setUp()
+    const reading = yield* asking(sse.serve(everything, { previous: "include" }))
+    yield* put("a", 1)
+    yield* put("a", 2)
+    yield* remove("a")
+    yield* settled
+    expect(short(reading).slice(1)).toEqual([
+      'events {"events":[{"type":"put","key":"a","value":1}]} #1',
+      'events {"events":[{"type":"put","key":"a","value":2,"previous":1}]} #2',
+      'events {"events":[{"type":"delete","key":"a","previous":2}]} #3'
+    ])
+  })
+
+  scenario("tells progress with an id to resume from", function* () {
+    const { put, sse } = yield* setUp({ watch: { heartbeat: "5 seconds" } })
+    const reading = yield* asking(sse.serve(ChangeLog.key("a")))
+    yield* put("b", 1)
+    yield* TestClock.adjust("6 seconds")
+    expect(short(reading)).toEqual(["synced {} #0", "progress {} #1"])
+  })
+
+  scenario("makes JSON of values by a schema", function* () {
+    const log = yield* ChangeLog.make<Date>({ state: "latest" })
+    const watch = yield* Watch.make(log)
+    const Day = Schema.transform(Schema.String, Schema.DateFromSelf, {
+      decode: (day) => new Date(day),
+      encode: (date) => date.toISOString().slice(0, 10)
+    })
+    const sse = yield* WatchSse.make(watch, { schema: Day })
+    yield* log.append([ChangeLog.put("a", new Date(0))])
+    const reading = yield* asking(sse.serve(everything, { snapshot: "first" }))
+    yield* log.append([ChangeLog.put("a", new Date(86_400_000))])
+    yield* settled
+    const values = reading.events().map(({ data }) => /"value":"([^"]*)"/.exec(data)?.[1])
+    expect(values).toEqual(["1970-01-01", undefined, "1970-01-02"])
+  })
+})
+
+describe("a heartbeat", () => {
+  scenario("is a comment, when nothing else was sent for the interval", function* () {
+    const { put, sse } = yield* setUp({ sse: { heartbeat: "10 seconds" }, watch: { heartbeat: 0 } })
+    const reading = yield* asking(sse.serve(everything))
+    const beats = () =>
+      reading
+        .text()
+        .split("\n")
+        .filter((line) => line === ":").length
+    yield* TestClock.adjust("9 seconds")
+    expect(beats()).toBe(0)
+    yield* put("a", 1)
+    yield* TestClock.adjust("9 seconds")
+    expect(beats()).toBe(0)
+    yield* TestClock.adjust("1 seconds")
+    expect(beats()).toBe(1)
+    yield* TestClock.adjust("20 seconds")
+    expect(beats()).toBe(3)
+  })
+
+  // Fails when the wait for a frame is what a heartbeat interrupts (its frame goes with it), and when the buffer is
+  // read beside that wait (what it has taken comes late).
+  scenario("loses and moves no frame that comes at the same moment", function* () {
+    const { put, sse } = yield* setUp()
+    const wakes: Array<() => void> = []
+    const clock: Clock.Clock = {
+      ...virtualTime().clock,
+      sleep: () =>
+        Effect.async((resume) => {
+          wakes.push(() => resume(Effect.void))
+        })
+    }
+    const { body } = yield* answering(sse.serve(everything))
+    const parts: Array<Uint8Array> = []
+    const read = Stream.runForEach(body, (part) => Effect.sync(() => parts.push(part)))
+    yield* started(Effect.withClock(read, clock))
+    const moments = 60
+    for (let i = 0; i < moments; i++) {
+      // The heartbeat is due at every step of the frame's way.
+      yield* put("a", 2 * i + 1)
+      yield* Effect.repeatN(Effect.yieldNow(), i)
+      for (const wake of wakes.splice(0)) wake()
+      yield* put("a", 2 * i + 2)
+      yield* settled
+    }
+    const text = Buffer.concat(parts).toString()
+    const seqs = eventsIn(text).map(({ id }) => Number(id?.split(":")[1]))
+    expect(seqs).toEqual(Array.from({ length: 2 * moments + 1 }, (_, i) => i))
+    expect(text.split("\n").filter((line) => line === ":").length).toBeGreaterThan(moments / 2)
+  })
+
+  scenario("of 0 is none", function* () {
+    const { sse } = yield* setUp({ sse: { heartbeat: 0 }, watch: { heartbeat: 0 } })
+    const reading = yield* asking(sse.serve(everything))
+    const before = reading.text()
+    yield* TestClock.adjust("1 hours")
+    expect(reading.text()).toBe(before)
+  })
+})
+
+describe("a client that comes back", () => {
+  scenario("is told what came after its Last-Event-ID, and no snapshot", function* () {
+    const { put, sse } = yield* setUp()
+    const live = sse.serve(everything, { snapshot: "first" })
+    const first = yield* asking(live)
+    yield* put("a", 1)
+    yield* settled
+    yield* first.leave
+    yield* put("a", 2)
+    const second = yield* asking(live, { lastEventId: lastId(first) })
+    expect(short(second)).toEqual([
+      'events {"events":[{"type":"put","key":"a","value":2}]} #2',
+      "synced {} #2"
+    ])
+  })
+
+  scenario("for the first time may bring a cursor as a query parameter; the header is newer", function* () {
+    const { put, sse } = yield* setUp()
+    const one = WatchSse.cursorOf(yield* put("a", 1))
+    const two = WatchSse.cursorOf(yield* put("a", 2))
+    const path = `/?x=1&lastEventId=${encodeURIComponent(one)}`
+    expect(short(yield* asking(sse.serve(everything), { path }))[0]).toContain("#2")
+    const both = yield* asking(sse.serve(everything), { path, lastEventId: two })
+    expect(short(both)).toEqual(["synced {} #2"])
+    const none = yield* asking(sse.serve(everything), { path: "/?lastEventId=", lastEventId: "" })
+    expect(short(none)).toEqual(["synced {} #2"])
+  })
+
+  scenario("after a gap: compacted, it is told the gap and a snapshot", function* () {
+    const { log, put, sse } = yield* setUp()
+    const old = WatchSse.cursorOf(yield* put("a", 1))
+    for (let i = 2; i <= 5; i++) yield* put("a", i)
+    yield* log.compact(4)
+    const reading = yield* asking(sse.serve(everything), { lastEventId: old })
+    expect(short(reading)).toEqual([
+      'gap {"from":2,"to":5,"reason":"Compacted"}',
+      'snapshot {"deleted":[],"entries":[\n{"key":"a","value":5,"seq":5}\n]} #5',
+      "synced {} #5"
+    ])
+  })
+
+  scenario("to a log of another epoch, it is told the gap and a snapshot", function* () {
+    const { log, put, sse } = yield* setUp()
+    yield* put("a", 1)
+    const reading = yield* asking(sse.serve(everything), { lastEventId: "ffff:9:1" })
+    expect(short(reading).slice(0, 2)).toEqual([
+      'gap {"from":1,"to":1,"reason":"EpochChanged"}',
+      'snapshot {"deleted":[],"entries":[\n{"key":"a","value":1,"seq":1}\n]} #1'
+    ])
+    // The next one has its own gap, and no other.
+    yield* log.renewEpoch
+    yield* settled
+    const names = reading.events().map(({ event }) => event)
+    expect(names).toEqual(["gap", "snapshot", "synced", "gap", "snapshot", "synced"])
+  })
+
+  scenario("with what is no cursor, it is told the gap and a snapshot", function* () {
+    const { sse } = yield* setUp()
+    const reading = yield* asking(sse.serve(everything), { lastEventId: "17" })
+    expect(short(reading)[0]).toBe('gap {"from":1,"to":0,"reason":"Malformed"}')
+    expect(short(reading)[1]).toContain("snapshot")
+  })
+
+  const lost = [
+    ["a log without state", { state: "none" }, {}],
+    ['autoResnapshot "off"', { state: "latest" }, { autoResnapshot: "off" }]
+  ] as const
+
+  describe.each(lost)("%s", (_, log, options) => {
+    scenario("is told the end, and to begin without a cursor", function* () {
+      const setting = yield* setUp({ log })
+      const old = WatchSse.cursorOf(yield* setting.put("a", 1))
+      for (let i = 2; i <= 5; i++) yield* setting.put("a", i)
+      yield* setting.log.compact(4)
+      const cursors = { Compacted: old, EpochChanged: "ffff:9:1", Malformed: "17" }
+      for (const [reason, lastEventId] of Object.entries(cursors)) {
+        const reading = yield* asking(setting.sse.serve(everything, options), { lastEventId })
+        yield* reading.ended
+        expect(reading.events().map(briefly)).toEqual([
+          `end {"reason":"${reason}","next":"restart","cursor":"${lastEventId}"}`
+        ])
+      }
+      expect((yield* setting.watch.health).followers).toBe(0)
+    })
+  })
+})
+
+describe("an id", () => {
+  scenario("stands only where resuming is exact: on no gap, and on no end", function* () {
+    const { log, put, sse, watch } = yield* setUp()
+    const reading = yield* asking(sse.serve(everything))
+    yield* put("a", 1)
+    yield* settled
+    yield* log.renewEpoch
+    yield* settled
+    yield* watch.close
+    yield* reading.ended
+    expect(reading.events().map(({ event, id }) => [event, id === undefined])).toEqual([
+      ["synced", false],
+      ["events", false],
+      ["gap", true],
+      ["snapshot", false],
+      ["synced", false],
+      ["end", true]
+    ])
+  })
+
+  scenario("wherever a response is cut, the next one goes on exactly there", function* () {
+    const { put, sse } = yield* setUp()
+    const live = sse.serve(everything)
+    const whole = yield* asking(live)
+    for (let i = 1; i <= 5; i++) yield* put("a", i)
+    yield* settled
+    const text = whole.text()
+    // Behind every line, and inside of it.
+    const cuts = [...text.matchAll(/.*\n/g)].flatMap(({ 0: line, index }) => [
+      index + Math.floor(line.length / 2),
+      index + line.length
+    ])
+    for (const at of cuts) {
+      const seen = eventsIn(text.slice(0, at))
+      const cursor = seen.at(-1)?.id
+      if (cursor === undefined) continue
+      const rest = yield* asking(live, { lastEventId: cursor })
+      const told = [...seen, ...rest.events()].filter(({ event }) => event === "events")
+      expect(told.map(({ id }) => Number(id?.split(":")[1]))).toEqual([1, 2, 3, 4, 5])
+      yield* rest.leave
+    }
+  })
+})
+
+describe("the end", () => {
+  scenario("of the watch is told as Closed, behind everything, to be resumed", function* () {
+    const { put, sse, watch } = yield* setUp()
+    const reading = yield* asking(sse.serve(everything))
+    const { epoch, tag } = yield* put("a", 1)
+    yield* watch.close
+    yield* reading.ended
+    expect(reading.events().map(briefly).slice(-1)).toEqual([
+      `end {"reason":"Closed","next":"resume","cursor":"${epoch}:1:${tag}"}`
+    ])
+    expect(short(reading)[1]).toContain("#1")
+    const later = yield* asking(sse.serve(everything), { lastEventId: lastId(reading) })
+    yield* later.ended
+    expect(later.events().map(briefly)).toEqual([
+      `end {"reason":"Closed","next":"resume","cursor":"${epoch}:1:${tag}"}`
+    ])
+  })
+
+  scenario("comes with the adapter's scope, and with close, to every response", function* () {
+    const { watch } = yield* setUp()
+    const scope = yield* Scope.make()
+    const sse = yield* Scope.extend(WatchSse.make(watch), scope)
+    const readings = yield* Effect.replicateEffect(asking(sse.serve(everything)), 3)
+    yield* Scope.close(scope, Exit.void)
+    for (const reading of readings) {
+      yield* reading.ended
+      expect(reading.events().at(-1)?.data).toContain('"reason":"Closed"')
+    }
+    yield* sse.close
+    const later = yield* asking(sse.serve(everything))
+    yield* later.ended
+    expect(later.events().map(({ event }) => event)).toEqual(["end"])
+    expect((yield* watch.health).followers).toBe(0)
+  })
+
+  scenario("of a watch that is full is told, so that the client comes again", function* () {
+    const { sse } = yield* setUp({ watch: { maxFollowers: 1 } })
+    const first = yield* asking(sse.serve(everything))
+    const second = yield* asking(sse.serve(everything))
+    yield* second.ended
+    expect(second.events().map(briefly)).toEqual(['end {"reason":"Full","next":"resume","cursor":null}'])
+    yield* first.leave
+    expect(short(yield* asking(sse.serve(everything)))).toEqual(["synced {} #0"])
+  })
+
+  scenario("of a log that does not answer is told, too late or at once", function* () {
+    const log = yield* ChangeLog.make<number>()
+    let head: typeof log.head = Effect.never
+    const away = new ChangeLog.ChangeLogError({ reason: "Unavailable", message: "at db.example:5432" })
+    const watch = yield* Watch.make({ ...log, head: Effect.suspend(() => head) }, { heartbeat: 0 })
+    const sse = yield* WatchSse.make(watch)
+    const waiting = yield* Effect.fork(asking(sse.serve(everything)))
+    yield* TestClock.adjust("10 seconds")
+    const late = yield* waiting
+    yield* late.ended
+    head = away
+    const atOnce = yield* asking(sse.serve(everything))
+    yield* atOnce.ended
+    for (const reading of [late, atOnce]) {
+      expect(reading.events().map(briefly)).toEqual([
+        'end {"reason":"Unavailable","next":"resume","cursor":null}'
+      ])
+    }
+  })
+
+  scenario("of a value that cannot be encoded is told to the client, its kind to the log", function* () {
+    const { layer, lines } = logs()
+    yield* Effect.gen(function* () {
+      const log = yield* ChangeLog.make<unknown>({ state: "latest" })
+      const sse = yield* WatchSse.make(yield* Watch.make(log))
+      const reading = yield* asking(sse.serve(everything))
+      const { epoch, tag } = yield* log.append([ChangeLog.put("a", "fine")])
+      yield* log.append([ChangeLog.put("secret", 1n)])
+      yield* reading.ended
+      expect(reading.events().map(({ event }) => event)).toEqual(["synced", "events", "end"])
+      expect(reading.events().at(-1)?.data).toBe(
+        `{"reason":"Failed","next":"stop","cursor":"${epoch}:1:${tag}"}`
+      )
+      // In the middle of a large snapshot: what was sent of it is abandoned, and the end can be read all the same.
+      for (let i = 0; i < 30; i++) yield* log.append([ChangeLog.put(`k/${i}`, "x".repeat(2000))])
+      const large = yield* asking(sse.serve(everything, { snapshot: "first" }))
+      yield* large.ended
+      expect(large.events().map(({ event, id }) => [event, id])).toEqual([
+        ["abandoned", undefined],
+        ["end", undefined]
+      ])
+    }).pipe(Effect.provide(layer))
+    expect(lines.length).toBe(2)
+    expect(lines[0]?.text).toMatch(/encoding a value threw TypeError at /)
+    expect(lines.map(({ text }) => text).join()).not.toContain("secret")
+  })
+
+  scenario("of a predicate that throws is told as Failed", function* () {
+    const { put, sse } = yield* setUp()
+    const where = () => {
+      throw new RangeError("a secret")
+    }
+    const { layer, lines } = logs()
+    const reading = yield* Effect.provide(asking(sse.serve(everything, { where })), layer)
+    yield* put("a", 1)
+    yield* reading.ended
+    expect(reading.events().at(-1)?.data).toContain('"reason":"Failed","next":"stop"')
+    expect(lines.map(({ text }) => text).join()).toMatch(/its predicate threw, RangeError at /)
+  })
+})
+
+describe("a slow client", () => {
+  /** Takes a piece of the body only when it is asked to. */
+  const slowly = (options: WatchSse.ServeOptions<number>) =>
+    Effect.gen(function* () {
+      const setting = yield* setUp({ watch: { heartbeat: 0 } })
+      let opened: Watch.Follower<number> | undefined
+      const watch: Watch.Watch<number> = {
+        ...setting.watch,
+        open: (selector, options) =>
+          Effect.tap(setting.watch.open(selector, options), (follower) =>
+            Effect.sync(() => {
+              opened = follower
+            })
+          )
+      }
+      const sse = yield* WatchSse.make(watch)
+      const { body } = yield* answering(sse.serve(everything, options))
+      const pull = yield* Stream.toPull(body)
+      /** The next piece, as it is written at once. */
+      const take = Effect.map(pull, (parts) => Buffer.concat(Chunk.toReadonlyArray(parts)).toString())
+      return { ...setting, take, follower: opened! }
+    })
+
+  scenario("resync: its buffer fills and no more, and it is told everything", function* () {
+    const { follower, put, take } = yield* slowly({ buffer: 8 })
+    yield* take
+    for (let i = 1; i <= 100; i++) yield* put("a", i)
+    yield* settled
+    expect(yield* follower.health).toMatchObject({ state: "Behind", buffered: 8 })
+    const told: Array<number> = []
+    while (told.at(-1) !== 100) {
+      for (const { event, id } of eventsIn(yield* take)) {
+        if (event === "events") told.push(Number(id?.split(":")[1]))
+      }
+      yield* settled
+    }
+    expect(told).toEqual(Array.from({ length: 100 }, (_, i) => i + 1))
+  })
+
+  // Fails when everything that waits is written at once.
+  scenario("is written a little at a time", function* () {
+    const { put, take } = yield* slowly({ buffer: 256 })
+    yield* take
+    const key = "k".repeat(1000)
+    for (let i = 1; i <= 200; i++) yield* put(key, i)
+    yield* settled
+    for (let told = 0; told < 200; ) {
+      const text = yield* take
+      expect(text.length).toBeLessThan(16_384 + 1200)
+      told += eventsIn(text).length
+    }
+  })
+
+  scenario("cancel: it is told a part without a hole, and then its end", function* () {
+    const { put, take } = yield* slowly({ buffer: 8, policy: "cancel" })
+    yield* take
+    for (let i = 1; i <= 100; i++) yield* put("a", i)
+    yield* settled
+    const events = eventsIn((yield* take) + (yield* take))
+    expect(events.map(({ id }) => id?.split(":")[1])).toEqual([..."12345678", undefined])
+    expect(events.at(-1)?.data).toContain('"reason":"Overflow","next":"resume"')
+  })
+
+  scenario("drop-oldest: what is dropped is told as a gap", function* () {
+    const { put, take } = yield* slowly({ buffer: 2, policy: "drop-oldest" })
+    yield* take
+    for (let i = 1; i <= 5; i++) yield* put("a", i)
+    yield* settled
+    const events = eventsIn(yield* take)
+    expect(events.map(({ id }) => id?.split(":")[1])).toEqual([undefined, "4", "5"])
+    expect(events[0]?.data).toBe('{"from":1,"to":3,"reason":"Overflow"}')
+  })
+})
+
+describe("what a handler has to answer for", () => {
+  scenario("fails, and begins no follow", function* () {
+    const { sse, watch } = yield* setUp({ log: { state: "none" } })
+    const failures = [
+      [sse.serve(ChangeLog.key("")), { _tag: "InvalidSelector" }],
+      [sse.serve(ChangeLog.prefix("a")), { _tag: "InvalidSelector" }],
+      [sse.serve(everything, { buffer: -1 }), { _tag: "InvalidOptions", option: "buffer" }],
+      [sse.serve(everything, { policy: "block" as "resync" }), { _tag: "InvalidOptions", option: "policy" }],
+      [sse.serve(everything, { snapshot: "first" }), { _tag: "ChangeLogError", reason: "NoState" }],
+      [sse.serve(everything, { autoResnapshot: "on" }), { _tag: "ChangeLogError", reason: "NoState" }],
+      [sse.serve(everything, { previous: "include" }), { _tag: "ChangeLogError", reason: "NoState" }]
+    ] as const
+    for (const [handler, error] of failures) {
+      expect(yield* Effect.flip(asking(handler))).toMatchObject(error)
+    }
+    expect((yield* watch.health).followers).toBe(0)
+  })
+
+  it.scoped("wrong options fail in make", () =>
+    Effect.gen(function* () {
+      const watch = yield* Watch.make(yield* ChangeLog.make<number>())
+      const wrong = [{ heartbeat: -1 }, { retry: Number.NaN }, { schema: {} as Schema.Schema<number> }]
+      for (const options of wrong) {
+        const error = yield* Effect.flip(WatchSse.make(watch, options))
+        expect(error).toMatchObject({ _tag: "InvalidOptions", option: Object.keys(options)[0] })
+      }
+    })
+  )
+})
