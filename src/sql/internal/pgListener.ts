@@ -74,12 +74,20 @@ export const connectListener = (
         alive = false
       })
     })
+    const queue: Array<() => void> = []
+    // The driver takes one statement at a time.
+    const next = (): void => queue[0]?.()
     return {
       lost: Deferred.await(gone),
       send: (text, params, done) => {
-        client.query(text, [...params], (error: Error | null | undefined) =>
-          done(error ? told(error) : undefined)
-        )
+        const start = () => {
+          client.query(text, [...params], (error: Error | null | undefined) => {
+            queue.shift()
+            done(error ? told(error) : undefined)
+            next()
+          })
+        }
+        if (queue.push(start) === 1) next()
       }
     }
   })
