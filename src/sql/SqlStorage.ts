@@ -15,7 +15,7 @@ import type { TableOptions } from "./internal/table.js"
 
 export { SqlFailure } from "./internal/failure.js"
 export type { SqlQuery, SqlStorage } from "./internal/sqlStorage.js"
-export type { IndexOptions, TableOptions } from "./internal/table.js"
+export type { IndexOptions, StorageLog, TableOptions } from "./internal/table.js"
 
 /**
  * A storage over the client of the context. It creates its table and indexes when they do not exist, also when

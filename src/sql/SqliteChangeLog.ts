@@ -4,7 +4,7 @@ import { InvalidOptions } from "../internal/invalidOptions.js"
 import type { StorageError } from "../Storage.js"
 import { apart, type LogOptions, makeSqlChangeLog, type SqlChangeLog } from "./internal/sqlChangeLog.js"
 import { sqliteLog } from "./internal/sqliteLog.js"
-import { gentleCheckpoint, serialSqlite } from "./internal/sqliteOpen.js"
+import { gentleCheckpoint, openSqlite, takeTurns } from "./internal/sqliteOpen.js"
 
 export type { LogOptions, Retention, SqlChangeLog } from "./internal/sqlChangeLog.js"
 
@@ -25,9 +25,12 @@ export const make = <V>(
     ? Effect.fail(new InvalidOptions({ option: "filename", message: "filename must be a path, or :memory:" }))
     : makeSqlChangeLog(
         options,
-        Effect.map(serialSqlite(options.filename, gentleCheckpoint), (executor) => ({
-          statements: sqliteLog,
-          client: undefined,
-          backend: { executor, joined: apart }
-        }))
+        Effect.map(
+          Effect.flatMap(openSqlite(options.filename, gentleCheckpoint), ({ run }) => takeTurns(run)),
+          (executor) => ({
+            statements: sqliteLog,
+            client: undefined,
+            backend: { executor, joined: apart }
+          })
+        )
       )

@@ -5,7 +5,7 @@ import { InvalidOptions } from "../internal/invalidOptions.js"
 import type { StorageError } from "../Storage.js"
 import { clientBackend } from "./internal/client.js"
 import { sqliteDialect } from "./internal/sqlite.js"
-import { gentleCheckpoint, openSqlite } from "./internal/sqliteOpen.js"
+import { gentleCheckpoint, openSqlite, takeTurns } from "./internal/sqliteOpen.js"
 import { makeSqlStorage, type SqlStorage } from "./internal/sqlStorage.js"
 import type { TableOptions } from "./internal/table.js"
 
@@ -34,8 +34,11 @@ export const make = <const C extends Columns>(
   typeof options.filename !== "string" || options.filename === ""
     ? Effect.fail(new InvalidOptions({ option: "filename", message: "filename must be a path, or :memory:" }))
     : makeSqlStorage(options, (table) =>
-        Effect.map(openSqlite(options.filename, gentleCheckpoint), ({ client, run }) => ({
-          ...clientBackend(client, sqliteDialect, table, { run, reserve: Effect.succeed(run) }),
-          beside: run
-        }))
+        Effect.gen(function* () {
+          const { client, run } = yield* openSqlite(options.filename, gentleCheckpoint)
+          // Without a log nothing takes more than one statement, and there is nothing to take turns for.
+          const alone = { run, reserve: Effect.succeed(run) }
+          const executor = options.log === undefined ? alone : yield* takeTurns(run)
+          return { ...clientBackend(client, sqliteDialect, table, executor), beside: executor.run }
+        })
       )

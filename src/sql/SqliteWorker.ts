@@ -3,12 +3,16 @@ import * as Statement from "@effect/sql/Statement"
 import { Effect, type Scope } from "effect"
 import type { Columns } from "../internal/columns.js"
 import { InvalidOptions } from "../internal/invalidOptions.js"
-import type { StorageError } from "../Storage.js"
+import { StorageError } from "../Storage.js"
 import type { Dialect, Run, Table } from "./internal/dialect.js"
+import { classified, SqlFailure } from "./internal/failure.js"
+import type { Feed } from "./internal/logTables.js"
 import { sqliteDialect } from "./internal/sqlite.js"
-import { encodeColumns } from "./internal/sqliteProtocol.js"
+import { sqliteLog } from "./internal/sqliteLog.js"
+import { encodeColumns, type Refusal } from "./internal/sqliteProtocol.js"
 import { remoteSqlite } from "./internal/sqliteRemote.js"
 import { type Backend, makeSqlStorage, type SqlStorage } from "./internal/sqlStorage.js"
+import type { Stored } from "./internal/storageLog.js"
 import type { TableOptions } from "./internal/table.js"
 
 /** A table, and the file that holds it. */
@@ -29,8 +33,20 @@ const threadDialect: Dialect = {
   maxBatch: (table) => Math.min(maxBatch, sqliteDialect.maxBatch(table))
 }
 
-const connect = (filename: string, table: Table): Effect.Effect<Backend, StorageError, Scope.Scope> =>
-  Effect.map(remoteSqlite(filename, table), (ask): Backend => {
+/** What the thread says of a transaction that has failed; everything else goes by the dialect. */
+const storeError = (error: unknown): StorageError => {
+  const { code, constraint, kind, message, of, outcome } = error as Extract<Refusal, { readonly of: "store" }>
+  return of === "store"
+    ? new StorageError({ kind, outcome, message, cause: new SqlFailure({ code, constraint, message }) })
+    : classified(threadDialect, error, true)
+}
+
+const connect = (
+  filename: string,
+  table: Table,
+  feed: Feed | undefined
+): Effect.Effect<Backend, StorageError, Scope.Scope> =>
+  Effect.map(remoteSqlite(filename, table, feed), (ask): Backend => {
     const bigints = table.columns.some(({ type }) => type === "bigint")
     const run: Run = ({ params, text }) => ask(["run", text, params, bigints])
     const compiler = Statement.makeCompilerSqlite()
@@ -40,6 +56,17 @@ const connect = (filename: string, table: Table): Effect.Effect<Backend, Storage
       executor: { run, reserve: Effect.succeed(run) },
       beside: run,
       insert: (rows) => ask(["insert", rows.length, encodeColumns(table, rows)]),
+      logStatements: sqliteLog,
+      // The whole transaction is one request: no other one runs into it, and a thread that ends rolls it back.
+      store: ({ entries, ids, rows }) => {
+        const columns = encodeColumns(table, rows)
+        return (at) =>
+          Effect.mapBoth(ask(["store", rows.length, columns, { ids, entries }, at.getTime()]), {
+            onFailure: storeError,
+            // The answer of the thread's `storeInTransaction`.
+            onSuccess: (stored) => stored as Stored
+          })
+      },
       compile: (fragment) => compiler.compile(fragment, false)
     }
   })
@@ -62,4 +89,4 @@ export const make = <const C extends Columns>(
 ): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, Scope.Scope> =>
   typeof options.filename !== "string" || options.filename === "" || options.filename.startsWith(":memory:")
     ? Effect.fail(new InvalidOptions({ option: "filename", message: "the thread needs the path of a file" }))
-    : makeSqlStorage(options, (table) => connect(options.filename, table))
+    : makeSqlStorage(options, (table, feed) => connect(options.filename, table, feed))

@@ -5,6 +5,8 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Either, Exit, Fiber, Scope } from "effect"
 import { InvalidOptions } from "../../internal/invalidOptions.js"
 import type { Dialect, Executor, Run, Table } from "./dialect.js"
+import { pgLog } from "./pgLog.js"
+import { sqliteLog } from "./sqliteLog.js"
 import type { Backend } from "./sqlStorage.js"
 
 /**
@@ -66,6 +68,7 @@ export const clientBackend = (
     executor,
     beside: ({ params, text }) => client.unsafe(text, params).raw,
     insert: (rows) => executor.run(insert(rows)),
+    logStatements: dialect.name === "pg" ? pgLog : sqliteLog,
     compile: (fragment) => client`${fragment}`.compile()
   }
 }

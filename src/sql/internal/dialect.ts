@@ -110,6 +110,8 @@ export interface Dialect {
    * statement. Ids may repeat inside of one batch. Only pure work: it may run while another save is out.
    */
   readonly insert: (table: Table) => (rows: ReadonlyArray<Row>) => Statement
+  /** The same, and its result has a row for each row that was new: its id as text, under the name `row`. */
+  readonly insertNew: (table: Table) => (rows: ReadonlyArray<Row>) => Statement
   /** From the raw result of an INSERT or DELETE: how many rows it wrote or deleted. */
   readonly affected: (result: unknown) => number
   /** A SELECT of one row with one column named `n`: how many distinct ids of these rows the table holds. */

@@ -1,6 +1,6 @@
 /** The statements of a change log. What SQLite and Postgres do differently goes by {@link LogStatements}. */
 import { type Part, partsOf, type Selector } from "../../internal/selector.js"
-import type { Dialect, Statement, TableColumn } from "./dialect.js"
+import type { Dialect, Row, Statement, Table, TableColumn } from "./dialect.js"
 import type { Encoded, LogRow, StateChanges } from "./logRows.js"
 import type { Feed } from "./logTables.js"
 
@@ -24,6 +24,21 @@ export interface LogStatements extends SharedStatements {
    * that were to be appended. None when the database has no such statement.
    */
   readonly append: ((entries: ReadonlyArray<Encoded>, at: Date) => Statement) | undefined
+  /**
+   * Stores rows of a table and appends the entries of those that were new, by one statement of its own, to a log
+   * without state. `firsts` and `entries` belong together: each id of the batch once. The result is that of
+   * {@link append}.
+   */
+  readonly store:
+    | ((
+        table: Table
+      ) => (
+        rows: ReadonlyArray<Row>,
+        firsts: ReadonlyArray<Row>,
+        entries: ReadonlyArray<Encoded>,
+        at: Date
+      ) => Statement)
+    | undefined
   /** The result of the last statement of a text that has several. */
   readonly last: (result: unknown) => unknown
 }

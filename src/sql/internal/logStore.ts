@@ -131,7 +131,10 @@ const withHead = <A>(
 }
 
 /** Locks the head inside of an open transaction. */
-export const lockHead = ({ feed, statements }: LogStore, run: Step): Effect.Effect<HeadRow, StorageError> =>
+export const lockHead = (
+  { feed, statements }: Pick<LogStore, "feed" | "statements">,
+  run: Step
+): Effect.Effect<HeadRow, StorageError> =>
   Effect.flatMap(run(statements.lock), (result) => headIn(feed, statements, result))
 
 /** Appends what the log does not hold. The head is locked. */
@@ -172,22 +175,31 @@ const metAnother = ({ feed }: LogStore, error: StorageError): boolean =>
   error.cause.code === "23505" &&
   error.cause.constraint === idIndex(feed.log.name)
 
+/** What a statement has appended that appends by itself, and how many entries were new to it. */
+export const revisionsOf = (
+  { feed, statements }: Pick<LogStore, "feed" | "statements">,
+  result: unknown
+): Either.Either<{ readonly written: number; readonly revisions: ReadonlyArray<Revision> }, StorageError> => {
+  const rows = statements.dialect.rows(result)
+  const written = Number(rows[0]?.fresh)
+  if (rows[0]?.epoch == null) {
+    return written === 0 ? Either.right({ written, revisions: [] }) : Either.left(noHead(feed))
+  }
+  const revisions = rows.map(({ epoch, seq, tag }) => ({
+    epoch: epoch as string,
+    seq: Number(seq),
+    tag: Number(tag)
+  }))
+  return Either.right({ written, revisions })
+}
+
 const appendAtOnce = (
   store: LogStore,
   statement: Statement
 ): Effect.Effect<ReadonlyArray<Revision>, StorageError> =>
-  Effect.gen(function* () {
-    const { feed, statements } = store
-    const rows = statements.dialect.rows(yield* ask(store, statement))
-    if (rows[0]?.epoch != null) {
-      return rows.map(({ epoch, seq, tag }) => ({
-        epoch: epoch as string,
-        seq: Number(seq),
-        tag: Number(tag)
-      }))
-    }
-    return Number(rows[0]?.fresh) === 0 ? [] : yield* noHead(feed)
-  }).pipe(Effect.retry({ times: 20, while: (error) => metAnother(store, error) }))
+  Effect.flatMap(ask(store, statement), (result) =>
+    Either.map(revisionsOf(store, result), ({ revisions }) => revisions)
+  ).pipe(Effect.retry({ times: 20, while: (error) => metAnother(store, error) }))
 
 /** Appends the entries whose id the log does not hold, all in one commit. */
 export const commit = (

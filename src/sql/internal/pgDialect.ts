@@ -115,20 +115,28 @@ const fnv1a = (text: string): bigint => {
 /** A statement's name, made of the text alone: behind a pooler another process may have given it to the server first. */
 export const statementName = (text: string): string => `effect_recorder_${fnv1a(text).toString(16)}`
 
-const insert = (table: Table) => {
+/** The type of an array of a column's values. */
+export const arrayOf = ({ type }: TableColumn): string => `${typeNames[type]}[]`
+
+/** The parameters of {@link insertText}. */
+export const encodeTable = (table: Table, rows: ReadonlyArray<Row>): ReadonlyArray<unknown> =>
+  table.columns.map((column) => arrayEncoders[column.type](rows, column.name))
+
+/** Inserts rows that are given as one array a column, and ignores those whose id is there. */
+export const insertText = (table: Table): string => {
   const columns = table.columns.map(({ sql }) => sql).join(", ")
   // In the SELECT list the sets advance in lockstep, in order, row by row. In FROM each one would be stored first,
   // which was measured to cost a tenth of the statement.
   const arrays = table.columns
-    .map(({ position, type }) => `unnest($${position + 1}::${typeNames[type]}[])`)
+    .map((column) => `unnest($${column.position + 1}::${arrayOf(column)})`)
     .join(", ")
-  const text = `INSERT INTO ${table.sql} (${columns}) SELECT ${arrays} ON CONFLICT (${table.id.sql}) DO NOTHING`
+  return `INSERT INTO ${table.sql} (${columns}) SELECT ${arrays} ON CONFLICT (${table.id.sql}) DO NOTHING`
+}
+
+const insert = (table: Table, returning = ""): ((rows: ReadonlyArray<Row>) => PgStatement) => {
+  const text = `${insertText(table)}${returning}`
   const name = statementName(text)
-  return (rows: ReadonlyArray<Row>): PgStatement => ({
-    text,
-    name,
-    params: table.columns.map((column) => arrayEncoders[column.type](rows, column.name))
-  })
+  return (rows) => ({ text, name, params: encodeTable(table, rows) })
 }
 
 const countIds = (table: Table) => {
@@ -190,7 +198,8 @@ export const pgDialect: Dialect = {
   maxBatch: () => 1_000,
   // The protocol counts them in 16 bits.
   maxParams: 65_535,
-  insert,
+  insert: (table) => insert(table),
+  insertNew: (table) => insert(table, ` RETURNING ${table.id.sql}::text AS "row"`),
   affected,
   countIds,
   rows,

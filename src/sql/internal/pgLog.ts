@@ -3,12 +3,12 @@
  * COMMIT, and so waits for the one before it: the order of revisions is the order of commits, and a rollback leaves no
  * gap. A sequence would give neither.
  */
-import type { Row, Statement } from "./dialect.js"
+import type { Row, Statement, Table } from "./dialect.js"
 import { type Encoded, type LogRow, placeOf, type StateChanges } from "./logRows.js"
 import { headList, type Limits, type LogStatements, sharedStatements } from "./logStatements.js"
 import type { Feed } from "./logTables.js"
 import { arrayEncoders } from "./pgArrays.js"
-import { type PgStatement, pgDialect, statementName } from "./pgDialect.js"
+import { arrayOf, encodeTable, insertText, type PgStatement, pgDialect, statementName } from "./pgDialect.js"
 
 // Statements without parameters may be several in one text, and a name of a feed is no identifier: so it is told in
 // digits, which no setting of the server reads in another way.
@@ -98,7 +98,7 @@ const write = (
  * The parts of a statement that appends rows of a table `fresh` (n, id, tag, json, bytes) to the log: `n` is their order.
  * `lock` comes first, so that the wait for the head's row ends in time; the head's update needs its value.
  */
-export const appendTo = (feed: Feed, first: number): string => {
+const appendTo = (feed: Feed, first: number): string => {
   const { heads, log } = feed
   return (
     `limits AS MATERIALIZED (SELECT set_config('lock_timeout', $${first + 1}, true) AS "set"),` +
@@ -121,8 +121,7 @@ const append = (feed: Feed, { lock }: Limits) => {
     ` fresh AS MATERIALIZED (SELECT * FROM entries e WHERE e.id IS NULL OR NOT EXISTS` +
     ` (SELECT 1 FROM ${feed.log.sql} l WHERE l."feed" = $1 AND l."id" = e.id)),` +
     ` ${appendTo(feed, 1)}` +
-    ` SELECT (SELECT count(*) FROM fresh)::text AS "fresh", head."epoch", added."seq"::text, added."tag"::text` +
-    ` FROM (SELECT 1) one LEFT JOIN (head CROSS JOIN added) ON true ORDER BY added."seq"`
+    told("fresh")
   const name = statementName(text)
   return (entries: ReadonlyArray<Encoded>, at: Date): PgStatement => {
     const of = entries as unknown as ReadonlyArray<Row>
@@ -142,6 +141,51 @@ const append = (feed: Feed, { lock }: Limits) => {
     }
   }
 }
+
+/** What was appended, and how many entries were to be. */
+const told = (fresh: string): string =>
+  ` SELECT (SELECT count(*) FROM ${fresh})::text AS "fresh", head."epoch", added."seq"::text, added."tag"::text` +
+  ` FROM (SELECT 1) one LEFT JOIN (head CROSS JOIN added) ON true ORDER BY added."seq"`
+
+const store =
+  (feed: Feed, { lock }: Limits) =>
+  (table: Table) => {
+    const { id } = table
+    const first = table.columns.length + 1
+    const entries = [`${arrayOf(id)}`, "bigint[]", "text[]", "bigint[]"].map(
+      (type, n) => `$${first + 3 + n}::${type}`
+    )
+    const text =
+      `WITH stored AS (${insertText(table)} RETURNING ${id.sql} AS "row"),` +
+      ` fresh AS MATERIALIZED (SELECT NULL::text AS id, e.tag, e.json, e.bytes, e.n` +
+      ` FROM unnest(${entries.join(", ")}) WITH ORDINALITY AS e ("row", tag, json, bytes, n)` +
+      ` JOIN stored ON stored."row" = e."row"),` +
+      ` ${appendTo(feed, first)}${told("stored")}`
+    const name = statementName(text)
+    return (
+      rows: ReadonlyArray<Row>,
+      firsts: ReadonlyArray<Row>,
+      entries: ReadonlyArray<Encoded>,
+      at: Date
+    ): PgStatement => {
+      const of = entries as unknown as ReadonlyArray<Row>
+      const { integer, text: texts } = arrayEncoders
+      return {
+        text,
+        name,
+        params: [
+          ...encodeTable(table, rows),
+          feed.feed,
+          String(lock),
+          at.toISOString(),
+          arrayEncoders[id.type](firsts, id.name),
+          integer(of, "tag"),
+          texts(of, "json"),
+          integer(of, "bytes")
+        ]
+      }
+    }
+  }
 
 const known = (feed: Feed, ids: ReadonlyArray<string>, keys: ReadonlyArray<string>): Statement => {
   const of = (names: ReadonlyArray<string>) =>
@@ -170,5 +214,6 @@ export const pgLog = (feed: Feed, limits: Limits): LogStatements => ({
   known: (ids, keys) => known(feed, ids, keys),
   write: (rows, state, at) => write(feed, rows, state, at),
   append: feed.state === "none" ? append(feed, limits) : undefined,
+  store: feed.state === "none" ? store(feed, limits) : undefined,
   last: (result) => (Array.isArray(result) ? result.at(-1) : result)
 })

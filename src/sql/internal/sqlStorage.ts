@@ -2,15 +2,21 @@
 import type { Fragment } from "@effect/sql/Statement"
 import { Chunk, Effect, Either, Option, Stream } from "effect"
 import type { Columns, RowOf } from "../../internal/columns.js"
-import type { InvalidOptions } from "../../internal/invalidOptions.js"
+import type { Entry } from "../../internal/events.js"
+import { InvalidOptions } from "../../internal/invalidOptions.js"
 import type { CheckedQuery, Query } from "../../internal/query.js"
 import { checkPrune, checkQuery } from "../../internal/queryCheck.js"
 import { columnCheck, type Saved, StorageError, type TableStorage } from "../../Storage.js"
 import type { Dialect, Executor, Row, Run, Table } from "./dialect.js"
 import { ensureTable } from "./ensure.js"
 import { classified, SqlFailure, storageError } from "./failure.js"
+import type { Limits, LogStatements } from "./logStatements.js"
+import { now, openStore } from "./logStore.js"
+import type { Feed } from "./logTables.js"
 import { type Condition, deleteBatch, rowDecoder, select } from "./render.js"
-import { makeTable, type TableOptions } from "./table.js"
+import { apart, checkLog, type OpenLog, ringAll } from "./sqlChangeLog.js"
+import { encodeBatch, makeStore, type StoreBatch } from "./storageLog.js"
+import { makeTable, type StorageLog, type TableOptions } from "./table.js"
 
 /** A typed query, and a condition in SQL as the way out of it. */
 export interface SqlQuery<C extends Columns> extends Query<C> {
@@ -32,6 +38,10 @@ export interface Backend {
   readonly beside: Run
   /** Encodes a batch at once, and gives what inserts it and yields the driver's raw result. */
   readonly insert: (rows: ReadonlyArray<Row>) => Effect.Effect<unknown, unknown>
+  /** The statements of a log in the same database. */
+  readonly logStatements: (feed: Feed, limits: Limits) => LogStatements
+  /** Stores and logs, where it is not done by the executor. */
+  readonly store?: StoreBatch
   /** The text and parameters of a fragment. */
   readonly compile: (fragment: Fragment) => readonly [text: string, params: ReadonlyArray<unknown>]
 }
@@ -73,7 +83,7 @@ interface State {
 const mayHaveMetItself = ({ cause }: StorageError): boolean =>
   cause instanceof SqlFailure && cause.code === "23505"
 
-const makeSave = (backend: Backend, table: Table, state: State) => {
+const makeSave = (backend: Backend, table: Table, state: State, insertOf: Insert) => {
   const { dialect, executor } = backend
   const count = dialect.countIds(table)
   const failures = storageError(dialect, state)
@@ -95,22 +105,42 @@ const makeSave = (backend: Backend, table: Table, state: State) => {
     )
 
   return (rows: ReadonlyArray<Row>): Effect.Effect<Saved, StorageError> => {
-    let insert: Effect.Effect<unknown, unknown>
-    try {
-      insert = backend.insert(rows)
-    } catch (error) {
-      return Effect.fail(classified(dialect, error, state.saved))
-    }
-    const inserted = Effect.catchAll(failures(insert), (error) =>
-      mayHaveMetItself(error) ? failures(insert) : Effect.fail(error)
+    const insert = insertOf(rows)
+    if (Either.isLeft(insert)) return Effect.fail(insert.left)
+    const inserted = Effect.catchAll(insert.right, (error) =>
+      mayHaveMetItself(error) ? insert.right : Effect.fail(error)
     )
-    return Effect.flatMap(inserted, (result) => {
+    return Effect.flatMap(inserted, (written) => {
       state.saved = true
-      const written = dialect.affected(result)
       return written === rows.length ? Effect.succeed({ duplicates: 0 }) : lookUp(rows, written)
     })
   }
 }
+
+/** Stores a batch, and gives how many rows were new, below 0 when nobody knows. Encodes it at once. */
+type Insert = (rows: ReadonlyArray<Row>) => Either.Either<Effect.Effect<number, StorageError>, StorageError>
+
+const plainInsert =
+  ({ dialect, insert }: Backend, state: State): Insert =>
+  (rows) =>
+    Either.try({
+      try: () => Effect.map(storageError(dialect, state)(insert(rows)), dialect.affected),
+      catch: (error) => classified(dialect, error, state.saved)
+    })
+
+const loggedInsert =
+  (table: Table, open: OpenLog, toEntry: (row: Row) => Entry<unknown>, store: StoreBatch): Insert =>
+  (rows) =>
+    Either.map(encodeBatch(table, rows, toEntry, open.store.random), (batch) => {
+      const run = store(batch)
+      return Effect.flatMap(now, run).pipe(
+        Effect.tap(({ revisions }) => {
+          const last = revisions.at(-1)
+          return last === undefined ? Effect.void : ringAll(open, last.seq)
+        }),
+        Effect.map(({ written }) => written)
+      )
+    })
 
 const nothingSaved: Saved = { duplicates: 0 }
 
@@ -119,13 +149,14 @@ const build = <C extends Columns>(
   backend: Backend,
   table: Table,
   columns: C,
-  check: (batch: ReadonlyArray<unknown>) => StorageError | undefined
+  check: (batch: ReadonlyArray<unknown>) => StorageError | undefined,
+  state: State,
+  insertOf: Insert
 ): SqlStorage<C> => {
   const { dialect } = backend
-  const state: State = { saved: false }
   const failures = storageError(dialect, state)
   const reading = dialect.reading(table)
-  const saveRows = makeSave(backend, table, state)
+  const saveRows = makeSave(backend, table, state, insertOf)
   // The decoded row has the columns of the definition with their types, which is what RowOf says.
   const decode = rowDecoder(dialect, table) as (row: Row) => RowOf<C>
   const decodeAll = (result: unknown): Effect.Effect<Array<RowOf<C>>, StorageError> =>
@@ -193,15 +224,47 @@ const build = <C extends Columns>(
   }
 }
 
-/** Checks the options, lets the adapter connect, makes sure of the table, and builds the storage. */
+const checkStorageLog = <C extends Columns>(log: StorageLog<C>) =>
+  typeof log.toEntry === "function"
+    ? checkLog(log)
+    : Either.left(new InvalidOptions({ option: "log", message: "toEntry must be a function" }))
+
+/** Makes sure of the log, and gives what writes to it. */
+const openLog = <C extends Columns>(
+  backend: Backend,
+  table: Table,
+  { feed, limits }: { readonly feed: Feed; readonly limits: Limits },
+  { doorbell, toEntry }: StorageLog<C>,
+  state: State
+): Effect.Effect<Insert, StorageError> =>
+  Effect.gen(function* () {
+    const { executor, logStatements } = backend
+    const store = yield* openStore(feed, logStatements(feed, limits), { executor, joined: apart })
+    return loggedInsert(
+      table,
+      { store, client: undefined, doorbell },
+      // The records of a batch have passed the check of their columns, which is what RowOf says.
+      toEntry as (row: Row) => Entry<unknown>,
+      backend.store ?? makeStore(table, store, state)
+    )
+  })
+
+/** Checks the options, lets the adapter connect, makes sure of the tables, and builds the storage. */
 export const makeSqlStorage = <C extends Columns, R>(
   options: TableOptions<C>,
-  connect: (table: Table) => Effect.Effect<Backend, StorageError | InvalidOptions, R>
+  connect: (table: Table, feed: Feed | undefined) => Effect.Effect<Backend, StorageError | InvalidOptions, R>
 ): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, R> =>
   Effect.gen(function* () {
+    const { log } = options
     const table = yield* makeTable(options)
     const check = yield* columnCheck(options.columns, options.id)
-    const backend = yield* connect(table)
+    const checked = log === undefined ? undefined : yield* checkStorageLog(log)
+    const backend = yield* connect(table, checked?.feed)
     yield* ensureTable(backend.dialect, table, backend.executor)
-    return build(backend, table, options.columns, check)
+    const state: State = { saved: false }
+    const insertOf =
+      log === undefined || checked === undefined
+        ? plainInsert(backend, state)
+        : yield* openLog(backend, table, checked, log, state)
+    return build(backend, table, options.columns, check, state, insertOf)
   })

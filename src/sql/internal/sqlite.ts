@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import type { ColumnType } from "../../internal/columns.js"
 import type { Dialect, ExistingTable, Row, Statement, Table, TableColumn } from "./dialect.js"
 import { classify } from "./sqliteFailure.js"
-import { compileInsert, encode, encodeRows, maxBatch } from "./sqliteInsert.js"
+import { compileInsert, encode, encodeRows, maxBatch, returningNew } from "./sqliteInsert.js"
 
 const typeNames: { readonly [T in ColumnType]: string } = {
   text: "TEXT",
@@ -116,6 +116,10 @@ export const sqliteDialect: Dialect = {
   maxParams: 32_766,
   insert: (table) => {
     const statement = compileInsert(table)
+    return (records) => statement(records.length, encodeRows(table, records))
+  },
+  insertNew: (table) => {
+    const statement = compileInsert(table, returningNew(table))
     return (records) => statement(records.length, encodeRows(table, records))
   },
   affected,

@@ -62,8 +62,14 @@ export const encodeRows = (table: Table, rows: ReadonlyArray<Row>): Array<unknow
   return params
 }
 
+/** What gives the id of each row that was new, as text: a driver may cut a large number. */
+export const returningNew = ({ id }: Table): string => ` RETURNING CAST(${id.sql} AS TEXT) AS "row"`
+
 /** Compiles the statement for any number of rows up to `maxBatch`, given their parameters. */
-export const compileInsert = (table: Table): ((count: number, params: Array<unknown>) => Statement) => {
+export const compileInsert = (
+  table: Table,
+  returning = ""
+): ((count: number, params: Array<unknown>) => Statement) => {
   const { columns, id } = table
   const names = columns.map(({ sql }) => sql).join(", ")
   // Without spaces: the client finds its prepared statement by hashing the whole text each time.
@@ -76,7 +82,7 @@ export const compileInsert = (table: Table): ((count: number, params: Array<unkn
       const values = new Array<string>(size).fill(row).join(",")
       text =
         `INSERT INTO ${table.sql} (${names}) SELECT * FROM (VALUES ${values})` +
-        ` WHERE column${id.position + 1} IS NOT NULL ON CONFLICT (${id.sql}) DO NOTHING`
+        ` WHERE column${id.position + 1} IS NOT NULL ON CONFLICT (${id.sql}) DO NOTHING${returning}`
       texts.set(size, text)
     }
     return text

@@ -103,6 +103,7 @@ export const sqliteLog = (feed: Feed): LogStatements => {
     known: (ids, keys) => known(feed, ids, keys),
     write: (rows, state, at) => write(feed, rows, state, at),
     append: undefined,
+    store: undefined,
     last: (result) => result
   }
 }

@@ -65,24 +65,17 @@ export const openSqlite = (
     Effect.mapError((error) => (error instanceof StorageError ? error : openError(filename, error)))
   )
 
-/** An open file whose transactions nothing else runs into: whoever has reserved the connection has it alone. */
-export const serialSqlite = (
-  filename: string,
-  checkpointPages: number
-): Effect.Effect<Executor, StorageError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const { run } = yield* openSqlite(filename, checkpointPages)
-    const one = yield* Effect.makeSemaphore(1)
-    return {
-      run: (statement) => one.withPermits(1)(run(statement)),
-      reserve: Effect.uninterruptibleMask((restore) =>
-        Effect.zipRight(
-          restore(one.take(1)),
-          Effect.as(
-            Effect.addFinalizer(() => one.release(1)),
-            run
-          )
+/** Whoever has reserved the connection has it alone, so that nothing else runs into a transaction. */
+export const takeTurns = (run: Run): Effect.Effect<Executor> =>
+  Effect.map(Effect.makeSemaphore(1), (one) => ({
+    run: (statement) => one.withPermits(1)(run(statement)),
+    reserve: Effect.uninterruptibleMask((restore) =>
+      Effect.zipRight(
+        restore(one.take(1)),
+        Effect.as(
+          Effect.addFinalizer(() => one.release(1)),
+          run
         )
       )
-    }
-  })
+    )
+  }))

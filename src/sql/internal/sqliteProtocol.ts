@@ -1,18 +1,31 @@
 /** What the thread of a SQLite file is asked, and how a batch travels there: column by column. */
+import type { FailureKind, Outcome } from "../../Storage.js"
 import type { Row, Table, TableColumn } from "./dialect.js"
+import type { Feed } from "./logTables.js"
 import { encode } from "./sqliteInsert.js"
+import type { LoggedEntries } from "./storageLog.js"
 
 /** The values of one column, in the order of the rows. */
 export type ColumnValues = ReadonlyArray<unknown> | Float64Array
 
 /** `open` comes first. The answer to the others is the driver's raw result. */
 export type Request =
-  | readonly ["open", filename: string, table: Table]
+  | readonly ["open", filename: string, table: Table, feed: Feed | undefined]
   | readonly ["run", text: string, params: ReadonlyArray<unknown>, bigints: boolean]
   | readonly ["insert", count: number, columns: ReadonlyArray<ColumnValues>]
+  /** Stores rows and logs the new ones in one transaction, with their time in milliseconds. Answered by `Stored`. */
+  | readonly ["store", count: number, columns: ReadonlyArray<ColumnValues>, logged: LoggedEntries, at: number]
 
-/** An error of the driver or of opening the file, as plain data. */
+/** An error of the driver, of opening the file or of a transaction, as plain data. */
 export type Refusal =
+  | {
+      readonly of: "store"
+      readonly kind: FailureKind
+      readonly outcome: Outcome
+      readonly code: string | undefined
+      readonly constraint: string | undefined
+      readonly message: string
+    }
   | {
       readonly of: "driver"
       readonly name: string

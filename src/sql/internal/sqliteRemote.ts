@@ -7,6 +7,7 @@ import { Cause, Deferred, Effect, ExecutionStrategy, Exit, FiberId, Option, Scop
 import { StorageError } from "../../Storage.js"
 import type { Table } from "./dialect.js"
 import { SqlFailure } from "./failure.js"
+import type { Feed } from "./logTables.js"
 import type { Refusal, Request } from "./sqliteProtocol.js"
 
 /** Sends one request to the thread, and starts the thread when there is none. */
@@ -145,7 +146,11 @@ const start = (kindOfEnd: () => "Transient" | "Fatal"): Effect.Effect<Running, W
  * A SQLite file in a thread of its own, opened before this returns and closed with the scope. When the thread ends
  * early, its calls fail as `Transient` with an unknown outcome, and the next call starts another thread.
  */
-export const remoteSqlite = (filename: string, table: Table): Effect.Effect<Ask, StorageError, Scope.Scope> =>
+export const remoteSqlite = (
+  filename: string,
+  table: Table,
+  feed: Feed | undefined
+): Effect.Effect<Ask, StorageError, Scope.Scope> =>
   Effect.gen(function* () {
     const parent = yield* Effect.scope
     const one = yield* Effect.makeSemaphore(1)
@@ -159,7 +164,7 @@ export const remoteSqlite = (filename: string, table: Table): Effect.Effect<Ask,
         const scope = yield* Scope.fork(parent, ExecutionStrategy.sequential)
         // A thread that cannot even open the file once will not do it the next time either.
         const running = yield* start(() => (opened ? "Transient" : "Fatal")).pipe(
-          Effect.tap(({ ask }) => ask(["open", filename, table])),
+          Effect.tap(({ ask }) => ask(["open", filename, table, feed])),
           Scope.extend(scope),
           restore,
           Effect.mapError(asStorageError),

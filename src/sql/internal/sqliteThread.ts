@@ -6,12 +6,15 @@ import * as NodeWorkerRunner from "@effect/platform-node/NodeWorkerRunner"
 import { SafeIntegers } from "@effect/sql/SqlClient"
 import { Cause, Effect, Layer, Scope } from "effect"
 import type { StorageError } from "../../Storage.js"
-import type { Run, Statement } from "./dialect.js"
+import type { Executor, Run, Statement, Table } from "./dialect.js"
 import type { SqlFailure } from "./failure.js"
+import type { Feed } from "./logTables.js"
 import { driverError } from "./sqliteFailure.js"
-import { compileInsert } from "./sqliteInsert.js"
-import { openSqlite } from "./sqliteOpen.js"
+import { compileInsert, returningNew } from "./sqliteInsert.js"
+import { sqliteLog } from "./sqliteLog.js"
+import { openSqlite, takeTurns } from "./sqliteOpen.js"
 import { decodeColumns, type Refusal, type Request } from "./sqliteProtocol.js"
+import { type LoggedEntries, type Stored, storeInTransaction } from "./storageLog.js"
 
 // SQLite's own default: nobody waits for this thread's event loop.
 const checkpointPages = 1000
@@ -22,6 +25,11 @@ const refusedOpen = ({ cause, kind, message }: StorageError): Refusal => ({
   code: (cause as SqlFailure).code ?? "",
   message
 })
+
+const refusedStore = ({ cause, kind, message, outcome }: StorageError): Refusal => {
+  const { code, constraint } = (cause ?? {}) as Partial<SqlFailure>
+  return { of: "store", kind, outcome, code, constraint, message }
+}
 
 const refused = (cause: Cause.Cause<unknown>): Refusal => {
   const { code, message, name } = driverError(Cause.squash(cause))
@@ -36,6 +44,21 @@ const refused = (cause: Cause.Cause<unknown>): Refusal => {
 interface Opened {
   readonly run: Run
   readonly insert: (count: number, params: Array<unknown>) => Statement
+  /** Stores and logs rows, where there is a log. */
+  readonly store: (
+    count: number,
+    params: Array<unknown>,
+    logged: LoggedEntries,
+    at: Date
+  ) => Effect.Effect<Stored, StorageError>
+}
+
+const storeTo = (table: Table, feed: Feed | undefined, { reserve }: Executor): Opened["store"] => {
+  if (feed === undefined) return () => Effect.dieMessage("the storage has no log")
+  const insert = compileInsert(table, returningNew(table))
+  const store = { feed, statements: sqliteLog(feed) }
+  return (count, params, logged, at) =>
+    storeInTransaction(table, store, reserve, insert(count, params), logged, at, { saved: true })
 }
 
 const runner = Effect.gen(function* () {
@@ -44,24 +67,33 @@ const runner = Effect.gen(function* () {
 
   const handle = (request: Request): Effect.Effect<unknown, Refusal> => {
     if (request[0] === "open") {
-      const [, filename, table] = request
+      const [, filename, table, feed] = request
       return openSqlite(filename, checkpointPages).pipe(
         Scope.extend(scope),
         Effect.mapError(refusedOpen),
         Effect.flatMap(({ run }) =>
-          Effect.sync(() => {
-            opened = { run, insert: compileInsert(table) }
+          Effect.map(takeTurns(run), (turns) => {
+            // Each request has a fiber of its own. Without a log none of them takes more than one statement.
+            opened = {
+              run: feed === undefined ? run : turns.run,
+              insert: compileInsert(table),
+              store: storeTo(table, feed, turns)
+            }
           })
         )
       )
     }
     // The other side waits for `open` before it asks for anything else.
-    const { insert, run } = opened!
+    const { insert, run, store } = opened!
     if (request[0] === "insert") {
       const [, count, columns] = request
       return Effect.catchAllCause(run(insert(count, decodeColumns(count, columns))), (cause) =>
         Effect.fail(refused(cause))
       )
+    }
+    if (request[0] === "store") {
+      const [, count, columns, logged, at] = request
+      return Effect.mapError(store(count, decodeColumns(count, columns), logged, new Date(at)), refusedStore)
     }
     const [, text, params, bigints] = request
     return run({ text, params }).pipe(

@@ -1,9 +1,12 @@
 /** From the options of a storage to a checked table. */
 import { Either } from "effect"
-import { type Columns, columnsProblem, type IdOf, nameProblem } from "../../internal/columns.js"
+import { type Columns, columnsProblem, type IdOf, nameProblem, type RowOf } from "../../internal/columns.js"
+import type { Entry } from "../../internal/events.js"
 import { InvalidOptions } from "../../internal/invalidOptions.js"
 import type { Sortable } from "../../internal/query.js"
 import type { Table, TableColumn, TableIndex } from "./dialect.js"
+import type { FeedOptions } from "./logTables.js"
+import type { LogOptions } from "./sqlChangeLog.js"
 
 /** A named index over columns, ascending. */
 export interface IndexOptions<C extends Columns> {
@@ -11,6 +14,17 @@ export interface IndexOptions<C extends Columns> {
   readonly columns: ReadonlyArray<Sortable<C>>
   /** `unique` refuses a second row with the same values (NULLs are never the same). Default `plain`. */
   readonly kind?: "plain" | "unique"
+}
+
+/** The change log that a storage writes what it stores to. */
+export interface StorageLog<C extends Columns>
+  extends FeedOptions,
+    Pick<LogOptions, "lockTimeout" | "doorbell"> {
+  /**
+   * The changes that a record makes, at least one: they are one revision. A record for which it throws, or gives what
+   * cannot be logged, is bad. The id of the entry is not used: the record's own id says whether it is new.
+   */
+  readonly toEntry: (record: RowOf<C>) => Entry<unknown>
 }
 
 /** Which table a storage writes and reads. */
@@ -24,6 +38,11 @@ export interface TableOptions<C extends Columns> {
   readonly id: IdOf<C>
   /** Created when no index of that name exists. An existing one is taken as it is. */
   readonly indexes?: ReadonlyArray<IndexOptions<C>>
+  /**
+   * A log of the same database, to follow by `SqlChangeLog`. What a save stores is in it by the same commit: a revision
+   * for each record that was new, in order, and none for a duplicate. Every commit of a feed waits for the one before.
+   */
+  readonly log?: StorageLog<C> | undefined
 }
 
 const quote = (name: string): string => `"${name}"`

@@ -18,9 +18,9 @@ const notStored = (error: StorageError): StorageError =>
 export type Step = (statement: Statement) => Effect.Effect<unknown, StorageError>
 
 export const step =
-  (dialect: Dialect, run: Run): Step =>
+  (dialect: Dialect, run: Run, state: { readonly saved: boolean } = begun): Step =>
   (statement) =>
-    Effect.mapError(storageError(dialect, begun)(run(statement)), notStored)
+    Effect.mapError(storageError(dialect, state)(run(statement)), notStored)
 
 /** Runs statements one after the other, and gives the result of the last. */
 export const steps = (
