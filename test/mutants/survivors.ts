@@ -116,6 +116,11 @@ export const harmless: ReadonlyArray<Harmless> = [
   },
   {
     file: saver,
+    reason: "What is no effect dies just the same, only with a worse message.",
+    mutants: [["call: } catch (defect) {", "{ return Effect.die(defect) }", "{}"]]
+  },
+  {
+    file: saver,
     reason: "None of the batch is told as stored: nothing changes.",
     mutants: [["fails: if (stored > 0) config.listener.stored(", "stored > 0", ""]]
   },
