@@ -156,11 +156,14 @@ describe("batches", () => {
     const lines: Array<string> = []
     const gate = yield* Deferred.make<void>()
     const extensions: Array<number> = []
+    const taken: Array<number> = []
     const actor = yield* keeper(lines, (control) => ({
+      bound: { bytes: 100, sizeOf: (size) => size, overflow: "reject" },
       onBatch: (diary, batch) =>
         Effect.gen(function* () {
           yield* Deferred.await(gate)
           extensions.push(control.extend().count)
+          taken.push(control.intake.inFlightBytes)
           yield* write(diary, batch)
         })
     }))
@@ -178,6 +181,7 @@ describe("batches", () => {
     yield* actor.flush
     expect(lines).toEqual(["batch 1 2", "stays", "batch 3"])
     expect(extensions).toEqual([1, 0])
+    expect(taken).toEqual([1 + 2, 3])
   })
 
   scenario("do not extend without end", function* () {
@@ -233,6 +237,34 @@ describe("batches", () => {
     const { current, queued } = yield* Fiber.join(closing)
     expect([current, queued]).toEqual([[1], [10, 11, 2]])
   })
+
+  scenario(
+    "take room by their sizes until their own end, what is prepared and what comes again too",
+    function* () {
+      const gates = [yield* Deferred.make<void>(), yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+      let calls = 0
+      const actor = yield* keeper([], {
+        maxBatchSize: 2,
+        onBatch: () => Deferred.await(gates[calls++]!),
+        prepare: () => undefined,
+        bound: { bytes: 100, sizeOf: (size) => size, overflow: "reject" }
+      })
+      const { intake } = actor.control
+      yield* actor.offerAll([1, 2, 3, 4])
+      yield* settled
+      actor.control.again([5], [5])
+      expect([intake.inFlight, intake.inFlightBytes]).toEqual([5, 15])
+      yield* Deferred.succeed(gates[0]!, undefined)
+      yield* settled
+      expect([intake.inFlight, intake.inFlightBytes]).toEqual([3, 12])
+      yield* Deferred.succeed(gates[1]!, undefined)
+      yield* settled
+      expect([intake.inFlight, intake.inFlightBytes]).toEqual([1, 5])
+      yield* Deferred.succeed(gates[2]!, undefined)
+      yield* actor.flush
+      expect([intake.inFlight, intake.inFlightBytes]).toEqual([0, 0])
+    }
+  )
 
   scenario("take room until they are settled, in parts or at their end", function* () {
     const gate = yield* Deferred.make<void>()

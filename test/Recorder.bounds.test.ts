@@ -235,6 +235,20 @@ describe("suspend", () => {
     yield* closeAndAccount(recorder, storage, { accepted: [1, 2, 5] })
   })
 
+  scenario("a durable saver that goes away while it waits was not accepted", function* () {
+    // Fails when its wait for room goes on without it.
+    const storage = yield* stepped<number>()
+    const recorder = yield* Recorder.make(storage.storage, { bound })
+    yield* recorder.saveAll([1, 2])
+    const call = yield* storage.next
+    const waits = yield* started(recorder.saveDurable(3))
+    yield* Fiber.interrupt(waits)
+    yield* call.succeed
+    yield* recorder.flush
+    expect(recorder.unsafeStats()).toMatchObject({ accepted: 2, refused: 1, stored: 2 })
+    yield* closeAndAccount(recorder, storage, { accepted: [1, 2] })
+  })
+
   scenario("whoever can never fit is refused at once, whoever waits at close is refused then", function* () {
     const storage = yield* stepped<number>()
     const recorder = yield* Recorder.make(storage.storage, { bound })

@@ -3,7 +3,7 @@ import { describe, expect } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Option, Schedule, TestClock } from "effect"
 import * as Recorder from "../src/Recorder.js"
 import { expectAccount, numbers } from "./support/account.js"
-import { backend, type SaveCall, stepped, transient } from "./support/backends.js"
+import { backend, poison, type SaveCall, stepped, transient } from "./support/backends.js"
 import { scenario, settled, started } from "./support/turn.js"
 
 const retry = Schedule.spaced("100 millis")
@@ -77,6 +77,25 @@ describe("closeWithin", () => {
     expect(unsaved(report)).toEqual([[1, "Deadline", "Unknown"]])
     expect(report.unsaved[0]!.cause).toEqual(Option.none())
     expectAccount(report, storage, { accepted: [1] })
+  })
+
+  scenario("knows of a half that was not tried again that it is not stored", function* () {
+    // Fails when a save under way is taken for one of the whole batch.
+    const storage = backend<number>({
+      save: (call) => (call.nth === 1 ? Effect.fail(poison()) : Effect.never)
+    })
+    const recorder = yield* Recorder.make(storage.storage)
+    numbers(4).forEach(recorder.unsafeSave)
+    const closing = yield* started(recorder.closeWithin("1 second"))
+    yield* TestClock.adjust("2 seconds")
+    const report = yield* Fiber.join(closing)
+    expect(report.unsaved.map(({ outcome, record }) => [record, outcome])).toEqual([
+      [1, "Unknown"],
+      [2, "Unknown"],
+      [3, "NotStored"],
+      [4, "NotStored"]
+    ])
+    expectAccount(report, storage, { accepted: numbers(4) })
   })
 
   scenario("ends a wait for the next attempt, and names what was in the way", function* () {

@@ -26,7 +26,9 @@ describe("log lines", () => {
     const recorder = yield* Effect.provide(Recorder.make(storage.storage, { name: "audit", retry }), layer)
     numbers(100).forEach(recorder.unsafeSave)
     yield* TestClock.adjust("1 second")
-    yield* closeAndAccount(recorder, storage, { accepted: numbers(100) })
+    recorder.unsafeSave(101)
+    yield* recorder.flush
+    yield* closeAndAccount(recorder, storage, { accepted: numbers(101) })
     expect(lines.filter(has("WARN", "audit: the storage is away"))).toHaveLength(1)
     expect(lines.filter(has("WARN", "code 57P01"))).toHaveLength(1)
     expect(lines.filter(has("INFO", "audit: the storage is back"))).toHaveLength(1)

@@ -180,8 +180,10 @@ describe("without a tracer", () => {
     const recorder = yield* Recorder.make(storage.storage).pipe(Effect.withSpan("app"))
     yield* Effect.withSpan(recorder.save(1), "request")
     yield* settled
-    yield* closeAndAccount(recorder, storage, { accepted: [1] })
-    expect(parents).toEqual([undefined])
+    yield* Effect.withSpan(recorder.saveDurable(2), "request")
+    yield* Effect.withSpan(recorder.saveAll([3, 4]), "request")
+    yield* closeAndAccount(recorder, storage, { accepted: numbers(4) })
+    expect(parents).toEqual([undefined, undefined, undefined])
   })
 
   scenario("and a tracer that was not there at make sees no save", function* () {

@@ -5,7 +5,7 @@ import * as Recorder from "../src/Recorder.js"
 import { StorageError } from "../src/Storage.js"
 import { closeAndAccount, expectBalance, numbers } from "./support/account.js"
 import { backend, failingFirst, stepped, transient } from "./support/backends.js"
-import { scenario } from "./support/turn.js"
+import { scenario, settled } from "./support/turn.js"
 import { status } from "./support/watching.js"
 
 /** Retries after 100 ms each, for ever. */
@@ -52,6 +52,27 @@ describe("transient:", () => {
     yield* TestClock.adjust("300 millis")
     expect(storage.saves.map((call) => call.at)).toEqual([0, 100, 300, 300, 400, 600])
     yield* closeAndAccount(recorder, storage, { accepted: [1, 2] })
+  })
+
+  scenario("a storage that throws is retried like one that dies", function* () {
+    // Fails when what `save` throws ends the actor.
+    const storage = backend<number>()
+    let calls = 0
+    const recorder = yield* Recorder.make(
+      {
+        ...storage.storage,
+        save: (batch: ReadonlyArray<number>) => {
+          if (calls++ === 0) throw new Error("no statement")
+          return storage.storage.save(batch)
+        }
+      },
+      { retry }
+    )
+    recorder.unsafeSave(1)
+    yield* settled
+    expect(yield* recorder.status).toMatchObject({ _tag: "Degraded", attempt: 1 })
+    yield* TestClock.adjust("1 second")
+    yield* closeAndAccount(recorder, storage, { accepted: [1] })
   })
 
   scenario("a stored part ends the outage: the schedule begins anew", function* () {

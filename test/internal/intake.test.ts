@@ -404,6 +404,42 @@ describe("offers", () => {
     expect(Mailbox.take(intake.mailbox, 10)?.items).toEqual([{ id: 1, bytes: 3 }])
   })
 
+  it("push nothing out for room that is held", () => {
+    for (const held of [
+      { held: 2, heldBytes: 0 },
+      { held: 0, heldBytes: 10 }
+    ]) {
+      const { intake, seen } = make({ count: 2, bytes: 10, sizeOf, overflow: "drop-oldest" })
+      Intake.offer(intake, { id: 0, bytes: 1 })
+      Object.assign(intake, held)
+      Intake.offer(intake, { id: 1, bytes: 1 })
+      expect(seen.dropped).toEqual([])
+      expect(Mailbox.take(intake.mailbox, 10)?.items).toEqual([{ id: 0, bytes: 1 }])
+    }
+  })
+
+  it("end no interval of drops while what is held fills half of the bound", () => {
+    for (const held of [
+      { held: 2, heldBytes: 0 },
+      { held: 0, heldBytes: 6 }
+    ]) {
+      const { intake } = make({ count: 4, bytes: 12, sizeOf, overflow: "drop-newest" })
+      Object.assign(intake, held)
+      for (const item of items(5)) Intake.offer(intake, { ...item, bytes: 3 })
+      const dropped = Intake.dropped(intake)
+      expect(dropped).toBeGreaterThan(0)
+      Mailbox.take(intake.mailbox, 10)
+      Intake.freed(intake)
+      for (const item of items(5)) Intake.offer(intake, { ...item, bytes: 3 })
+      expect(gapNotes(intake.gaps)).toHaveLength(1)
+      Mailbox.take(intake.mailbox, 10)
+      Object.assign(intake, { held: 0, heldBytes: 0 })
+      Intake.freed(intake)
+      for (const item of items(6)) Intake.offer(intake, { ...item, bytes: 3 })
+      expect(gapNotes(intake.gaps)).toHaveLength(2)
+    }
+  })
+
   it("name the positions of queued items that are dropped", () => {
     const { intake, seen } = make({ count: 3, overflow: "drop-oldest" })
     for (const item of items(5)) Intake.offer(intake, item)
@@ -444,6 +480,9 @@ describe("offers", () => {
     const item = { id: 0, bytes: 1 }
     for (let i = 0; i < 450_000; i++) Intake.offer(intake, item)
     expect(seen.grown).toEqual([100_000, 200_000, 400_000])
+    const bounded = make({ count: 1_000_000, overflow: "reject" })
+    for (let i = 0; i < 110_000; i++) Intake.offer(bounded.intake, item)
+    expect(bounded.seen.grown).toEqual([])
   })
 })
 

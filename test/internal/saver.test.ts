@@ -61,6 +61,26 @@ describe("failures of unknown kind", () => {
     yield* closeAndAccount(recorder, storage, { accepted: numbers(4) })
   })
 
+  scenario("take newcomers in whose receipts are told, also behind records that were dropped", function* () {
+    // Fails when the positions of newcomers are not known, or are those of the batch before.
+    const storage = backend<number>({
+      save: (call) => (call.batch.includes(1) ? Effect.die(new Error("no word for it")) : call.commit)
+    })
+    const recorder = yield* Recorder.make(storage.storage, {
+      bound: { count: 2, overflow: "drop-oldest" },
+      deadLetters: () => Effect.void
+    })
+    recorder.unsafeSave(1)
+    yield* settled
+    recorder.unsafeSave(2)
+    const newcomer = yield* started(recorder.saveDurable(3))
+    yield* TestClock.adjust("2 minutes")
+    yield* Fiber.join(newcomer)
+    const next = yield* Effect.forEach([4, 5], (record) => Effect.fork(recorder.saveDurable(record)))
+    yield* Fiber.join(Fiber.all(next))
+    yield* closeAndAccount(recorder, storage, { accepted: numbers(5), dropped: [2], sunk: [1] })
+  })
+
   scenario("set nothing aside when they began or ended in the midst of a bisection", function* () {
     for (const [from, to] of [
       [1, 9],

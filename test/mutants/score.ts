@@ -73,7 +73,7 @@ const reasonOf = (file: string, found: Survivor, list: ReadonlyArray<Harmless>):
     (entry) =>
       entry.file === file &&
       entry.mutants.some(
-        ([at, from, to]) => found.at === at && found.from.startsWith(from) && found.to.startsWith(to)
+        ([at, from, to]) => found.at.startsWith(at) && found.from.startsWith(from) && found.to.startsWith(to)
       )
   )?.reason
 

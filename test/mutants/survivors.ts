@@ -3,13 +3,16 @@ export interface Harmless {
   readonly file: string
   readonly reason: string
   /**
-   * The declaration and the line in it, and how the changed part and what stands there instead begin; white space is
-   * folded.
+   * The declaration with how the line in it begins, and how the changed part and what stands there instead begin; white
+   * space is folded.
    */
   readonly mutants: ReadonlyArray<readonly [at: string, from: string, to: string]>
 }
 
+const book = "src/internal/book.ts"
 const bulk = "src/internal/bulk.ts"
+const ledger = "src/internal/ledger.ts"
+const saver = "src/internal/saver.ts"
 
 export const harmless: ReadonlyArray<Harmless> = [
   {
@@ -90,6 +93,95 @@ export const harmless: ReadonlyArray<Harmless> = [
         'failure?.kind === "Unknown"',
         "true"
       ]
+    ]
+  },
+  {
+    file: saver,
+    reason:
+      "The worker of a batch that was given up has been interrupted, so that no answer comes here: a second lock.",
+    mutants: [
+      ["make: if (run === undefined || run.over) return isFinished", "run === undefined", ""],
+      ["sinkStep: if (run.over) return true", "run.over", "false"],
+      ["sinkStep: if (run.over) return true", "true", "false"]
+    ]
+  },
+  {
+    file: saver,
+    reason: "It is there whenever this line is reached; the types do not know.",
+    mutants: [
+      ["fails: const from = run.saving?.from ?? 0", "run.saving?.from", "run.saving.from"],
+      ["succeeds: const { from, to } = saving ?? { from: 0, to: 0 }", "{ from: 0, to: 0 }", "{}"],
+      ['sinkFailed: if (step._tag === "Isolate") isolate(', 'step._tag === "Isolate"', "true"]
+    ]
+  },
+  {
+    file: saver,
+    reason: "What is no effect dies just the same, only with a worse message.",
+    mutants: [["call: } catch (defect) {", "{ return Effect.die(defect) }", "{}"]]
+  },
+  {
+    file: saver,
+    reason: "None of the batch is told as stored: nothing changes.",
+    mutants: [["fails: if (stored > 0) config.listener.stored(", "stored > 0", ""]]
+  },
+  {
+    file: saver,
+    reason: "The batch takes one step more, and that one finds it done.",
+    mutants: [
+      ['isolate: return Bulk.next(bulkOf(run))._tag === "Done"', "Bulk.next", "false"],
+      ['sinkStep: return Bulk.next(bulkOf(run))._tag === "Done"', "Bulk.next", "false"]
+    ]
+  },
+  {
+    file: saver,
+    reason: "The machine says of a whole batch what this shortcut says, and no batch is empty.",
+    mutants: [
+      ["step: if (run.bulk === undefined && length > 0) return", "run.bulk === undefined", "false"],
+      ["step: if (run.bulk === undefined && length > 0) return", "length > 0", ""]
+    ]
+  },
+  {
+    file: saver,
+    reason: "What stands before a save under way has its outcome.",
+    mutants: [["leftOf: const inFlight = saving !== undefined", "index >= saving.from", "true"]]
+  },
+  {
+    file: book,
+    reason: "An empty list is made empty again, or a shortcut is not taken.",
+    mutants: [
+      ["runOf: if (book.parts.length > 0) book.parts = []", "book.parts.length > 0", "true"],
+      [
+        "runOf: if (book.parts.length > 0) book.parts = []",
+        "book.parts.length > 0",
+        "book.parts.length >= 0"
+      ],
+      ["stored: if (book.receipts.waiting.size === 0) return", "book.receipts.waiting.size === 0", "false"]
+    ]
+  },
+  {
+    file: book,
+    reason: "It is there whenever this line is reached; the types do not know.",
+    mutants: [
+      ["runOf: const { entries } = book.redriven.shift()", "{ entries: [] }", "{}"],
+      ["runOf: const { entries } = book.redriven.shift()", "[]", "["],
+      ["positionOf: let position = (book.run?.batch", "book.run?.batch", "book.run.batch"],
+      ["extend: const index = book.run?.batch", "book.run?.batch", "book.run.batch"]
+    ]
+  },
+  {
+    file: book,
+    reason: "A size behind the last record is none, and counts 0.",
+    mutants: [["settled: if (batch.sizes !== undefined)", "i < to", "i <= to"]]
+  },
+  {
+    file: ledger,
+    reason: "A counter grows by nothing: only the shortcut is gone.",
+    mutants: [
+      ["publisher: if (now === rare[name]) return", "now === rare[name]", "false"],
+      ["publisher: if (acceptedNow !== accepted) {", "acceptedNow !== accepted", "true"],
+      ["publisher: if (ledger.stored !== stored) {", "ledger.stored !== stored", "true"],
+      ["publisher: if (pendingNow !== pending) {", "pendingNow !== pending", "true"],
+      ["publisher: if (sum === rareSum) return", "sum === rareSum", "false"]
     ]
   }
 ]
