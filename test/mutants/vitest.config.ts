@@ -22,8 +22,8 @@ export default defineConfig({
     include: [
       "test/Actor*.test.ts",
       "test/Recorder*.test.ts",
-      "test/internal/{admission,bulk,intake,mailbox,saver}.test.ts",
-      "test/laws/account.test.ts"
+      "test/internal/{admission,bulk,intake,mailbox,saver,spans,statuses}.test.ts",
+      "test/laws/{account,bisection,outage}.test.ts"
     ],
     // Short laws: most mutants fall within a few samples.
     env: { LAWS_RUNS: process.env.LAWS_RUNS ?? "0.05" },
