@@ -172,27 +172,21 @@ interface Runtime<V> {
 const isSuspect = <V>({ dispatcher, heartbeat }: Runtime<V>): boolean =>
   heartbeat > 0 && dispatcher.millis() - dispatcher.answeredAt > 2 * heartbeat
 
-const start: Revision = { epoch: "", seq: 0, tag: 0 }
-
 const newFollower = <V>(
   runtime: Runtime<V>,
   selector: Selector,
   options: FollowOptions<V>
-): Hub.Follower<V> => ({
-  id: ++runtime.lastId,
-  selector,
-  where: options.where,
-  policy: options.policy ?? "resync",
-  previous: options.previous === "include",
-  autoResnapshot: options.autoResnapshot === "on",
-  ...Outbox.make<V>(options.buffer ?? 256, start),
-  since: 0,
-  cursor: undefined,
-  owesSynced: true,
-  owesProgress: false,
-  holds: options.autoResnapshot === "on" ? new Set() : undefined,
-  gathered: undefined
-})
+): Hub.Follower<V> =>
+  Hub.newFollower({
+    id: ++runtime.lastId,
+    selector,
+    where: options.where,
+    policy: options.policy ?? "resync",
+    previous: options.previous === "include",
+    autoResnapshot: options.autoResnapshot === "on",
+    capacity: options.buffer ?? 256,
+    owesSynced: true
+  })
 
 const cancel = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): Effect.Effect<void> =>
   Effect.sync(() => {

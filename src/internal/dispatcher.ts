@@ -73,10 +73,9 @@ const dispatchAll = <V>(dispatcher: Dispatcher<V>, rows: ReadonlyArray<Logged<V>
   const { hub } = dispatcher
   const until = dispatcher.nanos() + sliceNanos
   let done = 0
-  while (done < rows.length && Hub.dispatch(hub, rows[done]!)) {
-    // Reading the clock costs as much as telling a few followers.
-    if (++done % 32 === 0 && dispatcher.nanos() > until) break
-  }
+  // Reading the clock costs as much as telling a few followers.
+  do done = Hub.dispatch(hub, rows, done, Math.min(done + 32, rows.length))
+  while (done < rows.length && !hub.blocked && dispatcher.nanos() <= until)
   dispatcher.head = rows[rows.length - 1]?.revision ?? dispatcher.head
   if (!hub.blocked && (done < rows.length || rows.length === mostRevisions)) hub.ring()
 }
@@ -101,7 +100,7 @@ const begin = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError
     dispatcher.head = head
     if (position === undefined) return
     for (const follower of hub.followers.values()) {
-      follower.cursor ??= position
+      Hub.fallBehind(follower, follower.cursor ?? position)
       follower.since = 0
       if (!Outbox.isFull(follower)) hub.hungry.add(follower)
     }

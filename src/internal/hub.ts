@@ -13,6 +13,11 @@ import type { Selector } from "./selector.js"
 
 /** Its outbox is part of it: to follow one more reference would cost a miss of the processor's cache. */
 export interface Follower<V> extends KeyIndex.Owner, Outbox.Outbox<V> {
+  /**
+   * While fewer frames than this wait, a revision goes to it as it is and without another look: its capacity while it
+   * is live, wants all of what it follows, and knows nothing that comes; else 0.
+   */
+  room: number
   readonly id: number
   readonly selector: Selector
   readonly where: ((event: Event<V>) => boolean) | undefined
@@ -49,6 +54,45 @@ export interface Hub<V> {
   readonly ring: () => void
 }
 
+/** What a follower asks for. */
+export type Wish<V> = Pick<
+  Follower<V>,
+  "id" | "selector" | "where" | "policy" | "previous" | "autoResnapshot" | "capacity" | "owesSynced"
+>
+
+const nowhere: Revision = { epoch: "", seq: 0, tag: 0 }
+
+/**
+ * A follower that is not registered yet.
+ *
+ * One literal, which begins with what an offer looks at: so an offer touches one or two lines of the processor's
+ * cache. Spreading two records instead costs it half as much again.
+ */
+export const newFollower = <V>(wish: Wish<V>): Follower<V> => ({
+  row: undefined,
+  size: 0,
+  room: 0,
+  frames: undefined,
+  wake: undefined,
+  start: 0,
+  capacity: wish.capacity,
+  cursor: undefined,
+  since: 0,
+  where: wish.where,
+  previous: wish.previous,
+  policy: wish.policy,
+  conflateAt: wish.capacity,
+  taken: nowhere,
+  ended: undefined,
+  gathered: undefined,
+  id: wish.id,
+  selector: wish.selector,
+  autoResnapshot: wish.autoResnapshot,
+  owesSynced: wish.owesSynced,
+  owesProgress: false,
+  holds: wish.autoResnapshot ? new Set() : undefined
+})
+
 export const make = <V>(ring: () => void): Hub<V> => ({
   followers: new Map(),
   index: KeyIndex.make(),
@@ -59,6 +103,13 @@ export const make = <V>(ring: () => void): Hub<V> => ({
   waiting: new Set(),
   ring
 })
+
+const setRoom = <V>(hub: Hub<V>, follower: Follower<V>): void => {
+  const { capacity, cursor, previous, since, where } = follower
+  const takesAll = where === undefined && !previous
+  const knowsNothing = cursor === undefined && since <= (hub.position?.seq ?? 0)
+  follower.room = takesAll && knowsNothing ? capacity : 0
+}
 
 /** Registers a follower, which stands at a revision of this epoch. */
 export const add = <V>(hub: Hub<V>, follower: Follower<V>, at: Revision): void => {
@@ -128,21 +179,23 @@ export const standAt = <V>(hub: Hub<V>, follower: Follower<V>, at: Revision): vo
   hub.position = position
   // Of another epoch: the hub has not heard of it yet.
   if (at.seq < position.seq || at.epoch !== position.epoch) {
-    follower.cursor = at
+    fallBehind(follower, at)
     if (!Outbox.isFull(follower)) hub.hungry.add(follower)
     return
   }
   follower.cursor = undefined
   follower.since = at.seq
+  setRoom(hub, follower)
   hub.hungry.delete(follower)
   if (!follower.owesSynced) return
   follower.owesSynced = false
   Outbox.push(follower, { _tag: "Synced", revision: at })
 }
 
-/** A live follower falls behind: it has been told everything up to `cursor`. */
-const fallBehind = <V>(follower: Follower<V>, cursor: Revision): void => {
+/** A follower is behind: it has been told everything up to `cursor`. */
+export const fallBehind = <V>(follower: Follower<V>, cursor: Revision): void => {
   follower.cursor = cursor
+  follower.room = 0
 }
 
 /** There is room again: one who is behind may read on, one who blocks lets the dispatcher go on. */
@@ -238,6 +291,7 @@ const offer = <V>(
   if (frame === undefined) return
   if (follower.size >= follower.capacity && !makeRoom(hub, follower, before)) return
   Outbox.push(follower, frame)
+  if (follower.room === 0) setRoom(hub, follower)
 }
 
 const mayBlock = <V>(hub: Hub<V>, { events, revision }: Logged<V>): boolean => {
@@ -269,39 +323,58 @@ const dispatchMany = <V>(hub: Hub<V>, frames: Frames<V>, before: Revision): void
   }
 }
 
-/** Tells the followers of a revision with one event. Most of them share one frame, and have room for it. */
+/** Tells the followers of a revision with one event. Most have room for it and take it as it is. */
 const dispatchOne = <V>(hub: Hub<V>, logged: Logged<V>, before: Revision): void => {
   const found = KeyIndex.find(hub.index, logged.events[0]!.key)
   if (found === undefined) return
-  const frames: Frames<V> = { logged, plain: undefined, previous: undefined }
-  if (!isList(found)) offerOne(hub, found, frames, before)
-  // One who is ended leaves the list that is being read.
-  else for (const follower of found.slice()) offerOne(hub, follower, frames, before)
+  if (isList(found)) offerEach(hub, found, logged, before)
+  else if (found.size < found.room) Outbox.pushRow(found, logged)
+  else offer(hub, found, { logged, plain: undefined, previous: undefined }, undefined, before)
 }
 
 const isList = <V>(found: Follower<V> | ReadonlyArray<Follower<V>>): found is ReadonlyArray<Follower<V>> =>
   Array.isArray(found)
 
-const offerOne = <V>(hub: Hub<V>, follower: Follower<V>, frames: Frames<V>, before: Revision): void => {
-  if (follower.where === undefined && !follower.previous && follower.size < follower.capacity) {
-    const { events, revision } = frames.logged
-    if (follower.cursor !== undefined || revision.seq <= follower.since) return
-    frames.plain ??= { _tag: "Events", revision, events }
-    Outbox.push(follower, frames.plain)
-  } else offer(hub, follower, frames, undefined, before)
+const offerEach = <V>(
+  hub: Hub<V>,
+  followers: ReadonlyArray<Follower<V>>,
+  logged: Logged<V>,
+  before: Revision
+): void => {
+  const frames: Frames<V> = { logged, plain: undefined, previous: undefined }
+  // One who is ended leaves the list that is being read.
+  for (const follower of followers.slice()) {
+    if (follower.size < follower.room) Outbox.pushRow(follower, logged)
+    else offer(hub, follower, frames, undefined, before)
+  }
 }
 
-/** Tells the live followers of the next revision, in the order of their ids. False: somebody blocks it. */
-export const dispatch = <V>(hub: Hub<V>, logged: Logged<V>): boolean => {
-  const before = hub.position
-  if (before === undefined) return true
-  hub.blocked = hub.blocking > 0 && mayBlock(hub, logged)
-  if (hub.blocked) return false
-  if (logged.events.length === 1) dispatchOne(hub, logged, before)
-  else dispatchMany(hub, { logged, plain: undefined, previous: undefined }, before)
-  if (hub.followers.size > 0) hub.position = logged.revision
+/**
+ * Tells the live followers of the next revisions, those of `rows` from one index up to another, in the order of their
+ * ids. Returns the index of the first that they were not told of, which is `to` unless somebody blocks it.
+ */
+export const dispatch = <V>(
+  hub: Hub<V>,
+  rows: ReadonlyArray<Logged<V>>,
+  from: number,
+  to: number
+): number => {
+  let before = hub.position
+  if (before === undefined) return to
+  let next = from
+  while (next < to) {
+    const logged = rows[next]!
+    hub.blocked = hub.blocking > 0 && mayBlock(hub, logged)
+    if (hub.blocked) break
+    if (logged.events.length === 1) dispatchOne(hub, logged, before)
+    else dispatchMany(hub, { logged, plain: undefined, previous: undefined }, before)
+    before = logged.revision
+    next++
+  }
+  // Nobody looks at it meanwhile, and each write of it would cost as much as telling a follower.
+  if (hub.followers.size > 0) hub.position = before
   if (hub.waiting.size > 0) tellDispatched(hub)
-  return true
+  return next
 }
 
 /**

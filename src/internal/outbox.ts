@@ -5,7 +5,7 @@
  * The buffer counts frames of events, one for each revision. What marks a seam (Snapshot, Synced, Gap) and what ends
  * it always finds room.
  */
-import type { Revision } from "./events.js"
+import type { Logged, Revision } from "./events.js"
 import { type EventsFrame, type Frame, WatchEnded } from "./frames.js"
 
 /**
@@ -20,35 +20,26 @@ import { type EventsFrame, type Frame, WatchEnded } from "./frames.js"
 export type Policy = "resync" | "conflate" | "cancel" | "drop-oldest" | "block"
 
 export interface Outbox<V> {
-  readonly capacity: number
-  /** The first frame that waits. A reader that keeps up never needs more room than this. */
-  slot: Frame<V> | undefined
-  /** Those behind it. */
-  frames: Array<Frame<V> | undefined>
-  /** The index of the first of them. */
-  start: number
+  /**
+   * The revision that waits first, whole; its reader makes the frame. One who keeps up never needs more room than this,
+   * and telling him makes nothing.
+   */
+  row: Logged<V> | undefined
   /** How many frames of events wait. */
   size: number
+  /** What waits behind it; none: nothing does. */
+  frames: Array<Frame<V> | undefined> | undefined
+  /** Resumes whoever waits for a frame. */
+  wake: (() => void) | undefined
+  /** The index of the first of `frames`. */
+  start: number
+  readonly capacity: number
   /** Conflating again is worth while when this many frames wait. */
   conflateAt: number
   /** The revision of the last frame that was taken. */
   taken: Revision
   ended: WatchEnded | undefined
-  /** Resumes whoever waits for a frame. */
-  wake: (() => void) | undefined
 }
-
-export const make = <V>(capacity: number, taken: Revision): Outbox<V> => ({
-  capacity,
-  slot: undefined,
-  frames: [],
-  start: 0,
-  size: 0,
-  conflateAt: capacity,
-  taken,
-  ended: undefined,
-  wake: undefined
-})
 
 export const isFull = <V>({ capacity, size }: Outbox<V>): boolean => size >= capacity
 
@@ -61,9 +52,22 @@ const wake = <V>(outbox: Outbox<V>): void => {
 
 /** Puts a frame behind the others; the policy has made room. */
 export const push = <V>(outbox: Outbox<V>, frame: Frame<V>): void => {
-  if (outbox.slot === undefined && outbox.start === outbox.frames.length) outbox.slot = frame
+  if (outbox.frames === undefined) outbox.frames = [frame]
   else outbox.frames.push(frame)
   if (frame._tag === "Events") outbox.size++
+  if (outbox.wake !== undefined) wake(outbox)
+}
+
+const frameOf = <V>({ events, revision }: Logged<V>): EventsFrame<V> => ({ _tag: "Events", revision, events })
+
+/** Puts a whole revision behind the others; there is room. */
+export const pushRow = <V>(outbox: Outbox<V>, row: Logged<V>): void => {
+  if (outbox.row !== undefined || outbox.frames !== undefined) {
+    push(outbox, frameOf(row))
+    return
+  }
+  outbox.row = row
+  outbox.size++
   if (outbox.wake !== undefined) wake(outbox)
 }
 
@@ -85,50 +89,59 @@ export const ending = <V>({ ended, taken }: Outbox<V>): WatchEnded | undefined =
 export const nudge = wake
 
 /** Whether no frame waits. */
-export const isEmpty = <V>({ frames, slot, start }: Outbox<V>): boolean =>
-  slot === undefined && start === frames.length
+export const isEmpty = <V>({ frames, row }: Outbox<V>): boolean => row === undefined && frames === undefined
 
 // A follower that never quite empties its buffer must not keep the slots of what has gone.
 const slack = 1024
 
-const shift = <V>(outbox: Outbox<V>): void => {
-  outbox.frames[outbox.start++] = undefined
-  if (outbox.start === outbox.frames.length) {
-    outbox.frames = []
-    outbox.start = 0
-  } else if (outbox.start >= slack && outbox.start * 2 >= outbox.frames.length) {
-    outbox.frames = outbox.frames.slice(outbox.start)
-    outbox.start = 0
-  }
+/** Replaces the frames. */
+const keep = <V>(outbox: Outbox<V>, frames: Array<Frame<V> | undefined>): void => {
+  outbox.frames = frames.length === 0 ? undefined : frames
+  outbox.start = 0
+}
+
+const shift = <V>(outbox: Outbox<V>, frames: Array<Frame<V> | undefined>): Frame<V> | undefined => {
+  const { start } = outbox
+  const frame = frames[start]
+  frames[start] = undefined
+  outbox.start = start + 1
+  if (outbox.start === frames.length) keep(outbox, [])
+  else if (outbox.start >= slack && outbox.start * 2 >= frames.length)
+    keep(outbox, frames.slice(outbox.start))
+  return frame
+}
+
+const takeRow = <V>(outbox: Outbox<V>, row: Logged<V>): Frame<V> => {
+  outbox.row = undefined
+  return frameOf(row)
 }
 
 /** Takes the first frame. */
 export const take = <V>(outbox: Outbox<V>): Frame<V> | undefined => {
-  let frame = outbox.slot
-  if (frame !== undefined) outbox.slot = undefined
-  else {
-    frame = outbox.frames[outbox.start]
-    if (frame === undefined) return undefined
-    shift(outbox)
-  }
+  const { frames, row } = outbox
+  const frame =
+    row !== undefined ? takeRow(outbox, row) : frames === undefined ? undefined : shift(outbox, frames)
+  if (frame === undefined) return undefined
   if (frame._tag === "Events") outbox.size--
   if (frame._tag !== "Gap") outbox.taken = frame.revision
   return frame
 }
 
-/** Puts the slot's frame before the others. */
-const spill = <V>(outbox: Outbox<V>): void => {
-  const { slot } = outbox
-  if (slot === undefined) return
-  outbox.slot = undefined
-  if (outbox.start === 0) outbox.frames.unshift(slot)
-  else outbox.frames[--outbox.start] = slot
+/** Makes a frame of the row, and returns all frames: those from `start` on. */
+const spill = <V>(outbox: Outbox<V>): Array<Frame<V> | undefined> => {
+  const { frames = [], row } = outbox
+  if (row === undefined) return frames
+  outbox.frames = frames
+  const frame = takeRow(outbox, row)
+  if (outbox.start === 0) frames.unshift(frame)
+  else frames[--outbox.start] = frame
+  return frames
 }
 
 /** Gives up the oldest frame of events; a Gap stands in its place. */
 export const dropOldest = <V>(outbox: Outbox<V>): void => {
-  spill(outbox)
-  const { frames, start } = outbox
+  const frames = spill(outbox)
+  const { start } = outbox
   const i = frames.findIndex((frame, i) => i >= start && frame?._tag === "Events")
   const oldest = frames[i]
   if (oldest?._tag !== "Events") return
@@ -140,30 +153,28 @@ export const dropOldest = <V>(outbox: Outbox<V>): void => {
     return
   }
   frames[i] = { ...before, to: seq }
-  if (i - 1 === start) shift(outbox)
+  if (i - 1 === start) shift(outbox, frames)
   else frames.splice(i - 1, 1)
 }
-
-const waiting = <V>({ frames, start }: Outbox<V>): Array<Frame<V>> => frames.slice(start) as Array<Frame<V>>
 
 /**
  * Keeps the last event of each key only. Frames keep their order and their revisions. Nothing is given up for an event
  * behind a Synced: what that says must be true when it is taken.
  */
 export const conflate = <V>(outbox: Outbox<V>): void => {
-  spill(outbox)
+  // Whatever waits from `start` on is a frame.
+  const waiting = spill(outbox).slice(outbox.start) as Array<Frame<V>>
   const seen = new Set<string>()
   const kept: Array<Frame<V>> = []
   let size = 0
-  for (const frame of waiting(outbox).reverse()) {
+  for (const frame of waiting.reverse()) {
     if (frame._tag !== "Events") seen.clear()
     const left = frame._tag === "Events" ? withoutOlder(frame, seen) : frame
     if (left === undefined) continue
     if (left._tag === "Events") size++
     kept.push(left)
   }
-  outbox.frames = kept.reverse()
-  outbox.start = 0
+  keep(outbox, kept.reverse())
   outbox.size = size
   // Each time at least as many frames have come as were kept: an event costs a constant, whatever the number of keys.
   outbox.conflateAt = Math.max(outbox.capacity, 2 * size)
