@@ -35,6 +35,9 @@ export interface PgDoorbell extends Doorbell {
 /** Rings that came close together. */
 const together = Duration.millis(10)
 
+/** How long its end may wait for the server to have its last rings. */
+const lastRings = Duration.seconds(1)
+
 const firstPause = 50
 const longestPause = 2000
 
@@ -93,7 +96,7 @@ const checkIntervals = (options: PgDoorbellOptions) =>
  * number of logs of one database.
  *
  * Rings are sent on its own connection, after the commit, and at most one for each feed in 10 milliseconds; those that
- * come while it is down are sent when it is up again. Fails with `InvalidOptions` when an option is wrong; a server
+ * come while it is down are sent when it is up again, and those that still wait at its end before it ends. Fails with `InvalidOptions` when an option is wrong; a server
  * that cannot be reached is a state.
  */
 export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, InvalidOptions, Scope.Scope> =>
@@ -152,6 +155,13 @@ export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, Inva
         })
       }
     })
+    // Statements are answered in their order. Whoever is not rung then finds out by the poll.
+    const sendLast = Effect.zipRight(
+      sendAll,
+      Effect.suspend(() =>
+        current === undefined ? Effect.void : Effect.option(ask(current, lastRings, "SELECT 1"))
+      )
+    )
     const send = Effect.zipRight(Queue.take(dirty), Effect.zipRight(sendAll, Effect.sleep(together)))
 
     const pollOnce = Effect.flatMap(SubscriptionRef.get(state), ({ _tag }) =>
@@ -159,6 +169,8 @@ export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, Inva
     )
 
     yield* Effect.forkScoped(connect(0))
+    // While the connection is still there, and after the last time that the others send.
+    yield* Effect.addFinalizer(() => sendLast)
     yield* Effect.forkScoped(Effect.forever(send))
     yield* Effect.forkScoped(Effect.forever(pollOnce))
 

@@ -2,7 +2,6 @@
  * The process that ends, in exits.test.ts: a recorder on a SQLite file under load, in one of the hosts. It ends by
  * itself at SIGUSR2, or is ended. What it says it writes at once, so that no way to end loses a line.
  */
-import { writeSync } from "node:fs"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Context, Deferred, Effect, Logger, ManagedRuntime, Schedule, Stream } from "effect"
 import * as Recorder from "../../src/Recorder.js"
@@ -10,6 +9,7 @@ import { Column, type RowOf } from "../../src/Storage.js"
 import * as SqliteStorage from "../../src/sql/SqliteStorage.js"
 import * as SqliteWorker from "../../src/sql/SqliteWorker.js"
 import type { Host, Way } from "../support/exitMatrix.js"
+import { say } from "../support/say.js"
 
 export interface ExitSetting {
   readonly host: Host
@@ -27,10 +27,6 @@ type Row = RowOf<typeof columns>
 type Trail = Recorder.Recorder<Row>
 
 class Audit extends Context.Tag("Audit")<Audit, Trail>() {}
-
-const say = (line: string): void => {
-  writeSync(1, `${line}\n`)
-}
 
 const table = { filename: setting.filename, table: "trail", columns, id: "id" } as const
 const opened = setting.storage === "thread" ? SqliteStorage.make(table) : SqliteWorker.make(table)

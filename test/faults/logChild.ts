@@ -2,12 +2,12 @@
  * A process that writes to a change log on Postgres, and follows it by its doorbell, in changeLog.test.ts. It says
  * `wrote` after each commit and `saw` for each revision.
  */
-import { writeSync } from "node:fs"
 import { Effect, Schedule } from "effect"
 import { put } from "../../src/ChangeLog.js"
 import * as PgChangeLog from "../../src/sql/PgChangeLog.js"
 import * as PgDoorbell from "../../src/sql/PgDoorbell.js"
 import { following } from "../support/following.js"
+import { say } from "../support/say.js"
 
 export interface LogSetting {
   readonly url: string
@@ -22,7 +22,7 @@ export interface LogSetting {
 
 const { commits, follows, name, pause, url, waits } = JSON.parse(process.argv[2] ?? "{}") as LogSetting
 
-const say = (line: string) => Effect.sync(() => writeSync(1, `${line}\n`))
+const tell = (line: string) => Effect.sync(() => say(line))
 
 /** The server may be away: the same entry again, until it is there. */
 const again = Schedule.spaced("20 millis")
@@ -34,7 +34,7 @@ const main = Effect.gen(function* () {
     again
   )
   const reader = yield* following(log)
-  yield* say("ready")
+  yield* tell("ready")
   if (waits > 0) yield* reader.until(waits)
   for (let n = 1; n <= commits; n++) {
     const entries = [0, 1].map((part) => ({
@@ -42,21 +42,21 @@ const main = Effect.gen(function* () {
       changes: [put(`/${name}/${n}/${part}`, n)]
     }))
     yield* Effect.retry(log.commit(entries), again)
-    yield* say(`wrote ${n}`)
+    yield* tell(`wrote ${n}`)
     yield* Effect.sleep(pause)
   }
   if (follows > 0) {
     yield* reader.until(follows)
     for (const { events, revision } of reader.seen)
-      yield* say(`saw ${revision.seq} ${revision.tag} ${events[0]?.key}`)
+      yield* tell(`saw ${revision.seq} ${revision.tag} ${events[0]?.key}`)
   }
-  yield* say("done")
+  yield* tell("done")
 })
 
 Effect.runPromise(Effect.scoped(main)).then(
   () => process.exit(0),
   (error) => {
-    writeSync(1, `failed ${String(error)}\n`)
+    say(`failed ${String(error)}`)
     process.exit(1)
   }
 )

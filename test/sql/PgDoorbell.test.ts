@@ -83,6 +83,27 @@ for (const { name, url: server } of databaseUrls()) {
       })
     )
 
+    it.scopedLive("sends what waits when it ends", () =>
+      Effect.gen(function* () {
+        const url = yield* ownSchema(server)
+        const ours = yield* PgDoorbell.make({ url, ...never })
+        yield* until(ours, "Up")
+        const feeds = yield* Effect.forEach(["a", "b"], (feed) => listening(ours, feed))
+        yield* Effect.forEach(feeds, ({ ring }) => ring)
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const theirs = yield* PgDoorbell.make({ url, ...never })
+            yield* until(theirs, "Up")
+            yield* theirs.ring("log", "a", 1)
+            yield* feeds[0]!.ring
+            // It would be sent some milliseconds later, with those that come until then.
+            yield* theirs.ring("log", "b", 1)
+          })
+        )
+        yield* Effect.timeout(feeds[1]!.ring, "10 seconds")
+      })
+    )
+
     it.scopedLive("keeps a channel for as long as somebody listens on it", () =>
       Effect.gen(function* () {
         const url = yield* ownSchema(server)

@@ -1,5 +1,5 @@
 /** A reader that follows a change log by its doorbell alone, as a process does, and keeps all that it has seen. */
-import { Deferred, Effect, FiberId, Queue, type Scope } from "effect"
+import { Deferred, Effect, FiberId, Queue, Schedule, type Scope } from "effect"
 import type * as ChangeLog from "../../src/ChangeLog.js"
 
 export interface Following {
@@ -10,7 +10,7 @@ export interface Following {
   readonly until: (seq: number) => Effect.Effect<void>
 }
 
-/** Follows from the floor of this moment, until the scope ends. What is not available is read at the next ring. */
+/** Follows from the floor of this moment, until the scope ends. It asks a log that does not answer until it does. */
 export const following = (
   log: ChangeLog.ChangeLog<unknown>
 ): Effect.Effect<Following, ChangeLog.ChangeLogError, Scope.Scope> =>
@@ -35,8 +35,7 @@ export const following = (
     const unavailable = (error: unknown) => (error as { readonly reason?: unknown }).reason === "Unavailable"
     const round = Queue.take(rung).pipe(
       Effect.zipRight(Effect.sync(() => rings++)),
-      Effect.zipRight(rest),
-      Effect.catchIf(unavailable, () => Effect.void),
+      Effect.zipRight(Effect.retry(rest, { while: unavailable, schedule: Schedule.spaced("20 millis") })),
       // A follower that is told that its history is gone shows in what it has seen: it goes on no more.
       Effect.orDie
     )
