@@ -19,7 +19,9 @@ export default async (project: TestProject) => {
     return
   }
   const kinds = systemFolder() === undefined ? (["embedded"] as const) : (["embedded", "system"] as const)
-  const started = await Promise.allSettled(kinds.map((binaries) => startPostgres({ binaries })))
+  // No test cuts the power: what a server has told the system survives the server.
+  const settings = { fsync: "off" }
+  const started = await Promise.allSettled(kinds.map((binaries) => startPostgres({ binaries, settings })))
   const servers = started.filter((result) => result.status === "fulfilled").map((result) => result.value)
   const stop = () => Promise.all(servers.map((server: PostgresServer) => server.stop()))
   const failed = started.find((result) => result.status === "rejected")

@@ -27,17 +27,9 @@ interface Running {
 /** How long an interrupted call waits for the thread before it ends it. Statements take milliseconds. */
 const grace = "1 second"
 
-// Compiled, this file and the entry end in .js. Run from source they end in .ts: no thread loads that by itself, and
-// Node 20 gives a thread no loaders by its arguments, so a line of code registers tsx first.
-const spawnThread = (): Thread => {
-  const name = "effect-recorder-sqlite"
-  if (!new URL(import.meta.url).pathname.endsWith(".ts")) {
-    return new Thread(new URL("./sqliteThread.js", import.meta.url), { name })
-  }
-  const entry = JSON.stringify(new URL("./sqliteThread.ts", import.meta.url).href)
-  const code = `require("tsx/cjs/api").register(); require(require("node:url").fileURLToPath(${entry}))`
-  return new Thread(code, { eval: true, execArgv: [], name })
-}
+// Bundlers know this form, and bundle the thread with it.
+const spawnThread = (): Thread =>
+  new Thread(new URL("./sqliteThread.js", import.meta.url), { name: "effect-recorder-sqlite" })
 
 const ended = (cause: Cause.Cause<unknown>, kind: "Transient" | "Fatal"): StorageError => {
   const error = Cause.squash(cause)
