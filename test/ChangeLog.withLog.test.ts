@@ -199,7 +199,10 @@ describe("ChangeLog.withLog", () => {
     Effect.gen(function* () {
       const { keys, log, table } = yield* setUp
       const { check: _, ...unchecked } = log
-      const recorder = yield* Recorder.make(ChangeLog.withLog(table, { log: unchecked, toEntry }))
+      const storage = ChangeLog.withLog(table, { log: unchecked, toEntry })
+      const error = yield* Effect.flip(storage.save([row(1), large]))
+      expect(error.bad?.map(({ index }) => index)).toEqual([1])
+      const recorder = yield* Recorder.make(storage)
       yield* recorder.saveAll([row(1), large, row(2)])
       yield* recorder.saveDurable(row(3))
       const { setAside, stats } = yield* recorder.close
@@ -216,6 +219,20 @@ describe("ChangeLog.withLog", () => {
       const none = (() => undefined) as unknown as typeof toEntry
       const error = yield* Effect.flip(ChangeLog.withLog(table, { log, toEntry: none }).save(rows(1)))
       expect(error.bad?.[0]?.cause).toMatchObject({ reason: "Invalid" })
+    })
+  )
+
+  it.scoped("what a storage prepares is logged when it is run, each time it is run only once", () =>
+    Effect.gen(function* () {
+      const { keys, log, table } = yield* setUp
+      const prepare = (batch: ReadonlyArray<Row>) => table.save(batch)
+      const storage = ChangeLog.withLog({ ...table, prepare }, { log, toEntry })
+      const [good, bad] = [storage.prepare?.(rows(1, 2)), storage.prepare?.([row(3), large])]
+      expect(yield* keys).toEqual([])
+      expect(yield* good!).toEqual({ duplicates: 0 })
+      expect(yield* good!).toEqual({ duplicates: 2 })
+      expect((yield* Effect.flip(bad!)).bad?.map(({ index }) => index)).toEqual([1])
+      expect(yield* keys).toEqual(["r1", "r2"])
     })
   )
 
