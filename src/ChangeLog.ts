@@ -5,7 +5,8 @@
  * Whoever has read up to a revision reads on after it; when that is not possible any more, `read` says so and gives
  * nothing. Correctness comes from `read` alone: the doorbell is a hint that reading is worth while.
  *
- * {@link make} keeps a log in memory; `sql/SqlChangeLog` keeps one in SQLite or Postgres.
+ * {@link make} keeps a log in memory; `sql/SqlChangeLog` keeps one in SQLite or Postgres. {@link withLog} writes to one
+ * what a storage stores, and {@link asStorage} lets a recorder store nothing but a log.
  */
 import { Effect, Either } from "effect"
 import type { ChangeLog, ReadOptions } from "./internal/changeLog.js"
@@ -235,7 +236,7 @@ export interface WithLogOptions<in Record, in out V> {
   readonly toEntry: (record: Record) => Entry<V>
 }
 
-/** The rows are stored: only another save, which the log answers, tells how it ends. */
+/** The rows are stored, whatever the log says. */
 const afterStore = (error: ChangeLogError): StorageError => {
   const { bad, cause, kind, message } = storageError(error)
   return new StorageError({

@@ -260,8 +260,8 @@ describe("ChangeLog.withLog", () => {
     })
   )
 
-  // Fails without the ids of the entries, without logging the part that a failed save has stored, when the append's
-  // failure is not told, and when it is told as NotStored of a part that is not sent again.
+  // Fails without the ids of the entries, without logging the part that a failed save has stored, and when the
+  // failure of an append is not told.
   it.effect(
     "law: whatever fails on the way, the log holds each stored record once, in the order of the rows",
     () =>

@@ -134,7 +134,9 @@ export const doorbell: Case = {
   about: "writers of a Postgres log that ring after their commits, to writers that tell nobody",
   run: (bench) =>
     withDatabase(async ({ url, version }) => {
-      bench.note(`PostgreSQL ${version}; the listener has a connection of its own, as another process has`)
+      bench.note(
+        `PostgreSQL ${version}; whoever listens has a connection of its own, and shares this process`
+      )
       await rates(bench, url, 8, "one feed")
       await rates(bench, url, 32, "one feed")
       await rates(bench, url, 32, "a feed each")
