@@ -5,27 +5,30 @@
  * Whoever has read up to a revision reads on after it; when that is not possible any more, `read` says so and gives
  * nothing. Correctness comes from `read` alone: the doorbell is a hint that reading is worth while.
  *
- * {@link make} keeps a log in memory; `sql/SqlChangeLog` keeps one in SQLite or Postgres.
+ * {@link make} keeps a log in memory; `sql/SqlChangeLog` keeps one in SQLite or Postgres. {@link withLog} writes to one
+ * what a storage stores, and {@link asStorage} lets a recorder store nothing but a log.
  */
-import { Effect, Either, type Scope } from "effect"
+import { Effect, Either } from "effect"
+import type { ChangeLog, ReadOptions } from "./internal/changeLog.js"
 import {
   type Change,
   type ChangeLogError,
   type Compacted,
   type Entry,
   type EpochChanged,
+  entryOf,
   type Logged,
   noState,
   type Revision,
-  type Snapshot,
   wrongLimit
 } from "./internal/events.js"
 import * as History from "./internal/history.js"
 import { InvalidOptions } from "./internal/invalidOptions.js"
 import { makeRandom, randomName } from "./internal/random.js"
-import { checkSelector, type InvalidSelector, type Selector } from "./internal/selector.js"
+import { checkSelector } from "./internal/selector.js"
 import { type BadRecord, type Saved, type Storage, StorageError } from "./Storage.js"
 
+export type { ChangeLog, Head, ReadOptions } from "./internal/changeLog.js"
 export {
   type Change,
   ChangeLogError,
@@ -35,91 +38,25 @@ export {
   type Event,
   type Kept,
   type Logged,
+  put,
   type Revision,
-  type Snapshot
+  remove,
+  type Snapshot,
+  start
 } from "./internal/events.js"
 export type { Committed } from "./internal/history.js"
 export { InvalidOptions } from "./internal/invalidOptions.js"
-export { compareKeys, InvalidSelector, matches, type Part, type Selector } from "./internal/selector.js"
-
-/** Where a log stands. */
-export interface Head {
-  /** The last revision; `seq` 0 when there was none in this epoch. */
-  readonly head: Revision
-  /** The last revision that is gone: reading after it, and after any later one, is possible. */
-  readonly floor: Revision
-}
-
-/** Which revisions to read. */
-export interface ReadOptions {
-  /** Exclusive. {@link start} of the log's epoch reads from the beginning. */
-  readonly after: Revision
-  /** The most revisions to give; at least 1. */
-  readonly limit: number
-}
-
-/** A log of changes of values `V`. */
-export interface ChangeLog<in out V> {
-  /** Appends one revision. */
-  readonly append: (changes: ReadonlyArray<Change<V>>) => Effect.Effect<Revision, ChangeLogError>
-  /**
-   * Appends a revision for each entry, all in one commit or none. An entry whose id the log holds, or held earlier in
-   * this commit, is a duplicate: it appends nothing, and an id is known for as long as its revision is held.
-   */
-  readonly commit: (entries: ReadonlyArray<Entry<V>>) => Effect.Effect<History.Committed, ChangeLogError>
-  /**
-   * Whole revisions after a cursor, in order; none when the cursor is the head. Fails with `Compacted` when some of
-   * them are gone, and with `EpochChanged` when the cursor is not of this history: never gives a part with a hole.
-   */
-  readonly read: (
-    options: ReadOptions
-  ) => Effect.Effect<ReadonlyArray<Logged<V>>, Compacted | EpochChanged | ChangeLogError>
-  readonly head: Effect.Effect<Head, ChangeLogError>
-  /** Gives up the revisions up to and including `upTo`. The state stays. */
-  readonly compact: (upTo: number) => Effect.Effect<void, ChangeLogError>
-  /**
-   * Begins another epoch, and gives its name: every cursor becomes invalid. For whoever has restored a backup or
-   * changed the data behind the log's back.
-   */
-  readonly renewEpoch: Effect.Effect<string, ChangeLogError>
-  /** The last value of each key that matches, at one revision. Fails with `NoState` when the log keeps no state. */
-  readonly snapshot: (selector: Selector) => Effect.Effect<Snapshot<V>, ChangeLogError | InvalidSelector>
-  /** Whether it can give snapshots and previous values. */
-  readonly state: "latest" | "none"
-  /**
-   * Rings after commits until the scope ends. A hint: it may ring once for many commits, and when nothing has
-   * changed. `ring` is called synchronously and must not throw.
-   */
-  readonly doorbell: (ring: () => void) => Effect.Effect<void, never, Scope.Scope>
-}
-
-/** Sets a key. */
-export const put = <V>(key: string, value: V): Change<V> => ({ _tag: "Put", key, value })
-
-/** Removes a key. */
-export const remove = (key: string): Change<never> => ({ _tag: "Delete", key })
-
-/** One key. */
-export const key = (key: string): Selector & { readonly _tag: "Key" } => ({ _tag: "Key", key })
-
-/** Every key below a prefix, which is empty (all keys) or ends with `/`. */
-export const prefix = (prefix: string): Selector & { readonly _tag: "Prefix" } => ({ _tag: "Prefix", prefix })
-
-/** Every key from `from` until before `to`, by code point. */
-export const range = (from: string, to: string): Selector & { readonly _tag: "Range" } => ({
-  _tag: "Range",
-  from,
-  to
-})
-
-/** All of these together; a key that several of them match counts once. */
-export const many = (...parts: ReadonlyArray<Exclude<Selector, { readonly _tag: "Many" }>>): Selector => ({
-  _tag: "Many",
-  parts
-})
-
-/** The point before the first revision of an epoch. */
-export const start = (epoch: string): Revision => ({ epoch, seq: 0, tag: 0 })
+export {
+  compareKeys,
+  InvalidSelector,
+  key,
+  many,
+  matches,
+  type Part,
+  prefix,
+  range,
+  type Selector
+} from "./internal/selector.js"
 
 const wholeAbove0 = (n: number): boolean => Number.isSafeInteger(n) && n > 0
 
@@ -180,6 +117,7 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
       append: (changes) =>
         Effect.suspend(() => Either.map(commit([{ changes }]), ({ revisions }) => revisions[0] as Revision)),
       commit: (entries) => Effect.suspend(() => commit(entries)),
+      check: (entry) => History.check(history, entry),
       read: ({ after, limit }) =>
         Effect.suspend(
           (): Either.Either<ReadonlyArray<Logged<V>>, Compacted | EpochChanged | ChangeLogError> =>
@@ -230,6 +168,25 @@ const storageError = (error: ChangeLogError): StorageError => {
   })
 }
 
+/** The entries of a batch, or the error that names every record that cannot be made into one that the log takes. */
+const entriesOf = <V, Record>(
+  log: ChangeLog<V>,
+  toEntry: (record: Record) => Entry<V>,
+  batch: ReadonlyArray<Record>
+): Either.Either<ReadonlyArray<Entry<V>>, StorageError> => {
+  const entries: Array<Entry<V>> = []
+  const bad: Array<BadRecord> = []
+  for (const [index, record] of batch.entries()) {
+    const entry = entryOf(toEntry, record)
+    const cause = Either.isLeft(entry) ? entry.left : log.check?.(entry.right)
+    if (Either.isRight(entry) && cause === undefined) entries.push(entry.right)
+    else bad.push({ index, cause })
+  }
+  if (bad.length === 0) return Either.right(entries)
+  const message = `${bad.length} of ${batch.length} records cannot be made into changes for the log`
+  return Either.left(new StorageError({ kind: "Poison", outcome: "NotStored", message, bad }))
+}
+
 /**
  * A log as the storage of a Recorder, so that records are appended without waiting: each record is a revision of its
  * own, a batch is one commit, and `load` reads revisions. With an `id`, a batch that is saved again appends only what
@@ -238,25 +195,102 @@ const storageError = (error: ChangeLogError): StorageError => {
 export const asStorage = <V, Record>(
   log: ChangeLog<V>,
   toEntry: (record: Record) => Entry<V>
-): Storage<Record, LogQuery, ReadonlyArray<Logged<V>>> => {
-  const save = (batch: ReadonlyArray<Record>): Effect.Effect<Saved, StorageError> => {
-    const entries: Array<Entry<V>> = []
-    const bad: Array<BadRecord> = []
-    for (const [index, record] of batch.entries()) {
-      try {
-        entries.push(toEntry(record))
-      } catch (cause) {
-        bad.push({ index, cause })
-      }
-    }
-    if (bad.length > 0) {
-      const message = `${bad.length} of ${batch.length} records cannot be made into changes`
-      return Effect.fail(new StorageError({ kind: "Poison", outcome: "NotStored", message, bad }))
-    }
-    return Effect.mapBoth(log.commit(entries), {
-      onFailure: storageError,
-      onSuccess: ({ duplicates }) => ({ duplicates })
-    })
+): Storage<Record, LogQuery, ReadonlyArray<Logged<V>>> => ({
+  save: (batch) =>
+    Effect.suspend(() =>
+      Effect.flatMap(entriesOf(log, toEntry, batch), (entries) =>
+        Effect.mapBoth(log.commit(entries), {
+          onFailure: storageError,
+          onSuccess: ({ duplicates }): Saved => ({ duplicates })
+        })
+      )
+    ),
+  load: (query) => log.read(query)
+})
+
+type AnyStorage = Storage<never, never>
+
+type RecordOf<S extends AnyStorage> = Parameters<S["save"]>[0][number]
+
+type SaveOf<S extends AnyStorage> = (
+  batch: ReadonlyArray<RecordOf<S>>
+) => Effect.Effect<
+  Effect.Effect.Success<ReturnType<S["save"]>>,
+  Effect.Effect.Error<ReturnType<S["save"]>> | StorageError
+>
+
+/** A storage whose records go to a log too: for the rest it offers what it is made of. */
+export type WithLog<S extends AnyStorage> = Omit<S, "save" | "prepare"> & {
+  readonly save: SaveOf<S>
+  readonly prepare?: SaveOf<S>
+}
+
+/** Where to log what a storage stores. */
+export interface WithLogOptions<in Record, in out V> {
+  readonly log: ChangeLog<V>
+  /**
+   * The changes that a record makes, at least one: they are one revision. A record for which it throws, or gives what
+   * cannot be logged, is bad. With an `id`, a record that is saved again while the log holds its revision is not
+   * logged again: give one where the storage ignores known ids, the same for what the storage takes for the same.
+   */
+  readonly toEntry: (record: Record) => Entry<V>
+}
+
+/** The rows are stored, whatever the log says. */
+const afterStore = (error: ChangeLogError): StorageError => {
+  const { bad, cause, kind, message } = storageError(error)
+  return new StorageError({
+    kind,
+    outcome: "Unknown",
+    message: `stored, but not in the log: ${message}`,
+    cause,
+    ...(bad === undefined ? {} : { bad })
+  })
+}
+
+/**
+ * Lets a storage in memory, or any other one without a `log` option of its own, write to a log what it stores: a save
+ * stores, then commits all of its batch to the log, a revision for each record, and only then answers. So a receipt,
+ * or a `flush`, of a recorder above it says that followers can read the record.
+ *
+ * - What cannot be logged is bad before anything is stored, as far as the log can `check`. What only its commit refuses
+ *   is stored, and bad with outcome `Unknown`. Either way the recorder sets it aside, and goes on.
+ * - A log that fails otherwise fails the save, with outcome `Unknown`, after the rows are stored: the recorder saves
+ *   them again. A storage that ignores known ids then holds them once, any other one twice; the log holds them once
+ *   when entries have ids.
+ * - It is not atomic: of a process that ends between the two, and of a record that is set aside or handed back with
+ *   outcome `Unknown`, the row may be there without its revision. Storages in databases have an option `log`, which
+ *   is atomic, and knows by the rows what is new however old it is: use that for them.
+ */
+export const withLog = <S extends AnyStorage, V>(
+  storage: S,
+  { log, toEntry }: WithLogOptions<RecordOf<S>, V>
+): WithLog<S> => {
+  const append = (entries: ReadonlyArray<Entry<V>>) => Effect.mapError(log.commit(entries), afterStore)
+  const logged = (batch: ReadonlyArray<RecordOf<S>>, store: AnyStorage["save"]): ReturnType<SaveOf<S>> => {
+    const entries = entriesOf(log, toEntry, batch)
+    if (Either.isLeft(entries)) return Effect.fail(entries.left)
+    // A batch of what S saves, and the answer that S gives.
+    const stored = store(batch as ReadonlyArray<never>) as ReturnType<SaveOf<S>>
+    return stored.pipe(
+      // What is stored of a batch that failed is not saved again.
+      Effect.tapError((error) => {
+        const count = error instanceof StorageError ? (error.stored ?? 0) : 0
+        return count > 0 ? append(entries.right.slice(0, count)) : Effect.void
+      }),
+      Effect.tap(() => append(entries.right))
+    )
   }
-  return { save: (batch) => Effect.suspend(() => save(batch)), load: (query) => log.read(query) }
+  const save: SaveOf<S> = (batch) => Effect.suspend(() => logged(batch, (batch) => storage.save(batch)))
+  const prepare: SaveOf<S> = (batch) => logged(batch, (batch) => storage.prepare!(batch))
+  const load: AnyStorage["load"] = (query) => storage.load(query)
+  const own: PropertyDescriptorMap = { save: { value: save }, load: { value: load } }
+  if (storage.prepare !== undefined) own.prepare = { value: prepare }
+  // The rest by way of the storage, whose properties may be computed.
+  for (const name of Object.keys(storage) as ReadonlyArray<keyof S & string>) {
+    own[name] ??= { get: () => storage[name] }
+  }
+  for (const descriptor of Object.values(own)) descriptor.enumerable = true
+  // All that S has, with another save.
+  return Object.create(Object.getPrototypeOf(storage), own) as WithLog<S>
 }

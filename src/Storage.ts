@@ -240,7 +240,8 @@ const memoryTable = <const C extends Columns>(
   })
 
 /**
- * Storages in memory, for tests and for trying things out. What they hold is gone with the process.
+ * Storages in memory, for tests and for trying things out. What they hold is gone with the process. `ChangeLog.withLog`
+ * lets others follow what they store.
  *
  * - `memory<Record>()` is a plain array: it takes every record, keeps it by reference, and loads with an optional
  *   predicate. It ignores no duplicates.

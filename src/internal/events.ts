@@ -1,5 +1,5 @@
 /** What a change log holds, and why it can fail. */
-import { Data, type Option } from "effect"
+import { Data, Either, identity, type Option } from "effect"
 
 /**
  * A point in the history of a log. `seq` counts from 1 without gaps; `epoch` names one life of the log; `tag` is
@@ -12,10 +12,19 @@ export interface Revision {
   readonly tag: number
 }
 
+/** The point before the first revision of an epoch. */
+export const start = (epoch: string): Revision => ({ epoch, seq: 0, tag: 0 })
+
 /** A change of one key, as its writer tells it. */
 export type Change<V> =
   | { readonly _tag: "Put"; readonly key: string; readonly value: V }
   | { readonly _tag: "Delete"; readonly key: string }
+
+/** Sets a key. */
+export const put = <V>(key: string, value: V): Change<V> => ({ _tag: "Put", key, value })
+
+/** Removes a key. */
+export const remove = (key: string): Change<never> => ({ _tag: "Delete", key })
 
 /** Changes that become one revision, and the id by which a log knows them when they come again. */
 export interface Entry<out V> {
@@ -122,6 +131,10 @@ export const cursorProblem = (
   return known === tag ? undefined : epochChanged(head.epoch)
 }
 
+/** What a log cannot hold, told before anything is appended. */
+export const refusal = (reason: ChangeLogError["reason"], message: string, index?: number): ChangeLogError =>
+  new ChangeLogError({ reason, message, outcome: "NotStored", ...(index === undefined ? {} : { index }) })
+
 export const wrongLimit = new ChangeLogError({
   reason: "Invalid",
   message: "the limit must be a whole number above 0",
@@ -132,3 +145,14 @@ export const noState = new ChangeLogError({
   reason: "NoState",
   message: 'this log keeps no state: make it with state: "latest", or pass a snapshot source'
 })
+
+/** The entry of a record, or why there is none: what `toEntry` throws, or that it gives none. */
+export const entryOf = <Record, V>(
+  toEntry: (record: Record) => Entry<V>,
+  record: Record
+): Either.Either<Entry<V>, unknown> =>
+  Either.filterOrLeft(
+    Either.try({ try: () => toEntry(record), catch: identity }),
+    (entry) => typeof entry === "object" && (entry as unknown) !== null,
+    () => refusal("Invalid", "toEntry gave no entry")
+  )

@@ -7,7 +7,7 @@
 import { Either, Option } from "effect"
 import {
   type Change,
-  ChangeLogError,
+  type ChangeLogError,
   type Compacted,
   cursorProblem,
   type Entry,
@@ -15,7 +15,8 @@ import {
   type Event,
   type Kept,
   type Logged,
-  type Revision
+  type Revision,
+  refusal
 } from "./events.js"
 import { word } from "./random.js"
 import { compareKeys, keyProblem, matches, type Selector } from "./selector.js"
@@ -159,28 +160,34 @@ const bytesOf = <V>(history: History<V>, changes: ReadonlyArray<Change<V>>): num
   return bytes
 }
 
-const invalid = (reason: "Invalid" | "TooLarge", message: string, index: number): ChangeLogError =>
-  new ChangeLogError({ reason, message, index, outcome: "NotStored" })
+/** The size of an entry, or why it cannot be appended. */
+const measure = <V>(history: History<V>, entry: Entry<V>): Either.Either<number, ChangeLogError> => {
+  const problem = entryProblem(entry)
+  if (problem !== undefined) return Either.left(refusal("Invalid", problem))
+  const bytes = bytesOf(history, entry.changes)
+  if (!(bytes >= 0)) return Either.left(refusal("Invalid", "sizeOf must give a number of bytes"))
+  if (bytes <= history.maxBytes) return Either.right(bytes)
+  const message = `a revision of ${bytes} bytes does not fit into a log of ${history.maxBytes}`
+  return Either.left(refusal("TooLarge", `${message}: raise maxBytes, or split it`))
+}
 
 /** The size of each entry, or why one of them cannot be appended. */
-const measure = <V>(
+const measureAll = <V>(
   history: History<V>,
   entries: ReadonlyArray<Entry<V>>
 ): Either.Either<ReadonlyArray<number>, ChangeLogError> => {
   const sizes: Array<number> = []
   for (const [index, entry] of entries.entries()) {
-    const problem = entryProblem(entry)
-    if (problem !== undefined) return Either.left(invalid("Invalid", problem, index))
-    const bytes = bytesOf(history, entry.changes)
-    if (!(bytes >= 0)) return Either.left(invalid("Invalid", "sizeOf must give a number of bytes", index))
-    if (bytes > history.maxBytes) {
-      const message = `a revision of ${bytes} bytes does not fit into a log of ${history.maxBytes}`
-      return Either.left(invalid("TooLarge", `${message}: raise maxBytes, or split it`, index))
-    }
-    sizes.push(bytes)
+    const size = measure(history, entry)
+    if (Either.isLeft(size)) return Either.left(refusal(size.left.reason, size.left.message, index))
+    sizes.push(size.right)
   }
   return Either.right(sizes)
 }
+
+/** Why an entry cannot be appended, or `undefined`. */
+export const check = <V>(history: History<V>, entry: Entry<V>): ChangeLogError | undefined =>
+  Option.getOrUndefined(Either.getLeft(measure(history, entry)))
 
 /** What a commit has appended. */
 export interface Committed {
@@ -195,7 +202,7 @@ export const commit = <V>(
   history: History<V>,
   entries: ReadonlyArray<Entry<V>>
 ): Either.Either<Committed, ChangeLogError> =>
-  Either.map(measure(history, entries), (sizes) => {
+  Either.map(measureAll(history, entries), (sizes) => {
     const revisions: Array<Revision> = []
     for (const [index, entry] of entries.entries()) {
       if (entry.id !== undefined && history.ids.has(entry.id)) continue

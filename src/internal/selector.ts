@@ -13,6 +13,25 @@ export type Part =
 
 export type Selector = Part | { readonly _tag: "Many"; readonly parts: ReadonlyArray<Part> }
 
+/** One key. */
+export const key = (key: string): Selector & { readonly _tag: "Key" } => ({ _tag: "Key", key })
+
+/** Every key below a prefix, which is empty (all keys) or ends with `/`. */
+export const prefix = (prefix: string): Selector & { readonly _tag: "Prefix" } => ({ _tag: "Prefix", prefix })
+
+/** Every key from `from` until before `to`, by code point. */
+export const range = (from: string, to: string): Selector & { readonly _tag: "Range" } => ({
+  _tag: "Range",
+  from,
+  to
+})
+
+/** All of these together; a key that several of them match counts once. */
+export const many = (...parts: ReadonlyArray<Exclude<Selector, { readonly _tag: "Many" }>>): Selector => ({
+  _tag: "Many",
+  parts
+})
+
 /** A selector or a key that cannot be: nothing was registered, nothing was stored. */
 export class InvalidSelector extends Data.TaggedError("InvalidSelector")<{
   readonly message: string

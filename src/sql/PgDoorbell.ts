@@ -54,6 +54,14 @@ interface Ring {
   readonly seq: number
 }
 
+/**
+ * All rings of a moment in one transaction. One with a NOTIFY holds up every other such commit of the server until its
+ * own is on the disk, which a hint need not wait for.
+ */
+const notifyAll =
+  `SELECT set_config('synchronous_commit', 'off', true), pg_notify(channel, payload)` +
+  ` FROM jsonb_to_recordset($1::jsonb) AS rings (channel text, payload text)`
+
 const quoted = (channel: string): string => `"${channel.replaceAll('"', '""')}"`
 
 const ringEach = (feeds: ReadonlyMap<string, Rings> | undefined): void => {
@@ -144,24 +152,29 @@ export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, Inva
       const key = JSON.stringify([ring.channel, ring.feed])
       if ((waiting.get(key)?.seq ?? -1) < ring.seq) waiting.set(key, ring)
     }
+    let sending: Listener | undefined
     const sendAll = Effect.sync(() => {
       const listener = current
-      if (listener === undefined) return
-      const all = waiting
+      // One at a time: behind a slow server rings become fewer, and do not pile up.
+      if (listener === undefined || sending === listener || waiting.size === 0) return
+      const rings = [...waiting.values()]
       waiting = new Map()
-      for (const ring of all.values()) {
-        listener.send("SELECT pg_notify($1, $2)", [ring.channel, `${ring.feed}:${ring.seq}`], (error) => {
-          if (error !== undefined) keep(ring)
-        })
-      }
+      sending = listener
+      const told = rings.map(({ channel, feed, seq }) => ({ channel, payload: `${feed}:${seq}` }))
+      listener.send(notifyAll, [JSON.stringify(told)], (error) => {
+        if (sending === listener) sending = undefined
+        if (error !== undefined) rings.forEach(keep)
+        else if (waiting.size > 0) dirty.unsafeOffer(undefined)
+      })
     })
-    // Statements are answered in their order. Whoever is not rung then finds out by the poll.
-    const sendLast = Effect.zipRight(
-      sendAll,
-      Effect.suspend(() =>
-        current === undefined ? Effect.void : Effect.option(ask(current, lastRings, "SELECT 1"))
-      )
+    // Statements are answered in their order.
+    const answered = Effect.suspend(() =>
+      current === undefined || sending !== current
+        ? Effect.void
+        : Effect.option(ask(current, lastRings, "SELECT 1"))
     )
+    // What was being sent, and what has come meanwhile. Whoever is not rung then finds out by the poll.
+    const sendLast = answered.pipe(Effect.zipRight(sendAll), Effect.zipRight(answered))
     const send = Effect.zipRight(Queue.take(dirty), Effect.zipRight(sendAll, Effect.sleep(together)))
 
     const pollOnce = Effect.flatMap(SubscriptionRef.get(state), ({ _tag }) =>

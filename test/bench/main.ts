@@ -1,5 +1,6 @@
 /** Runs the cases, compiled; see run.ts. */
 import * as os from "node:os"
+import { doorbell } from "./cases/doorbell.js"
 import { durable } from "./cases/durable.js"
 import { enqueue } from "./cases/enqueue.js"
 import { middleware } from "./cases/middleware.js"
@@ -10,7 +11,17 @@ import { tick } from "./cases/tick.js"
 import { watch } from "./cases/watch.js"
 import { type Case, type Finding, makeBench } from "./support/bench.js"
 
-const cases: ReadonlyArray<Case> = [enqueue, tick, sqlite, postgres, server, durable, middleware, watch]
+const cases: ReadonlyArray<Case> = [
+  enqueue,
+  tick,
+  sqlite,
+  postgres,
+  server,
+  durable,
+  middleware,
+  watch,
+  doorbell
+]
 
 const print = (line: string): void => {
   process.stdout.write(`${line}\n`)

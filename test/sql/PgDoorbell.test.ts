@@ -6,6 +6,7 @@ import * as PgChangeLog from "../../src/sql/PgChangeLog.js"
 import * as PgDoorbell from "../../src/sql/PgDoorbell.js"
 import { openClient, ownSchema } from "../support/pgTables.js"
 import { databaseUrls } from "../support/postgresDatabases.js"
+import { tcpProxy } from "../support/tcpProxy.js"
 
 const never = { poll: "1 hour", pollWhileDown: "1 hour" } as const
 
@@ -101,6 +102,34 @@ for (const { name, url: server } of databaseUrls()) {
           })
         )
         yield* Effect.timeout(feeds[1]!.ring, "10 seconds")
+      })
+    )
+
+    // Each in a transaction of its own, they hold up the commits of all who notify.
+    it.scopedLive("sends the rings of many feeds in one statement", () =>
+      Effect.gen(function* () {
+        const url = yield* ownSchema(server)
+        let statements = 0
+        const proxy = yield* tcpProxy(Number(new URL(url).port))
+        proxy.follow({
+          fromClient: (bytes) => {
+            statements += bytes.toString("latin1").split("pg_notify").length - 1
+            return "pass"
+          }
+        })
+        const through = new URL(url)
+        through.port = String(proxy.port)
+        const [rung, heard] = yield* Effect.all([
+          PgDoorbell.make({ url: through.href, ...never }),
+          PgDoorbell.make({ url, ...never })
+        ])
+        yield* Effect.all([until(rung, "Up"), until(heard, "Up")])
+        const feeds = Array.from({ length: 100 }, (_, n) => `feed "${n}": é`)
+        const all = yield* Effect.forEach(feeds, (feed) => listening(heard, feed))
+        yield* Effect.forEach(all, ({ ring }) => ring)
+        yield* Effect.forEach(feeds, (feed) => rung.ring("log", feed, 1))
+        yield* Effect.forEach(all, ({ ring }) => ring)
+        expect(statements).toBeLessThanOrEqual(2)
       })
     )
 

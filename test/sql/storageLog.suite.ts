@@ -1,11 +1,18 @@
-/** A storage that writes to a change log what it stores: one suite over every SQL storage. */
+/** A storage that writes to a change log what it stores: one suite over memory and every SQL storage. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Exit, Fiber, Logger, Schedule, type Scope } from "effect"
 import * as ChangeLog from "../../src/ChangeLog.js"
 import * as Recorder from "../../src/Recorder.js"
-import { Column, type InvalidOptions, type RowOf, type StorageError } from "../../src/Storage.js"
-import type { SqlChangeLog } from "../../src/sql/SqlChangeLog.js"
-import type { SqlStorage, StorageLog, TableOptions } from "../../src/sql/SqlStorage.js"
+import {
+  Column,
+  type Columns,
+  type InvalidOptions,
+  type Query,
+  type RowOf,
+  type StorageError,
+  type TableStorage
+} from "../../src/Storage.js"
+import type { StorageLog, TableOptions } from "../../src/sql/SqlStorage.js"
 import { following } from "../support/following.js"
 import { expectGapFree, keysOf } from "../support/histories.js"
 
@@ -13,20 +20,27 @@ const columns = { id: Column.text, n: Column.integer, at: Column.nullable(Column
 type C = typeof columns
 type Row = RowOf<C>
 
+type State = "none" | "latest"
+
+/** A storage and its log, as far as the suite uses them. */
+type Logged<D extends Columns> = Pick<TableStorage<D>, "save"> & {
+  readonly load: (query: Query<D>) => ReturnType<TableStorage<D>["load"]>
+}
+
 /** A database, and the ways into it. */
 export interface LoggedDatabase {
   readonly storage: (
     options: TableOptions<C>
-  ) => Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, Scope.Scope>
+  ) => Effect.Effect<Logged<C>, StorageError | InvalidOptions, Scope.Scope>
   /** A storage whose id is of another type. */
   readonly of: <const D extends { readonly id: typeof Column.uuid | typeof Column.bigint }>(
     options: TableOptions<D>
-  ) => Effect.Effect<SqlStorage<D>, StorageError | InvalidOptions, Scope.Scope>
+  ) => Effect.Effect<Logged<D>, StorageError | InvalidOptions, Scope.Scope>
   readonly log: (options: {
     readonly table: string
-    readonly feed?: string
-    readonly state?: "latest" | "none"
-  }) => Effect.Effect<SqlChangeLog<unknown>, StorageError | InvalidOptions, Scope.Scope>
+    readonly feed?: string | undefined
+    readonly state?: State | undefined
+  }) => Effect.Effect<ChangeLog.ChangeLog<unknown>, StorageError | InvalidOptions, Scope.Scope>
 }
 
 const row = (n: number): Row => ({ id: `r${n}`, n })
@@ -40,22 +54,26 @@ const toEntry = ({ id, n }: Row): ChangeLog.Entry<unknown> => {
   return { changes: n === 14 ? [] : [ChangeLog.put(`/rows/${id}`, { n })] }
 }
 
-export const storageLogSuite = (
+type Database = Effect.Effect<LoggedDatabase, unknown, Scope.Scope>
+const setUpIn = (database: Database, state: State) =>
+  Effect.gen(function* () {
+    const db = yield* database
+    const logged = { table: "log", feed: "rows", state, toEntry }
+    const storage = yield* db.storage({ table: "t", columns, id: "id", log: logged })
+    const log = yield* db.log({ table: "log", feed: "rows", state })
+    const { floor } = yield* log.head
+    const all = log.read({ after: floor, limit: 10_000 })
+    return { db, storage, log, all, reader: yield* following(log) }
+  })
+
+/** Of any storage with a log. */
+export const loggedStorageSuite = (
   name: string,
-  database: Effect.Effect<LoggedDatabase, unknown, Scope.Scope>,
-  states: ReadonlyArray<"none" | "latest"> = ["none", "latest"]
+  database: Database,
+  states: ReadonlyArray<State> = ["none", "latest"]
 ): void => {
   for (const state of states) {
-    const setUp = (over: Partial<StorageLog<C>> = {}) =>
-      Effect.gen(function* () {
-        const db = yield* database
-        const logged = { table: "log", feed: "rows", state, toEntry, ...over }
-        const storage = yield* db.storage({ table: "t", columns, id: "id", log: logged })
-        const log = yield* db.log({ table: "log", feed: "rows", state })
-        const { floor } = yield* log.head
-        const all = log.read({ after: floor, limit: 10_000 })
-        return { db, storage, log, all, reader: yield* following(log) }
-      })
+    const setUp = () => setUpIn(database, state)
 
     describe(`${name} with a log, state ${state}`, () => {
       it.scopedLive("logs each record that was new, in order, and what comes again not at all", () =>
@@ -128,7 +146,7 @@ export const storageLogSuite = (
           } as const
           const storages = [storage, yield* db.storage(more), yield* db.storage(more)]
           const numbers = Array.from({ length: 60 }, (_, n) => 100 + n)
-          const save = (to: SqlStorage<C>, w: number) =>
+          const save = (to: Logged<C>, w: number) =>
             Effect.forEach([0, 1, 2, 3, 4, 5], (part) => {
               const batch = numbers.slice(part * 10, part * 10 + 10 - w).map(row)
               // SQLite tells a writer at once that another one writes.
@@ -189,10 +207,22 @@ export const storageLogSuite = (
           })
         )
       }
+    })
+  }
+}
 
+/** Of storages with an option `log`. */
+export const storageLogSuite = (
+  name: string,
+  database: Database,
+  states: ReadonlyArray<State> = ["none", "latest"]
+): void => {
+  loggedStorageSuite(name, database, states)
+  for (const state of states) {
+    describe(`${name} with the option log, state ${state}`, () => {
       it.scopedLive("refuses what does not fit, before it stores anything", () =>
         Effect.gen(function* () {
-          const { db } = yield* setUp()
+          const { db } = yield* setUpIn(database, state)
           const wrong = { table: "t", columns, id: "id" } as const
           const other = state === "none" ? "latest" : "none"
           const fatal = yield* Effect.exit(

@@ -1,7 +1,8 @@
 /** This library's own storages keep the storage laws. LAWS_RUNS multiplies the random records. */
 import { Effect } from "effect"
 import { storageLaws } from "effect-recorder/testing/vitest"
-import { memory } from "../../src/Storage.js"
+import * as ChangeLog from "../../src/ChangeLog.js"
+import { type MemoryTable, memory, type Storage } from "../../src/Storage.js"
 import * as SqliteStorage from "../../src/sql/SqliteStorage.js"
 import * as SqliteWorker from "../../src/sql/SqliteWorker.js"
 import { runs } from "../support/laws.js"
@@ -9,18 +10,21 @@ import { pgPlace, ways } from "../support/pgTables.js"
 import { databaseUrls } from "../support/postgresDatabases.js"
 import { sharedPlace } from "../support/sharedPlace.js"
 import { sqlitePlace } from "../support/sqlite.js"
-import { arraySubject, columns, tableSubject } from "../support/subjects.js"
+import { type All, arraySubject, columns, type Row, tableSubject } from "../support/subjects.js"
 
 // Several threads at once take long to start on a busy machine.
 const options = { samples: runs(100), limit: "30 seconds" } as const
 
-storageLaws(arraySubject)
-
-storageLaws(
+const inMemory = (
+  name: string,
+  open: (
+    storage: MemoryTable<typeof columns>
+  ) => Effect.Effect<Storage<Row, All, ReadonlyArray<Row>>, unknown>
+) =>
   tableSubject(
-    "Storage.memory({ columns, id })",
+    name,
     Effect.map(memory({ columns, id: "id" }), (storage) => ({
-      open: Effect.succeed(storage),
+      open: open(storage),
       peek: Effect.sync(() => storage.records.map(({ id }) => id))
     })),
     {
@@ -34,6 +38,31 @@ storageLaws(
       // A table in memory has no constraint but its id.
       clash: undefined
     }
+  )
+
+storageLaws(arraySubject)
+storageLaws(inMemory("Storage.memory({ columns, id })", Effect.succeed), options)
+
+storageLaws({
+  ...arraySubject,
+  name: "Storage.memory() with a log",
+  place: Effect.map(ChangeLog.make(), (log) => {
+    const storage = memory<{ readonly name: string; readonly text: string }>()
+    const toEntry = ({ name, text }: { readonly name: string; readonly text: string }) => ({
+      changes: [ChangeLog.put(name, text)]
+    })
+    return {
+      open: Effect.succeed(ChangeLog.withLog(storage, { log, toEntry })),
+      peek: Effect.sync(() => storage.records.map(({ name }) => name))
+    }
+  })
+})
+storageLaws(
+  inMemory("Storage.memory({ columns, id }) with a log", (storage) =>
+    Effect.map(ChangeLog.make<Row>({ state: "latest" }), (log) => {
+      const toEntry = (row: Row) => ({ id: row.id, changes: [ChangeLog.put(row.id, row)] })
+      return ChangeLog.withLog(storage, { log, toEntry })
+    })
   ),
   options
 )

@@ -179,6 +179,7 @@ export const right = (disk: Disk, state: "latest" | "none", over: Partial<Parts>
   return {
     append: (changes) => Effect.map(commit([{ changes }]), ({ revisions }) => revisions[0] as Revision),
     commit,
+    check: (entry) => refusal([entry], of),
     read: ({ after, limit }) =>
       Number.isSafeInteger(limit) && limit > 0
         ? moment(() => {

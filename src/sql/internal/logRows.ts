@@ -3,11 +3,12 @@ import { Either, Option } from "effect"
 import { checkValue, reason } from "../../internal/columnCheck.js"
 import {
   type Change,
-  ChangeLogError,
+  type ChangeLogError,
   type Entry,
   type Event,
   type Logged,
-  type Revision
+  type Revision,
+  refusal
 } from "../../internal/events.js"
 import { entryProblem } from "../../internal/history.js"
 import { word } from "../../internal/random.js"
@@ -54,8 +55,11 @@ const valueProblem = (changes: ReadonlyArray<Change<unknown>>): string | undefin
 const problemOf = (entry: Entry<unknown>): string | undefined =>
   entryProblem(entry) ?? valueProblem(entry.changes)
 
-const invalid = (message: string, index: number): ChangeLogError =>
-  new ChangeLogError({ reason: "Invalid", message, index, outcome: "NotStored" })
+/** Why an entry cannot be appended to any log in a database, or `undefined`. */
+export const checkEntry = (entry: Entry<unknown>): ChangeLogError | undefined => {
+  const problem = problemOf(entry)
+  return problem === undefined ? undefined : refusal("Invalid", problem)
+}
 
 /** Checks and encodes one entry. */
 export const encodeEntry = (
@@ -64,7 +68,7 @@ export const encodeEntry = (
   random: Int32Array
 ): Either.Either<Encoded, ChangeLogError> => {
   const problem = problemOf(entry)
-  if (problem !== undefined) return Either.left(invalid(problem, index))
+  if (problem !== undefined) return Either.left(refusal("Invalid", problem, index))
   const { changes, id } = entry
   const json = JSON.stringify(
     changes.map((change) => (change._tag === "Put" ? [change.key, change.value] : [change.key]))

@@ -10,7 +10,7 @@ import { StorageError } from "../../Storage.js"
 import { hangBell, ringBell } from "./bells.js"
 import type { Doorbell } from "./doorbell.js"
 import { SqlFailure } from "./failure.js"
-import { encodeEntries } from "./logRows.js"
+import { checkEntry, encodeEntries } from "./logRows.js"
 import type { Limits, LogStatements } from "./logStatements.js"
 import * as Store from "./logStore.js"
 import { type Feed, type FeedOptions, makeFeed } from "./logTables.js"
@@ -179,6 +179,7 @@ const handle = <V>(open: OpenLog, { bounds, poll }: Checked): SqlChangeLog<V> =>
         ({ revisions }) => revisions[0] as Revision
       ),
     commit: (entries) => Effect.suspend(() => commit(entries)),
+    check: checkEntry,
     read: ({ after, limit }) =>
       Number.isSafeInteger(limit) && limit > 0
         ? typed(Effect.suspend(() => Store.read<V>(store, after, limit)))

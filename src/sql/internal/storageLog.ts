@@ -1,6 +1,6 @@
 /** How a storage writes what it stores to a change log, in the same commit. */
 import { Effect, Either, identity } from "effect"
-import { ChangeLogError, type Entry, type Revision } from "../../internal/events.js"
+import { type Entry, entryOf, type Revision } from "../../internal/events.js"
 import { type BadRecord, StorageError } from "../../Storage.js"
 import type { Dialect, Executor, Row, Run, Statement, Table } from "./dialect.js"
 import { storageError } from "./failure.js"
@@ -48,11 +48,8 @@ export const encodeBatch = (
   const bad: Array<BadRecord> = []
   for (const [index, row] of rows.entries()) {
     const entry = Either.flatMap(
-      Either.try({ try: () => toEntry(row), catch: identity }),
-      (entry): Either.Either<Encoded, unknown> =>
-        typeof entry === "object" && entry !== null
-          ? encodeEntry({ changes: entry.changes }, index, random)
-          : Either.left(new ChangeLogError({ reason: "Invalid", message: "toEntry gave no entry", index }))
+      entryOf(toEntry, row),
+      ({ changes }): Either.Either<Encoded, unknown> => encodeEntry({ changes }, index, random)
     )
     if (Either.isLeft(entry)) {
       bad.push({ index, cause: entry.left })

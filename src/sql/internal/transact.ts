@@ -1,7 +1,13 @@
 /** A user's transaction that appends to logs as the last thing before its COMMIT. */
 import { SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
 import { Effect, Option } from "effect"
-import { type Change, ChangeLogError, type Entry, type Revision } from "../../internal/events.js"
+import {
+  type Change,
+  type ChangeLogError,
+  type Entry,
+  type Revision,
+  refusal
+} from "../../internal/events.js"
 import type { InvalidOptions } from "../../internal/invalidOptions.js"
 import { StorageError } from "../../Storage.js"
 import { byDialect, reserveConnection, runOn } from "./client.js"
@@ -35,8 +41,7 @@ export interface Transacted<out A> {
   readonly revisions: ReadonlyArray<Revision>
 }
 
-const invalid = (message: string): ChangeLogError =>
-  new ChangeLogError({ reason: "Invalid", message, outcome: "NotStored" })
+const invalid = (message: string): ChangeLogError => refusal("Invalid", message)
 
 type Staged = Map<OpenLog, Array<Encoded>>
 

@@ -1,5 +1,5 @@
 /** The laws of what is refused, of commits that are all or none, and of data. */
-import { Effect } from "effect"
+import { Effect, Either } from "effect"
 import { type Change, type Entry, type Part, put, remove } from "../../ChangeLog.js"
 import { type LogLaw, type LogTrial, logLaw, refuses, sameRevision } from "./logLaw.js"
 import { holdsKeys, one } from "./logLawsOfReading.js"
@@ -149,6 +149,36 @@ const errors: ReadonlyArray<LogLaw> = [
         )
       )
     }
+  ),
+  logLaw(
+    {
+      name: "check-tells-before",
+      group: "errors",
+      statement: "What `check` says of an entry, where a log has it, is what a commit of the entry is told.",
+      advice: "Let `check` and `commit` ask the same function"
+    },
+    (trial) =>
+      Effect.gen(function* () {
+        const { check } = trial.log
+        if (check === undefined) return
+        const { tooLarge } = trial.subject
+        const samples: ReadonlyArray<readonly [what: string, entry: unknown]> = [
+          ["an entry that is fine", one(1)],
+          ["an entry that is fine, and its id", { changes: [put("/a", [1]), remove("/b")], id: "1" }],
+          ...malformed,
+          ...(tooLarge === undefined ? [] : [["what is too large", { changes: tooLarge }] as const])
+        ]
+        for (const [what, sample] of samples) {
+          const entry = sample as Entry<unknown>
+          const { head: before } = yield* trial.head
+          const told = check(entry)?.reason
+          const { head: after } = yield* trial.head
+          yield* ensure(sameRevision(before, after), `check appends ${what}`)
+          const meets = yield* Effect.either(trial.log.commit([entry]))
+          const met = Either.isLeft(meets) ? meets.left.reason : undefined
+          yield* ensure(told === met, `of ${what} check says ${told}, and its commit is told ${met}`)
+        }
+      })
   ),
   logLaw(
     {

@@ -34,8 +34,10 @@ export const calling = (
     const rightly = right(disk, state)
     const own = calls(disk, rightly, state)
     const { commit = rightly.commit } = own
+    const { check: _, ...unchecked } = rightly
     return {
-      ...rightly,
+      // Who asks `check` first never gets to a commit that refuses in another way.
+      ...(own.commit === undefined ? rightly : unchecked),
       append: (changes) =>
         Effect.map(commit([{ changes }]), ({ revisions }) => revisions[0] as ChangeLog.Revision),
       ...own
