@@ -6,7 +6,6 @@
  * hand, each of these guards made a test fail: the rings of everybody at Up, and the ping (PgDoorbell), the lock of the
  * head (pgLog), the tag of the cursor (events.cursorProblem).
  */
-import * as path from "node:path"
 import { SqlClient } from "@effect/sql/SqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
@@ -15,8 +14,8 @@ import * as ChangeLog from "../../src/ChangeLog.js"
 import * as PgChangeLog from "../../src/sql/PgChangeLog.js"
 import * as PgDoorbell from "../../src/sql/PgDoorbell.js"
 import * as SqlChangeLog from "../../src/sql/SqlChangeLog.js"
+import { bundled } from "../support/bundled.js"
 import { startChild } from "../support/childProcess.js"
-import { compiled } from "../support/compiled.js"
 import { following } from "../support/following.js"
 import { expectGapFree, keysOf } from "../support/histories.js"
 import { openClient, ownSchema } from "../support/pgTables.js"
@@ -30,8 +29,7 @@ const scope = Effect.runSync(Scope.make())
 
 beforeAll(async () => {
   server = await startPostgres({ settings: { max_connections: "150" } })
-  const folder = await Effect.runPromise(Scope.extend(compiled("test/faults/tsconfig.json"), scope))
-  script = path.join(folder, "test/faults/logChild.js")
+  script = await Effect.runPromise(Scope.extend(bundled("test/faults/logChild.ts"), scope))
 }, 120_000)
 afterAll(async () => {
   await Effect.runPromise(Scope.close(scope, Exit.void))

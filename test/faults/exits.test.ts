@@ -4,11 +4,10 @@
  * Removed once by hand, each of these guards made cells of it fail: the drain when the scope closes (Actor.make), and
  * that a receipt waits for the commit (records.durable).
  */
-import * as path from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
+import { bundled } from "../support/bundled.js"
 import { type Child, startChild } from "../support/childProcess.js"
-import { compiled } from "../support/compiled.js"
 import { exitMatrix, exitTable, type Host, hosts, type Way, ways } from "../support/exitMatrix.js"
 import { runs } from "../support/laws.js"
 import { read } from "../support/project.js"
@@ -18,8 +17,7 @@ import type { ExitSetting } from "./exitChild.js"
 const scope = Effect.runSync(Scope.make())
 let script: string
 beforeAll(async () => {
-  const folder = await Effect.runPromise(Scope.extend(compiled("test/faults/tsconfig.json"), scope))
-  script = path.join(folder, "test/faults/exitChild.js")
+  script = await Effect.runPromise(Scope.extend(bundled("test/faults/exitChild.ts"), scope))
 })
 afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 

@@ -2,7 +2,7 @@
  * Threads of src, run from source. A thread's file is TypeScript there, which Node.js does not load, and a loader that
  * compiles while it loads takes each thread a second: so it is bundled once for each process that starts one.
  */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { syncBuiltinESMExports } from "node:module"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import threads from "node:worker_threads"
@@ -10,6 +10,7 @@ import { buildSync } from "esbuild"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const source = pathToFileURL(`${root}src/`).href
+const options = JSON.parse(readFileSync(new URL("bundle.json", import.meta.url), "utf8"))
 const bundles = new Map()
 
 /** Below the project, so that what is not bundled finds its packages; gone with the process. */
@@ -25,14 +26,7 @@ const bundleOf = (entry) => {
   buildSync({
     entryPoints: [fileURLToPath(entry).replace(/\.js$/, ".ts")],
     outfile,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    // It is native code.
-    external: ["better-sqlite3"],
-    sourcemap: "inline",
-    logLevel: "error"
+    ...options
   })
   return pathToFileURL(outfile)
 }
