@@ -30,5 +30,5 @@ const fresh = (prefix: string): Effect.Effect<Table, unknown> =>
   }))
 
 describe("the account", () => {
-  accountLaw("memory", 1000, Effect.succeed(fresh))
+  accountLaw("memory", 300, Effect.succeed(fresh))
 })

@@ -22,7 +22,7 @@ export default defineConfig({
     include: [
       "test/Actor*.test.ts",
       "test/Recorder*.test.ts",
-      "test/internal/{admission,bulk,intake,mailbox,saver,spans,statuses}.test.ts",
+      "test/internal/{admission,bulk,intake,ledger,mailbox,saver,spans,statuses}.test.ts",
       "test/laws/{account,bisection,outage}.test.ts"
     ],
     // Short laws: most mutants fall within a few samples.
