@@ -188,10 +188,18 @@ const restart = (world: World, side: Side) =>
     for (const reader of left) yield* open(world, side, reader.follow, yield* finish(world, reader, false))
   })
 
-/** At the moment in which a writer has published a revision and waits no longer. */
-const published = ({ losses, place, readers }: World, revision: ChangeLog.Revision) => {
-  for (const { follow, follower, frames, ...reader } of readers) {
-    if (follow.policy !== "block" || reader.side !== 0) continue
+/** Whoever blocks when somebody begins to publish. Gives what is called when he has, and waits no longer. */
+const publishing = (world: World): ((revision: ChangeLog.Revision) => void) => {
+  const blocking = world.readers.filter(({ follow, side }) => follow.policy === "block" && side === 0)
+  return (revision) => published(world, blocking, revision)
+}
+
+const published = (
+  { losses, place }: World,
+  blocking: ReadonlyArray<Reader>,
+  revision: ChangeLog.Revision
+): void => {
+  for (const { follower, frames, ...reader } of blocking) {
     const { buffered, state } = Effect.runSync(follower.health)
     if (state === "Ended") continue
     // Whoever reads on from the log holds up nobody. Only what is gone from the log can make it do so again.
@@ -284,16 +292,18 @@ const drain = (world: World): Effect.Effect<void, unknown> =>
       const before = world.readers.map(({ frames }) => frames.length).join()
       for (const reader of world.readers) poll(reader, Number.POSITIVE_INFINITY)
       if (before !== world.readers.map(({ frames }) => frames.length).join()) continue
+      const healths = yield* Effect.forEach(watches, ({ watch }) => watch.health)
+      if (healths.some(({ trouble }) => Option.isSome(trouble))) {
+        yield* Effect.promise(() => time.advance(2000))
+        continue
+      }
       if (!writer.isIdle() || time.calls() > 0) continue
       marked ??= yield* driven(world, writer.mark)
       const head = marked
       const there = yield* Effect.forEach(world.readers, (reader) => isThere(reader, head))
       if (!there.includes(false)) return
-      const healths = yield* Effect.forEach(watches, ({ watch }) => watch.health)
-      if (healths.some(({ trouble }) => Option.isSome(trouble)))
-        yield* Effect.promise(() => time.advance(2000))
       // Who rings may be another process. Whatever is missing when nobody rings is found by the validators.
-      else if (!place.fails || !(yield* Effect.promise(() => called(world)))) return
+      if (!place.fails || !(yield* Effect.promise(() => called(world)))) return
     }
   })
 
@@ -309,7 +319,7 @@ export const breaksOf = (
     const writer = yield* startWriter(
       logs,
       () => watches[0].watch,
-      (revision) => published(world, revision)
+      () => publishing(world)
     )
     const world: World = { place, time, logs, watches, writer, readers: [], done: [], losses: 0 }
     yield* Effect.addFinalizer(() =>

@@ -29,7 +29,7 @@ export interface Place {
   readonly fails: boolean
   /** It gives up revisions by itself. */
   readonly evicts: boolean
-  readonly fault: (fault: Fault) => Effect.Effect<void>
+  readonly fault: (fault: Fault) => Effect.Effect<unknown>
   /** No more faults. */
   readonly heal: Effect.Effect<void>
 }

@@ -25,11 +25,11 @@ const mark = "~"
 
 type Told = Effect.Effect<ReadonlyArray<ChangeLog.Revision>, ChangeLog.ChangeLogError>
 
-/** Starts the writer. `published` is told each revision at the moment in which `publish` has ended. */
+/** Starts the writer. `publishing` is called when it begins to publish, and what it gives when it waits no longer. */
 export const startWriter = (
   logs: readonly [Log, Log],
   watch: () => Watch.Watch<Value>,
-  published: (revision: ChangeLog.Revision) => void
+  publishing: () => (revision: ChangeLog.Revision) => void
 ): Effect.Effect<Writer, never, Scope.Scope> =>
   Effect.gen(function* () {
     const jobs = yield* Queue.unbounded<Effect.Effect<unknown>>()
@@ -70,13 +70,13 @@ export const startWriter = (
 
     const publish = (steps: ReadonlyArray<Step>): Told => {
       const changes = changesOf(steps)
-      const call = Effect.map(
-        Effect.suspend(() => watch().publish(changes)),
-        (revision) => {
+      const call = Effect.suspend(() => {
+        const published = publishing()
+        return Effect.map(watch().publish(changes), (revision) => {
           published(revision)
           return [revision]
-        }
-      )
+        })
+      })
       return noted([{ changes }], call)
     }
 
