@@ -8,7 +8,7 @@ import * as PgDoorbell from "../../../src/sql/PgDoorbell.js"
 import { openClient, ownSchema } from "../../support/pgTables.js"
 import { type Rules, tcpProxy, throughProxy } from "../../support/tcpProxy.js"
 import type { Log, OpenPlace } from "./place.js"
-import type { Fault } from "./schedule.js"
+import type { Fault, Sample } from "./schedule.js"
 import { diary, forget, livesOf, noteEpoch, noteRevision, readDiary, table } from "./tables.js"
 import type { Value } from "./validators.js"
 
@@ -42,9 +42,14 @@ export const pgPlaces = (server: string): Effect.Effect<OpenPlace, unknown, Scop
     })
     const ringer = yield* PgDoorbell.make({ ...via("ringer"), ...never })
     const listener = yield* PgDoorbell.make({ ...via("listener"), ...never })
-    const open = PgChangeLog.make<Value>({ ...via("log"), table, state: "latest", doorbell: ringer })
-    const near = yield* open
-    const far: Log = { ...(yield* open), doorbell: (ring) => listener.listen(table, "main", ring) }
+    const pair = (state: Sample["state"]) =>
+      Effect.gen(function* () {
+        const open = PgChangeLog.make<Value>({ ...via("log"), table, feed: state, state, doorbell: ringer })
+        const near = yield* open
+        const far: Log = { ...(yield* open), doorbell: (ring) => listener.listen(table, state, ring) }
+        return [near, far] as const
+      })
+    const logsOf = { latest: yield* pair("latest"), none: yield* pair("none") }
     const sql = yield* openClient(url)
     yield* sql(
       `CREATE TABLE ${diary} (nth bigserial, epoch text, seq bigint, tag bigint, id text, changes jsonb)`
@@ -54,13 +59,14 @@ export const pgPlaces = (server: string): Effect.Effect<OpenPlace, unknown, Scop
     const heal = Effect.sync(() => {
       for (const proxy of Object.values(proxies)) proxy.follow({})
     })
-    const place: OpenPlace = () =>
+    const place: OpenPlace = ({ state }) =>
       Effect.gen(function* () {
+        const logs = logsOf[state]
         yield* sql(forget)
         // What was cut last may be in its pool yet.
-        yield* Effect.retry(near.renewEpoch, { times: 10 })
+        yield* Effect.retry(logs[0].renewEpoch, { times: 10 })
         return {
-          logs: [near, far] as const,
+          logs,
           lives: Effect.map(sql(readDiary), (rows) => livesOf(rows, (changes) => changes)),
           fails: true,
           evicts: false,

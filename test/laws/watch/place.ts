@@ -40,9 +40,9 @@ const changesOf = (changes: ReadonlyArray<ChangeLog.Change<Value>>): Committed["
   changes.map((change) => (change._tag === "Put" ? [change.key, change.value] : [change.key]))
 
 /** A log in memory, of which everything is written down that it takes. */
-export const memoryPlace: OpenPlace = ({ maxRevisions }) =>
+export const memoryPlace: OpenPlace = ({ maxRevisions, state }) =>
   Effect.gen(function* () {
-    const log = yield* ChangeLog.make<Value>({ state: "latest", maxRevisions })
+    const log = yield* ChangeLog.make<Value>({ state, maxRevisions })
     const lives: Array<{ readonly epoch: string; readonly revisions: Array<Committed> }> = []
     const begun = (epoch: string) => Effect.sync(() => lives.push({ epoch, revisions: [] }))
     const told = (
