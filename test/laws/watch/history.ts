@@ -170,13 +170,14 @@ const finish = (world: World, reader: Reader, drained: boolean) =>
     return ended?.cursor
   })
 
-const resume = (world: World, reader: Reader, side: Side, policy: Watch.Policy) =>
-  Effect.gen(function* () {
+const leave = (world: World, reader: Reader) =>
+  Effect.suspend(() => {
     world.readers.splice(world.readers.indexOf(reader), 1)
-    yield* Scope.close(reader.scope, Exit.void)
-    const cursor = yield* finish(world, reader, false)
-    yield* open(world, side, { ...reader.follow, policy }, cursor)
+    return Effect.zipRight(Scope.close(reader.scope, Exit.void), finish(world, reader, false))
   })
+
+const resume = (world: World, reader: Reader, side: Side, policy: Watch.Policy) =>
+  Effect.flatMap(leave(world, reader), (cursor) => open(world, side, { ...reader.follow, policy }, cursor))
 
 /** Another watch takes the place of one; its followers resume. */
 const restart = (world: World, side: Side) =>
@@ -195,17 +196,18 @@ const publishing = (world: World): ((revision: ChangeLog.Revision) => void) => {
 }
 
 const published = (
-  { losses, place }: World,
+  { losses, place, watches }: World,
   blocking: ReadonlyArray<Reader>,
   revision: ChangeLog.Revision
 ): void => {
+  const position = Option.getOrUndefined(Effect.runSync(watches[0].watch.health).position)
   for (const { follower, frames, ...reader } of blocking) {
     const { buffered, state } = Effect.runSync(follower.health)
-    if (state === "Ended") continue
+    if (state === "Ended" || position === undefined) continue
     // Whoever reads on from the log holds up nobody. Only what is gone from the log can make it do so again.
     const wasLive = frames.some(({ _tag }) => _tag === "Synced")
     if (state !== "Live" && (!wasLive || place.evicts || losses > reader.losses)) continue
-    reader.published.push({ revision, taken: frames.length, buffered })
+    reader.published.push({ revision, position, taken: frames.length, buffered })
   }
 }
 
@@ -255,6 +257,10 @@ const act = (world: World, action: Action): Effect.Effect<unknown, unknown> => {
     case "read":
       if (readers.length > 0) poll(readers[action.which % readers.length]!, action.count)
       return Effect.void
+    case "leave": {
+      const reader = readers[action.which % Math.max(1, readers.length)]
+      return reader === undefined ? Effect.void : leave(world, reader)
+    }
     case "resume": {
       const reader = readers[action.which % Math.max(1, readers.length)]
       return reader === undefined ? Effect.void : resume(world, reader, action.side, action.policy)

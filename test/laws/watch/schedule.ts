@@ -41,6 +41,7 @@ export type Action =
   | { readonly do: "open"; readonly side: Side; readonly follow: Follow }
   /** Reads some frames of one follower, as far as there are any. */
   | { readonly do: "read"; readonly which: number; readonly count: number }
+  | { readonly do: "leave"; readonly which: number }
   /** One goes away, and comes again where it stands. */
   | { readonly do: "resume"; readonly side: Side; readonly which: number; readonly policy: Watch.Policy }
   | { readonly do: "fault"; readonly fault: Fault }
@@ -77,7 +78,7 @@ const selector: fc.Arbitrary<ChangeLog.Selector> = fc.oneof(
   }
 )
 
-const policy = fc.constantFrom<Watch.Policy>("resync", "block", "conflate", "cancel", "drop-oldest")
+const policy = fc.constantFrom<Watch.Policy>("resync", "block", "block", "conflate", "cancel", "drop-oldest")
 
 const side = fc.constantFrom<Side>(0, 0, 1)
 
@@ -132,6 +133,7 @@ const calm: ReadonlyArray<fc.WeightedArbitrary<Action>> = [
     weight: 6,
     arbitrary: fc.record({ do: only("read"), which: fc.nat(20), count: fc.integer({ min: 1, max: 6 }) })
   },
+  { weight: 1, arbitrary: fc.record({ do: only("leave"), which: fc.nat(20) }) },
   { weight: 2, arbitrary: fc.record({ do: only("resume"), side, which: fc.nat(20), policy }) }
 ]
 

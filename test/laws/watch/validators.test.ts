@@ -164,7 +164,12 @@ const planted: ReadonlyArray<readonly [fault: string, law: Law, Observed]> = [
   [
     "a writer has not waited",
     "waitsForIt",
-    { ...observed(honest, "block"), published: [{ revision: at(4), taken: 2, buffered: 1 }] }
+    { ...observed(honest, "block"), published: [{ revision: at(4), position: at(4), taken: 2, buffered: 1 }] }
+  ],
+  [
+    "a writer has not waited for the dispatcher",
+    "waitsForIt",
+    { ...observed(honest, "block"), published: [{ revision: at(4), position: at(3), taken: 6, buffered: 0 }] }
   ]
 ]
 
@@ -187,9 +192,9 @@ describe("the validators", () => {
       {
         ...observed(honest, "block"),
         published: [
-          { revision: at(3), taken: 2, buffered: 1 },
-          { revision: at(5), taken: 2, buffered: 3 },
-          { revision: at(5), taken: 6, buffered: 0 }
+          { revision: at(3), position: at(3), taken: 2, buffered: 1 },
+          { revision: at(5), position: at(5), taken: 2, buffered: 3 },
+          { revision: at(5), position: at(5), taken: 6, buffered: 0 }
         ]
       }
     ]

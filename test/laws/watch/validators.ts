@@ -44,6 +44,8 @@ export interface Observed {
 /** How a follower stood when somebody had published a revision, and waited no longer. */
 export interface Published {
   readonly revision: { readonly epoch: string; readonly seq: number }
+  /** Everything up to it had been dispatched, as the watch said. */
+  readonly position: { readonly epoch: string; readonly seq: number }
   /** How many frames its reader had taken. */
   readonly taken: number
   /** How many revisions waited for its reader. */
@@ -295,8 +297,13 @@ export const lastIsTrue: Validator = (truth, observed) =>
 /** Whoever publishes waits until a follower that blocks has been told; so it is behind by its buffer at most. */
 export const waitsForIt: Validator = (truth, observed) =>
   problems((report) => {
-    for (const { buffered, revision, taken } of observed.published) {
+    const epochs = [...truth.keys()]
+    for (const { buffered, position, revision, taken } of observed.published) {
       const { epoch, seq } = revision
+      const behind = epochs.indexOf(position.epoch) - epochs.indexOf(epoch)
+      if (behind < 0 || (behind === 0 && position.seq < seq)) {
+        report(`when ${seq} was published, ${position.seq} was dispatched`)
+      }
       let covered = walk({ ...observed, frames: observed.frames.slice(0, taken) }, () => {})
       // A snapshot stands for what was lost, perhaps for this one too.
       for (const frame of observed.frames.slice(taken))
