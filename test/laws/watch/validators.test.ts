@@ -161,6 +161,7 @@ const planted: ReadonlyArray<readonly [fault: string, law: Law, Observed]> = [
     "lastIsTrue",
     observed([events(1), without(events(4), "k/a"), events(5)], "conflate")
   ],
+  ["a renewed epoch is not told", "current", { ...observed([]), start: { epoch: "before", seq: 3 } }],
   [
     "a writer has not waited",
     "waitsForIt",

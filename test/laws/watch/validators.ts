@@ -318,6 +318,14 @@ export const waitsForIt: Validator = (truth, observed) =>
     }
   })
 
+/** A reader who has read everything has heard of the last epoch, or has ended. */
+export const current: Validator = (truth, observed) =>
+  problems((report) => {
+    if (!observed.drained || observed.ended !== undefined) return
+    const end = walk(observed, () => {})
+    if (end.epoch !== [...truth.keys()].at(-1)) report(`it has not heard of the epoch after ${end.epoch}`)
+  })
+
 export const validators = {
   ordered,
   unique,
@@ -329,7 +337,8 @@ export const validators = {
   previousIsTrue,
   snapshotIsTrue,
   lastIsTrue,
-  waitsForIt
+  waitsForIt,
+  current
 }
 
 export type Law = keyof typeof validators
@@ -341,7 +350,8 @@ const always: ReadonlyArray<Law> = [
   "bookmarkable",
   "filtered",
   "previousIsTrue",
-  "snapshotIsTrue"
+  "snapshotIsTrue",
+  "current"
 ]
 
 /** What each policy promises. `reliable` allows for announced gaps, and `cancel` ends before there would be one. */
