@@ -1,6 +1,6 @@
 /**
  * Histories over a log on Postgres, as two processes see it: both write, one has the watch that publishes, and the other
- * one hears of commits by a doorbell alone. All links go by proxies, but those of whoever looks after the truth.
+ * one hears of commits by a doorbell alone. Links that are cut go by proxies.
  */
 import { Effect, type Scope } from "effect"
 import * as PgChangeLog from "../../../src/sql/PgChangeLog.js"
@@ -8,7 +8,7 @@ import * as PgDoorbell from "../../../src/sql/PgDoorbell.js"
 import { openClient, ownSchema } from "../../support/pgTables.js"
 import { type Rules, tcpProxy, throughProxy } from "../../support/tcpProxy.js"
 import type { Log, OpenPlace } from "./place.js"
-import type { Fault, Sample } from "./schedule.js"
+import type { Action, Fault, Sample } from "./schedule.js"
 import { diary, forget, livesOf, noteEpoch, noteRevision, readDiary, table } from "./tables.js"
 import type { Value } from "./validators.js"
 
@@ -25,6 +25,9 @@ const cutOnce = ({ after, from, how }: Fault): Rules => {
   return from === "client" ? { fromClient: decide } : { fromServer: decide }
 }
 
+const cutsLog = (action: Action): boolean =>
+  action.do === "fault" && action.fault.what === "log" && action.fault.how !== "end"
+
 /** One schema, one pair of logs and of doorbells for all histories. */
 export const pgPlaces = (server: string): Effect.Effect<OpenPlace, unknown, Scope.Scope> =>
   Effect.gen(function* () {
@@ -35,21 +38,25 @@ export const pgPlaces = (server: string): Effect.Effect<OpenPlace, unknown, Scop
       listener: yield* tcpProxy(port),
       ringer: yield* tcpProxy(port)
     }
-    const via = (what: Fault["what"]) => ({
-      url: throughProxy(url, proxies[what]),
+    const direct = (what: Fault["what"]) => ({
+      url,
       applicationName: what,
       connectTimeout: "2 seconds" as const
     })
+    const via = (what: Fault["what"]) => ({ ...direct(what), url: throughProxy(url, proxies[what]) })
     const ringer = yield* PgDoorbell.make({ ...via("ringer"), ...never })
     const listener = yield* PgDoorbell.make({ ...via("listener"), ...never })
-    const pair = (state: Sample["state"]) =>
+    const pair = (state: Sample["state"], to: PgChangeLog.PgConnectOptions) =>
       Effect.gen(function* () {
-        const open = PgChangeLog.make<Value>({ ...via("log"), table, feed: state, state, doorbell: ringer })
+        const open = PgChangeLog.make<Value>({ ...to, table, feed: state, state, doorbell: ringer })
         const near = yield* open
         const far: Log = { ...(yield* open), doorbell: (ring) => listener.listen(table, state, ring) }
         return [near, far] as const
       })
-    const logsOf = { latest: yield* pair("latest"), none: yield* pair("none") }
+    const pairs = (to: PgChangeLog.PgConnectOptions) =>
+      Effect.all({ latest: pair("latest", to), none: pair("none", to) })
+    const cut = yield* pairs(via("log"))
+    const whole = yield* pairs(direct("log"))
     const sql = yield* openClient(url)
     yield* sql(
       `CREATE TABLE ${diary} (nth bigserial, epoch text, seq bigint, tag bigint, id text, changes jsonb)`
@@ -59,9 +66,10 @@ export const pgPlaces = (server: string): Effect.Effect<OpenPlace, unknown, Scop
     const heal = Effect.sync(() => {
       for (const proxy of Object.values(proxies)) proxy.follow({})
     })
-    const place: OpenPlace = ({ state }) =>
+    const place: OpenPlace = ({ actions, state }) =>
       Effect.gen(function* () {
-        const logs = logsOf[state]
+        // Half of the time would go to proxies that cut nothing.
+        const logs = (actions.some(cutsLog) ? cut : whole)[state]
         yield* sql(forget)
         // What was cut last may be in its pool yet.
         yield* Effect.retry(logs[0].renewEpoch, { times: 10 })
