@@ -111,7 +111,7 @@ export interface Health {
 export interface Watch<V> {
   /**
    * Appends a revision to the log. Does not wait for followers, but for those with the policy `block`: then it
-   * completes when the revision has been dispatched.
+   * completes when the revision has been dispatched, or the log has given it up.
    */
   readonly publish: (changes: ReadonlyArray<Change<V>>) => Effect.Effect<Revision, ChangeLogError>
   /** Follows one key from now on, as long as the scope lives. */
@@ -324,8 +324,10 @@ const publish = <V>(
 ): Effect.Effect<Revision, ChangeLogError> =>
   Effect.suspend(() => {
     if (hub.blocking === 0) return log.append(changes)
-    return Effect.tap(log.append(changes), ({ seq }) =>
-      Effect.async<void>((resume) => Effect.sync(Hub.whenDispatched(hub, seq, () => resume(Effect.void))))
+    return Effect.tap(log.append(changes), (revision) =>
+      Effect.async<void>((resume) =>
+        Effect.sync(Hub.whenDispatched(hub, revision, () => resume(Effect.void)))
+      )
     )
   })
 

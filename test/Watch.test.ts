@@ -299,6 +299,41 @@ describe("a slow follower", () => {
   )
 })
 
+describe("a publish that waits for one who blocks", () => {
+  const lost = {
+    compacted: (log: ChangeLog.ChangeLog<number>) => log.compact(2),
+    "of an epoch that is over": (log: ChangeLog.ChangeLog<number>) => log.renewEpoch
+  }
+  for (const [name, lose] of Object.entries(lost)) {
+    scenario(`ends when its revision is ${name}: it will never be dispatched`, function* () {
+      const { log, watch } = yield* setUp()
+      const follow = { buffer: 1, policy: "block", autoResnapshot: "on" } as const
+      const slow = yield* watch.open(ChangeLog.key("a"), follow)
+      yield* watch.publish([ChangeLog.put("a", 1)])
+      const writer = yield* started(watch.publish([ChangeLog.put("a", 2)]))
+      expect(writer.unsafePoll()).toBe(null)
+      yield* lose(log)
+      yield* slow.takeAll
+      yield* TestClock.adjust(0)
+      expect(writer.unsafePoll()).not.toBe(null)
+    })
+  }
+
+  scenario("in a new epoch waits for it there, whatever the numbers of the old one", function* () {
+    const { log, watch } = yield* setUp()
+    const slow = yield* watch.open(ChangeLog.key("a"), { buffer: 1, policy: "block", autoResnapshot: "on" })
+    yield* watch.publish([ChangeLog.put("a", 1)])
+    yield* log.renewEpoch
+    // The watch has not heard of the new epoch yet, and stands at 1 of the old one.
+    const writer = yield* Effect.fork(watch.publish([ChangeLog.put("a", 2)]))
+    yield* Effect.yieldNow()
+    expect(writer.unsafePoll()).toBe(null)
+    yield* TestClock.adjust(0)
+    expect(Chunk.toReadonlyArray(yield* slow.takeAll).map(brief)).toContain("1: a=1")
+    expect(writer.unsafePoll()).not.toBe(null)
+  })
+})
+
 describe("what is gone", () => {
   it.scoped("a resume below the floor is refused with the floor, and nothing is registered", () =>
     Effect.gen(function* () {

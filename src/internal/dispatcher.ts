@@ -104,7 +104,7 @@ const begin = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError
       follower.since = 0
       if (!Outbox.isFull(follower)) hub.hungry.add(follower)
     }
-    hub.position = head
+    Hub.goOnAt(hub, head)
   })
 
 /** Those who stand furthest back; all of one epoch, because they are told of the same revisions. */

@@ -49,7 +49,7 @@ export interface Hub<V> {
   blocking: number
   blocked: boolean
   /** Whoever waits until a revision has been dispatched. */
-  readonly waiting: Set<{ readonly seq: number; readonly done: () => void }>
+  readonly waiting: Set<{ readonly revision: Revision; readonly done: () => void }>
   /** Called when there is something to do. */
   readonly ring: () => void
 }
@@ -132,17 +132,29 @@ export const remove = <V>(hub: Hub<V>, follower: Follower<V>): void => {
 }
 
 /** Tells when a revision has been dispatched, or nobody can hold it up any more. Returns how to wait no longer. */
-export const whenDispatched = <V>(hub: Hub<V>, seq: number, done: () => void): (() => void) => {
-  const waiter = { seq, done }
+export const whenDispatched = <V>(hub: Hub<V>, revision: Revision, done: () => void): (() => void) => {
+  const waiter = { revision, done }
   hub.waiting.add(waiter)
   tellDispatched(hub)
   return () => hub.waiting.delete(waiter)
 }
 
-const tellDispatched = <V>(hub: Hub<V>): void => {
-  const seq = hub.blocking === 0 ? Number.POSITIVE_INFINITY : (hub.position?.seq ?? Number.POSITIVE_INFINITY)
+const tellDispatched = <V>({ blocking, position, waiting }: Hub<V>): void => {
+  for (const waiter of waiting) {
+    const { epoch, seq } = waiter.revision
+    // Of another epoch: the hub has not heard of it yet.
+    if (blocking > 0 && position !== undefined && (epoch !== position.epoch || seq > position.seq)) continue
+    waiting.delete(waiter)
+    waiter.done()
+  }
+}
+
+/** Goes on at the head: what comes before it is gone, and will not be dispatched. */
+export const goOnAt = <V>(hub: Hub<V>, head: Revision): void => {
+  hub.position = head
   for (const waiter of hub.waiting) {
-    if (waiter.seq > seq) continue
+    const { epoch, seq } = waiter.revision
+    if (epoch === head.epoch && seq > head.seq) continue
     hub.waiting.delete(waiter)
     waiter.done()
   }

@@ -1,6 +1,8 @@
 /**
  * The laws of a watch: whatever is written, compacted, renewed, resumed and restarted, and however slowly followers
- * read, each is told what its policy promises.
+ * read, each is told what its policy promises. And a writer waits for nobody but a follower that blocks and is full.
+ *
+ * Two watches follow one log by two handles. The writer is a fiber of its own; it commits, or publishes by the first.
  *
  * Each of these guards was removed once by hand, and the property failed then:
  *
@@ -13,35 +15,20 @@
  * - outbox.dropOldest: a Gap, and one Gap for neighbours; outbox.conflate: not across a Synced
  * - outbox.ending: the cursor is where the reader stands; keyIndex.find: everybody once
  * - history.cursorProblem: floor, epoch and tag
+ * - Watch.publish: it waits until the revision has been dispatched; hub.dispatch: not while somebody blocks
+ * - hub.taken: room of one who blocks rings; hub.remove: one who blocked lets the others on
+ * - hub.goOnAt: a publish does not wait for what is gone
+ *
+ * Over SQLite (watch.sqlite.test.ts): sqlChangeLog.ringAll and the ring of renewEpoch; the previous value in
+ * logStore.appendBehind. Over Postgres (../faults/watchHistories.test.ts): the ring of everybody at Up (PgDoorbell);
+ * a lost answer leaves the outcome unknown (pgErrors), also the one to COMMIT (transaction).
  */
-import { describe, it } from "@effect/vitest"
+import { describe } from "@effect/vitest"
 import { Effect } from "effect"
-import { ensureList, lawTimeout } from "../support/ensure.js"
-import { holdsEffect } from "../support/laws.js"
-import { microtasks, withTurn } from "../support/turn.js"
-import { virtualTime } from "../support/virtualTime.js"
-import { run, type Sample, sample } from "./watch/history.js"
-import { validate } from "./watch/validators.js"
+import { memoryPlace } from "./watch/place.js"
+import { samples } from "./watch/schedule.js"
+import { watchLaw } from "./watch/suite.js"
 
-const breaksOf = (history: Sample) =>
-  Effect.suspend(() => {
-    const time = virtualTime()
-    return run(history, time).pipe(withTurn(microtasks), Effect.withClock(time.clock))
-  }).pipe(
-    Effect.map(({ observed, truth }) =>
-      observed.flatMap((each) =>
-        validate(truth, each).map((problem) => `${problem} (${JSON.stringify(each)})`)
-      )
-    )
-  )
-
-describe("every follower is told what its policy promises", () => {
-  it.effect(
-    "over a log in memory",
-    () =>
-      holdsEffect(sample, 400, (history) =>
-        Effect.map(breaksOf(history), (breaks) => ensureList(breaks, [], "no breaks"))
-      ),
-    lawTimeout
-  )
+describe("the histories of a watch", () => {
+  watchLaw("a log in memory", 400, samples, Effect.succeed(memoryPlace))
 })

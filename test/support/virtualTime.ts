@@ -14,6 +14,10 @@ export interface VirtualTime {
   readonly advance: (millis: number) => Promise<void>
   /** Runs what answers in the host's time, such as a database. This time stands still until it has ended. */
   readonly outside: <A, E, R>(call: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** How many calls are out. */
+  readonly calls: () => number
+  /** Completes when the next call goes out, or ends. */
+  readonly call: () => Promise<void>
 }
 
 interface Sleeper {
@@ -26,7 +30,14 @@ export const virtualTime = (): VirtualTime => {
   let tasks: Array<() => void> = []
   const sleepers = new Set<Sleeper>()
   let calls = 0
-  let callsEnded = () => {}
+  let changed: Array<() => void> = []
+  const change = (by: 1 | -1): void => {
+    calls += by
+    const told = changed
+    changed = []
+    for (const tell of told) tell()
+  }
+  const call = () => new Promise<void>((resume) => changed.push(resume))
   const nanos = () => BigInt(Math.round(now * 1_000_000))
   const clock: Clock.Clock = {
     [Clock.ClockTypeId]: Clock.ClockTypeId,
@@ -53,9 +64,7 @@ export const virtualTime = (): VirtualTime => {
       for (const task of due) task()
       await microtasks()
       while (calls > 0) {
-        await new Promise<void>((resume) => {
-          callsEnded = resume
-        })
+        await call()
         await microtasks()
       }
     } while (tasks.length > 0)
@@ -83,17 +92,14 @@ export const virtualTime = (): VirtualTime => {
     turn: { schedule: (task) => tasks.push(task) },
     settle,
     advance,
-    outside: (call) =>
+    outside: (effect) =>
       Effect.acquireUseRelease(
-        Effect.sync(() => {
-          calls++
-        }),
-        () => call,
-        () =>
-          Effect.sync(() => {
-            if (--calls === 0) callsEnded()
-          })
-      )
+        Effect.sync(() => change(1)),
+        () => effect,
+        () => Effect.sync(() => change(-1))
+      ),
+    calls: () => calls,
+    call
   }
 }
 

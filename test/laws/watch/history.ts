@@ -1,111 +1,19 @@
-/** Random histories: what is written, compacted, renewed, followed, read and resumed, in any order. */
-import { Effect, Either, Exit, Option, Scope } from "effect"
-import fc from "fast-check"
+/** Runs a history over a place, and tells what was committed and what everybody was told. */
+import { setTimeout as delay } from "node:timers/promises"
+import { Clock, Effect, Either, Exit, Fiber, Option, Scope } from "effect"
 import * as ChangeLog from "../../../src/ChangeLog.js"
 import * as Watch from "../../../src/Watch.js"
+import { ensure } from "../../support/ensure.js"
 import type { VirtualTime } from "../../support/virtualTime.js"
-import type { Change, Observed, Value } from "./validators.js"
+import type { Log, Place } from "./place.js"
+import type { Action, Follow, Sample, Side } from "./schedule.js"
+import { accountProblems, truthOf } from "./truth.js"
+import { type Observed, type Published, type Truth, type Value, validate } from "./validators.js"
+import { startWriter, type Writer } from "./writer.js"
 
-const keys = ["a", "b", "dir/a", "dir/b", "dir/sub/a", "dirextra", "z"]
-
-export type Action =
-  | {
-      readonly do: "append"
-      readonly entries: ReadonlyArray<ReadonlyArray<readonly [string, Value | undefined]>>
-    }
-  | { readonly do: "compact"; readonly keep: number }
-  | { readonly do: "renew" | "settle" | "heartbeat" | "restart" }
-  | { readonly do: "open"; readonly follow: Follow }
-  /** Reads some frames of one follower, as far as there are any. */
-  | { readonly do: "read"; readonly which: number; readonly count: number }
-  /** One goes away, and comes again where it stands. */
-  | { readonly do: "resume"; readonly which: number; readonly policy: Watch.Policy }
-
-export interface Follow {
-  readonly selector: ChangeLog.Selector
-  readonly filters: boolean
-  readonly policy: Watch.Policy
-  readonly buffer: number
-  readonly previous: boolean
-  readonly autoResnapshot: boolean
-  readonly start: "now" | "snapshot" | "beginning"
-}
-
-export interface Sample {
-  readonly maxRevisions: number
-  readonly actions: ReadonlyArray<Action>
-}
-
-const part = fc.oneof(
-  fc.constantFrom(...keys).map(ChangeLog.key),
-  fc.constantFrom("", "dir/", "dir/sub/").map(ChangeLog.prefix),
-  fc.constantFrom(ChangeLog.range("a", "c"), ChangeLog.range("dir/", "dir/c"), ChangeLog.range("b", "zz"))
-)
-
-const selector: fc.Arbitrary<ChangeLog.Selector> = fc.oneof(
-  { weight: 3, arbitrary: part },
-  {
-    weight: 1,
-    arbitrary: fc.array(part, { minLength: 1, maxLength: 3 }).map((parts) => ChangeLog.many(...parts))
-  }
-)
-
-// What waits for room must not hold up the only one who makes room: the writer is that one here, so nobody blocks.
-const policy = fc.constantFrom<Watch.Policy>("resync", "conflate", "cancel", "drop-oldest")
-
-const follow: fc.Arbitrary<Follow> = fc.record({
-  selector,
-  filters: fc.boolean(),
-  policy,
-  buffer: fc.integer({ min: 1, max: 4 }),
-  previous: fc.boolean(),
-  autoResnapshot: fc.boolean(),
-  start: fc.constantFrom("now", "snapshot", "beginning")
-})
-
-const change = fc.tuple(fc.constantFrom(...keys), fc.option(fc.nat(99), { nil: undefined, freq: 4 }))
-
-const action: fc.Arbitrary<Action> = fc.oneof(
-  {
-    weight: 8,
-    arbitrary: fc.record({
-      do: fc.constant("append" as const),
-      entries: fc.array(fc.array(change, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 4 })
-    })
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("compact" as const), keep: fc.nat(4) }) },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      do: fc.constantFrom(
-        "renew" as const,
-        "settle" as const,
-        "settle" as const,
-        "heartbeat" as const,
-        "restart" as const
-      )
-    })
-  },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("open" as const), follow }) },
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      do: fc.constant("read" as const),
-      which: fc.nat(20),
-      count: fc.integer({ min: 1, max: 6 })
-    })
-  },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("resume" as const), which: fc.nat(20), policy }) }
-)
-
-export const sample: fc.Arbitrary<Sample> = fc.record({
-  maxRevisions: fc.constantFrom(3, 8, 1000),
-  actions: fc.array(action, { minLength: 10, maxLength: 40 })
-})
-
-interface Life {
-  readonly base: Map<string, Value>
-  readonly revisions: Array<ReadonlyArray<Change>>
+interface Watching {
+  readonly scope: Scope.CloseableScope
+  readonly watch: Watch.Watch<Value>
 }
 
 interface Reader {
@@ -113,167 +21,333 @@ interface Reader {
   readonly follower: Watch.Follower<Value>
   readonly observed: Omit<Observed, "ended" | "drained">
   readonly follow: Follow
+  readonly side: Side
   readonly frames: Array<Watch.Frame<Value>>
+  readonly published: Array<Published>
+  /** How often the log had been compacted or renewed. */
+  readonly losses: number
+}
+
+interface World {
+  readonly place: Place
+  readonly time: VirtualTime
+  readonly logs: readonly [Log, Log]
+  readonly watches: [Watching, Watching]
+  readonly writer: Writer
+  readers: Array<Reader>
+  readonly done: Array<Observed>
+  losses: number
 }
 
 const where = (event: { readonly key: string; readonly _tag: string }): boolean => event.key !== "dir/a"
 
-/** Runs a sample; what was committed, and what every follower was told. */
-export const run = ({ actions, maxRevisions }: Sample, time: VirtualTime) =>
+const hostTime = Clock.make()
+
+/** A handle that works in the host's time. */
+const outside = ({ outside }: VirtualTime, log: Log): Log => {
+  const call = <A, E, R>(effect: Effect.Effect<A, E, R>) => outside(Effect.withClock(effect, hostTime))
+  return {
+    ...log,
+    append: (changes) => call(log.append(changes)),
+    commit: (entries) => call(log.commit(entries)),
+    read: (options) => call(log.read(options)),
+    head: call(log.head),
+    compact: (upTo) => call(log.compact(upTo)),
+    renewEpoch: call(log.renewEpoch),
+    snapshot: (selector) => call(log.snapshot(selector))
+  }
+}
+
+const settled = ({ time }: World): Effect.Effect<void> => Effect.promise(time.settle)
+
+/** Waits for what may need time to pass, such as the pause before the next try. */
+const driven = <A, E>(world: World, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.gen(function* () {
-    const settled = Effect.promise(time.settle)
-    const heartbeat = Effect.promise(() => time.advance(11_000))
-    const log = yield* ChangeLog.make<Value>({ state: "latest", maxRevisions })
-    const truth = new Map<string, Life>()
-    const state = new Map<string, Value>()
-    let life: Life = { base: new Map(), revisions: [] }
-    truth.set((yield* log.head).head.epoch, life)
-    const watching = Effect.gen(function* () {
-      const scope = yield* Scope.make()
-      return { scope, watch: yield* Scope.extend(Watch.make(log, { heartbeat: "10 seconds" }), scope) }
-    })
-    let { scope, watch } = yield* watching
-    const readers: Array<Reader> = []
-    const done: Array<Observed> = []
-
-    const note = (entry: ReadonlyArray<readonly [string, Value | undefined]>): void => {
-      const changes = entry.map(([key, value]): Change => {
-        const previous = Option.fromNullable(state.get(key))
-        if (value === undefined) state.delete(key)
-        else state.set(key, value)
-        return { key, value: Option.fromNullable(value), previous }
-      })
-      life.revisions.push(changes)
+    const fiber = yield* Effect.fork(effect)
+    const ends = Effect.asVoid(Fiber.await(fiber))
+    yield* Effect.raceFirst(ends, settled(world))
+    while (fiber.unsafePoll() === null) {
+      yield* Effect.raceFirst(
+        ends,
+        Effect.promise(() => world.time.advance(1000))
+      )
     }
+    return yield* Fiber.join(fiber)
+  })
 
-    const read = (reader: Reader, count: number): void => {
-      for (let i = 0; i < count; i++) {
-        const frame = reader.follower.unsafePoll()
-        if (frame === undefined) return
-        reader.frames.push(frame)
-      }
-    }
+/** What an unavailable log may refuse. */
+const attempt = <A, E>(world: World, effect: Effect.Effect<A, E>): Effect.Effect<A | undefined, E> =>
+  driven(world, effect).pipe(
+    Effect.catchIf(
+      (error) =>
+        world.place.fails && error instanceof ChangeLog.ChangeLogError && error.reason === "Unavailable",
+      () => Effect.succeed(undefined)
+    )
+  )
 
-    const open = (follow: Follow, after: ChangeLog.Revision | undefined) =>
-      Effect.gen(function* () {
-        const { head } = yield* log.head
-        const from = after ?? (follow.start === "beginning" ? ChangeLog.start(head.epoch) : undefined)
-        const own = yield* Scope.make()
-        const opened = yield* Effect.either(
-          Scope.extend(
-            watch.open(follow.selector, {
-              ...(from === undefined
-                ? { snapshot: follow.start === "snapshot" ? "first" : "none" }
-                : { after: from }),
-              where: follow.filters ? where : undefined,
-              policy: follow.policy,
-              buffer: follow.buffer,
-              previous: follow.previous ? "include" : "omit",
-              autoResnapshot: follow.autoResnapshot ? "on" : "off"
-            }),
-            own
-          )
-        )
-        // The log may no longer hold what it would resume with: then nothing is registered.
-        if (Either.isLeft(opened)) return
-        const frames: Array<Watch.Frame<Value>> = []
-        readers.push({
-          scope: own,
-          follower: opened.right,
-          follow,
-          frames,
-          observed: {
-            selector: follow.selector,
+const watching = (log: Log) =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const watch = yield* Scope.extend(Watch.make(log, { heartbeat: "1 hour" }), scope)
+    return { scope, watch }
+  })
+
+const poll = ({ follower, frames }: Reader, most: number): void => {
+  for (let i = 0; i < most; i++) {
+    const frame = follower.unsafePoll()
+    if (frame === undefined) return
+    frames.push(frame)
+  }
+}
+
+const open = (world: World, side: Side, follow: Follow, after: ChangeLog.Revision | undefined) =>
+  Effect.gen(function* () {
+    const { logs, losses, readers, watches } = world
+    const before = yield* attempt(world, logs[side].head)
+    if (before === undefined) return
+    const { epoch } = before.head
+    const from = after ?? (follow.start === "beginning" ? ChangeLog.start(epoch) : undefined)
+    const scope = yield* Scope.make()
+    const opened = yield* driven(
+      world,
+      Effect.either(
+        Scope.extend(
+          watches[side].watch.open(follow.selector, {
+            ...(from === undefined
+              ? { snapshot: follow.start === "snapshot" ? "first" : "none" }
+              : { after: from }),
             where: follow.filters ? where : undefined,
             policy: follow.policy,
-            previous: follow.previous,
-            start: from ?? head,
-            frames
-          }
-        })
-      })
-
-    /** Reads what is left, and asks for the end. */
-    const finish = (reader: Reader, drained: boolean) =>
-      Effect.gen(function* () {
-        const { observed } = reader
-        const ended = yield* reader.follower.take.pipe(
-          Effect.map((frame) => reader.frames.push(frame)),
-          Effect.forever,
-          Effect.flip,
-          Effect.raceFirst(Effect.as(settled, undefined))
+            buffer: follow.buffer,
+            previous: follow.previous ? "include" : "omit",
+            autoResnapshot: follow.autoResnapshot ? "on" : "off"
+          }),
+          scope
         )
-        done.push({ ...observed, ended, drained })
-        yield* Scope.close(reader.scope, Exit.void)
-      })
-
-    const gone = (reader: Reader) =>
-      Effect.gen(function* () {
-        readers.splice(readers.indexOf(reader), 1)
-        yield* Scope.close(reader.scope, Exit.void)
-        yield* finish(reader, false)
-        return done[done.length - 1]?.ended?.cursor
-      })
-
-    const restart = Effect.gen(function* () {
-      const left = readers.splice(0)
-      yield* Scope.close(scope, Exit.void)
-      ;({ scope, watch } = yield* watching)
-      for (const reader of left) {
-        yield* finish(reader, false)
-        yield* open(reader.follow, done[done.length - 1]?.ended?.cursor)
+      )
+    )
+    // The log may not answer, or no longer hold what it would resume with: then nothing is registered.
+    if (Either.isLeft(opened)) return
+    const follower = opened.right
+    const { cursor } = yield* follower.health
+    ensure(
+      cursor.epoch !== epoch || cursor.seq >= (from ?? before.head).seq,
+      "a follower begins after what was there"
+    )
+    const frames: Array<Watch.Frame<Value>> = []
+    const published: Array<Published> = []
+    readers.push({
+      scope,
+      follower,
+      follow,
+      side,
+      frames,
+      published,
+      losses,
+      observed: {
+        selector: follow.selector,
+        where: follow.filters ? where : undefined,
+        policy: follow.policy,
+        previous: follow.previous,
+        start: from ?? cursor,
+        frames,
+        published
       }
     })
-
-    for (const action of actions) {
-      switch (action.do) {
-        case "append":
-          for (const entry of action.entries) note(entry)
-          yield* log.commit(
-            action.entries.map((entry) => ({
-              changes: entry.map(([key, value]) =>
-                value === undefined ? ChangeLog.remove(key) : ChangeLog.put(key, value)
-              )
-            }))
-          )
-          break
-        case "compact":
-          yield* log.compact((yield* log.head).head.seq - action.keep)
-          break
-        case "renew":
-          life = { base: new Map(state), revisions: [] }
-          truth.set(yield* log.renewEpoch, life)
-          break
-        case "settle":
-          yield* settled
-          break
-        case "heartbeat":
-          yield* Effect.zipRight(settled, heartbeat)
-          break
-        case "restart":
-          yield* restart
-          break
-        case "open":
-          yield* open(action.follow, undefined)
-          break
-        case "read":
-          if (readers.length > 0) read(readers[action.which % readers.length]!, action.count)
-          break
-        case "resume": {
-          const reader = readers[action.which % Math.max(1, readers.length)]
-          if (reader === undefined) break
-          const cursor = yield* gone(reader)
-          yield* open({ ...reader.follow, policy: action.policy }, cursor)
-        }
-      }
-    }
-    for (let quiet = false; !quiet; ) {
-      yield* settled
-      const before = readers.map(({ frames }) => frames.length).join()
-      for (const reader of readers) read(reader, Number.POSITIVE_INFINITY)
-      quiet = before === readers.map(({ frames }) => frames.length).join()
-    }
-    for (const reader of readers) yield* finish(reader, true)
-    yield* Scope.close(scope, Exit.void)
-    return { truth, observed: done }
   })
+
+/** Reads what is left, and asks for the end. */
+const finish = (world: World, reader: Reader, drained: boolean) =>
+  Effect.gen(function* () {
+    const ended = yield* reader.follower.take.pipe(
+      Effect.map((frame) => reader.frames.push(frame)),
+      Effect.forever,
+      Effect.flip,
+      Effect.raceFirst(Effect.as(settled(world), undefined))
+    )
+    world.done.push({ ...reader.observed, ended, drained })
+    yield* Scope.close(reader.scope, Exit.void)
+    return ended?.cursor
+  })
+
+const leave = (world: World, reader: Reader) =>
+  Effect.suspend(() => {
+    world.readers.splice(world.readers.indexOf(reader), 1)
+    return Effect.zipRight(Scope.close(reader.scope, Exit.void), finish(world, reader, false))
+  })
+
+const resume = (world: World, reader: Reader, side: Side, policy: Watch.Policy) =>
+  Effect.flatMap(leave(world, reader), (cursor) => open(world, side, { ...reader.follow, policy }, cursor))
+
+/** Another watch takes the place of one; its followers resume. */
+const restart = (world: World, side: Side) =>
+  Effect.gen(function* () {
+    const left = world.readers.filter((reader) => reader.side === side)
+    world.readers = world.readers.filter((reader) => reader.side !== side)
+    yield* driven(world, Scope.close(world.watches[side].scope, Exit.void))
+    world.watches[side] = yield* watching(world.logs[side])
+    for (const reader of left) yield* open(world, side, reader.follow, yield* finish(world, reader, false))
+  })
+
+/** Whoever blocks when somebody begins to publish. Gives what is called when he has, and waits no longer. */
+const publishing = (world: World): ((revision: ChangeLog.Revision) => void) => {
+  const blocking = world.readers.filter(({ follow, side }) => follow.policy === "block" && side === 0)
+  return (revision) => published(world, blocking, revision)
+}
+
+const published = (
+  { losses, place, watches }: World,
+  blocking: ReadonlyArray<Reader>,
+  revision: ChangeLog.Revision
+): void => {
+  const position = Option.getOrUndefined(Effect.runSync(watches[0].watch.health).position)
+  for (const { follower, frames, ...reader } of blocking) {
+    const { buffered, state } = Effect.runSync(follower.health)
+    if (state === "Ended" || position === undefined) continue
+    // Whoever reads on from the log holds up nobody. Only what is gone from the log can make it do so again.
+    const wasLive = frames.some(({ _tag }) => _tag === "Synced")
+    if (state !== "Live" && (!wasLive || place.evicts || losses > reader.losses)) continue
+    reader.published.push({ revision, position, taken: frames.length, buffered })
+  }
+}
+
+/** Nobody has anything to do: then only a follower that blocks and has no room holds up the writer. */
+const checkWriter = ({ readers, watches, writer }: World) =>
+  Effect.gen(function* () {
+    if (writer.isIdle() || Option.isSome((yield* watches[0].watch.health).trouble)) return
+    let waits = false
+    for (const { follow, follower, side } of readers) {
+      const { buffered, state } = yield* follower.health
+      waits ||= side === 0 && follow.policy === "block" && state === "Live" && buffered * 2 > follow.buffer
+    }
+    ensure(waits, "a writer waits only for a follower that blocks and has no room")
+  })
+
+const settle = (world: World) => Effect.zipRight(settled(world), checkWriter(world))
+
+const act = (world: World, action: Action): Effect.Effect<unknown, unknown> => {
+  const { logs, place, readers, time, writer } = world
+  switch (action.do) {
+    case "write":
+      return writer.write(action.how, action.side, action.entries)
+    case "compact":
+      return attempt(
+        world,
+        Effect.flatMap(logs[action.side].head, ({ head }) => {
+          world.losses++
+          return logs[action.side].compact(head.seq - action.keep)
+        })
+      )
+    case "renew":
+      world.losses++
+      return attempt(world, logs[action.side].renewEpoch)
+    case "settle":
+      return settle(world)
+    case "answer":
+      return time.calls() === 0 ? Effect.yieldNow() : Effect.promise(time.call)
+    case "heartbeat":
+      return Effect.zipRight(
+        settle(world),
+        Effect.promise(() => time.advance(70 * 60_000))
+      )
+    case "restart":
+      return restart(world, action.side)
+    case "open":
+      return open(world, action.side, action.follow, undefined)
+    case "read":
+      if (readers.length > 0) poll(readers[action.which % readers.length]!, action.count)
+      return Effect.void
+    case "leave": {
+      const reader = readers[action.which % Math.max(1, readers.length)]
+      return reader === undefined ? Effect.void : leave(world, reader)
+    }
+    case "resume": {
+      const reader = readers[action.which % Math.max(1, readers.length)]
+      return reader === undefined ? Effect.void : resume(world, reader, action.side, action.policy)
+    }
+    case "fault":
+      return place.fault(action.fault)
+  }
+}
+
+/** A stall shows when nobody has asked the log anything for so long. */
+const patience = 5000
+
+/** Whether the next call comes. */
+const called = async ({ time }: World): Promise<boolean> => {
+  const given = new AbortController()
+  const late = delay(patience, false, { signal: given.signal }).catch(() => false)
+  const comes = await Promise.race([time.call().then(() => true), late])
+  given.abort()
+  return comes
+}
+
+const isThere = ({ follower }: Reader, { epoch, seq }: ChangeLog.Revision) =>
+  Effect.map(
+    follower.health,
+    ({ cursor, state }) => state === "Ended" || (cursor.epoch === epoch && cursor.seq === seq)
+  )
+
+/** Everybody reads, until nobody has anything to read any more. */
+const drain = (world: World): Effect.Effect<void, unknown> =>
+  Effect.gen(function* () {
+    const { logs, place, time, watches, writer } = world
+    // What was committed without its writer being told of it rings nobody: something has to come after it.
+    const last = place.fails ? writer.mark : Effect.map(logs[0].head, ({ head }) => head)
+    let marked: ChangeLog.Revision | undefined
+    for (;;) {
+      yield* settle(world)
+      const before = world.readers.map(({ frames }) => frames.length).join()
+      for (const reader of world.readers) poll(reader, Number.POSITIVE_INFINITY)
+      if (before !== world.readers.map(({ frames }) => frames.length).join()) continue
+      const healths = yield* Effect.forEach(watches, ({ watch }) => watch.health)
+      if (healths.some(({ trouble }) => Option.isSome(trouble))) {
+        yield* Effect.promise(() => time.advance(2000))
+        continue
+      }
+      if (!writer.isIdle() || time.calls() > 0) continue
+      marked ??= yield* driven(world, last)
+      const head = marked
+      const there = yield* Effect.forEach(world.readers, (reader) => isThere(reader, head))
+      if (!there.includes(false)) return
+      // Who rings may be another process. Whatever is missing when nobody rings is found by the validators.
+      if (!place.fails || !(yield* Effect.promise(() => called(world)))) return
+    }
+  })
+
+/** Every break of what was promised to anybody, in words. */
+export const breaksOf = (
+  { actions }: Sample,
+  place: Place,
+  time: VirtualTime
+): Effect.Effect<ReadonlyArray<string>, unknown> =>
+  Effect.gen(function* () {
+    const logs = [outside(time, place.logs[0]), outside(time, place.logs[1])] as const
+    const watches: [Watching, Watching] = [yield* watching(logs[0]), yield* watching(logs[1])]
+    const writer = yield* startWriter(
+      logs,
+      () => watches[0].watch,
+      () => publishing(world)
+    )
+    const world: World = { place, time, logs, watches, writer, readers: [], done: [], losses: 0 }
+    yield* Effect.addFinalizer(() =>
+      driven(
+        world,
+        Effect.forEach(watches, ({ scope }) => Scope.close(scope, Exit.void))
+      )
+    )
+    for (const action of actions) yield* act(world, action)
+    yield* place.heal
+    yield* drain(world)
+    for (const reader of world.readers) yield* finish(world, reader, true)
+    const lives = yield* place.lives
+    return [
+      ...writer.defects,
+      ...accountProblems(lives, writer.writes),
+      ...(place.fails ? [] : writer.writes.flatMap(({ told }) => (typeof told === "string" ? [told] : []))),
+      ...followProblems(truthOf(lives), world.done)
+    ]
+  }).pipe(Effect.scoped)
+
+const followProblems = (truth: Truth, done: ReadonlyArray<Observed>): ReadonlyArray<string> =>
+  done.flatMap((each) => validate(truth, each).map((problem) => `${problem} (${JSON.stringify(each)})`))

@@ -61,7 +61,8 @@ const observed = (frames: ReadonlyArray<Frame<Value>>, policy: Policy = "resync"
   start: { epoch, seq: 0 },
   frames,
   ended: undefined,
-  drained: true
+  drained: true,
+  published: []
 })
 
 const honest = [events(1), mark("Synced", 2), events(3), events(4), mark("Progress", 4), events(5)]
@@ -159,6 +160,17 @@ const planted: ReadonlyArray<readonly [fault: string, law: Law, Observed]> = [
     "the last event of a key is lost",
     "lastIsTrue",
     observed([events(1), without(events(4), "k/a"), events(5)], "conflate")
+  ],
+  ["a renewed epoch is not told", "current", { ...observed([]), start: { epoch: "before", seq: 3 } }],
+  [
+    "a writer has not waited",
+    "waitsForIt",
+    { ...observed(honest, "block"), published: [{ revision: at(4), position: at(4), taken: 2, buffered: 1 }] }
+  ],
+  [
+    "a writer has not waited for the dispatcher",
+    "waitsForIt",
+    { ...observed(honest, "block"), published: [{ revision: at(4), position: at(3), taken: 6, buffered: 0 }] }
   ]
 ]
 
@@ -177,7 +189,15 @@ describe("the validators", () => {
       ]),
       observed([events(1), { _tag: "Gap", from: 3, to: 4, reason: "Overflow" }, events(5)], "drop-oldest"),
       observed([events(1), mark("Synced", 2), events(4), events(5)], "conflate"),
-      { ...observed([events(1), mark("Synced", 2), events(3)], "cancel"), ended: ended(3) }
+      { ...observed([events(1), mark("Synced", 2), events(3)], "cancel"), ended: ended(3) },
+      {
+        ...observed(honest, "block"),
+        published: [
+          { revision: at(3), position: at(3), taken: 2, buffered: 1 },
+          { revision: at(5), position: at(5), taken: 2, buffered: 3 },
+          { revision: at(5), position: at(5), taken: 6, buffered: 0 }
+        ]
+      }
     ]
     expect(follows.flatMap((follow) => validate(truth, follow))).toEqual([])
   })

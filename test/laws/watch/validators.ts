@@ -37,6 +37,19 @@ export interface Observed {
   readonly ended: WatchEnded | undefined
   /** It has read everything, and the watch had nothing to do any more. */
   readonly drained: boolean
+  /** How it stood each time that a revision had been published, when it blocks. */
+  readonly published: ReadonlyArray<Published>
+}
+
+/** How a follower stood when somebody had published a revision, and waited no longer. */
+export interface Published {
+  readonly revision: { readonly epoch: string; readonly seq: number }
+  /** Everything up to it had been dispatched, as the watch said. */
+  readonly position: { readonly epoch: string; readonly seq: number }
+  /** How many frames its reader had taken. */
+  readonly taken: number
+  /** How many revisions waited for its reader. */
+  readonly buffered: number
 }
 
 export type Validator = (truth: Truth, observed: Observed) => ReadonlyArray<string>
@@ -281,6 +294,38 @@ export const lastIsTrue: Validator = (truth, observed) =>
     }
   })
 
+/** Whoever publishes waits until a follower that blocks has been told; so it is behind by its buffer at most. */
+export const waitsForIt: Validator = (truth, observed) =>
+  problems((report) => {
+    const epochs = [...truth.keys()]
+    for (const { buffered, position, revision, taken } of observed.published) {
+      const { epoch, seq } = revision
+      const behind = epochs.indexOf(position.epoch) - epochs.indexOf(epoch)
+      if (behind < 0 || (behind === 0 && position.seq < seq)) {
+        report(`when ${seq} was published, ${position.seq} was dispatched`)
+      }
+      let covered = walk({ ...observed, frames: observed.frames.slice(0, taken) }, () => {})
+      // A snapshot stands for what was lost, perhaps for this one too.
+      for (const frame of observed.frames.slice(taken))
+        if (frame._tag === "Snapshot") covered = frame.revision
+      if (covered.epoch !== epoch) continue
+      let open = 0
+      for (let at = covered.seq + 1; at <= seq; at++) {
+        if (expected(truth, observed, epoch, at).length > 0) open++
+      }
+      if (open > buffered)
+        report(`when ${seq} was published, ${open} were not read, and ${buffered} buffered`)
+    }
+  })
+
+/** A reader who has read everything has heard of the last epoch, or has ended. */
+export const current: Validator = (truth, observed) =>
+  problems((report) => {
+    if (!observed.drained || observed.ended !== undefined) return
+    const end = walk(observed, () => {})
+    if (end.epoch !== [...truth.keys()].at(-1)) report(`it has not heard of the epoch after ${end.epoch}`)
+  })
+
 export const validators = {
   ordered,
   unique,
@@ -291,7 +336,9 @@ export const validators = {
   filtered,
   previousIsTrue,
   snapshotIsTrue,
-  lastIsTrue
+  lastIsTrue,
+  waitsForIt,
+  current
 }
 
 export type Law = keyof typeof validators
@@ -303,13 +350,14 @@ const always: ReadonlyArray<Law> = [
   "bookmarkable",
   "filtered",
   "previousIsTrue",
-  "snapshotIsTrue"
+  "snapshotIsTrue",
+  "current"
 ]
 
 /** What each policy promises. `reliable` allows for announced gaps, and `cancel` ends before there would be one. */
 export const promises: { readonly [P in Policy]: ReadonlyArray<Law> } = {
   resync: [...always, "atomic", "reliable", "lastIsTrue"],
-  block: [...always, "atomic", "reliable", "lastIsTrue"],
+  block: [...always, "atomic", "reliable", "lastIsTrue", "waitsForIt"],
   conflate: [...always, "lastIsTrue"],
   "drop-oldest": [...always, "atomic", "reliable"],
   cancel: [...always, "atomic", "reliable"]
