@@ -9,6 +9,7 @@ import type { ChangeLogError, Compacted, EpochChanged, Logged, Revision, Snapsho
 import * as Hub from "./hub.js"
 import * as Outbox from "./outbox.js"
 import { matches, type Selector } from "./selector.js"
+import * as Telling from "./telling.js"
 
 /** The part of a change log that the dispatcher needs. */
 export interface Source<V> {
@@ -74,7 +75,7 @@ const dispatchAll = <V>(dispatcher: Dispatcher<V>, rows: ReadonlyArray<Logged<V>
   const until = dispatcher.nanos() + sliceNanos
   let done = 0
   // Reading the clock costs as much as telling a few followers.
-  do done = Hub.dispatch(hub, rows, done, Math.min(done + 32, rows.length))
+  do done = Telling.dispatch(hub, rows, done, Math.min(done + 32, rows.length))
   while (done < rows.length && !hub.blocked && dispatcher.nanos() <= until)
   dispatcher.head = rows[rows.length - 1]?.revision ?? dispatcher.head
   if (!hub.blocked && (done < rows.length || rows.length === mostRevisions)) hub.ring()
@@ -146,7 +147,7 @@ const replayAll = <V>(
     for (const follower of slice) {
       const { cursor } = follower
       if (cursor === undefined || cursor.seq >= row.revision.seq || !hub.hungry.has(follower)) continue
-      if (!Hub.replay(hub, follower, row, matches)) hub.hungry.delete(follower)
+      if (!Telling.replay(hub, follower, row, matches)) hub.hungry.delete(follower)
     }
     if (dispatcher.nanos() > until) break
   }

@@ -24,12 +24,29 @@ export interface FollowerHealth {
   readonly buffered: number
 }
 
+/** A follower takes a frame. One that may be told of a snapshot later is told then which of its keys are gone. */
+const delivered = <V>({ holds }: Hub.Follower<V>, frame: Frame<V>): Frame<V> => {
+  if (holds === undefined) return frame
+  if (frame._tag === "Events") {
+    for (const event of frame.events) {
+      if (event._tag === "Put") holds.add(event.key)
+      else holds.delete(event.key)
+    }
+  }
+  if (frame._tag !== "Snapshot") return frame
+  const present = new Set(frame.entries.map(({ key }) => key))
+  const deleted = [...holds].filter((key) => !present.has(key))
+  holds.clear()
+  for (const key of present) holds.add(key)
+  return { ...frame, deleted }
+}
+
 /** The next frame: of the buffer, or how far a live follower is. */
 export const poll = <V>(hub: Hub.Hub<V>, follower: Hub.Follower<V>): Frame<V> | undefined => {
   const frame = Outbox.take(follower)
   if (frame !== undefined) {
     Hub.taken(hub, follower)
-    return Hub.delivered(follower, frame)
+    return delivered(follower, frame)
   }
   if (!follower.owesProgress || follower.cursor !== undefined || follower.ended !== undefined)
     return undefined

@@ -4,6 +4,7 @@ import { Chunk, Effect, PubSub, Queue } from "effect"
 import * as ChangeLog from "../../../src/ChangeLog.js"
 import * as Hub from "../../../src/internal/hub.js"
 import * as Outbox from "../../../src/internal/outbox.js"
+import * as Telling from "../../../src/internal/telling.js"
 import * as Watch from "../../../src/Watch.js"
 import { slots } from "../baselines/slots.js"
 import { type Bench, type Case, collect, interleave } from "../support/bench.js"
@@ -90,7 +91,7 @@ const dispatching = async (bench: Bench, count: number): Promise<void> => {
         hub.position = start
         return nanos(
           rows,
-          (rows, from, to) => Hub.dispatch(hub, rows, from, to),
+          (rows, from, to) => Telling.dispatch(hub, rows, from, to),
           (key) => {
             const follower = followers.get(key)
             while (follower !== undefined && Outbox.take(follower) !== undefined);
