@@ -164,5 +164,5 @@ export const samples = histories(calm, { minLength: 10, maxLength: 40 })
 /** With killed listeners and cut links. Shorter: a round trip to a server takes its time. */
 export const faultySamples = histories([...calm, { weight: 1, arbitrary: fault }], {
   minLength: 8,
-  maxLength: 24
+  maxLength: 20
 })
