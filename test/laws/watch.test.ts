@@ -6,16 +6,16 @@
  *
  * Each of these guards was removed once by hand, and the property failed then:
  *
- * - hub.offer: nothing that was known at the start; nothing by offer to one who reads on from the log
- * - hub.makeRoom: one who falls behind reads on before the revision that found no room
- * - hub.dispatch: the events of a revision are gathered; hub.replay: no room, no step of the cursor
- * - hub.taken: room makes hungry; hub.delivered: what was delivered is known to be gone later
+ * - telling.offer: nothing that was known at the start; nothing by offer to one who reads on from the log
+ * - telling.makeRoom: one who falls behind reads on before the revision that found no room
+ * - telling.dispatch: the events of a revision are gathered; telling.replay: no room, no step of the cursor
+ * - hub.taken: room makes hungry; reader.delivered: what was delivered is known to be gone later
  * - hub.end: one who has ended is removed; dispatcher.begin: what is gone makes everybody read on
  * - dispatcher.replayAll: a revision once; dispatcher.catchUp: more to read rings again
  * - outbox.dropOldest: a Gap, and one Gap for neighbours; outbox.conflate: not across a Synced
  * - outbox.ending: the cursor is where the reader stands; keyIndex.find: everybody once
  * - history.cursorProblem: floor, epoch and tag
- * - Watch.publish: it waits until the revision has been dispatched; hub.dispatch: not while somebody blocks
+ * - Watch.publish: it waits until the revision has been dispatched; telling.dispatch: not while somebody blocks
  * - hub.taken: room of one who blocks rings; hub.remove: one who blocked lets the others on
  * - hub.goOnAt: a publish does not wait for what is gone
  *
