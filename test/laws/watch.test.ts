@@ -9,6 +9,7 @@
  * - telling.offer: nothing that was known at the start; nothing by offer to one who reads on from the log
  * - telling.makeRoom: one who falls behind reads on before the revision that found no room
  * - telling.dispatch: the events of a revision are gathered; telling.replay: no room, no step of the cursor
+ * - hub.setRoom: only one who is live, wants all and knows nothing that comes; hub.fallBehind: no room for one behind
  * - hub.taken: room makes hungry; reader.delivered: what was delivered is known to be gone later
  * - hub.end: one who has ended is removed; dispatcher.begin: what is gone makes everybody read on
  * - dispatcher.replayAll: a revision once; dispatcher.catchUp: more to read rings again
