@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
@@ -18,9 +19,13 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "test/.tmp/**"],
     globalSetup: ["test/support/globalSetup.ts"],
     pool: "forks",
-    // A worker thread of src is a TypeScript file here.
     poolOptions: {
-      forks: { execArgv: ["--import", new URL("./support/workers.mjs", import.meta.url).href] }
+      forks: {
+        // A worker thread of src is a TypeScript file here.
+        execArgv: ["--import", new URL("./support/workers.mjs", import.meta.url).href],
+        // All processors: by default one is kept for the program that only waits for the others.
+        maxForks: availableParallelism()
+      }
     },
     testTimeout: 20_000,
     hookTimeout: 60_000,
