@@ -1,6 +1,6 @@
 /**
- * Runs the tests on Node.js 24. What needs a native build for the machine's own Node.js (another ABI) is left
- * out, by name.
+ * Runs the core's tests on Node.js 24. What needs a native build for the machine's own Node.js (another ABI), or a
+ * PostgreSQL server, is left out, by name.
  */
 import { execFileSync, spawnSync } from "node:child_process"
 import * as fs from "node:fs"
@@ -8,6 +8,7 @@ import * as path from "node:path"
 import { filesBelow, importsOf, resolveOwn, root } from "../support/project.js"
 
 const native = ["better-sqlite3", "@effect/sql-sqlite-node"]
+const server = ["test/support/postgres.ts", "test/support/postgresDatabases.ts"]
 
 const otherReasons: Readonly<Record<string, string>> = {
   "test/examples/auditServer.test.ts": "starts the demo, which opens SQLite",
@@ -15,15 +16,17 @@ const otherReasons: Readonly<Record<string, string>> = {
   "test/readme.test.ts": "runs the README's code, which may open SQLite"
 }
 
-const nativeImport = (file: string, seen = new Set<string>()): string | undefined => {
+/** What a file needs that is not there, by what it imports. */
+const needs = (file: string, seen = new Set<string>()): string | undefined => {
   if (seen.has(file)) return undefined
   seen.add(file)
+  if (server.includes(file)) return "a PostgreSQL server"
   for (const specifier of importsOf(file, "without types")) {
     const hit = native.find((name) => specifier === name || specifier.startsWith(`${name}/`))
     if (hit !== undefined) return hit
     const own = resolveOwn(file, specifier)
     if (own === undefined || !/\.[cm]?[jt]s$/.test(own)) continue
-    const below = nativeImport(own, seen)
+    const below = needs(own, seen)
     if (below !== undefined) return below
   }
   return undefined
@@ -51,7 +54,7 @@ if (node === undefined) throw new Error("npm has no Node.js 24 for this platform
 
 const tests = filesBelow("test", /\.test\.ts$/)
 const leftOut = tests.flatMap((file) => {
-  const hit = nativeImport(file)
+  const hit = needs(file)
   const reason = hit === undefined ? otherReasons[file] : `needs ${hit}`
   return reason === undefined ? [] : [{ file, reason }]
 })
@@ -65,5 +68,6 @@ for (const { file, reason } of leftOut) console.log(`  ${file}: ${reason}`)
 
 const vitest = path.join(root, "node_modules/vitest/vitest.mjs")
 const args = [vitest, "run", "--config", "test/vitest.config.ts", ...chosen]
-const result = spawnSync(node, args, { cwd: root, stdio: "inherit" })
+const env = { ...process.env, TEST_POSTGRES: "off" }
+const result = spawnSync(node, args, { cwd: root, stdio: "inherit", env })
 process.exitCode = result.status ?? 1
