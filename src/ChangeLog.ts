@@ -9,7 +9,7 @@
  * what a storage stores, and {@link asStorage} lets a recorder store nothing but a log.
  */
 import { Effect, Either } from "effect"
-import type { ChangeLog, ReadOptions } from "./internal/changeLog.js"
+import { type ChangeLog, noteAppendNow, type ReadOptions } from "./internal/changeLog.js"
 import {
   type Change,
   type ChangeLogError,
@@ -113,9 +113,10 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
       if (Either.isRight(committed) && committed.right.revisions.length > 0) for (const ring of rings) ring()
       return committed
     }
+    const appendNow = (changes: ReadonlyArray<Change<V>>): Either.Either<Revision, ChangeLogError> =>
+      Either.map(commit([{ changes }]), ({ revisions }) => revisions[0] as Revision)
     return {
-      append: (changes) =>
-        Effect.suspend(() => Either.map(commit([{ changes }]), ({ revisions }) => revisions[0] as Revision)),
+      append: noteAppendNow((changes) => Effect.suspend(() => appendNow(changes)), appendNow),
       commit: (entries) => Effect.suspend(() => commit(entries)),
       check: (entry) => History.check(history, entry),
       read: ({ after, limit }) =>

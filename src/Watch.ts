@@ -33,6 +33,7 @@ import {
   type Selector,
   type Snapshot
 } from "./ChangeLog.js"
+import { appendNow } from "./internal/changeLog.js"
 import * as Dispatch from "./internal/dispatcher.js"
 import type { Change, Compacted, EpochChanged, Revision } from "./internal/events.js"
 import { type FollowOptions, followProblem, wholeAbove0 } from "./internal/followOptions.js"
@@ -318,18 +319,16 @@ const register = <V>(
     })
   )
 
-const publish = <V>(
-  { dispatcher: { hub }, log }: Runtime<V>,
-  changes: ReadonlyArray<Change<V>>
-): Effect.Effect<Revision, ChangeLogError> =>
-  Effect.suspend(() => {
-    if (hub.blocking === 0) return log.append(changes)
-    return Effect.tap(log.append(changes), (revision) =>
+const publishing = <V>({ dispatcher: { hub }, log }: Runtime<V>): Watch<V>["publish"] => {
+  const append = appendNow(log) ?? log.append
+  const appendAndWait = (changes: ReadonlyArray<Change<V>>) =>
+    Effect.tap(log.append(changes), (revision) =>
       Effect.async<void>((resume) =>
         Effect.sync(Hub.whenDispatched(hub, revision, () => resume(Effect.void)))
       )
     )
-  })
+  return (changes) => Effect.suspend(() => (hub.blocking === 0 ? append(changes) : appendAndWait(changes)))
+}
 
 const beat = <V>(runtime: Runtime<V>): Effect.Effect<void> => {
   const { actor, dispatcher, heartbeat } = runtime
@@ -449,7 +448,7 @@ export const make = <V>(
     if (heartbeat > 0) yield* Effect.forkScoped(Effect.interruptible(beat(runtime)))
     yield* Effect.addFinalizer(() => close)
     return {
-      publish: (changes) => publish(runtime, changes),
+      publish: publishing(runtime),
       register: (key, options = {}) => register(runtime, key, options),
       open: (selector, options = {}) => open(runtime, selector, options),
       follow: (selector, options = {}) =>

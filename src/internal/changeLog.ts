@@ -1,5 +1,5 @@
 /** What a log of changes is, wherever it is kept. */
-import type { Effect, Scope } from "effect"
+import type { Effect, Either, Scope } from "effect"
 import type {
   Change,
   ChangeLogError,
@@ -68,3 +68,19 @@ export interface ChangeLog<in out V> {
    */
   readonly doorbell: (ring: () => void) => Effect.Effect<void, never, Scope.Scope>
 }
+
+type Append<V> = ChangeLog<V>["append"]
+type AppendNow<V> = (changes: ReadonlyArray<Change<V>>) => Either.Either<Revision, ChangeLogError>
+
+const immediate = new WeakMap<object, unknown>()
+
+/** Notes what `append` does when it runs: whoever runs anyway then saves a step. */
+export const noteAppendNow = <V>(append: Append<V>, now: AppendNow<V>): Append<V> => {
+  immediate.set(append, now)
+  return append
+}
+
+/** What `append` does when it runs; a log that has an `append` of another's making has none. */
+export const appendNow = <V>({ append }: ChangeLog<V>): AppendNow<V> | undefined =>
+  // Written by `noteAppendNow` only, for this very function.
+  immediate.get(append) as AppendNow<V> | undefined
