@@ -171,10 +171,16 @@ export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, Inva
     const answered = Effect.suspend(() =>
       current === undefined || sending !== current
         ? Effect.void
-        : Effect.option(ask(current, lastRings, "SELECT 1"))
+        : Effect.ignore(ask(current, lastRings, "SELECT 1"))
     )
     // What was being sent, and what has come meanwhile. Whoever is not rung then finds out by the poll.
-    const sendLast = answered.pipe(Effect.zipRight(sendAll), Effect.zipRight(answered))
+    const sendLast = answered.pipe(
+      Effect.zipRight(sendAll),
+      Effect.zipRight(answered),
+      // A finalizer is not interruptible by itself, and a link that is half-open does not answer.
+      Effect.interruptible,
+      Effect.timeoutOption(lastRings)
+    )
     const send = Effect.zipRight(Queue.take(dirty), Effect.zipRight(sendAll, Effect.sleep(together)))
 
     const pollOnce = Effect.flatMap(SubscriptionRef.get(state), ({ _tag }) =>

@@ -1,6 +1,6 @@
 /** The doorbell between processes. Polls are an hour apart here where a ring has to come from the server. */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Queue, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import { InvalidOptions, put } from "../../src/ChangeLog.js"
 import * as PgChangeLog from "../../src/sql/PgChangeLog.js"
 import * as PgDoorbell from "../../src/sql/PgDoorbell.js"
@@ -102,6 +102,21 @@ for (const { name, url: server } of databaseUrls()) {
           })
         )
         yield* Effect.timeout(feeds[1]!.ring, "10 seconds")
+      })
+    )
+
+    it.scopedLive("ends in time when its link is half-open", () =>
+      Effect.gen(function* () {
+        const url = new URL(yield* ownSchema(server))
+        const proxy = yield* tcpProxy(Number(url.port))
+        url.port = String(proxy.port)
+        const scope = yield* Scope.make()
+        const bell = yield* Scope.extend(PgDoorbell.make({ url: url.href, ...never }), scope)
+        yield* until(bell, "Up")
+        proxy.follow({ fromServer: () => "freeze", fromClient: () => "freeze" })
+        yield* bell.ring("log", "a", 1)
+        const closing = yield* Effect.forkDaemon(Scope.close(scope, Exit.void))
+        yield* Effect.timeout(Fiber.join(closing), "6 seconds")
       })
     )
 
