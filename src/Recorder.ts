@@ -74,7 +74,11 @@ export interface Closed<in out Record, in Query = never, out Result = unknown> {
 
 /** The handle of a recorder. */
 export interface Recorder<in out Record, in Query = never, out Result = unknown> extends Saver<Record> {
-  /** Asks the storage, after all saves made before this call have an outcome and before any made after it. Tried once. */
+  /**
+   * Asks the storage, after all saves made before this call have an outcome and before any made after it. Tried once. It
+   * waits while those saves are retried, and what is saved after it waits behind it: bound that by `Effect.timeout`. A
+   * query whose caller has gone holds up nothing.
+   */
   readonly load: (query: Query) => Effect.Effect<Result, StorageError | RecorderFailed | RecorderClosed>
   /** Completes when every record accepted before it has an outcome. Succeeds at once after `close`. */
   readonly flush: Effect.Effect<void, RecorderFailed>

@@ -57,6 +57,33 @@ describe("metrics", () => {
     })
   })
 
+  scenario(
+    "the size of a save is that of the part that it held, and receipts are told of their own part",
+    function* () {
+      // 3 is known stored when the save of 3 and 4 fails; the save before it held 2 alone.
+      const storage = backend<number>({
+        save: (call) =>
+          call.batch.length === 2 && call.batch[0] === 3 && call.nth < 6
+            ? Effect.zipRight(call.commitFirst(1), Effect.fail(transient({ stored: 1 })))
+            : refusing<number>((record) => record === 1)(call)
+      })
+      const recorder = yield* Recorder.make(storage.storage, { name: "metrics-parts", retry })
+      const [one, two, three, four] = yield* Effect.forEach([1, 2, 3, 4] as const, (record) =>
+        Effect.fork(recorder.saveDurable(record))
+      )
+      yield* Effect.forEach([one!, two!, three!], Fiber.await)
+      expect(recorder.unsafeStats()).toMatchObject({ stored: 2, setAside: 1, pending: 1 })
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(four!)
+      expect((yield* metricsOf("metrics-parts")).recorder_batch_size).toMatchObject({
+        count: 2,
+        sum: 2,
+        max: 1
+      })
+      yield* closeAndAccount(recorder, storage, { accepted: numbers(4) })
+    }
+  )
+
   scenario("two recorders do not share them", function* () {
     const recorders = yield* Effect.forEach(["metrics-one", "metrics-two"], (name) =>
       Recorder.make(backend<number>().storage, { name })

@@ -97,6 +97,36 @@ describe("with a tracer installed", () => {
     }
   )
 
+  scenario("it is linked to no caller without a span, nor to one whose record was not queued", function* () {
+    // Fails when the caller of a dropped record, or of a refused one, is noted for the record that comes next.
+    const { linked, saves, tracer } = tracing()
+    const storage = yield* stepped<number>()
+    yield* Effect.withTracer(
+      Effect.gen(function* () {
+        const recorder = yield* Recorder.make(storage.storage, {
+          bound: {
+            count: 2,
+            overflow: "drop-newest",
+            sizeOf: (record) => (record === 9 ? Number.NaN : 1)
+          }
+        })
+        expect(yield* recorder.save(1)).toBe(true)
+        const first = yield* storage.next
+        yield* Effect.withSpan(recorder.save(2), "request 2")
+        expect(yield* Effect.withSpan(recorder.save(3), "dropped")).toBe(true)
+        expect(yield* Effect.withSpan(recorder.save(9), "refused")).toBe(false)
+        yield* first.succeed
+        const second = yield* storage.next
+        yield* Effect.withSpan(recorder.save(4), "request 4")
+        yield* second.succeed
+        yield* Effect.flatMap(storage.next, (call) => call.succeed)
+        yield* closeAndAccount(recorder, storage, { accepted: [1, 2, 3, 4], dropped: [3] })
+      }),
+      tracer
+    )
+    expect(saves().map(linked)).toEqual([[], ["request 2"], ["request 4"]])
+  })
+
   scenario("it has at most 128 links", function* () {
     // Fails when the limit of links is removed.
     const { linked, saves, tracer } = tracing()

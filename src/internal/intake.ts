@@ -108,9 +108,8 @@ const openSegment = <Item>(intake: Intake<Item>): Array<Item> => {
 }
 
 const enqueue = <Item>(intake: Intake<Item>, item: Item, bytes: number): void => {
-  const items = intake.mailbox.write
-  if (items === undefined || items.length >= intake.mailbox.limit) openSegment(intake)
-  Mailbox.push(intake.mailbox, item, bytes, 0)
+  if (Mailbox.needsSegment(intake.mailbox)) openSegment(intake)
+  Mailbox.push(intake.mailbox, item, bytes)
   tellFull(intake)
 }
 

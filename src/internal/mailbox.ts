@@ -104,15 +104,17 @@ export const openSegment = <Item>(mailbox: Mailbox<Item>, now: number): Array<It
   return segment.items
 }
 
-/** Queues one item with its size. */
-export const push = <Item>(mailbox: Mailbox<Item>, item: Item, bytes: number, now: number): void => {
-  let items = mailbox.write
-  if (items === undefined || items.length >= mailbox.limit) items = openSegment(mailbox, now)
-  items.push(item)
+/** Whether the next item needs a segment of its own. */
+export const needsSegment = <Item>({ limit, write }: Mailbox<Item>): boolean =>
+  write === undefined || write.length >= limit
+
+/** Queues one item with its size, in the open segment: the last node. */
+export const push = <Item>(mailbox: Mailbox<Item>, item: Item, bytes: number): void => {
+  const segment = mailbox.tail as Segment<Item>
+  segment.items.push(item)
   mailbox.next++
-  if (mailbox.sized) {
-    const segment = mailbox.tail as Segment<Item>
-    segment.sizes?.push(bytes)
+  if (segment.sizes !== undefined) {
+    segment.sizes.push(bytes)
     mailbox.bytes += bytes
   }
 }

@@ -1,5 +1,15 @@
 import { describe, expect, it } from "@effect/vitest"
-import { type Bound, belowHalf, fits, invalidBound, sizeIn } from "../../src/internal/admission.js"
+import {
+  type Bound,
+  belowHalf,
+  closeGap,
+  fits,
+  gapNotes,
+  invalidBound,
+  noGaps,
+  noteDrop,
+  sizeIn
+} from "../../src/internal/admission.js"
 
 const sizeOf = (item: number): number => item
 
@@ -52,5 +62,19 @@ describe("sizes", () => {
 
   it("cost nothing where nobody asks for them", () => {
     expect(sizeIn({ count: 3, overflow: "reject" }, 7)).toBe(0)
+  })
+})
+
+describe("gap notes", () => {
+  it("are the last 100 with the open one, and no others are kept", () => {
+    const gaps = noGaps()
+    for (let at = 0; at < 150; at++) {
+      expect(noteDrop(gaps, "drop-newest", at)).toBe(true)
+      closeGap(gaps)
+    }
+    expect(gaps.closed.length).toBe(100)
+    expect(gapNotes(gaps).map(({ from }) => from)).toEqual(Array.from({ length: 100 }, (_, i) => 50 + i))
+    noteDrop(gaps, "drop-newest", 150)
+    expect(gapNotes(gaps).map(({ from }) => from)).toEqual(Array.from({ length: 100 }, (_, i) => 51 + i))
   })
 })

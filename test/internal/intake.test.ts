@@ -20,6 +20,8 @@ const sizeOf = ({ bytes }: Item): number => {
   return bytes
 }
 
+const nothing = (): void => {}
+
 interface Parked {
   readonly items: ReadonlyArray<Item>
   readonly waiter: Intake.Waiter<Item>
@@ -319,6 +321,25 @@ const play = (world: World, move: Move): void => {
   else if (move.do === "abandon") world.abandon(move.which)
   else world.redrive()
 }
+
+describe("the call for work", () => {
+  it("comes once for all items that one segment holds, also when those before it have left", () => {
+    let calls = 0
+    const intake = Intake.make<number>({
+      limit: 2,
+      bound: undefined,
+      now: () => 0,
+      events: { work: () => calls++, full: nothing, dropped: nothing, gapOpened: nothing, grown: nothing }
+    })
+    for (const item of [0, 1, 2]) Intake.offer(intake, item)
+    expect(calls).toBe(2)
+    expect(Mailbox.take(intake.mailbox, 2)?.items).toEqual([0, 1])
+    Intake.offer(intake, 3)
+    expect(calls).toBe(2)
+    Intake.offer(intake, 4)
+    expect(calls).toBe(3)
+  })
+})
 
 describe("intake", () => {
   it(

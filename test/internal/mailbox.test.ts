@@ -16,6 +16,11 @@ interface Command extends Mailbox.Command<never> {
   readonly id: number
 }
 
+const push = <A>(mailbox: Mailbox.Mailbox<A>, item: A, bytes: number, now: number): void => {
+  if (Mailbox.needsSegment(mailbox)) Mailbox.openSegment(mailbox, now)
+  Mailbox.push(mailbox, item, bytes)
+}
+
 type Entry = { readonly item: Item } | { readonly command: Command }
 
 const command = (id: number, passable: boolean): Command => ({
@@ -156,7 +161,7 @@ describe("mailbox", () => {
               for (const bytes of move.bytes) {
                 const item = { id: model.next++, bytes }
                 now = item.id
-                Mailbox.push(mailbox, item, bytes, now)
+                push(mailbox, item, bytes, now)
                 model.entries.push({ item })
               }
               break
@@ -223,7 +228,7 @@ describe("mailbox", () => {
 
   it("hands a whole segment over without a copy", () => {
     const mailbox = Mailbox.make<number>(3, false)
-    for (let i = 0; i < 3; i++) Mailbox.push(mailbox, i, 0, 0)
+    for (let i = 0; i < 3; i++) push(mailbox, i, 0, 0)
     const array = mailbox.head?._tag === "Segment" ? mailbox.head.items : []
     expect(Mailbox.take(mailbox, 3)?.items).toBe(array)
     expect(array).toEqual([0, 1, 2])
@@ -231,17 +236,17 @@ describe("mailbox", () => {
 
   it("never touches an array again that it has handed over", () => {
     const mailbox = Mailbox.make<number>(10, false)
-    Mailbox.push(mailbox, 0, 0, 0)
+    push(mailbox, 0, 0, 0)
     const batch = Mailbox.take(mailbox, 10)
-    Mailbox.push(mailbox, 1, 0, 0)
+    push(mailbox, 1, 0, 0)
     expect(batch?.items).toEqual([0])
     expect(Mailbox.take(mailbox, 10)?.items).toEqual([1])
   })
 
   it("keeps no dropped item alive", () => {
     const mailbox = Mailbox.make<object>(10, false)
-    Mailbox.push(mailbox, { dropped: true }, 0, 0)
-    Mailbox.push(mailbox, { dropped: false }, 0, 0)
+    push(mailbox, { dropped: true }, 0, 0)
+    push(mailbox, { dropped: false }, 0, 0)
     Mailbox.dropOldest(mailbox)
     expect(mailbox.head?._tag === "Segment" ? mailbox.head.items : []).toEqual([
       undefined,
@@ -251,7 +256,7 @@ describe("mailbox", () => {
 
   it("puts more items behind a batch in a new array", () => {
     const mailbox = Mailbox.make<number>(2, true)
-    for (let i = 0; i < 4; i++) Mailbox.push(mailbox, i, i, 0)
+    for (let i = 0; i < 4; i++) push(mailbox, i, i, 0)
     const batch = Mailbox.take(mailbox, 2) as Mailbox.Batch<number>
     const handedOut = batch.items
     Mailbox.append(batch, Mailbox.take(mailbox, 2) as Mailbox.Batch<number>)

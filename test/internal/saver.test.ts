@@ -1,6 +1,6 @@
 /** How one batch is saved, step by step, where a recorder's own tests do not look. */
 import { describe, expect } from "@effect/vitest"
-import { Clock, Effect, Fiber, Option, TestClock } from "effect"
+import { Clock, Effect, Fiber, Option, Schedule, TestClock } from "effect"
 import * as Recorder from "../../src/Recorder.js"
 import { StorageError } from "../../src/Storage.js"
 import { closeAndAccount, numbers } from "../support/account.js"
@@ -59,6 +59,49 @@ describe("failures of unknown kind", () => {
     expect(recorder.unsafeStats()).toMatchObject({ pending: 0, setAside: 3, stored: 1 })
     expect(Math.max(...storage.batches().map((batch) => batch.length))).toBe(2)
     yield* closeAndAccount(recorder, storage, { accepted: numbers(4) })
+  })
+
+  // Compared: the lone one is tried, then the newcomer, whose success accuses it, so that it is tried once more.
+  for (const [name, arrives, expected] of [
+    [
+      "one that waits already at once, behind the last retry",
+      0,
+      [0, 1, 2, 3, 4, 5].map((second) => `${second * 1000}: 1`).concat("5000: 1", "5000: 2", "5000: 1")
+    ],
+    [
+      "one that comes during a wait when that is over, and not before",
+      7300,
+      [0, 1, 2, 3, 4, 5, 6, 7, 8].map((second) => `${second * 1000}: 1`).concat("8000: 2", "8000: 1")
+    ]
+  ] as const) {
+    scenario(`compare with ${name}`, function* () {
+      const storage = unlisted((n) => n === 1)
+      const recorder = yield* Recorder.make(storage.storage, {
+        maxBatchSize: 1,
+        retry: Schedule.spaced("1 second")
+      })
+      recorder.unsafeSave(1)
+      yield* TestClock.adjust(arrives)
+      recorder.unsafeSave(2)
+      yield* TestClock.adjust("1 minute")
+      expect(storage.saves.map(({ at, batch }) => `${at}: ${batch}`)).toEqual(expected)
+      yield* closeAndAccount(recorder, storage, { accepted: numbers(2) })
+    })
+  }
+
+  scenario("take no newcomers in from behind a query, until its caller has gone", function* () {
+    const storage = unlisted((n) => n === 1)
+    const recorder = yield* Recorder.make(storage.storage)
+    recorder.unsafeSave(1)
+    const query = yield* started(recorder.load(undefined))
+    recorder.unsafeSave(2)
+    yield* TestClock.adjust("2 minutes")
+    expect(storage.batches().flat()).not.toContain(2)
+    expect(recorder.unsafeStats()).toMatchObject({ pending: 2, setAside: 0 })
+    yield* Fiber.interrupt(query)
+    yield* TestClock.adjust("1 minute")
+    expect(recorder.unsafeStats()).toMatchObject({ pending: 0, setAside: 1, stored: 1 })
+    yield* closeAndAccount(recorder, storage, { accepted: numbers(2) })
   })
 
   scenario("take newcomers in whose receipts are told, also behind records that were dropped", function* () {

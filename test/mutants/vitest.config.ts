@@ -22,7 +22,7 @@ export default defineConfig({
     include: [
       "test/Actor*.test.ts",
       "test/Recorder*.test.ts",
-      "test/internal/{admission,bulk,intake,ledger,mailbox,saver,spans,statuses}.test.ts",
+      "test/internal/{admission,book,bulk,intake,ledger,mailbox,saver,spans,statuses}.test.ts",
       "test/laws/{account,bisection,outage}.test.ts"
     ],
     // Short laws: most mutants fall within a few samples.
@@ -31,6 +31,6 @@ export default defineConfig({
     sequence: { sequencer: LawsLast },
     pool: "threads",
     poolOptions: { threads: { isolate: false, minThreads: 1, maxThreads: 1 } },
-    testTimeout: 20_000
+    testTimeout: 8_000
   }
 })

@@ -54,7 +54,7 @@ export const holdsSeeded = <A>(
   property: (sample: A) => Promise<void>
 ): Effect.Effect<void> =>
   Effect.promise(async () => {
-    const seed = Math.trunc(Math.random() * 2 ** 31)
+    const seed = fc.readConfigureGlobal().seed ?? Math.trunc(Math.random() * 2 ** 31)
     console.log(`${law}: seed ${seed}`)
     const begun = performance.now()
     const run = await fc.check(fc.asyncProperty(arbitrary, property), {
