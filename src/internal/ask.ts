@@ -47,15 +47,10 @@ export const ask = <R, I, A, E>(
         run: (resource) => {
           const answer = Effect.suspend(() => question(resource))
           const traced = Option.isSome(span) ? Effect.withParentSpan(answer, span.value) : answer
-          return Effect.map(Effect.exit(traced), (exit) => {
-            command.gone = true
-            resume(exit)
-          })
+          return Effect.map(Effect.exit(traced), resume)
         },
-        stopped: (why) => {
-          command.gone = true
+        stopped: (why) =>
           resume(why === "Overrun" ? new AskTimedOut({ millis: limit }) : stoppedError(engine))
-        }
       }
       Engine.post(engine, command)
       return Effect.sync(() => {

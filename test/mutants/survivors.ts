@@ -9,9 +9,13 @@ export interface Harmless {
   readonly mutants: ReadonlyArray<readonly [at: string, from: string, to: string]>
 }
 
+const admission = "src/internal/admission.ts"
 const book = "src/internal/book.ts"
 const bulk = "src/internal/bulk.ts"
+const intake = "src/internal/intake.ts"
 const ledger = "src/internal/ledger.ts"
+const mailbox = "src/internal/mailbox.ts"
+const records = "src/internal/records.ts"
 const saver = "src/internal/saver.ts"
 
 export const harmless: ReadonlyArray<Harmless> = [
@@ -172,6 +176,92 @@ export const harmless: ReadonlyArray<Harmless> = [
     file: book,
     reason: "A size behind the last record is none, and counts 0.",
     mutants: [["settled: if (batch.sizes !== undefined)", "i < to", "i <= to"]]
+  },
+  {
+    file: book,
+    reason: "A text has no index: no record is found behind it.",
+    mutants: [
+      ["make: parts: []", "[]", "["],
+      ["runOf: if (book.parts.length > 0) book.parts = []", "[]", "["]
+    ]
+  },
+  {
+    file: book,
+    reason: "A part that holds nothing: the next one begins at the same index, and is found instead.",
+    mutants: [["extend: if (count > 0) book.parts.push(", "count > 0", ""]]
+  },
+  {
+    file: book,
+    reason:
+      "What is left of a run has been asked for by then, which makes its machine; the types do not know.",
+    mutants: [["handBack: const cause = Option.orElse(", "run?.bulk?.failure", "run?.bulk.failure"]]
+  },
+  {
+    file: mailbox,
+    reason: "A command has no items, and stands behind no open segment: none is closed that was open.",
+    mutants: [
+      [
+        'unlink: if (node._tag === "Segment" && node.items === mailbox.write)',
+        'node._tag === "Segment"',
+        "true"
+      ]
+    ]
+  },
+  {
+    file: mailbox,
+    reason: "A mailbox keeps the sizes of all its items or of none.",
+    mutants: [["append: if (batch.sizes !== undefined && more.sizes !== undefined)", "", ""]]
+  },
+  {
+    file: intake,
+    reason: "There is an item to drop: without one there would be room.",
+    mutants: [
+      ["dropQueued: if (position === undefined) return false", "false", "true"],
+      ["dropQueued: if (position === undefined) return false", "position === undefined", "false"]
+    ]
+  },
+  {
+    file: intake,
+    reason: "It is there whenever this line is reached; the types do not know.",
+    mutants: [["dropNew: noteDropped(", "intake.bound?.overflow", "intake.bound.overflow"]]
+  },
+  {
+    file: intake,
+    reason: "The worker is called once more, and finds no more work than it knew of.",
+    mutants: [["offer: if (taken) tellFull(intake)", "taken", "true"]]
+  },
+  {
+    file: intake,
+    reason: "Under the other policies nobody waits.",
+    mutants: [
+      ['offerBounded: if (bound.overflow === "suspend" && ', 'bound.overflow === "suspend"', "true"],
+      ["offerAll: const mustWait =", 'bound?.overflow === "suspend"', "true"]
+    ]
+  },
+  {
+    file: intake,
+    reason: "Sizes of 0 are kept that nobody asks for: it costs room alone.",
+    mutants: [["make: mailbox: Mailbox.make(options.limit", "options.bound?.sizeOf !== undefined", "true"]]
+  },
+  {
+    file: intake,
+    reason: "A shortcut: without a bound nobody waits, and of nobody none is let in.",
+    mutants: [["admitWaiters: if (intake.bound === undefined || intake.waiters.size === 0) return", "", ""]]
+  },
+  {
+    file: admission,
+    reason: "A function that ends returns `undefined` too.",
+    mutants: [["sizeIn: } catch {", "{ return undefined }", "{}"]]
+  },
+  {
+    file: records,
+    reason: "The receipt stays until its record has an outcome; who hears of it then waits no more.",
+    mutants: [["makeSaver: if (position === undefined) cancel()", "position === undefined", "true"]]
+  },
+  {
+    file: records,
+    reason: "Without a tracer the same is done, a little slower.",
+    mutants: [["makeSaver: save: spans === undefined ? actor.offer", "spans === undefined", "false"]]
   },
   {
     file: ledger,
