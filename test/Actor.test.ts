@@ -184,6 +184,32 @@ describe("batches", () => {
     expect(taken).toEqual([1 + 2, 3])
   })
 
+  scenario("extend by the one that was prepared, which takes its room once", function* () {
+    const lines: Array<string> = []
+    const gate = yield* Deferred.make<void>()
+    const seen: Array<unknown> = []
+    const actor = yield* keeper(lines, (control) => ({
+      maxBatchSize: 2,
+      prepare: () => undefined,
+      bound: { bytes: 100, sizeOf: (size) => size, overflow: "reject" },
+      onBatch: (diary, batch) =>
+        Effect.gen(function* () {
+          yield* Deferred.await(gate)
+          if (batch.items[0] === 1) {
+            seen.push(control.extend(), [control.intake.inFlight, control.intake.inFlightBytes])
+          }
+          yield* write(diary, batch)
+        })
+    }))
+    expect(actor.control.extend()).toEqual({ count: 0, first: 0 })
+    yield* actor.offerAll([1, 2, 3, 4, 5])
+    yield* settled
+    yield* Deferred.succeed(gate, undefined)
+    yield* actor.flush
+    expect(seen).toEqual([{ count: 2, first: 2 }, [4, 10]])
+    expect(lines).toEqual(["batch 1 2 3 4", "batch 5"])
+  })
+
   scenario("do not extend without end", function* () {
     let total = 0
     const actor = yield* keeper([], (control) => ({
@@ -196,6 +222,7 @@ describe("batches", () => {
     for (let i = 0; i < 5000; i++) actor.unsafeOffer(i)
     yield* settled
     expect(total).toBe(10 + 1000)
+    expect(actor.control.extend()).toEqual({ count: 0, first: 0 })
     const rest = yield* Effect.zipLeft(started(actor.closeWithin(0)), TestClock.adjust("1 second"))
     expect((yield* Fiber.join(rest)).current).toHaveLength(1010)
   })
@@ -553,12 +580,12 @@ describe("a head start for the next batch", () => {
   scenario("passes over no question", function* () {
     const lines: Array<string> = []
     const gate = yield* Deferred.make<void>()
-    const prepared: Array<string> = []
+    let prepared = 0
     const actor = yield* keeper(lines, {
       maxBatchSize: 2,
       onBatch: gated(gate),
-      prepare: (_, batch) => {
-        prepared.push(batch.items.join(" "))
+      prepare: () => {
+        prepared++
       }
     })
     actor.unsafeOffer(1)
@@ -566,7 +593,7 @@ describe("a head start for the next batch", () => {
     const question = yield* started(actor.ask(read("question")))
     yield* actor.offerAll([2, 3, 4])
     yield* settled
-    expect(prepared).toEqual([])
+    expect(prepared).toBe(0)
     yield* Deferred.succeed(gate, undefined)
     yield* Fiber.join(question)
     yield* actor.flush

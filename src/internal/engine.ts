@@ -157,9 +157,9 @@ const resumeWorker = <R, I>(engine: Engine<R, I>): void => {
   wake?.(Effect.void)
 }
 
-/** There is something to do: the worker starts at the end of the turn. */
+/** There is something to do: the worker starts at the end of the turn. One who lingers looks how long still. */
 export const signal = <R, I>(engine: Engine<R, I>): void => {
-  if (engine.endLinger !== undefined && (!engine.intake.open || batchIsReady(engine))) engine.endLinger()
+  engine.endLinger?.()
   if (engine.wakeWorker !== undefined) {
     if (engine.wakeScheduled) return
     engine.wakeScheduled = true
@@ -264,7 +264,6 @@ export const takeAgain = <R, I>(
   intake.inFlight += items.length
   intake.inFlightBytes += sum(sizes)
   engine.again.push(batch)
-  engine.endLinger?.()
   signal(engine)
   return batch
 }

@@ -31,12 +31,11 @@ const stepInterrupted = <R, I>(engine: Engine<R, I>): void => {
 }
 
 const stopCommands = <R, I>(engine: Engine<R, I>): void => {
-  const command = engine.command
+  const running = engine.command
   engine.command = undefined
-  command?.stopped("Stopped")
-  for (const queued of Mailbox.drainCommands(engine.intake.mailbox) as Array<unknown>) {
-    if (!(queued as Command<R>).gone) (queued as Command<R>).stopped("Stopped")
-  }
+  running?.stopped("Stopped")
+  const queued: ReadonlyArray<unknown> = Mailbox.drainCommands(engine.intake.mailbox)
+  for (const command of queued as ReadonlyArray<Command<R>>) command.stopped("Stopped")
 }
 
 const fail = <R, I>(engine: Engine<R, I>, cause: Cause.Cause<unknown>): void => {
@@ -61,7 +60,6 @@ const close = <R, I>(engine: Engine<R, I>, busy: boolean): Rest<R, I> => {
   const mailbox = engine.intake.mailbox
   for (let batch = Mailbox.take(mailbox, mailbox.limit); batch !== undefined; ) {
     for (const item of batch.items) queued.push(item)
-    engine.intake.inFlight += batch.items.length
     batch = Mailbox.take(mailbox, mailbox.limit)
   }
   return { resource: engine.resource, current: engine.current, queued, busy, cause: engine.cause }

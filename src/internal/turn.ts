@@ -14,7 +14,7 @@ interface Port {
   readonly postMessage: (message: null) => void
 }
 
-interface Host {
+export interface Host {
   readonly setImmediate?: (task: () => void) => unknown
   readonly MessageChannel: new () => { readonly port1: Port; readonly port2: Port }
 }
@@ -32,10 +32,10 @@ const byMessages = ({ MessageChannel }: Host): Turn => {
 }
 
 // Effect's schedulers know microtasks and timers (1 ms and more) only. Browsers end a turn with a message.
-const hostTurn = (host: Host): Turn =>
+export const ofHost = (host: Host): Turn =>
   host.setImmediate === undefined ? byMessages(host) : { schedule: host.setImmediate }
 
 /** Tests replace it to decide themselves when a turn ends. */
 export class CurrentTurn extends Context.Reference<CurrentTurn>()("effect-recorder/internal/Turn", {
-  defaultValue: (): Turn => hostTurn(globalThis as unknown as Host)
+  defaultValue: (): Turn => ofHost(globalThis as unknown as Host)
 }) {}

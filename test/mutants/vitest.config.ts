@@ -22,7 +22,7 @@ export default defineConfig({
     include: [
       "test/Actor*.test.ts",
       "test/Recorder*.test.ts",
-      "test/internal/{admission,book,bulk,intake,ledger,mailbox,saver,spans,statuses}.test.ts",
+      "test/internal/{admission,book,bulk,intake,ledger,mailbox,saver,spans,statuses,turn}.test.ts",
       "test/laws/{account,bisection,outage}.test.ts"
     ],
     // Short laws: most mutants fall within a few samples.
@@ -31,6 +31,8 @@ export default defineConfig({
     sequence: { sequencer: LawsLast },
     pool: "threads",
     poolOptions: { threads: { isolate: false, minThreads: 1, maxThreads: 1 } },
-    testTimeout: 8_000
+    // What hangs is killed soon, and its scope is not waited for.
+    testTimeout: 6_000,
+    hookTimeout: 2_000
   }
 })
