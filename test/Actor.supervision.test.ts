@@ -277,6 +277,37 @@ describe("a failure", () => {
   })
 })
 
+describe("what is said beside the steps", () => {
+  scenario("is said at once, also by an actor that has nothing to do", function* () {
+    const said: Array<string> = []
+    const actor = yield* keeper([])
+    yield* TestClock.adjust("1 minute")
+    for (const line of ["first", "second"]) {
+      actor.control.notice(Effect.sync(() => said.push(line)))
+      yield* settled
+      expect(said.at(-1)).toBe(line)
+    }
+    expect(said).toEqual(["first", "second"])
+  })
+
+  scenario("is said soon also when a tick asks for it, be it the last one", function* () {
+    const gate = yield* Deferred.make<void>()
+    let asked = 0
+    let said = 0
+    const actor = yield* keeper([], (control) => ({
+      onBatch: gated(gate),
+      onTick: () => {
+        if (++asked <= 6) control.notice(Effect.sync(() => said++))
+      }
+    }))
+    actor.unsafeOffer(1)
+    yield* TestClock.adjust("2 seconds")
+    yield* Deferred.succeed(gate, undefined)
+    yield* TestClock.adjust("1 hour")
+    expect(said).toBe(6)
+  })
+})
+
 describe("the limit of a step", () => {
   scenario(
     "interrupts only that step, exactly when it has passed, and the batch is handled again",

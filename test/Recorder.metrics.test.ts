@@ -95,6 +95,17 @@ describe("metrics", () => {
     expect(yield* metricValuesOf("metrics-two")).toMatchObject({ recorder_stored_total: 2 })
   })
 
+  scenario("pending is seen while the storage has not come up", function* () {
+    // Fails when nobody looks after the actor before its first batch.
+    const recorder = yield* Recorder.makeDelayed(Effect.never, { name: "metrics-late" })
+    for (const record of numbers(3)) expect(recorder.unsafeSave(record)).toBe(true)
+    yield* TestClock.adjust("5 seconds")
+    expect(yield* metricValuesOf("metrics-late")).toMatchObject({ recorder_pending: 3 })
+    const closing = yield* started(recorder.closeWithin(0))
+    yield* TestClock.adjust(100)
+    expect((yield* Fiber.join(closing)).unsaved).toHaveLength(3)
+  })
+
   scenario("pending and oldest age are seen while a save hangs, and fall when it is over", function* () {
     // Fails when the sentinel does not tick when it goes to sleep.
     const storage = yield* stepped<number>()

@@ -49,7 +49,7 @@ export const sentinel = <R, I>(engine: Engine<R, I>): Effect.Effect<never> => {
 
 /** Milliseconds until the step under way must end; interrupts it when there are none. */
 const millisLeft = <R, I>(engine: Engine<R, I>): number => {
-  if (engine.step === 0 || engine.limit === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY
+  if (engine.step === 0) return Number.POSITIVE_INFINITY
   const left = engine.limit - Number(engine.clock.unsafeCurrentTimeNanos() - engine.startedAt) / 1e6
   if (left > 0) return Math.ceil(left)
   interruptStep(engine, "Overrun")

@@ -12,11 +12,16 @@ export interface Harmless {
 const admission = "src/internal/admission.ts"
 const book = "src/internal/book.ts"
 const bulk = "src/internal/bulk.ts"
+const engine = "src/internal/engine.ts"
 const intake = "src/internal/intake.ts"
 const ledger = "src/internal/ledger.ts"
 const mailbox = "src/internal/mailbox.ts"
 const records = "src/internal/records.ts"
 const saver = "src/internal/saver.ts"
+const sentinel = "src/internal/sentinel.ts"
+const spans = "src/internal/spans.ts"
+const supervisor = "src/internal/supervisor.ts"
+const worker = "src/internal/worker.ts"
 
 export const harmless: ReadonlyArray<Harmless> = [
   {
@@ -273,5 +278,202 @@ export const harmless: ReadonlyArray<Harmless> = [
       ["publisher: if (pendingNow !== pending) {", "pendingNow !== pending", "true"],
       ["publisher: if (sum === rareSum) return", "sum === rareSum", "false"]
     ]
+  },
+  {
+    file: engine,
+    reason: "It is set when the sentinel begins, before the first step.",
+    mutants: [["make: watched: false", "false", "true"]]
+  },
+  {
+    file: engine,
+    reason: "What is no effect is passed over, as an effect that fails.",
+    mutants: [["make: notices: []", "[]", "["]]
+  },
+  {
+    file: engine,
+    reason: "It is there whenever this line is reached; the types do not know.",
+    mutants: [
+      ["resumeWorker: wake?.(Effect.void)", "wake?.", "wake("],
+      ["prepareNext: engine.behavior.prepare?.(", "engine.behavior.prepare?.", "engine.behavior.prepare("],
+      ["interruptStep: engine.worker?.", "engine.worker?.", "engine.worker.unsafe"]
+    ]
+  },
+  {
+    file: engine,
+    reason:
+      "The end of the turn, or a look of the sentinel, is asked for once more than needed, and changes nothing.",
+    mutants: [
+      ["signal: if (engine.wakeScheduled) return", "engine.wakeScheduled", "false"],
+      ["signal: engine.wakeScheduled = true", "true", "false"],
+      ["signal: } else if (mayPrepare(engine)) scheduleCheck(engine)", "mayPrepare(engine)", "true"],
+      ["scheduleCheck: if (engine.checkScheduled) return", "engine.checkScheduled", "false"],
+      ["scheduleCheck: engine.checkScheduled = true", "true", "false"],
+      ["scheduleCheck: if (engine.step === 0) return", "engine.step === 0", "false"],
+      ["begin: if (limit < engine.shortest) {", "limit < engine.shortest", "true"],
+      ["begin: if (limit < engine.shortest) {", "limit < engine.shortest", "limit <="],
+      ["begin: } else if (!engine.watched || mayPrepare(engine))", "!engine.watched", "true"]
+    ]
+  },
+  {
+    file: engine,
+    reason: "Results are kept that nobody reads.",
+    mutants: [
+      ["runNotices: return Effect.uninterruptible(", "{ discard: true }", "{}"],
+      ["runNotices: return Effect.uninterruptible(", "true", "false"]
+    ]
+  },
+  {
+    file: engine,
+    reason:
+      "A full batch is taken sooner than it must be, and handled in its turn: nothing else may come before it.",
+    mutants: [
+      ["mayPrepare: behavior.prepare !== undefined &&", "behavior.prepare !== undefined", ""],
+      ["mayPrepare: step !== 0 &&", "step !== 0", "true"]
+    ]
+  },
+  {
+    file: engine,
+    reason: "A shortcut: nothing is settled.",
+    mutants: [["finishBatch: if (count === 0) return", "count === 0", "false"]]
+  },
+  {
+    file: engine,
+    reason: "Every step has a number of its own all the same.",
+    mutants: [["begin: engine.step = ++engine.steps", "++engine.steps", "--engine.steps"]]
+  },
+  {
+    file: engine,
+    reason:
+      "Who interrupts has looked whether there is a step, and a step that is interrupted twice ends once.",
+    mutants: [
+      ["interruptStep: if (engine.step === 0 || engine.interruption !== undefined) return", "engine.", ""]
+    ]
+  },
+  {
+    file: supervisor,
+    reason: "An interruption that was sent ends its step before that can answer: a second lock.",
+    mutants: [["stepInterrupted: if (engine.step === 0 || why === undefined) return", "", ""]]
+  },
+  {
+    file: supervisor,
+    reason: "Only a question can be abandoned, and only a batch or a question has a limit.",
+    mutants: [['stepInterrupted: else if (engine.current !== undefined && why === "Overrun")', "", ""]]
+  },
+  {
+    file: supervisor,
+    reason: "Whoever still waits there reads why the actor has stopped from the actor.",
+    mutants: [
+      [
+        "close: Deferred.unsafeDone(engine.acquired",
+        "engine.cause ?? Cause.empty",
+        "engine.cause && Cause.empty"
+      ]
+    ]
+  },
+  {
+    file: supervisor,
+    reason:
+      "What it does once more has been done: it changes nothing, or takes the grace of a closer that need not wait.",
+    mutants: [
+      ["requestClose: if (engine.closing) return", "engine.closing", "false"],
+      ['forceClose: if (engine.phase === "Closed" || engine.phase === "Failed")', "engine.phase", ""]
+    ]
+  },
+  {
+    file: supervisor,
+    reason: "It is there whenever this line is reached, or is Closed by then; the types do not know.",
+    mutants: [
+      ["forceClose: engine.worker?.", "engine.worker?.", "engine.worker.unsafe"],
+      [
+        "forceClose: Effect.sync(() => engine.abandonWorker?.())",
+        "engine.abandonWorker?.",
+        "engine.abandonWorker("
+      ],
+      ['supervise: if (ended === "Busy" || hasEnded(engine))', 'ended === "Busy"', "false"]
+    ]
+  },
+  {
+    file: worker,
+    reason: "A step that was interrupted gives no answer: a second lock.",
+    mutants: [
+      ['acquireStep: if (engine.step !== step || engine.phase !== "Starting") return', "engine.", ""],
+      [
+        "stepEnded: if (engine.step === 0 || engine.step !== engine.batchStep) return",
+        "engine.step !== engine.batchStep",
+        "false"
+      ],
+      ["commandStep: if (engine.step !== step) return", "engine.step !== step", "false"],
+      [
+        "nextStep: if (engine.interruption !== undefined) return",
+        "engine.interruption !== undefined",
+        "false"
+      ]
+    ]
+  },
+  {
+    file: worker,
+    reason: "Whom it would resume has gone on.",
+    mutants: [["lingerStep: Effect.sync(() => {", "{ engine.endLinger = undefined }", "{}"]]
+  },
+  {
+    file: worker,
+    reason: "A shortcut: without a linger nothing of it is left.",
+    mutants: [["nextStep: const left = engine.linger > 0 ?", "engine.linger > 0", ""]]
+  },
+  {
+    file: worker,
+    reason: "There is a batch, and otherwise the loop finds it in its next turn.",
+    mutants: [["nextStep: return engine.current === undefined ?", "engine.current === undefined", ""]]
+  },
+  {
+    file: sentinel,
+    reason: "A line that is asked for while others are written waits a second at most.",
+    mutants: [["sentinel: if (engine.notices.length > 0) return", "engine.notices.length > 0", "false"]]
+  },
+  {
+    file: sentinel,
+    reason: "It is woken, or looks, more often than needed.",
+    mutants: [
+      ["sentinel: engine.watched = true", "true", "false"],
+      ["sentinel: const watching = () => busy() || engine.steps !== seen", "engine.steps !== seen", "false"],
+      ["millisLeft: if (engine.step === 0) return", "engine.step === 0", "false"]
+    ]
+  },
+  {
+    file: spans,
+    reason: "A text has no position: no save is linked to it.",
+    mutants: [["make: export const make", "[]", "["]]
+  },
+  {
+    file: spans,
+    reason: "A list of which nothing has passed is copied.",
+    mutants: [
+      ["linksOf: if (passed > 0)", "passed > 0", "true"],
+      ["linksOf: if (passed > 0)", "passed > 0", "passed >= 0"]
+    ]
+  },
+  {
+    file: spans,
+    reason:
+      "The worker runs in no span, and a stack that is captured is shown by no tracer as part of the save.",
+    mutants: [
+      ["around: root: true", "true", "false"],
+      ["around: captureStackTrace: false", "false", "true"]
+    ]
+  },
+  {
+    file: "src/internal/statuses.ts",
+    reason: "A watcher that was told the last status goes by itself.",
+    mutants: [["publish: if (terminal) statuses.watchers.clear()", "terminal", "false"]]
+  },
+  {
+    file: "src/internal/stats.ts",
+    reason: "It is there whenever this line is reached; the types do not know.",
+    mutants: [["oldestAge: const since = intake.inFlight > 0 ?", "run?.batch", "run.batch"]]
+  },
+  {
+    file: "src/internal/turn.ts",
+    reason: "Each message has its task.",
+    mutants: [["byMessages: port1.onmessage =", "tasks.shift()?.()", "tasks.shift()()"]]
   }
 ]
