@@ -339,7 +339,7 @@ export const make = <Resource, Item, Report = Rest<Resource, Item>, R = never>(
         onTick: options.onTick ?? constVoid,
         onClosing: publish,
         onPhase: () => {
-          if (engine.phase === "Running" || engine.phase === "Failed") trouble = undefined
+          trouble = undefined
           if (engine.phase === "Failed") options.onFailed?.(engine.cause ?? Cause.empty)
           publish()
         }

@@ -9,6 +9,7 @@ export interface Harmless {
   readonly mutants: ReadonlyArray<readonly [at: string, from: string, to: string]>
 }
 
+const actor = "src/Actor.ts"
 const admission = "src/internal/admission.ts"
 const book = "src/internal/book.ts"
 const bulk = "src/internal/bulk.ts"
@@ -153,6 +154,21 @@ export const harmless: ReadonlyArray<Harmless> = [
     file: saver,
     reason: "What stands before a save under way has its outcome.",
     mutants: [["leftOf: const inFlight = saving !== undefined", "index >= saving.from", "true"]]
+  },
+  {
+    file: actor,
+    reason: "The same is done, a little slower, or told a little sooner.",
+    mutants: [
+      ["handle: engine.intake.bound?.overflow === ", "engine.intake.bound?.overflow", "true"],
+      ["handle: intake.bound === undefined && !intake.lingers", "intake.bound === undefined", "false"],
+      ["make: if (engine.step === 0) options.onRefused?.()", "engine.step === 0", "true"],
+      ["make: lingers: linger > 0", "linger > 0", ""]
+    ]
+  },
+  {
+    file: actor,
+    reason: "It is no number above 0 either.",
+    mutants: [["make: return most !== undefined && wholeAbove0(most)", "most !== undefined", "true"]]
   },
   {
     file: book,
