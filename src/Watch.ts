@@ -333,18 +333,22 @@ const publishing = <V>({ dispatcher: { hub }, log }: Runtime<V>): Watch<V>["publ
 const beat = <V>(runtime: Runtime<V>): Effect.Effect<void> => {
   const { actor, dispatcher, heartbeat } = runtime
   const { hub, source } = dispatcher
+  const answered = (head: Revision): void => {
+    dispatcher.head = head
+    dispatcher.answeredAt = dispatcher.millis()
+    if (hub.position === undefined) return
+    // A doorbell that did not ring costs a heartbeat at most.
+    if (head.seq !== hub.position.seq || head.epoch !== hub.position.epoch) hub.ring()
+    Dispatch.tellProgress(dispatcher)
+  }
   const ask = actor.ask(() =>
-    Effect.map(source.head, ({ head }) => {
-      dispatcher.head = head
-      dispatcher.answeredAt = dispatcher.millis()
-      if (hub.position === undefined) return
-      // A doorbell that did not ring costs a heartbeat at most.
-      if (head.seq !== hub.position.seq || head.epoch !== hub.position.epoch) hub.ring()
-      Dispatch.tellProgress(dispatcher)
+    Effect.matchEffect(source.head, {
+      onSuccess: ({ head }) => Effect.sync(() => answered(head)),
+      // The next pass asks until it is answered, and says meanwhile why it is not.
+      onFailure: () => Effect.sync(hub.ring)
     })
   )
   const pause = Effect.flatMap(Random.nextRange(0.9, 1.1), (factor) => Effect.sleep(heartbeat * factor))
-  // What keeps the log from answering shows in the health; the next heartbeat asks again.
   return Effect.forever(Effect.zipRight(pause, Effect.exit(ask)))
 }
 

@@ -15,6 +15,19 @@ const setUp = (options: Watch.Options<number> = {}, ofLog: ChangeLog.Options<num
     return { log, watch, ...writing(log) }
   })
 
+/** A log that can go away, and come back. */
+const flakyLog = Effect.gen(function* () {
+  const log = yield* logOf()
+  let isAway = false
+  const away = new ChangeLog.ChangeLogError({ reason: "Unavailable", message: "away" })
+  const flaky: ChangeLog.ChangeLog<number> = {
+    ...log,
+    head: Effect.suspend(() => (isAway ? Effect.fail(away) : log.head)),
+    read: (options) => Effect.suspend(() => (isAway ? Effect.fail(away) : log.read(options)))
+  }
+  return { log, flaky, go: (to: "away" | "back") => (isAway = to === "away") }
+})
+
 const taking = (follower: Watch.Follower<number>, count: number) =>
   Effect.map(Effect.replicateEffect(follower.take, count), (frames) => frames.map(brief))
 
@@ -448,22 +461,45 @@ describe("progress and health", () => {
     })
   )
 
-  it.scoped("a log that does not answer makes the state Suspect", () =>
+  it.scoped("a log that does not answer makes the state Suspect, and says why until it answers", () =>
     Effect.gen(function* () {
-      const log = yield* logOf()
-      const away = new ChangeLog.ChangeLogError({ reason: "Unavailable", message: "away" })
-      let isAway = false
-      const flaky: ChangeLog.ChangeLog<number> = {
-        ...log,
-        head: Effect.suspend(() => (isAway ? Effect.fail(away) : log.head))
-      }
-      const watch = yield* Watch.make(flaky, { heartbeat: "1 second" })
+      const { flaky, go } = yield* flakyLog
+      const watch = yield* Watch.make(flaky, { heartbeat: "20 seconds" })
       const follower = yield* watch.open(ChangeLog.key("a"))
-      expect((yield* follower.health).state).toBe("Live")
-      isAway = true
+      const states = Effect.map(Effect.all([watch.health, follower.health]), ([{ state, trouble }, of]) => [
+        state,
+        of.state,
+        Option.getOrUndefined(Option.map(trouble, ({ message }) => message))
+      ])
+      expect(yield* states).toEqual(["Live", "Live", undefined])
+      go("away")
+      yield* TestClock.adjust("1 minute")
+      expect(yield* states).toEqual(["Suspect", "Suspect", "away"])
+      go("back")
+      // Long before the next heartbeat.
       yield* TestClock.adjust("3 seconds")
-      expect((yield* follower.health).state).toBe("Suspect")
-      expect((yield* watch.health).state).toBe("Suspect")
+      expect(yield* states).toEqual(["Live", "Live", undefined])
+    })
+  )
+
+  it.scoped("a log that answers that something is gone has answered", () =>
+    Effect.gen(function* () {
+      // Fails when only a success counts as an answer: the trouble is then shown for ever, because nobody follows.
+      const { flaky, go, log } = yield* flakyLog
+      const watch = yield* Watch.make(
+        { ...log, read: (options) => (options.after.seq === 0 ? flaky : log).read(options) },
+        { heartbeat: "0 seconds" }
+      )
+      const { epoch } = yield* log.append([ChangeLog.put("a", 1)])
+      const behind = yield* watch.open(ChangeLog.key("a"), { after: ChangeLog.start(epoch) })
+      go("away")
+      yield* TestClock.adjust("1 second")
+      expect(Option.isSome((yield* watch.health).trouble)).toBe(true)
+      yield* log.compact(1)
+      go("back")
+      yield* TestClock.adjust("3 seconds")
+      expect(yield* watch.health).toMatchObject({ followers: 0, trouble: Option.none() })
+      expect((yield* Effect.flip(behind.take)).reason).toBe("Compacted")
     })
   )
 

@@ -47,23 +47,23 @@ const backoff = Schedule.exponential("50 millis", 2).pipe(
   Schedule.jittered
 )
 
-/** Asks the log until it answers, or the watch is closed. */
+/** Asks the log until it answers, if only that something is gone, or until the watch is closed. */
 export const insist = <V, A, E>(
   dispatcher: Dispatcher<V>,
   question: Effect.Effect<A, E | ChangeLogError>
 ): Effect.Effect<A, E | ChangeLogError> =>
   question.pipe(
-    Effect.tapError((error) =>
-      Effect.sync(() => {
-        if (isUnavailable(error)) dispatcher.trouble = error
-      })
-    ),
-    Effect.retry({ schedule: backoff, while: (error) => isUnavailable(error) && !dispatcher.closing }),
-    Effect.tap(() => {
-      dispatcher.trouble = undefined
-      dispatcher.answeredAt = dispatcher.millis()
-    })
+    Effect.tapBoth({
+      onFailure: (error) => Effect.sync(() => noted(dispatcher, isUnavailable(error) ? error : undefined)),
+      onSuccess: () => Effect.sync(() => noted(dispatcher, undefined))
+    }),
+    Effect.retry({ schedule: backoff, while: (error) => isUnavailable(error) && !dispatcher.closing })
   )
+
+const noted = <V>(dispatcher: Dispatcher<V>, trouble: ChangeLogError | undefined): void => {
+  dispatcher.trouble = trouble
+  if (trouble === undefined) dispatcher.answeredAt = dispatcher.millis()
+}
 
 const isUnavailable = (error: unknown): error is ChangeLogError => {
   const { _tag, reason } = (error ?? {}) as { readonly _tag?: unknown; readonly reason?: unknown }

@@ -31,7 +31,7 @@ export default {
   tempDirName: ".stryker-tmp",
   ignorePatterns: ["examples", "dist", "test/.tmp", "test/bench", "test/node24", "test/sql"],
   // A runner waits half of its time: TestClock looks twice, some milliseconds apart, whether all fibers are at rest.
-  concurrency: 5,
+  concurrency: 4,
   timeoutMS: 5_000,
   timeoutFactor: 2
 }

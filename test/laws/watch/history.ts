@@ -295,6 +295,7 @@ const drain = (world: World): Effect.Effect<void, unknown> =>
     // What was committed without its writer being told of it rings nobody: something has to come after it.
     const last = place.fails ? writer.mark : Effect.map(logs[0].head, ({ head }) => head)
     let marked: ChangeLog.Revision | undefined
+    let troubled = 0
     for (;;) {
       yield* settle(world)
       const before = world.readers.map(({ frames }) => frames.length).join()
@@ -302,6 +303,7 @@ const drain = (world: World): Effect.Effect<void, unknown> =>
       if (before !== world.readers.map(({ frames }) => frames.length).join()) continue
       const healths = yield* Effect.forEach(watches, ({ watch }) => watch.health)
       if (healths.some(({ trouble }) => Option.isSome(trouble))) {
+        ensure(troubled++ < 1000, "a watch is in trouble only while its log does not answer")
         yield* Effect.promise(() => time.advance(2000))
         continue
       }
