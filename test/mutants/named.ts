@@ -330,15 +330,15 @@ const telling: ReadonlyArray<NamedMutant> = [
   {
     name: "forget the question under way at the close",
     file: internal("supervisor"),
-    find: '  command?.stopped("Stopped")\n',
+    find: '  running?.stopped("Stopped")\n',
     replace: "",
     test: actor(".close", "ends a question that hangs, with an answer")
   },
   {
     name: "forget the questions that wait at the close",
     file: internal("supervisor"),
-    find: 'if (!(queued as Command<R>).gone) (queued as Command<R>).stopped("Stopped")',
-    replace: "",
+    find: 'for (const command of queued as ReadonlyArray<Command<R>>) command.stopped("Stopped")',
+    replace: "void queued",
     test: actor(".close", "ends the wait for a resource that never comes")
   }
 ]
