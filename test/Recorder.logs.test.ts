@@ -83,6 +83,25 @@ describe("log lines", () => {
     ])
   })
 
+  scenario("also when as many are set aside as are unsaved", function* () {
+    const { layer, lines } = logs()
+    const scope = yield* Scope.make()
+    const storage = backend<number>({
+      save: (call) => (call.batch[0] === 1 ? Effect.fail(poison()) : Effect.never)
+    })
+    const recorder = yield* Recorder.make(storage.storage, { name: "audit", maxBatchSize: 1 }).pipe(
+      Scope.extend(scope),
+      Effect.provide(layer)
+    )
+    numbers(2).forEach(recorder.unsafeSave)
+    const ended = yield* started(Scope.close(scope, Exit.void))
+    yield* TestClock.adjust("11 seconds")
+    yield* Fiber.join(ended)
+    expect(lines.filter(({ level }) => level === "ERROR").map(({ text }) => text)).toEqual([
+      "audit: closed by its scope with 1 records unsaved (1 of unknown outcome) and 1 set aside"
+    ])
+  })
+
   scenario("a scope that ends without close gives no error when everything is written", function* () {
     const { layer, lines } = logs()
     const scope = yield* Scope.make()

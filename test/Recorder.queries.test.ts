@@ -28,6 +28,15 @@ describe("load", () => {
 
   for (const [name, load] of [
     ["a failure that is no StorageError", Effect.fail("boom")],
+    ["a failure with nothing", Effect.fail(undefined)],
+    ["a failure with null", Effect.fail(null)],
+    ["a failure that another library calls a StorageError", Effect.fail({ _tag: "StorageError", kind: 5 })],
+    ["one with an outcome too", Effect.fail({ _tag: "StorageError", kind: 5, outcome: "NotStored" })],
+    [
+      "one with a kind, and another outcome",
+      Effect.fail({ _tag: "StorageError", kind: "Fatal", outcome: 5 })
+    ],
+    ["one of another name", Effect.fail({ _tag: "QueueError", kind: "Fatal", outcome: "NotStored" })],
     ["a defect", Effect.die(new Error("boom"))],
     ["an exception", Effect.sync(() => raise("boom"))],
     ["a storage that interrupts itself", Effect.interrupt]

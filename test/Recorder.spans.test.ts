@@ -164,6 +164,9 @@ describe("with a tracer installed", () => {
         tracer
       )
       expect(saves().map(linked)).toEqual(storage.batches().map((batch) => batch.map(String)))
+      expect(saves().map(({ attributes }) => attributes.get("recorder.batch.size"))).toEqual(
+        storage.batches().map(({ length }) => length)
+      )
       expect(
         saves()
           .slice(0, 3)

@@ -17,6 +17,7 @@ const engine = "src/internal/engine.ts"
 const intake = "src/internal/intake.ts"
 const ledger = "src/internal/ledger.ts"
 const mailbox = "src/internal/mailbox.ts"
+const recorder = "src/Recorder.ts"
 const records = "src/internal/records.ts"
 const saver = "src/internal/saver.ts"
 const sentinel = "src/internal/sentinel.ts"
@@ -491,5 +492,18 @@ export const harmless: ReadonlyArray<Harmless> = [
     file: "src/internal/turn.ts",
     reason: "Each message has its task.",
     mutants: [["byMessages: port1.onmessage =", "tasks.shift()?.()", "tasks.shift()()"]]
+  },
+  {
+    file: recorder,
+    reason:
+      "A storage that prepares nothing is asked for nothing: only its next batch is opened a step sooner.",
+    mutants: [
+      ["makeDelayed: if (storage.prepare !== undefined)", "storage.prepare !== undefined", "true"],
+      [
+        "makeDelayed: Book.prepare(book, batch, () => storage.prepare?.(batch.items.slice()))",
+        "storage.prepare?.(batch.items.slice())",
+        "storage.prepare(batch.items.slice())"
+      ]
+    ]
   }
 ]
