@@ -4,7 +4,7 @@
  * A ring is a hint that there is something to read, and no more: nothing is lost when one is. So a doorbell whose
  * connection is down rings everybody more often, and everybody once when it is up again.
  */
-import { Duration, Effect, Queue, Random, type Scope, type Stream, SubscriptionRef } from "effect"
+import { Duration, Effect, Queue, Random, type Scope, Stream, SubscriptionRef } from "effect"
 import { InvalidOptions } from "../internal/invalidOptions.js"
 import type { Doorbell } from "./internal/doorbell.js"
 import { ask, connectListener, type Listener } from "./internal/pgListener.js"
@@ -104,8 +104,8 @@ const checkIntervals = (options: PgDoorbellOptions) =>
  * number of logs of one database.
  *
  * Rings are sent on its own connection, after the commit, and at most one for each feed in 10 milliseconds; those that
- * come while it is down are sent when it is up again, and those that still wait at its end before it ends. Fails with `InvalidOptions` when an option is wrong; a server
- * that cannot be reached is a state.
+ * come while it is down are sent when it is up again. Its end sends those that still wait, for which it takes a second
+ * at most. Fails with `InvalidOptions` when an option is wrong; a server that cannot be reached is a state.
  */
 export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
@@ -173,8 +173,14 @@ export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, Inva
         ? Effect.void
         : Effect.ignore(ask(current, lastRings, "SELECT 1"))
     )
+    const up = Effect.suspend(() =>
+      current !== undefined || waiting.size === 0
+        ? Effect.void
+        : Stream.runHead(Stream.filter(state.changes, ({ _tag }) => _tag === "Up"))
+    )
     // What was being sent, and what has come meanwhile. Whoever is not rung then finds out by the poll.
-    const sendLast = answered.pipe(
+    const sendLast = up.pipe(
+      Effect.zipRight(answered),
       Effect.zipRight(sendAll),
       Effect.zipRight(answered),
       // A finalizer is not interruptible by itself, and a link that is half-open does not answer.
@@ -188,7 +194,7 @@ export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, Inva
     )
 
     yield* Effect.forkScoped(connect(0))
-    // While the connection is still there, and after the last time that the others send.
+    // While it still connects, and after the last time that the others send.
     yield* Effect.addFinalizer(() => sendLast)
     yield* Effect.forkScoped(Effect.forever(send))
     yield* Effect.forkScoped(Effect.forever(pollOnce))

@@ -147,10 +147,8 @@ describe("a log", () => {
     "whose server is restarted under its writers: every commit is there once, and followed once",
     () =>
       Effect.gen(function* () {
-        const { finish, reader } = yield* watched({
-          connectTimeout: "500 millis",
-          pollWhileDown: "100 millis"
-        })
+        // Last rings may be lost: the writer can end while its own doorbell is away.
+        const { finish, reader } = yield* watched({ poll: "1 second", pollWhileDown: "100 millis" })
         yield* reader.until(40)
         yield* Effect.promise(() => server.restart("fast"))
         yield* reader.until(160)

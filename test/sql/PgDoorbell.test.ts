@@ -105,6 +105,21 @@ for (const { name, url: server } of databaseUrls()) {
       })
     )
 
+    it.scopedLive("sends what waits when it ends before it is up", () =>
+      Effect.gen(function* () {
+        // Fails when the end does not wait for the connection.
+        const url = yield* ownSchema(server)
+        const ours = yield* PgDoorbell.make({ url, ...never })
+        yield* until(ours, "Up")
+        const feed = yield* listening(ours, "a")
+        yield* feed.ring
+        yield* Effect.scoped(
+          Effect.flatMap(PgDoorbell.make({ url, ...never }), (theirs) => theirs.ring("log", "a", 1))
+        )
+        yield* Effect.timeout(feed.ring, "10 seconds")
+      })
+    )
+
     it.scopedLive("ends in time when its link is half-open", () =>
       Effect.gen(function* () {
         const url = new URL(yield* ownSchema(server))
