@@ -97,18 +97,17 @@ const hasRoom = <Item>(intake: Intake<Item>, bound: Bound<Item>, count: number, 
 const hasRoomBesideQueue = <Item>(intake: Intake<Item>, bound: Bound<Item>, bytes: number): boolean =>
   fits(bound, intake.inFlight + intake.held + 1, intake.inFlightBytes + intake.heldBytes + bytes)
 
-const openSegment = <Item>(intake: Intake<Item>): Array<Item> => {
-  const items = Mailbox.openSegment(intake.mailbox, intake.now())
+const openSegment = <Item>(intake: Intake<Item>): void => {
+  Mailbox.openSegment(intake.mailbox, intake.now())
   if (intake.bound === undefined && pending(intake) >= intake.warnAt) {
     intake.warnAt *= 2
     intake.events.grown(pending(intake))
   }
   intake.events.work()
-  return items
 }
 
 const enqueue = <Item>(intake: Intake<Item>, item: Item, bytes: number): void => {
-  if (Mailbox.needsSegment(intake.mailbox)) openSegment(intake)
+  if (Mailbox.openItems(intake.mailbox) === undefined) openSegment(intake)
   Mailbox.push(intake.mailbox, item, bytes)
   tellFull(intake)
 }
@@ -148,11 +147,12 @@ export const refuse = <Item>(intake: Intake<Item>, count: number): false => {
  */
 export const offerUnbounded = <Item>(intake: Intake<Item>, item: Item): boolean => {
   const mailbox = intake.mailbox
-  const items = mailbox.write
-  if (items !== undefined && items.length < mailbox.limit) items.push(item)
-  else if (intake.open) openSegment(intake).push(item)
-  else return refuse(intake, 1)
-  mailbox.next++
+  const items = Mailbox.openItems(mailbox)
+  if (items !== undefined) Mailbox.put(mailbox, items, item)
+  else if (intake.open) {
+    openSegment(intake)
+    Mailbox.push(mailbox, item, 0)
+  } else return refuse(intake, 1)
   return true
 }
 
@@ -278,7 +278,7 @@ export const freed = <Item>(intake: Intake<Item>): void => {
 /** Accepts nothing from now on; whoever waits is refused. */
 export const shut = <Item>(intake: Intake<Item>): void => {
   intake.open = false
-  intake.mailbox.write = undefined
+  Mailbox.closeSegment(intake.mailbox)
   for (const waiter of intake.waiters) {
     intake.waiters.delete(waiter)
     refuse(intake, waiter.items.length)

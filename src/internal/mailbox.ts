@@ -3,6 +3,8 @@
  *
  * Items stand in plain arrays of at most `limit` and an array is handed over whole when a batch may take it all, so
  * that an item costs one array slot, and draining costs nothing per item. A command closes the segment before it.
+ * Whoever fills a segment is in a burst: the next one has its slots from the first, because an array that grows by
+ * pushes costs twice as much. Slots without an item are cut off before anybody reads the array.
  * Every item has a sequence number, counted from 0 in order of arrival.
  */
 
@@ -48,6 +50,8 @@ export interface Mailbox<Item> {
   first: number
   /** Sequence number that the next item gets. */
   next: number
+  /** Sequence number of the first item that the open segment was given. */
+  opened: number
   /** Sum of the sizes of the queued items, when sizes are kept. */
   bytes: number
 }
@@ -70,6 +74,7 @@ export const make = <Item>(limit: number, sized: boolean): Mailbox<Item> => ({
   sized,
   first: 0,
   next: 0,
+  opened: 0,
   bytes: 0
 })
 
@@ -89,11 +94,19 @@ const unlink = <Item>(mailbox: Mailbox<Item>, before: Node<Item> | undefined, no
 /** How many items are queued. */
 export const size = <Item>(mailbox: Mailbox<Item>): number => mailbox.next - mailbox.first
 
+/** The most slots that a segment has from the first: 16 KiB, were they all in vain. */
+const mostSlots = 2048
+
+/** A copy of a part of it has slots without holes, which V8 reads faster than those of `new Array`. */
+const emptySlots: ReadonlyArray<unknown> = [...new Array<unknown>(mostSlots)]
+
 /** Opens the segment that the next items go to. */
-export const openSegment = <Item>(mailbox: Mailbox<Item>, now: number): Array<Item> => {
+export const openSegment = <Item>(mailbox: Mailbox<Item>, now: number): void => {
+  const inBurst = mailbox.write !== undefined
+  closeSegment(mailbox)
   const segment: Segment<Item> = {
     _tag: "Segment",
-    items: [],
+    items: inBurst ? (emptySlots.slice(0, mailbox.limit) as Array<Item>) : [],
     sizes: mailbox.sized ? [] : undefined,
     start: 0,
     openedAt: now,
@@ -101,18 +114,35 @@ export const openSegment = <Item>(mailbox: Mailbox<Item>, now: number): Array<It
   }
   link(mailbox, segment)
   mailbox.write = segment.items
-  return segment.items
+  mailbox.opened = mailbox.next
 }
 
-/** Whether the next item needs a segment of its own. */
-export const needsSegment = <Item>({ limit, write }: Mailbox<Item>): boolean =>
-  write === undefined || write.length >= limit
+/** Cuts off the slots of the open segment that hold no item. */
+const trim = <Item>({ next, opened, write }: Mailbox<Item>): void => {
+  if (write !== undefined && write.length > next - opened) write.length = next - opened
+}
+
+/** The next item opens a segment. */
+export const closeSegment = <Item>(mailbox: Mailbox<Item>): void => {
+  trim(mailbox)
+  mailbox.write = undefined
+}
+
+/** The open segment's array, when it may take one more; else the next item needs a segment of its own. */
+export const openItems = <Item>({ limit, next, opened, write }: Mailbox<Item>): Array<Item> | undefined =>
+  next - opened < limit ? write : undefined
+
+/** Queues one item in the open segment, of which this is the array. */
+export const put = <Item>(mailbox: Mailbox<Item>, items: Array<Item>, item: Item): void => {
+  const index = mailbox.next++ - mailbox.opened
+  if (index < items.length) items[index] = item
+  else items.push(item)
+}
 
 /** Queues one item with its size, in the open segment: the last node. */
 export const push = <Item>(mailbox: Mailbox<Item>, item: Item, bytes: number): void => {
   const segment = mailbox.tail as Segment<Item>
-  segment.items.push(item)
-  mailbox.next++
+  put(mailbox, segment.items, item)
   if (segment.sizes !== undefined) {
     segment.sizes.push(bytes)
     mailbox.bytes += bytes
@@ -121,7 +151,7 @@ export const push = <Item>(mailbox: Mailbox<Item>, item: Item, bytes: number): v
 
 /** Queues a command: everything pushed before it stands before it. */
 export const post = <Item, Resource>(mailbox: Mailbox<Item>, command: Command<Resource>): void => {
-  mailbox.write = undefined
+  closeSegment(mailbox)
   link(mailbox, { _tag: "CommandNode", command, next: undefined })
 }
 
@@ -160,6 +190,7 @@ const cut = <Item>(
   segment: Segment<Item>,
   max: number
 ) => {
+  if (segment.items === mailbox.write) trim(mailbox)
   const available = segment.items.length - segment.start
   const whole = available <= max
   const count = whole ? available : max
@@ -213,6 +244,7 @@ export const dropOldest = <Item>(mailbox: Mailbox<Item>): number | undefined => 
   let before: Node<Item> | undefined
   for (let node = mailbox.head; node !== undefined; node = node.next) {
     if (node._tag === "Segment") {
+      if (node.items === mailbox.write) trim(mailbox)
       if (node.sizes !== undefined) mailbox.bytes -= node.sizes[node.start] as number
       // The slot must not keep the dropped item alive until its segment goes.
       node.items[node.start] = undefined as Item

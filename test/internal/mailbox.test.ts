@@ -17,7 +17,7 @@ interface Command extends Mailbox.Command<never> {
 }
 
 const push = <A>(mailbox: Mailbox.Mailbox<A>, item: A, bytes: number, now: number): void => {
-  if (Mailbox.needsSegment(mailbox)) Mailbox.openSegment(mailbox, now)
+  if (Mailbox.openItems(mailbox) === undefined) Mailbox.openSegment(mailbox, now)
   Mailbox.push(mailbox, item, bytes)
 }
 
@@ -252,6 +252,53 @@ describe("mailbox", () => {
       undefined,
       { dropped: false }
     ])
+  })
+
+  it("hands over batches as long as what they hold, also of a segment that a burst left open", () => {
+    // A burst gives its later segments all their slots at once. Fails when those without an item are not cut off:
+    // here, before a command, and before a drop.
+    for (const [limit, count] of [
+      [3, 7],
+      [5000, 12_000]
+    ] as const) {
+      const mailbox = Mailbox.make<number>(limit, false)
+      const items = Array.from({ length: count }, (_, n) => n)
+      const ended: ReadonlyArray<() => void> = [
+        () => {},
+        () => Mailbox.post(mailbox, command(1, false)),
+        () => Mailbox.closeSegment(mailbox),
+        () => Mailbox.openSegment(mailbox, 0)
+      ]
+      for (const end of ended) {
+        for (const item of items) push(mailbox, item, 0, 0)
+        end()
+        const taken: Array<ReadonlyArray<number>> = []
+        while (Mailbox.size(mailbox) > 0) taken.push(Mailbox.take(mailbox, limit)?.items ?? [])
+        expect(taken.map(({ length }) => length)).toEqual([limit, limit, count - 2 * limit])
+        expect(taken.flat()).toEqual(items)
+        Mailbox.drainCommands(mailbox)
+        Mailbox.take(mailbox, limit)
+      }
+    }
+  })
+
+  it("hands over the array of a full segment itself, not a copy", () => {
+    // Fails when a segment takes more than its limit.
+    const mailbox = Mailbox.make<number>(2, false)
+    for (let item = 0; item < 5; item++) push(mailbox, item, 0, 0)
+    for (let nth = 0; nth < 3; nth++) {
+      const own = mailbox.head?._tag === "Segment" ? mailbox.head.items : undefined
+      expect(Mailbox.take(mailbox, 2)?.items).toBe(own)
+    }
+  })
+
+  it("drops the oldest down to the last of a segment that a burst left open", () => {
+    const mailbox = Mailbox.make<number>(2, false)
+    for (let item = 0; item < 3; item++) push(mailbox, item, 0, 0)
+    expect([0, 1, 2].map(() => Mailbox.dropOldest(mailbox))).toEqual([0, 1, 2])
+    expect(mailbox.head).toBeUndefined()
+    push(mailbox, 3, 0, 0)
+    expect(Mailbox.take(mailbox, 2)?.items).toEqual([3])
   })
 
   it("puts more items behind a batch in a new array", () => {
