@@ -132,11 +132,9 @@ export const closeSegment = <Item>(mailbox: Mailbox<Item>): void => {
 export const openItems = <Item>({ limit, next, opened, write }: Mailbox<Item>): Array<Item> | undefined =>
   next - opened < limit ? write : undefined
 
-/** Queues one item in the open segment, of which this is the array. */
+/** Queues one item in the open segment, of which this is the array: in its next slot, or as a push would. */
 export const put = <Item>(mailbox: Mailbox<Item>, items: Array<Item>, item: Item): void => {
-  const index = mailbox.next++ - mailbox.opened
-  if (index < items.length) items[index] = item
-  else items.push(item)
+  items[mailbox.next++ - mailbox.opened] = item
 }
 
 /** Queues one item with its size, in the open segment: the last node. */

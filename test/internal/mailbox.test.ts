@@ -282,6 +282,17 @@ describe("mailbox", () => {
     }
   })
 
+  it("gives all slots from the first to the later segments of a burst, and to no other", () => {
+    const mailbox = Mailbox.make<number>(4, false)
+    const slots = () => {
+      push(mailbox, 1, 0, 0)
+      return mailbox.write?.length
+    }
+    expect(Array.from({ length: 9 }, slots)).toEqual([1, 2, 3, 4, 4, 4, 4, 4, 4])
+    Mailbox.post(mailbox, command(1, false))
+    expect(slots()).toBe(1)
+  })
+
   it("hands over the array of a full segment itself, not a copy", () => {
     // Fails when a segment takes more than its limit.
     const mailbox = Mailbox.make<number>(2, false)

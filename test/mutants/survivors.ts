@@ -231,6 +231,27 @@ export const harmless: ReadonlyArray<Harmless> = [
   },
   {
     file: mailbox,
+    reason:
+      "Slots of the open segment are cut off when another one is read, on the way to it: sooner, or in time.",
+    mutants: [
+      ["cut: if (segment.items === mailbox.write) trim", "segment.items === mailbox.write", ""],
+      ["dropOldest: if (node.items === mailbox.write) trim", "node.items === mailbox.write", ""]
+    ]
+  },
+  {
+    file: mailbox,
+    reason: "There is no slot without an item: its length stays as it is.",
+    mutants: [
+      ["trim: if (write !== undefined && write.length > next - opened)", "write.length > next - opened", ""]
+    ]
+  },
+  {
+    file: mailbox,
+    reason: "The first item is written over it.",
+    mutants: [["openSegment: items: inBurst ?", "[]", "["]]
+  },
+  {
+    file: mailbox,
     reason: "A mailbox keeps the sizes of all its items or of none.",
     mutants: [["append: if (batch.sizes !== undefined && more.sizes !== undefined)", "", ""]]
   },
