@@ -97,7 +97,7 @@ export const size = <Item>(mailbox: Mailbox<Item>): number => mailbox.next - mai
 /** The most slots that a segment has from the first: 16 KiB, were they all in vain. */
 const mostSlots = 2048
 
-/** A copy of a part of it has slots without holes, which V8 reads faster than those of `new Array`. */
+/** Copied, and not `new Array`, so that no batch is an array with holes. */
 const emptySlots: ReadonlyArray<unknown> = [...new Array<unknown>(mostSlots)]
 
 /** Opens the segment that the next items go to. */
