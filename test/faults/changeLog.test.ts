@@ -25,6 +25,7 @@ import type { LogSetting } from "./logChild.js"
 
 let server: PostgresServer
 let script: string
+// Hooks of vitest are in promises.
 const scope = Effect.runSync(Scope.make())
 
 beforeAll(async () => {

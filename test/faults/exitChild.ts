@@ -47,7 +47,7 @@ const burst = (recorder: Trail, count: number): void => {
   say(`saved ${saved}`)
 }
 
-/** Plain callbacks of Node, like a server's: five saves and a durable one every two milliseconds. */
+/** Plain callbacks of Node, like a server's that runs no fiber: five saves and a durable one every two milliseconds. */
 const startLoad = (recorder: Trail) => {
   const loop = setInterval(() => {
     burst(recorder, 5)

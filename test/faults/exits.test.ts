@@ -14,6 +14,7 @@ import { read } from "../support/project.js"
 import { openPlain, tempFile } from "../support/sqlite.js"
 import type { ExitSetting } from "./exitChild.js"
 
+// Hooks of vitest are in promises.
 const scope = Effect.runSync(Scope.make())
 let script: string
 beforeAll(async () => {

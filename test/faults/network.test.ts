@@ -143,6 +143,7 @@ describe("a network to PostgreSQL", () => {
               rulesOf(() => {
                 Deferred.unsafeDone(
                   frozen,
+                  // How long a real link takes to heal is measured on the host's clock.
                   Effect.sync(() => Date.now())
                 )
                 return once.decide()

@@ -87,6 +87,7 @@ const setsNothingAside = async (sample: Sample): Promise<void> => {
   const time = virtualTime()
   const runtime = runtimeIn(time)
   const storage = flaky(sample)
+  // A property of fast-check is in promises: it opens, reads and closes between them.
   const scope = Effect.runSync(Scope.make())
   const recorder = Runtime.runSync(runtime)(
     Recorder.make(storage.storage, { maxBatchSize: sample.maxBatchSize }).pipe(

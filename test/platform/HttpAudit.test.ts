@@ -65,6 +65,7 @@ describe.each(places)("HttpAudit %s", (place) => {
         const router = HttpRouter.empty.pipe(HttpRouter.get("/orders/:id", text))
         const audit = yield* HttpAudit.make(saver, { who: (request) => request.headers["x-user"] })
         const port = yield* serve(router, audit, place)
+        // The record's time is that of the host, as a reader of the table compares it.
         const before = Date.now()
         const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
         const answer = yield* ask(port, "/orders/17?token=secret#part", {

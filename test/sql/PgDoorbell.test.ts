@@ -70,6 +70,7 @@ for (const { name, url: server } of databaseUrls()) {
         const log = yield* PgChangeLog.make({ url, table: "log", doorbell: bell })
         yield* other.listen("log", "main", () => {
           raw.push("ring")
+          // A ring is a plain callback.
           Effect.runFork(
             Effect.flatMap(log.head, ({ head }) =>
               head.seq === 200 ? Deferred.succeed(last, undefined) : Effect.void

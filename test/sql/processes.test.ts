@@ -12,6 +12,7 @@ import { openPlain, tempFile } from "../support/sqlite.js"
 
 const run = promisify(execFile)
 
+// The whole program of a process of its own: it runs its effect itself.
 const script = (dist: string, module: string, filename: string, name: string) => `
   import { Effect } from "effect"
   import * as Sqlite from ${JSON.stringify(pathToFileURL(path.join(dist, module)).href)}

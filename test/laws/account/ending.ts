@@ -161,6 +161,7 @@ export const checkEnd = async (world: World): Promise<void> => {
   for (const key of ["accepted", "stored", "setAside", "dropped", "handedBack", "duplicates"] as const) {
     ensureSame(report.stats[key], stats[key], `the report tells of ${key}`)
   }
+  // The database is in the host's time, not in that of the schedule.
   const held = await Effect.runPromise(table.peek)
   const gone = goneOf(world, report)
   const accepted = acceptedOf(world, gone)

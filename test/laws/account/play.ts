@@ -200,6 +200,7 @@ const saveDurable = (world: World, known: Known): void => {
   start(world, recorder.saveDurable(known.row), (exit) => {
     if (Exit.isSuccess(exit)) {
       known.told = "stored"
+      // Begun in the callback that tells of the receipt: what a reader sees from then on.
       receipts.push({ id: known.row.id, seen: Effect.runPromise(table.peek) })
     } else {
       const failure = Cause.failureOrCause(exit.cause)

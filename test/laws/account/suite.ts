@@ -31,6 +31,7 @@ export const accountLaw = (name: string, count: number, open: OpenTables): void 
         const tableOf = yield* open
         let schedule = 0
         yield* holdsSeeded(`the account over ${name}`, samples, count, async (sample) => {
+          // A property of fast-check is in promises, and the database in the host's time.
           const table = await Effect.runPromise(tableOf(`${schedule++}-`))
           await holdsFor(sample, table)
         })

@@ -200,6 +200,7 @@ const published = (
   blocking: ReadonlyArray<Reader>,
   revision: ChangeLog.Revision
 ): void => {
+  // At this very moment, before another fiber has its turn: reading the health is synchronous.
   const position = Option.getOrUndefined(Effect.runSync(watches[0].watch.health).position)
   for (const { follower, frames, ...reader } of blocking) {
     const { buffered, state } = Effect.runSync(follower.health)

@@ -23,6 +23,7 @@ export const watchLaw = (
       Effect.gen(function* () {
         const openPlace = yield* open
         yield* holdsSeeded(`the histories over ${name}`, samples, count, async (sample) => {
+          // A property of fast-check is in promises, and the database in the host's time.
           const place = await Effect.runPromise(openPlace(sample))
           const time = virtualTime()
           // Fibers run in microtasks only, so that whoever has settled has run.
