@@ -265,6 +265,7 @@ export const makeDelayed = <Record, Query, Result, E, R>(
       }
       const saver = Saving.make<Record, StorageError>({
         now,
+        elapsed: () => Number(clock.unsafeCurrentTimeNanos()) / 1e6,
         schedule,
         onFatal: options.onFatal ?? "stop",
         sink: deadLetters && ((entry) => deadLetters(setAside(entry))),
@@ -310,7 +311,8 @@ export const makeDelayed = <Record, Query, Result, E, R>(
             control.trouble(undefined)
             control.notice(Effect.logInfo(`${name}: the storage is back`))
           },
-          extend: () => Book.extend(book)
+          extend: () => Book.extend(book),
+          isClosing: () => !control.intake.open
         }
       })
       return {
@@ -328,7 +330,7 @@ export const makeDelayed = <Record, Query, Result, E, R>(
         }),
         onBatch: (storage, batch) => Saving.step(saver, Book.runOf(book, batch), storage),
         prepare: (storage, batch) => {
-          if (storage.prepare !== undefined)
+          if (storage.prepare !== undefined && batch.items.length <= Saving.fitOf(saver))
             Book.prepare(book, batch, () => storage.prepare?.(batch.items.slice()))
         },
         limit: (batch) => (Saving.waits(Book.runOf(book, batch)) ? Number.POSITIVE_INFINITY : saveTimeout),
@@ -422,6 +424,7 @@ const timedOut = (millis: number): StorageError =>
   new StorageError({
     kind: "Transient",
     outcome: "Unknown",
+    blame: "size",
     message: `the save took longer than saveTimeout (${millis} ms) and was interrupted`
   })
 

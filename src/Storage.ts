@@ -29,9 +29,12 @@ export { type Condition, InvalidQuery, type Order, type Prune, Query } from "./i
  *
  * - `Transient`: the backend is away or busy. The same batch is retried, in order, by the retry schedule.
  * - `Poison`: the backend works, but a record of this batch cannot be stored. The batch is split until the bad
- *   records stand alone; those are set aside, the others are stored.
+ *   records stand alone; those are set aside, the others are stored. When none of several can be stored, the batch is
+ *   retried like `Transient`.
  * - `Fatal`: no save can succeed until somebody acts (wrong password, missing table). Policy `onFatal`.
  * - `Unknown`: not classified. Retried like `Transient` five times, then split like `Poison`.
+ *
+ * It is a first guess: see {@link Blame}.
  */
 export type FailureKind = "Transient" | "Poison" | "Fatal" | "Unknown"
 
@@ -40,6 +43,20 @@ export type FailureKind = "Transient" | "Poison" | "Fatal" | "Unknown"
  * `Unknown` is everything else (a lost answer, a time-out).
  */
 export type Outcome = "NotStored" | "Unknown"
+
+/**
+ * What a failed save may be a matter of, where the storage knows more than the kind says. What could be stored judges
+ * it: a recorder halves a batch that may hold the reason before it waits or stops.
+ *
+ * - `record`: a record's own data (default for `Poison`). When a record fails so beside another one that is stored, or
+ *   with none to compare with, it is set aside at once. When none of a batch can be stored, it was no matter of data.
+ * - `either`: a record, or something that every record meets, such as a trigger or a privilege (default for
+ *   `Unknown`). A record is set aside when it failed alone, another one was stored, and it failed alone again.
+ * - `size`: the batch may be too large or too slow. It is saved in smaller parts, and so are the next ones for a
+ *   minute.
+ * - `backend`: no record (default for `Transient` and `Fatal`).
+ */
+export type Blame = "record" | "either" | "size" | "backend"
 
 /** One record of a batch that the storage knows to be unstorable, by its position in that batch. */
 export interface BadRecord {
@@ -52,7 +69,8 @@ export interface BadRecord {
  *
  * `stored` is the length of the batch's prefix that is known to be committed; it is not sent again. `bad` names
  * the records that the storage already knows to be unstorable, so that no bisection has to find them; with it,
- * nothing of the batch may have been stored. Both count from the start of the batch that failed.
+ * nothing of the batch may have been stored. Both count from the start of the batch that failed. `fits`: the batch
+ * was too large to be tried, and so many records from its start are not. `blame` says more than `kind` of the reason.
  */
 export class StorageError extends Data.TaggedError("StorageError")<{
   readonly kind: FailureKind
@@ -61,6 +79,8 @@ export class StorageError extends Data.TaggedError("StorageError")<{
   readonly cause?: unknown
   readonly stored?: number
   readonly bad?: ReadonlyArray<BadRecord>
+  readonly fits?: number
+  readonly blame?: Blame
 }> {}
 
 /** What a successful save may tell: how many of its records the backend already held, by their id. */

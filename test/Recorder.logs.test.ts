@@ -166,6 +166,8 @@ describe("log lines", () => {
       Effect.fail(code("Poison")),
       Effect.fail(quoting),
       Effect.die(quoting),
+      Effect.void,
+      Effect.fail(code("Poison")),
       Effect.fail(code("Fatal"))
     ]
     const storage = backend<typeof row>({

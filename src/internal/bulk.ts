@@ -3,45 +3,38 @@
  * answer. It holds no effects: the recorder runs the saves and the waits.
  *
  * Invariant: the records before `ranges` have an outcome; the ranges on the stack are disjoint, in order, and
- * together with `suspects` they are exactly the records without one.
+ * together with `suspects`, `deferred` and `bad` they are exactly the records without one.
  *
- * Bisection: a batch that fails by its data is halved until the bad records stand alone. When the left half is stored,
- * the right half must hold the bad record and is halved again without a try, so one bad record in n costs
- * at most 1 + 2·ceil(log2 n) saves (21 of 1,000).
+ * No failure is believed by its class alone: what could be stored judges it. A batch whose failure may be a matter of
+ * its records is halved before anything waits or stops. A record is bad when it failed alone, then another one was
+ * stored, and then it failed alone again. When the storage blames the record itself, one failure beside a stored
+ * record is enough, or a failure with no record to compare with.
  *
- * Failures of unknown kind may be a matter of data or of the backend, so an outage that begins or ends in the midst of
- * a bisection must not condemn anything. A record is bad when it failed alone, then another one was stored, and then
- * it failed alone again; one that is stored then comes after that other one, the only case in which order yields.
- * Where nothing was stored after it, it gets another round of retries, or a newcomer to be compared with; where
- * nothing was stored at all, it was no matter of data.
+ * A round of halving that stores nothing ends after `maxMisses` failed saves: it was no matter of data so far. The
+ * machine waits, and goes on where it was, with newcomers to compare with. Records that are stored after newcomers
+ * then are the only case in which order yields.
+ *
+ * Bisection: when the left half is stored, the right half must hold the bad record and is halved again without a try,
+ * so one bad record in n costs at most 2 + 2·ceil(log2 n) saves (22 of 1,000).
  */
+import { blameOf, byIndex, type Failure, type Range, range, type Suspect } from "./bulkRanges.js"
+import {
+  accuse,
+  type Bulk,
+  beginRound,
+  cut,
+  endRound,
+  halve,
+  popFailed,
+  probe,
+  progressed,
+  retriesOf,
+  roundIsOver,
+  top
+} from "./bulkRounds.js"
 
-/** The failure of one save, as far as the machine needs it. */
-export interface Failure {
-  readonly kind: "Transient" | "Poison" | "Fatal" | "Unknown"
-  readonly outcome: "NotStored" | "Unknown"
-  readonly stored?: number | undefined
-  readonly bad?: ReadonlyArray<{ readonly index: number; readonly cause: unknown }> | undefined
-}
-
-/** Positions `from` (inclusive) to `to` (exclusive) of the batch. */
-export interface Range {
-  from: number
-  readonly to: number
-  /** A bad record is known to be in it: halve it without a try. */
-  guilty: boolean
-  /** The right half of a range that failed by its data, while nothing is known of the left half. */
-  rightHalf: boolean
-  /** Each of it failed alone for an unknown reason before another record was stored: failing again, it is bad. */
-  readonly accused: boolean
-}
-
-export interface Suspect<F extends Failure> {
-  readonly index: number
-  readonly cause: F
-  /** What the storage said of this very record, if it did. */
-  readonly detail: unknown
-}
+export type { Failure, Suspect } from "./bulkRanges.js"
+export { type Bulk, make, maxMisses, unknownRetries } from "./bulkRounds.js"
 
 /** What to do next. */
 export type Step<F extends Failure> =
@@ -55,147 +48,21 @@ export type Step<F extends Failure> =
   | { readonly _tag: "Stop"; readonly failure: F }
   | { readonly _tag: "Done" }
 
-export interface Bulk<F extends Failure> {
-  length: number
-  /** Top of the stack last; the leftmost range is on top. */
-  readonly ranges: Array<Range>
-  /** Records found to be bad, leftmost first, not yet set aside. */
-  readonly bad: Array<Suspect<F>>
-  /** Records that failed alone for an unknown reason in the present bisection, in order. */
-  suspects: Array<Suspect<F>>
-  /** So many of the suspects were followed by a record that was stored. */
-  followed: number
-  /** The failure that the machine waits for to pass, or stops at. */
-  failure: F | undefined
-  stopped: boolean
-  /** Failures of unknown kind in a row, for the present range. */
-  unknowns: number
-  /** Inside the bisection that follows unknown failures: whether a record was stored in it, or newcomers began it. */
-  probing: boolean
-  storedWhileProbing: boolean
-  begunByNewcomers: boolean
-  /** What is left failed alone after others were stored, and is in its last round. */
-  doubted: boolean
-  /** Only records are left that fail for an unknown reason: newcomers are wanted, to be compared with. */
-  wantsMore: boolean
-  /** No save may hold more. */
-  most: number
-  /** One byte per record: 1 when an attempt that held it had an unknown outcome. */
-  unknownOutcome: Uint8Array | undefined
-}
-
-/** Unknown failures are retried this often before the batch is bisected. */
-export const unknownRetries = 5
-
-const range = (from: number, to: number, accused = false): Range => ({
-  from,
-  to,
-  guilty: false,
-  rightHalf: false,
-  accused
-})
-
-export const make = <F extends Failure>(length: number): Bulk<F> => ({
-  length,
-  ranges: length === 0 ? [] : [range(0, length)],
-  bad: [],
-  suspects: [],
-  followed: 0,
-  failure: undefined,
-  stopped: false,
-  unknowns: 0,
-  probing: false,
-  storedWhileProbing: false,
-  begunByNewcomers: false,
-  doubted: false,
-  wantsMore: false,
-  most: length,
-  unknownOutcome: undefined
-})
-
-const top = <F extends Failure>(bulk: Bulk<F>): Range => bulk.ranges[bulk.ranges.length - 1] as Range
-
-/** Pops the top range, which did not go through as a whole: nothing follows from it for its right half. */
-const popFailed = <F extends Failure>(bulk: Bulk<F>): Range => {
-  const failed = bulk.ranges.pop() as Range
-  const right = bulk.ranges[bulk.ranges.length - 1]
-  if (right !== undefined) right.rightHalf = false
-  return failed
-}
-
-const split = <F extends Failure>(bulk: Bulk<F>, byData: boolean): void => {
-  const { accused, from, to } = popFailed(bulk)
-  const middle = (from + to + 1) >> 1
-  const right = range(middle, to, accused)
-  right.rightHalf = byData
-  bulk.ranges.push(right, range(from, middle, accused))
-}
-
-/** Makes ranges of suspects again, the leftmost on top; neighbours share one. */
-const pushBack = <F extends Failure>(
-  bulk: Bulk<F>,
-  suspects: ReadonlyArray<Suspect<F>>,
-  accused: boolean
-): void => {
-  for (let i = suspects.length - 1; i >= 0; ) {
-    const to = (suspects[i] as Suspect<F>).index + 1
-    let from = to - 1
-    for (i--; i >= 0 && (suspects[i] as Suspect<F>).index === from - 1 && to - from < bulk.most; i--) from--
-    bulk.ranges.push(range(from, to, accused))
-  }
-}
-
-/** The backend works, for a record was stored after these had failed: they are tried once more. */
-const accuse = <F extends Failure>(bulk: Bulk<F>): void => {
-  pushBack(bulk, bulk.suspects.splice(0, bulk.followed), true)
-  bulk.followed = 0
-}
-
-const endProbing = <F extends Failure>(bulk: Bulk<F>): void => {
-  const { begunByNewcomers, doubted, storedWhileProbing, suspects } = bulk
-  bulk.probing = false
-  bulk.doubted = false
-  bulk.unknowns = 0
-  if (suspects.length === 0) return
-  bulk.suspects = []
-  if (doubted) {
-    bulk.bad.push(...suspects)
-    return
-  }
-  pushBack(bulk, suspects, false)
-  bulk.failure = suspects[suspects.length - 1]?.cause
-  // Newcomers that failed too speak for an outage: more of them would not tell more before the next round.
-  bulk.wantsMore = storedWhileProbing || !begunByNewcomers
-  if (storedWhileProbing) {
-    bulk.doubted = true
-    bulk.unknowns = 1
-  }
-}
-
 const done = { _tag: "Done" } as const
 
 /** What to do now. Asking changes nothing that an answer would not: it may be asked again. */
 export const next = <F extends Failure>(bulk: Bulk<F>): Step<F> => {
-  if (bulk.stopped) return { _tag: "Stop", failure: bulk.failure as F }
-  if (bulk.bad.length === 0 && bulk.probing) {
+  if (bulk.bad.length === 0 && bulk.probing && !bulk.stopped && bulk.failure === undefined) {
     if (bulk.followed > 0) accuse(bulk)
-    if (bulk.ranges.length === 0) endProbing(bulk)
+    if (roundIsOver(bulk)) endRound(bulk)
   }
+  if (bulk.stopped) return { _tag: "Stop", failure: bulk.failure as F }
   const bad = bulk.bad[0]
   if (bad !== undefined) return { _tag: "Isolate", ...bad }
   if (bulk.failure !== undefined) return { _tag: "Wait", failure: bulk.failure }
   if (bulk.ranges.length === 0) return done
-  while (top(bulk).guilty && top(bulk).to - top(bulk).from > 1) split(bulk, true)
+  while (top(bulk).guilty && top(bulk).to - top(bulk).from > 1) halve(bulk, true)
   return { _tag: "Save", from: top(bulk).from, to: top(bulk).to }
-}
-
-/** At least one record was stored. */
-const progressed = <F extends Failure>(bulk: Bulk<F>): void => {
-  bulk.unknowns = 0
-  bulk.wantsMore = false
-  if (!bulk.probing) return
-  bulk.storedWhileProbing = true
-  bulk.followed = bulk.suspects.length
 }
 
 /** Whether the next step is a wait. In the ordinary case this is known without making the step. */
@@ -208,7 +75,8 @@ export const isDone = <F extends Failure>(bulk: Bulk<F>): boolean =>
 
 /** The save of the last `Save` step succeeded. */
 export const saved = <F extends Failure>(bulk: Bulk<F>): void => {
-  bulk.ranges.pop()
+  const { from, to } = bulk.ranges.pop() as Range<F>
+  if (bulk.sizeFailed) bulk.passed = Math.max(bulk.passed, to - from)
   progressed(bulk)
   const right = bulk.ranges[bulk.ranges.length - 1]
   if (right?.rightHalf) {
@@ -223,45 +91,24 @@ export const markUnknown = <F extends Failure>(bulk: Bulk<F>, from: number, to: 
   bulk.unknownOutcome.fill(1, from, to)
 }
 
-/** `start` is where the save that failed began: the storage counts from there. */
-const failedPoison = <F extends Failure>(bulk: Bulk<F>, failure: F, start: number): void => {
+/** Whether the storage has named bad records of the save, which began at `start`: those are bad by its word. */
+const failedByName = <F extends Failure>(bulk: Bulk<F>, failure: F, start: number): boolean => {
   const { from, to } = top(bulk)
   const details = new Map<number, unknown>()
   for (const { index, cause } of failure.bad ?? []) {
     if (Number.isInteger(index) && start + index >= from && start + index < to)
       details.set(start + index, cause)
   }
-  if (details.size > 0) {
-    popFailed(bulk)
-    const indexes = [...details.keys()].sort((a, b) => a - b)
-    for (const index of indexes) bulk.bad.push({ index, cause: failure, detail: details.get(index) })
-    for (let i = indexes.length; i >= 0; i--) {
-      const start = i === 0 ? from : (indexes[i - 1] as number) + 1
-      const end = i === indexes.length ? to : (indexes[i] as number)
-      if (start < end) bulk.ranges.push(range(start, end))
-    }
-  } else if (to - from === 1) {
-    popFailed(bulk)
-    bulk.bad.push({ index: from, cause: failure, detail: undefined })
-  } else split(bulk, true)
-}
-
-const probe = <F extends Failure>(bulk: Bulk<F>, failure: F): void => {
-  if (!bulk.probing) beginProbing(bulk, false)
-  const { accused, from, to } = top(bulk)
-  if (to - from > 1) split(bulk, false)
-  else {
-    popFailed(bulk)
-    const suspects = accused ? bulk.bad : bulk.suspects
-    suspects.push({ index: from, cause: failure, detail: undefined })
+  if (details.size === 0) return false
+  popFailed(bulk)
+  const indexes = [...details.keys()].sort((a, b) => a - b)
+  for (const index of indexes) bulk.bad.push({ index, cause: failure, detail: details.get(index), times: 1 })
+  for (let i = indexes.length; i >= 0; i--) {
+    const start = i === 0 ? from : (indexes[i - 1] as number) + 1
+    const end = i === indexes.length ? to : (indexes[i] as number)
+    if (start < end) bulk.ranges.push(range(start, end))
   }
-}
-
-const beginProbing = <F extends Failure>(bulk: Bulk<F>, byNewcomers: boolean): void => {
-  bulk.probing = true
-  bulk.storedWhileProbing = false
-  bulk.begunByNewcomers = byNewcomers
-  bulk.wantsMore = false
+  return true
 }
 
 /** A number of stored records that makes sense. */
@@ -279,36 +126,72 @@ export const failed = <F extends Failure>(bulk: Bulk<F>, failure: F): number => 
     saved(bulk)
     return stored
   }
-  tried.from += stored
-  if (stored > 0) progressed(bulk)
-  if (failure.outcome === "Unknown") markUnknown(bulk, tried.from, tried.to)
-  if (failure.kind === "Unknown") {
-    if (bulk.probing || ++bulk.unknowns > unknownRetries) probe(bulk, failure)
-    else bulk.failure = failure
-    return stored
+  if (stored > 0) {
+    cut(bulk, start + stored)
+    bulk.ranges.pop()
+    progressed(bulk)
   }
-  bulk.unknowns = 0
-  bulk.wantsMore = false
-  if (failure.kind === "Poison") failedPoison(bulk, failure, start)
-  else {
-    bulk.failure = failure
-    bulk.stopped = failure.kind === "Fatal"
-  }
+  learn(bulk, failure, start)
   return stored
+}
+
+const learn = <F extends Failure>(bulk: Bulk<F>, failure: F, start: number): void => {
+  const { from, to } = top(bulk)
+  const { fits = 0, kind, outcome } = failure
+  const blame = blameOf(failure)
+  if (outcome === "Unknown") markUnknown(bulk, from, to)
+  if (kind === "Poison" && failedByName(bulk, failure, start)) return
+  // It was not even tried: the next one is of the size that can be.
+  if (Number.isInteger(fits) && start + fits > from && start + fits < to) {
+    cut(bulk, start + fits)
+    return
+  }
+  if (blame === "backend") {
+    bulk.repeats = 0
+    bulk.wantsMore = false
+    bulk.failure = failure
+    bulk.stopped = kind === "Fatal"
+    return
+  }
+  if (blame === "size" && to - from > 1) bulk.sizeFailed = true
+  // One record is not too large for having met a lost connection or a time-out once.
+  const mayPass = !bulk.probing || (blame === "size" && outcome === "Unknown" && to - from === 1)
+  if (mayPass && ++bulk.repeats <= retriesOf(bulk, failure, blame)) bulk.failure = failure
+  else probe(bulk, failure, blame)
 }
 
 /** The wait of a `Wait` step is over. */
 export const retry = <F extends Failure>(bulk: Bulk<F>): void => {
   bulk.failure = undefined
+  bulk.storedSince = false
 }
 
-/** The schedule has no further wait: an unknown failure is bisected now, any other one stops. */
+/**
+ * No newcomer can come any more. What failed alone while nothing was stored, and was blamed itself, is bad by that
+ * alone; whether there was one.
+ */
+export const conclude = <F extends Failure>(bulk: Bulk<F>): boolean => {
+  if (bulk.probing) return false
+  const blamed = (of: Range<F>): boolean =>
+    of.suspects?.every(({ cause }) => blameOf(cause) === "record") === true
+  const found = bulk.ranges.filter(blamed).flatMap(({ suspects = [] }) => suspects)
+  if (found.length === 0) return false
+  bulk.bad.push(...found.sort(byIndex))
+  bulk.ranges = bulk.ranges.filter((of) => !blamed(of))
+  bulk.failure = undefined
+  bulk.stopped = false
+  return true
+}
+
+/** The schedule has no further wait: what was still to be retried is halved now, any other failure stops. */
 export const exhausted = <F extends Failure>(bulk: Bulk<F>): void => {
-  const failure = bulk.failure
-  if (failure?.kind === "Unknown" && bulk.unknowns > 0) {
+  const { failure } = bulk
+  if (failure === undefined || conclude(bulk)) return
+  const blame = blameOf(failure)
+  if (blame !== "backend" && bulk.repeats > 0) {
     bulk.failure = undefined
-    bulk.unknowns = 0
-    probe(bulk, failure)
+    bulk.repeats = 0
+    probe(bulk, failure, blame)
   } else bulk.stopped = true
 }
 
@@ -321,21 +204,22 @@ export const isolated = <F extends Failure>(bulk: Bulk<F>): void => {
 export const condemn = <F extends Failure>(bulk: Bulk<F>): void => {
   const failure = bulk.failure as F
   // None is bad yet: a save, and a wait, begin only when those have their outcome.
-  for (const index of remaining(bulk)) bulk.bad.push({ index, cause: failure, detail: undefined })
-  bulk.ranges.length = 0
+  for (const index of remaining(bulk)) bulk.bad.push({ index, cause: failure, detail: undefined, times: 0 })
+  bulk.ranges = []
   bulk.suspects = []
+  bulk.deferred = []
   bulk.followed = 0
   bulk.failure = undefined
   bulk.probing = false
-  bulk.doubted = false
+  bulk.doubts = 0
   bulk.wantsMore = false
-  bulk.unknowns = 0
+  bulk.repeats = 0
   bulk.stopped = false
 }
 
 /** Newcomers stand behind the batch now: compare with them at once. */
 export const extend = <F extends Failure>(bulk: Bulk<F>, count: number): void => {
-  bulk.ranges.unshift(range(bulk.length, bulk.length + count))
+  const from = bulk.length
   bulk.length += count
   if (bulk.unknownOutcome !== undefined) {
     const longer = new Uint8Array(bulk.length)
@@ -343,15 +227,20 @@ export const extend = <F extends Failure>(bulk: Bulk<F>, count: number): void =>
     bulk.unknownOutcome = longer
   }
   bulk.most = Math.max(bulk.most, count)
+  bulk.ranges.unshift(range(from, bulk.length))
   bulk.failure = undefined
-  bulk.doubted = false
-  beginProbing(bulk, true)
+  bulk.stopped = false
+  bulk.doubts = 0
+  bulk.storedSince = false
+  beginRound(bulk, from)
 }
 
 /** The records without an outcome, in order. */
 export const remaining = <F extends Failure>(bulk: Bulk<F>): ReadonlyArray<number> => {
   const indexes: Array<number> = []
-  for (const { from, to } of bulk.ranges) for (let i = from; i < to; i++) indexes.push(i)
+  for (const { from, to } of [...bulk.ranges, ...bulk.deferred]) {
+    for (let i = from; i < to; i++) indexes.push(i)
+  }
   for (const { index } of bulk.suspects) indexes.push(index)
   for (const { index } of bulk.bad) indexes.push(index)
   return indexes.sort((a, b) => a - b)

@@ -26,6 +26,8 @@ export interface Listener<Item, F extends Bulk.Failure> {
   readonly answered: () => void
   /** Asks for more items behind those that fail alone; how many came. */
   readonly extend: () => number
+  /** No more items can come. */
+  readonly isClosing: () => boolean
 }
 
 export type SinkResult = "none" | "taken" | "failed"
@@ -41,6 +43,8 @@ export interface Isolated<Item, F> {
 
 export interface Config<Item, F extends Bulk.Failure> {
   readonly now: () => number
+  /** Milliseconds of monotonic time. */
+  readonly elapsed: () => number
   readonly schedule: Schedule.Schedule<unknown, F>
   readonly onFatal: "stop" | "set-aside"
   readonly sink: ((entry: Isolated<Item, F>) => Effect.Effect<void, unknown>) | undefined
@@ -81,9 +85,9 @@ export const begin = <Item, F extends Bulk.Failure>(batch: Batch<Item>): Run<Ite
   over: false
 })
 
-/** The machine of a batch that needs one. */
-export const bulkOf = <Item, F extends Bulk.Failure>(run: Run<Item, F>): Bulk.Bulk<F> => {
-  run.bulk ??= Bulk.make<F>(run.batch.items.length)
+/** The machine of a batch that needs one; `most` is the largest save that it begins with. */
+export const bulkOf = <Item, F extends Bulk.Failure>(run: Run<Item, F>, most?: number): Bulk.Bulk<F> => {
+  run.bulk ??= Bulk.make<F>(run.batch.items.length, most)
   return run.bulk
 }
 
@@ -110,8 +114,9 @@ const fails = <Item, F extends Bulk.Failure>(
   const from = run.saving?.from ?? 0
   run.saving = undefined
   const stored = Bulk.failed(bulkOf(run), failure)
-  if (stored > 0) config.listener.stored(batch, from, from + stored, 0)
-  if (failure.kind === "Poison" || stored > 0) answered(config, run)
+  if (stored === 0) return
+  config.listener.stored(batch, from, from + stored, 0)
+  answered(config, run)
 }
 
 /** The step under way took too long and was interrupted: of a save nothing is known, a sink has failed. */
@@ -138,6 +143,8 @@ export interface Saver<Item, F extends Bulk.Failure> {
   readonly config: Config<Item, F>
   /** The batch of the save under way. */
   run: Run<Item, F> | undefined
+  /** The size of a save that passed after a larger one had failed by its size, and until when it is kept to. */
+  fit: { readonly size: number; readonly until: number } | undefined
   readonly answers: {
     readonly onFailure: (cause: Cause.Cause<unknown>) => Effect.Effect<boolean>
     readonly onSuccess: (acknowledgement: Acknowledgement) => Effect.Effect<boolean>
@@ -149,6 +156,7 @@ export const make = <Item, F extends Bulk.Failure>(config: Config<Item, F>): Sav
   const saver: Saver<Item, F> = {
     config,
     run: undefined,
+    fit: undefined,
     answers: {
       onFailure: (cause) => {
         const { run } = saver
@@ -159,11 +167,31 @@ export const make = <Item, F extends Bulk.Failure>(config: Config<Item, F>): Sav
       onSuccess: (acknowledgement) => {
         const { run } = saver
         if (run === undefined || run.over) return isFinished
-        return succeeds(config, run, acknowledgement) ? isFinished : isNotFinished
+        const isDone = succeeds(config, run, acknowledgement)
+        if (run.bulk !== undefined) remember(saver, run.bulk)
+        return isDone ? isFinished : isNotFinished
       }
     }
   }
   return saver
+}
+
+/** How long saves keep to a size that passed, in milliseconds. Then twice as much is tried. */
+const fitMillis = 60_000
+const maxFit = 65_536
+
+/** The most records that a save may hold, by what has passed of late. */
+export const fitOf = <Item, F extends Bulk.Failure>(saver: Saver<Item, F>): number => {
+  const { config, fit } = saver
+  if (fit === undefined) return Number.POSITIVE_INFINITY
+  if (config.elapsed() < fit.until) return fit.size
+  saver.fit = fit.size > maxFit ? undefined : { size: fit.size * 2, until: config.elapsed() + fitMillis }
+  return fit.size * 2
+}
+
+/** The next batches begin with the size that passed, without failing at a larger one first. */
+const remember = <Item, F extends Bulk.Failure>(saver: Saver<Item, F>, { passed }: Bulk.Bulk<F>): void => {
+  if (passed > 0) saver.fit = { size: passed, until: saver.config.elapsed() + fitMillis }
 }
 
 const isFinished = Effect.succeed(true)
@@ -210,7 +238,8 @@ const waitStep = <Item, F extends Bulk.Failure>(
   failure: F
 ): Effect.Effect<boolean> => {
   const bulk = bulkOf(run)
-  if (compare(config, run)) return Effect.succeed(false)
+  if (config.listener.isClosing() && Bulk.conclude(bulk)) return isNotFinished
+  if (compare(config, run)) return isNotFinished
   run.attempt++
   config.listener.waiting(failure, run.attempt)
   const driver = run.driver === undefined ? Schedule.driver(config.schedule) : Effect.succeed(run.driver)
@@ -244,7 +273,7 @@ const sinkFailed = <Item, F extends Bulk.Failure>(config: Config<Item, F>, run: 
   run.sinkRests = run.sinkTries < sinkTries
   if (run.sinkRests) return
   const step = Bulk.next(bulkOf(run))
-  if (step._tag === "Isolate") isolate(config, run, entryOf(config, run, step), "failed")
+  if (step._tag === "Isolate") isolate(config, run, step, entryOf(config, run, step), "failed")
 }
 
 const entryOf = <Item, F extends Bulk.Failure>(
@@ -262,11 +291,14 @@ const entryOf = <Item, F extends Bulk.Failure>(
 const isolate = <Item, F extends Bulk.Failure>(
   config: Config<Item, F>,
   run: Run<Item, F>,
+  suspect: Bulk.Suspect<F>,
   entry: Isolated<Item, F>,
   result: SinkResult
 ): boolean => {
   run.sinkTries = 0
   Bulk.isolated(bulkOf(run))
+  // The storage has judged this very record: it is there.
+  if (suspect.times > 0) answered(config, run)
   config.listener.isolated(run.batch, entry, result)
   return Bulk.next(bulkOf(run))._tag === "Done"
 }
@@ -284,11 +316,11 @@ const sinkStep = <Item, F extends Bulk.Failure>(
   }
   const entry = entryOf(config, run, suspect)
   const { sink } = config
-  if (sink === undefined) return Effect.sync(() => isolate(config, run, entry, "none"))
+  if (sink === undefined) return Effect.sync(() => isolate(config, run, suspect, entry, "none"))
   const attempt = Effect.suspend(() => sink(entry))
   return Effect.map(Effect.exit(attempt), (exit) => {
     if (run.over) return true
-    if (Exit.isSuccess(exit)) return isolate(config, run, entry, "taken")
+    if (Exit.isSuccess(exit)) return isolate(config, run, suspect, entry, "taken")
     sinkFailed(config, run)
     return Bulk.next(bulkOf(run))._tag === "Done"
   })
@@ -302,8 +334,9 @@ export const step = <Item, F extends Bulk.Failure>(
 ): Effect.Effect<boolean, F> => {
   const { config } = saver
   const { length } = run.batch.items
-  if (run.bulk === undefined && length > 0) return saveStep(saver, run, storage, 0, length)
-  const bulk = bulkOf(run)
+  const most = run.bulk === undefined ? fitOf(saver) : length
+  if (run.bulk === undefined && length > 0 && length <= most) return saveStep(saver, run, storage, 0, length)
+  const bulk = bulkOf(run, most)
   const next = Bulk.next(bulk)
   switch (next._tag) {
     case "Save":
@@ -313,6 +346,7 @@ export const step = <Item, F extends Bulk.Failure>(
     case "Isolate":
       return sinkStep(config, run, next)
     case "Stop":
+      if (compare(config, run)) return isNotFinished
       if (config.onFatal === "stop") return Effect.fail(next.failure)
       return Effect.sync(() => {
         Bulk.condemn(bulk)

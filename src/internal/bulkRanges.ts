@@ -1,0 +1,86 @@
+/** The parts of a batch that have no outcome yet, for the machine of `bulk`: ranges, and records that failed alone. */
+
+/** The failure of one save, as far as the machine needs it. */
+export interface Failure {
+  readonly kind: "Transient" | "Poison" | "Fatal" | "Unknown"
+  readonly outcome: "NotStored" | "Unknown"
+  readonly blame?: Blame | undefined
+  readonly stored?: number | undefined
+  readonly fits?: number | undefined
+  readonly bad?: ReadonlyArray<{ readonly index: number; readonly cause: unknown }> | undefined
+}
+
+/** What a failure may be a matter of; see `StorageError.blame`. */
+export type Blame = "record" | "either" | "size" | "backend"
+
+/** Positions `from` (inclusive) to `to` (exclusive) of the batch. */
+export interface Range<F extends Failure> {
+  from: number
+  readonly to: number
+  /** A bad record is known to be in it: halve it without a try. */
+  guilty: boolean
+  /** The right half of a range that failed by its data, while nothing is known of the left half. */
+  rightHalf: boolean
+  /** Of each of its records, that it failed alone; none: not all of them did. */
+  readonly suspects: ReadonlyArray<Suspect<F>> | undefined
+  /** Another record was stored since they failed. */
+  accused: boolean
+}
+
+/** A record that failed alone. */
+export interface Suspect<F extends Failure> {
+  readonly index: number
+  readonly cause: F
+  /** What the storage said of this very record, if it did. */
+  readonly detail: unknown
+  /** How often it failed alone, each time after another record was stored. */
+  readonly times: number
+}
+
+/** What a failure may be a matter of: by default its kind says. */
+export const blameOf = ({ blame, kind }: Failure): Blame =>
+  blame ?? (kind === "Poison" ? "record" : kind === "Unknown" ? "either" : "backend")
+
+/** A range of which nothing is known. */
+export const range = <F extends Failure>(from: number, to: number): Range<F> => ({
+  from,
+  to,
+  guilty: false,
+  rightHalf: false,
+  suspects: undefined,
+  accused: false
+})
+
+/** Leftmost first. */
+export const byIndex = (a: { readonly index: number }, b: { readonly index: number }): number =>
+  a.index - b.index
+
+/** Ranges of suspects, in order; neighbours share one. */
+export const rangesOf = <F extends Failure>(
+  suspects: ReadonlyArray<Suspect<F>>,
+  most: number,
+  accused: boolean
+): Array<Range<F>> => {
+  const sorted = [...suspects].sort(byIndex)
+  const ranges: Array<Range<F>> = []
+  for (let i = 0; i < sorted.length; ) {
+    const start = i
+    const from = (sorted[i] as Suspect<F>).index
+    for (i++; i < sorted.length && i - start < most && sorted[i]?.index === from + i - start; ) i++
+    ranges.push({ ...range(from, from + i - start), suspects: sorted.slice(start, i), accused })
+  }
+  return ranges
+}
+
+/** Neighbours that have not failed alone are one range again. `ranges` are in order. */
+export const joined = <F extends Failure>(ranges: ReadonlyArray<Range<F>>, most: number): Array<Range<F>> => {
+  const result: Array<Range<F>> = []
+  for (const { from, suspects, to } of ranges) {
+    const before = result[result.length - 1]
+    const joins = before?.to === from && before.suspects === undefined && suspects === undefined
+    if (before !== undefined && joins && to - before.from <= most) {
+      result[result.length - 1] = range(before.from, to)
+    } else result.push({ ...range(from, to), suspects })
+  }
+  return result
+}
