@@ -35,10 +35,11 @@ const threadDialect: Dialect = {
 
 /** What the thread says of a transaction that has failed; everything else goes by the dialect. */
 const storeError = (error: unknown): StorageError => {
-  const { code, constraint, kind, message, of, outcome } = error as Extract<Refusal, { readonly of: "store" }>
-  return of === "store"
-    ? new StorageError({ kind, outcome, message, cause: new SqlFailure({ code, constraint, message }) })
-    : classified(threadDialect, error, true)
+  const refusal = error as Extract<Refusal, { readonly of: "store" }>
+  if (refusal.of !== "store") return classified(threadDialect, error, true)
+  const { blame, code, constraint, kind, message, outcome } = refusal
+  const cause = new SqlFailure({ code, constraint, message })
+  return new StorageError({ kind, outcome, message, cause, ...(blame === undefined ? {} : { blame }) })
 }
 
 const connect = (

@@ -4,6 +4,7 @@ import { checkQuery } from "../../src/internal/queryCheck.js"
 import { Column, Query, StorageError } from "../../src/Storage.js"
 import { pgDialect } from "../../src/sql/internal/pgDialect.js"
 import { select } from "../../src/sql/internal/render.js"
+import { sizeLimits } from "../../src/sql/internal/statementSize.js"
 import { makeTable } from "../../src/sql/internal/table.js"
 import * as PgStorage from "../../src/sql/PgStorage.js"
 import { emptyPg, openClient, ownSchema, pgDatabase, type Sql, ways } from "../support/pgTables.js"
@@ -165,7 +166,7 @@ for (const { name, url: server } of databaseUrls()) {
     it.scopedLive("reads by its indexes, in either direction and from any place", () =>
       Effect.gen(function* () {
         const { sql, table: options } = yield* setUp(server)
-        const table = Either.getOrThrow(makeTable(options))
+        const table = Either.getOrThrow(makeTable(options, sizeLimits))
         yield* sql("SET enable_seqscan = off")
         yield* sql("SET enable_bitmapscan = off")
         for (const orderBy of [

@@ -5,6 +5,7 @@ import type { ColumnType } from "../../src/Storage.js"
 import type { Row, TableColumn } from "../../src/sql/internal/dialect.js"
 import { arrayEncoders } from "../../src/sql/internal/pgArrays.js"
 import { pgDialect } from "../../src/sql/internal/pgDialect.js"
+import { sizeLimits } from "../../src/sql/internal/statementSize.js"
 import { holdsEffect } from "../support/laws.js"
 import { openClient, ownSchema, type Sql } from "../support/pgTables.js"
 import { databaseUrls } from "../support/postgresDatabases.js"
@@ -159,7 +160,8 @@ for (const { name, url } of databaseUrls()) {
           columns: [id, note],
           key: [id],
           id,
-          indexes: []
+          indexes: [],
+          limits: sizeLimits
         }
         yield* sql(pgDialect.createTable(table))
         const insert = pgDialect.insert(table)

@@ -50,12 +50,12 @@ const states: ReadonlyArray<readonly [string, string, FailureKind, FailureKind]>
   ["54000", "program_limit_exceeded", "Poison", "Poison"],
   ["55000", "object_not_in_prerequisite_state", "Unknown", "Unknown"],
   ["55P03", "lock_not_available", "Transient", "Transient"],
-  ["57014", "query_canceled", "Unknown", "Unknown"],
+  ["57014", "query_canceled", "Transient", "Transient"],
   ["57P01", "admin_shutdown", "Transient", "Transient"],
   ["57P02", "crash_shutdown", "Transient", "Transient"],
   ["57P03", "cannot_connect_now", "Transient", "Transient"],
   ["58030", "io_error", "Unknown", "Unknown"],
-  ["P0001", "raise_exception", "Unknown", "Unknown"],
+  ["P0001", "raise_exception", "Poison", "Poison"],
   ["XX000", "internal_error", "Unknown", "Unknown"]
 ]
 

@@ -7,7 +7,8 @@
  */
 import type { Effect, Scope } from "effect"
 import type { ColumnType } from "../../internal/columns.js"
-import type { FailureKind, Outcome } from "../../Storage.js"
+import type { Blame, FailureKind, Outcome } from "../../Storage.js"
+import type { SizeLimits } from "./statementSize.js"
 
 /** A column of a checked table; `sql` is its quoted name. */
 export interface TableColumn {
@@ -39,6 +40,7 @@ export interface Layout {
 
 /** A table of records. */
 export interface Table extends Layout {
+  readonly limits: SizeLimits
   /** The only column of the key; of type text, uuid, integer or bigint. */
   readonly id: TableColumn
 }
@@ -61,9 +63,17 @@ export interface Statement {
 export interface Failure {
   readonly kind: FailureKind
   readonly outcome: Outcome
+  /** What it may be a matter of, where the kind does not say it. */
+  readonly blame: Blame | undefined
   readonly code: string | undefined
   readonly constraint: string | undefined
   readonly message: string
+}
+
+/** What a failed statement was to store. */
+export interface FailedSave {
+  readonly table: Table
+  readonly rows: ReadonlyArray<Row>
 }
 
 /** A column as the database describes it. */
@@ -138,9 +148,9 @@ export interface Dialect {
 
   /**
    * Classifies a failure of the driver (a SqlError, or anything). `saved` tells whether a save has succeeded on this
-   * storage before: some failures are fatal before that, and transient after it.
+   * storage before: some failures are fatal before that, and transient after it. `save` is what was being saved.
    */
-  readonly classify: (error: unknown, saved: boolean) => Failure
+  readonly classify: (error: unknown, saved: boolean, save?: FailedSave) => Failure
 
   /** What the database knows of the table, by plain reads. `undefined` when there is no such table. */
   readonly inspect: (table: Layout, run: Run) => Effect.Effect<ExistingTable | undefined, unknown>

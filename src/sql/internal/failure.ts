@@ -1,7 +1,8 @@
 /** From a driver's failures to the storage's own. */
 import { Cause, Data, Effect, Schedule } from "effect"
 import { StorageError } from "../../Storage.js"
-import type { Dialect } from "./dialect.js"
+import type { Dialect, FailedSave } from "./dialect.js"
+import { fitting, TooLarge } from "./statementSize.js"
 
 /**
  * What a database said when a statement failed. It is the cause of a {@link StorageError}: fit for logs, because it
@@ -15,21 +16,49 @@ export class SqlFailure extends Data.TaggedError("SqlFailure")<{
   readonly message: string
 }> {}
 
-/** Classifies what a driver failed or died with. */
-export const classified = (dialect: Dialect, error: unknown, saved: boolean): StorageError => {
-  if (error instanceof StorageError) return error
-  const { code, constraint, kind, message, outcome } = dialect.classify(error, saved)
-  return new StorageError({ kind, outcome, message, cause: new SqlFailure({ code, constraint, message }) })
+/** A batch that was not sent: what of it can be, or that its one record never can. */
+const oversized = (save: FailedSave): StorageError => {
+  const { rows, table } = save
+  if (rows.length > 1) {
+    const message = `the batch of ${rows.length} records is too large for one statement`
+    const fits = fitting(save)
+    return new StorageError({ kind: "Transient", outcome: "NotStored", blame: "size", message, fits })
+  }
+  const message = `the record is larger than a statement can be (${table.limits.record} bytes)`
+  const cause = new SqlFailure({ code: "54000", constraint: undefined, message })
+  const bad = [{ index: 0, cause }]
+  return new StorageError({ kind: "Poison", outcome: "NotStored", message, cause, bad })
 }
+
+/** Classifies what a driver failed or died with. */
+export const classified = (
+  dialect: Dialect,
+  error: unknown,
+  saved: boolean,
+  save?: FailedSave
+): StorageError => {
+  if (error instanceof StorageError) return error
+  if (error instanceof TooLarge && save !== undefined) return oversized(save)
+  const { blame, code, constraint, kind, message, outcome } = dialect.classify(error, saved, save)
+  const cause = new SqlFailure({ code, constraint, message })
+  return new StorageError({ kind, outcome, message, cause, ...(blame === undefined ? {} : { blame }) })
+}
+
+/** The same failure, when more is known of what is stored. */
+export const withOutcome = (
+  { blame, cause, kind, message }: StorageError,
+  outcome: StorageError["outcome"]
+): StorageError =>
+  new StorageError({ kind, outcome, message, cause, ...(blame === undefined ? {} : { blame }) })
 
 /** Turns every failure and defect of a driver into a {@link StorageError}; an interruption stays one. */
 export const storageError =
-  (dialect: Dialect, state: { readonly saved: boolean }) =>
+  (dialect: Dialect, state: { readonly saved: boolean }, save?: FailedSave) =>
   <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, StorageError, R> =>
     Effect.catchAllCause(effect, (cause) =>
       Cause.isInterrupted(cause)
         ? Effect.failCause(Cause.stripFailures(cause))
-        : Effect.fail(classified(dialect, Cause.squash(cause), state.saved))
+        : Effect.fail(classified(dialect, Cause.squash(cause), state.saved, save))
     )
 
 // Exponential at first, and every quarter of a second from then on.

@@ -10,9 +10,13 @@
  */
 import type { ColumnType } from "../../internal/columns.js"
 import type { Row } from "./dialect.js"
+import { type Budget, spend } from "./statementSize.js"
 
-/** Encodes one column of these rows, in their order. `null` and `undefined` are NULL. */
-export type ArrayEncoder = (rows: ReadonlyArray<Row>, column: string) => Buffer
+/**
+ * Encodes one column of these rows, in their order. `null` and `undefined` are NULL. Throws `TooLarge` where the
+ * values are larger than the budget.
+ */
+export type ArrayEncoder = (rows: ReadonlyArray<Row>, column: string, budget?: Budget) => Buffer
 
 const headerBytes = 20
 
@@ -169,7 +173,7 @@ const finishAscii = (elementType: number, values: ReadonlyArray<string | null>, 
 /** Elements of type text: `toText` makes the string that the type's receive function reads. */
 const strings =
   (elementType: number, toText: (value: unknown) => string): ArrayEncoder =>
-  (rows, column) => {
+  (rows, column, budget) => {
     const values = new Array<string | null>(rows.length)
     let units = 0
     for (let i = 0; i < rows.length; i++) {
@@ -179,6 +183,7 @@ const strings =
         const text = toText(value)
         values[i] = text
         units += text.length
+        if (budget !== undefined) spend(budget, text.length)
       }
     }
     return encodeStrings(elementType, values, units)
@@ -186,12 +191,13 @@ const strings =
 
 const bytes =
   (elementType: number): ArrayEncoder =>
-  (rows, column) => {
+  (rows, column, budget) => {
     let size = headerBytes
     for (let i = 0; i < rows.length; i++) {
       const value = rows[i]![column] as Uint8Array | null | undefined
       size += 4 + (value === null || value === undefined ? 0 : value.byteLength)
     }
+    if (budget !== undefined) spend(budget, size)
     const buffer = Buffer.allocUnsafe(size)
     const view = viewOf(buffer)
     let offset = headerBytes

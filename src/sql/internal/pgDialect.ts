@@ -4,6 +4,7 @@ import type { ColumnType } from "../../internal/columns.js"
 import type { Dialect, Layout, Row, Statement, Table, TableColumn } from "./dialect.js"
 import { arrayEncoders } from "./pgArrays.js"
 import { classifyPg } from "./pgErrors.js"
+import { budgetOf, spend } from "./statementSize.js"
 
 /** A statement that a connection may keep parsed and planned under `name`. The same name has the same text always. */
 export interface PgStatement extends Statement {
@@ -119,8 +120,16 @@ export const statementName = (text: string): string => `effect_recorder_${fnv1a(
 export const arrayOf = ({ type }: TableColumn): string => `${typeNames[type]}[]`
 
 /** The parameters of {@link insertText}. */
-export const encodeTable = (table: Table, rows: ReadonlyArray<Row>): ReadonlyArray<unknown> =>
-  table.columns.map((column) => arrayEncoders[column.type](rows, column.name))
+export const encodeTable = (table: Table, rows: ReadonlyArray<Row>): ReadonlyArray<unknown> => {
+  const budget = budgetOf(table, rows)
+  const arrays = table.columns.map((column) => arrayEncoders[column.type](rows, column.name, budget))
+  // A unit of text is up to three bytes.
+  spend(
+    { left: table.limits.record },
+    arrays.reduce((sum, { byteLength }) => sum + byteLength, 0)
+  )
+  return arrays
+}
 
 /** Inserts rows that are given as one array a column, and ignores those whose id is there. */
 export const insertText = (table: Table): string => {

@@ -4,8 +4,9 @@
  *
  * Codes are SQLSTATEs (PostgreSQL's documentation, appendix A); a prefix of two characters is a class.
  */
-import type { FailureKind, Outcome } from "../../Storage.js"
-import type { Failure } from "./dialect.js"
+import type { Blame, FailureKind, Outcome } from "../../Storage.js"
+import type { FailedSave, Failure } from "./dialect.js"
+import { withoutValues } from "./withoutValues.js"
 
 /** The parts of a driver's error that are used here, each one checked. */
 interface Trouble {
@@ -20,6 +21,11 @@ interface Trouble {
   readonly constraint: string | undefined
   readonly table: string | undefined
   readonly column: string | undefined
+  /** The functions and statements that it came from, innermost first. */
+  readonly where: string | undefined
+  /** Where in the server's own source it was raised; in no language but C's. */
+  readonly file: string | undefined
+  readonly routine: string | undefined
   /** Whether there was no connection yet, so that no statement can have been sent. */
   readonly unsent: boolean
 }
@@ -54,6 +60,9 @@ const inspect = (error: unknown): Trouble => {
     constraint: textOf(fields.constraint),
     table: textOf(fields.table),
     column: textOf(fields.column),
+    where: textOf(fields.where),
+    file: textOf(fields.file),
+    routine: textOf(fields.routine),
     unsent
   }
 }
@@ -117,25 +126,65 @@ const isLogin = ({ code, message }: Trouble): boolean =>
   message === "The server does not support SSL connections" ||
   (code !== undefined && (/^(CERT|ERR_SSL|ERR_TLS)_/.test(code) || certificateCodes.has(code)))
 
-const kindOfState = (state: string, saved: boolean): FailureKind => {
-  if (state === "08P01") return "Unknown"
-  if (state === "55P03" || state === "25006" || state.startsWith("57P")) return "Transient"
+/** A kind, and what the failure may be a matter of where the kind does not say it. */
+type Verdict = readonly [kind: FailureKind, blame?: Blame]
+
+/** It comes from a function or a statement inside of one, such as a trigger's. These words are in no language. */
+const inFunction = ({ where }: Trouble): boolean => where !== undefined && /SQL|PL\//.test(where)
+
+/** A constraint of the record's own columns, and not of a column that the definition does not have. */
+const breaksOwnConstraint = (trouble: Trouble, save: FailedSave | undefined): boolean => {
+  const { column, constraint, state } = trouble
+  if (inFunction(trouble)) return false
+  if (state === "23502") {
+    return (
+      save === undefined || column === undefined || save.table.columns.some(({ name }) => name === column)
+    )
+  }
+  // A row that no partition takes breaks no constraint that has a name: the partition may come.
+  return state !== "23514" || constraint !== undefined
+}
+
+const ofLimit = (trouble: Trouble): Verdict => {
+  // The queue of notifications is full, whatever the record: it empties when its slowest listener has read it.
+  if (trouble.file === "async.c") return ["Transient"]
+  return ["Poison", trouble.state === "54000" && !inFunction(trouble) ? "record" : "either"]
+}
+
+const ofDefinition = ({ routine, state }: Trouble, saved: boolean): Verdict => {
+  // Row-level security judges each row.
+  if (state === "42501" && routine === "ExecWithCheckOptions") return ["Poison", "either"]
+  return [saved ? "Transient" : "Fatal", "either"]
+}
+
+const ofState = (trouble: Trouble, state: string, saved: boolean, save: FailedSave | undefined): Verdict => {
+  if (state === "55P03" || state === "25006" || state.startsWith("57P")) return ["Transient"]
+  if (state === "57014") return ["Transient", "size"]
+  if (state === "44000") return ["Poison", "either"]
   switch (state.slice(0, 2)) {
     case "08":
+      return [state === "08P01" ? "Unknown" : "Transient"]
     case "40":
+      return ["Transient"]
     case "53":
-      return "Transient"
+      return ["Transient", state === "53200" ? "size" : "backend"]
     case "22":
+      return ["Poison", inFunction(trouble) ? "either" : "record"]
     case "23":
+      return ["Poison", breaksOwnConstraint(trouble, save) ? "record" : "either"]
     case "54":
-      return "Poison"
+      return ofLimit(trouble)
     case "28":
     case "3D":
     case "3F":
+      return [saved ? "Transient" : "Fatal", inFunction(trouble) ? "either" : "backend"]
     case "42":
-      return saved ? "Transient" : "Fatal"
+      return ofDefinition(trouble, saved)
+    case "P0":
+      return ["Poison", "either"]
     default:
-      return "Unknown"
+      // Also what a function raises under a code of its own, and a value that is too large for any memory.
+      return inFunction(trouble) || trouble.file === "mcxt.c" ? ["Poison", "either"] : ["Unknown"]
   }
 }
 
@@ -146,11 +195,12 @@ const isLost = ({ code, message, syscall }: Trouble): boolean =>
   unsentMessages.has(message) ||
   lostMessages.has(message)
 
-const kindOf = (trouble: Trouble, saved: boolean): FailureKind => {
-  if (trouble.state !== undefined) return kindOfState(trouble.state, saved)
-  if (isLost(trouble)) return "Transient"
-  if (isLogin(trouble)) return saved ? "Transient" : "Fatal"
-  return trouble.message === closedMessage ? "Fatal" : "Unknown"
+const verdictOf = (trouble: Trouble, saved: boolean, save: FailedSave | undefined): Verdict => {
+  if (trouble.state !== undefined) return ofState(trouble, trouble.state, saved, save)
+  // A server closes the connection, unread, over a message that is too large, and so may what is in between.
+  if (isLost(trouble)) return ["Transient", outcomeOf(trouble) === "Unknown" ? "size" : "backend"]
+  if (isLogin(trouble)) return [saved ? "Transient" : "Fatal"]
+  return [trouble.message === closedMessage ? "Fatal" : "Unknown"]
 }
 
 /**
@@ -198,7 +248,8 @@ const advice: Readonly<Record<string, string>> = {
   "08": "the connection failed",
   "22": "a value cannot be stored in its column",
   "23": "a constraint of the table forbids the record",
-  "23502": "a column that is NOT NULL got no value",
+  "23502":
+    "a column that is NOT NULL got no value: if the definition lacks it, give it a default or let it be NULL",
   "23503": "a foreign key has no row to point to",
   "23505": "a unique constraint besides the id forbids the record",
   "25006": "the server is read-only, a standby perhaps: connect to the primary",
@@ -213,6 +264,7 @@ const advice: Readonly<Record<string, string>> = {
   "53": "the server lacks resources",
   "53300": "the server has too many connections: use fewer, or raise its max_connections",
   "54": "a record exceeds a limit of the server",
+  "57014": "the statement took too long: raise the statement_timeout of the role, or make batches smaller",
   "57P": "the server is starting, stopping or has crashed",
   ECONNREFUSED: "no server listens there: check the host and the port, and that the server runs",
   ENOENT: "check the folder of the server's socket, and that the server runs",
@@ -240,9 +292,22 @@ const saidBy = (trouble: Trouble): string | undefined => {
   return known ? message : undefined
 }
 
-const messageOf = (trouble: Trouble): string => {
+/** What a function raised, without what its message quotes of a row. */
+const raised = (trouble: Trouble, save: FailedSave | undefined): string | undefined => {
+  const { message, routine, state } = trouble
+  const isRaised = state?.startsWith("P0") === true || routine === "exec_stmt_raise"
+  return isRaised && save !== undefined ? withoutValues(message, save) : undefined
+}
+
+const messageOf = (trouble: Trouble, save: FailedSave | undefined): string => {
   const { code, column, constraint, state, table } = trouble
-  const said = [saidBy(trouble), adviceOf(trouble)].filter((part) => part !== undefined && part !== "")
+  // A function's line holds its name, the types of its arguments and a number.
+  const source = /^PL\/.*$/m.exec(trouble.where ?? "")?.[0]
+  const said = [
+    saidBy(trouble) ?? raised(trouble, save),
+    adviceOf(trouble),
+    source === undefined ? undefined : `in ${source}`
+  ].filter((part) => part !== undefined && part !== "")
   const where = [
     constraint === undefined ? undefined : `constraint "${constraint}"`,
     table === undefined ? undefined : `table "${table}"`,
@@ -271,13 +336,15 @@ export const losesNamedStatement = (error: unknown): boolean => {
 }
 
 /** {@link Dialect.classify}, for Postgres. */
-export const classifyPg = (error: unknown, saved: boolean): Failure => {
+export const classifyPg = (error: unknown, saved: boolean, save?: FailedSave): Failure => {
   const trouble = inspect(error)
+  const [kind, blame] = verdictOf(trouble, saved, save)
   return {
-    kind: kindOf(trouble, saved),
+    kind,
+    blame,
     outcome: outcomeOf(trouble),
     code: trouble.state ?? trouble.code,
     constraint: trouble.constraint,
-    message: messageOf(trouble)
+    message: messageOf(trouble, save)
   }
 }

@@ -1,20 +1,21 @@
 /** The storage that every SQL adapter is: checks, encodes, saves, reads and prunes by a dialect and an executor. */
 import type { Fragment } from "@effect/sql/Statement"
-import { Chunk, Effect, Either, Option, Stream } from "effect"
+import { Chunk, Effect, Either, identity, Option, Stream } from "effect"
 import type { Columns, RowOf } from "../../internal/columns.js"
 import type { Entry } from "../../internal/events.js"
 import { InvalidOptions } from "../../internal/invalidOptions.js"
 import type { CheckedQuery, Query } from "../../internal/query.js"
 import { checkPrune, checkQuery } from "../../internal/queryCheck.js"
 import { columnCheck, type Saved, StorageError, type TableStorage } from "../../Storage.js"
-import type { Dialect, Executor, Row, Run, Table } from "./dialect.js"
+import type { Dialect, Executor, FailedSave, Row, Run, Table } from "./dialect.js"
 import { ensureTable } from "./ensure.js"
-import { classified, SqlFailure, storageError } from "./failure.js"
+import { classified, SqlFailure, storageError, withOutcome } from "./failure.js"
 import type { Limits, LogStatements } from "./logStatements.js"
 import { now, openStore } from "./logStore.js"
 import type { Feed } from "./logTables.js"
 import { type Condition, deleteBatch, rowDecoder, select } from "./render.js"
 import { apart, checkLog, type OpenLog, ringAll } from "./sqlChangeLog.js"
+import { CurrentSizeLimits } from "./statementSize.js"
 import { encodeBatch, makeStore, type StoreBatch } from "./storageLog.js"
 import { makeTable, type StorageLog, type TableOptions } from "./table.js"
 
@@ -93,9 +94,7 @@ const makeSave = (backend: Backend, table: Table, state: State, insertOf: Insert
     Effect.suspend(() => executor.run(count(rows))).pipe(
       failures,
       // What the insert wrote is committed.
-      Effect.mapError(
-        ({ cause, kind, message }) => new StorageError({ kind, outcome: "Unknown", message, cause })
-      ),
+      Effect.mapError((error) => withOutcome(error, "Unknown")),
       Effect.flatMap((result) => {
         const distinct = distinctIds(table, rows)
         const present = Number(dialect.rows(result)[0]?.n)
@@ -120,27 +119,44 @@ const makeSave = (backend: Backend, table: Table, state: State, insertOf: Insert
 /** Stores a batch, and gives how many rows were new, below 0 when nobody knows. Encodes it at once. */
 type Insert = (rows: ReadonlyArray<Row>) => Either.Either<Effect.Effect<number, StorageError>, StorageError>
 
+/** Does the work that needs no database; what it throws is the save's failure. */
+const attempt = <A>(dialect: Dialect, state: State, save: FailedSave, encode: () => A) =>
+  Either.try({ try: encode, catch: (error) => classified(dialect, error, state.saved, save) })
+
 const plainInsert =
-  ({ dialect, insert }: Backend, state: State): Insert =>
-  (rows) =>
-    Either.try({
-      try: () => Effect.map(storageError(dialect, state)(insert(rows)), dialect.affected),
-      catch: (error) => classified(dialect, error, state.saved)
-    })
+  ({ dialect, insert }: Backend, table: Table, state: State): Insert =>
+  (rows) => {
+    const save = { table, rows }
+    return attempt(dialect, state, save, () =>
+      Effect.map(storageError(dialect, state, save)(insert(rows)), dialect.affected)
+    )
+  }
 
 const loggedInsert =
-  (table: Table, open: OpenLog, toEntry: (row: Row) => Entry<unknown>, store: StoreBatch): Insert =>
+  (
+    dialect: Dialect,
+    table: Table,
+    state: State,
+    open: OpenLog,
+    toEntry: (row: Row) => Entry<unknown>,
+    store: StoreBatch
+  ): Insert =>
   (rows) =>
-    Either.map(encodeBatch(table, rows, toEntry, open.store.random), (batch) => {
-      const run = store(batch)
-      return Effect.flatMap(now, run).pipe(
-        Effect.tap(({ revisions }) => {
-          const last = revisions.at(-1)
-          return last === undefined ? Effect.void : ringAll(open, last.seq)
-        }),
-        Effect.map(({ written }) => written)
-      )
-    })
+    Either.flatMap(
+      attempt(dialect, state, { table, rows }, () =>
+        Either.map(encodeBatch(table, rows, toEntry, open.store.random), (batch) => {
+          const run = store(batch)
+          return Effect.flatMap(now, run).pipe(
+            Effect.tap(({ revisions }) => {
+              const last = revisions.at(-1)
+              return last === undefined ? Effect.void : ringAll(open, last.seq)
+            }),
+            Effect.map(({ written }) => written)
+          )
+        })
+      ),
+      identity
+    )
 
 const nothingSaved: Saved = { duplicates: 0 }
 
@@ -241,7 +257,9 @@ const openLog = <C extends Columns>(
     const { executor, logStatements } = backend
     const store = yield* openStore(feed, logStatements(feed, limits), { executor, joined: apart })
     return loggedInsert(
+      backend.dialect,
       table,
+      state,
       { store, client: undefined, doorbell },
       // The records of a batch have passed the check of their columns, which is what RowOf says.
       toEntry as (row: Row) => Entry<unknown>,
@@ -256,7 +274,7 @@ export const makeSqlStorage = <C extends Columns, R>(
 ): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, R> =>
   Effect.gen(function* () {
     const { log } = options
-    const table = yield* makeTable(options)
+    const table = yield* makeTable(options, yield* CurrentSizeLimits)
     const check = yield* columnCheck(options.columns, options.id)
     const checked = log === undefined ? undefined : yield* checkStorageLog(log)
     const backend = yield* connect(table, checked?.feed)
@@ -264,7 +282,7 @@ export const makeSqlStorage = <C extends Columns, R>(
     const state: State = { saved: false }
     const insertOf =
       log === undefined || checked === undefined
-        ? plainInsert(backend, state)
+        ? plainInsert(backend, table, state)
         : yield* openLog(backend, table, checked, log, state)
     return build(backend, table, options.columns, check, state, insertOf)
   })

@@ -1,6 +1,7 @@
 /** Classifies the errors of SQLite drivers by their result codes (https://sqlite.org/rescode.html). */
-import type { FailureKind } from "../../Storage.js"
-import type { Dialect, Failure } from "./dialect.js"
+import type { Blame, FailureKind } from "../../Storage.js"
+import type { Dialect, FailedSave, Failure } from "./dialect.js"
+import { withoutValues } from "./withoutValues.js"
 
 const kinds: { readonly [primary: string]: FailureKind } = {
   BUSY: "Transient",
@@ -43,8 +44,39 @@ const namesOnly =
 
 const constraintOf = (message: string): string | undefined => /constraint failed: (.+)$/.exec(message)?.[1]
 
-/** See `Dialect.classify`. SQLite has no failure that is fatal only before the first save. */
-export const classify: Dialect["classify"] = (error): Failure => {
+/** What SQL functions say of a value, as in a trigger or in a CHECK; other errors of SQL are of its definitions. */
+const ofValue = /malformed JSON|JSON path|JSON cannot|integer overflow|pattern too complex/i
+
+/** Whether a constraint is one of the table's own columns: a trigger may have met another one. */
+const isOwn = (code: string, constraint: string | undefined, save: FailedSave | undefined): boolean => {
+  if (/_(?:TRIGGER|VTAB|FUNCTION)$/.test(code)) return false
+  if (save === undefined || constraint === undefined || !/_(?:NOTNULL|UNIQUE|PRIMARYKEY)$/.test(code))
+    return true
+  const { columns, name } = save.table
+  return constraint.split(", ").every((each) => {
+    const dot = each.lastIndexOf(".")
+    if (dot < 0) return true
+    const own = columns.some((column) => column.name === each.slice(dot + 1))
+    return each.slice(0, dot) === name && (own || !code.endsWith("NOTNULL"))
+  })
+}
+
+const verdictOf = (
+  code: string,
+  text: string,
+  saved: boolean,
+  save: FailedSave | undefined
+): readonly [FailureKind, Blame | undefined] => {
+  const primary = code.split("_")[1] ?? ""
+  const kind = kinds[primary] ?? "Unknown"
+  if (primary === "CONSTRAINT") return [kind, isOwn(code, constraintOf(text), save) ? "record" : "either"]
+  if (primary !== "ERROR") return [kind, undefined]
+  if (ofValue.test(text)) return ["Poison", "either"]
+  return [saved ? "Transient" : kind, "either"]
+}
+
+/** See `Dialect.classify`. */
+export const classify: Dialect["classify"] = (error, saved, save): Failure => {
   const driver = driverError(error)
   const text = typeof driver.message === "string" ? driver.message : ""
   const code = typeof driver.code === "string" ? driver.code : undefined
@@ -54,6 +86,7 @@ export const classify: Dialect["classify"] = (error): Failure => {
       (driver.name === "TypeError" || driver.name === "RangeError") && /\b(?:bind|bound)\b/.test(text)
     return {
       kind: binding ? "Poison" : "Unknown",
+      blame: undefined,
       outcome: binding ? "NotStored" : "Unknown",
       code,
       constraint: undefined,
@@ -63,12 +96,17 @@ export const classify: Dialect["classify"] = (error): Failure => {
     }
   }
   const primary = code.split("_")[1] ?? ""
+  const [kind, blame] = verdictOf(code, text, saved, save)
+  const quotesNothing = namesOnly.test(text) || primary === "ERROR"
+  // What a trigger raises is its author's text, and may quote a value.
+  const said = quotesNothing ? text : save === undefined ? undefined : withoutValues(text, save)
   return {
-    kind: kinds[primary] ?? "Unknown",
+    kind,
+    blame,
     // A statement of its own that fails is rolled back; after a failed write nobody knows what reached the disk.
     outcome: primary === "IOERR" || kinds[primary] === undefined ? "Unknown" : "NotStored",
     code,
     constraint: primary === "CONSTRAINT" ? constraintOf(text) : undefined,
-    message: namesOnly.test(text) || primary === "ERROR" ? `${code}: ${text}` : code
+    message: said === undefined || said === "" ? code : `${code}: ${said}`
   }
 }

@@ -7,6 +7,7 @@
  * costs as much as the plain form, also with a quarter of the rows filtered out.
  */
 import type { Row, Statement, Table, TableColumn } from "./dialect.js"
+import { budgetOf, sizeOf, spend } from "./statementSize.js"
 
 const maxRows = 1000
 const maxVariables = 32_766
@@ -47,6 +48,7 @@ export const encode = (column: TableColumn, value: unknown): unknown => {
 export const encodeRows = (table: Table, rows: ReadonlyArray<Row>): Array<unknown> => {
   const { columns } = table
   const count = columns.length
+  const budget = budgetOf(table, rows)
   const params = new Array<unknown>(rows.length * count)
   for (let i = 0, start = 0; i < rows.length; i++, start += count) {
     const row = rows[i]!
@@ -58,6 +60,7 @@ export const encodeRows = (table: Table, rows: ReadonlyArray<Row>): Array<unknow
       j++
     }
     for (; j < count; j++) params[start + j] = encode(columns[j]!, row[columns[j]!.name])
+    for (j = 0; j < count; j++) spend(budget, sizeOf(params[start + j]))
   }
   return params
 }

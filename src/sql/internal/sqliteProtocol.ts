@@ -1,8 +1,9 @@
 /** What the thread of a SQLite file is asked, and how a batch travels there: column by column. */
-import type { FailureKind, Outcome } from "../../Storage.js"
+import type { Blame, FailureKind, Outcome } from "../../Storage.js"
 import type { Row, Table, TableColumn } from "./dialect.js"
 import type { Feed } from "./logTables.js"
 import { encode } from "./sqliteInsert.js"
+import { budgetOf, sizeOf, spend } from "./statementSize.js"
 import type { LoggedEntries } from "./storageLog.js"
 
 /** The values of one column, in the order of the rows. */
@@ -22,6 +23,7 @@ export type Refusal =
       readonly of: "store"
       readonly kind: FailureKind
       readonly outcome: Outcome
+      readonly blame: Blame | undefined
       readonly code: string | undefined
       readonly constraint: string | undefined
       readonly message: string
@@ -46,8 +48,9 @@ const numeric = ({ nullable, type }: TableColumn): boolean =>
  * Encodes checked rows for the way to the thread. One array for each column costs the calling thread about half of
  * what one array of all values costs, and numbers without NULL cost next to nothing.
  */
-export const encodeColumns = (table: Table, rows: ReadonlyArray<Row>): ReadonlyArray<ColumnValues> =>
-  table.columns.map((column): ColumnValues => {
+export const encodeColumns = (table: Table, rows: ReadonlyArray<Row>): ReadonlyArray<ColumnValues> => {
+  const budget = budgetOf(table, rows)
+  return table.columns.map((column): ColumnValues => {
     const { name } = column
     if (numeric(column)) {
       const values = new Float64Array(rows.length)
@@ -60,9 +63,11 @@ export const encodeColumns = (table: Table, rows: ReadonlyArray<Row>): ReadonlyA
       // A view takes its whole buffer along.
       values[i] =
         value instanceof Uint8Array && value.byteLength < value.buffer.byteLength ? value.slice() : value
+      spend(budget, sizeOf(value))
     }
     return values
   })
+}
 
 /** The parameters of the statement, one row after the other. */
 export const decodeColumns = (count: number, columns: ReadonlyArray<ColumnValues>): Array<unknown> => {

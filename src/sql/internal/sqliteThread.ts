@@ -26,9 +26,9 @@ const refusedOpen = ({ cause, kind, message }: StorageError): Refusal => ({
   message
 })
 
-const refusedStore = ({ cause, kind, message, outcome }: StorageError): Refusal => {
+const refusedStore = ({ blame, cause, kind, message, outcome }: StorageError): Refusal => {
   const { code, constraint } = (cause ?? {}) as Partial<SqlFailure>
-  return { of: "store", kind, outcome, code, constraint, message }
+  return { of: "store", kind, outcome, blame, code, constraint, message }
 }
 
 const refused = (cause: Cause.Cause<unknown>): Refusal => {
@@ -58,7 +58,7 @@ const storeTo = (table: Table, feed: Feed | undefined, { reserve }: Executor): O
   const insert = compileInsert(table, returningNew(table))
   const store = { feed, statements: sqliteLog(feed) }
   return (count, params, logged, at) =>
-    storeInTransaction(table, store, reserve, insert(count, params), logged, at, { saved: true })
+    storeInTransaction(table, store, reserve, insert(count, params), logged, at, { saved: true }, [])
 }
 
 const runner = Effect.gen(function* () {

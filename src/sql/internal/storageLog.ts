@@ -6,6 +6,7 @@ import type { Dialect, Executor, Row, Run, Statement, Table } from "./dialect.js
 import { storageError } from "./failure.js"
 import { type Encoded, encodeEntry } from "./logRows.js"
 import { appendBehind, type LogStore, lockHead, revisionsOf } from "./logStore.js"
+import { budgetOf, spend } from "./statementSize.js"
 import { step, transaction } from "./transaction.js"
 
 /** What a save has done to the table and to the log. */
@@ -34,7 +35,7 @@ const idText = ({ id }: Table, value: unknown): string =>
 
 /**
  * Makes the entries of a batch. Records whose entry cannot be are bad. An entry's own id is not used: the row's id says
- * whether it is new.
+ * whether it is new. Throws `TooLarge` for entries that no statement can hold.
  */
 export const encodeBatch = (
   table: Table,
@@ -46,6 +47,7 @@ export const encodeBatch = (
   const entries: Array<Encoded> = []
   const seen = new Set<string>()
   const bad: Array<BadRecord> = []
+  const budget = budgetOf(table, rows)
   for (const [index, row] of rows.entries()) {
     const entry = Either.flatMap(
       entryOf(toEntry, row),
@@ -58,6 +60,7 @@ export const encodeBatch = (
     const id = idText(table, row[table.id.name])
     if (seen.has(id)) continue
     seen.add(id)
+    spend(budget, entry.right.bytes)
     firsts.push(row)
     entries.push(entry.right)
   }
@@ -80,12 +83,13 @@ export const storeInTransaction = (
   insert: Statement,
   { entries, ids }: LoggedEntries,
   at: Date,
-  state: { readonly saved: boolean }
+  state: { readonly saved: boolean },
+  rows: ReadonlyArray<Row>
 ): Effect.Effect<Stored, StorageError> => {
   const { dialect } = store.statements
   const body = (connection: Run) =>
     Effect.gen(function* () {
-      const run = step(dialect, connection, state)
+      const run = step(dialect, connection, state, { table, rows })
       yield* run(begins[dialect.name])
       const stored = new Set(dialect.rows(yield* run(insert)).map(({ row }) => idText(table, row)))
       const fresh = entries.filter((_, n) => stored.has(ids[n] as string))
@@ -112,13 +116,14 @@ export const makeStore = (
     return ({ entries, firsts, rows }) =>
       (at) =>
         Effect.suspend(() => executor.run(inOne(rows, firsts, entries, at))).pipe(
-          storageError(dialect, state),
+          storageError(dialect, state, { table, rows }),
           Effect.flatMap((result) => revisionsOf({ feed, statements }, result))
         )
   }
   const insertNew = dialect.insertNew(table)
   return (batch) => {
     const insert = insertNew(batch.rows)
-    return (at) => storeInTransaction(table, { feed, statements }, executor.reserve, insert, batch, at, state)
+    return (at) =>
+      storeInTransaction(table, { feed, statements }, executor.reserve, insert, batch, at, state, batch.rows)
   }
 }

@@ -7,6 +7,7 @@ import type { Sortable } from "../../internal/query.js"
 import type { Table, TableColumn, TableIndex } from "./dialect.js"
 import type { FeedOptions } from "./logTables.js"
 import type { LogOptions } from "./sqlChangeLog.js"
+import type { SizeLimits } from "./statementSize.js"
 
 /** A named index over columns, ascending. */
 export interface IndexOptions<C extends Columns> {
@@ -86,7 +87,8 @@ const makeIndexes = (
 
 /** Checks the options. */
 export const makeTable = <C extends Columns>(
-  options: TableOptions<C>
+  options: TableOptions<C>,
+  limits: SizeLimits
 ): Either.Either<Table, InvalidOptions> => {
   const { columns, id, indexes = [], schema, table } = options
   const nameWrong = nameProblem(table)
@@ -112,6 +114,7 @@ export const makeTable = <C extends Columns>(
     columns: list,
     key: [key],
     id: key,
-    indexes: made
+    indexes: made,
+    limits
   }))
 }

@@ -1,8 +1,8 @@
 /** Transactions on a connection of one's own, and parts of a transaction that somebody else has begun. */
 import { Effect, Exit, type Scope } from "effect"
-import { StorageError } from "../../Storage.js"
-import type { Dialect, Run, Statement } from "./dialect.js"
-import { classified, storageError } from "./failure.js"
+import type { StorageError } from "../../Storage.js"
+import type { Dialect, FailedSave, Run, Statement } from "./dialect.js"
+import { classified, storageError, withOutcome } from "./failure.js"
 
 const plain = (text: string): Statement => ({ text, params: [] })
 
@@ -10,17 +10,15 @@ const begun = { saved: true }
 
 /** Nothing is committed before COMMIT was sent. */
 const notStored = (error: StorageError): StorageError =>
-  error.outcome === "NotStored"
-    ? error
-    : new StorageError({ kind: error.kind, outcome: "NotStored", message: error.message, cause: error.cause })
+  error.outcome === "NotStored" ? error : withOutcome(error, "NotStored")
 
 /** Runs one statement and gives the driver's raw result; its failure says that nothing is stored. */
 export type Step = (statement: Statement) => Effect.Effect<unknown, StorageError>
 
 export const step =
-  (dialect: Dialect, run: Run, state: { readonly saved: boolean } = begun): Step =>
+  (dialect: Dialect, run: Run, state: { readonly saved: boolean } = begun, save?: FailedSave): Step =>
   (statement) =>
-    Effect.mapError(storageError(dialect, state)(run(statement)), notStored)
+    Effect.mapError(storageError(dialect, state, save)(run(statement)), notStored)
 
 /** Runs statements one after the other, and gives the result of the last. */
 export const steps = (
