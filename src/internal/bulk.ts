@@ -62,6 +62,8 @@ export const next = <F extends Failure>(bulk: Bulk<F>): Step<F> => {
   if (bulk.failure !== undefined) return { _tag: "Wait", failure: bulk.failure }
   if (bulk.ranges.length === 0) return done
   while (top(bulk).guilty && top(bulk).to - top(bulk).from > 1) halve(bulk, true)
+  // What is larger than the size that passed would fail by its size again.
+  if (bulk.passed > 0 && top(bulk).to - top(bulk).from > bulk.passed) cut(bulk, top(bulk).from + bulk.passed)
   return { _tag: "Save", from: top(bulk).from, to: top(bulk).to }
 }
 

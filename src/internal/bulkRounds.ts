@@ -228,8 +228,7 @@ export const probe = <F extends Failure>(bulk: Bulk<F>, failure: F, blame: Blame
     const before = suspects?.[0]?.times ?? 0
     const times = before === 0 || accused ? before + 1 : before
     const suspect: Suspect<F> = { index: from, cause: failure, detail: undefined, times }
-    const isBad =
-      blame === "record" ? bulk.storedSince || isLone(bulk) : accused && times >= proofsOf(blame)
+    const isBad = blame === "record" ? bulk.storedSince || isLone(bulk) : accused && times >= proofsOf(blame)
     popFailed(bulk)
     if (isBad) bulk.bad.push(suspect)
     else bulk.suspects.push(suspect)

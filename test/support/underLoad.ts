@@ -148,7 +148,8 @@ export interface PgTargetOptions {
   readonly connectTimeout?: Duration.DurationInput
 }
 
-const withSettings = (url: string, settings: ReadonlyArray<string>): string => {
+/** The same address, with settings for its sessions. */
+export const withSettings = (url: string, settings: ReadonlyArray<string>): string => {
   const own = new URL(url)
   const all = [own.searchParams.get("options"), ...settings.map((setting) => `-c ${setting}`)]
   own.searchParams.set("options", all.filter((part) => part !== null).join(" "))
