@@ -9,7 +9,7 @@ import { classified, SqlFailure } from "./internal/failure.js"
 import type { Feed } from "./internal/logTables.js"
 import { sqliteDialect } from "./internal/sqlite.js"
 import { sqliteLog } from "./internal/sqliteLog.js"
-import { encodeColumns, type Refusal } from "./internal/sqliteProtocol.js"
+import { encodeColumns, type Refusal, type Request } from "./internal/sqliteProtocol.js"
 import { remoteSqlite } from "./internal/sqliteRemote.js"
 import { type Backend, makeSqlStorage, type SqlStorage } from "./internal/sqlStorage.js"
 import type { Stored } from "./internal/storageLog.js"
@@ -33,12 +33,12 @@ const threadDialect: Dialect = {
   maxBatch: (table) => Math.min(maxBatch, sqliteDialect.maxBatch(table))
 }
 
-/** What the thread says of a transaction that has failed; everything else goes by the dialect. */
-const storeError = (error: unknown): StorageError => {
+/** What the thread says of a transaction that has failed, or of a lost file; everything else is the driver's. */
+const told = (error: unknown): unknown => {
   const { code, constraint, kind, message, of, outcome } = error as Extract<Refusal, { readonly of: "store" }>
   return of === "store"
     ? new StorageError({ kind, outcome, message, cause: new SqlFailure({ code, constraint, message }) })
-    : classified(threadDialect, error, true)
+    : error
 }
 
 const connect = (
@@ -46,7 +46,8 @@ const connect = (
   table: Table,
   feed: Feed | undefined
 ): Effect.Effect<Backend, StorageError, Scope.Scope> =>
-  Effect.map(remoteSqlite(filename, table, feed), (ask): Backend => {
+  Effect.map(remoteSqlite(filename, table, feed), (remote): Backend => {
+    const ask = (request: Request) => Effect.mapError(remote(request), told)
     const bigints = table.columns.some(({ type }) => type === "bigint")
     const run: Run = ({ params, text }) => ask(["run", text, params, bigints])
     const compiler = Statement.makeCompilerSqlite()
@@ -62,7 +63,7 @@ const connect = (
         const columns = encodeColumns(table, rows)
         return (at) =>
           Effect.mapBoth(ask(["store", rows.length, columns, { ids, entries }, at.getTime()]), {
-            onFailure: storeError,
+            onFailure: (error) => classified(threadDialect, error, true),
             // The answer of the thread's `storeInTransaction`.
             onSuccess: (stored) => stored as Stored
           })
