@@ -18,6 +18,9 @@ export interface SqliteLogOptions extends LogOptions {
 /**
  * Opens the file, as `SqliteStorage.make` does, and makes the log, as `SqlChangeLog.make` does; closes the file with
  * the scope. While another connection writes, a commit waits for up to 10 seconds, without holding up the event loop.
+ *
+ * A file that is deleted, renamed or replaced while it is open is opened anew, as by `SqliteStorage`: commits to a lost
+ * file fail as `Unavailable`. A new file begins another epoch, so that readers of the former one fail as `EpochChanged`.
  */
 export const make = <V>(
   options: SqliteLogOptions

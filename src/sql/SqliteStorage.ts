@@ -27,6 +27,18 @@ export interface SqliteOptions<C extends Columns> extends TableOptions<C> {
  * Do not await a durable save of this storage inside of a write transaction of another connection to the same file:
  * the save waits for the transaction's end, and the transaction waits for the save.
  *
+ * The file may be deleted, renamed or replaced while it is open:
+ *
+ * - A save succeeds only if the path still leads to the file that took the commit. Otherwise it fails as `Transient`.
+ * - The next statement opens the path anew, and creates the tables where the file lacks them.
+ * - While nothing at the path serves, saves and reads fail as `Transient`, with the reason. A file that comes back is
+ *   used again.
+ * - What was confirmed before stays in the lost file, wherever that is; its WAL file is moved into it.
+ *
+ * Replace a file by moving another one over it, or by SQLite's own backup. To copy into an open file garbles it, and
+ * nothing here can notice that. Do not delete only its `-wal` or `-shm` file: a missing `-wal` fails the next save, but
+ * other connections may have read wrong by then.
+ *
  * Fails with a `StorageError` of kind `Fatal` when the file cannot be opened, is no database, or holds a table that
  * does not fit; its message says what to do.
  */

@@ -79,6 +79,7 @@ const connect = (
  * The calling thread checks and encodes the records and hands them over, at most 500 at a time (2 to 4 ms);
  * parsing, writing and syncing happen in the thread.
  *
+ * - A file that is deleted, renamed or replaced is opened anew, as by `SqliteStorage`, also by another thread.
  * - A thread that dies fails its calls as `Transient` with an unknown outcome. The next call starts another one.
  * - An interrupted call waits for the thread to finish the statement, and ends the thread after a second: nothing is
  *   committed behind the back of an interruption.

@@ -60,7 +60,7 @@ interface Connection {
   readonly scope: Scope.CloseableScope
   /** The path that is opened anew, what stood there, and its companions; none for a database without a file. */
   readonly place: Place | undefined
-  /** Whether the WAL file was seen to be another one, or none, after a commit. */
+  /** Whether the WAL file was seen to be gone after a commit. */
   walLost: boolean
 }
 
@@ -113,7 +113,9 @@ const holds = (connection: Connection): boolean => {
   const { place } = connection
   if (place === undefined) return true
   if (!stands(connection)) return false
-  if (typeof place.wal === "object" && !isSame(look(place.walPath), place.wal)) connection.walLost = true
+  // Whether it is the same one is not asked here: a file system keeps finer times for what is looked at, and the next
+  // commit would take half as long again.
+  if (typeof place.wal === "object" && !fs.existsSync(place.walPath)) connection.walLost = true
   return !connection.walLost
 }
 
@@ -203,11 +205,12 @@ export const openFile = (
     // The scope is one of the connection's own.
     const open = (scope: Scope.CloseableScope): Effect.Effect<Connection, StorageError> =>
       Effect.gen(function* () {
-        for (let attempt = 0; attempt < attempts; attempt++) {
+        for (let attempt = 1; ; attempt++) {
           const before = at === undefined ? "nothing" : look(at)
           const opening = yield* Scope.fork(scope, ExecutionStrategy.sequential)
           const { file, run } = yield* Scope.extend(openSqlite(name, checkpointPages), opening)
-          if (file === "") return { run, scope, place: undefined, walLost: false }
+          // Some file systems number the same file anew each time: there it cannot be watched.
+          if (file === "" || attempt > attempts) return { run, scope, place: undefined, walLost: false }
           at ??= file
           const after = look(at)
           if (isSame(before, after)) {
@@ -219,7 +222,6 @@ export const openFile = (
           // Created just now, or replaced meanwhile: another round tells which file is open.
           yield* Scope.close(opening, Exit.void)
         }
-        return yield* away(name, "NotStored", "is replaced again and again while it is being opened")
       })
 
     /** Opens and keeps a connection. */
