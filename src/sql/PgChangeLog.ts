@@ -21,8 +21,7 @@ export interface PgLogOptions extends LogOptions, PgConnectOptions {}
 export const make = <V>(
   options: PgLogOptions
 ): Effect.Effect<SqlChangeLog<V>, StorageError | InvalidOptions, Scope.Scope> =>
-  makeSqlChangeLog(
-    options,
+  makeSqlChangeLog(options, () =>
     Effect.map(openPool(options), ({ executor }) => ({
       statements: pgLog,
       client: undefined,

@@ -37,8 +37,7 @@ export type { Transacted, Transaction } from "./internal/transact.js"
 export const make = <V>(
   options: LogOptions
 ): Effect.Effect<SqlChangeLog<V>, StorageError | InvalidOptions, SqlClient | Scope.Scope> =>
-  makeSqlChangeLog(
-    options,
+  makeSqlChangeLog(options, () =>
     Effect.flatMap(SqlClient, (client) =>
       Effect.map(byDialect(client, sqliteLog, pgLog), (statements) => ({
         statements,

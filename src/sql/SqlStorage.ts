@@ -32,7 +32,9 @@ export type { IndexOptions, StorageLog, TableOptions } from "./internal/table.js
  * show a row twice.
  *
  * What the client was made with stays yours: on SQLite its `busy_timeout` blocks the event loop (5 seconds by default)
- * and its `synchronous` decides what a power failure can take.
+ * and its `synchronous` decides what a power failure can take. Its file must stay at its path: a client of any driver
+ * cannot be watched or opened anew here, and goes on to write to a file that was deleted or replaced. `SqliteStorage`
+ * opens it anew.
  */
 export const make = <const C extends Columns>(
   options: TableOptions<C>

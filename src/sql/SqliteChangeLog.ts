@@ -3,8 +3,9 @@ import { Effect, type Scope } from "effect"
 import { InvalidOptions } from "../internal/invalidOptions.js"
 import type { StorageError } from "../Storage.js"
 import { apart, type LogOptions, makeSqlChangeLog, type SqlChangeLog } from "./internal/sqlChangeLog.js"
+import { ensure, openFile, takeTurns } from "./internal/sqliteFile.js"
 import { sqliteLog } from "./internal/sqliteLog.js"
-import { gentleCheckpoint, openSqlite, takeTurns } from "./internal/sqliteOpen.js"
+import { gentleCheckpoint } from "./internal/sqliteOpen.js"
 
 export type { LogOptions, Retention, SqlChangeLog } from "./internal/sqlChangeLog.js"
 
@@ -17,16 +18,18 @@ export interface SqliteLogOptions extends LogOptions {
 /**
  * Opens the file, as `SqliteStorage.make` does, and makes the log, as `SqlChangeLog.make` does; closes the file with
  * the scope. While another connection writes, a commit waits for up to 10 seconds, without holding up the event loop.
+ *
+ * A file that is deleted, renamed or replaced while it is open is opened anew, as by `SqliteStorage`: commits to a lost
+ * file fail as `Unavailable`. A new file begins another epoch, so that readers of the former one fail as `EpochChanged`.
  */
 export const make = <V>(
   options: SqliteLogOptions
 ): Effect.Effect<SqlChangeLog<V>, StorageError | InvalidOptions, Scope.Scope> =>
   typeof options.filename !== "string" || options.filename === ""
     ? Effect.fail(new InvalidOptions({ option: "filename", message: "filename must be a path, or :memory:" }))
-    : makeSqlChangeLog(
-        options,
+    : makeSqlChangeLog(options, (feed) =>
         Effect.map(
-          Effect.flatMap(openSqlite(options.filename, gentleCheckpoint), ({ run }) => takeTurns(run)),
+          Effect.flatMap(openFile(options.filename, gentleCheckpoint, ensure(undefined, feed)), takeTurns),
           (executor) => ({
             statements: sqliteLog,
             client: undefined,

@@ -1,12 +1,14 @@
 /** A storage that owns its SQLite file and runs on the calling thread. See `SqliteWorker` for one that does not. */
+import * as Statement from "@effect/sql/Statement"
 import { Effect, type Scope } from "effect"
 import type { Columns } from "../internal/columns.js"
 import { InvalidOptions } from "../internal/invalidOptions.js"
 import type { StorageError } from "../Storage.js"
-import { clientBackend } from "./internal/client.js"
 import { sqliteDialect } from "./internal/sqlite.js"
-import { gentleCheckpoint, openSqlite, takeTurns } from "./internal/sqliteOpen.js"
-import { makeSqlStorage, type SqlStorage } from "./internal/sqlStorage.js"
+import { eachAlone, ensure, openFile, takeTurns } from "./internal/sqliteFile.js"
+import { sqliteLog } from "./internal/sqliteLog.js"
+import { gentleCheckpoint } from "./internal/sqliteOpen.js"
+import { type Backend, makeSqlStorage, type SqlStorage } from "./internal/sqlStorage.js"
 import type { TableOptions } from "./internal/table.js"
 
 /** A table, and the file that holds it. */
@@ -25,6 +27,18 @@ export interface SqliteOptions<C extends Columns> extends TableOptions<C> {
  * Do not await a durable save of this storage inside of a write transaction of another connection to the same file:
  * the save waits for the transaction's end, and the transaction waits for the save.
  *
+ * The file may be deleted, renamed or replaced while it is open:
+ *
+ * - A save succeeds only if the path still leads to the file that took the commit. Otherwise it fails as `Transient`.
+ * - The next statement opens the path anew, and creates the tables where the file lacks them.
+ * - While nothing at the path serves, saves and reads fail as `Transient`, with the reason. A file that comes back is
+ *   used again.
+ * - What was confirmed before stays in the lost file, wherever that is; its WAL file is moved into it.
+ *
+ * Replace a file by moving another one over it, or by SQLite's own backup. To copy into an open file garbles it, and
+ * nothing here can notice that. Do not delete only its `-wal` or `-shm` file: a missing `-wal` fails the next save, but
+ * other connections may have read wrong by then.
+ *
  * Fails with a `StorageError` of kind `Fatal` when the file cannot be opened, is no database, or holds a table that
  * does not fit; its message says what to do.
  */
@@ -33,12 +47,21 @@ export const make = <const C extends Columns>(
 ): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, Scope.Scope> =>
   typeof options.filename !== "string" || options.filename === ""
     ? Effect.fail(new InvalidOptions({ option: "filename", message: "filename must be a path, or :memory:" }))
-    : makeSqlStorage(options, (table) =>
+    : makeSqlStorage(options, (table, feed) =>
         Effect.gen(function* () {
-          const { client, run } = yield* openSqlite(options.filename, gentleCheckpoint)
+          const file = yield* openFile(options.filename, gentleCheckpoint, ensure(table, feed))
           // Without a log nothing takes more than one statement, and there is nothing to take turns for.
-          const alone = { run, reserve: Effect.succeed(run) }
-          const executor = options.log === undefined ? alone : yield* takeTurns(run)
-          return { ...clientBackend(client, sqliteDialect, table, executor), beside: executor.run }
+          const executor = feed === undefined ? eachAlone(file) : yield* takeTurns(file)
+          const insert = sqliteDialect.insert(table)
+          const compiler = Statement.makeCompilerSqlite()
+          const backend: Backend = {
+            dialect: sqliteDialect,
+            executor,
+            beside: executor.run,
+            insert: (rows) => executor.run(insert(rows)),
+            logStatements: sqliteLog,
+            compile: (fragment) => compiler.compile(fragment, false)
+          }
+          return backend
         })
       )

@@ -9,7 +9,7 @@ import { classified, SqlFailure } from "./internal/failure.js"
 import type { Feed } from "./internal/logTables.js"
 import { sqliteDialect } from "./internal/sqlite.js"
 import { sqliteLog } from "./internal/sqliteLog.js"
-import { encodeColumns, type Refusal } from "./internal/sqliteProtocol.js"
+import { encodeColumns, type Refusal, type Request } from "./internal/sqliteProtocol.js"
 import { remoteSqlite } from "./internal/sqliteRemote.js"
 import { type Backend, makeSqlStorage, type SqlStorage } from "./internal/sqlStorage.js"
 import type { Stored } from "./internal/storageLog.js"
@@ -33,10 +33,10 @@ const threadDialect: Dialect = {
   maxBatch: (table) => Math.min(maxBatch, sqliteDialect.maxBatch(table))
 }
 
-/** What the thread says of a transaction that has failed; everything else goes by the dialect. */
-const storeError = (error: unknown): StorageError => {
+/** What the thread says of a transaction that has failed, or of a lost file; everything else is the driver's. */
+const told = (error: unknown): unknown => {
   const refusal = error as Extract<Refusal, { readonly of: "store" }>
-  if (refusal.of !== "store") return classified(threadDialect, error, true)
+  if (refusal.of !== "store") return error
   const { blame, code, constraint, kind, message, outcome } = refusal
   const cause = new SqlFailure({ code, constraint, message })
   return new StorageError({ kind, outcome, message, cause, ...(blame === undefined ? {} : { blame }) })
@@ -47,7 +47,8 @@ const connect = (
   table: Table,
   feed: Feed | undefined
 ): Effect.Effect<Backend, StorageError, Scope.Scope> =>
-  Effect.map(remoteSqlite(filename, table, feed), (ask): Backend => {
+  Effect.map(remoteSqlite(filename, table, feed), (remote): Backend => {
+    const ask = (request: Request) => Effect.mapError(remote(request), told)
     const bigints = table.columns.some(({ type }) => type === "bigint")
     const run: Run = ({ params, text }) => ask(["run", text, params, bigints])
     const compiler = Statement.makeCompilerSqlite()
@@ -63,7 +64,7 @@ const connect = (
         const columns = encodeColumns(table, rows)
         return (at) =>
           Effect.mapBoth(ask(["store", rows.length, columns, { ids, entries }, at.getTime()]), {
-            onFailure: storeError,
+            onFailure: (error) => classified(threadDialect, error, true),
             // The answer of the thread's `storeInTransaction`.
             onSuccess: (stored) => stored as Stored
           })
@@ -79,6 +80,7 @@ const connect = (
  * The calling thread checks and encodes the records and hands them over, at most 500 at a time (2 to 4 ms);
  * parsing, writing and syncing happen in the thread.
  *
+ * - A file that is deleted, renamed or replaced is opened anew, as by `SqliteStorage`, also by another thread.
  * - A thread that dies fails its calls as `Transient` with an unknown outcome. The next call starts another one.
  * - An interrupted call waits for the thread to finish the statement, and ends the thread after a second: nothing is
  *   committed behind the back of an interruption.

@@ -216,12 +216,12 @@ export interface Connected {
 /** Checks the options, lets the adapter connect, makes sure of the tables and the feed, and builds the log. */
 export const makeSqlChangeLog = <V, R>(
   options: LogOptions,
-  connect: Effect.Effect<Connected, StorageError | InvalidOptions, R>
+  connect: (feed: Feed) => Effect.Effect<Connected, StorageError | InvalidOptions, R>
 ): Effect.Effect<SqlChangeLog<V>, StorageError | InvalidOptions, R | Scope.Scope> =>
   Effect.gen(function* () {
     const checked = yield* checkLog(options)
     const { bounds, doorbell, feed, limits } = checked
-    const { backend, client, statements } = yield* connect
+    const { backend, client, statements } = yield* connect(feed)
     const store = yield* Store.openStore(feed, statements(feed, limits), backend)
     if (bounds !== undefined) yield* keepPruned(store, bounds)
     return handle<V>({ store, client, doorbell }, checked)

@@ -3,8 +3,9 @@ import * as Reactivity from "@effect/experimental/Reactivity"
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import { Effect, type Scope } from "effect"
 import { StorageError } from "../../Storage.js"
-import type { Executor, Run } from "./dialect.js"
+import type { Run } from "./dialect.js"
 import { SqlFailure, whileBusy } from "./failure.js"
+import { sqliteDialect } from "./sqlite.js"
 import { classify } from "./sqliteFailure.js"
 
 /**
@@ -27,11 +28,12 @@ const openError = (filename: string, error: unknown): StorageError => {
   })
 }
 
-/** An open file: a client for its compiler, and its one connection. */
+/** An open file. */
 export interface OpenFile {
-  readonly client: SqliteClient.SqliteClient
   /** Runs a statement at once; nothing else uses the connection. */
   readonly run: Run
+  /** The path of the file as SQLite knows it, links resolved; empty for a database without a file. */
+  readonly file: string
 }
 
 /**
@@ -53,29 +55,17 @@ export const openSqlite = (
     const pragma = (text: string) => run({ text: `PRAGMA ${text}`, params: [] })
     yield* pragma("busy_timeout = 0")
     yield* pragma("journal_mode = WAL").pipe(
+      // The first read creates the WAL file where there is none, so that it can be watched from now on.
+      Effect.zipRight(run({ text: "SELECT count(*) FROM sqlite_master", params: [] })),
       Effect.mapError((error) => openError(filename, error)),
       whileBusy
     )
     yield* pragma("synchronous = FULL")
     yield* pragma(`wal_autocheckpoint = ${checkpointPages}`)
-    return { client, run }
+    const databases = sqliteDialect.rows(yield* pragma("database_list"))
+    return { run, file: String(databases.find(({ name }) => name === "main")?.file ?? "") }
   }).pipe(
     Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
     Effect.catchAllDefect(Effect.fail),
     Effect.mapError((error) => (error instanceof StorageError ? error : openError(filename, error)))
   )
-
-/** Whoever has reserved the connection has it alone, so that nothing else runs into a transaction. */
-export const takeTurns = (run: Run): Effect.Effect<Executor> =>
-  Effect.map(Effect.makeSemaphore(1), (one) => ({
-    run: (statement) => one.withPermits(1)(run(statement)),
-    reserve: Effect.uninterruptibleMask((restore) =>
-      Effect.zipRight(
-        restore(one.take(1)),
-        Effect.as(
-          Effect.addFinalizer(() => one.release(1)),
-          run
-        )
-      )
-    )
-  }))

@@ -11,13 +11,14 @@ export type ColumnValues = ReadonlyArray<unknown> | Float64Array
 
 /** `open` comes first. The answer to the others is the driver's raw result. */
 export type Request =
-  | readonly ["open", filename: string, table: Table, feed: Feed | undefined]
+  /** `again`: another thread had the file open before this one, so that its tables may have to be made anew. */
+  | readonly ["open", filename: string, table: Table, feed: Feed | undefined, again: boolean]
   | readonly ["run", text: string, params: ReadonlyArray<unknown>, bigints: boolean]
   | readonly ["insert", count: number, columns: ReadonlyArray<ColumnValues>]
   /** Stores rows and logs the new ones in one transaction, with their time in milliseconds. Answered by `Stored`. */
   | readonly ["store", count: number, columns: ReadonlyArray<ColumnValues>, logged: LoggedEntries, at: number]
 
-/** An error of the driver, of opening the file or of a transaction, as plain data. */
+/** An error of the driver, of opening the file, or of a transaction or a lost file (`store`), as plain data. */
 export type Refusal =
   | {
       readonly of: "store"

@@ -44,17 +44,23 @@ const ended = (cause: Cause.Cause<unknown>, kind: "Transient" | "Fatal"): Storag
   })
 }
 
-const opening = ({ code, kind, message }: Extract<Refusal, { readonly of: "open" }>): StorageError =>
+const opening = (
+  { code, kind, message }: Extract<Refusal, { readonly of: "open" }>,
+  opened: boolean
+): StorageError =>
   new StorageError({
-    kind,
+    // A file that was open once may come back.
+    kind: opened ? "Transient" : kind,
     outcome: "NotStored",
     message,
     cause: new SqlFailure({ code, constraint: undefined, message })
   })
 
-const asStorageError = (error: Failed): StorageError => {
+const asStorageError = (error: Failed, opened: boolean): StorageError => {
   if (error instanceof StorageError) return error
-  return "of" in error && error.of === "open" ? opening(error) : ended(Cause.fail(error), "Fatal")
+  return "of" in error && error.of === "open"
+    ? opening(error, opened)
+    : ended(Cause.fail(error), opened ? "Transient" : "Fatal")
 }
 
 /** Starts one thread in the scope. When it ends, by itself or with the scope, all its calls fail. */
@@ -156,10 +162,10 @@ export const remoteSqlite = (
         const scope = yield* Scope.fork(parent, ExecutionStrategy.sequential)
         // A thread that cannot even open the file once will not do it the next time either.
         const running = yield* start(() => (opened ? "Transient" : "Fatal")).pipe(
-          Effect.tap(({ ask }) => ask(["open", filename, table, feed])),
+          Effect.tap(({ ask }) => ask(["open", filename, table, feed, opened])),
           Scope.extend(scope),
           restore,
-          Effect.mapError(asStorageError),
+          Effect.mapError((error) => asStorageError(error, opened)),
           Effect.onError(() => Scope.close(scope, Exit.void))
         )
         opened = true

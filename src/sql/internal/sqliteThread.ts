@@ -5,14 +5,14 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeWorkerRunner from "@effect/platform-node/NodeWorkerRunner"
 import { SafeIntegers } from "@effect/sql/SqlClient"
 import { Cause, Effect, Layer, Scope } from "effect"
-import type { StorageError } from "../../Storage.js"
+import { StorageError } from "../../Storage.js"
 import type { Executor, Run, Statement, Table } from "./dialect.js"
 import type { SqlFailure } from "./failure.js"
 import type { Feed } from "./logTables.js"
 import { driverError } from "./sqliteFailure.js"
+import { eachAlone, ensure, openFile, takeTurns } from "./sqliteFile.js"
 import { compileInsert, returningNew } from "./sqliteInsert.js"
 import { sqliteLog } from "./sqliteLog.js"
-import { openSqlite, takeTurns } from "./sqliteOpen.js"
 import { decodeColumns, type Refusal, type Request } from "./sqliteProtocol.js"
 import { type LoggedEntries, type Stored, storeInTransaction } from "./storageLog.js"
 
@@ -32,7 +32,9 @@ const refusedStore = ({ blame, cause, kind, message, outcome }: StorageError): R
 }
 
 const refused = (cause: Cause.Cause<unknown>): Refusal => {
-  const { code, message, name } = driverError(Cause.squash(cause))
+  const error = Cause.squash(cause)
+  if (error instanceof StorageError) return refusedStore(error)
+  const { code, message, name } = driverError(error)
   return {
     of: "driver",
     name: String(name),
@@ -67,21 +69,19 @@ const runner = Effect.gen(function* () {
 
   const handle = (request: Request): Effect.Effect<unknown, Refusal> => {
     if (request[0] === "open") {
-      const [, filename, table, feed] = request
-      return openSqlite(filename, checkpointPages).pipe(
-        Scope.extend(scope),
-        Effect.mapError(refusedOpen),
-        Effect.flatMap(({ run }) =>
-          Effect.map(takeTurns(run), (turns) => {
-            // Each request has a fiber of its own. Without a log none of them takes more than one statement.
-            opened = {
-              run: feed === undefined ? run : turns.run,
-              insert: compileInsert(table),
-              store: storeTo(table, feed, turns)
-            }
-          })
-        )
-      )
+      const [, filename, table, feed, again] = request
+      return Effect.gen(function* () {
+        const prepare = ensure(table, feed)
+        const file = yield* openFile(filename, checkpointPages, prepare)
+        // Each request has a fiber of its own. Without a log none of them takes more than one statement.
+        const executor = feed === undefined ? eachAlone(file) : yield* takeTurns(file)
+        if (again) yield* prepare(executor)
+        opened = {
+          run: executor.run,
+          insert: compileInsert(table),
+          store: storeTo(table, feed, executor)
+        }
+      }).pipe(Scope.extend(scope), Effect.mapError(refusedOpen))
     }
     // The other side waits for `open` before it asks for anything else.
     const { insert, run, store } = opened!

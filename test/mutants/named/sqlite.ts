@@ -1,0 +1,102 @@
+/** SQLite: how a file is opened, and what is confirmed when it is lost. */
+import type { NamedMutant } from "../named.js"
+
+const open = "src/sql/internal/sqliteOpen.ts"
+const file = "src/sql/internal/sqliteFile.ts"
+const setting = (name: string) => ({ file: "test/sql/sqliteOpen.test.ts", name })
+const losing = (name: string) => ({ file: "test/sql/sqliteFile.test.ts", name })
+const atEachStep = (name: string) => ({ file: "test/sql/sqliteFile.schedules.test.ts", name })
+
+export const sqlite: ReadonlyArray<NamedMutant> = [
+  {
+    name: "SQLite: commit without a sync",
+    file: open,
+    find: "synchronous = FULL",
+    replace: "synchronous = NORMAL",
+    test: setting("syncs each commit to the disk")
+  },
+  {
+    name: "SQLite: wait for a lock in the driver",
+    file: open,
+    find: "busy_timeout = 0",
+    replace: "busy_timeout = 5000",
+    test: setting("never waits for a lock inside of the driver")
+  },
+  {
+    name: "SQLite: checkpoint rarely",
+    file: open,
+    find: "gentleCheckpoint = 250",
+    replace: "gentleCheckpoint = 1000",
+    test: setting("lets the WAL file grow to its bound")
+  },
+  {
+    name: "SQLite: checkpoint as the driver does",
+    file: open,
+    find: "wal_autocheckpoint = ",
+    replace: "wal_autocheckpoint -- ",
+    test: setting("lets the WAL file grow to its bound")
+  },
+  {
+    name: "SQLite: confirm a write to a lost file",
+    file,
+    find: "!Array.isArray(result)",
+    replace: "false",
+    test: atEachStep("a save succeeds only where it is")
+  },
+  {
+    name: "SQLite: confirm a COMMIT to a lost file",
+    file,
+    find: 'text === "COMMIT"',
+    replace: 'text === ""',
+    test: atEachStep("a save with its revisions succeeds only where it is")
+  },
+  {
+    name: "SQLite: do not look before a statement",
+    file,
+    find: "      current !== undefined && stands(current) ? Effect.succeed(current) : reopened",
+    replace: "      current !== undefined ? Effect.succeed(current) : reopened",
+    test: losing("is replaced, is read and pruned anew, also before anything is saved")
+  },
+  {
+    name: "SQLite: leave the WAL file of a lost file to the next one",
+    file,
+    find: "    yield* remove(place.walPath, place.wal, place.path)\n",
+    replace: "",
+    test: losing("is replaced by a backup")
+  },
+  {
+    name: "SQLite: close a lost file without what is in its WAL file",
+    file,
+    find: "PRAGMA wal_checkpoint(PASSIVE)",
+    replace: "PRAGMA user_version",
+    test: losing("is renamed")
+  },
+  {
+    name: "SQLite: open anew without the tables",
+    file,
+    find: "prepare({ run, reserve: Effect.succeed(run) })",
+    replace: "Effect.void",
+    test: losing("is deleted")
+  },
+  {
+    name: "SQLite: take what cannot be opened anew as it is at the start",
+    file,
+    find: 'return away(at ?? name, "NotStored", what, cause)',
+    replace: 'return new StorageError({ kind: "Fatal", outcome: "NotStored", message: what, cause })',
+    test: losing("is replaced by what does not serve: away, with the reason, until it does")
+  },
+  {
+    name: "SQLite: go on with an emptied file",
+    file,
+    find: "isSame(now, file) && isEmpty(now) && !isEmpty(file)",
+    replace: "isSame(now, file) && isEmpty(now) && isEmpty(file)",
+    test: losing("is emptied in its place: away, until it is deleted")
+  },
+  {
+    name: "SQLite: go on without the WAL file",
+    file,
+    find: "connection.walLost = true",
+    replace: "connection.walLost = false",
+    test: losing("loses its WAL file: not confirmed, and everything is there again afterwards")
+  }
+]
