@@ -150,6 +150,8 @@ export const faultyBackend = (
           kind: fault.kind,
           outcome: known ? "NotStored" : "Unknown",
           message: `${fault.kind} failure`,
+          ...(fault.blame === undefined ? {} : { blame: fault.blame }),
+          ...(fault.fits === undefined ? {} : { fits: fault.fits }),
           ...(known && reached.length > 0 ? { stored: reached.length } : {})
         })
       )

@@ -2,7 +2,7 @@
 import { Schedule } from "effect"
 import fc from "fast-check"
 import type * as Recorder from "../../../src/Recorder.js"
-import type { FailureKind } from "../../../src/Storage.js"
+import type { Blame, FailureKind } from "../../../src/Storage.js"
 
 export interface Row {
   readonly id: number
@@ -16,7 +16,16 @@ export type Commits = "nothing" | "some" | "all"
 /** What goes wrong in one save, whatever it holds. */
 export type Fault =
   | { readonly do: "nothing" }
-  | { readonly do: "fail"; readonly commits: Commits; readonly kind: FailureKind; readonly told: boolean }
+  /** Its kind and its blame may lie: the batch is good, or the backend is away and looks as if the data were bad. */
+  | {
+      readonly do: "fail"
+      readonly commits: Commits
+      readonly kind: FailureKind
+      readonly blame: Blame | undefined
+      /** The number of records that it says would fit; undefined: it says none. */
+      readonly fits: number | undefined
+      readonly told: boolean
+    }
   | { readonly do: "die"; readonly commits: Commits }
   /** Hangs, or goes on after so many milliseconds; stubborn: it ignores its interruption. */
   | {
@@ -90,7 +99,14 @@ const fault: fc.Arbitrary<Fault> = fc.oneof(
   { weight: 3, arbitrary: fc.constant<Fault>({ do: "nothing" }) },
   {
     weight: 5,
-    arbitrary: fc.record({ do: fc.constant("fail" as const), commits, kind, told: fc.boolean() })
+    arbitrary: fc.record({
+      do: fc.constant("fail" as const),
+      commits,
+      kind,
+      blame: fc.constantFrom<Blame | undefined>(undefined, undefined, "record", "either", "size", "backend"),
+      fits: fc.option(fc.integer({ min: 0, max: 4 }), { nil: undefined, freq: 6 }),
+      told: fc.boolean()
+    })
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("die" as const), commits }) },
   {
@@ -110,6 +126,22 @@ const bad = fc.oneof(
   { weight: 2, arbitrary: fc.constant<Row["bad"]>("poison") },
   { weight: 1, arbitrary: fc.constant<Row["bad"]>("unknown") }
 )
+
+/** An outage that looks the same in each save: as data, as a limit, as a lost connection. */
+const outage: fc.Arbitrary<ReadonlyArray<Fault>> = fc
+  .tuple(
+    fc.integer({ min: 0, max: 4 }),
+    fc.integer({ min: 2, max: 12 }),
+    kind,
+    fc.constantFrom<Blame | undefined>(undefined, "record", "either", "size")
+  )
+  .map(([before, length, kind, blame]) => [
+    ...Array.from({ length: before }, (): Fault => ({ do: "nothing" })),
+    ...Array.from(
+      { length },
+      (): Fault => ({ do: "fail", commits: "nothing", kind, blame, fits: undefined, told: true })
+    )
+  ])
 
 const action: fc.Arbitrary<Action> = fc.oneof(
   {
@@ -167,7 +199,10 @@ const setting: fc.Arbitrary<Setting> = fc.record({
 
 export const samples: fc.Arbitrary<Sample> = fc.record({
   setting,
-  faults: fc.array(fault, { maxLength: 14, size: "max" }),
+  faults: fc.oneof(
+    { weight: 4, arbitrary: fc.array(fault, { maxLength: 14, size: "max" }) },
+    { weight: 1, arbitrary: outage }
+  ),
   loadFaults: fc.array(
     fc.constantFrom<LoadFault>("nothing", "nothing", "nothing", "fail", "die", "hang", "race"),
     { maxLength: 6 }
