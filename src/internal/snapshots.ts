@@ -85,6 +85,8 @@ const ownEntry = <V>(kept: Kept<V>): Kept<V> => {
 const putOf = <V>({ key, revision, value }: Kept<V>): Event<V> =>
   Object.freeze({ _tag: "Put", key, value, revision })
 
+const none: ReadonlyArray<string> = Object.freeze([])
+
 const frameOf = <V>(snapshot: Snapshot<V>, where: Hub.Follower<V>["where"]): SnapshotFrame<V> | Threw => {
   const revision = ownRevision(snapshot.revision)
   let entries = snapshot.entries.map(ownEntry)
@@ -93,7 +95,7 @@ const frameOf = <V>(snapshot: Snapshot<V>, where: Hub.Follower<V>["where"]): Sna
   } catch (cause) {
     return { _tag: "Threw", cause }
   }
-  return { _tag: "Snapshot", revision, entries: Object.freeze(entries), deleted: [] }
+  return { _tag: "Snapshot", revision, entries: Object.freeze(entries), deleted: none }
 }
 
 /**
