@@ -111,11 +111,19 @@ describe("a watch whose log fails for good", () => {
   const faults: {
     readonly [what: string]: readonly [Effect.Effect<never, ChangeLog.ChangeLogError>, unknown, object]
   } = {
-    "refuses to be read": [Effect.fail(refused), refused, refused],
-    dies: [Effect.die(dead), dead, { _tag: "ChangeLogError", reason: "Unavailable", cause: dead }]
+    "when it refuses to be read has failed, says why, and begins no follow any more": [
+      Effect.fail(refused),
+      refused,
+      refused
+    ],
+    "when it dies has failed, says why, and begins no follow any more": [
+      Effect.die(dead),
+      dead,
+      { _tag: "ChangeLogError", reason: "Unavailable", cause: dead }
+    ]
   }
   for (const [what, [fault, cause, trouble]] of Object.entries(faults)) {
-    scenario(`when it ${what} has failed, says why, and begins no follow any more`, function* () {
+    scenario(what, function* () {
       const log = yield* logOf()
       let isBroken = false
       const read: typeof log.read = (options) => (isBroken ? fault : log.read(options))

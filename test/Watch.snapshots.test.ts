@@ -245,22 +245,25 @@ describe("a source of snapshots whose revisions the log cannot go on from", () =
   const cases: {
     readonly [what: string]: readonly [(log: Log) => Effect.Effect<ChangeLog.Revision>, string]
   } = {
-    "of what is gone": [
+    "ends its follower when it is of what is gone, after some more tries": [
       (log) => Effect.map(Effect.orDie(log.head), ({ head }) => ({ ...head, seq: 1 })),
       "Compacted"
     ],
-    "of another epoch": [() => Effect.succeed({ epoch: "another", seq: 3, tag: 0 }), "EpochChanged"],
-    "of what is not there yet": [
+    "ends its follower when it is of another epoch, after some more tries": [
+      () => Effect.succeed({ epoch: "another", seq: 3, tag: 0 }),
+      "EpochChanged"
+    ],
+    "ends its follower when it is of what is not there yet, after some more tries": [
       (log) => Effect.map(Effect.orDie(log.head), ({ head }) => ({ ...head, seq: 99 })),
       "EpochChanged"
     ],
-    "of a number of another history": [
+    "ends its follower when it is of a number of another history, after some more tries": [
       (log) => Effect.map(Effect.orDie(log.head), ({ head }) => ({ ...head, tag: head.tag + 1 })),
       "EpochChanged"
     ]
   }
   for (const [what, [revisionOf, reason]] of Object.entries(cases)) {
-    scenario(`ends its follower when it is ${what}, after some more tries`, function* () {
+    scenario(what, function* () {
       let asked = 0
       const world = yield* scripted((log) => (selector) => {
         asked++
