@@ -20,13 +20,18 @@ import {
   Exit,
   Layer,
   MetricLabel,
-  Option,
   Random,
   Scope,
   Stream
 } from "effect"
 import * as Actor from "./Actor.js"
-import { type ChangeLog, ChangeLogError, key as keyOf, type Selector, type Snapshot } from "./ChangeLog.js"
+import {
+  type ChangeLog,
+  type ChangeLogError,
+  key as keyOf,
+  type Selector,
+  type Snapshot
+} from "./ChangeLog.js"
 import { appendNow } from "./internal/changeLog.js"
 import * as Dispatch from "./internal/dispatcher.js"
 import type { Change, Revision } from "./internal/events.js"
@@ -38,6 +43,7 @@ import * as Opening from "./internal/opening.js"
 import { type FollowError, WatchRefused } from "./internal/opening.js"
 import * as Reader from "./internal/reader.js"
 import * as Snapshots from "./internal/snapshots.js"
+import { type Health, healthOf } from "./internal/watchHealth.js"
 import * as Metrics from "./Metrics.js"
 
 export type { FollowOptions } from "./internal/followOptions.js"
@@ -46,6 +52,7 @@ export { InvalidOptions } from "./internal/invalidOptions.js"
 export { type FollowError, WatchRefused } from "./internal/opening.js"
 export type { Policy } from "./internal/outbox.js"
 export type { FollowerHealth } from "./internal/reader.js"
+export type { Health } from "./internal/watchHealth.js"
 
 /** A follower, to be read by one reader. */
 export interface Follower<V> {
@@ -75,24 +82,6 @@ export interface Registration<V> {
   readonly detach: Effect.Effect<Follower<V>>
 }
 
-/** How a watch stands. */
-export interface Health {
-  /**
-   * `Suspect`: the log has not answered for more than two heartbeats. `Failed`: the log failed with something other than
-   * `Unavailable` while it was read for everybody who is live, or a call of it died. That is final: every follower has
-   * ended as `Failed`, `open` is refused as `Log`, both with the cause, and `publish` still appends. `Closed`: the watch
-   * was closed, or its scope was, whatever it was before.
-   */
-  readonly state: "Live" | "Suspect" | "Failed" | "Closed"
-  readonly followers: number
-  /** Followers that read on from the log, or wait for a snapshot. */
-  readonly behind: number
-  /** Everything up to it has been dispatched; none while nobody follows. */
-  readonly position: Option.Option<Revision>
-  /** Why the log does not answer, or what the watch has failed with. */
-  readonly trouble: Option.Option<ChangeLogError>
-}
-
 export interface Watch<V> {
   /**
    * Appends a revision to the log. Does not wait for followers, but for those with the policy `block`: then it
@@ -116,7 +105,10 @@ export interface Watch<V> {
     options?: FollowOptions<V>
   ) => Stream.Stream<Frame<V>, FollowError | WatchEnded>
   readonly health: Effect.Effect<Health>
-  /** Tells what is committed until now, then ends every follower as `Closed`. Within `closeDeadline`. */
+  /**
+   * Tells what is committed until now, then ends every follower as `Closed`, within `closeDeadline`. It waits neither
+   * for those who have no room nor for snapshots: their cursors say where they stood.
+   */
   readonly close: Effect.Effect<void>
 }
 
@@ -144,7 +136,6 @@ export interface Options<V> {
 interface Runtime<V> extends Opening.Desk<V> {
   readonly actor: Actor.Actor<ChangeLog<V>, "wake", void>
   readonly heartbeat: number
-  readonly closed: () => boolean
 }
 
 const isSuspect = <V>({ dispatcher, heartbeat }: Runtime<V>): boolean =>
@@ -330,7 +321,6 @@ export const make = <V>(
       maxFollowers: options.maxFollowers ?? Number.POSITIVE_INFINITY,
       hasSnapshots: log.state === "latest" || options.snapshots !== undefined,
       lastId: 0,
-      closed: () => isClosed,
       over,
       inTurn: (effect) =>
         Effect.catchTags(
@@ -360,7 +350,7 @@ export const make = <V>(
       open: (selector, options = {}) => open(runtime, selector, options),
       follow: (selector, options = {}) =>
         Stream.unwrapScoped(Effect.map(open(runtime, selector, options), ({ frames }) => frames)),
-      health: Effect.sync(() => watchHealth(runtime)),
+      health: Effect.sync(() => healthOf(dispatcher, isClosed, isSuspect(runtime))),
       close
     }
   })
@@ -369,27 +359,6 @@ const snapshotsOf = <V>(log: ChangeLog<V>, { snapshots }: Options<V>): Snapshots
   if (snapshots !== undefined) return snapshots
   // The selector was checked when its follower began.
   return (selector) => Effect.catchTag(log.snapshot(selector), "InvalidSelector", Effect.die)
-}
-
-/** What a watch has failed with, as an error of its log. */
-const troubleOf = (cause: unknown): ChangeLogError =>
-  cause instanceof ChangeLogError
-    ? cause
-    : new ChangeLogError({ reason: "Unavailable", message: "a call of the log died", cause })
-
-const watchHealth = <V>(runtime: Runtime<V>): Health => {
-  const { closed, dispatcher } = runtime
-  const { failure, hub, trouble } = dispatcher
-  const alive = failure !== undefined ? "Failed" : isSuspect(runtime) ? "Suspect" : "Live"
-  let behind = 0
-  for (const { cursor } of hub.followers.values()) if (cursor !== undefined) behind++
-  return {
-    state: closed() ? "Closed" : alive,
-    followers: hub.followers.size,
-    behind,
-    position: Option.fromNullable(hub.position),
-    trouble: Option.fromNullable(failure === undefined ? trouble : troubleOf(failure.cause))
-  }
 }
 
 /**

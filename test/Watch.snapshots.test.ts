@@ -97,7 +97,11 @@ describe("a predicate and a snapshot", () => {
     const other = yield* watch.open(ChangeLog.prefix("k/"))
     yield* put("k/a", 3)
     const first = yield* watch.open(ChangeLog.prefix("k/"), { where: thrower, snapshot: "first" })
-    expect(yield* Effect.flip(first.take)).toMatchObject({ reason: "Failed", cause: new Error("no") })
+    expect(yield* Effect.flip(first.take)).toMatchObject({
+      reason: "Failed",
+      cause: new Error("no"),
+      cursor: { seq: 0 }
+    })
     expect((yield* watch.health).followers).toBe(1)
     yield* put("k/a", 4)
     expect(yield* taking(other, 3)).toEqual(["synced 0", "1: k/a=3", "2: k/a=4"])

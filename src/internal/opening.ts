@@ -6,7 +6,14 @@
 import { Data, Deferred, Effect, type Scope } from "effect"
 import type { ChangeLog } from "./changeLog.js"
 import type { Dispatcher } from "./dispatcher.js"
-import { ChangeLogError, type Compacted, type EpochChanged, ownRevision, type Revision } from "./events.js"
+import {
+  ChangeLogError,
+  type Compacted,
+  type EpochChanged,
+  ownRevision,
+  type Revision,
+  start
+} from "./events.js"
 import { type FollowOptions, followProblem } from "./followOptions.js"
 import { type SnapshotFrame, WatchEnded } from "./frames.js"
 import * as Hub from "./hub.js"
@@ -79,13 +86,12 @@ const beginning = <V>(
 ): Effect.Effect<Beginning<V>, FollowError> => {
   const head = Effect.map(source.head, ({ head }) => ownRevision(head))
   if (snapshot === "first") {
-    return Effect.flatMap(
-      Snapshots.take(source, follower),
-      (first): Effect.Effect<Beginning<V>, FollowError> =>
-        first._tag === "Threw"
-          ? Effect.map(head, (head) => ({ at: head, head, first }))
-          : Effect.succeed({ at: first.revision, head: first.revision, first })
-    )
+    return Effect.map(Snapshots.take(source, follower), (first) => ({
+      // To whom nothing was told, he stands where the log begins.
+      at: first._tag === "Threw" ? start(first.revision.epoch) : first.revision,
+      head: first.revision,
+      first
+    }))
   }
   if (after === undefined) return Effect.map(head, (head) => ({ at: head, head }))
   // It says whether the log can go on from there.

@@ -72,6 +72,7 @@ const inSlot = <A, E>(slots: Effect.Semaphore, effect: Effect.Effect<A, E>): Eff
 /** The predicate of a follower threw. */
 export interface Threw {
   readonly _tag: "Threw"
+  readonly revision: Revision
   readonly cause: unknown
 }
 
@@ -93,7 +94,7 @@ const frameOf = <V>(snapshot: Snapshot<V>, where: Hub.Follower<V>["where"]): Sna
   try {
     if (where !== undefined) entries = entries.filter((entry) => where(putOf(entry)))
   } catch (cause) {
-    return { _tag: "Threw", cause }
+    return { _tag: "Threw", revision, cause }
   }
   return { _tag: "Snapshot", revision, entries: Object.freeze(entries), deleted: none }
 }

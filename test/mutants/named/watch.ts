@@ -67,7 +67,7 @@ const snapshots: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: take a predicate that throws for a source that dies",
     file: internal("snapshots"),
-    find: '    return { _tag: "Threw", cause }',
+    find: '    return { _tag: "Threw", revision, cause }',
     replace: "    throw cause",
     test: watch("snapshots", "one that throws on an entry of a later snapshot ends its follower alone")
   },
@@ -216,7 +216,7 @@ const standing: ReadonlyArray<NamedMutant> = [
 const failing: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: call a watch that has failed live",
-    file: "src/Watch.ts",
+    file: internal("watchHealth"),
     find: 'failure !== undefined ? "Failed" : isSuspect',
     replace: "isSuspect",
     test: watch("health", "when it dies has failed, says why, and begins no follow any more")
