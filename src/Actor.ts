@@ -21,8 +21,7 @@ import {
   Exit,
   Option,
   Scope,
-  type Stream,
-  Tracer
+  type Stream
 } from "effect"
 import { constVoid } from "effect/Function"
 import { type Bound, invalidBound } from "./internal/admission.js"
@@ -34,6 +33,7 @@ import type * as Mailbox from "./internal/mailbox.js"
 import { type Status, statusOf, type Trouble } from "./internal/status.js"
 import * as Statuses from "./internal/statuses.js"
 import { forceClose, requestClose, supervise } from "./internal/supervisor.js"
+import { withoutSurroundings } from "./internal/surroundings.js"
 import { CurrentTurn } from "./internal/turn.js"
 
 export type { Bound, GapNote, Overflow } from "./internal/admission.js"
@@ -178,19 +178,6 @@ const millis = (option: string, input: Duration.DurationInput): Effect.Effect<nu
   const found = millisOf(option, input)
   return typeof found === "number" ? Effect.succeed(found) : found
 }
-
-interface Transaction {
-  readonly _: unique symbol
-}
-
-/** The transaction of @effect/sql that a maker may be in: an actor's statements must not join it. */
-const SqlTransaction = Context.GenericTag<Transaction, unknown>("@effect/sql/SqlClient/TransactionConnection")
-
-const withoutSurroundings = <R>(context: Context.Context<R>): Context.Context<R> =>
-  Context.omit(
-    Tracer.ParentSpan,
-    SqlTransaction
-  )(context as Context.Context<R | Tracer.ParentSpan | Transaction>) as Context.Context<R>
 
 const offerAll = <R, I>(
   engine: Engine.Engine<R, I>,

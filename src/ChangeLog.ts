@@ -9,7 +9,7 @@
  * what a storage stores, and {@link asStorage} lets a recorder store nothing but a log.
  */
 import { Effect, Either } from "effect"
-import { type ChangeLog, noteAppendNow, type ReadOptions } from "./internal/changeLog.js"
+import { type ChangeLog, noteAppendNow, type ReadOptions, ringEach } from "./internal/changeLog.js"
 import {
   type Change,
   type ChangeLogError,
@@ -90,8 +90,9 @@ const problem = <V>(options: Options<V>): InvalidOptions | undefined => {
 
 /**
  * Makes a log in memory: a ring bounded by count and bytes. What it no longer holds is `Compacted` to its readers.
- * A revision that alone is larger than `maxBytes` is refused as `TooLarge`. Values are kept by reference and must not
- * be changed afterwards.
+ * A revision that alone is larger than `maxBytes` is refused as `TooLarge`. Values are kept by reference, and given so
+ * to everybody who reads: nobody may change them afterwards. Everything else that it is given is copied, and all that it
+ * gives is frozen.
  */
 export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, InvalidOptions> =>
   Effect.gen(function* () {
@@ -110,7 +111,7 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
     const rings = new Set<() => void>()
     const commit = (entries: ReadonlyArray<Entry<V>>): Either.Either<History.Committed, ChangeLogError> => {
       const committed = History.commit(history, entries)
-      if (Either.isRight(committed) && committed.right.revisions.length > 0) for (const ring of rings) ring()
+      if (Either.isRight(committed) && committed.right.revisions.length > 0) ringEach(rings)
       return committed
     }
     const appendNow = (changes: ReadonlyArray<Change<V>>): Either.Either<Revision, ChangeLogError> =>
@@ -128,7 +129,7 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
       compact: (upTo) => Effect.sync(() => History.compact(history, upTo)),
       renewEpoch: Effect.sync(() => {
         History.renew(history, randomName(random))
-        for (const ring of rings) ring()
+        ringEach(rings)
         return history.head.epoch
       }),
       snapshot: (selector) =>

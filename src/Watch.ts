@@ -11,15 +11,15 @@
  * `cancel` tells a part without a hole, and then ends.
  */
 import {
+  Cause,
   type Chunk,
   type Context,
-  Data,
+  Deferred,
   type Duration,
   Effect,
   Exit,
   Layer,
   MetricLabel,
-  Option,
   Random,
   Scope,
   Stream
@@ -27,29 +27,32 @@ import {
 import * as Actor from "./Actor.js"
 import {
   type ChangeLog,
-  ChangeLogError,
-  type InvalidSelector,
+  type ChangeLogError,
   key as keyOf,
   type Selector,
   type Snapshot
 } from "./ChangeLog.js"
 import { appendNow } from "./internal/changeLog.js"
 import * as Dispatch from "./internal/dispatcher.js"
-import type { Change, Compacted, EpochChanged, Revision } from "./internal/events.js"
-import { type FollowOptions, followProblem, wholeAbove0 } from "./internal/followOptions.js"
+import type { Change, Revision } from "./internal/events.js"
+import { type FollowOptions, wholeAbove0 } from "./internal/followOptions.js"
 import type { Frame, WatchEnded } from "./internal/frames.js"
 import * as Hub from "./internal/hub.js"
 import { InvalidOptions, millisOf } from "./internal/invalidOptions.js"
-import * as Outbox from "./internal/outbox.js"
+import * as Opening from "./internal/opening.js"
+import { type FollowError, WatchRefused } from "./internal/opening.js"
 import * as Reader from "./internal/reader.js"
-import { checkSelector } from "./internal/selector.js"
+import * as Snapshots from "./internal/snapshots.js"
+import { type Health, healthOf } from "./internal/watchHealth.js"
 import * as Metrics from "./Metrics.js"
 
 export type { FollowOptions } from "./internal/followOptions.js"
 export { type Frame, WatchEnded } from "./internal/frames.js"
 export { InvalidOptions } from "./internal/invalidOptions.js"
+export { type FollowError, WatchRefused } from "./internal/opening.js"
 export type { Policy } from "./internal/outbox.js"
 export type { FollowerHealth } from "./internal/reader.js"
+export type { Health } from "./internal/watchHealth.js"
 
 /** A follower, to be read by one reader. */
 export interface Follower<V> {
@@ -79,40 +82,11 @@ export interface Registration<V> {
   readonly detach: Effect.Effect<Follower<V>>
 }
 
-/** Why a follow could not begin; nothing was registered. */
-export class WatchRefused extends Data.TaggedError("WatchRefused")<{
-  /** `Full`: the cap on followers is reached. `Closed`: the watch is. `Log`: its log failed, see `cause`. */
-  readonly reason: "Full" | "Closed" | "Log"
-  readonly message: string
-  readonly cause?: unknown
-}> {}
-
-/** Everything that can keep a follow from beginning. */
-export type FollowError =
-  | WatchRefused
-  | InvalidOptions
-  | InvalidSelector
-  | Compacted
-  | EpochChanged
-  | ChangeLogError
-
-/** How a watch stands. */
-export interface Health {
-  /** `Suspect`: the log has not answered for more than two heartbeats. */
-  readonly state: "Live" | "Suspect" | "Closed"
-  readonly followers: number
-  /** Followers that read on from the log. */
-  readonly behind: number
-  /** Everything up to it has been dispatched; none while nobody follows. */
-  readonly position: Option.Option<Revision>
-  /** Why the log does not answer. */
-  readonly trouble: Option.Option<ChangeLogError>
-}
-
 export interface Watch<V> {
   /**
    * Appends a revision to the log. Does not wait for followers, but for those with the policy `block`: then it
-   * completes when the revision has been dispatched, or the log has given it up.
+   * completes when the revision has been dispatched, or the log has given it up. The array may be used again
+   * afterwards; values belong to the log.
    */
   readonly publish: (changes: ReadonlyArray<Change<V>>) => Effect.Effect<Revision, ChangeLogError>
   /** Follows one key from now on, as long as the scope lives. */
@@ -131,7 +105,10 @@ export interface Watch<V> {
     options?: FollowOptions<V>
   ) => Stream.Stream<Frame<V>, FollowError | WatchEnded>
   readonly health: Effect.Effect<Health>
-  /** Tells what is committed until now, then ends every follower as `Closed`. Within `closeDeadline`. */
+  /**
+   * Tells what is committed until now, then ends every follower as `Closed`, within `closeDeadline`. It waits neither
+   * for those who have no room nor for snapshots: their cursors say where they stood.
+   */
   readonly close: Effect.Effect<void>
 }
 
@@ -146,54 +123,23 @@ export interface Options<V> {
    * 10 %. Default 30 seconds; 0: never.
    */
   readonly heartbeat?: Duration.DurationInput | undefined
-  /** Where snapshots come from when the log keeps no state. They must be of one revision of this log. */
+  /**
+   * Where snapshots come from when the log keeps no state. Each must be of one revision of this log: the watch reads on
+   * from there, and does not tell one whose revision the log cannot go on from. At most 8 are taken at once; one that
+   * takes longer than a second does not count. It is never called in anybody else's turn.
+   */
   readonly snapshots?: ((selector: Selector) => Effect.Effect<Snapshot<V>, ChangeLogError>) | undefined
   /** How long the end may take. Default 1 second. */
   readonly closeDeadline?: Duration.DurationInput | undefined
 }
 
-const noSnapshots = (what: string): ChangeLogError =>
-  new ChangeLogError({
-    reason: "NoState",
-    message: `${what} needs a log that is made with state: "latest"`
-  })
-
-interface Runtime<V> {
-  readonly log: ChangeLog<V>
-  readonly dispatcher: Dispatch.Dispatcher<V>
+interface Runtime<V> extends Opening.Desk<V> {
   readonly actor: Actor.Actor<ChangeLog<V>, "wake", void>
   readonly heartbeat: number
-  readonly maxFollowers: number
-  readonly hasSnapshots: boolean
-  lastId: number
-  readonly closed: () => boolean
-  readonly told: () => void
 }
 
 const isSuspect = <V>({ dispatcher, heartbeat }: Runtime<V>): boolean =>
   heartbeat > 0 && dispatcher.millis() - dispatcher.answeredAt > 2 * heartbeat
-
-const newFollower = <V>(
-  runtime: Runtime<V>,
-  selector: Selector,
-  options: FollowOptions<V>
-): Hub.Follower<V> =>
-  Hub.newFollower({
-    id: ++runtime.lastId,
-    selector,
-    where: options.where,
-    policy: options.policy ?? "resync",
-    previous: options.previous === "include",
-    autoResnapshot: options.autoResnapshot === "on",
-    capacity: options.buffer ?? 256,
-    owesSynced: true
-  })
-
-const cancel = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): Effect.Effect<void> =>
-  Effect.sync(() => {
-    Hub.end(runtime.dispatcher.hub, follower, "Closed", "it was cancelled")
-    runtime.told()
-  })
 
 const handleOf = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): Follower<V> => {
   const { dispatcher } = runtime
@@ -206,90 +152,16 @@ const handleOf = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): Follower<V
     unsafePoll: () => Reader.poll(hub, follower),
     frames: Stream.repeatEffectChunk(Reader.takeAll(hub, follower)),
     health: Effect.sync(() => Reader.healthOf(dispatcher, follower, isSuspect(runtime))),
-    cancel: cancel(runtime, follower)
+    cancel: Opening.cancel(runtime, follower)
   }
 }
-
-/** Where a follower begins, and what it is told first. */
-const beginning = <V>(
-  { dispatcher, log }: Runtime<V>,
-  follower: Hub.Follower<V>,
-  { after, snapshot }: FollowOptions<V>
-): Effect.Effect<{ readonly at: Revision; readonly head: Revision }, FollowError> =>
-  Effect.gen(function* () {
-    const { source } = dispatcher
-    if (snapshot === "first") {
-      const taken = yield* source.snapshot(follower.selector)
-      const { head } = yield* source.head
-      Outbox.push(follower, {
-        _tag: "Snapshot",
-        revision: taken.revision,
-        entries: taken.entries,
-        deleted: []
-      })
-      return { at: taken.revision, head }
-    }
-    const { head } = yield* source.head
-    if (after === undefined) return { at: head, head }
-    // It says whether the log can go on from there.
-    yield* log.read({ after, limit: 1 })
-    return { at: after, head }
-  })
-
-const enter = <V>(
-  runtime: Runtime<V>,
-  follower: Hub.Follower<V>,
-  options: FollowOptions<V>
-): Effect.Effect<void, FollowError> =>
-  Effect.suspend(() => {
-    const { dispatcher, maxFollowers } = runtime
-    const { hub } = dispatcher
-    if (hub.followers.size >= maxFollowers) {
-      return new WatchRefused({ reason: "Full", message: `the cap of ${maxFollowers} followers is reached` })
-    }
-    return Effect.map(beginning(runtime, follower, options), ({ at, head }) => {
-      // Whoever asked may have gone meanwhile.
-      if (follower.ended !== undefined) return
-      dispatcher.head = head
-      dispatcher.answeredAt = dispatcher.millis()
-      follower.taken = at
-      hub.position ??= head
-      Hub.add(hub, follower, at)
-      runtime.told()
-      if (follower.cursor !== undefined || head.seq > hub.position.seq) hub.ring()
-    })
-  })
 
 const open = <V>(
   runtime: Runtime<V>,
   selector: Selector,
   options: FollowOptions<V>
 ): Effect.Effect<Follower<V>, FollowError, Scope.Scope> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function* () {
-      const checked = yield* checkSelector(selector)
-      const wrong = followProblem(options)
-      if (wrong !== undefined) return yield* wrong
-      const { hasSnapshots, log } = runtime
-      if (options.previous === "include" && log.state !== "latest")
-        return yield* noSnapshots("a previous value")
-      if ((options.snapshot === "first" || options.autoResnapshot === "on") && !hasSnapshots) {
-        return yield* noSnapshots("a snapshot")
-      }
-      const follower = newFollower(runtime, checked, options)
-      const gone = cancel(runtime, follower)
-      yield* restore(runtime.actor.ask(() => enter(runtime, follower, options))).pipe(
-        Effect.catchTags({
-          ActorStopped: () =>
-            Effect.fail(new WatchRefused({ reason: "Closed", message: "the watch is closed" })),
-          AskTimedOut: Effect.die
-        }),
-        Effect.onError(() => gone)
-      )
-      yield* Effect.addFinalizer(() => gone)
-      return handleOf(runtime, follower)
-    })
-  )
+  Effect.map(Opening.open(runtime, selector, options), (follower) => handleOf(runtime, follower))
 
 const register = <V>(
   runtime: Runtime<V>,
@@ -349,7 +221,8 @@ const beat = <V>(runtime: Runtime<V>): Effect.Effect<void> => {
     })
   )
   const pause = Effect.flatMap(Random.nextRange(0.9, 1.1), (factor) => Effect.sleep(heartbeat * factor))
-  return Effect.forever(Effect.zipRight(pause, Effect.exit(ask)))
+  const next = Effect.zipRight(pause, Effect.exit(ask))
+  return Effect.asVoid(Effect.repeat(next, { while: () => dispatcher.failure === undefined }))
 }
 
 const endAll = <V>(
@@ -401,16 +274,30 @@ export const make = <V>(
     const hub: Hub.Hub<V> = Hub.make(ring)
     const dispatcher: Dispatch.Dispatcher<V> = {
       hub,
-      source: { read: log.read, head: log.head, snapshot: snapshotsOf(log, options) },
+      source: {
+        read: log.read,
+        head: log.head,
+        snapshot: snapshotsOf(log, options),
+        foreign: options.snapshots !== undefined,
+        slots: yield* Effect.makeSemaphore(Snapshots.slotCount)
+      },
       nanos: () => clock.unsafeCurrentTimeNanos(),
       millis: () => clock.unsafeCurrentTimeMillis(),
       head: undefined,
       answeredAt: clock.unsafeCurrentTimeMillis(),
       trouble: undefined,
-      closing: false
+      closing: false,
+      failure: undefined
     }
+    const over = yield* Deferred.make<never, WatchRefused>()
+    const refuse = (refused: WatchRefused): void => Deferred.unsafeDone(over, refused)
     const failed = (error: unknown): void => {
-      if (!dispatcher.closing) endAll(runtime, "Failed", "its log failed", error)
+      if (dispatcher.closing || dispatcher.failure !== undefined) return
+      const cause = Cause.isCause(error) ? Cause.squash(error) : error
+      dispatcher.failure = { cause }
+      endAll(runtime, "Failed", "its log failed", cause)
+      const message = "the watch has failed: make another one"
+      refuse(new WatchRefused({ reason: "Log", message, cause }))
     }
     const onBatch = Effect.suspend(() => {
       rung = false
@@ -434,12 +321,18 @@ export const make = <V>(
       maxFollowers: options.maxFollowers ?? Number.POSITIVE_INFINITY,
       hasSnapshots: log.state === "latest" || options.snapshots !== undefined,
       lastId: 0,
-      closed: () => isClosed,
+      over,
+      inTurn: (effect) =>
+        Effect.catchTags(
+          actor.ask(() => effect),
+          { ActorStopped: () => Deferred.await(over), AskTimedOut: Effect.die }
+        ),
       told: () => Metrics.watchFollowers.unsafeUpdate(hub.followers.size, labels)
     }
     const close = Effect.suspend(() => {
       ring()
       dispatcher.closing = true
+      refuse(new WatchRefused({ reason: "Closed", message: "the watch is closed" }))
       return Effect.zipRight(
         actor.closeWithin(options.closeDeadline ?? "1 second"),
         Effect.sync(() => {
@@ -457,29 +350,15 @@ export const make = <V>(
       open: (selector, options = {}) => open(runtime, selector, options),
       follow: (selector, options = {}) =>
         Stream.unwrapScoped(Effect.map(open(runtime, selector, options), ({ frames }) => frames)),
-      health: Effect.sync(() => watchHealth(runtime)),
+      health: Effect.sync(() => healthOf(dispatcher, isClosed, isSuspect(runtime))),
       close
     }
   })
 
-const snapshotsOf = <V>(log: ChangeLog<V>, { snapshots }: Options<V>): Dispatch.Source<V>["snapshot"] => {
+const snapshotsOf = <V>(log: ChangeLog<V>, { snapshots }: Options<V>): Snapshots.Source<V>["snapshot"] => {
   if (snapshots !== undefined) return snapshots
   // The selector was checked when its follower began.
   return (selector) => Effect.catchTag(log.snapshot(selector), "InvalidSelector", Effect.die)
-}
-
-const watchHealth = <V>(runtime: Runtime<V>): Health => {
-  const { closed, dispatcher } = runtime
-  const { hub, trouble } = dispatcher
-  let behind = 0
-  for (const { cursor } of hub.followers.values()) if (cursor !== undefined) behind++
-  return {
-    state: closed() ? "Closed" : isSuspect(runtime) ? "Suspect" : "Live",
-    followers: hub.followers.size,
-    behind,
-    position: Option.fromNullable(hub.position),
-    trouble: Option.fromNullable(trouble)
-  }
 }
 
 /**

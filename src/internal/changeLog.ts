@@ -64,9 +64,21 @@ export interface ChangeLog<in out V> {
   readonly state: "latest" | "none"
   /**
    * Rings after commits until the scope ends. A hint: it may ring once for many commits, and when nothing has
-   * changed. `ring` is called synchronously and must not throw.
+   * changed. `ring` is called synchronously and must not throw: what has been committed stands, and the others are
+   * rung, whatever it does.
    */
   readonly doorbell: (ring: () => void) => Effect.Effect<void, never, Scope.Scope>
+}
+
+/** Rings everybody after a commit, which stands: nobody is told of one whose bell throws. */
+export const ringEach = (rings: Iterable<() => void>): void => {
+  for (const ring of rings) {
+    try {
+      ring()
+    } catch {
+      // Its own part is to read; it finds what it has missed when it reads again.
+    }
+  }
 }
 
 type Append<V> = ChangeLog<V>["append"]

@@ -4,22 +4,14 @@
  * What it does between two reads is synchronous, and bounded by time: a pass that has more to do says so and is run
  * again in the next turn of the event loop.
  */
-import { Effect, Schedule } from "effect"
-import type { ChangeLogError, Compacted, EpochChanged, Logged, Revision, Snapshot } from "./events.js"
+import { Effect } from "effect"
+import type { ChangeLogError, Compacted, EpochChanged, Logged, Revision } from "./events.js"
 import * as Hub from "./hub.js"
 import * as Outbox from "./outbox.js"
-import { matches, type Selector } from "./selector.js"
+import * as Resnapshot from "./resnapshot.js"
+import { matches } from "./selector.js"
+import { backoff, isUnavailable, type Source } from "./snapshots.js"
 import * as Telling from "./telling.js"
-
-/** The part of a change log that the dispatcher needs. */
-export interface Source<V> {
-  readonly read: (options: {
-    readonly after: Revision
-    readonly limit: number
-  }) => Effect.Effect<ReadonlyArray<Logged<V>>, Compacted | EpochChanged | ChangeLogError>
-  readonly head: Effect.Effect<{ readonly head: Revision }, ChangeLogError>
-  readonly snapshot: (selector: Selector) => Effect.Effect<Snapshot<V>, ChangeLogError>
-}
 
 export interface Dispatcher<V> {
   readonly hub: Hub.Hub<V>
@@ -34,18 +26,14 @@ export interface Dispatcher<V> {
   trouble: ChangeLogError | undefined
   /** Nobody waits for the log any more. */
   closing: boolean
+  /** The log has failed for good, or the dispatcher has: nobody is told anything any more. */
+  failure: { readonly cause: unknown } | undefined
 }
 
 /** How much one pass does at once: followers that are behind, and revisions; and for how long. */
 const mostFollowers = 512
 const mostRevisions = 1000
 const sliceNanos = 2_000_000n
-
-/** Exponential from 50 ms by factor 2, at most 2 s, jittered by 20 %. */
-const backoff = Schedule.exponential("50 millis", 2).pipe(
-  Schedule.union(Schedule.spaced("2 seconds")),
-  Schedule.jittered
-)
 
 /** Asks the log until it answers, if only that something is gone, or until the watch is closed. */
 export const insist = <V, A, E>(
@@ -63,11 +51,6 @@ export const insist = <V, A, E>(
 const noted = <V>(dispatcher: Dispatcher<V>, trouble: ChangeLogError | undefined): void => {
   dispatcher.trouble = trouble
   if (trouble === undefined) dispatcher.answeredAt = dispatcher.millis()
-}
-
-const isUnavailable = (error: unknown): error is ChangeLogError => {
-  const { _tag, reason } = (error ?? {}) as { readonly _tag?: unknown; readonly reason?: unknown }
-  return _tag === "ChangeLogError" && reason === "Unavailable"
 }
 
 const dispatchAll = <V>(dispatcher: Dispatcher<V>, rows: ReadonlyArray<Logged<V>>): void => {
@@ -101,9 +84,9 @@ const begin = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError
     dispatcher.head = head
     if (position === undefined) return
     for (const follower of hub.followers.values()) {
-      Hub.fallBehind(follower, follower.cursor ?? position)
+      Hub.fallBehind(follower, Hub.standing(hub, follower))
       follower.since = 0
-      if (!Outbox.isFull(follower)) hub.hungry.add(follower)
+      if (!Outbox.isFull(follower) && follower.wait === undefined) hub.hungry.add(follower)
     }
     Hub.goOnAt(hub, head)
   })
@@ -129,7 +112,8 @@ const catchUp = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogErr
       Effect.map((rows) => replayAll(dispatcher, slice, rows)),
       Effect.catchTags({
         Compacted: (error) => lost(dispatcher, oldest, error),
-        EpochChanged: (error) => lost(dispatcher, oldest, error)
+        EpochChanged: (error) => lost(dispatcher, oldest, error),
+        ChangeLogError: (error) => unreadable(dispatcher, oldest, error)
       }),
       Effect.tap(() => (hub.hungry.size > 0 ? Effect.sync(hub.ring) : Effect.void))
     )
@@ -163,27 +147,26 @@ const lost = <V>(
   dispatcher: Dispatcher<V>,
   follower: Hub.Follower<V>,
   error: Compacted | EpochChanged
-): Effect.Effect<void, ChangeLogError> =>
+): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const { hub, source } = dispatcher
-    if (!follower.autoResnapshot) {
-      Hub.end(hub, follower, error._tag, error.message)
-      return Effect.void
-    }
-    return Effect.map(insist(dispatcher, source.snapshot(follower.selector)), (snapshot) => {
-      if (!hub.followers.has(follower.id)) return
-      const from = (follower.cursor?.seq ?? 0) + 1
-      Outbox.push(follower, { _tag: "Gap", from, to: snapshot.revision.seq, reason: error._tag })
-      Outbox.push(follower, {
-        _tag: "Snapshot",
-        revision: snapshot.revision,
-        entries: snapshot.entries,
-        deleted: []
-      })
-      follower.owesSynced = true
-      Hub.standAt(hub, follower, snapshot.revision)
-    })
+    const { hub } = dispatcher
+    hub.hungry.delete(follower)
+    if (!hub.followers.has(follower.id)) return Effect.void
+    if (follower.autoResnapshot) return Resnapshot.begin(dispatcher, follower, error)
+    Hub.end(hub, follower, error._tag, error.message)
+    return Effect.void
   })
+
+/** What a follower would read next cannot be read: those who are live need it no more. */
+const unreadable = <V>(
+  { hub }: Dispatcher<V>,
+  follower: Hub.Follower<V>,
+  error: ChangeLogError
+): Effect.Effect<void, ChangeLogError> =>
+  // The watch is being closed.
+  isUnavailable(error)
+    ? Effect.fail(error)
+    : Effect.sync(() => Hub.end(hub, follower, "Failed", "the log cannot be read where it stands", error))
 
 /** One pass: what is new for the live ones, then a slice for those that are behind. */
 export const pass = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>

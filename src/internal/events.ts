@@ -13,7 +13,10 @@ export interface Revision {
 }
 
 /** The point before the first revision of an epoch. */
-export const start = (epoch: string): Revision => ({ epoch, seq: 0, tag: 0 })
+export const start = (epoch: string): Revision => Object.freeze({ epoch, seq: 0, tag: 0 })
+
+/** A revision that its giver cannot change any more. */
+export const ownRevision = ({ epoch, seq, tag }: Revision): Revision => Object.freeze({ epoch, seq, tag })
 
 /** A change of one key, as its writer tells it. */
 export type Change<V> =
@@ -50,7 +53,10 @@ export type Event<V> =
       readonly previous?: Option.Option<V>
     }
 
-/** One revision of a log. */
+/**
+ * One revision of a log. Everybody who reads it may be given the same object: it is frozen, and so are its events and
+ * its arrays. Values are not: whoever reads one must not change it.
+ */
 export interface Logged<out V> {
   readonly revision: Revision
   /** In the order of their writer; never empty. */

@@ -7,9 +7,17 @@ import type * as Outbox from "./outbox.js"
 export interface FollowOptions<V> {
   /** Resumes after this revision, exclusive. Default: with what comes from now on. */
   readonly after?: Revision | undefined
-  /** `first`: begins with everything that matches, as it is now. Not together with `after`. Default `none`. */
+  /**
+   * `first`: begins with a Snapshot of everything that the selector matches and `where` takes, as it is now. Not
+   * together with `after`. Default `none`. It is taken beside everything else: one that takes long holds up this follow
+   * alone.
+   */
   readonly snapshot?: "first" | "none" | undefined
-  /** Tells only the events that it takes, of those that the selector matches. Pure. */
+  /**
+   * Tells only what it takes, of what the selector matches: events, and the entries of every Snapshot, each as an event
+   * that puts the entry's value, with the entry's revision. A key that was told and whose value it does not take any more
+   * is not told as gone: the event that changed it is left out. Pure. When it throws, the follow ends as `Failed`.
+   */
   readonly where?: ((event: Event<V>) => boolean) | undefined
   /** The most revisions that wait. Default 256. */
   readonly buffer?: number | undefined
@@ -17,7 +25,12 @@ export interface FollowOptions<V> {
   readonly policy?: Outbox.Policy | undefined
   /** `include`: tells with each event what was there before it. Default `omit`. */
   readonly previous?: "include" | "omit" | undefined
-  /** `on`: when what comes next is gone, it is told a Gap and a Snapshot instead of its end. Default `off`. */
+  /**
+   * `on`: when what comes next is gone, it is told a Gap and a Snapshot instead of its end. Default `off`. Until the
+   * Snapshot is there it is `Behind`; it is asked for again while its source is `Unavailable`, from 50 ms to every 2 s,
+   * and ends the follow as `Failed` when it fails otherwise. A source that gives only revisions that the log cannot go
+   * on from ends it as `Compacted` or `EpochChanged`, after 6 of them.
+   */
   readonly autoResnapshot?: "on" | "off" | undefined
 }
 

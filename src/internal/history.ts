@@ -16,10 +16,11 @@ import {
   type Kept,
   type Logged,
   type Revision,
-  refusal
+  refusal,
+  start
 } from "./events.js"
 import { word } from "./random.js"
-import { compareKeys, keyProblem, matches, type Selector } from "./selector.js"
+import { compareKeys, keyProblem, matcherOf, type Selector } from "./selector.js"
 
 interface Row<V> extends Logged<V> {
   readonly bytes: number
@@ -49,14 +50,14 @@ export const make = <V>(options: {
   readonly random: Int32Array
   readonly keepsState: boolean
 }): History<V> => {
-  const start: Revision = { epoch: options.epoch, seq: 0, tag: 0 }
+  const first = start(options.epoch)
   return {
     maxRevisions: options.maxRevisions,
     maxBytes: options.maxBytes,
     sizeOf: options.sizeOf,
     random: options.random,
-    head: start,
-    floor: start,
+    head: first,
+    floor: first,
     rows: new Array(64),
     start: 0,
     bytes: 0,
@@ -101,7 +102,7 @@ const add = <V>(history: History<V>, row: Row<V>): void => {
 const apply = <V>(state: Map<string, Kept<V>>, event: Event<V>): Option.Option<V> => {
   const before = state.get(event.key)
   if (event._tag === "Delete") state.delete(event.key)
-  else state.set(event.key, { key: event.key, value: event.value, revision: event.revision })
+  else state.set(event.key, Object.freeze({ key: event.key, value: event.value, revision: event.revision }))
   return before === undefined ? Option.none() : Option.some(before.value)
 }
 
@@ -126,7 +127,10 @@ const append = <V>(history: History<V>, { changes, id }: Entry<V>, bytes: number
     events[i] = event
     if (state !== undefined && previous !== undefined) previous[i] = apply(state, event)
   }
-  add(history, { revision, events, previous, bytes, id })
+  // Everybody who reads is given these very objects.
+  Object.freeze(events)
+  if (previous !== undefined) Object.freeze(previous)
+  add(history, Object.freeze({ revision, events, previous, bytes, id }))
   return revision
 }
 
@@ -157,7 +161,8 @@ const bytesOf = <V>(history: History<V>, changes: ReadonlyArray<Change<V>>): num
   } catch {
     return Number.NaN
   }
-  return bytes
+  // Whatever else a caller's function gives would stay in the sum of the log's bytes.
+  return typeof bytes === "number" ? bytes : Number.NaN
 }
 
 /** The size of an entry, or why it cannot be appended. */
@@ -239,10 +244,12 @@ export const compact = <V>(history: History<V>, upTo: number): void => {
 export const renew = <V>(history: History<V>, epoch: string): void => {
   compact(history, history.head.seq)
   history.ids.clear()
-  history.head = { epoch, seq: 0, tag: 0 }
+  history.head = start(epoch)
   history.floor = history.head
   if (history.state === undefined) return
-  for (const [key, kept] of history.state) history.state.set(key, { ...kept, revision: history.head })
+  for (const [key, kept] of history.state) {
+    history.state.set(key, Object.freeze({ ...kept, revision: history.head }))
+  }
 }
 
 /** What a selector matches now, ordered by key; none when the log keeps no state. */
@@ -256,7 +263,8 @@ export const snapshot = <V>(
     return kept === undefined ? [] : [kept]
   }
   const entries: Array<Kept<V>> = []
-  for (const kept of state.values()) if (matches(selector, kept.key)) entries.push(kept)
+  const isMatch = matcherOf(selector)
+  for (const kept of state.values()) if (isMatch(kept.key)) entries.push(kept)
   return entries.sort((a, b) => compareKeys(a.key, b.key))
 }
 

@@ -5,11 +5,19 @@
  * has a cursor of its own, and reads on from the log until it has caught up. Offers go to live followers only, so
  * every revision comes to a follower once, by one of the two ways, and in order.
  */
-import type { Event, Revision } from "./events.js"
+import type { ChangeLogError, Compacted, EpochChanged, Event, Revision } from "./events.js"
 import { WatchEnded } from "./frames.js"
 import * as KeyIndex from "./keyIndex.js"
 import * as Outbox from "./outbox.js"
 import type { Selector } from "./selector.js"
+
+/** A snapshot is being taken for a follower. */
+export interface Wait {
+  /** Why there is none yet. */
+  trouble: ChangeLogError | Compacted | EpochChanged | undefined
+  /** Takes it no longer. */
+  stop: () => void
+}
 
 /** Its outbox is part of it: to follow one more reference would cost a miss of the processor's cache. */
 export interface Follower<V> extends KeyIndex.Owner, Outbox.Outbox<V> {
@@ -24,8 +32,10 @@ export interface Follower<V> extends KeyIndex.Owner, Outbox.Outbox<V> {
   readonly policy: Outbox.Policy
   readonly previous: boolean
   readonly autoResnapshot: boolean
-  /** What it is to be told of began behind this revision. */
+  /** What it is to be told of began behind this revision: the number of `began`, or 0. */
   since: number
+  /** Where it stood when it became live. */
+  began: Revision
   /** Where it reads on from the log; none: it is live. */
   cursor: Revision | undefined
   /** The next time it is live, it is told so. */
@@ -36,6 +46,8 @@ export interface Follower<V> extends KeyIndex.Owner, Outbox.Outbox<V> {
   readonly holds: Set<string> | undefined
   /** The events of a revision that is being dispatched, by their positions. */
   gathered: Array<number> | undefined
+  /** It cannot read on without a snapshot. Then it is behind, and never hungry. */
+  wait: Wait | undefined
 }
 
 export interface Hub<V> {
@@ -90,7 +102,9 @@ export const newFollower = <V>(wish: Wish<V>): Follower<V> => ({
   autoResnapshot: wish.autoResnapshot,
   owesSynced: wish.owesSynced,
   owesProgress: false,
-  holds: wish.autoResnapshot ? new Set() : undefined
+  holds: wish.autoResnapshot ? new Set() : undefined,
+  began: nowhere,
+  wait: undefined
 })
 
 export const make = <V>(ring: () => void): Hub<V> => ({
@@ -125,6 +139,10 @@ export const remove = <V>(hub: Hub<V>, follower: Follower<V>): void => {
   if (!hub.followers.delete(follower.id)) return
   KeyIndex.remove(hub.index, follower)
   hub.hungry.delete(follower)
+  follower.room = 0
+  const { wait } = follower
+  follower.wait = undefined
+  wait?.stop()
   if (hub.followers.size === 0) hub.position = undefined
   if (follower.policy !== "block") return
   hub.blocking--
@@ -162,29 +180,28 @@ export const goOnAt = <V>(hub: Hub<V>, head: Revision): void => {
   }
 }
 
-const ended = <V>(
-  follower: Follower<V>,
-  reason: WatchEnded["reason"],
-  message: string,
-  cause?: unknown
-): WatchEnded =>
-  new WatchEnded({
-    reason,
-    message,
-    cursor: follower.taken,
-    ...(cause === undefined ? {} : { cause })
-  })
+/** Everything up to it has been told to a follower, once its reader has taken what waits. */
+export const standing = <V>({ position }: Hub<V>, { began, cursor }: Follower<V>): Revision => {
+  if (cursor !== undefined) return cursor
+  if (position === undefined) return began
+  return position.epoch === began.epoch && position.seq < began.seq ? began : position
+}
 
-/** Ends a follower, behind what waits for it. */
+/**
+ * Ends a follower, behind what waits for it. While revisions are dispatched, `at` says where it stands: the position of
+ * the hub is not kept up to date then.
+ */
 export const end = <V>(
   hub: Hub<V>,
   follower: Follower<V>,
   reason: WatchEnded["reason"],
   message: string,
-  cause?: unknown
+  cause?: unknown,
+  at?: Revision
 ): void => {
+  const cursor = at ?? standing(hub, follower)
   remove(hub, follower)
-  Outbox.end(follower, ended(follower, reason, message, cause))
+  Outbox.end(follower, new WatchEnded({ reason, message, cursor, ...(cause === undefined ? {} : { cause }) }))
 }
 
 /** A follower has been told everything up to a revision. */
@@ -199,6 +216,7 @@ export const standAt = <V>(hub: Hub<V>, follower: Follower<V>, at: Revision): vo
   }
   follower.cursor = undefined
   follower.since = at.seq
+  follower.began = at
   setRoom(hub, follower)
   hub.hungry.delete(follower)
   if (!follower.owesSynced) return
@@ -215,7 +233,9 @@ export const fallBehind = <V>(follower: Follower<V>, cursor: Revision): void => 
 /** There is room again: one who is behind may read on, one who blocks lets the dispatcher go on. */
 export const taken = <V>(hub: Hub<V>, follower: Follower<V>): void => {
   if (follower.size * 2 > follower.capacity) return
-  if (follower.cursor !== undefined && hub.followers.has(follower.id) && !hub.hungry.has(follower)) {
+  const { cursor, wait } = follower
+  if (cursor !== undefined && wait === undefined && hub.followers.has(follower.id)) {
+    if (hub.hungry.has(follower)) return
     hub.hungry.add(follower)
     hub.ring()
   } else if (hub.blocked && follower.policy === "block") hub.ring()

@@ -21,13 +21,16 @@ interface Node<O extends Owner> {
 
 export interface Intervals<O extends Owner> {
   root: Node<O> | undefined
+  /** How many ranges there ever were. */
+  added: number
 }
 
-export const make = <O extends Owner>(): Intervals<O> => ({ root: undefined })
+export const make = <O extends Owner>(): Intervals<O> => ({ root: undefined, added: 0 })
 
-// Well mixed and always the same for an id: a tree needs no chance of its own to be balanced.
-const priorityOf = (id: number): number => {
-  let x = Math.imul(id ^ 0x9e3779b9, 0x85ebca6b)
+// Well mixed: a tree needs no chance of its own to be balanced. Each range has another one, since an owner may bring
+// thousands in order: with one for all of them they would be a list, too deep to walk.
+const priorityOf = (nth: number): number => {
+  let x = Math.imul(nth ^ 0x9e3779b9, 0x85ebca6b)
   x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35)
   return (x ^ (x >>> 16)) >>> 0
 }
@@ -90,11 +93,11 @@ const without = <O extends Owner>(tree: Node<O> | undefined, node: Node<O>): Nod
   return update(tree)
 }
 
-const nodeOf = <O extends Owner>(from: string, to: string, owner: O): Node<O> => ({
+const nodeOf = <O extends Owner>(from: string, to: string, owner: O, priority: number): Node<O> => ({
   from,
   to,
   owner,
-  priority: priorityOf(owner.id),
+  priority,
   furthest: to,
   left: undefined,
   right: undefined
@@ -102,7 +105,7 @@ const nodeOf = <O extends Owner>(from: string, to: string, owner: O): Node<O> =>
 
 /** Adds the range from `from` until before `to`. */
 export const add = <O extends Owner>(intervals: Intervals<O>, from: string, to: string, owner: O): void => {
-  intervals.root = insert(intervals.root, nodeOf(from, to, owner))
+  intervals.root = insert(intervals.root, nodeOf(from, to, owner, priorityOf(++intervals.added)))
 }
 
 export const remove = <O extends Owner>(
@@ -111,7 +114,7 @@ export const remove = <O extends Owner>(
   to: string,
   owner: O
 ): void => {
-  intervals.root = without(intervals.root, nodeOf(from, to, owner))
+  intervals.root = without(intervals.root, nodeOf(from, to, owner, 0))
 }
 
 const collectFrom = <O extends Owner>(node: Node<O> | undefined, key: string, found: Array<O>): void => {

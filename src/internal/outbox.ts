@@ -6,7 +6,7 @@
  * it always finds room.
  */
 import type { Logged, Revision } from "./events.js"
-import { type EventsFrame, type Frame, WatchEnded } from "./frames.js"
+import { type EventsFrame, type Frame, type GapFrame, type SnapshotFrame, WatchEnded } from "./frames.js"
 
 /**
  * What happens when a follower's buffer is full.
@@ -82,7 +82,10 @@ export const ending = <V>({ ended, taken }: Outbox<V>): WatchEnded | undefined =
   if (ended === undefined) return undefined
   // An error's message and cause are not enumerable: spreading it would lose them.
   const { cause, message, reason } = ended
-  return new WatchEnded({ reason, message, cursor: taken, ...(cause === undefined ? {} : { cause }) })
+  // Whoever is ended in the middle of a dispatch may have taken more than the watch knew of.
+  const isBeyond = taken.epoch === ended.cursor.epoch && taken.seq > ended.cursor.seq
+  const cursor = isBeyond ? taken : ended.cursor
+  return new WatchEnded({ reason, message, cursor, ...(cause === undefined ? {} : { cause }) })
 }
 
 /** Wakes whoever waits: there is something to tell that is no frame of the buffer. */
@@ -138,6 +141,33 @@ const spill = <V>(outbox: Outbox<V>): Array<Frame<V> | undefined> => {
   return frames
 }
 
+/**
+ * Puts a Gap and a Snapshot behind the others. They take the place of a Gap and a Snapshot that still wait, and of what
+ * stands behind those: a follower that takes nothing holds no more than one.
+ */
+export const pushSnapshot = <V>(outbox: Outbox<V>, gap: GapFrame, snapshot: SnapshotFrame<V>): void => {
+  const frames = spill(outbox)
+  const { start } = outbox
+  const at = frames.findIndex(
+    (frame, i) => i >= start && frame?._tag === "Gap" && frame.reason !== "Overflow"
+  )
+  const before = frames[at]
+  if (before?._tag === "Gap") {
+    for (const frame of frames.slice(at)) if (frame?._tag === "Events") outbox.size--
+    keep(outbox, frames.slice(start, at))
+  }
+  push(outbox, before?._tag === "Gap" ? together(before, gap) : gap)
+  push(outbox, snapshot)
+}
+
+/** Two that follow each other as one. */
+const together = (before: GapFrame, gap: GapFrame): GapFrame => {
+  if (gap.reason === "EpochChanged") return gap
+  return before.reason === "EpochChanged"
+    ? { ...gap, from: Math.min(1, gap.to), reason: "EpochChanged" }
+    : { ...gap, from: before.from }
+}
+
 /** Gives up the oldest frame of events; a Gap stands in its place. */
 export const dropOldest = <V>(outbox: Outbox<V>): void => {
   const frames = spill(outbox)
@@ -190,5 +220,6 @@ const withoutOlder = <V>(frame: EventsFrame<V>, seen: Set<string>): EventsFrame<
     kept.push(event)
   }
   if (kept.length === events.length) return frame
-  return kept.length === 0 ? undefined : { _tag: "Events", revision, events: kept.reverse() }
+  if (kept.length === 0) return undefined
+  return { _tag: "Events", revision, events: Object.freeze(kept.reverse()) }
 }

@@ -1,7 +1,7 @@
 /** What the reader of a follower does: it takes frames, waits for them, and asks how it stands. */
-import { Chunk, Effect } from "effect"
+import { Chunk, Effect, Option } from "effect"
 import type { Dispatcher } from "./dispatcher.js"
-import type { Revision } from "./events.js"
+import type { ChangeLogError, Compacted, EpochChanged, Revision } from "./events.js"
 import type { Frame, WatchEnded } from "./frames.js"
 import * as Hub from "./hub.js"
 import * as Outbox from "./outbox.js"
@@ -10,11 +10,12 @@ import * as Outbox from "./outbox.js"
 export interface FollowerHealth {
   readonly id: number
   /**
-   * `Live`: it is told everything as it comes. `Behind`: it reads on from the log, or waits for room to do so.
+   * `Live`: it is told everything as it comes. `Behind`: it reads on from the log, or waits for room to do so, or
+   * for a snapshot.
    * `Suspect`: the log has not answered for more than two heartbeats. `Ended`: it is told nothing any more.
    */
   readonly state: "Live" | "Behind" | "Suspect" | "Ended"
-  /** The last revision that it has taken. */
+  /** The last revision that it has taken; when nothing waits for it, where it stands. */
   readonly cursor: Revision
   /** The newest revision known of the log. */
   readonly head: Revision
@@ -22,6 +23,8 @@ export interface FollowerHealth {
   readonly lag: number
   /** How many revisions wait in its buffer. */
   readonly buffered: number
+  /** Why the snapshot that it waits for has not been taken yet: it is asked for again. */
+  readonly trouble: Option.Option<ChangeLogError | Compacted | EpochChanged>
 }
 
 /** A follower takes a frame. One that may be told of a snapshot later is told then which of its keys are gone. */
@@ -38,7 +41,7 @@ const delivered = <V>({ holds }: Hub.Follower<V>, frame: Frame<V>): Frame<V> => 
   const deleted = [...holds].filter((key) => !present.has(key))
   holds.clear()
   for (const key of present) holds.add(key)
-  return { ...frame, deleted }
+  return { ...frame, deleted: Object.freeze(deleted) }
 }
 
 /** The next frame: of the buffer, or how far a live follower is. */
@@ -53,7 +56,7 @@ export const poll = <V>(hub: Hub.Hub<V>, follower: Hub.Follower<V>): Frame<V> | 
   follower.owesProgress = false
   const { position } = hub
   if (position === undefined) return undefined
-  const revision = position.seq < follower.since ? follower.taken : position
+  const revision = Hub.standing(hub, follower)
   follower.taken = revision
   return { _tag: "Progress", revision }
 }
@@ -97,12 +100,13 @@ export const healthOf = <V>(
   isSuspect: boolean
 ): FollowerHealth => {
   const head = known ?? hub.position ?? follower.taken
-  const { cursor, id } = follower
-  const idle = cursor === undefined && Outbox.isEmpty(follower) && follower.ended === undefined
-  const taken =
-    idle && hub.position !== undefined && hub.position.seq >= follower.since ? hub.position : follower.taken
+  const { cursor, ended, id, wait } = follower
+  const taken = !Outbox.isEmpty(follower)
+    ? follower.taken
+    : (Outbox.ending(follower)?.cursor ?? Hub.standing(hub, follower))
   const state =
-    follower.ended !== undefined ? "Ended" : isSuspect ? "Suspect" : cursor === undefined ? "Live" : "Behind"
+    ended !== undefined ? "Ended" : isSuspect ? "Suspect" : cursor === undefined ? "Live" : "Behind"
   const lag = taken.epoch === head.epoch ? Math.max(0, head.seq - taken.seq) : head.seq
-  return { id, state, cursor: taken, head, lag, buffered: follower.size }
+  const trouble = Option.fromNullable(wait?.trouble)
+  return { id, state, cursor: taken, head, lag, buffered: follower.size, trouble }
 }

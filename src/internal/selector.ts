@@ -77,6 +77,20 @@ export const matches = (selector: Selector, key: string): boolean => {
   return false
 }
 
+/**
+ * {@link matches} for many keys: it looks the keys of a selector up at once, instead of comparing each of them with
+ * each key.
+ */
+export const matcherOf = (selector: Selector): ((key: string) => boolean) => {
+  const keys = new Set<string>()
+  const rest: Array<Part> = []
+  for (const part of partsOf(selector)) {
+    if (part._tag === "Key") keys.add(part.key)
+    else rest.push(part)
+  }
+  return (key) => keys.has(key) || rest.some((part) => matchesPart(part, key))
+}
+
 const partProblem = (part: unknown): string | undefined => {
   const given = (part ?? {}) as { readonly [key: string]: unknown }
   switch (given._tag) {
@@ -114,8 +128,16 @@ const problemOf = (selector: unknown): string | undefined => {
   return undefined
 }
 
-/** The selector, when it is one. */
+const ownPart = (part: Part): Part => Object.freeze({ ...part })
+
+/** A copy that the giver of the selector cannot change: a follow is found by the same keys as long as it lives. */
+const own = (selector: Selector): Selector =>
+  selector._tag === "Many"
+    ? Object.freeze({ _tag: "Many" as const, parts: Object.freeze(selector.parts.map(ownPart)) })
+    : ownPart(selector)
+
+/** A copy of the selector, when it is one. */
 export const checkSelector = (selector: Selector): Either.Either<Selector, InvalidSelector> => {
   const message = problemOf(selector)
-  return message === undefined ? Either.right(selector) : Either.left(new InvalidSelector({ message }))
+  return message === undefined ? Either.right(own(selector)) : Either.left(new InvalidSelector({ message }))
 }

@@ -10,10 +10,12 @@ import * as Outbox from "./outbox.js"
 import type { Selector } from "./selector.js"
 
 const withPrevious = <V>({ events, previous }: Logged<V>): ReadonlyArray<Event<V>> =>
-  events.map((event, i) => {
-    const before = previous?.[i]
-    return before === undefined ? event : Object.freeze({ ...event, previous: before })
-  })
+  Object.freeze(
+    events.map((event, i) => {
+      const before = previous?.[i]
+      return before === undefined ? event : Object.freeze({ ...event, previous: before })
+    })
+  )
 
 /** The frames of one revision: made when somebody wants them, and shared. */
 interface Frames<V> {
@@ -26,10 +28,10 @@ const wholeFrame = <V>(frames: Frames<V>, previous: boolean): EventsFrame<V> => 
   const { logged } = frames
   const { revision } = logged
   if (previous) {
-    frames.previous ??= { _tag: "Events", revision, events: withPrevious(logged) }
+    frames.previous ??= Object.freeze({ _tag: "Events", revision, events: withPrevious(logged) })
     return frames.previous
   }
-  frames.plain ??= { _tag: "Events", revision, events: logged.events }
+  frames.plain ??= Object.freeze({ _tag: "Events", revision, events: logged.events })
   return frames.plain
 }
 
@@ -44,9 +46,10 @@ const frameOf = <V>(
   const all = positions === undefined || positions.length === whole.events.length
   if (all && where === undefined) return whole
   const some = all ? whole.events : positions.map((i) => whole.events[i]!)
-  const events = where === undefined ? some : some.filter(where)
+  const events = where === undefined ? some : some.filter((event) => where(event))
   if (events.length === whole.events.length) return whole
-  return events.length === 0 ? undefined : { _tag: "Events", revision: whole.revision, events }
+  if (events.length === 0) return undefined
+  return { _tag: "Events", revision: whole.revision, events: Object.freeze(events) }
 }
 
 /** Makes room by the policy of a follower that is live and full; false: the frame is not for it. */
@@ -64,7 +67,9 @@ const makeRoom = <V>(hub: Hub.Hub<V>, follower: Hub.Follower<V>, before: Revisio
         hub,
         follower,
         "Overflow",
-        `more than ${follower.capacity} revisions were waiting: take them faster, or choose another policy`
+        `more than ${follower.capacity} revisions were waiting: take them faster, or choose another policy`,
+        undefined,
+        before
       )
       return false
     case "resync":
@@ -83,11 +88,13 @@ const offer = <V>(
   before: Revision
 ): void => {
   if (follower.cursor !== undefined || frames.logged.revision.seq <= follower.since) return
+  // The predicate of another one may have ended it.
+  if (follower.ended !== undefined) return
   let frame: EventsFrame<V> | undefined
   try {
     frame = frameOf(frames, follower, positions)
   } catch (cause) {
-    Hub.end(hub, follower, "Failed", "its predicate threw", cause)
+    Hub.end(hub, follower, "Failed", "its predicate threw", cause, before)
     return
   }
   if (frame === undefined) return

@@ -5,6 +5,7 @@
  * connection is down rings everybody more often, and everybody once when it is up again.
  */
 import { Duration, Effect, Queue, Random, type Scope, Stream, SubscriptionRef } from "effect"
+import { ringEach } from "../internal/changeLog.js"
 import { InvalidOptions } from "../internal/invalidOptions.js"
 import type { Doorbell } from "./internal/doorbell.js"
 import { ask, connectListener, type Listener } from "./internal/pgListener.js"
@@ -64,16 +65,16 @@ const notifyAll =
 
 const quoted = (channel: string): string => `"${channel.replaceAll('"', '""')}"`
 
-const ringEach = (feeds: ReadonlyMap<string, Rings> | undefined): void => {
-  for (const rings of feeds?.values() ?? []) for (const ring of rings) ring()
+const ringAllOf = (feeds: ReadonlyMap<string, Rings> | undefined): void => {
+  for (const rings of feeds?.values() ?? []) ringEach(rings)
 }
 
 /** Rings whom a payload `feed:seq` is for; any other payload is for everybody on the channel. */
 const heardBy = (channels: Channels) => (channel: string, payload: string) => {
   const feeds = channels.get(channel)
   const end = payload.lastIndexOf(":")
-  if (end === -1) return ringEach(feeds)
-  for (const ring of feeds?.get(payload.slice(0, end)) ?? []) ring()
+  if (end === -1) return ringAllOf(feeds)
+  ringEach(feeds?.get(payload.slice(0, end)) ?? [])
 }
 
 const checkIntervals = (options: PgDoorbellOptions) =>
@@ -118,7 +119,7 @@ export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, Inva
     const dirty = yield* Queue.sliding<void>(1)
 
     const ringAll = Effect.sync(() => {
-      for (const feeds of channels.values()) ringEach(feeds)
+      for (const feeds of channels.values()) ringAllOf(feeds)
     })
 
     const session = Effect.gen(function* () {
@@ -208,7 +209,7 @@ export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, Inva
         channels.set(channel, feeds)
         // Whoever has read before the server listened may have missed something. What fails, fails the session.
         current?.send(`LISTEN ${quoted(channel)}`, [], (error) => {
-          if (error === undefined) ringEach(channels.get(channel))
+          if (error === undefined) ringAllOf(channels.get(channel))
         })
         return own
       })

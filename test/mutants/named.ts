@@ -1,4 +1,5 @@
 import { sqlite } from "./named/sqlite.js"
+import { watchMutants } from "./named/watch.js"
 
 /**
  * Guards of the account, each broken by one change of the source. `find` stands exactly once in `file`; `test` is the
@@ -397,5 +398,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...settingAside,
   ...telling,
   ...admitting,
-  ...sqlite
+  ...sqlite,
+  ...watchMutants
 ]

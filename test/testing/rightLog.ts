@@ -39,6 +39,8 @@ export interface Parts {
   readonly tag: (disk: Disk) => number
   /** What is kept of a change. */
   readonly keep: (change: ChangeLog.Change<unknown>) => ChangeLog.Change<unknown>
+  /** Makes a revision that nobody can change. */
+  readonly seal: (row: Held) => Held
   /** Puts new revisions behind the others. */
   readonly write: (disk: Disk, rows: ReadonlyArray<Held>) => void
   readonly ring: (disk: Disk) => void
@@ -96,6 +98,11 @@ export const parts: Parts = {
   number: ({ head }) => head.seq + 1,
   tag: drawn,
   keep: (change) => change,
+  seal: (row) => {
+    for (const event of row.events) Object.freeze(event)
+    for (const part of [row.revision, row.events, row.previous]) Object.freeze(part)
+    return Object.freeze(row)
+  },
   write: (disk, rows) => disk.rows.push(...rows),
   ring: ({ bells }) => {
     for (const bell of bells) bell()
@@ -118,6 +125,7 @@ export const parts: Parts = {
     [...state.values()]
       .filter(({ key }) => ChangeLog.matches(selector, key))
       .sort((a, b) => ChangeLog.compareKeys(a.key, b.key))
+      .map((kept) => ({ ...kept }))
 }
 
 /** The first entry that cannot be, and why. */
@@ -148,7 +156,7 @@ export const rowOf = (disk: Disk, { changes, id }: Entry, of: Parts): Held => {
     else disk.state.delete(change.key)
     return { ...change, revision }
   })
-  return { revision, events, previous, id }
+  return of.seal({ revision, events, previous, id })
 }
 
 /** Commits in one moment. */
@@ -191,7 +199,7 @@ export const right = (disk: Disk, state: "latest" | "none", over: Partial<Parts>
             )
           })
         : Effect.fail(invalid("a wrong limit")),
-    head: moment(() => Either.right({ head: disk.head, floor: disk.floor })),
+    head: moment(() => Either.right({ head: { ...disk.head }, floor: { ...disk.floor } })),
     compact: (upTo) => moment(() => Either.right(of.compact(disk, upTo))),
     renewEpoch: moment(() => {
       of.renew(disk)

@@ -3,12 +3,13 @@
  * rings everybody here who follows it, whatever client or thread each of them uses.
  */
 import { Effect, type Scope } from "effect"
+import { ringEach } from "../../internal/changeLog.js"
 
 const bells = new Map<string, Set<() => void>>()
 
 /** Rings everybody who hangs on the bell. */
 export const ringBell = (bell: string): void => {
-  for (const ring of bells.get(bell) ?? []) ring()
+  ringEach(bells.get(bell) ?? [])
 }
 
 /** Calls `ring`, synchronously, at every ring of the bell until the scope ends. */

@@ -18,11 +18,18 @@ import type { Row } from "./dialect.js"
 export interface Encoded {
   readonly id: string | undefined
   readonly tag: number
-  readonly changes: ReadonlyArray<Change<unknown>>
+  /** Taken from the writer's objects at once, because he may change them before the entry is written. */
+  readonly changes: ReadonlyArray<EncodedChange>
   /** Of each change `[key, value]`, or `[key]` when it removes the key. */
   readonly json: string
   /** Of `json`, in UTF-8. */
   readonly bytes: number
+}
+
+interface EncodedChange {
+  readonly key: string
+  /** As JSON; none when it removes the key. */
+  readonly value: string | undefined
 }
 
 /** A row of the log. */
@@ -61,6 +68,14 @@ export const checkEntry = (entry: Entry<unknown>): ChangeLogError | undefined =>
   return problem === undefined ? undefined : refusal("Invalid", problem)
 }
 
+const encodeChange = (change: Change<unknown>): EncodedChange => ({
+  key: change.key,
+  value: change._tag === "Put" ? JSON.stringify(change.value) : undefined
+})
+
+const pairOf = ({ key, value }: EncodedChange): string =>
+  value === undefined ? `[${JSON.stringify(key)}]` : `[${JSON.stringify(key)},${value}]`
+
 /** Checks and encodes one entry. */
 export const encodeEntry = (
   entry: Entry<unknown>,
@@ -69,10 +84,9 @@ export const encodeEntry = (
 ): Either.Either<Encoded, ChangeLogError> => {
   const problem = problemOf(entry)
   if (problem !== undefined) return Either.left(refusal("Invalid", problem, index))
-  const { changes, id } = entry
-  const json = JSON.stringify(
-    changes.map((change) => (change._tag === "Put" ? [change.key, change.value] : [change.key]))
-  )
+  const { id } = entry
+  const changes = entry.changes.map(encodeChange)
+  const json = `[${changes.map(pairOf).join(",")}]`
   return Either.right({ id, tag: word(random) >>> 0, changes, json, bytes: Buffer.byteLength(json) })
 }
 
@@ -118,12 +132,9 @@ export const placeEntries = (
     seq++
     const previous: Array<string> = []
     if (before !== undefined) {
-      for (const change of entry.changes) {
-        previous.push(`[${valueOf(change.key) ?? ""}]`)
-        state.set(
-          change.key,
-          change._tag === "Put" ? { value: JSON.stringify(change.value), seq, tag: entry.tag } : undefined
-        )
+      for (const { key, value } of entry.changes) {
+        previous.push(`[${valueOf(key) ?? ""}]`)
+        state.set(key, value === undefined ? undefined : { value, seq, tag: entry.tag })
       }
     }
     rows.push({ ...entry, seq, base, previous: before === undefined ? undefined : `[${previous.join(",")}]` })
@@ -143,7 +154,10 @@ export const placeOf = (
     : { seq: last.seq, bytes: last.base + last.bytes, tag: last.tag }
 }
 
-/** A row of the log as it was written; throws on what this module has not written. */
+/**
+ * A row of the log as it was written; throws on what this module has not written. It is frozen: a watch gives it to
+ * everybody who follows.
+ */
 export const decodeRow = <V>(epoch: string, { changes, previous, seq, tag }: Row): Logged<V> => {
   const revision: Revision = Object.freeze({ epoch, seq: Number(seq), tag: Number(tag) })
   const told = JSON.parse(changes as string) as ReadonlyArray<readonly [key: string, value?: V]>
@@ -163,5 +177,7 @@ export const decodeRow = <V>(epoch: string, { changes, previous, seq, tag }: Row
           value.length === 0 ? Option.none<V>() : Option.some(value[0])
         )
       : undefined
-  return { revision, events, previous: before }
+  Object.freeze(events)
+  if (before !== undefined) Object.freeze(before)
+  return Object.freeze({ revision, events, previous: before })
 }

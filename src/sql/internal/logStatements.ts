@@ -85,28 +85,79 @@ export const headList = (dialect: Dialect, { heads }: Feed): string =>
 
 type Parts = ReadonlyArray<string | Param>
 
-const conditionOf = (dialect: Dialect, { kept }: Feed, selector: Selector): Parts => {
-  const { key } = kept.column
-  const operand = dialect.operand({ ...key, sql: `s.${key.sql}` })
-  const between = (first: string, end: string): Parts => [
-    `(${operand} >= `,
-    param(key, first),
-    ` AND ${operand} < `,
-    param(key, end),
-    ")"
-  ]
-  const one = (part: Part): Parts => {
-    switch (part._tag) {
-      case "Key":
-        return [`${operand} = `, param(key, part.key)]
-      case "Range":
-        return between(part.from, part.to)
-      case "Prefix":
-        // It ends with "/", and "0" is the code point behind that.
-        return part.prefix === "" ? ["1 = 1"] : between(part.prefix, `${part.prefix.slice(0, -1)}0`)
-    }
+/** How the databases make rows of a list that comes as JSON: of keys, and of pairs (`first`, `second`). */
+const lists: {
+  readonly [Name in Dialect["name"]]: {
+    readonly keys: readonly [before: string, behind: string]
+    readonly pairs: readonly [before: string, behind: string]
   }
-  return partsOf(selector).flatMap((part, n) => (n === 0 ? one(part) : [" OR ", ...one(part)]))
+} = {
+  sqlite: {
+    keys: ["SELECT value FROM json_each(", ")"],
+    pairs: ["SELECT value ->> 0 AS first, value ->> 1 AS second FROM json_each(", ")"]
+  },
+  pg: {
+    keys: ["SELECT jsonb_array_elements_text((", ")::jsonb)"],
+    // Without OFFSET each pair would be decoded again for each row that it is compared with.
+    pairs: [
+      "SELECT value ->> 0 AS first, value ->> 1 AS second FROM jsonb_array_elements((",
+      ")::jsonb) OFFSET 0"
+    ]
+  }
+}
+
+/** The first key that a part holds, and the first one behind it that it does not; none of a part that holds all keys. */
+const boundsOf = (part: Exclude<Part, { readonly _tag: "Key" }>): readonly [string, string] | undefined => {
+  if (part._tag === "Range") return [part.from, part.to]
+  // It ends with "/", and "0" is the code point behind that.
+  return part.prefix === "" ? undefined : [part.prefix, `${part.prefix.slice(0, -1)}0`]
+}
+
+/**
+ * The condition of a selector. However many keys it has are one parameter, and so are its ranges and prefixes:
+ * databases bound the parameters, the terms and the depth of a statement.
+ */
+const conditionOf = (dialect: Dialect, { feed, kept }: Feed, selector: Selector): Parts => {
+  const { key } = kept.column
+  const known = lists[dialect.name]
+  const operandOf = (alias: string) => dialect.operand({ ...key, sql: `${alias}.${key.sql}` })
+  const operand = operandOf("s")
+  const list = (kind: "keys" | "pairs", values: ReadonlyArray<unknown>): Parts => [
+    known[kind][0],
+    param(key, JSON.stringify(values)),
+    known[kind][1]
+  ]
+  const keys: Array<string> = []
+  const ranges: Array<readonly [string, string]> = []
+  for (const part of partsOf(selector)) {
+    const bounds = part._tag === "Key" ? undefined : boundsOf(part)
+    if (part._tag === "Key") keys.push(part.key)
+    else if (bounds === undefined) return ["1 = 1"]
+    else ranges.push(bounds)
+  }
+  const conditions: Array<Parts> = []
+  if (keys.length === 1) conditions.push([`${operand} = `, param(key, keys[0])])
+  else if (keys.length > 1) conditions.push([`${operand} IN (`, ...list("keys", keys), ")"])
+  const [range] = ranges
+  if (range !== undefined && ranges.length === 1) {
+    conditions.push([
+      `(${operand} >= `,
+      param(key, range[0]),
+      ` AND ${operand} < `,
+      param(key, range[1]),
+      ")"
+    ])
+  } else if (range !== undefined) {
+    conditions.push([
+      `${operand} IN (SELECT ${operandOf("r")} FROM (`,
+      ...list("pairs", ranges),
+      // In this order: for each range the index gives the keys in it.
+      `) p CROSS JOIN ${kept.sql} r WHERE r."feed" = `,
+      param(kept.column.feed, feed),
+      ` AND ${operandOf("r")} >= p.first AND ${operandOf("r")} < p.second)`
+    ])
+  }
+  return conditions.flatMap((condition, n) => (n === 0 ? condition : [" OR ", ...condition]))
 }
 
 /** The statements that both databases share. */

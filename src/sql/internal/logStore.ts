@@ -6,6 +6,7 @@ import {
   type EpochChanged,
   type Kept,
   type Logged,
+  ownRevision,
   type Revision,
   type Snapshot
 } from "../../internal/events.js"
@@ -61,8 +62,8 @@ const headOf = (row: Row): HeadRow => {
   return {
     bell: String(row.bell),
     state: String(row.state),
-    head: { epoch, seq: Number(row.seq), tag: Number(row.tag) },
-    floor: { epoch, seq: Number(row.floor), tag: Number(row.floor_tag) },
+    head: ownRevision({ epoch, seq: Number(row.seq), tag: Number(row.tag) }),
+    floor: ownRevision({ epoch, seq: Number(row.floor), tag: Number(row.floor_tag) }),
     bytes: Number(row.bytes)
   }
 }
@@ -270,12 +271,13 @@ export const snapshot = <V>(store: LogStore, selector: Selector): Effect.Effect<
     const entries = yield* Effect.try({
       try: () =>
         rows.map(
-          ({ s_key: key, s_seq: seq, s_tag: tag, s_value: value }): Kept<V> => ({
-            key: key as string,
-            // What a `Change<V>` held, as JSON.
-            value: JSON.parse(value as string) as V,
-            revision: { epoch: head.epoch, seq: Number(seq), tag: Number(tag) }
-          })
+          ({ s_key: key, s_seq: seq, s_tag: tag, s_value: value }): Kept<V> =>
+            Object.freeze({
+              key: key as string,
+              // What a `Change<V>` held, as JSON.
+              value: JSON.parse(value as string) as V,
+              revision: ownRevision({ epoch: head.epoch, seq: Number(seq), tag: Number(tag) })
+            })
         ),
       catch: () => foreign(feed)
     })

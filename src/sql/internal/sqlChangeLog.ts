@@ -2,6 +2,7 @@
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { Duration, Effect, Either, Option, Queue, Schedule, type Scope } from "effect"
 import type { ChangeLog } from "../../ChangeLog.js"
+import { ringEach } from "../../internal/changeLog.js"
 import { ChangeLogError, type Entry, noState, type Revision, wrongLimit } from "../../internal/events.js"
 import type { Committed } from "../../internal/history.js"
 import { InvalidOptions } from "../../internal/invalidOptions.js"
@@ -196,7 +197,12 @@ const handle = <V>(open: OpenLog, { bounds, poll }: Checked): SqlChangeLog<V> =>
       Effect.zipRight(
         hangBell(store.bell, ring),
         doorbell === undefined
-          ? Effect.forkScoped(Effect.schedule(Effect.sync(ring), Schedule.spaced(poll)))
+          ? Effect.forkScoped(
+              Effect.schedule(
+                Effect.sync(() => ringEach([ring])),
+                Schedule.spaced(poll)
+              )
+            )
           : doorbell.listen(channelOf(store.feed), feed, ring)
       ).pipe(Effect.asVoid),
     prune: bounds === undefined ? Effect.succeed(0) : typed(Store.prune(store, bounds))

@@ -6,6 +6,7 @@ import { logLawsOfErrors } from "./logLawsOfErrors.js"
 import { logLawsOfHistory } from "./logLawsOfHistory.js"
 import { logLawsOfOthers } from "./logLawsOfOthers.js"
 import { logLawsOfReading } from "./logLawsOfReading.js"
+import { logLawsOfSharing } from "./logLawsOfSharing.js"
 import { logLawsOfState } from "./logLawsOfState.js"
 import { type Report, report } from "./report.js"
 
@@ -15,6 +16,7 @@ export const logLaws: ReadonlyArray<LogLaw> = [
   ...logLawsOfErrors,
   ...logLawsOfHistory,
   ...logLawsOfState,
+  ...logLawsOfSharing,
   ...logLawsOfOthers
 ]
 

@@ -30,6 +30,7 @@ interface Reader {
 
 interface World {
   readonly place: Place
+  readonly snapshots: Sample["snapshots"]
   readonly time: VirtualTime
   readonly logs: readonly [Log, Log]
   readonly watches: [Watching, Watching]
@@ -56,6 +57,23 @@ const outside = ({ outside }: VirtualTime, log: Log): Log => {
     renewEpoch: call(log.renewEpoch),
     snapshot: (selector) => call(log.snapshot(selector))
   }
+}
+
+const away = new ChangeLog.ChangeLogError({ reason: "Unavailable", message: "no snapshot now" })
+
+/** A handle whose snapshots fail or are slow, but for each third. */
+const unsteady = (snapshots: Sample["snapshots"], log: Log): Log => {
+  let asked = 0
+  const fault = snapshots === "away" ? Effect.fail(away) : Effect.sleep("3 seconds")
+  return snapshots === "well"
+    ? log
+    : {
+        ...log,
+        snapshot: (selector) =>
+          Effect.suspend(() =>
+            ++asked % 3 === 0 ? log.snapshot(selector) : Effect.zipRight(fault, log.snapshot(selector))
+          )
+      }
 }
 
 const settled = ({ time }: World): Effect.Effect<void> => Effect.promise(time.settle)
@@ -297,6 +315,7 @@ const drain = (world: World): Effect.Effect<void, unknown> =>
     const last = place.fails ? writer.mark : Effect.map(logs[0].head, ({ head }) => head)
     let marked: ChangeLog.Revision | undefined
     let troubled = 0
+    let waited = 0
     for (;;) {
       yield* settle(world)
       const before = world.readers.map(({ frames }) => frames.length).join()
@@ -313,6 +332,10 @@ const drain = (world: World): Effect.Effect<void, unknown> =>
       const head = marked
       const there = yield* Effect.forEach(world.readers, (reader) => isThere(reader, head))
       if (!there.includes(false)) return
+      if (world.snapshots !== "well" && waited++ < 20) {
+        yield* Effect.promise(() => time.advance(3000))
+        continue
+      }
       // Who rings may be another process. Whatever is missing when nobody rings is found by the validators.
       if (!place.fails || !(yield* Effect.promise(() => called(world)))) return
     }
@@ -320,19 +343,20 @@ const drain = (world: World): Effect.Effect<void, unknown> =>
 
 /** Every break of what was promised to anybody, in words. */
 export const breaksOf = (
-  { actions }: Sample,
+  { actions, snapshots }: Sample,
   place: Place,
   time: VirtualTime
 ): Effect.Effect<ReadonlyArray<string>, unknown> =>
   Effect.gen(function* () {
-    const logs = [outside(time, place.logs[0]), outside(time, place.logs[1])] as const
+    const logOf = (side: Side) => unsteady(snapshots, outside(time, place.logs[side]))
+    const logs = [logOf(0), logOf(1)] as const
     const watches: [Watching, Watching] = [yield* watching(logs[0]), yield* watching(logs[1])]
     const writer = yield* startWriter(
       logs,
       () => watches[0].watch,
       () => publishing(world)
     )
-    const world: World = { place, time, logs, watches, writer, readers: [], done: [], losses: 0 }
+    const world: World = { place, snapshots, time, logs, watches, writer, readers: [], done: [], losses: 0 }
     yield* Effect.addFinalizer(() =>
       driven(
         world,

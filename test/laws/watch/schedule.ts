@@ -61,6 +61,8 @@ export interface Sample {
   readonly state: "latest" | "none"
   /** How many the log holds, when it is one that gives them up by itself. */
   readonly maxRevisions: number
+  /** Two of three snapshots fail as unavailable, or take their time. */
+  readonly snapshots: "well" | "away" | "slow"
   readonly actions: ReadonlyArray<Action>
 }
 
@@ -155,6 +157,7 @@ const histories = (
     .record({
       state: fc.constantFrom("latest" as const, "none" as const),
       maxRevisions: fc.constantFrom(3, 8, 1000),
+      snapshots: fc.constantFrom("well" as const, "well" as const, "away" as const, "slow" as const),
       actions: fc.array(fc.oneof(...actions), length)
     })
     .map((sample) => (sample.state === "none" ? stateless(sample) : sample))

@@ -161,6 +161,22 @@ const planted: ReadonlyArray<readonly [fault: string, law: Law, Observed]> = [
     "lastIsTrue",
     observed([events(1), without(events(4), "k/a"), events(5)], "conflate")
   ],
+  [
+    "a gap ends before it begins",
+    "announced",
+    observed([
+      events(1),
+      { _tag: "Gap", from: 3, to: 2, reason: "Overflow" },
+      events(3),
+      events(4),
+      events(5)
+    ])
+  ],
+  [
+    "a gap hides what no snapshot tells",
+    "announced",
+    observed([events(1), { _tag: "Gap", from: 3, to: 4, reason: "Compacted" }, mark("Synced", 4), events(5)])
+  ],
   ["a renewed epoch is not told", "current", { ...observed([]), start: { epoch: "before", seq: 3 } }],
   [
     "a writer has not waited",

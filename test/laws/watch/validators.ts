@@ -61,6 +61,9 @@ const takes = ({ selector, where }: Observed, change: Change): boolean =>
   matches(selector, change.key) &&
   (where === undefined || where({ key: change.key, _tag: Option.isSome(change.value) ? "Put" : "Delete" }))
 
+/** An entry of a snapshot as the change that it would be. */
+const putOf = (key: string): Change => ({ key, value: Option.some(0), previous: Option.none() })
+
 const expected = (truth: Truth, observed: Observed, epoch: string, seq: number): ReadonlyArray<Change> =>
   changesOf(truth, epoch, seq).filter((change) => takes(observed, change))
 
@@ -152,13 +155,16 @@ export const reliable: Validator = (truth, observed) =>
   })
 
 /** The cursor of an ended follow is where its reader stands: to resume after it leaves nothing out. */
-export const resumable: Validator = (_, observed) =>
+export const resumable: Validator = (truth, observed) =>
   problems((report) => {
     if (observed.ended === undefined) return
     const end = walk(observed, () => {})
     const { cursor } = observed.ended
-    if (cursor.epoch !== end.epoch || cursor.seq > end.seq)
-      report(`the cursor is ${cursor.seq} behind ${end.seq}`)
+    if (cursor.epoch !== end.epoch) report(`the cursor is of ${cursor.epoch}, and ${end.epoch} was told`)
+    for (let seq = end.seq + 1; seq <= cursor.seq; seq++) {
+      if (expected(truth, observed, cursor.epoch, seq).length > 0)
+        report(`the cursor is ${cursor.seq}, and ${seq} was not told`)
+    }
     const last = observed.frames.filter((frame) => frame._tag === "Events").at(-1)
     if (last?._tag === "Events" && last.revision.epoch === cursor.epoch && last.revision.seq > cursor.seq) {
       report(`the cursor is ${cursor.seq}, and ${last.revision.seq} was told`)
@@ -198,8 +204,7 @@ export const filtered: Validator = (_, observed) =>
   problems((report) => {
     for (const frame of observed.frames) {
       if (frame._tag === "Snapshot") {
-        for (const { key } of frame.entries)
-          if (!matches(observed.selector, key)) report(`${key} does not match`)
+        for (const { key } of frame.entries) if (!takes(observed, putOf(key))) report(`${key} does not match`)
       }
       if (frame._tag !== "Events") continue
       for (const event of frame.events) {
@@ -259,7 +264,7 @@ export const snapshotIsTrue: Validator = (truth, observed) =>
       }
       if (frame._tag !== "Snapshot") continue
       const { epoch, seq } = frame.revision
-      const state = [...stateAt(truth, epoch, seq)].filter(([key]) => matches(observed.selector, key))
+      const state = [...stateAt(truth, epoch, seq)].filter(([key]) => takes(observed, putOf(key)))
       const want = shown(state)
       const got = frame.entries.map(({ key, value }) => `${key}=${value}`).join(", ")
       if (want !== got) report(`the snapshot at ${seq} is [${got}] instead of [${want}]`)
@@ -269,6 +274,19 @@ export const snapshotIsTrue: Validator = (truth, observed) =>
         report(`gone are [${gone}], told [${frame.deleted}]`)
       holds.clear()
       for (const key of present) holds.add(key)
+    }
+  })
+
+/** A Gap has a first and a last revision; what is not told by an overflow, a Snapshot of the last one stands for. */
+export const announced: Validator = (_, observed) =>
+  problems((report) => {
+    for (const [i, frame] of observed.frames.entries()) {
+      if (frame._tag !== "Gap") continue
+      const { from, reason, to } = frame
+      if (from > to) report(`a gap is from ${from} to ${to}`)
+      const next = observed.frames[i + 1]
+      if (reason === "Overflow" || next === undefined) continue
+      if (next._tag !== "Snapshot" || next.revision.seq !== to) report(`no snapshot of ${to} follows its gap`)
     }
   })
 
@@ -336,6 +354,7 @@ export const validators = {
   filtered,
   previousIsTrue,
   snapshotIsTrue,
+  announced,
   lastIsTrue,
   waitsForIt,
   current
@@ -351,6 +370,7 @@ const always: ReadonlyArray<Law> = [
   "filtered",
   "previousIsTrue",
   "snapshotIsTrue",
+  "announced",
   "current"
 ]
 

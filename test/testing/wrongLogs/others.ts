@@ -31,6 +31,7 @@ const state: ReadonlyArray<WrongLog> = [
         [...state.values()]
           .filter(({ key }) => ChangeLog.matches(selector, key))
           .sort((a, b) => (a.key < b.key ? -1 : 1))
+          .map((kept) => ({ ...kept }))
     },
     ["snapshot-is-the-fold", "snapshot-of-one-moment"]
   ),
@@ -54,13 +55,14 @@ const state: ReadonlyArray<WrongLog> = [
       write: (disk, rows) => {
         const first = new Map<string, unknown>()
         const told = rows.map(
-          (row): Held => ({
-            ...row,
-            previous: row.events.map(({ key }, n) => {
-              if (!first.has(key)) first.set(key, row.previous?.[n])
-              return first.get(key) as never
+          (row): Held =>
+            parts.seal({
+              ...row,
+              previous: row.events.map(({ key }, n) => {
+                if (!first.has(key)) first.set(key, row.previous?.[n])
+                return first.get(key) as never
+              })
             })
-          })
         )
         parts.write(disk, told)
       }

@@ -1,0 +1,22 @@
+/** What a part must not take over from the fiber that made it, or that calls it. */
+import { Context, Effect, Tracer } from "effect"
+
+interface Transaction {
+  readonly _: unique symbol
+}
+
+/** The transaction of @effect/sql that a caller may be in: statements of a part's own must not join it. */
+const SqlTransaction = Context.GenericTag<Transaction, unknown>("@effect/sql/SqlClient/TransactionConnection")
+
+/** Without the transaction and the parent span of whoever makes a part. */
+export const withoutSurroundings = <R>(context: Context.Context<R>): Context.Context<R> =>
+  Context.omit(
+    Tracer.ParentSpan,
+    SqlTransaction
+  )(context as Context.Context<R | Tracer.ParentSpan | Transaction>) as Context.Context<R>
+
+/** Runs outside of the caller's transaction, in which it would see what may never be committed. */
+export const outsideTransaction = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.mapInputContext(effect, (context: Context.Context<never>) =>
+    Context.omit(SqlTransaction)(context as Context.Context<Transaction>)
+  )
