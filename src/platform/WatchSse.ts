@@ -21,8 +21,16 @@
  * back in the header `Last-Event-ID`, or, with a first connection, in the query parameter `lastEventId`; the header
  * holds when there are both.
  *
- * A cursor that cannot be resumed (`Compacted`, `EpochChanged`, `Malformed`) is answered by a `gap` and a `snapshot`,
- * which replaces everything that the client held; without snapshots, by `end`.
+ * What a route may deliver is decided by the route, whatever a client sends. A cursor that cannot be resumed
+ * (`Compacted`, `EpochChanged`, `Malformed`) is answered by a `gap` and a `snapshot`, which replaces everything that
+ * the client held, where the route begins with a snapshot or has `autoResnapshot: "on"`. Any other route answers it by
+ * `end` with `restart`, and takes the id away, so that an `EventSource` that comes back by itself begins now.
+ *
+ * A client resumes only after a revision whose cursor a server of this log has given out: it holds 32 random bits of
+ * the revision, which the log compares. The start of a log (`seq` 0) has none, so each adapter makes them; after a
+ * restart such a cursor is `Malformed`. Any other survives restarts, and is good for every route of the same log: a
+ * client that two routes let in takes a cursor of the one to the other. These bits are no signature: keep in logs of
+ * their own what one client may follow and another must never see.
  *
  * A client that takes its events slowly is a slow follower: what is written waits for it, its buffer fills, and its
  * policy acts. When it goes away, its follow ends; when it disappears without a word, a heartbeat that nobody takes ends
@@ -32,6 +40,7 @@ import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { type Duration, Effect, Random, Schema, type Scope } from "effect"
 import type { Revision, Selector } from "../ChangeLog.js"
 import { InvalidOptions, millisOf } from "../internal/invalidOptions.js"
+import { makeRandom } from "../internal/random.js"
 import type { Follower, Watch } from "../Watch.js"
 import * as Cursor from "./internal/sse.js"
 import { type Answer, begin, refused, type ServeError, type ServeOptions } from "./internal/sseBegin.js"
@@ -91,11 +100,20 @@ export interface WatchSse<V> {
     ServeError,
     HttpServerRequest.HttpServerRequest | Scope.Scope
   >
+  /**
+   * The cursor of a revision as this adapter gives it out, for a page that is made on the server and goes on by
+   * `?lastEventId=` from there. It is that of {@link cursorOf}, but for the start of a log (`seq` 0), which only the
+   * adapter that gave it out resumes after.
+   */
+  readonly cursorOf: (revision: Revision) => string
   /** Ends every response as `Closed`, behind what waits for it, and all later ones at once. Again: nothing. */
   readonly close: Effect.Effect<void>
 }
 
-/** The cursor of a revision, for a page that is made on the server and goes on by `?lastEventId=` from there. */
+/**
+ * The cursor of a revision, for a page that is made on the server and goes on by `?lastEventId=` from there. Nobody
+ * resumes by it after the start of a log (`seq` 0): use {@link WatchSse.cursorOf} where a log may be empty.
+ */
 export const cursorOf: (revision: Revision) => string = Cursor.cursorOf
 
 /** A log that has not answered for so long is told to the client, before a proxy gives up. */
@@ -110,6 +128,8 @@ const contentType = "text/event-stream"
 /** The cursor that a client has come with; none when it comes for the first time. */
 const cursorIn = ({ headers, originalUrl }: HttpServerRequest.HttpServerRequest): string | undefined => {
   const header = headers["last-event-id"]
+  // It was told to begin anew, and the query of its address is older than that.
+  if (header === Cursor.anew) return undefined
   if (header !== undefined && header !== "") return header
   const query = originalUrl.indexOf("?")
   if (query === -1) return undefined
@@ -149,11 +169,14 @@ const answerOf = <V>(
   cursor: string | undefined
 ): Effect.Effect<Answer<V>, ServeError, Scope.Scope> =>
   Effect.gen(function* () {
-    const answer = yield* Effect.timeoutTo(begin(runtime.watch, selector, options, cursor), {
-      duration: beginWithin,
-      onTimeout: () => refused("Unavailable"),
-      onSuccess: (answer) => answer
-    })
+    const answer = yield* Effect.timeoutTo(
+      begin(runtime.watch, selector, options, runtime.wire.starts, cursor),
+      {
+        duration: beginWithin,
+        onTimeout: () => refused("Unavailable"),
+        onSuccess: (answer) => answer
+      }
+    )
     if (runtime.isClosed) return refused("Closed")
     if (answer._tag === "Opened") yield* registered(runtime, answer.follower)
     return answer
@@ -194,9 +217,10 @@ export const make = <V, I = V>(
     if (options.schema !== undefined && !Schema.isSchema(options.schema)) {
       return yield* new InvalidOptions({ option: "schema", message: "must be a schema" })
     }
+    const starts = Cursor.makeStarts(yield* makeRandom)
     const runtime: Runtime<V> = {
       watch,
-      wire: { encode: encoderOf(options.schema), encoded: new WeakMap(), heartbeat },
+      wire: { encode: encoderOf(options.schema), starts, encoded: new WeakMap(), heartbeat },
       retry,
       followers: new Set(),
       isClosed: false
@@ -206,5 +230,9 @@ export const make = <V, I = V>(
       return Effect.forEach([...runtime.followers], ({ cancel }) => cancel, { discard: true })
     })
     yield* Effect.addFinalizer(() => close)
-    return { close, serve: (selector, options = {}) => serve(runtime, selector, options) }
+    return {
+      close,
+      cursorOf: (revision) => Cursor.cursorOf(Cursor.issued(starts, revision)),
+      serve: (selector, options = {}) => serve(runtime, selector, options)
+    }
   })

@@ -57,9 +57,15 @@ export const eventsOf = <V>({ events, revision }: EventsFrame<V>, encode: Encode
 export const gap = (from: number, to: number, reason: GapReason): string =>
   Sse.event("gap", json({ from, to, reason }))
 
-/** The end. It has no id: the one before it stands. */
-export const end = (reason: EndReason, cursor: string | undefined): string =>
-  Sse.event("end", json({ reason, next: nextOf[reason], cursor: cursor ?? null }))
+/**
+ * The end. It has no id: the one before it stands, unless the client is to begin anew: then its id is taken away behind
+ * it, or an `EventSource` would come back with the same cursor for ever.
+ */
+export const end = (reason: EndReason, cursor: string | undefined): string => {
+  const next = nextOf[reason]
+  const event = Sse.event("end", json({ reason, next, cursor: cursor ?? null }))
+  return next === "restart" ? event + Sse.forget : event
+}
 
 /**
  * Dispatches the part of an event that was sent already, under a name that nobody listens to, and without an id: what

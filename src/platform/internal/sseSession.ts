@@ -13,6 +13,7 @@ import * as Frames from "./sseFrames.js"
 /** What all responses of one adapter share. */
 export interface Wire<V> {
   readonly encode: Frames.Encode<V>
+  readonly starts: Sse.Starts
   /** Followers share their frames: what one response has encoded, the others send as well. */
   readonly encoded: WeakMap<EventsFrame<V>, Uint8Array>
   /** In milliseconds; 0: never. */
@@ -84,7 +85,14 @@ interface Session<V> {
 
 const none: Iterator<Uint8Array> = [][Symbol.iterator]()
 
-const send = <V>(session: Session<V>, frame: Frame<V>): void => {
+/** A frame at the start of a log has an id that only this adapter gives out. */
+const issued = <V>({ wire: { starts } }: Session<V>, frame: Frame<V>): Frame<V> =>
+  frame._tag === "Gap" || frame.revision.seq !== 0
+    ? frame
+    : { ...frame, revision: Sse.issued(starts, frame.revision) }
+
+const send = <V>(session: Session<V>, taken: Frame<V>): void => {
+  const frame = issued(session, taken)
   session.sending = frame
   session.parts = encodeFrame(session.wire, frame, session.lost)
   if (frame._tag === "Snapshot") session.lost = undefined
