@@ -198,7 +198,7 @@ const cancel = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): Effect.Effec
 const handleOf = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): Follower<V> => {
   const { dispatcher } = runtime
   const { hub } = dispatcher
-  return {
+  return Reader.withSignal(follower, {
     id: follower.id,
     selector: follower.selector,
     take: Reader.take(hub, follower),
@@ -207,7 +207,7 @@ const handleOf = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): Follower<V
     frames: Stream.repeatEffectChunk(Reader.takeAll(hub, follower)),
     health: Effect.sync(() => Reader.healthOf(dispatcher, follower, isSuspect(runtime))),
     cancel: cancel(runtime, follower)
-  }
+  })
 }
 
 /** Where a follower begins, and what it is told first. */

@@ -41,7 +41,11 @@ import { type Duration, Effect, Random, Schema, type Scope } from "effect"
 import type { Revision, Selector } from "../ChangeLog.js"
 import { InvalidOptions, millisOf } from "../internal/invalidOptions.js"
 import { makeRandom } from "../internal/random.js"
+import { CurrentTurn } from "../internal/turn.js"
 import type { Follower, Watch } from "../Watch.js"
+import * as Beats from "./internal/beats.js"
+import * as Encoding from "./internal/encoding.js"
+import * as Slices from "./internal/slices.js"
 import * as Cursor from "./internal/sse.js"
 import { type Answer, begin, refused, type ServeError, type ServeOptions } from "./internal/sseBegin.js"
 import { type EndReason, type GapReason, json, type Next } from "./internal/sseFrames.js"
@@ -191,6 +195,7 @@ const serve = <V>(
     const request = yield* HttpServerRequest.HttpServerRequest
     // Its body would never be read, and its follow not be ended by the end of the body.
     if (request.method === "HEAD") return HttpServerResponse.raw(null, { contentType, headers })
+    yield* Slices.enter(runtime.wire.slices)
     const cursor = cursorIn(request)
     const answer = yield* answerOf(runtime, selector, options, cursor)
     const retry = runtime.retry * (yield* Random.nextRange(0.8, 1.2))
@@ -218,9 +223,17 @@ export const make = <V, I = V>(
       return yield* new InvalidOptions({ option: "schema", message: "must be a schema" })
     }
     const starts = Cursor.makeStarts(yield* makeRandom)
+    const clock = yield* Effect.clock
+    const encode = encoderOf(options.schema)
     const runtime: Runtime<V> = {
       watch,
-      wire: { encode: encoderOf(options.schema), starts, encoded: new WeakMap(), heartbeat },
+      wire: {
+        encode,
+        encoding: Encoding.make(encode),
+        starts,
+        beats: Beats.make(heartbeat, yield* Effect.scope),
+        slices: Slices.make(yield* CurrentTurn, () => clock.unsafeCurrentTimeNanos())
+      },
       retry,
       followers: new Set(),
       isClosed: false
