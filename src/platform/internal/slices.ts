@@ -13,8 +13,12 @@ export interface Slices {
   readonly turn: Turn
   /** Of a monotonic clock. */
   readonly nanos: () => bigint
+  /** How many are let in by one turn at most. */
+  readonly most: number
   /** When the slice of the present turn is used up; none: this turn has not begun one. */
   until: bigint | undefined
+  /** How many this turn has let in. */
+  admitted: number
   /** One that was resumed has not run yet: it lets the next one in. */
   resumed: boolean
   waiting: Array<Waiter>
@@ -25,10 +29,12 @@ export interface Slices {
 /** What one turn spends at most, but for the last who was let in. */
 const sliceNanos = 5_000_000n
 
-export const make = (turn: Turn, nanos: () => bigint): Slices => ({
+export const make = (turn: Turn, nanos: () => bigint, most = Number.POSITIVE_INFINITY): Slices => ({
   turn,
   nanos,
+  most,
   until: undefined,
+  admitted: 0,
   resumed: false,
   waiting: [],
   start: 0
@@ -38,6 +44,7 @@ const isEmpty = ({ start, waiting }: Slices): boolean => start === waiting.lengt
 
 const begin = (slices: Slices): void => {
   slices.until = slices.nanos() + sliceNanos
+  slices.admitted = 0
   slices.turn.schedule(() => {
     slices.until = undefined
     // One that was resumed may have been interrupted before it ran.
@@ -49,7 +56,7 @@ const begin = (slices: Slices): void => {
 /** Whether the slice of this turn has something left. */
 const hasTime = (slices: Slices): boolean => {
   if (slices.until === undefined) begin(slices)
-  return slices.until !== undefined && slices.nanos() < slices.until
+  return slices.until !== undefined && slices.admitted < slices.most && slices.nanos() < slices.until
 }
 
 // What has gone leaves its slots behind: they are given up so many at a time.
@@ -65,6 +72,7 @@ const admit = (slices: Slices): void => {
     }
     if (resume === undefined) continue
     slices.resumed = true
+    slices.admitted++
     resume()
     return
   }
@@ -92,7 +100,10 @@ export const running = (slices: Slices): void => {
 /** Goes on in a slice that has time: at once when nobody waits. */
 export const enter = (slices: Slices): Effect.Effect<void> =>
   Effect.suspend(() => {
-    if (isEmpty(slices) && !slices.resumed && hasTime(slices)) return Effect.void
+    if (isEmpty(slices) && !slices.resumed && hasTime(slices)) {
+      slices.admitted++
+      return Effect.void
+    }
     return Effect.async<void>((resume) =>
       Effect.sync(queue(slices, () => resume(Effect.sync(() => running(slices)))))
     )

@@ -21,6 +21,8 @@ export interface Wire<V> {
   readonly starts: Sse.Starts
   readonly beats: Beats.Beats
   readonly slices: Slices.Slices
+  /** Of responses that begin: most of their work comes after they were let in. */
+  readonly opens: Slices.Slices
 }
 
 /** Why a client that has come with a cursor is told a snapshot. */
@@ -167,8 +169,7 @@ const woken = <V>({ source, wire: { beats, slices } }: Session<V>): Effect.Effec
     const wake = (woken: Woken): void => {
       if (by !== undefined) return
       by = woken
-      beats.due.delete(onDue)
-      stop()
+      // Thousands are woken in one turn: nothing else is done before there is time.
       leave = Slices.queue(slices, () => {
         isAdmitted = true
         resume()
@@ -180,6 +181,8 @@ const woken = <V>({ source, wire: { beats, slices } }: Session<V>): Effect.Effec
         done(
           Effect.sync(() => {
             Slices.running(slices)
+            beats.due.delete(onDue)
+            stop()
             return by ?? "told"
           })
         )
@@ -214,15 +217,20 @@ const ending = <V>(
 
 /** What comes next, or the end; a client that hears of nothing for too long gets a heartbeat. */
 const next = <V>(session: Session<V>): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<never>> =>
-  Effect.gen(function* () {
-    for (;;) {
-      const by = yield* woken(session)
-      const chunk = yield* written(session)
-      if (!Chunk.isEmpty(chunk)) return chunk
-      const exit = yield* session.source.ended
-      if (exit !== undefined) return yield* ending(session, exit)
-      if (by === "quiet") return Chunk.of(heartbeat)
-    }
+  Effect.flatMap(woken(session), (by) =>
+    Effect.flatMap(written(session), (chunk) =>
+      Chunk.isEmpty(chunk) ? idle(session, by) : Effect.succeed(chunk)
+    )
+  )
+
+/** There was nothing to write. */
+const idle = <V>(
+  session: Session<V>,
+  by: Woken
+): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<never>> =>
+  Effect.flatMap(session.source.ended, (exit) => {
+    if (exit !== undefined) return ending(session, exit)
+    return by === "quiet" ? Effect.succeed(Chunk.of(heartbeat)) : next(session)
   })
 
 /** The body of a response, as long as the follower lives. The client has come with `cursor`, or with none. */
