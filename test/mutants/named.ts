@@ -1,3 +1,5 @@
+import { platformMutants } from "./named/platform.js"
+
 /**
  * Guards of the account, each broken by one change of the source. `find` stands exactly once in `file`; `test` is the
  * one that must fail when `replace` stands there instead: its file, and its own name.
@@ -394,5 +396,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...storing,
   ...settingAside,
   ...telling,
-  ...admitting
+  ...admitting,
+  ...platformMutants
 ]

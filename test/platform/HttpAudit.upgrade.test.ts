@@ -13,8 +13,8 @@ import {
 import { NodeHttpServer } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Scope } from "effect"
-import * as HttpAudit from "effect-recorder/platform/HttpAudit"
 import { WebSocket } from "ws"
+import * as HttpAudit from "../../src/platform/HttpAudit.js"
 import { makeSink, text } from "../support/auditing.js"
 import { ask, firstBytes, places, portOf, serve } from "../support/http.js"
 
