@@ -97,14 +97,15 @@ describe("a client that comes back", () => {
 })
 
 describe("a route that begins now", () => {
-  /** A log with a history, a part of which is gone. */
-  const withHistory = Effect.gen(function* () {
-    const setting = yield* setUp()
-    const revisions: Array<ChangeLog.Revision> = []
-    for (let i = 1; i <= 5; i++) revisions.push(yield* setting.put(`secret/${i}`, i))
-    yield* setting.log.compact(2)
-    return { ...setting, revisions }
-  })
+  /** A log with a history, of which the revisions up to this one are gone. */
+  const withHistory = (floor: number) =>
+    Effect.gen(function* () {
+      const setting = yield* setUp()
+      const revisions: Array<ChangeLog.Revision> = []
+      for (let i = 1; i <= 5; i++) revisions.push(yield* setting.put(`secret/${i}`, i))
+      yield* setting.log.compact(floor)
+      return { ...setting, revisions }
+    })
 
   const cursors = (
     revisions: ReadonlyArray<ChangeLog.Revision>
@@ -115,7 +116,6 @@ describe("a route that begins now", () => {
       ["the start", of(0, 0)],
       ["the start, another word", of(0, 17)],
       ["the floor", of(2, 0)],
-      ["below the floor", of(1, revisions[0]!.tag)],
       ["of another tag", of(3, (revisions[2]!.tag + 1) % 2 ** 32)],
       ["of the next tag", of(3, revisions[3]!.tag)],
       ["the head, invented", of(5, 0)],
@@ -150,8 +150,14 @@ describe("a route that begins now", () => {
 
   describe.each(ways)("by %s", (_, by) => {
     scenario("tells no history and no snapshot, whatever cursor a client brings", function* () {
-      const { put, revisions, sse, watch } = yield* withHistory
-      for (const [name, cursor] of cursors(revisions)) {
+      const compacted = yield* withHistory(2)
+      const whole = yield* withHistory(0)
+      const below = ["below the floor", WatchSse.cursorOf(compacted.revisions[0]!)] as const
+      const all = [
+        ...[...cursors(compacted.revisions), below].map((cursor) => [compacted.sse, ...cursor] as const),
+        ...cursors(whole.revisions).map((cursor) => [whole.sse, ...cursor] as const)
+      ]
+      for (const [sse, name, cursor] of all) {
         const reading = yield* asking(sse.serve(everything), by(cursor))
         yield* reading.ended
         expect([name, reading.events().map(({ event }) => event)]).toEqual([name, ["end"]])
@@ -160,14 +166,14 @@ describe("a route that begins now", () => {
         // An EventSource that comes back by itself does not bring it again.
         expect(reading.text()).toMatch(/\n\nid: -\n\n$/)
       }
-      const again = yield* asking(sse.serve(everything), { ...by("17"), lastEventId: "-" })
-      yield* put("secret/6", 6)
+      const again = yield* asking(whole.sse.serve(everything), { ...by("17"), lastEventId: "-" })
+      yield* whole.put("secret/6", 6)
       yield* settled
       expect(short(again)).toEqual([
         "synced {} #5",
         'events {"events":[{"type":"put","key":"secret/6","value":6}]} #6'
       ])
-      expect((yield* watch.health).followers).toBe(1)
+      expect((yield* whole.watch.health).followers).toBe(1)
     })
   })
 
