@@ -283,6 +283,23 @@ describe("what a client sends", () => {
     })
   )
 
+  it.scopedLive("keeps the path alone of a target in absolute form", () =>
+    Effect.gen(function* () {
+      const { next, saver } = yield* makeSink
+      const port = yield* serve(text, yield* HttpAudit.make(saver))
+      for (const [target, path] of [
+        ["http://user:pass@a.example/b?c=d", "/b"],
+        ["http://user:pass@a.example?c=/d", "/"],
+        ["//user:pass@a.example/b", "//user:pass@a.example/b"],
+        ["/b//c;d=1", "/b//c;d=1"],
+        ["/?", "/"]
+      ] as const) {
+        yield* ask(port, target)
+        expect((yield* next).target).toBe(path)
+      }
+    })
+  )
+
   it.scopedLive("an odd path, trace or request id is recorded, as it was written, or not at all", () =>
     Effect.gen(function* () {
       const { next, saver } = yield* makeSink

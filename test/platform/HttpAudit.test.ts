@@ -286,23 +286,6 @@ describe("HttpAudit", () => {
     })
   )
 
-  it.scopedLive("keeps the path alone of a target in absolute form", () =>
-    Effect.gen(function* () {
-      const { next, saver } = yield* makeSink
-      const port = yield* serve(text, yield* HttpAudit.make(saver))
-      for (const [target, path] of [
-        ["http://user:pass@a.example/b?c=d", "/b"],
-        ["http://user:pass@a.example?c=/d", "/"],
-        ["//user:pass@a.example/b", "//user:pass@a.example/b"],
-        ["/b//c;d=1", "/b//c;d=1"],
-        ["/?", "/"]
-      ] as const) {
-        yield* ask(port, target)
-        expect((yield* next).target).toBe(path)
-      }
-    })
-  )
-
   it.scopedLive("takes the recorder of a tag, and stores what its columns say", () =>
     Effect.gen(function* () {
       class Audit extends Context.Tag("test/Audit")<Audit, HttpAudit.AuditRecorder>() {}

@@ -8,7 +8,7 @@ import type * as Watch from "../../src/Watch.js"
 import { asking, type Reading } from "../support/sse.js"
 import { type ManualTurn, manual, scenario, settled, withTurn } from "../support/turn.js"
 import { virtualTime } from "../support/virtualTime.js"
-import { everything, setUp, short } from "../support/watchSse.js"
+import { everything, lastId, setUp, short } from "../support/watchSse.js"
 
 /** A watch of numbers whose JSON is counted. */
 const counting = Effect.gen(function* () {
@@ -31,10 +31,10 @@ const counting = Effect.gen(function* () {
 
 const clients = 25
 
-const many = (serve: (i: number) => ReturnType<WatchSse.WatchSse<number>["serve"]>) =>
+const many = (serve: (i: number) => ReturnType<WatchSse.WatchSse<number>["serve"]>, lastEventId?: string) =>
   Effect.forEach(
     Array.from({ length: clients }, (_, i) => i),
-    (i) => asking(serve(i))
+    (i) => asking(serve(i), lastEventId === undefined ? {} : { lastEventId })
   )
 
 describe("the JSON of a value is made once", () => {
@@ -64,6 +64,14 @@ describe("the JSON of a value is made once", () => {
     yield* put("a", 2)
     yield* settled
     for (const reading of readings) expect(short(reading).at(-1)).toContain('"value":2,"previous":1')
+    expect(yield* encodings).toBe(2)
+    // Those who come back read it from the log, each for itself.
+    const cursor = lastId(readings[0]!)
+    yield* Effect.forEach(readings, ({ leave }) => leave)
+    yield* put("a", 3)
+    yield* settled
+    const again = yield* many(() => sse.serve(everything, { previous: "include" }), cursor)
+    for (const reading of again) expect(short(reading)[0]).toContain('"value":3,"previous":2')
     expect(yield* encodings).toBe(2)
   })
 

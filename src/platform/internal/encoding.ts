@@ -2,7 +2,7 @@
  * Makes the text of an event once for all clients that are told it: followers share the events of a revision, and the
  * entries of snapshots. What was made last is kept, within a bound.
  */
-import type { Event, Kept } from "../../internal/events.js"
+import type { Event, Kept, Revision } from "../../internal/events.js"
 import type { EventsFrame } from "../../internal/frames.js"
 import * as Frames from "./sseFrames.js"
 
@@ -50,6 +50,21 @@ const limit = 4 * 1024 * 1024
 // A text takes up to two bytes for each unit; a key of the map, and what it points to, about a hundred.
 const sizeOf = (text: string): number => 100 + 2 * text.length
 
+/** About how many bytes a list of them takes. */
+const twinsSize = 1000
+
+/** Of a revision with more events, the others are made for each client. */
+const maxTwins = 16
+
+const isSame = <V>(a: Event<V>, b: Event<V>): boolean =>
+  a._tag === b._tag &&
+  a.key === b.key &&
+  (a._tag === "Delete" || b._tag === "Delete" || Object.is(a.value, b.value)) &&
+  Object.is(before(a), before(b))
+
+const before = <V>({ previous }: Event<V>): V | undefined =>
+  previous === undefined || previous._tag === "None" ? undefined : previous.value
+
 const encoder = new TextEncoder()
 
 export const make = <V>(encode: Frames.Encode<V>): Encoding<V> => {
@@ -57,7 +72,19 @@ export const make = <V>(encode: Frames.Encode<V>): Encoding<V> => {
   const texts = recent<Event<V> | Kept<V>, string>(limit)
   const frames = recent<ReadonlyArray<Event<V>>, Uint8Array>(limit)
   const keep = (key: Event<V> | Kept<V>, text: string): string => texts.put(key, text, sizeOf(text))
-  const change = (event: Event<V>): string => texts.get(event) ?? keep(event, Frames.change(event, encode))
+  // Those who read on from the log, with the values before, are given events of their own.
+  const twins = recent<Revision, Array<Event<V>>>(limit)
+  const twinOf = (event: Event<V>): Event<V> => {
+    if (event.previous === undefined) return event
+    const known = twins.get(event.revision) ?? twins.put(event.revision, [], twinsSize)
+    const twin = known.find((other) => isSame(other, event))
+    if (twin === undefined && known.length < maxTwins) known.push(event)
+    return twin ?? event
+  }
+  const change = (event: Event<V>): string => {
+    const key = twinOf(event)
+    return texts.get(key) ?? keep(key, Frames.change(key, encode))
+  }
   return {
     events: (frame) => {
       const { events } = frame

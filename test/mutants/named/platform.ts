@@ -75,6 +75,13 @@ export const platformMutants: ReadonlyArray<NamedMutant> = [
     test: test("WatchSse.many", "for those who are told parts of a revision, each by a predicate of its own")
   },
   {
+    name: "serve the value before that is made for each client",
+    file: inside("encoding"),
+    find: "return twin ?? event",
+    replace: "return event",
+    test: test("WatchSse.many", "for those who are told the value before too")
+  },
+  {
     name: "serve everybody in one turn",
     file: inside("slices"),
     find: "slices.admitted < slices.most && slices.nanos() < slices.until",
