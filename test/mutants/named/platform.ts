@@ -70,8 +70,8 @@ export const platformMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "serve an event that is made for each client",
     file: inside("encoding"),
-    find: "texts.get(event) ?? keep(event",
-    replace: "keep(event",
+    find: "texts.get(key) ?? keep(key",
+    replace: "keep(key",
     test: test("WatchSse.many", "for those who are told parts of a revision, each by a predicate of its own")
   },
   {
