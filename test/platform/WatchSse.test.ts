@@ -83,6 +83,30 @@ describe("WatchSse.serve", () => {
     ])
   })
 
+  scenario("tells by its predicate what is in a snapshot, whichever it is", function* () {
+    const { log, put, sse } = yield* setUp()
+    yield* put("secret/a", 1)
+    const old = WatchSse.cursorOf(yield* put("open/a", 2))
+    yield* put("open/a", 3)
+    yield* log.compact(3)
+    const where = ({ key }: { readonly key: string }) => !key.startsWith("secret/")
+    const live = sse.serve(everything, { snapshot: "first", where })
+    const first = yield* asking(live)
+    const resumed = yield* asking(live, { lastEventId: old })
+    const lost = yield* asking(live, { lastEventId: "17" })
+    yield* put("secret/b", 4)
+    yield* put("open/b", 5)
+    yield* log.renewEpoch
+    yield* settled
+    for (const reading of [first, resumed, lost]) {
+      const snapshots = short(reading).filter((event) => event.startsWith("snapshot"))
+      expect(snapshots.length).toBe(2)
+      expect(snapshots[0]).toContain('{"key":"open/a","value":3,"seq":3}')
+      expect(reading.text()).toContain("open/b")
+      expect(reading.text()).not.toContain("secret")
+    }
+  })
+
   scenario("tells the value before, when it is asked to and there was one", function* () {
     const { put, remove, sse } = yield* setUp()
     const reading = yield* asking(sse.serve(everything, { previous: "include" }))
