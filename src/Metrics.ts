@@ -36,7 +36,7 @@ export const saveDuration = Metric.histogram(
   "recorder_save_duration_millis",
   MetricBoundaries.fromIterable([0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 30000])
 )
-/** Faults of the HTTP audit's hooks; tagged by `hook` (`who`, `what`, `redact`, `toRecord`), not by recorder. */
+/** Faults of the HTTP audit's hooks; tagged by `hook` (`who`, `setWho`, `what`, `redact`, `toRecord`). */
 export const httpHookFaults = Metric.counter("recorder_http_hook_faults_total", { incremental: true })
 /** Followers of a watch; tagged by `watch`: the name given to it. */
 export const watchFollowers = Metric.gauge("recorder_watch_followers")

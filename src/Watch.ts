@@ -144,7 +144,7 @@ const isSuspect = <V>({ dispatcher, heartbeat }: Runtime<V>): boolean =>
 const handleOf = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): Follower<V> => {
   const { dispatcher } = runtime
   const { hub } = dispatcher
-  return {
+  return Reader.withSignal(follower, {
     id: follower.id,
     selector: follower.selector,
     take: Reader.take(hub, follower),
@@ -153,7 +153,7 @@ const handleOf = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): Follower<V
     frames: Stream.repeatEffectChunk(Reader.takeAll(hub, follower)),
     health: Effect.sync(() => Reader.healthOf(dispatcher, follower, isSuspect(runtime))),
     cancel: Opening.cancel(runtime, follower)
-  }
+  })
 }
 
 const open = <V>(

@@ -61,16 +61,43 @@ export const poll = <V>(hub: Hub.Hub<V>, follower: Hub.Follower<V>): Frame<V> | 
   return { _tag: "Progress", revision }
 }
 
+/** Calls `wake` once when there is something to tell, perhaps at once. Returns how to wait no longer. */
+const whenTold = <V>(follower: Hub.Follower<V>, wake: () => void): (() => void) => {
+  // What ends the wait may have come before it began.
+  const isTold = !Outbox.isEmpty(follower) || (follower.owesProgress && follower.cursor === undefined)
+  if (isTold || follower.ended !== undefined) {
+    wake()
+    return () => undefined
+  }
+  follower.wake = wake
+  return () => {
+    follower.wake = undefined
+  }
+}
+
 const waitFor = <V>(follower: Hub.Follower<V>): Effect.Effect<void> =>
-  Effect.async<void>((resume) => {
-    // What ends the wait may have come before it began.
-    const isTold = !Outbox.isEmpty(follower) || (follower.owesProgress && follower.cursor === undefined)
-    if (isTold || follower.ended !== undefined) return resume(Effect.void)
-    follower.wake = () => resume(Effect.void)
-    return Effect.sync(() => {
-      follower.wake = undefined
-    })
+  Effect.async<void>((resume) => Effect.sync(whenTold(follower, () => resume(Effect.void))))
+
+/** How an adapter waits for a follower without a fiber that waits. */
+export interface Signal {
+  readonly whenTold: (wake: () => void) => () => void
+  /** It has ended, and everything was taken: to take from it fails at once. */
+  readonly isOver: () => boolean
+}
+
+const signals = new WeakMap<object, Signal>()
+
+/** Lets an adapter find the signal of a follower by the handle of it. */
+export const withSignal = <V, Handle extends object>(follower: Hub.Follower<V>, handle: Handle): Handle => {
+  signals.set(handle, {
+    whenTold: (wake) => whenTold(follower, wake),
+    isOver: () => follower.ended !== undefined && Outbox.isEmpty(follower)
   })
+  return handle
+}
+
+/** The signal of a handle; none when another watch than ours has made it. */
+export const signalOf = (handle: object): Signal | undefined => signals.get(handle)
 
 /** The next frame, when there is one; fails when it has ended and everything was taken. */
 export const take = <V>(hub: Hub.Hub<V>, follower: Hub.Follower<V>): Effect.Effect<Frame<V>, WatchEnded> =>

@@ -14,6 +14,12 @@
  * A request is recorded when its response head is known. Bodies are not awaited: a stream is recorded when it
  * begins, and a client that leaves in the middle of a body changes nothing. A failure is recorded by the response
  * that the server makes of it. Of the headers only the request id is kept.
+ *
+ * An upgrade to a WebSocket is recorded with status 101 when the connection opens, and whatever its handler does
+ * afterwards changes nothing. A handshake that the server refuses is recorded as 400, or 405 when it was no GET.
+ *
+ * What Node.js answers before any app is called is never seen: malformed requests (400), heads that are too large
+ * (431) or come too slowly (408), expectations that it does not know (417), `CONNECT`, and TLS that fails.
  */
 import { type HttpApp, HttpServerRequest } from "@effect/platform"
 import { type Context, Effect } from "effect"
@@ -23,6 +29,7 @@ import { Column, type Columns, type Query, type RowOf } from "../Storage.js"
 import { type Entry, entryOf, type Options, unsafeSetWho } from "./internal/entry.js"
 import * as Faults from "./internal/faults.js"
 import { type OnHead, observe } from "./internal/head.js"
+import * as Storable from "./internal/storable.js"
 
 export type { Entry, Options, Outcome } from "./internal/entry.js"
 
@@ -40,7 +47,11 @@ export const columns = {
   trace_id: Column.nullable(Column.text)
 } satisfies Columns
 
-/** The table of an audit trail, for any storage of tables; override its name or add indexes as you like. */
+/**
+ * The table of an audit trail, for any storage of tables; override its name or add indexes as you like. Postgres
+ * indexes no text of more than about 2,700 bytes, and a client can send a longer path: index `target`, and a `who`
+ * that clients choose, by their hash or beginning, or records are set aside.
+ */
 export const table = { table: "http_audit", columns, id: "id" } as const
 
 /** A row of {@link columns}: what a recorder of them takes, and what its queries answer. */
@@ -60,8 +71,9 @@ export type AuditRecorder = Recorder<Row, Query<typeof columns>, ReadonlyArray<R
 /** The options for a recorder of records of your own. */
 export interface OptionsTo<A> extends Options {
   /**
-   * Makes your record of the entry that `redact` returned. When it throws there is nothing to record: the
-   * fault is counted and logged, and the record counts as refused.
+   * Makes your record of the entry that `redact` returned. When it throws, or returns a promise, there is nothing to
+   * record: the fault is counted and logged, and the record counts as refused. What it returns is not checked here,
+   * but by the storage: one that cannot be stored is set aside.
    */
   readonly toRecord: (entry: Entry, request: HttpServerRequest.HttpServerRequest) => A
 }
@@ -71,7 +83,8 @@ export type Middleware<R = never> = <E, R1>(app: HttpApp.Default<E, R1>) => Http
 
 /**
  * Says who makes the current request, from inside of a handler, or of an authentication middleware: they know it
- * better than the hook `who` can. The last call holds.
+ * better than the hook `who` can. The last call holds. It never fails: what cannot be stored is made storable, or
+ * recorded as null, and counted as a fault of `setWho`, as the hooks of {@link Options} are.
  */
 export const setWho = (who: string): Effect.Effect<void, never, HttpServerRequest.HttpServerRequest> =>
   Effect.map(HttpServerRequest.HttpServerRequest, (request) => unsafeSetWho(request, who))
@@ -90,18 +103,21 @@ export const make: {
     const faults = Faults.make()
     // Without `toRecord` the overloads have made sure that an Entry is an A.
     const toRecord = options.toRecord ?? ((entry: Entry) => entry as A)
-    const onHead: OnHead = (arrival, status, duration) => {
+    const record: OnHead["record"] = (arrival, status, duration) => {
       const entry = entryOf(options, faults, arrival, nextId(), status, duration)
-      if (entry !== undefined) {
-        try {
-          recorder.unsafeSave(toRecord(entry, arrival.request))
-        } catch (error) {
+      if (entry === undefined) return
+      try {
+        const record = toRecord(entry, arrival.request)
+        if (Storable.isPromise(record)) {
           recorder.unsafeRefuse(1)
-          faults.count("toRecord", error)
-        }
+          faults.returned("toRecord", "a promise instead of a record")
+        } else recorder.unsafeSave(record)
+      } catch (error) {
+        recorder.unsafeRefuse(1)
+        faults.threw("toRecord", error)
       }
-      return faults.due()
     }
+    const onHead: OnHead = { record, due: faults.due }
     return (app) => observe(app, onHead)
   })
 

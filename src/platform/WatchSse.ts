@@ -21,8 +21,20 @@
  * back in the header `Last-Event-ID`, or, with a first connection, in the query parameter `lastEventId`; the header
  * holds when there are both.
  *
- * A cursor that cannot be resumed (`Compacted`, `EpochChanged`, `Malformed`) is answered by a `gap` and a `snapshot`,
- * which replaces everything that the client held; without snapshots, by `end`.
+ * What a route may deliver is decided by the route, whatever a client sends. A cursor that cannot be resumed
+ * (`Compacted`, `EpochChanged`, `Malformed`) is answered by a `gap` and a `snapshot`, which replaces everything that
+ * the client held, where the route begins with a snapshot or has `autoResnapshot: "on"`. Any other route answers it by
+ * `end` with `restart`, and takes the id away, so that an `EventSource` that comes back by itself begins now.
+ *
+ * A client resumes only after a revision whose cursor a server of this log has given out: it holds 32 random bits of
+ * the revision, which the log compares. The start of a log (`seq` 0) has none, so each adapter makes them; after a
+ * restart such a cursor is `Malformed`. Any other survives restarts, and is good for every route of the same log: a
+ * client that two routes let in takes a cursor of the one to the other. These bits are no signature: keep in logs of
+ * their own what one client may follow and another must never see.
+ *
+ * The JSON of an event is made once for all clients that are told it, and so is that of an entry of a snapshot, among
+ * those that were made last (8 MiB of them are kept). What is written to many clients at once, and the responses that
+ * begin at once, are spread over as many turns of the event loop as they need: a turn spends about 5 ms on them.
  *
  * A client that takes its events slowly is a slow follower: what is written waits for it, its buffer fills, and its
  * policy acts. When it goes away, its follow ends; when it disappears without a word, a heartbeat that nobody takes ends
@@ -32,7 +44,12 @@ import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { type Duration, Effect, Random, Schema, type Scope } from "effect"
 import type { Revision, Selector } from "../ChangeLog.js"
 import { InvalidOptions, millisOf } from "../internal/invalidOptions.js"
+import { makeRandom } from "../internal/random.js"
+import { CurrentTurn } from "../internal/turn.js"
 import type { Follower, Watch } from "../Watch.js"
+import * as Beats from "./internal/beats.js"
+import * as Encoding from "./internal/encoding.js"
+import * as Slices from "./internal/slices.js"
 import * as Cursor from "./internal/sse.js"
 import { type Answer, begin, refused, type ServeError, type ServeOptions } from "./internal/sseBegin.js"
 import { type EndReason, type GapReason, json, type Next } from "./internal/sseFrames.js"
@@ -71,7 +88,7 @@ export interface Data<I> {
 export interface Options<V, I> {
   /** Makes JSON of values. Default: they are plain data. It must be synchronous. */
   readonly schema?: Schema.Schema<V, I> | undefined
-  /** A comment is sent when nothing else was for so long. Default 15 seconds; 0: never. */
+  /** A comment is sent when nothing else was for so long, or a few milliseconds more. Default 15 seconds; 0: never. */
   readonly heartbeat?: Duration.DurationInput | undefined
   /**
    * How long a client waits before it connects again, jittered by 20 %, so that a server that was restarted does not
@@ -91,12 +108,24 @@ export interface WatchSse<V> {
     ServeError,
     HttpServerRequest.HttpServerRequest | Scope.Scope
   >
+  /**
+   * The cursor of a revision as this adapter gives it out, for a page that is made on the server and goes on by
+   * `?lastEventId=` from there. It is that of {@link cursorOf}, but for the start of a log (`seq` 0), which only the
+   * adapter that gave it out resumes after.
+   */
+  readonly cursorOf: (revision: Revision) => string
   /** Ends every response as `Closed`, behind what waits for it, and all later ones at once. Again: nothing. */
   readonly close: Effect.Effect<void>
 }
 
-/** The cursor of a revision, for a page that is made on the server and goes on by `?lastEventId=` from there. */
+/**
+ * The cursor of a revision, for a page that is made on the server and goes on by `?lastEventId=` from there. Nobody
+ * resumes by it after the start of a log (`seq` 0): use {@link WatchSse.cursorOf} where a log may be empty.
+ */
 export const cursorOf: (revision: Revision) => string = Cursor.cursorOf
+
+/** How many responses begin in one turn of the event loop. One takes some 0.2 ms, most of it behind its first wait. */
+const opensPerTurn = 8
 
 /** A log that has not answered for so long is told to the client, before a proxy gives up. */
 const beginWithin = "10 seconds"
@@ -110,6 +139,8 @@ const contentType = "text/event-stream"
 /** The cursor that a client has come with; none when it comes for the first time. */
 const cursorIn = ({ headers, originalUrl }: HttpServerRequest.HttpServerRequest): string | undefined => {
   const header = headers["last-event-id"]
+  // It was told to begin anew, and the query of its address is older than that.
+  if (header === Cursor.anew) return undefined
   if (header !== undefined && header !== "") return header
   const query = originalUrl.indexOf("?")
   if (query === -1) return undefined
@@ -149,11 +180,14 @@ const answerOf = <V>(
   cursor: string | undefined
 ): Effect.Effect<Answer<V>, ServeError, Scope.Scope> =>
   Effect.gen(function* () {
-    const answer = yield* Effect.timeoutTo(begin(runtime.watch, selector, options, cursor), {
-      duration: beginWithin,
-      onTimeout: () => refused("Unavailable"),
-      onSuccess: (answer) => answer
-    })
+    const answer = yield* Effect.timeoutTo(
+      begin(runtime.watch, selector, options, runtime.wire.starts, cursor),
+      {
+        duration: beginWithin,
+        onTimeout: () => refused("Unavailable"),
+        onSuccess: (answer) => answer
+      }
+    )
     if (runtime.isClosed) return refused("Closed")
     if (answer._tag === "Opened") yield* registered(runtime, answer.follower)
     return answer
@@ -168,6 +202,7 @@ const serve = <V>(
     const request = yield* HttpServerRequest.HttpServerRequest
     // Its body would never be read, and its follow not be ended by the end of the body.
     if (request.method === "HEAD") return HttpServerResponse.raw(null, { contentType, headers })
+    yield* Slices.enter(runtime.wire.opens)
     const cursor = cursorIn(request)
     const answer = yield* answerOf(runtime, selector, options, cursor)
     const retry = runtime.retry * (yield* Random.nextRange(0.8, 1.2))
@@ -194,9 +229,21 @@ export const make = <V, I = V>(
     if (options.schema !== undefined && !Schema.isSchema(options.schema)) {
       return yield* new InvalidOptions({ option: "schema", message: "must be a schema" })
     }
+    const starts = Cursor.makeStarts(yield* makeRandom)
+    const clock = yield* Effect.clock
+    const nanos = (): bigint => clock.unsafeCurrentTimeNanos()
+    const turn = yield* CurrentTurn
+    const encode = encoderOf(options.schema)
     const runtime: Runtime<V> = {
       watch,
-      wire: { encode: encoderOf(options.schema), encoded: new WeakMap(), heartbeat },
+      wire: {
+        encode,
+        encoding: Encoding.make(encode),
+        starts,
+        beats: Beats.make(heartbeat, yield* Effect.scope),
+        slices: Slices.make(turn, nanos),
+        opens: Slices.make(turn, nanos, opensPerTurn)
+      },
       retry,
       followers: new Set(),
       isClosed: false
@@ -206,5 +253,9 @@ export const make = <V, I = V>(
       return Effect.forEach([...runtime.followers], ({ cancel }) => cancel, { discard: true })
     })
     yield* Effect.addFinalizer(() => close)
-    return { close, serve: (selector, options = {}) => serve(runtime, selector, options) }
+    return {
+      close,
+      cursorOf: (revision) => Cursor.cursorOf(Cursor.issued(starts, revision)),
+      serve: (selector, options = {}) => serve(runtime, selector, options)
+    }
   })

@@ -7,6 +7,7 @@ import { middleware } from "./cases/middleware.js"
 import { postgres } from "./cases/postgres.js"
 import { server } from "./cases/server.js"
 import { sqlite } from "./cases/sqlite.js"
+import { sse } from "./cases/sse.js"
 import { tick } from "./cases/tick.js"
 import { watch } from "./cases/watch.js"
 import { type Case, type Finding, makeBench } from "./support/bench.js"
@@ -20,6 +21,7 @@ const cases: ReadonlyArray<Case> = [
   durable,
   middleware,
   watch,
+  sse,
   doorbell
 ]
 

@@ -1,3 +1,4 @@
+import { platformMutants } from "./named/platform.js"
 import { sqlite } from "./named/sqlite.js"
 import { watchMutants } from "./named/watch.js"
 
@@ -399,5 +400,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...telling,
   ...admitting,
   ...sqlite,
-  ...watchMutants
+  ...watchMutants,
+  ...platformMutants
 ]

@@ -24,37 +24,20 @@ import {
   Exit,
   Fiber,
   Layer,
-  Logger,
-  Metric,
-  Option,
-  Queue,
   Schema,
   Stream,
   TestClock
 } from "effect"
-import { Metrics, Recorder, Storage } from "effect-recorder"
+import { Recorder, Storage } from "effect-recorder"
 import * as HttpAudit from "effect-recorder/platform/HttpAudit"
+import { makeSink, text } from "../support/auditing.js"
 import { ask, firstBytes, places, send, serve } from "../support/http.js"
-
-/** A saver whose records can be waited for. */
-const makeSink = Effect.map(Queue.unbounded<HttpAudit.Entry>(), (entries) => {
-  const saver: Recorder.Saver<HttpAudit.Entry> = {
-    unsafeSave: (entry) => entries.unsafeOffer(entry),
-    unsafeRefuse: () => false,
-    save: (entry) => entries.offer(entry),
-    saveAll: (all) => entries.offerAll(all),
-    saveDurable: () => Effect.void
-  }
-  return { saver, next: entries.take, count: Effect.sync(() => entries.unsafeSize().pipe(Option.getOrThrow)) }
-})
 
 class Conflict extends Data.TaggedError("Conflict") implements HttpServerRespondable.Respondable {
   [HttpServerRespondable.symbol]() {
     return HttpServerResponse.json({ reason: "version" }, { status: 409 })
   }
 }
-
-const text = Effect.succeed(HttpServerResponse.text("hello"))
 
 describe.each(places)("HttpAudit %s", (place) => {
   it.scopedLive(
@@ -303,23 +286,6 @@ describe("HttpAudit", () => {
     })
   )
 
-  it.scopedLive("keeps the path alone of a target in absolute form", () =>
-    Effect.gen(function* () {
-      const { next, saver } = yield* makeSink
-      const port = yield* serve(text, yield* HttpAudit.make(saver))
-      for (const [target, path] of [
-        ["http://user:pass@a.example/b?c=d", "/b"],
-        ["http://user:pass@a.example?c=/d", "/"],
-        ["//user:pass@a.example/b", "//user:pass@a.example/b"],
-        ["/b//c;d=1", "/b//c;d=1"],
-        ["/?", "/"]
-      ] as const) {
-        yield* ask(port, target)
-        expect((yield* next).target).toBe(path)
-      }
-    })
-  )
-
   it.scopedLive("takes the recorder of a tag, and stores what its columns say", () =>
     Effect.gen(function* () {
       class Audit extends Context.Tag("test/Audit")<Audit, HttpAudit.AuditRecorder>() {}
@@ -414,165 +380,6 @@ describe("HttpAudit", () => {
       )
       yield* ask(port, "/orders/1")
       expect(yield* next).toMatchObject({ what: "GET", target: "/orders/1", trace_id: null })
-    })
-  )
-
-  it.scopedLive("takes a request id that is well-formed, and the record's id otherwise", () =>
-    Effect.gen(function* () {
-      const { next, saver } = yield* makeSink
-      const router = HttpRouter.empty.pipe(HttpRouter.get("/", text))
-      const port = yield* serve(router, yield* HttpAudit.make(saver))
-      for (const id of ["a", "A-b_c.d:e/f+g=h@i", "x".repeat(128)]) {
-        yield* ask(port, "/", { headers: { "x-request-id": id } })
-        expect((yield* next).request_id).toBe(id)
-      }
-      for (const id of [undefined, "", " ", "x".repeat(129), "a b", "a,b", "ä", '"a"', ["a", "b"]]) {
-        yield* ask(port, "/", id === undefined ? {} : { headers: { "x-request-id": id } })
-        const entry = yield* next
-        expect([id, entry.request_id]).toEqual([id, entry.id])
-      }
-    })
-  )
-})
-
-/** A saver, and what was logged by the requests that were served. */
-const makeHooked = (options: HttpAudit.Options | HttpAudit.OptionsTo<HttpAudit.Entry>) =>
-  Effect.gen(function* () {
-    const { count, next, saver } = yield* makeSink
-    const lines: Array<string> = []
-    const logger = Logger.make(({ logLevel, message }) => {
-      lines.push(`${logLevel.label}: ${String(message)}`)
-    })
-    const refused: Array<number> = []
-    const refusing: Recorder.Saver<HttpAudit.Entry> = {
-      ...saver,
-      unsafeRefuse: (n) => {
-        refused.push(n)
-        return false
-      }
-    }
-    const router = HttpRouter.empty.pipe(HttpRouter.get("/orders/:id", text))
-    const port = yield* serve(router, yield* HttpAudit.make(refusing, options)).pipe(
-      Effect.provide(Logger.replace(Logger.defaultLogger, logger))
-    )
-    const get = Effect.map(
-      ask(port, "/orders/7", { headers: { "x-request-id": "r" } }),
-      ({ status }) => status
-    )
-    return { count, get, lines, next, refused }
-  })
-
-const faultsOf = (hook: string) =>
-  Effect.map(Metric.value(Metric.tagged(Metrics.httpHookFaults, "hook", hook)), ({ count }) => count)
-
-const broken = (): never => {
-  throw new TypeError("a secret of the request")
-}
-
-describe("the hooks of HttpAudit", () => {
-  it.scopedLive("who reads the request and the server's context; what names the request", () =>
-    Effect.gen(function* () {
-      class Tenant extends Context.Tag("test/Tenant")<Tenant, string>() {}
-      const { next, saver } = yield* makeSink
-      const audit = yield* HttpAudit.make(saver, {
-        who: ({ headers }, context) =>
-          `${Option.getOrThrow(Context.getOption(context, Tenant))}/${headers["x-user"]}`,
-        what: ({ method, url }) => (url === "/a" ? `${method} an a` : undefined)
-      })
-      const port = yield* serve(text, audit).pipe(Effect.provideService(Tenant, "acme"))
-      yield* ask(port, "/a", { headers: { "x-user": "bob" } })
-      expect(yield* next).toMatchObject({ who: "acme/bob", what: "GET an a" })
-      yield* ask(port, "/b", { headers: { "x-user": "bob" } })
-      expect(yield* next).toMatchObject({ who: "acme/bob", what: "GET" })
-    })
-  )
-
-  it.scopedLive("a handler that knows better says who it is, for its own request only", () =>
-    Effect.gen(function* () {
-      const { next, saver } = yield* makeSink
-      const router = HttpRouter.empty.pipe(
-        HttpRouter.get("/login", Effect.zipRight(HttpAudit.setWho("carol"), text)),
-        HttpRouter.get("/", text),
-        HttpRouter.prefixAll("/v1")
-      )
-      const audit = yield* HttpAudit.make(saver, { who: () => undefined })
-      const port = yield* serve(router, audit)
-      yield* ask(port, "/v1/login")
-      expect(yield* next).toMatchObject({ who: "carol", target: "/v1/login", what: "GET /v1/login" })
-      yield* ask(port, "/v1")
-      expect(yield* next).toMatchObject({ who: null })
-    })
-  )
-
-  it.scopedLive("redact changes a record, or keeps it out", () =>
-    Effect.gen(function* () {
-      const { count, next, saver } = yield* makeSink
-      const audit = yield* HttpAudit.make(saver, {
-        redact: (entry) => (entry.target === "/health" ? undefined : { ...entry, target: "/-" })
-      })
-      const port = yield* serve(text, audit)
-      yield* ask(port, "/health")
-      yield* ask(port, "/secret")
-      expect(yield* next).toMatchObject({ target: "/-", status: 200 })
-      expect(yield* count).toBe(0)
-    })
-  )
-
-  it.scopedLive("one that throws disturbs no request, and the record is kept with what is left", () =>
-    Effect.gen(function* () {
-      const before = yield* Effect.all([faultsOf("who"), faultsOf("what")])
-      const { get, lines, next } = yield* makeHooked({ who: broken, what: broken })
-      for (let i = 0; i < 5; i++) {
-        expect(yield* get).toBe(200)
-        expect(yield* next).toMatchObject({ who: null, what: "GET /orders/:id", request_id: "r" })
-      }
-      const after = yield* Effect.all([faultsOf("who"), faultsOf("what")])
-      expect(after).toEqual(before.map((count) => count + 5))
-      // The first, the second and the fourth time, of each of the two.
-      expect(lines.length).toBe(6)
-      expect(lines.join()).not.toContain("secret")
-      expect(lines[0]).toMatch(/^WARN: the audit hook "who" threw TypeError at .*; 1 times so far$/)
-    })
-  )
-
-  it.scopedLive("a redaction that throws leaves nothing that a client can influence", () =>
-    Effect.gen(function* () {
-      const { get, lines, next } = yield* makeHooked({ redact: broken, who: () => "alice" })
-      expect(yield* get).toBe(200)
-      const { at, duration_ms, id, ...rest } = yield* next
-      expect(rest).toEqual({
-        who: null,
-        what: "GET",
-        target: "",
-        outcome: "ok",
-        status: 200,
-        request_id: id,
-        trace_id: null
-      })
-      expect(lines.length).toBe(1)
-    })
-  )
-
-  it.scopedLive("toRecord makes records of one's own; one that throws counts as refused", () =>
-    Effect.gen(function* () {
-      class Own extends Context.Tag("test/Own")<
-        Own,
-        Recorder.Recorder<{ readonly line: string }, Storage.MemoryQuery<{ readonly line: string }>>
-      >() {}
-      const storage = Storage.memory<{ readonly line: string }>()
-      const audit = HttpAudit.middleware(Own, {
-        toRecord: (entry, request) => ({ line: `${entry.status} ${request.headers.host}` })
-      })
-      yield* Effect.gen(function* () {
-        const port = yield* serve(text, audit)
-        yield* ask(port, "/", { headers: { host: "a.example" } })
-        yield* Effect.flatMap(Own, (own) => own.flush)
-        expect(storage.records).toEqual([{ line: "200 a.example" }])
-      }).pipe(Effect.provide(Recorder.layer(Own, Effect.succeed(storage))))
-
-      const { count, get, lines, refused } = yield* makeHooked({ toRecord: broken })
-      expect(yield* get).toBe(200)
-      expect([yield* count, refused.length, lines.length]).toEqual([0, 1, 1])
     })
   )
 })

@@ -1,39 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Chunk, type Clock, Effect, Exit, Random, Schema, Scope, Stream, TestClock } from "effect"
+import { type Clock, Effect, Exit, Random, Schema, Scope, Stream, TestClock } from "effect"
 import * as ChangeLog from "../../src/ChangeLog.js"
 import * as WatchSse from "../../src/platform/WatchSse.js"
 import * as Watch from "../../src/Watch.js"
-import { writing } from "../support/frames.js"
-import { answering, asking, briefly, eventsIn, type Reading, type SseEvent } from "../support/sse.js"
+import { answering, asking, briefly, eventsIn } from "../support/sse.js"
 import { scenario, settled, started } from "../support/turn.js"
 import { virtualTime } from "../support/virtualTime.js"
 import { logs } from "../support/watching.js"
-
-const everything = ChangeLog.prefix("")
-
-interface Setting {
-  readonly log?: ChangeLog.Options<number>
-  readonly watch?: Watch.Options<number>
-  readonly sse?: WatchSse.Options<number, unknown>
-}
-
-const setUp = (setting: Setting = {}) =>
-  Effect.gen(function* () {
-    const log = yield* ChangeLog.make<number>({ state: "latest", ...setting.log })
-    const watch = yield* Watch.make(log, setting.watch)
-    const sse = yield* WatchSse.make(watch, setting.sse)
-    return { log, watch, sse, ...writing(log) }
-  })
-
-/** Names, data without cursors, and the number of the revision in the id. */
-const short = (reading: Reading): ReadonlyArray<string> =>
-  reading.events().map(({ id, ...event }) => {
-    const data = event.data.replace(/"cursor":"\w+:\d+:\d+",?/, "")
-    return briefly({ ...event, data, ...(id === undefined ? {} : { id: id.split(":")[1] ?? "" }) })
-  })
-
-const lastId = (reading: Reading): string =>
-  reading.events().reduce((last, { id }: SseEvent) => id ?? last, "")
+import { everything, lastId, setUp, short } from "../support/watchSse.js"
 
 describe("WatchSse.serve", () => {
   scenario("answers with the headers that keep an event stream flowing", function* () {
@@ -107,6 +81,30 @@ describe("WatchSse.serve", () => {
       "synced {} #3",
       'events {"events":[{"type":"put","key":"k/a","value":4}]} #4'
     ])
+  })
+
+  scenario("tells by its predicate what is in a snapshot, whichever it is", function* () {
+    const { log, put, sse } = yield* setUp()
+    yield* put("secret/a", 1)
+    const old = WatchSse.cursorOf(yield* put("open/a", 2))
+    yield* put("open/a", 3)
+    yield* log.compact(3)
+    const where = ({ key }: { readonly key: string }) => !key.startsWith("secret/")
+    const live = sse.serve(everything, { snapshot: "first", where })
+    const first = yield* asking(live)
+    const resumed = yield* asking(live, { lastEventId: old })
+    const lost = yield* asking(live, { lastEventId: "17" })
+    yield* put("secret/b", 4)
+    yield* put("open/b", 5)
+    yield* log.renewEpoch
+    yield* settled
+    for (const reading of [first, resumed, lost]) {
+      const snapshots = short(reading).filter((event) => event.startsWith("snapshot"))
+      expect(snapshots.length).toBe(2)
+      expect(snapshots[0]).toContain('{"key":"open/a","value":3,"seq":3}')
+      expect(reading.text()).toContain("open/b")
+      expect(reading.text()).not.toContain("secret")
+    }
   })
 
   scenario("tells the value before, when it is asked to and there was one", function* () {
@@ -205,137 +203,6 @@ describe("a heartbeat", () => {
     const before = reading.text()
     yield* TestClock.adjust("1 hours")
     expect(reading.text()).toBe(before)
-  })
-})
-
-describe("a client that comes back", () => {
-  scenario("is told what came after its Last-Event-ID, and no snapshot", function* () {
-    const { put, sse } = yield* setUp()
-    const live = sse.serve(everything, { snapshot: "first" })
-    const first = yield* asking(live)
-    yield* put("a", 1)
-    yield* settled
-    yield* first.leave
-    yield* put("a", 2)
-    const second = yield* asking(live, { lastEventId: lastId(first) })
-    expect(short(second)).toEqual([
-      'events {"events":[{"type":"put","key":"a","value":2}]} #2',
-      "synced {} #2"
-    ])
-  })
-
-  scenario("for the first time may bring a cursor as a query parameter; the header is newer", function* () {
-    const { put, sse } = yield* setUp()
-    const one = WatchSse.cursorOf(yield* put("a", 1))
-    const two = WatchSse.cursorOf(yield* put("a", 2))
-    const path = `/?x=1&lastEventId=${encodeURIComponent(one)}`
-    expect(short(yield* asking(sse.serve(everything), { path }))[0]).toContain("#2")
-    const both = yield* asking(sse.serve(everything), { path, lastEventId: two })
-    expect(short(both)).toEqual(["synced {} #2"])
-    const none = yield* asking(sse.serve(everything), { path: "/?lastEventId=", lastEventId: "" })
-    expect(short(none)).toEqual(["synced {} #2"])
-  })
-
-  scenario("after a gap: compacted, it is told the gap and a snapshot", function* () {
-    const { log, put, sse } = yield* setUp()
-    const old = WatchSse.cursorOf(yield* put("a", 1))
-    for (let i = 2; i <= 5; i++) yield* put("a", i)
-    yield* log.compact(4)
-    const reading = yield* asking(sse.serve(everything), { lastEventId: old })
-    expect(short(reading)).toEqual([
-      'gap {"from":2,"to":5,"reason":"Compacted"}',
-      'snapshot {"deleted":[],"entries":[\n{"key":"a","value":5,"seq":5}\n]} #5',
-      "synced {} #5"
-    ])
-  })
-
-  scenario("to a log of another epoch, it is told the gap and a snapshot", function* () {
-    const { log, put, sse } = yield* setUp()
-    yield* put("a", 1)
-    const reading = yield* asking(sse.serve(everything), { lastEventId: "ffff:9:1" })
-    expect(short(reading).slice(0, 2)).toEqual([
-      'gap {"from":1,"to":1,"reason":"EpochChanged"}',
-      'snapshot {"deleted":[],"entries":[\n{"key":"a","value":1,"seq":1}\n]} #1'
-    ])
-    // The next one has its own gap, and no other.
-    yield* log.renewEpoch
-    yield* settled
-    const names = reading.events().map(({ event }) => event)
-    expect(names).toEqual(["gap", "snapshot", "synced", "gap", "snapshot", "synced"])
-  })
-
-  scenario("with what is no cursor, it is told the gap and a snapshot", function* () {
-    const { sse } = yield* setUp()
-    const reading = yield* asking(sse.serve(everything), { lastEventId: "17" })
-    expect(short(reading)[0]).toBe('gap {"from":1,"to":0,"reason":"Malformed"}')
-    expect(short(reading)[1]).toContain("snapshot")
-  })
-
-  const lost = [
-    ["a log without state", { state: "none" }, {}],
-    ['autoResnapshot "off"', { state: "latest" }, { autoResnapshot: "off" }]
-  ] as const
-
-  describe.each(lost)("%s", (_, log, options) => {
-    scenario("is told the end, and to begin without a cursor", function* () {
-      const setting = yield* setUp({ log })
-      const old = WatchSse.cursorOf(yield* setting.put("a", 1))
-      for (let i = 2; i <= 5; i++) yield* setting.put("a", i)
-      yield* setting.log.compact(4)
-      const cursors = { Compacted: old, EpochChanged: "ffff:9:1", Malformed: "17" }
-      for (const [reason, lastEventId] of Object.entries(cursors)) {
-        const reading = yield* asking(setting.sse.serve(everything, options), { lastEventId })
-        yield* reading.ended
-        expect(reading.events().map(briefly)).toEqual([
-          `end {"reason":"${reason}","next":"restart","cursor":"${lastEventId}"}`
-        ])
-      }
-      expect((yield* setting.watch.health).followers).toBe(0)
-    })
-  })
-})
-
-describe("an id", () => {
-  scenario("stands only where resuming is exact: on no gap, and on no end", function* () {
-    const { log, put, sse, watch } = yield* setUp()
-    const reading = yield* asking(sse.serve(everything))
-    yield* put("a", 1)
-    yield* settled
-    yield* log.renewEpoch
-    yield* settled
-    yield* watch.close
-    yield* reading.ended
-    expect(reading.events().map(({ event, id }) => [event, id === undefined])).toEqual([
-      ["synced", false],
-      ["events", false],
-      ["gap", true],
-      ["snapshot", false],
-      ["synced", false],
-      ["end", true]
-    ])
-  })
-
-  scenario("wherever a response is cut, the next one goes on exactly there", function* () {
-    const { put, sse } = yield* setUp()
-    const live = sse.serve(everything)
-    const whole = yield* asking(live)
-    for (let i = 1; i <= 5; i++) yield* put("a", i)
-    yield* settled
-    const text = whole.text()
-    // Behind every line, and inside of it.
-    const cuts = [...text.matchAll(/.*\n/g)].flatMap(({ 0: line, index }) => [
-      index + Math.floor(line.length / 2),
-      index + line.length
-    ])
-    for (const at of cuts) {
-      const seen = eventsIn(text.slice(0, at))
-      const cursor = seen.at(-1)?.id
-      if (cursor === undefined) continue
-      const rest = yield* asking(live, { lastEventId: cursor })
-      const told = [...seen, ...rest.events()].filter(({ event }) => event === "events")
-      expect(told.map(({ id }) => Number(id?.split(":")[1]))).toEqual([1, 2, 3, 4, 5])
-      yield* rest.leave
-    }
   })
 })
 
@@ -442,80 +309,6 @@ describe("the end", () => {
     yield* reading.ended
     expect(reading.events().at(-1)?.data).toContain('"reason":"Failed","next":"stop"')
     expect(lines.map(({ text }) => text).join()).toMatch(/its predicate threw, RangeError at /)
-  })
-})
-
-describe("a slow client", () => {
-  /** Takes a piece of the body only when it is asked to. */
-  const slowly = (options: WatchSse.ServeOptions<number>) =>
-    Effect.gen(function* () {
-      const setting = yield* setUp({ watch: { heartbeat: 0 } })
-      let opened: Watch.Follower<number> | undefined
-      const watch: Watch.Watch<number> = {
-        ...setting.watch,
-        open: (selector, options) =>
-          Effect.tap(setting.watch.open(selector, options), (follower) =>
-            Effect.sync(() => {
-              opened = follower
-            })
-          )
-      }
-      const sse = yield* WatchSse.make(watch)
-      const { body } = yield* answering(sse.serve(everything, options))
-      const pull = yield* Stream.toPull(body)
-      /** The next piece, as it is written at once. */
-      const take = Effect.map(pull, (parts) => Buffer.concat(Chunk.toReadonlyArray(parts)).toString())
-      return { ...setting, take, follower: opened! }
-    })
-
-  scenario("resync: its buffer fills and no more, and it is told everything", function* () {
-    const { follower, put, take } = yield* slowly({ buffer: 8 })
-    yield* take
-    for (let i = 1; i <= 100; i++) yield* put("a", i)
-    yield* settled
-    expect(yield* follower.health).toMatchObject({ state: "Behind", buffered: 8 })
-    const told: Array<number> = []
-    while (told.at(-1) !== 100) {
-      for (const { event, id } of eventsIn(yield* take)) {
-        if (event === "events") told.push(Number(id?.split(":")[1]))
-      }
-      yield* settled
-    }
-    expect(told).toEqual(Array.from({ length: 100 }, (_, i) => i + 1))
-  })
-
-  // Fails when everything that waits is written at once.
-  scenario("is written a little at a time", function* () {
-    const { put, take } = yield* slowly({ buffer: 256 })
-    yield* take
-    const key = "k".repeat(1000)
-    for (let i = 1; i <= 200; i++) yield* put(key, i)
-    yield* settled
-    for (let told = 0; told < 200; ) {
-      const text = yield* take
-      expect(text.length).toBeLessThan(16_384 + 1200)
-      told += eventsIn(text).length
-    }
-  })
-
-  scenario("cancel: it is told a part without a hole, and then its end", function* () {
-    const { put, take } = yield* slowly({ buffer: 8, policy: "cancel" })
-    yield* take
-    for (let i = 1; i <= 100; i++) yield* put("a", i)
-    yield* settled
-    const events = eventsIn((yield* take) + (yield* take))
-    expect(events.map(({ id }) => id?.split(":")[1])).toEqual([..."12345678", undefined])
-    expect(events.at(-1)?.data).toContain('"reason":"Overflow","next":"resume"')
-  })
-
-  scenario("drop-oldest: what is dropped is told as a gap", function* () {
-    const { put, take } = yield* slowly({ buffer: 2, policy: "drop-oldest" })
-    yield* take
-    for (let i = 1; i <= 5; i++) yield* put("a", i)
-    yield* settled
-    const events = eventsIn(yield* take)
-    expect(events.map(({ id }) => id?.split(":")[1])).toEqual([undefined, "4", "5"])
-    expect(events[0]?.data).toBe('{"from":1,"to":3,"reason":"Overflow"}')
   })
 })
 

@@ -5,40 +5,61 @@
 import { Effect, MetricLabel } from "effect"
 import * as Metrics from "../../Metrics.js"
 
-export type Hook = "who" | "what" | "redact" | "toRecord"
+export type Hook = "who" | "setWho" | "what" | "redact" | "toRecord"
 
 export interface Faults {
-  readonly count: (hook: Hook, error: unknown) => void
+  /** Counts that a hook threw. */
+  readonly threw: (hook: Hook, error: unknown) => void
+  /** Counts that a hook returned what its column does not take. `what` is no part of what it returned. */
+  readonly returned: (hook: Hook, what: string) => void
   /** The log lines that are due, if any; they are due once. */
   readonly due: () => Effect.Effect<void> | undefined
 }
 
 const consequence: { readonly [H in Hook]: string } = {
   who: "its records are kept without who",
+  setWho: "its records are kept without who",
   what: "its records are kept with the method and route instead",
   redact: "its records are kept without anything that a client can influence",
   toRecord: "its records are refused"
 }
 
+const placeOf = ({ message, stack = "" }: Error): string | undefined => {
+  // The message stands in front of the places, and a line of it may look like one.
+  const from = message === "" ? 0 : stack.indexOf(message)
+  const places = from === -1 ? stack : stack.slice(from + message.length)
+  return places.split("\n").find((line) => /^\s+at /.test(line))
+}
+
 // An error's message may quote the very data that a redaction was to remove: only its kind and place are told.
 export const describe = (error: unknown): string => {
-  if (!(error instanceof Error)) return `a ${typeof error}`
-  const place = error.stack?.split("\n").find((line) => /^\s+at /.test(line))
-  return place === undefined ? error.name : `${error.name} ${place.trim()}`
+  try {
+    if (!(error instanceof Error)) return `a ${typeof error}`
+    const place = placeOf(error)
+    return place === undefined ? String(error.name) : `${String(error.name)} ${place.trim()}`
+  } catch {
+    // Its own properties throw.
+    return "an error that cannot be read"
+  }
 }
 
 export const make = (): Faults => {
-  const counts = { who: 0, what: 0, redact: 0, toRecord: 0 }
+  const counts = { who: 0, setWho: 0, what: 0, redact: 0, toRecord: 0 }
   let lines: Effect.Effect<void> | undefined
+  const count = (hook: Hook, told: () => string): void => {
+    const count = ++counts[hook]
+    Metrics.httpHookFaults.unsafeUpdate(1, [MetricLabel.make("hook", hook)])
+    if ((count & (count - 1)) !== 0) return
+    const line = Effect.logWarning(`the audit hook "${hook}" ${told()}; ${count} times so far`)
+    // A logger that throws must not disturb a request.
+    const safe = Effect.asVoid(Effect.exit(line))
+    lines = lines === undefined ? safe : Effect.zipRight(lines, safe)
+  }
   return {
-    count: (hook, error) => {
-      const count = ++counts[hook]
-      Metrics.httpHookFaults.unsafeUpdate(1, [MetricLabel.make("hook", hook)])
-      if ((count & (count - 1)) !== 0) return
-      const line = Effect.logWarning(
-        `the audit hook "${hook}" threw ${describe(error)}; ${consequence[hook]}; ${count} times so far`
-      )
-      lines = lines === undefined ? line : Effect.zipRight(lines, line)
+    threw: (hook, error) => count(hook, () => `threw ${describe(error)}; ${consequence[hook]}`),
+    returned: (hook, what) => {
+      const rest = hook === "toRecord" ? consequence[hook] : "its records keep what of it can be stored"
+      count(hook, () => `returned ${what}; ${rest}`)
     },
     due: () => {
       const now = lines

@@ -4,6 +4,7 @@
 import { HttpApp, HttpServerError, HttpServerRequest, type HttpServerResponse } from "@effect/platform"
 import { Clock, Context, Effect, type Fiber, FiberRef, Option, RuntimeFlags } from "effect"
 import { isSame } from "./request.js"
+import * as Upgrade from "./upgrade.js"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -19,8 +20,12 @@ export interface Arrival {
   known: boolean
 }
 
-/** Told once per request, with the milliseconds since its arrival; may give an effect to run before going on. */
-export type OnHead = (arrival: Arrival, status: number, duration: number) => Effect.Effect<void> | undefined
+export interface OnHead {
+  /** Called once per request, with the milliseconds since its arrival. */
+  readonly record: (arrival: Arrival, status: number, duration: number) => void
+  /** What is to run before a request goes on, if anything. */
+  readonly due: () => Effect.Effect<void> | undefined
+}
 
 /**
  * Watches an app without changing its responses and failures.
@@ -60,9 +65,10 @@ export const observe = <E, R>(app: HttpApp.Default<E, R>, onHead: OnHead): HttpA
       start: clock.unsafeCurrentTimeNanos(),
       known: false
     }
+    const asked = Upgrade.isAsked(arrival.request) ? upgrading(app, onHead, arrival) : app
     // An interrupted fiber skips handlers in an interruptible region; a server's region is uninterruptible.
     const interruptible = RuntimeFlags.interruptible(running.runtimeFlags)
-    const watched = Effect.matchCauseEffect(interruptible ? Effect.interruptible(app) : app, {
+    const watched = Effect.matchCauseEffect(interruptible ? Effect.interruptible(asked) : asked, {
       onSuccess: (response) => tell(onHead, arrival, response),
       onFailure: (cause) =>
         arrival.known
@@ -81,10 +87,33 @@ export const observe = <E, R>(app: HttpApp.Default<E, R>, onHead: OnHead): HttpA
 
 type Handlers = Option.Option<HttpApp.PreResponseHandler>
 
-const tell = (onHead: OnHead, arrival: Arrival, response: Response): Effect.Effect<Response> => {
-  if (arrival.known) return Effect.succeed(response)
+/** An app whose request may become a WebSocket: its head is known when the connection opens, or is refused. */
+const upgrading = <E, R>(
+  app: HttpApp.Default<E, R>,
+  onHead: OnHead,
+  arrival: Arrival
+): HttpApp.Default<E, R> => {
+  const { request } = arrival
+  Upgrade.whenClosed(request, (status) => record(onHead, arrival, status))
+  const onOpen = Effect.suspend(() => {
+    record(onHead, arrival, 101)
+    return onHead.due() ?? Effect.void
+  })
+  return Effect.mapInputContext(app, (context: Context.Context<R | HttpServerRequest.HttpServerRequest>) =>
+    Context.add(context, HttpServerRequest.HttpServerRequest, Upgrade.observed(request, onOpen))
+  )
+}
+
+const record = (onHead: OnHead, arrival: Arrival, status: number): void => {
+  if (arrival.known) return
   arrival.known = true
   const duration = Number(arrival.clock.unsafeCurrentTimeNanos() - arrival.start) / 1e6
-  const then = onHead(arrival, response.status, duration)
+  onHead.record(arrival, status, duration)
+}
+
+const tell = (onHead: OnHead, arrival: Arrival, response: Response): Effect.Effect<Response> => {
+  if (arrival.known) return Effect.succeed(response)
+  record(onHead, arrival, response.status)
+  const then = onHead.due()
   return then === undefined ? Effect.succeed(response) : Effect.as(then, response)
 }

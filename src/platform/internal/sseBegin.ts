@@ -13,8 +13,8 @@ export interface ServeOptions<V> extends Omit<FollowOptions<V>, "after" | "autoR
   readonly policy?: Exclude<Policy, "block"> | undefined
   /**
    * `on`: what cannot be resumed, or is compacted away under a slow client, is answered by a gap and a snapshot.
-   * `off`: by the end. Default `on` where the watch can give snapshots. With `on` a follow remembers the keys that it
-   * has told.
+   * `off`: by the end. Default `on` where the route begins with a snapshot, otherwise `off`: whatever a client sends, a
+   * route without both delivers no snapshot. With `on` a follow remembers the keys that it has told.
    */
   readonly autoResnapshot?: "on" | "off" | undefined
 }
@@ -70,37 +70,29 @@ const attempt = <V>(
   })
 }
 
-/** Begins the follow of a client that has come with this cursor, or with none. */
+/**
+ * Begins the follow of a client that has come with this cursor, or with none. What it may be told is the route's to
+ * say: one that delivers no snapshots answers a cursor that cannot be resumed by the end.
+ */
 export const begin = <V>(
   watch: Watch<V>,
   selector: Selector,
-  { autoResnapshot, ...options }: ServeOptions<V>,
+  options: ServeOptions<V>,
+  starts: Sse.Starts,
   cursor: string | undefined
 ): Begun<V> => {
   if (options.policy === ("block" as Policy)) return noBlock
-  const open = (options: FollowOptions<V>, lost?: Lost): Begun<V> => attempt(watch, selector, options, lost)
-  /** With snapshots where there are some, unless the options say. */
-  const opened = (options: FollowOptions<V>): Begun<V> =>
-    autoResnapshot !== undefined
-      ? open({ ...options, autoResnapshot })
-      : Effect.catchIf(open({ ...options, autoResnapshot: "on" }), isNoState, () => open(options))
-  const anew = (reason: GapReason & EndReason, from: number): Begun<V> => {
-    if (autoResnapshot === "off") return Effect.succeed(refused(reason))
-    const snapshot = open({ ...options, snapshot: "first", autoResnapshot: "on" }, { from, reason })
-    return autoResnapshot === "on"
-      ? snapshot
-      : Effect.catchIf(snapshot, isNoState, () => Effect.succeed(refused(reason)))
-  }
-  if (cursor === undefined) return opened(options)
-  const after = Sse.revisionOf(cursor)
+  const { autoResnapshot = options.snapshot === "first" ? "on" : "off", snapshot, ...rest } = options
+  const open = (begin: Pick<FollowOptions<V>, "after" | "snapshot">, lost?: Lost): Begun<V> =>
+    attempt(watch, selector, { ...rest, ...begin, autoResnapshot }, lost)
+  const anew = (reason: GapReason & EndReason, from: number): Begun<V> =>
+    autoResnapshot === "on" ? open({ snapshot: "first" }, { from, reason }) : Effect.succeed(refused(reason))
+  if (cursor === undefined) return open({ snapshot })
+  const after = Sse.brought(starts, cursor)
   if (after === undefined) return anew("Malformed", 1)
-  const { snapshot: _, ...rest } = options
-  return Effect.flatMap(opened({ ...rest, after }), (answer) => {
+  return Effect.flatMap(open({ after }), (answer) => {
     if (answer._tag === "Opened") return Effect.succeed(answer)
     if (answer.reason === "Compacted") return anew("Compacted", after.seq + 1)
     return answer.reason === "EpochChanged" ? anew("EpochChanged", 1) : Effect.succeed(answer)
   })
 }
-
-const isNoState = (error: ServeError): boolean =>
-  error._tag === "ChangeLogError" && error.reason === "NoState"

@@ -1,5 +1,5 @@
 /** What a follower is told, as server-sent events. */
-import type { Event, Revision } from "../../internal/events.js"
+import type { Event, Kept, Revision } from "../../internal/events.js"
 import type { EventsFrame, Frame, WatchEnded } from "../../internal/frames.js"
 import * as Sse from "./sse.js"
 
@@ -37,7 +37,8 @@ export const json = (value: unknown): string => {
 /** Revisions are resumed after by cursor, so an event that has one says so in its data too. */
 const at = (revision: Revision): string => `{"cursor":${json(Sse.cursorOf(revision))}`
 
-const change = <V>(event: Event<V>, encode: Encode<V>): string => {
+/** The JSON of an event. */
+export const change = <V>(event: Event<V>, encode: Encode<V>): string => {
   const key = json(event.key)
   const { previous } = event
   const before =
@@ -47,9 +48,12 @@ const change = <V>(event: Event<V>, encode: Encode<V>): string => {
     : `{"type":"delete","key":${key}${before}}`
 }
 
-/** The events of one revision. */
-export const eventsOf = <V>({ events, revision }: EventsFrame<V>, encode: Encode<V>): string => {
-  const changes = events.map((event) => change(event, encode)).join(",")
+/** The events of one revision, each made by `change`. */
+export const eventsOf = <V>(
+  { events, revision }: EventsFrame<V>,
+  change: (event: Event<V>) => string
+): string => {
+  const changes = events.map(change).join(",")
   return Sse.event("events", `${at(revision)},"events":[${changes}]}`, Sse.cursorOf(revision))
 }
 
@@ -57,9 +61,15 @@ export const eventsOf = <V>({ events, revision }: EventsFrame<V>, encode: Encode
 export const gap = (from: number, to: number, reason: GapReason): string =>
   Sse.event("gap", json({ from, to, reason }))
 
-/** The end. It has no id: the one before it stands. */
-export const end = (reason: EndReason, cursor: string | undefined): string =>
-  Sse.event("end", json({ reason, next: nextOf[reason], cursor: cursor ?? null }))
+/**
+ * The end. It has no id: the one before it stands, unless the client is to begin anew: then its id is taken away behind
+ * it, or an `EventSource` would come back with the same cursor for ever.
+ */
+export const end = (reason: EndReason, cursor: string | undefined): string => {
+  const next = nextOf[reason]
+  const event = Sse.event("end", json({ reason, next, cursor: cursor ?? null }))
+  return next === "restart" ? event + Sse.forget : event
+}
 
 /**
  * Dispatches the part of an event that was sent already, under a name that nobody listens to, and without an id: what
@@ -70,18 +80,23 @@ export const abandon = Sse.dispatch("abandoned")
 /** About how much is written at once: what a Node.js response takes before it says that it is full. */
 export const enough = 16_384
 
+/** The JSON of an entry of a snapshot. */
+export const entry = <V>({ key, revision, value }: Kept<V>, encode: Encode<V>): string =>
+  `{"key":${json(key)},"value":${encode(value)},"seq":${revision.seq}}`
+
 /**
  * A snapshot is one event, but may be large: it is made piece by piece, a line of data for each entry. An entry that
  * has no JSON throws.
  */
 export function* snapshotParts<V>(
   { deleted, entries, revision }: Extract<Frame<V>, { readonly _tag: "Snapshot" }>,
-  encode: Encode<V>
+  encode: Encode<V>,
+  textOf: (kept: Kept<V>) => string = (kept) => entry(kept, encode)
 ): Generator<string> {
   let part = Sse.data(`${at(revision)},"deleted":${json(deleted)},"entries":[`)
-  for (const [i, { key, revision, value }] of entries.entries()) {
+  for (const [i, kept] of entries.entries()) {
     const comma = i === entries.length - 1 ? "" : ","
-    part += Sse.data(`{"key":${json(key)},"value":${encode(value)},"seq":${revision.seq}}${comma}`)
+    part += Sse.data(`${textOf(kept)}${comma}`)
     if (part.length < enough) continue
     yield part
     part = ""

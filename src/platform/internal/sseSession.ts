@@ -2,21 +2,27 @@
  * The body of one response: takes frames from a follower only when the client has taken what was written before, so
  * that a slow client shows in the follower's buffer, and its policy acts.
  */
-import { Cause, Chunk, Effect, Exit, Fiber, Option, type Scope, Stream } from "effect"
+import { Cause, Chunk, Effect, Exit, Option, type Scope, Stream } from "effect"
 import type { Revision } from "../../internal/events.js"
-import type { EventsFrame, Frame, WatchEnded } from "../../internal/frames.js"
+import type { Frame, WatchEnded } from "../../internal/frames.js"
 import type { Follower } from "../../Watch.js"
+import * as Beats from "./beats.js"
+import type { Encoding } from "./encoding.js"
 import { describe } from "./faults.js"
+import * as Slices from "./slices.js"
+import * as Source from "./source.js"
 import * as Sse from "./sse.js"
 import * as Frames from "./sseFrames.js"
 
 /** What all responses of one adapter share. */
 export interface Wire<V> {
   readonly encode: Frames.Encode<V>
-  /** Followers share their frames: what one response has encoded, the others send as well. */
-  readonly encoded: WeakMap<EventsFrame<V>, Uint8Array>
-  /** In milliseconds; 0: never. */
-  readonly heartbeat: number
+  readonly encoding: Encoding<V>
+  readonly starts: Sse.Starts
+  readonly beats: Beats.Beats
+  readonly slices: Slices.Slices
+  /** Of responses that begin: most of their work comes after they were let in. */
+  readonly opens: Slices.Slices
 }
 
 /** Why a client that has come with a cursor is told a snapshot. */
@@ -45,15 +51,12 @@ export const ended = (
 
 function* encodeFrame<V>(wire: Wire<V>, frame: Frame<V>, lost: Lost | undefined): Generator<Uint8Array> {
   switch (frame._tag) {
-    case "Events": {
-      const bytes = wire.encoded.get(frame) ?? bytesOf(Frames.eventsOf(frame, wire.encode))
-      wire.encoded.set(frame, bytes)
-      yield bytes
+    case "Events":
+      yield wire.encoding.events(frame)
       return
-    }
     case "Snapshot":
       if (lost !== undefined) yield bytesOf(Frames.gap(lost.from, frame.revision.seq, lost.reason))
-      for (const part of Frames.snapshotParts(frame, wire.encode)) yield bytesOf(part)
+      for (const part of Frames.snapshotParts(frame, wire.encode, wire.encoding.entry)) yield bytesOf(part)
       return
     case "Synced":
       yield bytesOf(Frames.reached("synced", frame.revision))
@@ -68,8 +71,6 @@ function* encodeFrame<V>(wire: Wire<V>, frame: Frame<V>, lost: Lost | undefined)
 
 interface Session<V> {
   readonly wire: Wire<V>
-  readonly follower: Follower<V>
-  readonly scope: Scope.Scope
   /** What is left of the frame that is being sent. */
   parts: Iterator<Uint8Array>
   /** The frame being sent, once a part of it is written. */
@@ -77,14 +78,22 @@ interface Session<V> {
   lost: Lost | undefined
   /** The id of the last event that was sent. */
   cursor: string | undefined
-  /** Waits for the next frame, across heartbeats: one that is interrupted could take a frame with it. */
-  taking: Fiber.RuntimeFiber<Frame<V>, WatchEnded> | undefined
+  readonly source: Source.Source<V>
+  /** As much was written as is at once: there may be more. */
+  hasMore: boolean
   over: boolean
 }
 
 const none: Iterator<Uint8Array> = [][Symbol.iterator]()
 
-const send = <V>(session: Session<V>, frame: Frame<V>): void => {
+/** A frame at the start of a log has an id that only this adapter gives out. */
+const issued = <V>({ wire: { starts } }: Session<V>, frame: Frame<V>): Frame<V> =>
+  frame._tag === "Gap" || frame.revision.seq !== 0
+    ? frame
+    : { ...frame, revision: Sse.issued(starts, frame.revision) }
+
+const send = <V>(session: Session<V>, taken: Frame<V>): void => {
+  const frame = issued(session, taken)
   session.sending = frame
   session.parts = encodeFrame(session.wire, frame, session.lost)
   if (frame._tag === "Snapshot") session.lost = undefined
@@ -102,8 +111,7 @@ const nextPart = <V>(session: Session<V>): Uint8Array | undefined => {
     if (sent !== undefined) session.cursor = Sse.cursorOf(sent)
     session.sending = undefined
     session.parts = none
-    // The fiber that waits is the one reader.
-    const frame = session.taking === undefined ? session.follower.unsafePoll() : undefined
+    const frame = session.source.poll()
     if (frame === undefined) return undefined
     send(session, frame)
   }
@@ -130,6 +138,7 @@ const gather = <V>(session: Session<V>): { readonly bytes: Array<Uint8Array>; re
     bytes.push(part)
     size += part.length
   }
+  session.hasMore = size >= Frames.enough
   return { bytes }
 }
 
@@ -147,26 +156,81 @@ const written = <V>(session: Session<V>): Effect.Effect<Chunk.Chunk<Uint8Array>>
 
 const over = Effect.fail(Option.none())
 
-/** Waits for a frame or for the end, and lets the client hear of it when that takes long. */
-const wait = <V>(session: Session<V>): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<never>> =>
-  Effect.gen(function* () {
-    session.taking ??= yield* Effect.forkIn(session.follower.take, session.scope)
-    const next = Fiber.await(session.taking)
-    const every = session.wire.heartbeat
-    const exit = yield* every > 0 ? Effect.timeoutOption(next, every) : Effect.asSome(next)
-    if (Option.isNone(exit)) return Chunk.of(heartbeat)
-    session.taking = undefined
-    if (Exit.isSuccess(exit.value)) {
-      send(session, exit.value.value)
-      return yield* written(session)
+type Woken = "told" | "quiet"
+
+/** Waits until there is something to tell, or nothing was sent for too long; goes on in a slice that has time. */
+const woken = <V>({ source, wire: { beats, slices } }: Session<V>): Effect.Effect<Woken> =>
+  Effect.suspend(() => {
+    let by: Woken | undefined
+    let isAdmitted = false
+    let resume = (): void => undefined
+    let leave = (): void => undefined
+    let stop = (): void => undefined
+    const wake = (woken: Woken): void => {
+      if (by !== undefined) return
+      by = woken
+      // Thousands are woken in one turn: nothing else is done before there is time.
+      leave = Slices.queue(slices, () => {
+        isAdmitted = true
+        resume()
+      })
     }
-    const ended = Option.getOrUndefined(Cause.failureOption(exit.value.cause))
-    // The request's scope is closed: nobody is there to be told.
-    if (ended === undefined) return yield* over
-    if (ended.reason === "Failed") {
-      yield* Effect.logError(`a follow over HTTP has ended: ${ended.message}, ${describe(ended.cause)}`)
-    }
-    return Chunk.of(finish(session, ended.reason, session.cursor))
+    const onDue = (): void => wake("quiet")
+    const waiting = Effect.async<Woken>((done) => {
+      resume = () =>
+        done(
+          Effect.sync(() => {
+            Slices.running(slices)
+            beats.due.delete(onDue)
+            stop()
+            return by ?? "told"
+          })
+        )
+      // The heartbeat may have come first.
+      if (isAdmitted) resume()
+      else stop = source.whenTold(() => wake("told"))
+      return Effect.sync(() => {
+        beats.due.delete(onDue)
+        stop()
+        leave()
+      })
+    })
+    const prepared = Effect.zipRight(source.prepare, waiting)
+    return beats.every > 0 ? Effect.zipRight(Beats.arm(beats, onDue), prepared) : prepared
+  })
+
+const ending = <V>(
+  session: Session<V>,
+  exit: Exit.Exit<never, WatchEnded>
+): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<never>> => {
+  const ended = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
+  // The request's scope is closed: nobody is there to be told.
+  if (ended === undefined) return over
+  const last = Effect.sync(() => Chunk.of(finish(session, ended.reason, session.cursor)))
+  return ended.reason === "Failed"
+    ? Effect.zipRight(
+        Effect.logError(`a follow over HTTP has ended: ${ended.message}, ${describe(ended.cause)}`),
+        last
+      )
+    : last
+}
+
+/** What comes next, or the end; a client that hears of nothing for too long gets a heartbeat. */
+const next = <V>(session: Session<V>): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<never>> =>
+  Effect.flatMap(woken(session), (by) =>
+    Effect.flatMap(written(session), (chunk) =>
+      Chunk.isEmpty(chunk) ? idle(session, by) : Effect.succeed(chunk)
+    )
+  )
+
+/** There was nothing to write. */
+const idle = <V>(
+  session: Session<V>,
+  by: Woken
+): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<never>> =>
+  Effect.flatMap(session.source.ended, (exit) => {
+    if (exit !== undefined) return ending(session, exit)
+    return by === "quiet" ? Effect.succeed(Chunk.of(heartbeat)) : next(session)
   })
 
 /** The body of a response, as long as the follower lives. The client has come with `cursor`, or with none. */
@@ -180,22 +244,22 @@ export const body = <V>(
   Stream.suspend(() => {
     const session: Session<V> = {
       wire,
-      follower,
-      scope,
+      source: Source.of(follower, scope),
       // The client learns at once that it is connected.
       parts: [bytesOf(Sse.retry(retry))][Symbol.iterator](),
       sending: undefined,
       lost,
       // It is of no use when the client is told everything anew.
       cursor: lost === undefined ? cursor : undefined,
-      taking: undefined,
+      hasMore: false,
       over: false
     }
     const pull = Effect.suspend(() => {
       if (session.over) return over
-      return Effect.flatMap(written(session), (chunk) =>
-        Chunk.isEmpty(chunk) ? wait(session) : Effect.succeed(chunk)
-      )
+      const more = session.hasMore
+        ? Effect.zipRight(Slices.enter(wire.slices), written(session))
+        : written(session)
+      return Effect.flatMap(more, (chunk) => (Chunk.isEmpty(chunk) ? next(session) : Effect.succeed(chunk)))
     })
     return Stream.repeatEffectChunkOption(pull)
   })

@@ -1,0 +1,94 @@
+import type { NamedMutant } from "../named.js"
+
+const inside = (file: string): string => `src/platform/internal/${file}.ts`
+const test = (file: string, name: string) => ({ file: `test/platform/${file}.test.ts`, name })
+
+const anyAnswer = test(
+  "HttpAudit.storable",
+  "whatever it is, the request has one record that can be stored, and its own response"
+)
+const anyCursor = test("WatchSse.resume", "tells no history and no snapshot, whatever cursor a client brings")
+
+/** What clients cannot do: leave the audit trail, read what a route does not deliver, hold up the others. */
+export const platformMutants: ReadonlyArray<NamedMutant> = [
+  {
+    name: "audit a text as it was given",
+    file: inside("storable"),
+    find: 'return short.replace(unstorable, "\\uFFFD")',
+    replace: "return short",
+    test: anyAnswer
+  },
+  {
+    name: "audit an answer that is no text",
+    file: inside("storable"),
+    find: "isPromise(given)\n      return undefined",
+    replace: "return given as never",
+    test: anyAnswer
+  },
+  {
+    name: "audit what a redaction returned as it is",
+    file: inside("entry"),
+    find: "  return read.entry\n",
+    replace: "  return given as Entry\n",
+    test: anyAnswer
+  },
+  {
+    name: "audit an upgrade when it ends",
+    file: inside("head"),
+    find: "    record(onHead, arrival, 101)\n",
+    replace: "",
+    test: test("HttpAudit.upgrade", "is recorded as 101 when it opens, once, with who said it was")
+  },
+  {
+    name: "audit no upgrade that is refused",
+    file: inside("head"),
+    find: "Upgrade.whenClosed(request, (status) => record(onHead, arrival, status))",
+    replace: "",
+    test: test("HttpAudit.upgrade", "that is refused is recorded as its client saw it")
+  },
+  {
+    name: "serve history after a start that was not given out",
+    file: inside("sse"),
+    find: "revision.epoch === starts.epoch && revision.tag === starts.word",
+    replace: "true",
+    test: anyCursor
+  },
+  {
+    name: "serve a snapshot to whoever brings no cursor",
+    file: inside("sseBegin"),
+    find: 'options.snapshot === "first" ? "on" : "off"',
+    replace: '"on"',
+    test: anyCursor
+  },
+  {
+    name: "serve the same cursor for ever",
+    file: inside("sseFrames"),
+    find: 'next === "restart" ? event + Sse.forget : event',
+    replace: "event",
+    test: anyCursor
+  },
+  {
+    name: "serve an event that is made for each client",
+    file: inside("encoding"),
+    find: "texts.get(key) ?? keep(key",
+    replace: "keep(key",
+    test: test("WatchSse.many", "for those who are told parts of a revision, each by a predicate of its own")
+  },
+  {
+    name: "serve the value before that is made for each client",
+    file: inside("encoding"),
+    find: "return twin ?? event",
+    replace: "return event",
+    test: test("WatchSse.many", "for those who are told the value before too")
+  },
+  {
+    name: "serve everybody in one turn",
+    file: inside("slices"),
+    find: "slices.admitted < slices.most && slices.nanos() < slices.until",
+    replace: "true",
+    test: test(
+      "WatchSse.many",
+      "opens a few responses, tells a few clients and sends a few heartbeats, in order"
+    )
+  }
+]

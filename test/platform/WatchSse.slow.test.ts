@@ -1,0 +1,81 @@
+import { describe, expect } from "@effect/vitest"
+import { Chunk, Effect, Stream } from "effect"
+import * as WatchSse from "../../src/platform/WatchSse.js"
+import type * as Watch from "../../src/Watch.js"
+import { answering, eventsIn } from "../support/sse.js"
+import { scenario, settled } from "../support/turn.js"
+import { everything, setUp } from "../support/watchSse.js"
+
+describe("a slow client", () => {
+  /** Takes a piece of the body only when it is asked to. */
+  const slowly = (options: WatchSse.ServeOptions<number>) =>
+    Effect.gen(function* () {
+      const setting = yield* setUp({ watch: { heartbeat: 0 } })
+      let opened: Watch.Follower<number> | undefined
+      const watch: Watch.Watch<number> = {
+        ...setting.watch,
+        open: (selector, options) =>
+          Effect.tap(setting.watch.open(selector, options), (follower) =>
+            Effect.sync(() => {
+              opened = follower
+            })
+          )
+      }
+      const sse = yield* WatchSse.make(watch)
+      const { body } = yield* answering(sse.serve(everything, options))
+      const pull = yield* Stream.toPull(body)
+      /** The next piece, as it is written at once. */
+      const take = Effect.map(pull, (parts) => Buffer.concat(Chunk.toReadonlyArray(parts)).toString())
+      return { ...setting, take, follower: opened! }
+    })
+
+  scenario("resync: its buffer fills and no more, and it is told everything", function* () {
+    const { follower, put, take } = yield* slowly({ buffer: 8 })
+    yield* take
+    for (let i = 1; i <= 100; i++) yield* put("a", i)
+    yield* settled
+    expect(yield* follower.health).toMatchObject({ state: "Behind", buffered: 8 })
+    const told: Array<number> = []
+    while (told.at(-1) !== 100) {
+      for (const { event, id } of eventsIn(yield* take)) {
+        if (event === "events") told.push(Number(id?.split(":")[1]))
+      }
+      yield* settled
+    }
+    expect(told).toEqual(Array.from({ length: 100 }, (_, i) => i + 1))
+  })
+
+  // Fails when everything that waits is written at once.
+  scenario("is written a little at a time", function* () {
+    const { put, take } = yield* slowly({ buffer: 256 })
+    yield* take
+    const key = "k".repeat(1000)
+    for (let i = 1; i <= 200; i++) yield* put(key, i)
+    yield* settled
+    for (let told = 0; told < 200; ) {
+      const text = yield* take
+      expect(text.length).toBeLessThan(16_384 + 1200)
+      told += eventsIn(text).length
+    }
+  })
+
+  scenario("cancel: it is told a part without a hole, and then its end", function* () {
+    const { put, take } = yield* slowly({ buffer: 8, policy: "cancel" })
+    yield* take
+    for (let i = 1; i <= 100; i++) yield* put("a", i)
+    yield* settled
+    const events = eventsIn((yield* take) + (yield* take))
+    expect(events.map(({ id }) => id?.split(":")[1])).toEqual([..."12345678", undefined])
+    expect(events.at(-1)?.data).toContain('"reason":"Overflow","next":"resume"')
+  })
+
+  scenario("drop-oldest: what is dropped is told as a gap", function* () {
+    const { put, take } = yield* slowly({ buffer: 2, policy: "drop-oldest" })
+    yield* take
+    for (let i = 1; i <= 5; i++) yield* put("a", i)
+    yield* settled
+    const events = eventsIn(yield* take)
+    expect(events.map(({ id }) => id?.split(":")[1])).toEqual([undefined, "4", "5"])
+    expect(events[0]?.data).toBe('{"from":1,"to":3,"reason":"Overflow"}')
+  })
+})
