@@ -43,6 +43,7 @@ import { InvalidOptions, millisOf } from "./internal/invalidOptions.js"
 import * as Outbox from "./internal/outbox.js"
 import * as Reader from "./internal/reader.js"
 import { checkSelector } from "./internal/selector.js"
+import { monotonicMillis } from "./internal/time.js"
 import * as Metrics from "./Metrics.js"
 
 export type { FollowOptions } from "./internal/followOptions.js"
@@ -403,9 +404,9 @@ export const make = <V>(
       hub,
       source: { read: log.read, head: log.head, snapshot: snapshotsOf(log, options) },
       nanos: () => clock.unsafeCurrentTimeNanos(),
-      millis: () => clock.unsafeCurrentTimeMillis(),
+      millis: () => monotonicMillis(clock),
       head: undefined,
-      answeredAt: clock.unsafeCurrentTimeMillis(),
+      answeredAt: monotonicMillis(clock),
       trouble: undefined,
       closing: false
     }
