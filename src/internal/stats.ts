@@ -39,14 +39,20 @@ export const oldestAge = <Item, F extends Failure, E>({ control, run }: Book<Ite
   return since === undefined ? 0 : Math.max(0, intake.monotonic() - since)
 }
 
-const allGaps = <Item, F extends Failure, E>({
-  control,
-  releases
-}: Book<Item, F, E>): ReadonlyArray<GapNote> => {
-  const drops = gapNotes(control.intake.gaps)
-  const released = gapNotes(releases.gaps)
-  if (released.length === 0) return drops
-  return [...drops, ...released].sort((a, b) => a.from - b.from).slice(-keptGaps)
+/** The notes of both kinds. Each kind is in its order, whatever was done to the wall clock meanwhile. */
+const allGaps = <Item, F extends Failure, E>(book: Book<Item, F, E>): ReadonlyArray<GapNote> => {
+  const drops = gapNotes(book.control.intake.gaps)
+  const releases = gapNotes(book.releases.gaps)
+  if (releases.length === 0) return drops
+  const all: Array<GapNote> = []
+  let next = 0
+  for (const release of releases) {
+    for (let drop = drops[next]; drop !== undefined && drop.from <= release.from; drop = drops[++next]) {
+      all.push(drop)
+    }
+    all.push(release)
+  }
+  return [...all, ...drops.slice(next)].slice(-keptGaps)
 }
 
 export const statsOf = <Item, F extends Failure, E>(book: Book<Item, F, E>): Stats => {
