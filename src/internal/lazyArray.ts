@@ -19,6 +19,7 @@ export const lazyArray = <A>(length: number, elements: Iterable<A>): ReadonlyArr
 
 const lazy = <A>(length: number, elements: Iterable<A>): ReadonlyArray<A> => {
   const made: Array<A> = []
+  let whole = false
   const rest = elements[Symbol.iterator]()
   const make = (count: number): void => {
     while (made.length < count) {
@@ -36,7 +37,7 @@ const lazy = <A>(length: number, elements: Iterable<A>): ReadonlyArray<A> => {
   /** Makes what a property needs to be there; whether it is an element. */
   const need = (key: string | symbol): boolean => {
     const index = typeof key === "string" ? Number(key) : Number.NaN
-    const isElement = index >= 0 && index < length && String(index) === key
+    const isElement = Number.isInteger(index) && index >= 0 && index < length && String(index) === key
     if (isElement) make(index + 1)
     return isElement
   }
@@ -47,21 +48,25 @@ const lazy = <A>(length: number, elements: Iterable<A>): ReadonlyArray<A> => {
       return [...made.slice(0, mostPrinted), `... ${length - mostPrinted} more`]
     }
   })
+  /** From here on it is a plain array, which may be changed. */
   const all = (): Array<A> => {
-    make(length)
+    if (!whole) make(length)
+    whole = true
     return made
   }
   return new Proxy(made, {
     get: (_, key) => {
-      if (key === "length") return length
-      if (key === Symbol.iterator || key === "values") return values
-      need(key)
+      if (!whole) {
+        if (key === "length") return length
+        if (key === Symbol.iterator || key === "values") return values
+        need(key)
+      }
       return Reflect.get(made, key)
     },
-    has: (_, key) => need(key) || Reflect.has(made, key),
+    has: (_, key) => (!whole && need(key)) || Reflect.has(made, key),
     getOwnPropertyDescriptor: (_, key) => {
-      if (key === "length") make(length)
-      else need(key)
+      if (key === "length") all()
+      else if (!whole) need(key)
       return Reflect.getOwnPropertyDescriptor(made, key)
     },
     ownKeys: () => Reflect.ownKeys(all()),
