@@ -13,9 +13,9 @@ const busy = new StorageError({
   cause: new SqlFailure({ code: "SQLITE_BUSY", constraint: undefined, message: "busy" })
 })
 
-describe("a busy SQLite file", () => {
-  for (const [jump, ahead] of jumps) {
-    scenario(`is waited for 10 seconds, also when the wall clock is set ${jump}`, function* () {
+for (const [jump, ahead] of jumps) {
+  describe(`a busy SQLite file, while the wall clock is set ${jump}`, () => {
+    scenario("is waited for 10 seconds", function* () {
       const wall = yield* wallClock
       let tries = 0
       const statement = Effect.suspend(() => {
@@ -33,5 +33,5 @@ describe("a busy SQLite file", () => {
       expect(waiting.unsafePoll()).not.toBeNull()
       expect(tries).toBeGreaterThan(before)
     })
-  }
-})
+  })
+}
