@@ -86,6 +86,11 @@ export const close: Case = {
   name: "close",
   about: "a close that hands back 100,000 to 3,000,000 records at its deadline",
   run: async (bench) => {
+    const idle: Array<number> = []
+    for (let round = 0; round < 3; round++) {
+      idle.push(await longestStall(() => new Promise((resolve) => setTimeout(resolve, deadline))))
+    }
+    bench.figure("the longest stall while nothing happens", idle, "ms")
     bench.heading(`A storage that hangs, closeWithin(${deadline} ms)`)
     for (const count of counts) {
       await several(bench, `${count.toLocaleString("en-US")} pending`, {
