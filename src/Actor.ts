@@ -30,10 +30,12 @@ import * as Engine from "./internal/engine.js"
 import * as Intake from "./internal/intake.js"
 import { InvalidOptions, millisOf } from "./internal/invalidOptions.js"
 import type * as Mailbox from "./internal/mailbox.js"
+import { inSlices } from "./internal/slices.js"
 import { type Status, statusOf, type Trouble } from "./internal/status.js"
 import * as Statuses from "./internal/statuses.js"
 import { forceClose, requestClose, supervise } from "./internal/supervisor.js"
 import { withoutSurroundings } from "./internal/surroundings.js"
+import { monotonicMillis } from "./internal/time.js"
 import { CurrentTurn } from "./internal/turn.js"
 
 export type { Bound, GapNote, Overflow } from "./internal/admission.js"
@@ -48,6 +50,7 @@ export interface Rest<out Resource, out Item> {
   readonly resource: Option.Option<Resource>
   /** The items of the batch under way; how far it came is known to `onBatch`. */
   readonly current: ReadonlyArray<Item>
+  /** Above 10,000, an item is looked up when it is first read: millions of them cost nothing until then. */
   readonly queued: ReadonlyArray<Item>
   /** The step under way ignored its interruption and may still be using the resource. */
   readonly busy: boolean
@@ -71,6 +74,8 @@ export interface Control<in out Item> {
   readonly again: (items: Array<Item>, sizes: Array<number> | undefined) => Mailbox.Batch<Item>
   /** The resource is away, or back (`undefined`). Shown as `Degraded`, `Starting` or `Closing` with its cause. */
   readonly trouble: (cause: { readonly cause: unknown; readonly attempt: number } | undefined) => void
+  /** Publishes the present status: something has changed that it says. */
+  readonly statusChanged: () => void
   /** Runs an effect, such as a log line, beside the steps. */
   readonly notice: (effect: Effect.Effect<void>) => void
   /** When the present step began, in nanoseconds of the clock. */
@@ -254,6 +259,7 @@ export const make = <Resource, Item, Report = Rest<Resource, Item>, R = never>(
         trouble = next === undefined ? undefined : { ...next, since: trouble?.since ?? now() }
         publish()
       },
+      statusChanged: () => publish(),
       notice: (effect) => Engine.notice(engine, effect),
       stepStartedAt: () => engine.startedAt,
       get intake() {
@@ -284,9 +290,10 @@ export const make = <Resource, Item, Report = Rest<Resource, Item>, R = never>(
       Statuses.publish(statuses, status, status._tag === "Closed" || status._tag === "Failed")
     }
     const closed = yield* Deferred.make<Report>()
+    const monotonic = () => monotonicMillis(clock)
     const engine: Engine.Engine<Resource, Item> = Engine.make({
       turn,
-      now,
+      monotonic,
       clock,
       linger,
       closeRequested: yield* Deferred.make<void>(),
@@ -296,6 +303,8 @@ export const make = <Resource, Item, Report = Rest<Resource, Item>, R = never>(
         bound: options.bound,
         lingers: linger > 0,
         now,
+        monotonic,
+        inSlices: inSlices(turn, clock),
         events: {
           work: () => Engine.signal(engine),
           full: () => Engine.hurry(engine),
@@ -334,14 +343,15 @@ export const make = <Resource, Item, Report = Rest<Resource, Item>, R = never>(
     })
     const statuses = Statuses.make<Status>(statusOf(engine, undefined))
 
-    const finish = (rest: Engine.Rest<Resource, Item>): void => {
-      const report = options.report({
+    const reportOf = (rest: Engine.Rest<Resource, Item>): Report =>
+      options.report({
         resource: Option.fromNullable(rest.resource),
         current: rest.current?.items ?? [],
         queued: rest.queued,
         busy: rest.busy,
         cause: Option.fromNullable(rest.cause)
       })
+    const finish = (report: Report): void => {
       publish()
       Deferred.unsafeDone(closed, Exit.succeed(report))
     }
@@ -363,7 +373,7 @@ export const make = <Resource, Item, Report = Rest<Resource, Item>, R = never>(
         ).pipe(Effect.interruptible, Effect.forkDaemon, Effect.zipRight(report))
       })
     // Not to be interrupted in between: an actor that runs is closed by its scope.
-    yield* supervise(engine).pipe(
+    yield* supervise(engine, reportOf).pipe(
       Effect.map(finish),
       Effect.mapInputContext((_: Context.Context<never>) => Context.empty()),
       Effect.forkDaemon,

@@ -2,7 +2,8 @@
  * Every metric of this library and its name. Each carries the tag `recorder`: the name given to the recorder.
  *
  * The counters are the account: at every export `accepted = stored + set_aside + dropped + handed_back + pending`
- * up to what happened since the last bulk save. `set_aside` counts events; a redriven record is counted again.
+ * up to what happened since the last bulk save. `set_aside` and `handed_back` count events: a redriven record is
+ * counted again. `released` is no term of it: those records stay counted as what they were.
  */
 import { Metric, MetricBoundaries } from "effect"
 
@@ -14,6 +15,8 @@ export const stored = Metric.counter("recorder_stored_total", { incremental: tru
 export const duplicates = Metric.counter("recorder_duplicates_total", { incremental: true })
 /** Records that the storage cannot hold. */
 export const setAside = Metric.counter("recorder_set_aside_total", { incremental: true })
+/** Records set aside, or refused by the dead-letter sink, that were released from memory: more than `maxHeld` waited. */
+export const released = Metric.counter("recorder_released_total", { incremental: true })
 /** Records given up by an overflow policy. */
 export const dropped = Metric.counter("recorder_dropped_total", { incremental: true })
 /** Records given back unsaved. */

@@ -23,7 +23,9 @@ import * as Actor from "./Actor.js"
 import { acquireWith } from "./internal/acquire.js"
 import * as Book from "./internal/book.js"
 import type { Columns, IdOf, RowOf } from "./internal/columns.js"
+import * as Held from "./internal/held.js"
 import { InvalidOptions, millisOf } from "./internal/invalidOptions.js"
+import { lazyArray } from "./internal/lazyArray.js"
 import * as Ledger from "./internal/ledger.js"
 import type { Query } from "./internal/query.js"
 import * as Receipts from "./internal/receipts.js"
@@ -66,8 +68,12 @@ export interface Closed<in out Record, in Query = never, out Result = unknown> {
   readonly storage: Option.Option<Storage<Record, Query, Result>>
   /** The storage ignored its interruption: a save may still be running on it. */
   readonly storageBusy: boolean
+  /**
+   * The records that were accepted and are given back, in order. Above 10,000 of them an entry is made when it is first
+   * read, so that millions delay no deadline; `Array.from` it before you send it to another thread.
+   */
   readonly unsaved: ReadonlyArray<Book.Unsaved<Record>>
-  /** The records set aside that no sink took. */
+  /** The records set aside that no sink took, oldest first: the last `maxHeld`. `stats.released` counts the others. */
   readonly setAside: ReadonlyArray<SetAside<Record>>
   readonly stats: Stats
 }
@@ -91,8 +97,8 @@ export interface Recorder<in out Record, in Query = never, out Result = unknown>
   /** The synchronous twin of `stats`, for load shedding in plain handlers. */
   readonly unsafeStats: () => Stats
   /**
-   * Saves again the records that were set aside and are still held here (no sink took them), and returns how many.
-   * For after the reason is mended.
+   * Saves again the records that were set aside and are still held here (no sink took them, and they were not released),
+   * and returns how many. They take room of the bound again, also beyond it. For after the reason is mended.
    */
   readonly redrive: Effect.Effect<number>
   /**
@@ -122,9 +128,16 @@ export interface Options<in out Record> {
   readonly onFatal?: "stop" | "set-aside" | undefined
   /**
    * The dead-letter sink: takes the records that cannot be stored. Tried 3 times; then the record is handed back by
-   * `close` with the reason `SinkFailed`. Without a sink, records set aside stay with the recorder.
+   * `close` with the reason `SinkFailed`. Without a sink, records set aside stay with the recorder. See `maxHeld`.
    */
   readonly deadLetters?: ((entry: SetAside<Record>) => Effect.Effect<void, unknown>) | undefined
+  /**
+   * The most records that stay with the recorder after they could not be stored: set aside without a sink, or refused by
+   * it. A whole number from 0; default 10,000. They take no room of `bound`. Beyond it the oldest are released from
+   * memory: counted as set aside and as `released`, and named by nobody any more. An interval of releases leaves one log
+   * line and one gap note. It ends with a `redrive`, or when no record was released for a minute.
+   */
+  readonly maxHeld?: number | undefined
   /** Bounds what is pending, and says what happens over it. Default: unbounded, with a warning per doubling. */
   readonly bound?: Actor.Bound<Record> | undefined
   /** How long the end of the scope waits for the drain. Default 10 seconds. */
@@ -157,6 +170,9 @@ const problem = <Record>(options: Options<Record>): InvalidOptions | undefined =
   }
   if (options.onFatal !== undefined && options.onFatal !== "stop" && options.onFatal !== "set-aside") {
     return new InvalidOptions({ option: "onFatal", message: 'must be "stop" or "set-aside"' })
+  }
+  if (options.maxHeld !== undefined && !(Number.isSafeInteger(options.maxHeld) && options.maxHeld >= 0)) {
+    return new InvalidOptions({ option: "maxHeld", message: "must be a whole number of records from 0" })
   }
   return undefined
 }
@@ -233,7 +249,7 @@ export const makeDelayed = <Record, Query, Result, E, R>(
     if (wrong !== undefined) return yield* wrong
     const name = options.name ?? "recorder"
     const schedule = options.retry ?? defaultRetry
-    const { deadLetters } = options
+    const { deadLetters, maxHeld = 10_000 } = options
     const saveTimeout = millisOf("saveTimeout", options.saveTimeout ?? "30 seconds", "above 0")
     const loadTimeout = millisOf("loadTimeout", options.loadTimeout ?? "30 seconds", "above 0")
     if (typeof saveTimeout !== "number") return yield* saveTimeout
@@ -256,12 +272,17 @@ export const makeDelayed = <Record, Query, Result, E, R>(
       Closed<Record, Query, Result>,
       R | Scope.Scope
     >((control) => {
-      book = Book.make(control, errors)
+      book = Book.make(control, errors, maxHeld)
       publish = Ledger.publisher(book.ledger, control, labels)
       const awayFor = (cause: StorageError, attempt: number): void => {
         control.trouble({ cause, attempt })
         if (attempt > 1) return
         control.notice(Effect.logWarning(`${name}: the storage is away, retrying: ${loggable(cause)}`))
+      }
+      const releasing = (): void => {
+        control.statusChanged()
+        const why = `more than ${maxHeld} records could not be stored and wait here (maxHeld)`
+        control.notice(Effect.logWarning(`${name}: ${why}: the oldest are being released from memory`))
       }
       const saver = Saving.make<Record, StorageError>({
         now,
@@ -293,7 +314,7 @@ export const makeDelayed = <Record, Query, Result, E, R>(
             publish()
           },
           isolated: (batch, entry, sink) => {
-            Book.isolated(book, batch, entry, sink)
+            if (Book.isolated(book, batch, entry, sink)) releasing()
             publish()
             if (toldOf === batch) return
             toldOf = batch
@@ -352,11 +373,11 @@ export const makeDelayed = <Record, Query, Result, E, R>(
             storage: rest.resource,
             storageBusy: rest.busy,
             unsaved,
-            setAside: book.held.map(({ entry }) => setAside(entry)),
+            setAside: heldOf(book),
             stats: statsOf(book)
           }
         },
-        onScopeClosed: (report) => tellUnsaved(name, report, options.onClosed)
+        onScopeClosed: (report) => tellUnsaved(name, report, book.unknown, options.onClosed)
       }
     })
     return recorderOf(actor, book, spans, loadTimeout)
@@ -420,6 +441,13 @@ const setAside = <Record>(entry: Saving.Isolated<Record, StorageError>): SetAsid
   at: entry.at
 })
 
+const heldOf = <Record>({ held }: RecordBook<Record>): ReadonlyArray<SetAside<Record>> => {
+  function* entries(): Generator<SetAside<Record>> {
+    for (const { entry } of Held.entriesOf(held)) yield setAside(entry)
+  }
+  return lazyArray(Held.size(held), entries())
+}
+
 const timedOut = (millis: number): StorageError =>
   new StorageError({
     kind: "Transient",
@@ -431,16 +459,17 @@ const timedOut = (millis: number): StorageError =>
 const tellUnsaved = <Record, Query, Result>(
   name: string,
   report: Closed<Record, Query, Result>,
+  unknown: number,
   onClosed: Options<Record>["onClosed"]
 ): Effect.Effect<void> => {
-  const { unsaved, setAside } = report
-  const unknown = unsaved.filter(({ outcome }) => outcome === "Unknown").length
+  const { setAside, stats, unsaved } = report
+  const { released } = stats
   const log =
-    unsaved.length + setAside.length === 0
+    unsaved.length + setAside.length + released === 0
       ? Effect.void
       : Effect.logError(
           `${name}: closed by its scope with ${unsaved.length} records unsaved (${unknown} of unknown outcome) ` +
-            `and ${setAside.length} set aside`
+            `and ${setAside.length} set aside${released === 0 ? "" : `, ${released} released from memory before`}`
         )
   // A logger that throws must not keep the report from its reader.
   const told = Effect.asVoid(Effect.exit(log))

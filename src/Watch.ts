@@ -43,6 +43,7 @@ import * as Opening from "./internal/opening.js"
 import { type FollowError, WatchRefused } from "./internal/opening.js"
 import * as Reader from "./internal/reader.js"
 import * as Snapshots from "./internal/snapshots.js"
+import { monotonicMillis } from "./internal/time.js"
 import { type Health, healthOf } from "./internal/watchHealth.js"
 import * as Metrics from "./Metrics.js"
 
@@ -282,9 +283,9 @@ export const make = <V>(
         slots: yield* Effect.makeSemaphore(Snapshots.slotCount)
       },
       nanos: () => clock.unsafeCurrentTimeNanos(),
-      millis: () => clock.unsafeCurrentTimeMillis(),
+      millis: () => monotonicMillis(clock),
       head: undefined,
-      answeredAt: clock.unsafeCurrentTimeMillis(),
+      answeredAt: monotonicMillis(clock),
       trouble: undefined,
       closing: false,
       failure: undefined

@@ -101,7 +101,7 @@ describe("stats", () => {
     const storage = yield* stepped<number>()
     const recorder = yield* Recorder.make(storage.storage, { retry, maxBatchSize: 4 })
     const zero = { accepted: 0, pending: 0, stored: 0, duplicates: 0, setAside: 0, dropped: 0, handedBack: 0 }
-    const rest = { refused: 0, saves: 0, retries: 0, pendingBytes: 0, oldestAge: 0, gaps: [] }
+    const rest = { refused: 0, released: 0, saves: 0, retries: 0, pendingBytes: 0, oldestAge: 0, gaps: [] }
     expect(recorder.unsafeStats()).toEqual({ ...zero, ...rest })
     const seen: Array<Recorder.Stats> = []
     const look = () => {

@@ -4,6 +4,7 @@ import * as ChangeLog from "../src/ChangeLog.js"
 import * as Watch from "../src/Watch.js"
 import { brief } from "./support/frames.js"
 import { scenario, settled } from "./support/turn.js"
+import { jumps, wallClock } from "./support/wallClock.js"
 import { flakyLog, logOf, setUp, taking } from "./support/watches.js"
 
 describe("progress and health", () => {
@@ -48,6 +49,29 @@ describe("progress and health", () => {
       expect(yield* taking(follower, 3)).toEqual(["2: a=2", "3: a=3", "progress 3"])
     })
   )
+
+  describe.each(jumps)("a wall clock set %s", (_, ahead) => {
+    it.scoped("makes nothing Suspect, and hides nothing that is", () =>
+      Effect.gen(function* () {
+        const { flaky, go } = yield* flakyLog
+        const wall = yield* wallClock
+        const watch = yield* Effect.withClock(Watch.make(flaky, { heartbeat: "20 seconds" }), wall.clock)
+        const state = Effect.map(watch.health, (health) => health.state)
+        yield* watch.register("a")
+        yield* TestClock.adjust("1 second")
+        wall.set(ahead)
+        expect(yield* state).toBe("Live")
+        go("away")
+        yield* TestClock.adjust("42 seconds")
+        expect(yield* state).toBe("Suspect")
+        wall.set(0)
+        expect(yield* state).toBe("Suspect")
+        // It closes without a wait for the log.
+        go("back")
+        yield* TestClock.adjust("3 seconds")
+      })
+    )
+  })
 
   it.scoped("a log that does not answer makes the state Suspect, and says why until it answers", () =>
     Effect.gen(function* () {

@@ -1,5 +1,6 @@
 /** The acquisition of a resource, retried by a schedule. */
-import { type Cause, Effect, ExecutionStrategy, Exit, Schedule, Scope } from "effect"
+import { type Cause, Effect, ExecutionStrategy, Exit, type Schedule, Scope } from "effect"
+import * as Time from "./time.js"
 
 /**
  * Runs `acquire` until it succeeds, each attempt in a scope of its own that is closed when it fails. Fails with what
@@ -16,7 +17,7 @@ export const acquireWith = <A, E, R, F>(
 ): Effect.Effect<A, F, R | Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Effect.scope
-    const driver = yield* Schedule.driver(options.schedule)
+    const driver = yield* Time.driver(options.schedule)
     for (let attempt = 1; ; attempt++) {
       const own = yield* Scope.fork(scope, ExecutionStrategy.sequential)
       const exit = yield* Effect.exit(Scope.extend(acquire, own))

@@ -20,12 +20,15 @@ export interface Bound<in Item> {
   readonly overflow: Overflow
 }
 
-/** An interval in which items were dropped. Times are milliseconds since the epoch. */
+/**
+ * An interval in which items were dropped by the bound's policy (`drop-newest`, `drop-oldest`), or in which records
+ * that had been set aside were released from memory (`released`). Times are milliseconds since the epoch.
+ */
 export interface GapNote {
   readonly from: number
   readonly to: number
   readonly count: number
-  readonly reason: "drop-newest" | "drop-oldest"
+  readonly reason: "drop-newest" | "drop-oldest" | "released"
 }
 
 const overflows: ReadonlyArray<string> = ["reject", "suspend", "drop-newest", "drop-oldest"]
@@ -68,7 +71,10 @@ export const belowHalf = <Item>(bound: Bound<Item>, items: number, bytes: number
   items < (bound.count ?? Number.POSITIVE_INFINITY) / 2 &&
   bytes < (bound.bytes ?? Number.POSITIVE_INFINITY) / 2
 
-/** The gap notes of a mailbox; the last 100 are kept. */
+/** So many gap notes are kept. */
+export const keptGaps = 100
+
+/** Gap notes of one kind; the last ones are kept. */
 export interface Gaps {
   readonly closed: Array<GapNote>
   open: { from: number; to: number; count: number; reason: GapNote["reason"] } | undefined
@@ -91,10 +97,10 @@ export const closeGap = (gaps: Gaps): void => {
   if (gaps.open === undefined) return
   gaps.closed.push(gaps.open)
   gaps.open = undefined
-  if (gaps.closed.length > 100) gaps.closed.shift()
+  if (gaps.closed.length > keptGaps) gaps.closed.shift()
 }
 
 export const gapNotes = (gaps: Gaps): ReadonlyArray<GapNote> => {
   const notes = gaps.open === undefined ? [...gaps.closed] : [...gaps.closed, { ...gaps.open }]
-  return notes.slice(-100)
+  return notes.slice(-keptGaps)
 }

@@ -4,7 +4,9 @@
  */
 import { Cause, Option } from "effect"
 import * as Bulk from "./bulk.js"
+import * as Held from "./held.js"
 import type * as Intake from "./intake.js"
+import { lazyArray } from "./lazyArray.js"
 import * as Ledger from "./ledger.js"
 import type { Batch } from "./mailbox.js"
 import * as Receipts from "./receipts.js"
@@ -13,7 +15,7 @@ import * as Saver from "./saver.js"
 /**
  * A record that was accepted and is given back: give it to the `saveAll` of a new recorder, or write it elsewhere.
  * `Deadline`: time ran out. `Failed`: the recorder had failed. `SinkFailed`: it could not be stored, and the
- * dead-letter sink did not take it.
+ * dead-letter sink did not take it; the last `maxHeld` of them are given back.
  */
 export interface Unsaved<Item> {
   readonly record: Item
@@ -44,15 +46,20 @@ export interface Book<Item, F extends Bulk.Failure, E> {
   readonly receipts: Receipts.Receipts<E>
   readonly errors: Errors<F, E>
   readonly control: Control<Item>
-  /** Records set aside that no sink took, with their sizes. */
-  held: Array<{ readonly entry: Saver.Isolated<Item, F>; readonly bytes: number }>
+  /** The most records of `held` and `unsunk` together. */
+  readonly maxHeld: number
+  /** Records set aside that no sink took, with their sizes. They take no room of the bound. */
+  readonly held: Held.Held<{ readonly entry: Saver.Isolated<Item, F>; readonly bytes: number }>
+  readonly releases: Held.Releases
   /** Records that are saved again and have not begun, with what is known of them. */
   readonly redriven: Array<{
     readonly batch: Batch<Item>
     readonly entries: ReadonlyArray<Saver.Isolated<Item, F>>
   }>
-  /** Records handed back before the close. */
-  readonly unsunk: Array<Unsaved<Item>>
+  /** Records whose sink failed: they are handed back by the close. */
+  readonly unsunk: Held.Held<Unsaved<Item>>
+  /** How many records were handed back that may be stored all the same. */
+  unknown: number
   run: Saver.Run<Item, F> | undefined
   ahead: Saver.Run<Item, F> | undefined
   /** Where the records that the present batch took in later stood in the queue: a part begins at each `index`. */
@@ -61,15 +68,19 @@ export interface Book<Item, F extends Bulk.Failure, E> {
 
 export const make = <Item, F extends Bulk.Failure, E>(
   control: Control<Item>,
-  errors: Errors<F, E>
+  errors: Errors<F, E>,
+  maxHeld: number
 ): Book<Item, F, E> => ({
   ledger: Ledger.make(),
   receipts: Receipts.make(),
   errors,
   control,
-  held: [],
+  maxHeld,
+  held: Held.make(),
+  releases: Held.noReleases(),
   redriven: [],
-  unsunk: [],
+  unsunk: Held.make(),
+  unknown: 0,
   run: undefined,
   ahead: undefined,
   parts: []
@@ -145,18 +156,38 @@ export const stored = <Item, F extends Bulk.Failure, E>(
     Receipts.settle(book.receipts, positionOf(book, index), undefined)
 }
 
-/** A record of the present batch cannot be stored. */
+/** Releases the oldest of what is kept beyond `maxHeld`; whether that begins an interval of releases. */
+const release = <Item, F extends Bulk.Failure, E>(book: Book<Item, F, E>): boolean => {
+  const { control, held, ledger, maxHeld, releases, unsunk } = book
+  const { intake } = control
+  let begun = false
+  while (Held.size(held) + Held.size(unsunk) > maxHeld) {
+    if (Held.size(held) > 0) Held.shift(held)
+    else {
+      Held.shift(unsunk)
+      // It cannot be handed back any more: what is left of it is that it was set aside.
+      ledger.handedBack--
+      ledger.setAside++
+    }
+    intake.released++
+    if (Held.noteRelease(releases, intake.now(), intake.monotonic())) begun = true
+  }
+  return begun
+}
+
+/** A record of the present batch cannot be stored. True when an interval begins in which records are released. */
 export const isolated = <Item, F extends Bulk.Failure, E>(
   book: Book<Item, F, E>,
   batch: Batch<Item>,
   entry: Saver.Isolated<Item, F>,
   sink: Saver.SinkResult
-): void => {
-  const { control, ledger } = book
+): boolean => {
+  const { ledger } = book
   const bytes = batch.sizes?.[entry.index] ?? 0
   if (sink === "failed") {
     ledger.handedBack++
-    book.unsunk.push({
+    ledger.handedBackEvents++
+    Held.add(book.unsunk, {
       record: entry.record,
       reason: "SinkFailed",
       outcome: entry.outcome,
@@ -165,12 +196,9 @@ export const isolated = <Item, F extends Bulk.Failure, E>(
   } else {
     ledger.setAside++
     ledger.setAsideEvents++
-    if (sink === "none") book.held.push({ entry, bytes })
+    if (sink === "none") Held.add(book.held, { entry, bytes })
   }
-  if (sink !== "taken") {
-    control.intake.held++
-    control.intake.heldBytes += bytes
-  }
+  const begins = release(book)
   settled(book, batch, entry.index, entry.index + 1)
   const error =
     sink !== "failed"
@@ -179,6 +207,7 @@ export const isolated = <Item, F extends Bulk.Failure, E>(
         ? book.errors.outcomeUnknown(entry.cause)
         : book.errors.handedBack(entry.cause)
   Receipts.settle(book.receipts, positionOf(book, entry.index), error)
+  return begins
 }
 
 /** Takes more records behind the present batch; how many came. */
@@ -189,18 +218,36 @@ export const extend = <Item, F extends Bulk.Failure, E>(book: Book<Item, F, E>):
   return count
 }
 
+/** A record that was begun and has no outcome. */
+type Left<Item> = Pick<Saver.Left<Item>, "record" | "outcome">
+
 /** The recorder has failed: nobody's record is going to be stored, so nobody waits any longer. */
 export const failWaiters = <Item, F extends Bulk.Failure, E>(
   book: Book<Item, F, E>,
   cause: unknown
 ): void => {
-  if (book.run !== undefined) {
-    for (const left of Saver.leftOf(book.run)) {
-      if (left.outcome === "NotStored") continue
-      Receipts.settle(book.receipts, positionOf(book, left.index), book.errors.outcomeUnknown(cause))
-    }
+  const { control, errors, receipts, run } = book
+  if (receipts.waiting.size === 0) return
+  const isOpen = run === undefined ? () => false : openIn(book, run)
+  const handedBack = errors.handedBack(cause)
+  const outcomeUnknown = errors.outcomeUnknown(cause)
+  const errorOf = (position: number): E => (isOpen(position) ? outcomeUnknown : handedBack)
+  Receipts.settleAll(receipts, errorOf, control.intake.inSlices)
+}
+
+/** Which positions hold records of the present batch that may be stored. A batch of one save is not looked at. */
+const openIn = <Item, F extends Bulk.Failure, E>(
+  book: Book<Item, F, E>,
+  run: Saver.Run<Item, F>
+): ((position: number) => boolean) => {
+  const { batch, bulk, saving = nothing } = run
+  if (bulk === undefined) {
+    const { from, to } = saving
+    return (position) => position >= batch.first + from && position < batch.first + to
   }
-  Receipts.settleAll(book.receipts, book.errors.handedBack(cause))
+  const open = new Set<number>()
+  for (const left of Saver.leftOf(run)) if (isUnknown(left)) open.add(positionOf(book, left.index))
+  return (position) => open.has(position)
 }
 
 /** What an ended actor leaves. */
@@ -210,42 +257,79 @@ export interface Rest<Item> {
   readonly cause: Option.Option<Cause.Cause<unknown>>
 }
 
-/** The end: everything without an outcome is handed back. */
+const nothing = { from: 0, to: 0 }
+
+/** The records behind the first `skipped`; those in the range are being saved. */
+function* withOutcome<Item>(
+  records: ReadonlyArray<Item>,
+  saving: { readonly from: number; readonly to: number },
+  skipped = 0
+): Generator<Left<Item>> {
+  let index = 0
+  for (const record of records) {
+    const outcome = index >= saving.from && index < saving.to ? "Unknown" : "NotStored"
+    if (index++ >= skipped) yield { record, outcome }
+  }
+}
+
+/** What is left of the present batch, and how much of it may be stored. A batch of one save is not looked at. */
+const leftOf = <Item, F extends Bulk.Failure>(
+  current: ReadonlyArray<Item>,
+  run: Saver.Run<Item, F> | undefined
+): { readonly count: number; readonly unknown: number; readonly records: Iterable<Left<Item>> } => {
+  const count = current.length
+  if (run?.bulk !== undefined) {
+    const left = Saver.leftOf(run)
+    return { count: left.length, unknown: left.filter(isUnknown).length, records: left }
+  }
+  const { saving = nothing } = run ?? {}
+  return { count, unknown: saving.to - saving.from, records: withOutcome(current, saving) }
+}
+
+const isUnknown = ({ outcome }: { readonly outcome: "NotStored" | "Unknown" }): boolean =>
+  outcome === "Unknown"
+
+/**
+ * The end: everything without an outcome is handed back. All of it is counted at once, and nothing is done for each
+ * record until it is read: there may be millions of them, and a deadline.
+ */
 export const handBack = <Item, F extends Bulk.Failure, E>(
   book: Book<Item, F, E>,
   { cause: ended, current, queued }: Rest<Item>
 ): ReadonlyArray<Unsaved<Item>> => {
   const reason: Unsaved<Item>["reason"] = Option.isSome(ended) ? "Failed" : "Deadline"
   const run = current.length > 0 && book.run !== undefined && !book.run.over ? book.run : undefined
-  const left =
-    run === undefined
-      ? current.map((record) => ({ record, outcome: "NotStored" as const }))
-      : Saver.leftOf(run)
   const cause = Option.orElse(Option.map(ended, Cause.squash), () => Option.fromNullable(run?.bulk?.failure))
+  const left = leftOf(current, run)
   failWaiters(book, Option.getOrUndefined(cause))
   if (run !== undefined) run.over = true
-  // They stand before everything else that has not begun.
-  const redriven = book.redriven.flatMap(({ entries }) => entries)
-  const rest: ReadonlyArray<{ readonly record: Item; readonly outcome: "NotStored" | "Unknown" }> = [
-    ...left,
-    ...redriven,
-    ...queued.slice(redriven.length).map((record) => ({ record, outcome: "NotStored" as const }))
-  ]
-  book.ledger.handedBack += rest.length
+  const unsunk = Held.takeAll(book.unsunk)
+  const redriven = book.redriven.map(({ entries }) => entries)
+  const begunAgain = redriven.reduce((count, entries) => count + entries.length, 0)
+  const count = left.count + queued.length
+  book.ledger.handedBack += count
+  book.ledger.handedBackEvents += count
+  book.unknown = unsunk.filter(isUnknown).length + left.unknown
+  for (const entries of redriven) book.unknown += entries.filter(isUnknown).length
   book.control.intake.inFlight = 0
   book.control.intake.inFlightBytes = 0
-  return [...book.unsunk, ...rest.map(({ outcome, record }) => ({ record, reason, outcome, cause }))]
+  function* all(): Generator<Unsaved<Item>> {
+    yield* unsunk
+    const unsaved = ({ outcome, record }: Left<Item>) => ({ record, reason, outcome, cause })
+    for (const record of left.records) yield unsaved(record)
+    // They stand before everything else that has not begun: they are the first of what is queued.
+    for (const entries of redriven) for (const entry of entries) yield unsaved(entry)
+    for (const record of withOutcome(queued, nothing, begunAgain)) yield unsaved(record)
+  }
+  return lazyArray(unsunk.length + count, all())
 }
 
-/** Saves again what is held; how many. */
+/** Saves again what is held; how many. They take room of the bound again, also beyond it. */
 export const redrive = <Item, F extends Bulk.Failure, E>(book: Book<Item, F, E>): number => {
-  const held = book.held
-  const { intake } = book.control
-  book.held = []
+  const held = Held.takeAll(book.held)
+  const { bound, mailbox } = book.control.intake
   book.ledger.setAside -= held.length
-  intake.held -= held.length
-  for (const { bytes } of held) intake.heldBytes -= bytes
-  const { bound, mailbox } = intake
+  Held.endInterval(book.releases)
   for (let from = 0; from < held.length; from += mailbox.limit) {
     const part = held.slice(from, from + mailbox.limit)
     const entries = part.map(({ entry }) => entry)

@@ -17,10 +17,11 @@ export interface Dispatcher<V> {
   readonly hub: Hub.Hub<V>
   readonly source: Source<V>
   readonly nanos: () => bigint
+  /** Milliseconds that only grow. */
   readonly millis: () => number
   /** The newest revision that the log has told of. */
   head: Revision | undefined
-  /** When the log last answered, in milliseconds of the clock. */
+  /** When the log last answered, by `millis`. */
   answeredAt: number
   /** Why it does not answer. */
   trouble: ChangeLogError | undefined

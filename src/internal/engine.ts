@@ -65,7 +65,8 @@ export interface Engine<Resource, Item> {
   readonly intake: Intake.Intake<Item>
   readonly behavior: Behavior<Resource, Item>
   readonly turn: Turn
-  readonly now: () => number
+  /** Milliseconds that only grow, for durations. */
+  readonly monotonic: () => number
   readonly clock: Clock.Clock
   /** Milliseconds to wait for more items before a batch is taken. */
   readonly linger: number
@@ -113,7 +114,7 @@ export interface Engine<Resource, Item> {
 /** The parts of an engine that its maker gives; the rest begins empty. */
 export type Parts<Resource, Item> = Pick<
   Engine<Resource, Item>,
-  "intake" | "behavior" | "turn" | "now" | "clock" | "linger" | "closeRequested" | "acquired"
+  "intake" | "behavior" | "turn" | "monotonic" | "clock" | "linger" | "closeRequested" | "acquired"
 >
 
 export const make = <Resource, Item>(parts: Parts<Resource, Item>): Engine<Resource, Item> => {
@@ -260,7 +261,7 @@ export const takeAgain = <R, I>(
 ): Mailbox.Batch<I> => {
   const { intake } = engine
   // They have no position in the queue any more.
-  const batch = { items, sizes, first: Number.NEGATIVE_INFINITY, openedAt: engine.now() }
+  const batch = { items, sizes, first: Number.NEGATIVE_INFINITY, openedAt: engine.monotonic() }
   intake.inFlight += items.length
   intake.inFlightBytes += sum(sizes)
   engine.again.push(batch)

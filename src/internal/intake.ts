@@ -4,6 +4,7 @@
  */
 import { type Bound, belowHalf, closeGap, fits, type Gaps, noGaps, noteDrop, sizeIn } from "./admission.js"
 import * as Mailbox from "./mailbox.js"
+import { atOnce, type InSlices } from "./slices.js"
 
 /** A saver that waits for room, under the policy `suspend`. */
 export interface Waiter<Item> {
@@ -20,7 +21,13 @@ export interface Intake<Item> {
   readonly gaps: Gaps
   /** First in, first out. */
   readonly waiters: Set<Waiter<Item>>
+  /** How many items all of them hold. */
+  waiting: number
+  /** Milliseconds of the wall clock, for what is shown to people. */
   readonly now: () => number
+  /** Milliseconds that only grow, for durations. */
+  readonly monotonic: () => number
+  readonly inSlices: InSlices
   readonly events: Events
   /** Somebody waits for a full batch: say when there is one. */
   readonly lingers: boolean
@@ -28,13 +35,12 @@ export interface Intake<Item> {
   /** Items taken from the mailbox that have no outcome yet, and their bytes. */
   inFlight: number
   inFlightBytes: number
-  /** Items with an outcome that still take room, and their bytes. */
-  held: number
-  heldBytes: number
   /** Items accepted and dropped without ever being queued. */
   droppedNew: number
   droppedQueued: number
   refused: number
+  /** Items with an outcome that were kept for their owner, and then released from memory. */
+  released: number
   warnAt: number
 }
 
@@ -58,24 +64,29 @@ export const make = <Item>(options: {
   readonly limit: number
   readonly bound: Bound<Item> | undefined
   readonly now: () => number
+  readonly monotonic: () => number
   readonly events: Events
   readonly lingers?: boolean
+  /** How very many waiters are told; by default in one piece. */
+  readonly inSlices?: InSlices
 }): Intake<Item> => ({
   mailbox: Mailbox.make(options.limit, options.bound?.sizeOf !== undefined),
   bound: options.bound,
   gaps: noGaps(),
   waiters: new Set(),
+  waiting: 0,
   now: options.now,
+  monotonic: options.monotonic,
+  inSlices: options.inSlices ?? atOnce,
   events: options.events,
   lingers: options.lingers ?? false,
   open: true,
   inFlight: 0,
   inFlightBytes: 0,
-  held: 0,
-  heldBytes: 0,
   droppedNew: 0,
   droppedQueued: 0,
   refused: 0,
+  released: 0,
   warnAt: 100_000
 })
 
@@ -91,14 +102,14 @@ export const accepted = <Item>(intake: Intake<Item>): number => intake.mailbox.n
 export const dropped = <Item>(intake: Intake<Item>): number => intake.droppedNew + intake.droppedQueued
 
 const hasRoom = <Item>(intake: Intake<Item>, bound: Bound<Item>, count: number, bytes: number): boolean =>
-  fits(bound, pending(intake) + intake.held + count, pendingBytes(intake) + intake.heldBytes + bytes)
+  fits(bound, pending(intake) + count, pendingBytes(intake) + bytes)
 
 /** Whether one item would fit if nothing was queued. */
 const hasRoomBesideQueue = <Item>(intake: Intake<Item>, bound: Bound<Item>, bytes: number): boolean =>
-  fits(bound, intake.inFlight + intake.held + 1, intake.inFlightBytes + intake.heldBytes + bytes)
+  fits(bound, intake.inFlight + 1, intake.inFlightBytes + bytes)
 
 const openSegment = <Item>(intake: Intake<Item>): void => {
-  Mailbox.openSegment(intake.mailbox, intake.now())
+  Mailbox.openSegment(intake.mailbox, intake.monotonic())
   if (intake.bound === undefined && pending(intake) >= intake.warnAt) {
     intake.warnAt *= 2
     intake.events.grown(pending(intake))
@@ -246,6 +257,7 @@ export const offerAll = <Item>(intake: Intake<Item>, items: ReadonlyArray<Item>)
     park: (answer) => {
       const waiter = { items, sizes, bytes, answer }
       intake.waiters.add(waiter)
+      intake.waiting += items.length
       return waiter
     }
   }
@@ -253,16 +265,19 @@ export const offerAll = <Item>(intake: Intake<Item>, items: ReadonlyArray<Item>)
 
 /** The one who waited has gone; nothing of it was accepted. */
 export const abandon = <Item>(intake: Intake<Item>, waiter: Waiter<Item>): void => {
-  if (!intake.waiters.delete(waiter)) return
+  // A closed intake has counted all of them, and tells them one after the other.
+  if (!intake.waiters.delete(waiter) || !intake.open) return
+  intake.waiting -= waiter.items.length
   refuse(intake, waiter.items.length)
   admitWaiters(intake)
 }
 
 const admitWaiters = <Item>(intake: Intake<Item>): void => {
-  if (intake.bound === undefined || intake.waiters.size === 0) return
+  if (intake.bound === undefined || intake.waiters.size === 0 || !intake.open) return
   for (const waiter of intake.waiters) {
     if (!hasRoom(intake, intake.bound, waiter.items.length, waiter.bytes)) return
     intake.waiters.delete(waiter)
+    intake.waiting -= waiter.items.length
     waiter.answer(enqueueAll(intake, waiter.items, waiter.sizes))
   }
 }
@@ -270,18 +285,19 @@ const admitWaiters = <Item>(intake: Intake<Item>): void => {
 /** Room has become free: ends an interval of drops, lets waiters in. */
 export const freed = <Item>(intake: Intake<Item>): void => {
   if (intake.bound === undefined) return
-  const count = pending(intake) + intake.held
-  if (belowHalf(intake.bound, count, pendingBytes(intake) + intake.heldBytes)) closeGap(intake.gaps)
+  if (belowHalf(intake.bound, pending(intake), pendingBytes(intake))) closeGap(intake.gaps)
   admitWaiters(intake)
 }
 
 /** Accepts nothing from now on; whoever waits is refused. */
 export const shut = <Item>(intake: Intake<Item>): void => {
+  if (!intake.open) return
   intake.open = false
   Mailbox.closeSegment(intake.mailbox)
-  for (const waiter of intake.waiters) {
+  if (intake.waiting > 0) refuse(intake, intake.waiting)
+  intake.waiting = 0
+  intake.inSlices(intake.waiters, (waiter) => {
     intake.waiters.delete(waiter)
-    refuse(intake, waiter.items.length)
     waiter.answer(undefined)
-  }
+  })
 }

@@ -14,8 +14,9 @@ export interface Ledger {
   handedBack: number
   saves: number
   retries: number
-  /** Times that a record was set aside: unlike `setAside` it never falls. */
+  /** Times that a record was set aside, or given back: unlike `setAside` and `handedBack` they never fall. */
   setAsideEvents: number
+  handedBackEvents: number
 }
 
 export const make = (): Ledger => ({
@@ -25,7 +26,8 @@ export const make = (): Ledger => ({
   handedBack: 0,
   saves: 0,
   retries: 0,
-  setAsideEvents: 0
+  setAsideEvents: 0,
+  handedBackEvents: 0
 })
 
 /**
@@ -37,7 +39,15 @@ export const publisher = <Item>(
   source: { readonly intake: Intake.Intake<Item> },
   labels: ReadonlyArray<MetricLabel.MetricLabel>
 ): (() => void) => {
-  const rare = { duplicates: 0, setAsideEvents: 0, dropped: 0, handedBack: 0, refused: 0, retries: 0 }
+  const rare = {
+    duplicates: 0,
+    setAsideEvents: 0,
+    released: 0,
+    dropped: 0,
+    handedBackEvents: 0,
+    refused: 0,
+    retries: 0
+  }
   let accepted = 0
   let stored = 0
   let rareSum = 0
@@ -49,7 +59,7 @@ export const publisher = <Item>(
   }
   return () => {
     const { intake } = source
-    const { duplicates, handedBack, retries, setAsideEvents } = ledger
+    const { duplicates, handedBackEvents, retries, setAsideEvents } = ledger
     const dropped = Intake.dropped(intake)
     const acceptedNow = Intake.accepted(intake)
     const pendingNow = Intake.pending(intake)
@@ -66,14 +76,16 @@ export const publisher = <Item>(
       pending = pendingNow
     }
     // None of them ever falls.
-    const sum = duplicates + handedBack + retries + setAsideEvents + dropped + intake.refused
+    const { refused, released } = intake
+    const sum = duplicates + handedBackEvents + retries + setAsideEvents + released + dropped + refused
     if (sum === rareSum) return
     rareSum = sum
     grow("duplicates", Metrics.duplicates, duplicates)
     grow("setAsideEvents", Metrics.setAside, setAsideEvents)
+    grow("released", Metrics.released, released)
     grow("dropped", Metrics.dropped, dropped)
-    grow("handedBack", Metrics.handedBack, handedBack)
-    grow("refused", Metrics.refused, intake.refused)
+    grow("handedBackEvents", Metrics.handedBack, handedBackEvents)
+    grow("refused", Metrics.refused, refused)
     grow("retries", Metrics.retries, retries)
   }
 }

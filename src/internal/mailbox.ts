@@ -54,6 +54,8 @@ export interface Mailbox<Item> {
   opened: number
   /** Sum of the sizes of the queued items, when sizes are kept. */
   bytes: number
+  /** How many commands are queued. */
+  commands: number
 }
 
 /** What a drain takes: items that stood next to each other, in order. */
@@ -75,7 +77,8 @@ export const make = <Item>(limit: number, sized: boolean): Mailbox<Item> => ({
   first: 0,
   next: 0,
   opened: 0,
-  bytes: 0
+  bytes: 0,
+  commands: 0
 })
 
 const link = <Item>(mailbox: Mailbox<Item>, node: Node<Item>): void => {
@@ -151,6 +154,7 @@ export const push = <Item>(mailbox: Mailbox<Item>, item: Item, bytes: number): v
 export const post = <Item, Resource>(mailbox: Mailbox<Item>, command: Command<Resource>): void => {
   closeSegment(mailbox)
   link(mailbox, { _tag: "CommandNode", command, next: undefined })
+  mailbox.commands++
 }
 
 /** Takes the command at the head, if the next thing in the queue is one. */
@@ -158,6 +162,7 @@ export const shiftCommand = <Item>(mailbox: Mailbox<Item>): Command<never> | und
   const head = mailbox.head
   if (head === undefined || head._tag === "Segment") return undefined
   unlink(mailbox, undefined, head)
+  mailbox.commands--
   return head.command
 }
 
@@ -165,22 +170,19 @@ export const shiftCommand = <Item>(mailbox: Mailbox<Item>): Command<never> | und
 export const drainCommands = <Item>(mailbox: Mailbox<Item>): Array<Command<never>> => {
   const commands: Array<Command<never>> = []
   let before: Node<Item> | undefined
-  for (let node = mailbox.head; node !== undefined; node = node.next) {
+  for (let node = mailbox.head; node !== undefined && mailbox.commands > 0; node = node.next) {
     if (node._tag === "Segment") before = node
     else {
       commands.push(node.command)
       unlink(mailbox, before, node)
+      mailbox.commands--
     }
   }
   return commands
 }
 
 /** Whether a command waits in the queue. */
-export const hasCommand = <Item>(mailbox: Mailbox<Item>): boolean => {
-  for (let node = mailbox.head; node !== undefined; node = node.next)
-    if (node._tag === "CommandNode") return true
-  return false
-}
+export const hasCommand = <Item>({ commands }: Mailbox<Item>): boolean => commands > 0
 
 const cut = <Item>(
   mailbox: Mailbox<Item>,
@@ -260,4 +262,29 @@ export const oldestAt = <Item>(mailbox: Mailbox<Item>): number | undefined => {
   for (let node = mailbox.head; node !== undefined; node = node.next)
     if (node._tag === "Segment") return node.openedAt
   return undefined
+}
+
+/** Items that have left a queue where they stood: none was copied, or looked at. */
+export interface Contents<Item> {
+  readonly count: number
+  readonly head: Node<Item> | undefined
+}
+
+/** Takes all items at once, however many there are. There are no commands. */
+export const takeAll = <Item>(mailbox: Mailbox<Item>): Contents<Item> => {
+  closeSegment(mailbox)
+  const contents = { count: size(mailbox), head: mailbox.head }
+  mailbox.head = undefined
+  mailbox.tail = undefined
+  mailbox.first = mailbox.next
+  mailbox.bytes = 0
+  return contents
+}
+
+/** The items themselves, in order. */
+export function* itemsOf<Item>({ head }: Contents<Item>): Generator<Item> {
+  for (let node = head; node !== undefined; node = node.next) {
+    if (node._tag === "Segment")
+      for (let i = node.start; i < node.items.length; i++) yield node.items[i] as Item
+  }
 }

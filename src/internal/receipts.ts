@@ -1,4 +1,5 @@
 /** Who waits for the outcome of a queued item, by its position in the queue. */
+import type { InSlices } from "./slices.js"
 
 /** Called once with the outcome; `undefined` is success. */
 export type Receipt<E> = (failure: E | undefined) => void
@@ -16,6 +17,13 @@ export const settle = <E>(receipts: Receipts<E>, position: number, failure: E | 
   receipt(failure)
 }
 
-export const settleAll = <E>(receipts: Receipts<E>, failure: E): void => {
-  for (const position of receipts.waiting.keys()) settle(receipts, position, failure)
-}
+/** Tells everybody who waits. Those who are told in later slices are gone meanwhile if they do not wait any more. */
+export const settleAll = <E>(
+  { waiting }: Receipts<E>,
+  failureOf: (position: number) => E,
+  inSlices: InSlices
+): void =>
+  inSlices(waiting, ([position, receipt]) => {
+    waiting.delete(position)
+    receipt(failureOf(position))
+  })

@@ -4,9 +4,10 @@
  * Invariant: an answer changes the machine, the account and the receipts in one synchronous piece, so that a
  * step that is interrupted has changed nothing, and may be told as failed afterwards.
  */
-import { type Cause, Effect, Exit, Schedule } from "effect"
+import { type Cause, Effect, Exit, type Schedule } from "effect"
 import * as Bulk from "./bulk.js"
 import type { Batch } from "./mailbox.js"
+import * as Time from "./time.js"
 
 export type Acknowledgement = { readonly duplicates: number } | void
 export type Save = Effect.Effect<Acknowledgement, unknown>
@@ -65,7 +66,7 @@ export interface Run<Item, F extends Bulk.Failure> {
   /** What a save under way holds: its outcome is open. */
   saving: { readonly from: number; readonly to: number } | undefined
   attempt: number
-  driver: Schedule.ScheduleDriver<unknown, F> | undefined
+  driver: Pick<Schedule.ScheduleDriver<unknown, F>, "next"> | undefined
   sinkTries: number
   /** The sink has failed and is left alone for a while: the next step is that pause. */
   sinkRests: boolean
@@ -242,7 +243,7 @@ const waitStep = <Item, F extends Bulk.Failure>(
   if (compare(config, run)) return isNotFinished
   run.attempt++
   config.listener.waiting(failure, run.attempt)
-  const driver = run.driver === undefined ? Schedule.driver(config.schedule) : Effect.succeed(run.driver)
+  const driver = run.driver === undefined ? Time.driver(config.schedule) : Effect.succeed(run.driver)
   return Effect.flatMap(driver, (driver) => {
     run.driver = driver
     return Effect.match(driver.next(failure), {

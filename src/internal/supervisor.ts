@@ -2,6 +2,7 @@
 import { Cause, Deferred, Effect, Exit, Fiber, FiberId } from "effect"
 import { type Command, type Engine, end, type Rest, runNotices, signal } from "./engine.js"
 import * as Intake from "./intake.js"
+import { lazyArray } from "./lazyArray.js"
 import * as Mailbox from "./mailbox.js"
 import { sentinel } from "./sentinel.js"
 import { work } from "./worker.js"
@@ -35,7 +36,7 @@ const stopCommands = <R, I>(engine: Engine<R, I>): void => {
   engine.command = undefined
   running?.stopped("Stopped")
   const queued: ReadonlyArray<unknown> = Mailbox.drainCommands(engine.intake.mailbox)
-  for (const command of queued as ReadonlyArray<Command<R>>) command.stopped("Stopped")
+  engine.intake.inSlices(queued as ReadonlyArray<Command<R>>, (command) => command.stopped("Stopped"))
 }
 
 const fail = <R, I>(engine: Engine<R, I>, cause: Cause.Cause<unknown>): void => {
@@ -48,20 +49,23 @@ const fail = <R, I>(engine: Engine<R, I>, cause: Cause.Cause<unknown>): void => 
   engine.behavior.onPhase()
 }
 
-/** The end: whoever waits is told, and what is left is gathered. */
+/** What no step has seen: the batches that come again, the prepared one, and the queue. */
+function* itemsOf<I>(batches: ReadonlyArray<Mailbox.Batch<I>>, contents: Mailbox.Contents<I>): Generator<I> {
+  for (const { items } of batches) yield* items
+  yield* Mailbox.itemsOf(contents)
+}
+
+/** The end: whoever waits is told, and what is left is taken as it stands, however much it is. */
 const close = <R, I>(engine: Engine<R, I>, busy: boolean): Rest<R, I> => {
   end(engine)
   engine.phase = "Closed"
   Intake.shut(engine.intake)
   stopCommands(engine)
   Deferred.unsafeDone(engine.acquired, Exit.fail(engine.cause ?? Cause.empty))
-  const queued = engine.again.flatMap(({ items }) => items)
-  if (engine.prepared !== undefined) queued.push(...engine.prepared.items)
-  const mailbox = engine.intake.mailbox
-  for (let batch = Mailbox.take(mailbox, mailbox.limit); batch !== undefined; ) {
-    for (const item of batch.items) queued.push(item)
-    batch = Mailbox.take(mailbox, mailbox.limit)
-  }
+  const batches = engine.prepared === undefined ? engine.again : [...engine.again, engine.prepared]
+  const contents = Mailbox.takeAll(engine.intake.mailbox)
+  const count = batches.reduce((sum, { items }) => sum + items.length, contents.count)
+  const queued = lazyArray(count, itemsOf(batches, contents))
   return { resource: engine.resource, current: engine.current, queued, busy, cause: engine.cause }
 }
 
@@ -90,8 +94,11 @@ export const forceClose = <R, I>(engine: Engine<R, I>): Effect.Effect<void> =>
     )
   })
 
-/** Runs the actor to its end. Ends only after `requestClose`. */
-export const supervise = <R, I>(engine: Engine<R, I>): Effect.Effect<Rest<R, I>> =>
+/**
+ * Runs the actor to its end. Ends only after `requestClose`. What is left is taken and accounted for, by `report`, in one
+ * synchronous piece.
+ */
+export const supervise = <R, I, A>(engine: Engine<R, I>, report: (rest: Rest<R, I>) => A): Effect.Effect<A> =>
   Effect.gen(function* () {
     const watch = yield* Effect.forkDaemon(Effect.interruptible(sentinel(engine)))
     let busy = false
@@ -105,8 +112,8 @@ export const supervise = <R, I>(engine: Engine<R, I>): Effect.Effect<Rest<R, I>>
         break
       } else stepInterrupted(engine)
     }
-    const rest = close(engine, busy)
+    const reported = report(close(engine, busy))
     yield* runNotices(engine)
     yield* Fiber.interruptFork(watch)
-    return rest
+    return reported
   })

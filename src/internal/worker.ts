@@ -84,7 +84,7 @@ const lingerStep = <R, I>(engine: Engine<R, I>, millis: number): Effect.Effect<v
 const lingerLeft = <R, I>(engine: Engine<R, I>): number =>
   engine.closing || engine.hurried || batchIsReady(engine)
     ? 0
-    : (Mailbox.oldestAt(engine.intake.mailbox) ?? 0) + engine.linger - engine.now()
+    : (Mailbox.oldestAt(engine.intake.mailbox) ?? 0) + engine.linger - engine.monotonic()
 
 const nextStep = <R, I>(
   engine: Engine<R, I>,

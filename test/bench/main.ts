@@ -1,5 +1,6 @@
 /** Runs the cases, compiled; see run.ts. */
 import * as os from "node:os"
+import { close } from "./cases/close.js"
 import { doorbell } from "./cases/doorbell.js"
 import { durable } from "./cases/durable.js"
 import { enqueue } from "./cases/enqueue.js"
@@ -15,6 +16,7 @@ import { type Case, type Finding, makeBench } from "./support/bench.js"
 const cases: ReadonlyArray<Case> = [
   enqueue,
   tick,
+  close,
   sqlite,
   postgres,
   server,

@@ -1,5 +1,5 @@
 /**
- * The accepting side against a plain model of it: what is queued, what is in flight, what is held, who waits.
+ * The accepting side against a plain model of it: what is queued, what is in flight, who waits.
  */
 import { describe, expect, it } from "@effect/vitest"
 import fc from "fast-check"
@@ -60,6 +60,7 @@ class World {
       limit,
       bound,
       now: () => this.now,
+      monotonic: () => this.now,
       events: {
         work: () => undefined,
         full: () => this.fulls++,
@@ -77,7 +78,7 @@ class World {
   /** Whether so much more would be within the bound, beside what is named. */
   fits(more: ReadonlyArray<Item>, beside: ReadonlyArray<Item> = this.queue): boolean {
     if (this.bound === undefined) return true
-    const all = [...beside, ...this.inFlight, ...this.held, ...more]
+    const all = [...beside, ...this.inFlight, ...more]
     const { bytes = Number.POSITIVE_INFINITY, count = Number.POSITIVE_INFINITY } = this.bound
     return all.length <= count && (this.bound.sizeOf === undefined || bytesOf(all) <= bytes)
   }
@@ -185,15 +186,11 @@ class World {
     this.inFlight.push(...taken)
   }
 
-  /** Items in flight get an outcome; held ones still take room. */
+  /** Items in flight get an outcome; none takes room any more, also when it is held. */
   settle(count: number, hold: boolean): void {
     const settled = this.inFlight.splice(0, count)
     const bytes = this.bound?.sizeOf === undefined ? 0 : bytesOf(settled)
-    if (hold) {
-      this.held.push(...settled)
-      this.intake.held += settled.length
-      this.intake.heldBytes += bytes
-    }
+    if (hold) this.held.push(...settled)
     this.settled += settled.length
     this.intake.inFlight -= settled.length
     this.intake.inFlightBytes -= bytes
@@ -201,15 +198,14 @@ class World {
     this.admit()
   }
 
-  /** Held items are taken up again. */
+  /** Held items are taken up again, whether there is room or not. */
   redrive(): void {
     const bytes = this.bound?.sizeOf === undefined ? 0 : bytesOf(this.held)
     this.intake.inFlight += this.held.length
     this.intake.inFlightBytes += bytes
-    this.intake.held -= this.held.length
-    this.intake.heldBytes -= bytes
     this.settled -= this.held.length
     this.inFlight.push(...this.held)
+    this.beyond = !this.fits([])
     this.held = []
   }
 
@@ -237,7 +233,8 @@ class World {
     ensureSame(this.accepted, pending + Intake.dropped(intake) + this.settled, "the account")
     const waiting = this.parked.reduce((sum, { items }) => sum + items.length, 0)
     ensureSame(this.offered, this.accepted + this.refused + waiting, "an offer is taken, refused or waits")
-    ensure(this.fits([]), "the bound holds")
+    this.beyond &&= !this.fits([])
+    ensure(this.beyond || this.fits([]), "the bound holds, but for what was taken up again")
     ensureSame(intake.waiters.size, this.parked.length, "who waits")
     ensureList(this.told, this.expected, "waiters enter first in, first out")
     const notes = gapNotes(intake.gaps)
@@ -249,13 +246,16 @@ class World {
       ensureSame(note.reason, bound?.overflow, "a note names the policy")
     }
     if (intake.gaps.open === undefined || bound === undefined || this.neverSettledSince) return
-    const half = pending + this.held.length >= (bound.count ?? Number.POSITIVE_INFINITY) / 2
-    const halfBytes = sized && bytes + bytesOf(this.held) >= (bound.bytes ?? Number.POSITIVE_INFINITY) / 2
+    const half = pending >= (bound.count ?? Number.POSITIVE_INFINITY) / 2
+    const halfBytes = sized && bytes >= (bound.bytes ?? Number.POSITIVE_INFINITY) / 2
     ensure(half || halfBytes, "an interval ends below half of the bound")
   }
 
   /** Nothing has got an outcome since the last drop: only that ends an interval. */
   neverSettledSince = false
+
+  /** What was taken up again takes more room than there is. */
+  beyond = false
 }
 
 type Move =
@@ -329,6 +329,7 @@ describe("the call for work", () => {
       limit: 2,
       bound: undefined,
       now: () => 0,
+      monotonic: () => 0,
       events: { work: () => calls++, full: nothing, dropped: nothing, gapOpened: nothing, grown: nothing }
     })
     for (const item of [0, 1, 2]) Intake.offer(intake, item)
@@ -369,6 +370,7 @@ const make = (bound: Bound<Item> | undefined, limit = 10, lingers = false) => {
     bound,
     lingers,
     now: () => 0,
+    monotonic: () => 0,
     events: {
       work: () => seen.work++,
       full: () => seen.full++,
@@ -425,27 +427,27 @@ describe("offers", () => {
     expect(Mailbox.take(intake.mailbox, 10)?.items).toEqual([{ id: 1, bytes: 3 }])
   })
 
-  it("push nothing out for room that is held", () => {
-    for (const held of [
-      { held: 2, heldBytes: 0 },
-      { held: 0, heldBytes: 10 }
+  it("push nothing out for room that those in flight take", () => {
+    for (const taken of [
+      { inFlight: 2, inFlightBytes: 0 },
+      { inFlight: 0, inFlightBytes: 10 }
     ]) {
       const { intake, seen } = make({ count: 2, bytes: 10, sizeOf, overflow: "drop-oldest" })
       Intake.offer(intake, { id: 0, bytes: 1 })
-      Object.assign(intake, held)
+      Object.assign(intake, taken)
       Intake.offer(intake, { id: 1, bytes: 1 })
       expect(seen.dropped).toEqual([])
       expect(Mailbox.take(intake.mailbox, 10)?.items).toEqual([{ id: 0, bytes: 1 }])
     }
   })
 
-  it("end no interval of drops while what is held fills half of the bound", () => {
-    for (const held of [
-      { held: 2, heldBytes: 0 },
-      { held: 0, heldBytes: 6 }
+  it("end no interval of drops while those in flight fill half of the bound", () => {
+    for (const taken of [
+      { inFlight: 2, inFlightBytes: 0 },
+      { inFlight: 0, inFlightBytes: 6 }
     ]) {
       const { intake } = make({ count: 4, bytes: 12, sizeOf, overflow: "drop-newest" })
-      Object.assign(intake, held)
+      Object.assign(intake, taken)
       for (const item of items(5)) Intake.offer(intake, { ...item, bytes: 3 })
       const dropped = Intake.dropped(intake)
       expect(dropped).toBeGreaterThan(0)
@@ -454,11 +456,41 @@ describe("offers", () => {
       for (const item of items(5)) Intake.offer(intake, { ...item, bytes: 3 })
       expect(gapNotes(intake.gaps)).toHaveLength(1)
       Mailbox.take(intake.mailbox, 10)
-      Object.assign(intake, { held: 0, heldBytes: 0 })
+      Object.assign(intake, { inFlight: 0, inFlightBytes: 0 })
       Intake.freed(intake)
       for (const item of items(6)) Intake.offer(intake, { ...item, bytes: 3 })
       expect(gapNotes(intake.gaps)).toHaveLength(2)
     }
+  })
+
+  it("of a closed intake: whoever waits is refused at once, and told in slices", () => {
+    const slices: Array<() => void> = []
+    const intake = Intake.make<Item>({
+      limit: 10,
+      bound: { count: 1, overflow: "suspend" },
+      now: () => 0,
+      monotonic: () => 0,
+      events: { work: nothing, full: nothing, dropped: nothing, gapOpened: nothing, grown: nothing },
+      inSlices: (waiters, each) => {
+        for (const waiter of waiters) slices.push(() => each(waiter))
+      }
+    })
+    Intake.offerAll(intake, items(1))
+    const told: Array<string> = []
+    const waiters = [2, 3, 4].map((id) => {
+      const offered = Intake.offerAll(intake, [{ id, bytes: 1 }])
+      if (offered._tag !== "Waits") throw new Error(offered._tag)
+      return offered.park((position) => told.push(`${id}: ${position}`))
+    })
+    Intake.shut(intake)
+    expect(intake).toMatchObject({ refused: 3, waiting: 0 })
+    // Room that comes now lets nobody in, and who goes away now is not refused twice.
+    Mailbox.take(intake.mailbox, 1)
+    Intake.freed(intake)
+    Intake.abandon(intake, waiters[2]!)
+    expect([told, Intake.accepted(intake), intake.refused]).toEqual([[], 1, 3])
+    for (const slice of slices.slice(0, 2)) slice()
+    expect(told).toEqual(["2: undefined", "3: undefined"])
   })
 
   it("name the positions of queued items that are dropped", () => {

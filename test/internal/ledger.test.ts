@@ -13,6 +13,7 @@ const made = (name: string) => {
     limit: 10,
     bound: undefined,
     now: () => 0,
+    monotonic: () => 0,
     events: { work: nothing, full: nothing, dropped: nothing, gapOpened: nothing, grown: nothing }
   })
   const publish = Ledger.publisher(ledger, { intake }, [MetricLabel.make("recorder", name)])
@@ -26,7 +27,8 @@ const rare: { readonly [metric: string]: (of: Made) => void } = {
   recorder_duplicates_total: ({ ledger }) => ledger.duplicates++,
   recorder_set_aside_total: ({ ledger }) => ledger.setAsideEvents++,
   recorder_dropped_total: ({ intake }) => intake.droppedNew++,
-  recorder_handed_back_total: ({ ledger }) => ledger.handedBack++,
+  recorder_released_total: ({ intake }) => intake.released++,
+  recorder_handed_back_total: ({ ledger }) => ledger.handedBackEvents++,
   recorder_refused_total: ({ intake }) => intake.refused++,
   recorder_retries_total: ({ ledger }) => ledger.retries++
 }

@@ -219,6 +219,16 @@ describe("mailbox", () => {
           ensureSame(oldest === undefined, head === undefined, "the age of an empty queue")
           ensure((oldest ?? 0) <= (head?.id ?? 0), "the oldest item is not younger than told")
         }
+        // The end: all that is left is taken as it stands.
+        const { next } = mailbox
+        ensureList(Mailbox.drainCommands(mailbox), model.drainCommands(), "the last commands")
+        const contents = Mailbox.takeAll(mailbox)
+        ensureSame(contents.count, model.items.length, "how much is left")
+        ensureList([...Mailbox.itemsOf(contents)], model.items, "what is left")
+        ensureSame(Mailbox.size(mailbox), 0, "nothing is left then")
+        ensureSame(mailbox.bytes, 0, "nor any bytes")
+        ensureSame(Mailbox.openItems(mailbox), undefined, "and no segment is open")
+        ensureSame(mailbox.next, next, "every item is counted still")
         // What was handed out belongs to whoever got it.
         for (const { batch, copy } of handedOut) ensureList(batch.items, copy, "a batch is not touched again")
       })

@@ -10,7 +10,7 @@
  * - saver.leftOf: a save under way has an unknown outcome; bulk.failed: so has every attempt that said so
  * - saver.fails: a stored prefix is counted
  * - Book.isolated, Book.failWaiters, Actor.onDropped: the receipt is settled, and not with success
- * - Book.isolated: a record set aside takes room; Book.runOf: saved again, it keeps its unknown outcome
+ * - Book.isolated: what is released is counted, and the oldest goes; Book.runOf: saved again, it keeps its unknown outcome
  * - supervisor.stopCommands: whoever asked is answered; intake.shut: whoever waits for room is, nothing enters later
  * - supervisor.stepInterrupted: an overrun is told; supervisor.forceClose: a storage that hangs is left behind
  * - ask: a load is not passed by saves; mailbox.takeBehind: nor by newcomers; engine.extendCurrent: they are counted

@@ -1,11 +1,12 @@
 import { platformMutants } from "./named/platform.js"
-import { sqlite } from "./named/sqlite.js"
-import { watchMutants } from "./named/watch.js"
-
 /**
  * Guards of the account, each broken by one change of the source. `find` stands exactly once in `file`; `test` is the
  * one that must fail when `replace` stands there instead: its file, and its own name.
  */
+import { recorderMutants } from "./named/recorder.js"
+import { sqlite } from "./named/sqlite.js"
+import { watchMutants } from "./named/watch.js"
+
 export interface NamedMutant {
   readonly name: string
   readonly file: string
@@ -24,50 +25,50 @@ const handingBack: ReadonlyArray<NamedMutant> = [
   {
     name: "drop the hand-back of what is queued",
     file: internal("book"),
-    find: "...queued.slice(redriven.length).map(",
-    replace: "...queued.slice(queued.length).map(",
+    find: "    for (const record of withOutcome(queued, nothing, begunAgain)) yield unsaved(record)\n",
+    replace: "",
     test: recorder("saves", "HandedBack and OutcomeUnknown, when a deadline ends the close")
   },
   {
     name: "drop the hand-back of what is being saved",
     file: internal("book"),
-    find: "    ...left,\n",
+    find: "    for (const record of left.records) yield unsaved(record)\n",
     replace: "",
     test: recorder("closeWithin", "interrupts one that hangs: the storage is not busy")
   },
   {
     name: "drop the hand-back of what is saved again",
     file: internal("book"),
-    find: "    ...redriven,\n",
+    find: "    for (const entries of redriven) for (const entry of entries) yield unsaved(entry)\n",
     replace: "",
     test: inside("saver", "that has not begun is handed back with what was known")
   },
   {
     name: "hand back twice what is saved again",
     file: internal("book"),
-    find: "queued.slice(redriven.length)",
-    replace: "queued",
+    find: "withOutcome(queued, nothing, begunAgain)",
+    replace: "withOutcome(queued, nothing)",
     test: inside("saver", "that has not begun is handed back with what was known")
   },
   {
     name: "drop the hand-back of a prepared batch",
     file: internal("supervisor"),
-    find: "if (engine.prepared !== undefined) queued.push(...engine.prepared.items)",
-    replace: "",
+    find: "engine.prepared === undefined ? engine.again : [...engine.again, engine.prepared]",
+    replace: "engine.again",
     test: actor("", "is handed back in its place when the actor must end")
   },
   {
     name: "hand back uncounted",
     file: internal("book"),
-    find: "book.ledger.handedBack += rest.length",
-    replace: "book.ledger.handedBack += 0",
+    find: "  book.ledger.handedBack += count\n",
+    replace: "",
     test: recorder("closeWithin", "of 0 hands back what is not written, at once")
   },
   {
     name: "drop the hand-back of what no sink took",
     file: internal("book"),
-    find: "[...book.unsunk, ...rest.map(",
-    replace: "[...rest.map(",
+    find: "    yield* unsunk\n",
+    replace: "",
     test: recorder(
       "deadLetters",
       "one that hangs is interrupted after saveTimeout, 3 times, and never runs twice at once"
@@ -75,10 +76,17 @@ const handingBack: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "say of a save under way that nothing of it is stored",
+    file: internal("book"),
+    find: 'index < saving.to ? "Unknown"',
+    replace: 'index < saving.to ? "NotStored"',
+    test: recorder("closeWithin", "interrupts one that hangs: the storage is not busy")
+  },
+  {
+    name: "say of a save under way, of a part of its batch, that nothing of it is stored",
     file: internal("saver"),
     find: 'outcome: inFlight ? "Unknown"',
     replace: 'outcome: inFlight ? "NotStored"',
-    test: recorder("saves", "HandedBack and OutcomeUnknown, when a deadline ends the close")
+    test: recorder("closeWithin", "knows of a half that was not tried again that it is not stored")
   },
   {
     name: "forget that an attempt had an unknown outcome",
@@ -254,19 +262,12 @@ const settingAside: ReadonlyArray<NamedMutant> = [
   {
     name: "lose what is set aside without a sink",
     file: internal("book"),
-    find: 'if (sink === "none") book.held.push({ entry, bytes })',
+    find: 'if (sink === "none") Held.add(book.held, { entry, bytes })',
     replace: "",
     test: recorder(
       "deadLetters",
       "records set aside stay with the recorder, and come back from close with cause and time"
     )
-  },
-  {
-    name: "set aside beyond the bound",
-    file: internal("book"),
-    find: "    control.intake.held++\n",
-    replace: "",
-    test: recorder("deadLetters", "they stay within the bound: they take room until they are redriven")
   },
   {
     name: "count what is saved again as set aside too",
@@ -320,8 +321,8 @@ const telling: ReadonlyArray<NamedMutant> = [
   {
     name: "tell a waiter whose outcome is unknown that nothing is stored",
     file: internal("book"),
-    find: '      if (left.outcome === "NotStored") continue\n',
-    replace: "      continue\n",
+    find: "return (position) => position >= batch.first + from && position < batch.first + to",
+    replace: "return () => false",
     test: recorder("saves", "HandedBack and OutcomeUnknown, when a deadline ends the close")
   },
   {
@@ -341,7 +342,7 @@ const telling: ReadonlyArray<NamedMutant> = [
   {
     name: "forget the questions that wait at the close",
     file: internal("supervisor"),
-    find: 'for (const command of queued as ReadonlyArray<Command<R>>) command.stopped("Stopped")',
+    find: 'engine.intake.inSlices(queued as ReadonlyArray<Command<R>>, (command) => command.stopped("Stopped"))',
     replace: "void queued",
     test: actor(".close", "ends the wait for a resource that never comes")
   }
@@ -401,5 +402,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...admitting,
   ...sqlite,
   ...watchMutants,
-  ...platformMutants
+  ...platformMutants,
+  ...recorderMutants
 ]

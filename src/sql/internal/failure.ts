@@ -1,5 +1,6 @@
 /** From a driver's failures to the storage's own. */
 import { Cause, Data, Effect, Schedule } from "effect"
+import { monotonicMillis } from "../../internal/time.js"
 import { StorageError } from "../../Storage.js"
 import type { Dialect, FailedSave } from "./dialect.js"
 import { fitting, TooLarge } from "./statementSize.js"
@@ -62,18 +63,23 @@ export const storageError =
     )
 
 // Exponential at first, and every quarter of a second from then on.
-const patience = Schedule.exponential("10 millis", 1.5).pipe(
+const pauses = Schedule.exponential("10 millis", 1.5).pipe(
   Schedule.union(Schedule.spaced("250 millis")),
-  Schedule.jittered,
-  Schedule.upTo("10 seconds")
+  Schedule.jittered
 )
+
+const patienceMillis = 10_000
 
 const isBusy = ({ cause }: StorageError): boolean =>
   cause instanceof SqlFailure && /^SQLITE_(BUSY|LOCKED)/.test(cause.code ?? "")
 
 /** Tries again while another connection holds the SQLite file, for 10 seconds at most. */
 export const whileBusy = <A, E, R>(effect: Effect.Effect<A, E | StorageError, R>) =>
-  Effect.retry(effect, {
-    schedule: patience,
-    while: (error) => error instanceof StorageError && isBusy(error)
+  Effect.clockWith((clock) => {
+    // A schedule that ends after a while reads the wall clock, which may be set meanwhile.
+    const end = monotonicMillis(clock) + patienceMillis
+    return Effect.retry(effect, {
+      schedule: pauses,
+      while: (error) => error instanceof StorageError && isBusy(error) && monotonicMillis(clock) < end
+    })
   })

@@ -36,15 +36,25 @@ interface Gone {
   readonly setAside: ReadonlySet<number>
 }
 
-const goneOf = ({ sunk }: World, report: Report): Gone => {
+const goneOf = ({ redriven, sample, sunk }: World, report: Report): Gone => {
   const outcomes = new Map<number, Outcome>()
   const setAside = [...report.setAside, ...sunk]
   for (const { outcome, record } of [...setAside, ...report.unsaved]) {
     ensure(!outcomes.has(record.id), `record ${record.id} has one outcome`)
     outcomes.set(record.id, outcome)
   }
-  ensureSame(setAside.length, report.stats.setAside, "each record set aside is named")
+  const { released } = report.stats
+  ensureSame(
+    setAside.length + released,
+    report.stats.setAside,
+    "each record set aside is named, or was released"
+  )
   ensureSame(report.unsaved.length, report.stats.handedBack, "each record handed back is named")
+  const { maxHeld, sink } = sample.setting
+  const sinkFailed = report.unsaved.filter(({ reason }) => reason === "SinkFailed")
+  const held = sinkFailed.length + (sink === "none" ? report.setAside.length : 0)
+  ensure(maxHeld === undefined || held <= maxHeld, "no more are held than may be")
+  if (released > 0 && redriven.count === 0) ensureSame(held, maxHeld, "no more are released than must be")
   return { outcomes, setAside: new Set(setAside.map(({ record }) => record.id)) }
 }
 
@@ -77,12 +87,13 @@ const checkPartition = (
   const rest = accepted.map(({ row }) => row.id).filter((id) => !outcomes.has(id))
   const holds = new Set(held)
   const stored = new Set(rest.filter((id) => holds.has(id)))
-  const dropped = rest.filter((id) => !stored.has(id))
-  ensureSame(stored.size, stats.stored, "the backend holds every stored record")
-  ensureSame(dropped.length, stats.dropped, "what is nowhere was dropped")
-  for (const id of dropped) {
-    ensure(!world.backend.handed.has(id), `record ${id}, dropped, was never handed to the storage`)
-  }
+  const nowhere = rest.filter((id) => !stored.has(id))
+  const neverHanded = nowhere.filter((id) => !world.backend.handed.has(id))
+  ensure(neverHanded.length >= stats.dropped, "what was dropped was never handed to the storage")
+  // Nobody names a record that was released. The backend may hold it, where the outcome of its save was unknown.
+  const released = nowhere.length - stats.dropped + (stored.size - stats.stored)
+  ensureSame(released, stats.released, "what is nowhere was dropped, or released")
+  ensure(stored.size >= stats.stored, "the backend holds every stored record")
   ensureSame(holds.size, held.length, "the backend holds each record once")
   for (const id of held) {
     ensure(
@@ -100,6 +111,7 @@ const checkReceipts = async (
   accepted: ReadonlyArray<Known>,
   stored: ReadonlySet<number>
 ): Promise<void> => {
+  const { released } = world.recorder.unsafeStats()
   const holds = ({ row, told }: Known): boolean => {
     switch (told) {
       case "stored":
@@ -107,11 +119,12 @@ const checkReceipts = async (
       case "Dropped":
         return !stored.has(row.id) && !outcomes.has(row.id)
       case "SetAside":
-        return setAside.has(row.id) || world.redriven > 0
+        return setAside.has(row.id) || world.redriven.count > 0 || (released > 0 && !outcomes.has(row.id))
       default:
         return (
-          outcomes.get(row.id) === (told === "OutcomeUnknown" ? "Unknown" : "NotStored") &&
-          !setAside.has(row.id)
+          (released > 0 && !outcomes.has(row.id)) ||
+          (outcomes.get(row.id) === (told === "OutcomeUnknown" ? "Unknown" : "NotStored") &&
+            !setAside.has(row.id))
         )
     }
   }
@@ -124,13 +137,14 @@ const checkReceipts = async (
   }
 }
 
-const checkLoads = ({ known, loads, redriven }: World, stored: ReadonlySet<number>): void => {
+const checkLoads = ({ known, loads, recorder, redriven }: World, stored: ReadonlySet<number>): void => {
+  const { released } = recorder.unsafeStats()
   for (const { at, seen } of loads) {
     const present = new Set(seen)
     for (const { at: offered, atOnce, row } of known) {
       if (!atOnce) continue
       if (offered > at) ensure(!present.has(row.id), `a load does not see record ${row.id}, saved after it`)
-      else if (stored.has(row.id) && redriven === 0) {
+      else if (stored.has(row.id) && redriven.count === 0 && released === 0) {
         ensure(present.has(row.id), `a load sees record ${row.id}, saved before it`)
       }
     }
@@ -148,7 +162,7 @@ const checkOrder = ({ known, redriven, sample }: World, held: ReadonlyArray<numb
   const compared = faults.some(compares) || faults.filter((fault) => fault.do === "hang").length > 3
   const mended = actions.some((action) => action.do === "mend")
   if (compared || known.some(({ row }) => row.bad === "unknown" || (row.bad === "poison" && mended))) return
-  if (redriven > 0 || sample.setting.overflow === "suspend") return
+  if (redriven.count > 0 || sample.setting.overflow === "suspend") return
   ensure(
     held.every((id, i) => i === 0 || (held[i - 1] as number) < id),
     "records are stored in the order of their saves"
@@ -165,7 +179,15 @@ export const checkEnd = async (world: World): Promise<void> => {
   const stats = recorder.unsafeStats()
   ensureSame(backend.overlaps(), 0, "calls of the storage never overlap")
   ensureSame(stats.pending, 0, "nothing is pending after the close")
-  for (const key of ["accepted", "stored", "setAside", "dropped", "handedBack", "duplicates"] as const) {
+  for (const key of [
+    "accepted",
+    "stored",
+    "setAside",
+    "dropped",
+    "handedBack",
+    "duplicates",
+    "released"
+  ] as const) {
     ensureSame(report.stats[key], stats[key], `the report tells of ${key}`)
   }
   // The database is in the host's time, not in that of the schedule.

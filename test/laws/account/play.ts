@@ -9,6 +9,7 @@ import {
   type Action,
   boundOf,
   closeDeadline,
+  largest,
   loadTimeout,
   type Row,
   type Sample,
@@ -51,7 +52,7 @@ export interface World {
   readonly broken: Array<unknown>
   /** Counts the actions. */
   now: number
-  redriven: number
+  readonly redriven: { count: number }
   closing: boolean
 }
 
@@ -64,19 +65,24 @@ const lawful = (broken: Array<unknown>, law: () => void): void => {
   }
 }
 
-const ensureBalance = (stats: Recorder.Stats, { bytes, count: most, overflow }: Setting): void => {
-  const { accepted, dropped, gaps, handedBack, pending, pendingBytes, setAside, stored } = stats
+const ensureBalance = (
+  stats: Recorder.Stats,
+  { bytes, count: most, overflow }: Setting,
+  redriven: number
+): void => {
+  const { accepted, dropped, gaps, handedBack, pending, pendingBytes, released, setAside, stored } = stats
   ensureSame(accepted, stored + setAside + dropped + handedBack + pending, "the account at every instant")
-  for (const count of [accepted, stored, setAside, dropped, handedBack, pending]) {
+  for (const count of [accepted, stored, setAside, dropped, handedBack, pending, released]) {
     ensure(Number.isInteger(count) && count >= 0, "a count is a count")
   }
-  ensure(overflow === undefined || pending <= most, "what is pending is within the bound")
-  ensure(overflow === undefined || pendingBytes <= (bytes ?? 0), "its bytes are too")
-  ensureSame(
-    gaps.reduce((sum, gap) => sum + gap.count, 0),
-    dropped,
-    "the gap notes count every drop"
-  )
+  // What was set aside takes no room until it is redriven, and then also beyond the bound.
+  ensure(overflow === undefined || pending <= most + redriven, "what is pending is within the bound")
+  ensure(overflow === undefined || pendingBytes <= (bytes ?? 0) + redriven * largest, "its bytes are too")
+  ensure(released <= setAside, "what was released was set aside")
+  const noted = { dropped: 0, released: 0 }
+  for (const { count, reason } of gaps) noted[reason === "released" ? "released" : "dropped"] += count
+  ensureSame(noted.dropped, dropped, "the gap notes count every drop")
+  ensureSame(noted.released, released, "and every release")
 }
 
 const acquire = (storage: Rows, start: Setting["start"]): Effect.Effect<Rows, unknown> => {
@@ -103,10 +109,11 @@ export const makeWorld = (sample: Sample, table: Table): World => {
   const sunk: World["sunk"] = []
   const reports: World["reports"] = []
   const broken: World["broken"] = []
+  const redriven: World["redriven"] = { count: 0 }
   let made: World["recorder"] | undefined
   const balances = () =>
     lawful(broken, () => {
-      if (made !== undefined) ensureBalance(made.unsafeStats(), setting)
+      if (made !== undefined) ensureBalance(made.unsafeStats(), setting, redriven.count)
     })
   const backend = faultyBackend(table, sample, time, balances)
   const takes = (entry: Recorder.SetAside<Row>) =>
@@ -124,6 +131,7 @@ export const makeWorld = (sample: Sample, table: Table): World => {
     saveTimeout,
     loadTimeout,
     closeDeadline,
+    maxHeld: setting.maxHeld,
     deadLetters: setting.sink === "none" ? undefined : sinks[setting.sink],
     onClosed: (report) => Effect.sync(() => reports.push(report as Report))
   }
@@ -148,13 +156,15 @@ export const makeWorld = (sample: Sample, table: Table): World => {
     reports,
     broken,
     now: 0,
-    redriven: 0,
+    redriven,
     closing: false
   }
 }
 
 const balances = (world: World): void =>
-  lawful(world.broken, () => ensureBalance(world.recorder.unsafeStats(), world.sample.setting))
+  lawful(world.broken, () =>
+    ensureBalance(world.recorder.unsafeStats(), world.sample.setting, world.redriven.count)
+  )
 
 /** Starts an effect in this very moment. */
 export const start = <A, E>(
@@ -234,7 +244,7 @@ const load = (world: World): void => {
 const flush = (world: World): void => {
   const { accepted } = world.recorder.unsafeStats()
   start(world, world.recorder.flush, (exit) => {
-    if (!Exit.isSuccess(exit) || world.closing || world.redriven > 0) return
+    if (!Exit.isSuccess(exit) || world.closing || world.redriven.count > 0) return
     const stats = world.recorder.unsafeStats()
     ensure(stats.accepted - stats.pending >= accepted, "a flush covers what was accepted before it")
   })
@@ -268,7 +278,7 @@ const act = (world: World, action: Action): Promise<void> | void => {
     case "flush":
       return flush(world)
     case "redrive":
-      world.redriven += Runtime.runSync(runtime)(recorder.redrive)
+      world.redriven.count += Runtime.runSync(runtime)(recorder.redrive)
       return
     case "mend":
       return backend.mend()

@@ -55,6 +55,7 @@ export interface Setting {
   readonly bytes: number | undefined
   readonly onFatal: "stop" | "set-aside"
   readonly sink: "none" | "takes" | "fails" | "hangs"
+  readonly maxHeld: number | undefined
   readonly retry: keyof typeof schedules
   readonly prepares: boolean
   /**
@@ -86,6 +87,8 @@ export const loadTimeout = 300
 export const closeDeadline = 500
 
 const sizeOf = ({ id }: Row): number => 1 + (id % 3)
+/** The largest size that it gives. */
+export const largest = 3
 
 export const boundOf = ({ bytes, count, overflow }: Setting): Recorder.Bound<Row> | undefined => {
   if (overflow === undefined) return undefined
@@ -186,6 +189,7 @@ const setting: fc.Arbitrary<Setting> = fc.record({
   bytes: fc.option(fc.integer({ min: 3, max: 20 }), { nil: undefined }),
   onFatal: fc.constantFrom("stop", "set-aside"),
   sink: fc.constantFrom<Setting["sink"]>("none", "none", "takes", "fails", "hangs"),
+  maxHeld: fc.constantFrom(undefined, undefined, 0, 1, 2, 4),
   retry: fc.constantFrom("spaced", "exponential", "twice", "never"),
   prepares: fc.boolean(),
   refuses: fc.constantFrom<Setting["refuses"]>("whole", "named", "from the first", "from the first"),
