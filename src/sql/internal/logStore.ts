@@ -323,6 +323,9 @@ export interface Bounds {
   readonly age: number | undefined
 }
 
+/** The first instant that a column holds: nothing is older. */
+const earliest = Date.parse("0001-01-01T00:00:00.000Z")
+
 /** Gives up the revisions that are beyond the bounds, and gives their number. */
 export const prune = (store: LogStore, { age, bytes, count }: Bounds): Effect.Effect<number, StorageError> =>
   Effect.gen(function* () {
@@ -337,7 +340,7 @@ export const prune = (store: LogStore, { age, bytes, count }: Bounds): Effect.Ef
     // The last revision stays, however large it is.
     if (bytes !== undefined) upTo = Math.max(upTo, yield* before("base", all - bytes, head.seq - 1))
     if (age !== undefined) {
-      const from = new Date((yield* now).getTime() - age)
+      const from = new Date(Math.max((yield* now).getTime() - age, earliest))
       upTo = Math.max(upTo, yield* before("at", from, head.seq))
     }
     return upTo > 0 ? yield* giveUp(store, head.epoch, upTo) : 0

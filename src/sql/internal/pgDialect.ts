@@ -153,8 +153,8 @@ const affected = (result: unknown): number =>
 
 const columnsOfTable = `SELECT attname::text AS name, format_type(atttypid, atttypmod) AS type,
   (NOT attnotnull)::text AS nullable, (atthasdef OR attidentity <> '')::text AS filled
-  FROM pg_catalog.pg_attribute WHERE attrelid = to_regclass($1)::oid AND attnum > 0 AND NOT attisdropped
-  ORDER BY attnum`
+  FROM pg_catalog.pg_attribute a WHERE attrelid = to_regclass($1)::oid AND attnum > 0 AND NOT attisdropped
+  ORDER BY a.attnum`
 
 // ON CONFLICT takes an index as its arbiter when it is valid, checked at once, and neither partial nor of expressions.
 const indexesOfTable = `SELECT c.relname::text AS name, coalesce((

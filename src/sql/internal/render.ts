@@ -8,6 +8,7 @@ import {
   type Order
 } from "../../internal/query.js"
 import type { Dialect, Row, Statement, Table, TableColumn } from "./dialect.js"
+import { columnOf as qualified } from "./orderBy.js"
 
 /** SQL of the caller's own, with its parameters; its placeholders count from the first. */
 export interface Condition {
@@ -36,10 +37,7 @@ const behindPrefix = (prefix: string): string | undefined => {
 }
 
 const renderer = (dialect: Dialect, table: Table, params: Array<unknown>) => {
-  // In ORDER BY a bare name means the one of the SELECT list, which may be a conversion; a qualified one never does.
-  const columns = new Map(
-    table.columns.map((column) => [column.name, { ...column, sql: `"${table.name}".${column.sql}` }])
-  )
+  const columns = new Map(table.columns.map((column) => [column.name, qualified(`"${table.name}"`, column)]))
   // The query has been checked: every name in it is a column's.
   const columnOf = (name: string): TableColumn => columns.get(name)!
 
