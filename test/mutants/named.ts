@@ -1,3 +1,5 @@
+import { sqlMutants } from "./named/sql.js"
+
 /**
  * Guards of the account, each broken by one change of the source. `find` stands exactly once in `file`; `test` is the
  * one that must fail when `replace` stands there instead: its file, and its own name.
@@ -8,6 +10,8 @@ export interface NamedMutant {
   readonly find: string
   readonly replace: string
   readonly test: { readonly file: string; readonly name: string }
+  /** What the test cannot do without: the servers and threads of the whole suite. Default: nothing. */
+  readonly needs?: "servers" | undefined
 }
 
 const internal = (file: string): string => `src/internal/${file}.ts`
@@ -394,5 +398,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...storing,
   ...settingAside,
   ...telling,
-  ...admitting
+  ...admitting,
+  ...sqlMutants
 ]

@@ -158,6 +158,7 @@ for (const { name, url } of databaseUrls()) {
           sql: '"t"',
           columns: [id, note],
           key: [id],
+          exact: [id],
           id,
           indexes: []
         }

@@ -18,7 +18,7 @@ import { ensureTable } from "./ensure.js"
 import { SqlFailure, storageError, whileBusy } from "./failure.js"
 import { decodeRow, type Encoded, placeEntries } from "./logRows.js"
 import type { LogStatements } from "./logStatements.js"
-import { type Feed, idIndex } from "./logTables.js"
+import { type Feed, idIndex, tablesOf } from "./logTables.js"
 import { type Step, savepoint, step, steps, transaction } from "./transaction.js"
 
 /** How a log reaches its database. */
@@ -86,7 +86,7 @@ export const openStore = (
     const { dialect } = statements
     const { executor } = backend
     const random = yield* makeRandom
-    for (const table of [feed.heads, feed.log, ...(feed.state === "latest" ? [feed.kept] : [])]) {
+    for (const table of tablesOf(feed)) {
       yield* ensureTable(dialect, table, executor)
     }
     const run = step(dialect, executor.run)
