@@ -36,7 +36,9 @@ export type { IndexOptions, StorageLog, TableOptions } from "./internal/table.js
  * in a column that is not nullable) fails the read that meets it, as `Fatal`, with the names of the table and the column.
  *
  * What the client was made with stays yours: on SQLite its `busy_timeout` blocks the event loop (5 seconds by default)
- * and its `synchronous` decides what a power failure can take.
+ * and its `synchronous` decides what a power failure can take: with less than `FULL` it takes the last saves, those of
+ * `saveDurable` too. On Postgres `synchronous_commit = off` does the same when the server crashes, and an UNLOGGED table
+ * is empty then. One warning at the start names what of it is so.
  */
 export const make = <const C extends Columns>(
   options: TableOptions<C>

@@ -2,17 +2,7 @@
 import { Effect } from "effect"
 import { StorageError } from "../../../src/Storage.js"
 import type { Row } from "../../support/subjects.js"
-import {
-  clashes,
-  commit,
-  copy,
-  differing,
-  newOnes,
-  poison,
-  type Save,
-  saving,
-  type Wrong
-} from "./right.js"
+import { clashes, commit, copy, differing, newOnes, poison, type Save, saving, type Wrong } from "./right.js"
 
 /** Takes ids for the same that become the same. */
 const comparing = (name: string, as: (id: string) => string): Wrong =>
