@@ -47,7 +47,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     name: "go on with pages that do not go on",
     file: internal("sqlStorage"),
     find: "typed.after === undefined || goesOn(",
-    replace: "typed.after === undefined || true || goesOn(",
+    replace: "typed.after !== null || goesOn(",
     test: sql("foreignRows", "with text that is no Unicode never make pages without an end"),
     needs: "servers"
   },
