@@ -13,6 +13,14 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     test: sql("orderBy", "of a log names a column of a table")
   },
   {
+    name: "give up young revisions by their digits",
+    file: internal("orderBy"),
+    find: "dialect.operand(columnOf(alias, column))",
+    replace: "dialect.operand(column)",
+    test: sql("retention", "gives up no young revision when ten were appended and one given up"),
+    needs: "servers"
+  },
+  {
     name: "say of a failed look-up that nothing is stored",
     file: internal("sqlStorage"),
     find: 'new StorageError({ kind, outcome: "Unknown", message, cause })',
