@@ -77,9 +77,17 @@ describe("a hand-back of very many", () => {
   })
 
   scenario("keeps what is known of those that are saved again", function* () {
-    const bad = new StorageError({ kind: "Poison", outcome: "Unknown", message: "bad" })
     let mended = false
-    const storage = backend<number>({ save: () => (mended ? Effect.never : Effect.fail(bad)) })
+    const refuse = (batch: ReadonlyArray<number>) =>
+      Effect.fail(
+        new StorageError({
+          kind: "Poison",
+          outcome: "Unknown",
+          message: "bad",
+          bad: batch.map((record, index) => ({ index, cause: record }))
+        })
+      )
+    const storage = backend<number>({ save: ({ batch }) => (mended ? Effect.never : refuse(batch)) })
     const recorder = yield* Recorder.make(storage.storage, { maxBatchSize: 10 })
     numbers(30).forEach(recorder.unsafeSave)
     yield* recorder.flush

@@ -63,7 +63,7 @@ describe("metrics", () => {
       // 3 is known stored when the save of 3 and 4 fails; the save before it held 2 alone.
       const storage = backend<number>({
         save: (call) =>
-          call.batch.length === 2 && call.batch[0] === 3 && call.nth < 6
+          call.batch.length === 2 && call.batch[0] === 3 && call.nth < 7
             ? Effect.zipRight(call.commitFirst(1), Effect.fail(transient({ stored: 1 })))
             : refusing<number>((record) => record === 1)(call)
       })

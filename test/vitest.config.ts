@@ -28,6 +28,8 @@ export default defineConfig({
       }
     },
     testTimeout: 20_000,
+    // The servers of the tests do not wait for the disk, which every storage on them says. Its own test captures it.
+    onConsoleLog: (text) => !text.includes("may lose what was saved successfully"),
     hookTimeout: 60_000,
     reporters: report === undefined ? ["default"] : ["default", "json"],
     outputFile: report === undefined ? {} : { json: report }

@@ -1,7 +1,7 @@
 /** Answers checked queries over an array: the reference that the SQL storages are compared with. */
 import type { Columns, ColumnType } from "./columns.js"
 import { compareText } from "./compareText.js"
-import type { AnyCondition, CheckedQuery, Compare } from "./query.js"
+import type { AnyCondition, CheckedQuery, Compare, Order } from "./query.js"
 
 interface Row {
   readonly [column: string]: unknown
@@ -100,10 +100,9 @@ const evaluate = (columns: Columns, condition: AnyCondition, row: Row): boolean 
   }
 }
 
-/** The rows that answer the query, in its order. The rows are normalised: NULL is null. */
-export const answer = <R extends Row>(columns: Columns, query: CheckedQuery, rows: Iterable<R>): Array<R> => {
-  const { after, limit, orderBy, where } = query
-  const compare = (a: (position: number) => unknown, b: Row): number => {
+/** Compiles the comparison of a place in an order, given by its values there, with a row. */
+export const comparePlace = (columns: Columns, orderBy: ReadonlyArray<Order>) => {
+  return (a: (position: number) => unknown, b: Row): number => {
     for (let i = 0; i < orderBy.length; i++) {
       const { column, direction } = orderBy[i]!
       const order = compareNullable(columns[column]!.type, a(i), b[column])
@@ -111,6 +110,12 @@ export const answer = <R extends Row>(columns: Columns, query: CheckedQuery, row
     }
     return 0
   }
+}
+
+/** The rows that answer the query, in its order. The rows are normalised: NULL is null. */
+export const answer = <R extends Row>(columns: Columns, query: CheckedQuery, rows: Iterable<R>): Array<R> => {
+  const { after, limit, orderBy, where } = query
+  const compare = comparePlace(columns, orderBy)
   const found: Array<R> = []
   for (const row of rows) {
     if (where !== undefined && evaluate(columns, where, row) !== true) continue

@@ -25,6 +25,10 @@ export interface PgOptions<C extends Columns> extends TableOptions<C>, PgConnect
  * Prepared statements are used where they survive; behind a pooler that gives each statement another backend the
  * storage finds out, without a failed save, and goes on without them.
  *
+ * A save that succeeded, one of `saveDurable` too, is as durable as the server makes a commit. With `synchronous_commit =
+ * off` a crash of the server takes the last ones, with `fsync = off` a power failure takes any of them, and a crash
+ * empties an UNLOGGED table. One warning at the start names what of it is so.
+ *
  * Fails with a `StorageError` of kind `Fatal` when the login, the database, the schema or the table does not fit, of
  * kind `Transient` when the server cannot be reached; its message says what to do.
  */

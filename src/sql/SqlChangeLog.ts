@@ -32,6 +32,8 @@ export type { Transacted, Transaction } from "./internal/transact.js"
  *   written. Append as the last thing in it: others wait for the head until it ends, and on Postgres the server ends it
  *   after `lockTimeout` without a statement. Doorbells do not ring for it, but the poll finds it. Better is
  *   {@link transact}.
+ * - What was appended is as durable as the client's database makes a commit: see `SqlStorage.make`; one warning at the
+ *   start names what weakens it, for the log's tables too.
  * - Entries without an id that are sent again after an unknown outcome may be appended twice.
  */
 export const make = <V>(

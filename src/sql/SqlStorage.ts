@@ -28,13 +28,19 @@ export type { IndexOptions, StorageLog, TableOptions } from "./internal/table.js
  *   client is one connection: saving inside of its own transaction waits for itself.
  * - `query` and `prune` are called by you: inside of `sql.withTransaction` they take part in it.
  *
- * Instants have milliseconds here. Finer ones, written by others, are read cut off, and paging by such a column may
- * show a row twice.
+ * - Ids that differ in any byte are different, by case or by a space at the end too. A table whose id is compared in
+ *   another way (`COLLATE NOCASE`, a nondeterministic collation) is refused.
+ *
+ * Other programs may write to the table. Instants have milliseconds here: finer ones are read, compared and sorted as
+ * their millisecond, cut off. A row that holds what its column cannot hold by its definition (NaN, an infinite date, NULL
+ * in a column that is not nullable) fails the read that meets it, as `Fatal`, with the names of the table and the column.
  *
  * What the client was made with stays yours: on SQLite its `busy_timeout` blocks the event loop (5 seconds by default)
- * and its `synchronous` decides what a power failure can take. Its file must stay at its path: a client of any driver
- * cannot be watched or opened anew here, and goes on to write to a file that was deleted or replaced. `SqliteStorage`
- * opens it anew.
+ * and its `synchronous` decides what a power failure can take: with less than `FULL` it takes the last saves, those of
+ * `saveDurable` too. On Postgres `synchronous_commit = off` does the same when the server crashes, and an UNLOGGED table
+ * is empty then. One warning at the start names what of it is so. A SQLite file must stay at its path: a client of any
+ * driver cannot be watched or opened anew here, and goes on to write to a file that was deleted or replaced.
+ * `SqliteStorage` opens it anew.
  */
 export const make = <const C extends Columns>(
   options: TableOptions<C>

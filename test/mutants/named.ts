@@ -4,6 +4,7 @@ import { platformMutants } from "./named/platform.js"
  * one that must fail when `replace` stands there instead: its file, and its own name.
  */
 import { recorderMutants } from "./named/recorder.js"
+import { sqlMutants } from "./named/sql.js"
 import { sqlite } from "./named/sqlite.js"
 import { watchMutants } from "./named/watch.js"
 
@@ -13,6 +14,8 @@ export interface NamedMutant {
   readonly find: string
   readonly replace: string
   readonly test: { readonly file: string; readonly name: string }
+  /** What the test cannot do without: the servers and threads of the whole suite. Default: nothing. */
+  readonly needs?: "servers" | undefined
 }
 
 const internal = (file: string): string => `src/internal/${file}.ts`
@@ -403,5 +406,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...sqlite,
   ...watchMutants,
   ...platformMutants,
-  ...recorderMutants
+  ...recorderMutants,
+  ...sqlMutants
 ]

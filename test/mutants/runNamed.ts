@@ -5,6 +5,7 @@
 import * as path from "node:path"
 import { createVitest, type Reporter, type TestModule, type UserWorkspaceConfig } from "vitest/node"
 import { root } from "../support/project.js"
+import suiteConfig from "../vitest.config.js"
 import { type NamedMutant, namedMutants } from "./named.js"
 
 const unchanged = "the source as it is"
@@ -12,25 +13,34 @@ const unchanged = "the source as it is"
 const patternOf = (names: ReadonlyArray<string>): RegExp =>
   new RegExp(`(${names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|")})$`)
 
+const { resolve, test: suite = {} } = suiteConfig
+
+/** How the whole suite runs its tests, for those that need its servers and threads. */
+const { globalSetup = [], pool = "forks", poolOptions = {} } = suite
+
 const projectOf = (
   name: string,
-  tests: ReadonlyArray<NamedMutant["test"]>,
+  chosen: ReadonlyArray<NamedMutant>,
   change: (code: string, id: string) => string
 ): UserWorkspaceConfig => ({
   plugins: [{ name: "mutant", enforce: "pre", transform: change }],
+  ...(resolve === undefined ? {} : { resolve }),
   test: {
     name,
     root,
-    include: [...new Set(tests.map(({ file }) => file))],
-    pool: "threads",
+    include: [...new Set(chosen.map(({ test }) => test.file))],
+    ...(chosen.some(({ needs }) => needs === "servers")
+      ? { globalSetup, pool, poolOptions }
+      : { pool: "threads" }),
     // A mutant may hang; as it is, none of these tests takes a second.
     testTimeout: 10_000
   }
 })
 
-const changed = ({ file, find, name, replace, test }: NamedMutant): UserWorkspaceConfig => {
+const changed = (mutant: NamedMutant): UserWorkspaceConfig => {
+  const { file, find, name, replace } = mutant
   const target = path.join(root, file)
-  return projectOf(name, [test], (code, id) => (id === target ? code.replace(find, () => replace) : code))
+  return projectOf(name, [mutant], (code, id) => (id === target ? code.replace(find, () => replace) : code))
 }
 
 type Verdict = "killed" | "survived" | "its test did not run"
@@ -72,14 +82,7 @@ const vitest = await createVitest("test", {
   maxWorkers: 2,
   minWorkers: 1,
   reporters: [reporter],
-  projects: [
-    projectOf(
-      unchanged,
-      chosen.map(({ test }) => test),
-      (code) => code
-    ),
-    ...chosen.map(changed)
-  ]
+  projects: [projectOf(unchanged, chosen, (code) => code), ...chosen.map(changed)]
 })
 for (const project of vitest.projects) {
   const tests = chosen.filter(({ name }) => project.name === name || project.name === unchanged)

@@ -164,6 +164,31 @@ for (const { name, url: server } of databaseUrls()) {
       })
     )
 
+    it.scopedLive("sends again the rings that were lost with its connection", () =>
+      Effect.gen(function* () {
+        const url = yield* ownSchema(server)
+        let lost = 0
+        const proxy = yield* tcpProxy(Number(new URL(url).port))
+        proxy.follow({
+          fromClient: (bytes) =>
+            bytes.toString("latin1").includes("pg_notify") && lost++ === 0 ? "reset" : "pass"
+        })
+        const through = new URL(url)
+        through.port = String(proxy.port)
+        const [rung, heard] = yield* Effect.all([
+          PgDoorbell.make({ url: through.href, ...never }),
+          PgDoorbell.make({ url, ...never })
+        ])
+        yield* Effect.all([until(rung, "Up"), until(heard, "Up")])
+        const [a, b] = yield* Effect.all([listening(heard, "a"), listening(heard, "b")])
+        yield* Effect.all([a.ring, b.ring])
+        yield* rung.ring("log", "a", 1)
+        yield* rung.ring("log", "b", 1)
+        yield* Effect.timeout(Effect.all([a.ring, b.ring]), "5 seconds")
+        expect(lost).toBeGreaterThan(1)
+      })
+    )
+
     it.scopedLive("keeps a channel for as long as somebody listens on it", () =>
       Effect.gen(function* () {
         const url = yield* ownSchema(server)

@@ -159,6 +159,7 @@ for (const { name, url } of databaseUrls()) {
           sql: '"t"',
           columns: [id, note],
           key: [id],
+          exact: [id],
           id,
           indexes: [],
           limits: sizeLimits

@@ -64,6 +64,21 @@ export const tableSubject = (
   ...more
 })
 
+/** The columns with ids of any text. */
+export const textIdColumns = { ...columns, id: Column.text }
+
+/** A table storage with ids of any text, which `like-ids-are-others` needs. */
+export const textIdSubject = (
+  name: string,
+  place: Effect.Effect<Place<Row, All>, unknown, Scope.Scope>,
+  more: Partial<Subject<Row, All>> = {}
+): Subject<Row, All> =>
+  tableSubject(name, place, {
+    withId: (i, id) => row(i, { id }),
+    table: { columns: textIdColumns, id, keep: ["tag"] },
+    ...more
+  })
+
 /** `Storage.memory()`, an array of anything. */
 export const arraySubject: Subject<Named, MemoryQuery<Named>> = {
   name: "Storage.memory()",
@@ -84,5 +99,6 @@ export const arraySubject: Subject<Named, MemoryQuery<Named>> = {
   record: (i) => ({ name: `record ${i}`, text: "" }),
   idOf: ({ name }) => name,
   all: undefined,
+  withId: (_, name) => ({ name, text: "" }),
   withText: (i, text) => ({ name: `record ${i}`, text })
 }

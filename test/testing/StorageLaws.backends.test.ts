@@ -1,16 +1,26 @@
 /** This library's own storages keep the storage laws. LAWS_RUNS multiplies the random records. */
+import { it } from "@effect/vitest"
 import { Effect } from "effect"
+import { laws, type Subject } from "effect-recorder/testing/StorageLaws"
 import { storageLaws } from "effect-recorder/testing/vitest"
 import * as ChangeLog from "../../src/ChangeLog.js"
 import { type MemoryTable, memory, type Storage } from "../../src/Storage.js"
 import * as SqliteStorage from "../../src/sql/SqliteStorage.js"
 import * as SqliteWorker from "../../src/sql/SqliteWorker.js"
 import { runs } from "../support/laws.js"
-import { pgPlace, ways } from "../support/pgTables.js"
+import { openClient, ownSchema, pgPlace, ways } from "../support/pgTables.js"
 import { databaseUrls } from "../support/postgresDatabases.js"
 import { sharedPlace } from "../support/sharedPlace.js"
-import { sqlitePlace } from "../support/sqlite.js"
-import { type All, arraySubject, columns, type Row, tableSubject } from "../support/subjects.js"
+import { openPlain, sqlitePlace, tempFile } from "../support/sqlite.js"
+import {
+  type All,
+  arraySubject,
+  columns,
+  type Row,
+  tableSubject,
+  textIdColumns,
+  textIdSubject
+} from "../support/subjects.js"
 
 // Several threads at once take long to start on a busy machine.
 const options = { samples: runs(100), limit: "30 seconds" } as const
@@ -67,6 +77,40 @@ storageLaws(
   options
 )
 
+const textIds = { table: "laws", columns: textIdColumns, id: "id" } as const
+
+/** The law of text ids alone: what the others are about does not depend on the type of the id. */
+const likeIdsLaw = (name: string, place: Subject<Row, All>["place"], more: Partial<Subject<Row, All>> = {}) =>
+  it.live(`keeps like ids apart: ${name}`, () => {
+    const law = laws.find(({ name }) => name === "like-ids-are-others")
+    return Effect.orDie(law?.check(textIdSubject(name, place, more)) ?? Effect.die("there is no such law"))
+  })
+
+likeIdsLaw(
+  "Storage.memory({ columns, id })",
+  Effect.map(memory(textIds), (storage) => ({
+    // The law asks for everything, which is the same query of both.
+    open: Effect.succeed(storage as unknown as Storage<Row, All, ReadonlyArray<Row>>),
+    peek: Effect.sync(() => storage.records.map(({ id }) => id))
+  }))
+)
+for (const [name, make] of [
+  ["SqliteStorage", SqliteStorage.make],
+  ["SqliteWorker", SqliteWorker.make]
+] as const) {
+  likeIdsLaw(
+    name,
+    Effect.gen(function* () {
+      const filename = yield* tempFile
+      const db = yield* openPlain(filename)
+      return {
+        open: make({ filename, ...textIds }),
+        peek: Effect.sync(() => db.prepare("SELECT id FROM laws").pluck().all() as ReadonlyArray<string>)
+      }
+    })
+  )
+}
+
 storageLaws(tableSubject("SqliteStorage", sqlitePlace(SqliteStorage.make)), options)
 // Several threads at once take long to start on a busy machine.
 storageLaws(tableSubject("SqliteWorker", sharedPlace(sqlitePlace(SqliteWorker.make))), {
@@ -75,6 +119,15 @@ storageLaws(tableSubject("SqliteWorker", sharedPlace(sqlitePlace(SqliteWorker.ma
 
 for (const { name, url } of databaseUrls()) {
   for (const [kind, way] of Object.entries(ways)) {
+    likeIdsLaw(
+      `${kind}, ${name}`,
+      Effect.gen(function* () {
+        const own = yield* ownSchema(url)
+        const sql = yield* openClient(own)
+        const peek = Effect.map(sql("SELECT id FROM laws"), (rows) => rows.map(({ id }) => `${id}`))
+        return { open: way(own).make(textIds), peek }
+      })
+    )
     storageLaws(tableSubject(`${kind}, ${name}`, sharedPlace(pgPlace(url, way))), options)
   }
 }

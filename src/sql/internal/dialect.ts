@@ -7,6 +7,7 @@
  */
 import type { Effect, Scope } from "effect"
 import type { ColumnType } from "../../internal/columns.js"
+import type { Order } from "../../internal/query.js"
 import type { Blame, FailureKind, Outcome } from "../../Storage.js"
 import type { SizeLimits } from "./statementSize.js"
 
@@ -18,6 +19,10 @@ export interface TableColumn {
   readonly nullable: boolean
   /** Its place in {@link Table.columns}. */
   readonly position: number
+  /** Whether the table that was found may hold values that are finer than those that are read. */
+  readonly finer?: boolean
+  /** Whether the table that was found may hold NULL in a column that is not nullable here. */
+  readonly lacking?: boolean
 }
 
 /** A named index over columns, ascending, NULLs first. */
@@ -36,7 +41,13 @@ export interface Layout {
   /** The primary key: columns of {@link Layout.columns}, none of them nullable. */
   readonly key: ReadonlyArray<TableColumn>
   readonly indexes: ReadonlyArray<TableIndex>
+  /** By whose values things are the same or not: values of text that differ in any byte are different here. */
+  readonly exact: ReadonlyArray<TableColumn>
 }
+
+/** The exact columns whose collation matters. */
+export const exactText = ({ exact }: Layout): ReadonlyArray<TableColumn> =>
+  exact.filter(({ type }) => type === "text")
 
 /** A table of records. */
 export interface Table extends Layout {
@@ -86,6 +97,12 @@ export interface ExistingColumn {
   readonly hasDefault: boolean
 }
 
+/** Text of a column that differs, by case for one, and is taken for the same: by the column, or by an index on it. */
+export interface Loose {
+  readonly column: string
+  readonly index: string | undefined
+}
+
 /** A table as the database describes it. */
 export interface ExistingTable {
   readonly columns: ReadonlyArray<ExistingColumn>
@@ -93,6 +110,8 @@ export interface ExistingTable {
   readonly indexes: ReadonlyArray<string>
   /** Whether the key's columns alone are the primary key or have a full (not partial) unique index or constraint. */
   readonly keyUnique: boolean
+  /** Of the {@link Layout.exact} columns those that are not, by themselves or in a unique index on such columns alone. */
+  readonly loose: ReadonlyArray<Loose>
 }
 
 /** Runs one statement and gives the driver's raw result (what `Connection.executeRaw` gives). */
@@ -134,15 +153,34 @@ export interface Dialect {
    * must compare equal to the column: pages begin behind it.
    */
   readonly selected: (column: TableColumn) => string
-  /** From a driver's value of `selected` (never null) to the column's TypeScript value. */
+  /** From a driver's value of `selected` (never null) to the column's TypeScript value; what is none, to anything else. */
   readonly decode: (column: TableColumn) => (value: unknown) => unknown
   /** Wraps what runs a SELECT over this table, where the driver has to be told how to read (identity otherwise). */
   readonly reading: (table: Table) => <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-  /** The column in a comparison or ORDER BY: text by code point, whatever the column's own collation is. */
+  /**
+   * The column in a comparison or ORDER BY: text by code point, whatever the column's own collation is; a finer value as
+   * the one that is read. A comparison of a finer column is done without it, so that an index of the column serves.
+   */
   readonly operand: (column: TableColumn) => string
   /** The placeholder of the parameter at `index` (from 1) that is compared with `column`, with its cast if needed. */
   readonly placeholder: (index: number, column: TableColumn) => string
+  /** How columns with {@link TableColumn.finer} values are compared, where there can be any. */
+  readonly finer:
+    | {
+        /** Whether a column that exists with this type may hold such values. */
+        readonly holds: (column: TableColumn, existingType: string) => boolean
+        /** The least value that is read as a greater one than this placeholder. */
+        readonly behind: (placeholder: string) => string
+        /** A condition that the first rows in the order of this column meet; `from` is FROM and WHERE. */
+        readonly first: (
+          column: TableColumn,
+          direction: Order["direction"],
+          limit: number,
+          from: string
+        ) => string
+      }
+    | undefined
   /** A checked value of this column as a parameter of a comparison. */
   readonly param: (column: TableColumn, value: unknown) => unknown
 
@@ -154,6 +192,8 @@ export interface Dialect {
 
   /** What the database knows of the table, by plain reads. `undefined` when there is no such table. */
   readonly inspect: (table: Layout, run: Run) => Effect.Effect<ExistingTable | undefined, unknown>
+  /** What settings and tables there are by which acknowledged rows can be lost, each with what to do, by plain reads. */
+  readonly losses: (tables: ReadonlyArray<Layout>, run: Run) => Effect.Effect<ReadonlyArray<string>, unknown>
   /** Opens a transaction that keeps every other starter of the same table out until its end (COMMIT, ROLLBACK). */
   readonly lock: (table: Layout) => ReadonlyArray<Statement>
   /** `CREATE TABLE IF NOT EXISTS`, with the primary key. */
@@ -168,6 +208,8 @@ export interface Dialect {
   readonly defaultLiteral: (column: TableColumn) => string
   /** The statement that gives the column the right type, where the database has one. */
   readonly alterType: (table: Layout, column: TableColumn) => string | undefined
+  /** The collation that compares text by its bytes. */
+  readonly exactCollation: string
   /** The statement that lets the column hold NULL, where the database has one. */
   readonly alterNullable: (table: Layout, column: TableColumn) => string | undefined
 }

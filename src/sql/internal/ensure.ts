@@ -29,6 +29,19 @@ const misfits = (dialect: Dialect, table: Layout, existing: ExistingTable): Read
       found.push(`refuses NULL in the column ${column.sql}, which is nullable here; ${todo}`)
     }
   }
+  for (const { column: name, index } of existing.loose) {
+    const column = expected.get(name)
+    if (column === undefined) continue
+    const takes = "takes values for the same that differ by case, accents or trailing spaces"
+    const alter =
+      dialect.alterType(table, column) ?? "create the table anew without a collation and copy its rows"
+    found.push(
+      index === undefined
+        ? `compares the column ${column.sql} by a collation that ${takes}; run: ${alter}`
+        : `has a unique index "${index}" on ${column.sql} that ${takes}; ` +
+            `drop it, or create it anew with COLLATE ${dialect.exactCollation}`
+    )
+  }
   for (const { hasDefault, name, nullable } of existing.columns) {
     if (!expected.has(name) && !nullable && !hasDefault) {
       found.push(`has the column "${name}", which is not in columns, and is NOT NULL without a default`)
@@ -51,13 +64,13 @@ const fatal = (message: string) => new StorageError({ kind: "Fatal", outcome: "N
 const missingIndexes = (table: Layout, existing: ExistingTable | undefined) =>
   table.indexes.filter(({ name }) => existing?.indexes.includes(name) !== true)
 
-/** Whether the table is there and complete; fails when it does not fit. */
+/** The table when it is there and complete; fails when it does not fit. */
 const complete = (dialect: Dialect, table: Layout, run: Run) =>
   Effect.flatMap(dialect.inspect(table, run), (existing) => {
-    if (existing === undefined) return Effect.succeed(false)
+    if (existing === undefined) return Effect.succeed(undefined)
     const problems = misfits(dialect, table, existing)
     if (problems.length > 0) return Effect.fail(fatal(`the table ${table.sql} ${problems.join("; it ")}`))
-    return Effect.succeed(missingIndexes(table, existing).length === 0)
+    return Effect.succeed(missingIndexes(table, existing).length === 0 ? existing : undefined)
   })
 
 const create = (dialect: Dialect, table: Layout, run: Run) =>
@@ -71,19 +84,21 @@ const create = (dialect: Dialect, table: Layout, run: Run) =>
   }).pipe(Effect.onError(() => Effect.ignore(run(plain("ROLLBACK")))))
 
 /**
- * Makes sure that the table and its indexes exist. Safe when any number of processes do it at once. A SQLite file
+ * Makes sure that the table and its indexes exist, and gives the table as it stands. Safe when any number of processes do it at once. A SQLite file
  * that another process holds is waited for up to 10 seconds.
  */
 export const ensureTable = (
   dialect: Dialect,
   table: Layout,
   executor: Executor
-): Effect.Effect<void, StorageError> =>
+): Effect.Effect<ExistingTable, StorageError> =>
   Effect.gen(function* () {
     const run = yield* executor.reserve
-    if (yield* complete(dialect, table, run)) return
+    const before = yield* complete(dialect, table, run)
+    if (before !== undefined) return before
     yield* create(dialect, table, run)
-    if (yield* complete(dialect, table, run)) return
+    const made = yield* complete(dialect, table, run)
+    if (made !== undefined) return made
     const names = table.indexes.map(({ name }) => `"${name}"`).join(", ")
     return yield* fatal(
       `the table ${table.sql} lacks one of its indexes ${names}: another table has an index of that name`

@@ -3,6 +3,7 @@ import { type Part, partsOf, type Selector } from "../../internal/selector.js"
 import type { Dialect, Row, Statement, Table, TableColumn } from "./dialect.js"
 import type { Encoded, LogRow, StateChanges } from "./logRows.js"
 import type { Feed } from "./logTables.js"
+import { columnOf, orderBy } from "./orderBy.js"
 
 /** The statements of one feed. */
 export interface LogStatements extends SharedStatements {
@@ -75,9 +76,7 @@ export const compose = (dialect: Dialect, ...parts: ReadonlyArray<string | Param
 
 /** Columns of a table that is known by an alias, as they are read. */
 const selected = (dialect: Dialect, alias: string, columns: ReadonlyArray<TableColumn>): string =>
-  columns
-    .map((column) => `${dialect.selected({ ...column, sql: `${alias}.${column.sql}` })} AS ${column.sql}`)
-    .join(", ")
+  columns.map((column) => `${dialect.selected(columnOf(alias, column))} AS ${column.sql}`).join(", ")
 
 /** The head's columns. */
 export const headList = (dialect: Dialect, { heads }: Feed): string =>
@@ -120,7 +119,7 @@ const boundsOf = (part: Exclude<Part, { readonly _tag: "Key" }>): readonly [stri
 const conditionOf = (dialect: Dialect, { feed, kept }: Feed, selector: Selector): Parts => {
   const { key } = kept.column
   const known = lists[dialect.name]
-  const operandOf = (alias: string) => dialect.operand({ ...key, sql: `${alias}.${key.sql}` })
+  const operandOf = (alias: string) => dialect.operand(columnOf(alias, key))
   const operand = operandOf("s")
   const list = (kind: "keys" | "pairs", values: ReadonlyArray<unknown>): Parts => [
     known[kind][0],
@@ -187,29 +186,28 @@ export const sharedStatements = (dialect: Dialect, feed: Feed) => {
     read: (after: number, limit: number) => {
       const { changes, previous, seq: number, tag } = log.column
       const told = [number, tag, changes, previous].map(
-        (column) => `${dialect.selected({ ...column, sql: `l.${column.sql}` })} AS "l_${column.name}"`
+        (column) => `${dialect.selected(columnOf("l", column))} AS "l_${column.name}"`
       )
-      const cursor = dialect.selected({ ...tag, sql: `c.${tag.sql}` })
+      const cursor = dialect.selected(columnOf("c", tag))
       return compose(
         dialect,
         `SELECT ${headList(dialect, feed)}, ${cursor} AS "cursor", ${told.join(", ")} FROM ${heads.sql} h` +
           ` LEFT JOIN ${log.sql} c ON c."feed" = h."feed" AND c."seq" = `,
         seq(after),
-        ` LEFT JOIN (SELECT * FROM ${log.sql} WHERE "feed" = `,
+        ` LEFT JOIN (SELECT * FROM ${log.sql} r WHERE r."feed" = `,
         ofFeed,
-        ` AND "seq" > `,
+        ` AND r."seq" > `,
         seq(after),
-        ` ORDER BY "seq" LIMIT ${limit}) l ON 1 = 1 WHERE h."feed" = `,
+        `${orderBy(dialect, "r", number)} LIMIT ${limit}) l ON 1 = 1 WHERE h."feed" = `,
         ofFeed,
-        ` ORDER BY l."seq"`
+        orderBy(dialect, "l", number)
       )
     },
     /** The head and the last values, as of one instant. */
     snapshot: (selector: Selector) => {
       const told = [kept.column.key, kept.column.value, kept.column.seq, kept.column.tag].map(
-        (column) => `${dialect.selected({ ...column, sql: `s.${column.sql}` })} AS "s_${column.name}"`
+        (column) => `${dialect.selected(columnOf("s", column))} AS "s_${column.name}"`
       )
-      const key = dialect.operand({ ...kept.column.key, sql: `s."key"` })
       return compose(
         dialect,
         `SELECT ${headList(dialect, feed)}, ${told.join(", ")} FROM ${heads.sql} h` +
@@ -217,7 +215,7 @@ export const sharedStatements = (dialect: Dialect, feed: Feed) => {
         ...conditionOf(dialect, feed, selector),
         `) WHERE h."feed" = `,
         ofFeed,
-        ` ORDER BY ${key}`
+        orderBy(dialect, "s", kept.column.key)
       )
     },
     /** The tag of a revision. */
@@ -229,15 +227,15 @@ export const sharedStatements = (dialect: Dialect, feed: Feed) => {
         ` AND "seq" = `,
         seq(at)
       ),
-    /** The first revision before which there are at least so many bytes. */
+    /** The first revision before which there are at least so many bytes, or which is not older. */
     firstFrom: (column: "base" | "at", value: unknown) =>
       compose(
         dialect,
-        `SELECT ${dialect.selected(log.column.seq)} AS "seq" FROM ${log.sql}`,
-        ...where,
-        ` AND "${column}" >= `,
+        `SELECT ${dialect.selected(columnOf("l", log.column.seq))} AS "seq" FROM ${log.sql} l WHERE l."feed" = `,
+        ofFeed,
+        ` AND l."${column}" >= `,
         param(log.column[column], value),
-        ` ORDER BY ${log.column.seq.sql} LIMIT 1`
+        `${orderBy(dialect, "l", log.column.seq)} LIMIT 1`
       ),
     deleteUpTo: (upTo: number) =>
       compose(dialect, `DELETE FROM ${log.sql}`, ...where, ` AND "seq" <= `, seq(upTo)),

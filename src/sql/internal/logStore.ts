@@ -19,7 +19,7 @@ import { ensureTable } from "./ensure.js"
 import { SqlFailure, storageError, whileBusy } from "./failure.js"
 import { decodeRow, type Encoded, placeEntries } from "./logRows.js"
 import type { LogStatements } from "./logStatements.js"
-import { type Feed, idIndex } from "./logTables.js"
+import { type Feed, idIndex, tablesOf } from "./logTables.js"
 import { type Step, savepoint, step, steps, transaction } from "./transaction.js"
 
 /** How a log reaches its database. */
@@ -87,7 +87,7 @@ export const openStore = (
     const { dialect } = statements
     const { executor } = backend
     const random = yield* makeRandom
-    for (const table of [feed.heads, feed.log, ...(feed.state === "latest" ? [feed.kept] : [])]) {
+    for (const table of tablesOf(feed)) {
       yield* ensureTable(dialect, table, executor)
     }
     const run = step(dialect, executor.run)
@@ -325,6 +325,9 @@ export interface Bounds {
   readonly age: number | undefined
 }
 
+/** The first instant that a column holds: nothing is older. */
+const earliest = Date.parse("0001-01-01T00:00:00.000Z")
+
 /** Gives up the revisions that are beyond the bounds, and gives their number. */
 export const prune = (store: LogStore, { age, bytes, count }: Bounds): Effect.Effect<number, StorageError> =>
   Effect.gen(function* () {
@@ -339,7 +342,7 @@ export const prune = (store: LogStore, { age, bytes, count }: Bounds): Effect.Ef
     // The last revision stays, however large it is.
     if (bytes !== undefined) upTo = Math.max(upTo, yield* before("base", all - bytes, head.seq - 1))
     if (age !== undefined) {
-      const from = new Date((yield* now).getTime() - age)
+      const from = new Date(Math.max((yield* now).getTime() - age, earliest))
       upTo = Math.max(upTo, yield* before("at", from, head.seq))
     }
     return upTo > 0 ? yield* giveUp(store, head.epoch, upTo) : 0

@@ -107,6 +107,7 @@ const layout = <C extends Columns>(
     columns: list,
     column,
     key: key.map((one) => column[one]),
+    exact: [...new Set([...key, ...(unique?.columns ?? [])])].map((one) => column[one]),
     indexes:
       unique === undefined
         ? []
@@ -116,6 +117,10 @@ const layout = <C extends Columns>(
 
 /** The name of the index that keeps ids unique. */
 export const idIndex = (table: string): string => `${table}_ids`
+
+/** The tables of a feed, the one of its revisions first. */
+export const tablesOf = ({ heads, kept, log, state }: Feed): readonly [Layout, ...ReadonlyArray<Layout>] =>
+  state === "latest" ? [log, heads, kept] : [log, heads]
 
 const longestSuffix = "_heads".length
 

@@ -1,9 +1,18 @@
 /** What Postgres does in its own way. Text is compared in the collation "C", json is jsonb, a save is one `unnest`. */
 import { Effect } from "effect"
 import type { ColumnType } from "../../internal/columns.js"
-import type { Dialect, Layout, Row, Statement, Table, TableColumn } from "./dialect.js"
+import {
+  type Dialect,
+  exactText,
+  type Layout,
+  type Row,
+  type Statement,
+  type Table,
+  type TableColumn
+} from "./dialect.js"
 import { arrayEncoders } from "./pgArrays.js"
 import { classifyPg } from "./pgErrors.js"
+import { behindMillisecond, firstInstants, millisecondOf } from "./pgInstants.js"
 import { budgetOf, spend } from "./statementSize.js"
 
 /** A statement that a connection may keep parsed and planned under `name`. The same name has the same text always. */
@@ -41,13 +50,17 @@ const accepted: { readonly [T in ColumnType]?: RegExp } = {
   timestamp: /^timestamp\([3-6]\) with time zone$/
 }
 
-const columnType = ({ type }: TableColumn): string => (type === "text" ? 'text COLLATE "C"' : typeNames[type])
+// What others write is rounded to what is read. A column that exists may hold finer values.
+const milliseconds = "timestamp(3) with time zone"
+
+const columnType = ({ type }: TableColumn): string =>
+  type === "text" ? 'text COLLATE "C"' : type === "timestamp" ? milliseconds : typeNames[type]
 
 /**
  * Each value as text that depends on no setting of the session (DateStyle, TimeZone, extra_float_digits,
  * bytea_output) and on no type parser of the process: a double by its bits, an instant by its milliseconds.
  */
-const selected = ({ sql, type }: TableColumn): string => {
+const selected = ({ finer, sql, type }: TableColumn): string => {
   switch (type) {
     case "integer":
     case "bigint":
@@ -57,7 +70,7 @@ const selected = ({ sql, type }: TableColumn): string => {
     case "real":
       return `encode(float8send(${sql}), 'hex')`
     case "timestamp":
-      return `round(extract(epoch FROM ${sql}) * 1000)::text`
+      return `round(extract(epoch FROM ${finer ? millisecondOf(sql) : sql}) * 1000)::text`
     case "bytes":
       return `encode(${sql}, 'base64')`
     default:
@@ -76,7 +89,7 @@ const decode =
       case "bigint":
         return BigInt(text)
       case "real":
-        return Buffer.from(text, "hex").readDoubleBE()
+        return Buffer.from(text, "hex").readDoubleBE() + 0
       case "boolean":
         return text === "true"
       case "timestamp":
@@ -161,9 +174,10 @@ const affected = (result: unknown): number =>
   (result as { readonly rowCount?: number | null } | undefined)?.rowCount ?? -1
 
 const columnsOfTable = `SELECT attname::text AS name, format_type(atttypid, atttypmod) AS type,
-  (NOT attnotnull)::text AS nullable, (atthasdef OR attidentity <> '')::text AS filled
-  FROM pg_catalog.pg_attribute WHERE attrelid = to_regclass($1)::oid AND attnum > 0 AND NOT attisdropped
-  ORDER BY attnum`
+  (NOT attnotnull)::text AS nullable, (atthasdef OR attidentity <> '')::text AS filled,
+  EXISTS (SELECT 1 FROM pg_catalog.pg_collation k WHERE k.oid = attcollation AND NOT k.collisdeterministic)::text AS loose
+  FROM pg_catalog.pg_attribute a WHERE attrelid = to_regclass($1)::oid AND attnum > 0 AND NOT attisdropped
+  ORDER BY a.attnum`
 
 // ON CONFLICT takes an index as its arbiter when it is valid, checked at once, and neither partial nor of expressions.
 const indexesOfTable = `SELECT c.relname::text AS name, coalesce((
@@ -171,7 +185,14 @@ const indexesOfTable = `SELECT c.relname::text AS name, coalesce((
     AND (SELECT count(*) FROM pg_catalog.pg_attribute a
       WHERE a.attrelid = i.indrelid AND a.attname = ANY($2::text[]) AND a.attnum = ANY(i.indkey[0:i.indnkeyatts - 1]))
       = i.indnkeyatts
-  ), false)::text AS "keyUnique"
+  ), false)::text AS "keyUnique",
+  (SELECT a.attname::text FROM unnest(i.indcollation::oid[]) WITH ORDINALITY AS u (coll, nth)
+    JOIN pg_catalog.pg_collation k ON k.oid = u.coll AND NOT k.collisdeterministic
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[u.nth::int - 1]
+    WHERE i.indisunique AND NOT EXISTS (SELECT 1 FROM pg_catalog.generate_series(0, i.indnkeyatts - 1) AS n
+      LEFT JOIN pg_catalog.pg_attribute b ON b.attrelid = i.indrelid AND b.attnum = i.indkey[n]
+      WHERE b.attname IS NULL OR NOT b.attname = ANY($3::text[]))
+    LIMIT 1) AS loose
   FROM pg_catalog.pg_index i
   JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
   WHERE i.indrelid = to_regclass($1)::oid`
@@ -181,7 +202,10 @@ const inspect: Dialect["inspect"] = (table, run) =>
     const columns = rows(yield* run({ text: columnsOfTable, params: [table.sql] }))
     if (columns.length === 0) return undefined
     const key = table.key.map(({ name }) => name)
-    const indexes = rows(yield* run({ text: indexesOfTable, params: [table.sql, key] }))
+    const exact = exactText(table).map(({ name }) => name)
+    const all = table.exact.map(({ name }) => name)
+    const indexes = rows(yield* run({ text: indexesOfTable, params: [table.sql, key, all] }))
+    const loose = columns.filter(({ loose, name }) => loose === "true" && exact.includes(String(name)))
     return {
       columns: columns.map(({ filled, name, nullable, type }) => ({
         name: String(name),
@@ -190,8 +214,43 @@ const inspect: Dialect["inspect"] = (table, run) =>
         hasDefault: filled === "true"
       })),
       indexes: indexes.map(({ name }) => String(name)),
-      keyUnique: indexes.some(({ keyUnique }) => keyUnique === "true")
+      keyUnique: indexes.some(({ keyUnique }) => keyUnique === "true"),
+      loose: [
+        ...loose.map(({ name }) => ({ column: String(name), index: undefined })),
+        ...indexes.flatMap(({ loose: column, name }) =>
+          column === null || loose.some(({ name }) => name === column)
+            ? []
+            : [{ column: String(column), index: String(name) }]
+        )
+      ]
     }
+  })
+
+// Of the tables those alone that do not outlive every crash.
+const lossesOf = `SELECT current_setting('synchronous_commit') AS "commit", current_setting('fsync') AS fsync, w.name, w.kind
+  FROM (SELECT 1) one LEFT JOIN (SELECT t.name, c.relpersistence::text AS kind FROM unnest($1::text[]) AS t (name)
+    JOIN pg_catalog.pg_class c ON c.oid = to_regclass(t.name)::oid AND c.relpersistence <> 'p') w ON true`
+
+const losses: Dialect["losses"] = (tables, run) =>
+  Effect.map(run({ text: lossesOf, params: [tables.map(({ sql }) => sql)] }), (result) => {
+    const found = rows(result)
+    const said: Array<string> = []
+    if (found[0]?.commit === "off") {
+      said.push(
+        "synchronous_commit is off, and a crash of the server takes the last saves; " +
+          "set it to on for this role or database"
+      )
+    }
+    if (found[0]?.fsync === "off") said.push("fsync is off, and a power failure takes any of them")
+    for (const { kind, name } of found) {
+      if (kind === "u")
+        said.push(
+          `${name} is UNLOGGED, and a crash of the server empties it; run: ALTER TABLE ${name} SET LOGGED`
+        )
+      if (kind === "t")
+        said.push(`${name} is TEMPORARY, and goes with its connection; create it without TEMPORARY`)
+    }
+    return said
   })
 
 /** Sets our advisory locks apart from those of applications: "efre" in ASCII. */
@@ -215,11 +274,18 @@ export const pgDialect: Dialect = {
   selected,
   decode,
   reading: () => (effect) => effect,
-  operand: ({ sql, type }) => (type === "text" ? `${sql} COLLATE "C"` : sql),
+  operand: ({ finer, sql, type }) =>
+    type === "text" ? `${sql} COLLATE "C"` : finer ? millisecondOf(sql) : sql,
+  finer: {
+    holds: ({ type }, existing) => type === "timestamp" && existing !== milliseconds,
+    behind: behindMillisecond,
+    first: firstInstants
+  },
   placeholder: (index, { type }) => `$${index}::${typeNames[type]}`,
   param,
   classify: classifyPg,
   inspect,
+  losses,
   // Read committed: a snapshot from before the wait for the lock would not show the table of the starter before.
   lock: (table) => [
     { text: "BEGIN ISOLATION LEVEL READ COMMITTED", params: [] },
@@ -242,6 +308,7 @@ export const pgDialect: Dialect = {
     return `CREATE ${kind} IF NOT EXISTS "${index.name}" ON ${table.sql} (${columns.join(", ")})`
   },
   columnType,
+  exactCollation: '"C"',
   accepts: ({ type }, existing) => existing === typeNames[type] || accepted[type]?.test(existing) === true,
   defaultLiteral: ({ type }) => defaults[type],
   alterType: (table, column) =>

@@ -103,14 +103,14 @@ const appendTo = (feed: Feed, first: number): string => {
   return (
     `limits AS MATERIALIZED (SELECT set_config('lock_timeout', $${first + 1}, true) AS "set"),` +
     ` head AS (UPDATE ${heads.sql} SET "seq" = "seq" + (SELECT count(*) FROM fresh),` +
-    ` "tag" = (SELECT tag FROM fresh ORDER BY n DESC LIMIT 1),` +
+    ` "tag" = (SELECT tag FROM fresh ORDER BY fresh.n DESC LIMIT 1),` +
     ` "bytes" = "bytes" + (SELECT sum(bytes) FROM fresh)::bigint` +
     ` WHERE "feed" = $${first} AND (SELECT count(*) FROM fresh) > 0 AND (SELECT "set" FROM limits) IS NOT NULL` +
     ` RETURNING "epoch", "seq" - (SELECT count(*) FROM fresh) AS "before",` +
     ` "bytes" - (SELECT sum(bytes) FROM fresh)::bigint AS "base"),` +
     ` added AS (INSERT INTO ${log.sql} ("feed", "at", "seq", "tag", "id", "base", "changes")` +
-    ` SELECT $${first}, $${first + 2}::timestamptz, head."before" + row_number() OVER (ORDER BY n), tag, id,` +
-    ` head."base" + sum(bytes) OVER (ORDER BY n) - bytes, json::jsonb FROM head, fresh RETURNING "seq", "tag")`
+    ` SELECT $${first}, $${first + 2}::timestamptz, head."before" + row_number() OVER (ORDER BY fresh.n), tag, id,` +
+    ` head."base" + sum(bytes) OVER (ORDER BY fresh.n) - bytes, json::jsonb FROM head, fresh RETURNING "seq", "tag")`
   )
 }
 

@@ -10,11 +10,12 @@ import { checkSelector } from "../../internal/selector.js"
 import { StorageError } from "../../Storage.js"
 import { hangBell, ringBell } from "./bells.js"
 import type { Doorbell } from "./doorbell.js"
+import { warnOfLosses } from "./durability.js"
 import { SqlFailure } from "./failure.js"
 import { checkEntry, encodeEntries } from "./logRows.js"
 import type { Limits, LogStatements } from "./logStatements.js"
 import * as Store from "./logStore.js"
-import { type Feed, type FeedOptions, makeFeed } from "./logTables.js"
+import { type Feed, type FeedOptions, makeFeed, tablesOf } from "./logTables.js"
 
 /** How much of its history a log holds at least. The oldest revisions beyond any of these bounds are given up. */
 export interface Retention {
@@ -229,6 +230,7 @@ export const makeSqlChangeLog = <V, R>(
     const { bounds, doorbell, feed, limits } = checked
     const { backend, client, statements } = yield* connect(feed)
     const store = yield* Store.openStore(feed, statements(feed, limits), backend)
+    yield* warnOfLosses(store.statements.dialect, tablesOf(feed), backend.executor)
     if (bounds !== undefined) yield* keepPruned(store, bounds)
     return handle<V>({ store, client, doorbell }, checked)
   })

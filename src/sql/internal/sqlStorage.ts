@@ -4,16 +4,18 @@ import { Chunk, Effect, Either, identity, Option, Stream } from "effect"
 import type { Columns, RowOf } from "../../internal/columns.js"
 import type { Entry } from "../../internal/events.js"
 import { InvalidOptions } from "../../internal/invalidOptions.js"
-import type { CheckedQuery, Query } from "../../internal/query.js"
+import type { AnyCondition, CheckedQuery, InvalidQuery, Query } from "../../internal/query.js"
 import { checkPrune, checkQuery } from "../../internal/queryCheck.js"
+import { comparePlace } from "../../internal/queryMemory.js"
 import { columnCheck, type Saved, StorageError, type TableStorage } from "../../Storage.js"
-import type { Dialect, Executor, FailedSave, Row, Run, Table } from "./dialect.js"
+import type { Dialect, Executor, ExistingTable, FailedSave, Row, Run, Table } from "./dialect.js"
+import { warnOfLosses } from "./durability.js"
 import { ensureTable } from "./ensure.js"
 import { classified, SqlFailure, storageError, withOutcome } from "./failure.js"
 import type { Limits, LogStatements } from "./logStatements.js"
 import { now, openStore } from "./logStore.js"
-import type { Feed } from "./logTables.js"
-import { type Condition, deleteBatch, rowDecoder, select } from "./render.js"
+import { type Feed, tablesOf } from "./logTables.js"
+import { type Condition, deleteBatch, rowDecoder, select, Unreadable } from "./render.js"
 import { apart, checkLog, type OpenLog, ringAll } from "./sqlChangeLog.js"
 import { CurrentSizeLimits } from "./statementSize.js"
 import { encodeBatch, makeStore, type StoreBatch } from "./storageLog.js"
@@ -59,12 +61,37 @@ const lost = (missing: number, of: number) =>
       "a trigger or a rule on the table drops rows"
   })
 
-const foreign = (table: Table) =>
+const foreign = (table: Table, error: unknown) => {
+  const why = error instanceof Unreadable ? ` (${error.message})` : ""
+  return new StorageError({
+    kind: "Fatal",
+    outcome: "NotStored",
+    message: `a row of the table ${table.sql} cannot be read as its columns say: another program has written it${why}`
+  })
+}
+
+const disordered = (table: Table) =>
   new StorageError({
     kind: "Fatal",
     outcome: "NotStored",
-    message: `a row of the table ${table.sql} cannot be read as its columns say: another program has written it`
+    message:
+      `a page of the table ${table.sql} does not go on behind the row before it: it holds values that do not compare ` +
+      "as they are read, such as text that is no Unicode; another program has written them"
   })
+
+/** The table with what is known of its columns. */
+const asFound = (dialect: Dialect, table: Table, existing: ExistingTable): Table => {
+  const found = new Map(existing.columns.map((column) => [column.name, column]))
+  const columns = table.columns.map((column) => {
+    const { nullable = false, type = "" } = found.get(column.name) ?? {}
+    return {
+      ...column,
+      finer: dialect.finer?.holds(column, type) === true,
+      lacking: nullable && !column.nullable
+    }
+  })
+  return { ...table, columns }
+}
 
 const distinctIds = (table: Table, rows: ReadonlyArray<Row>): number => {
   const { name, type } = table.id
@@ -158,6 +185,20 @@ const loggedInsert =
       identity
     )
 
+/** Whether each row stands behind the one before in the order that it is read in, and the first one behind a place. */
+const goesOn = (
+  columns: Columns,
+  orderBy: CheckedQuery["orderBy"],
+  after: ReadonlyArray<unknown>,
+  rows: ReadonlyArray<Row>
+): boolean => {
+  const compare = comparePlace(columns, orderBy)
+  return rows.every((row, at) => {
+    const before = rows[at - 1]
+    return compare((n) => (before === undefined ? after[n] : before[orderBy[n]!.column]), row) < 0
+  })
+}
+
 const nothingSaved: Saved = { duplicates: 0 }
 
 /** Builds the storage over a table that exists. */
@@ -176,7 +217,7 @@ const build = <C extends Columns>(
   // The decoded row has the columns of the definition with their types, which is what RowOf says.
   const decode = rowDecoder(dialect, table) as (row: Row) => RowOf<C>
   const decodeAll = (result: unknown): Effect.Effect<Array<RowOf<C>>, StorageError> =>
-    Effect.try({ try: () => dialect.rows(result).map(decode), catch: () => foreign(table) })
+    Effect.try({ try: () => dialect.rows(result).map(decode), catch: (error) => foreign(table, error) })
 
   const checked = (query: SqlQuery<C>) =>
     Either.map(
@@ -188,9 +229,41 @@ const build = <C extends Columns>(
       }
     )
 
-  const read = (run: Run, typed: CheckedQuery, further: Condition | undefined) =>
+  const lacking = table.columns.filter(({ lacking }) => lacking).map(({ name }) => name)
+
+  // Where NULL is not foreseen no page begins before or behind it: the pages would pass by such rows.
+  const endsAtNull = ({ limit, orderBy }: CheckedQuery, rows: ReadonlyArray<unknown>) =>
+    (limit === undefined || rows.length < limit) && orderBy.some(({ column }) => lacking.includes(column))
+
+  const withNull = ({ orderBy, where }: CheckedQuery): CheckedQuery => {
+    const columns = orderBy.map(({ column }) => column).filter((column) => lacking.includes(column))
+    const isNull: AnyCondition = {
+      op: "or",
+      conditions: columns.map((column) => ({ op: "isNull", column }))
+    }
+    const conditions = where === undefined ? [isNull] : [where, isNull]
+    const byId = [{ column: table.id.name, direction: "asc" }] as const
+    return { where: { op: "and", conditions }, orderBy: byId, limit: 1, after: undefined }
+  }
+
+  const read = (
+    run: Run,
+    typed: CheckedQuery,
+    further: Condition | undefined
+  ): Effect.Effect<Array<RowOf<C>>, StorageError | InvalidQuery> =>
+    Effect.tap(page(run, typed, further), (rows) =>
+      endsAtNull(typed, rows) ? page(run, withNull(typed), further) : Effect.void
+    )
+
+  const page = (run: Run, typed: CheckedQuery, further: Condition | undefined) =>
     Effect.flatMap(select(dialect, table, typed, further), (statement) =>
       Effect.flatMap(failures(reading(run(statement))), decodeAll)
+    ).pipe(
+      // Pages that do not go on would have no end.
+      Effect.filterOrFail(
+        (rows) => typed.after === undefined || goesOn(columns, typed.orderBy, typed.after, rows),
+        () => disordered(table)
+      )
     )
 
   const prepare = (batch: ReadonlyArray<RowOf<C>>): Effect.Effect<Saved, StorageError> => {
@@ -274,15 +347,18 @@ export const makeSqlStorage = <C extends Columns, R>(
 ): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, R> =>
   Effect.gen(function* () {
     const { log } = options
-    const table = yield* makeTable(options, yield* CurrentSizeLimits)
+    const asked = yield* makeTable(options, yield* CurrentSizeLimits)
     const check = yield* columnCheck(options.columns, options.id)
     const checked = log === undefined ? undefined : yield* checkStorageLog(log)
-    const backend = yield* connect(table, checked?.feed)
-    yield* ensureTable(backend.dialect, table, backend.executor)
+    const backend = yield* connect(asked, checked?.feed)
+    const existing = yield* ensureTable(backend.dialect, asked, backend.executor)
+    const table = asFound(backend.dialect, asked, existing)
     const state: State = { saved: false }
     const insertOf =
       log === undefined || checked === undefined
         ? plainInsert(backend, table, state)
         : yield* openLog(backend, table, checked, log, state)
+    const logTables = checked === undefined ? [] : tablesOf(checked.feed)
+    yield* warnOfLosses(backend.dialect, [table, ...logTables], backend.executor)
     return build(backend, table, options.columns, check, state, insertOf)
   })

@@ -2,7 +2,16 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { Effect } from "effect"
 import type { ColumnType } from "../../internal/columns.js"
-import type { Dialect, ExistingTable, Row, Statement, Table, TableColumn } from "./dialect.js"
+import {
+  type Dialect,
+  type ExistingTable,
+  exactText,
+  type Loose,
+  type Row,
+  type Statement,
+  type Table,
+  type TableColumn
+} from "./dialect.js"
 import { classify } from "./sqliteFailure.js"
 import { compileInsert, encode, encodeRows, maxBatch, returningNew } from "./sqliteInsert.js"
 
@@ -30,6 +39,9 @@ const defaults: { readonly [T in ColumnType]: string } = {
   bytes: "x''"
 }
 
+const isNumber = (value: unknown): boolean => typeof value === "number" || typeof value === "bigint"
+
+// A table that is not STRICT holds values of every kind in every column. What is none of the column's stays as it is.
 const decode =
   ({ type }: TableColumn) =>
   (value: unknown): unknown => {
@@ -37,19 +49,22 @@ const decode =
       // With a bigint column in the table the driver gives every whole number as a bigint.
       case "integer":
       case "real":
-        return Number(value)
+        return isNumber(value) ? Number(value) + 0 : value
       case "bigint":
-        return BigInt(value as number | bigint)
+        return Number.isSafeInteger(value) ? BigInt(value as number) : value
       case "boolean":
-        return Number(value) !== 0
+        return isNumber(value) && (Number(value) === 0 || Number(value) === 1) ? Number(value) === 1 : value
       case "timestamp":
-        return new Date(Number(value))
+        return isNumber(value) && Number.isInteger(Number(value)) ? new Date(Number(value)) : value
+      case "uuid":
+        // Compared as text, in lower case.
+        return typeof value === "string" && value !== value.toLowerCase() ? undefined : value
       case "json":
-        return JSON.parse(value as string)
-      case "bytes": {
-        const bytes = value as Uint8Array
-        return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-      }
+        return typeof value === "string" ? JSON.parse(value) : undefined
+      case "bytes":
+        return value instanceof Uint8Array
+          ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+          : value
       default:
         return value
     }
@@ -79,6 +94,9 @@ const countIds = (table: Table) => {
 
 const plain = (text: string): Statement => ({ text, params: [] })
 
+/** Three texts, of which some collations make fewer. */
+const likeTexts = "UNION SELECT 'a' UNION SELECT 'A' UNION SELECT 'a '"
+
 const inspect: Dialect["inspect"] = (table, run) =>
   Effect.gen(function* () {
     const schema = table.schema === undefined ? "" : `"${table.schema}".`
@@ -89,10 +107,26 @@ const inspect: Dialect["inspect"] = (table, run) =>
     const indexes = yield* pragma("index_list", table.name)
     const inKey = (name: unknown) => table.key.some((column) => column.name === name)
     let keyUnique = columns.every(({ name, pk }) => inKey(name) === Number(pk) > 0)
-    for (const { name, partial, unique } of indexes) {
-      if (Number(unique) === 0 || Number(partial) !== 0) continue
-      const parts = yield* pragma("index_info", String(name))
-      if (parts.length === table.key.length && parts.every(({ name }) => inKey(name))) keyUnique = true
+    const loose: Array<Loose> = []
+    for (const column of exactText(table)) {
+      if (!columns.some(({ name }) => name === column.name)) continue
+      // In a compound the collation of the first column decides what is the same.
+      const probe = `SELECT count(*) AS n FROM (SELECT ${column.sql} FROM ${table.sql} WHERE 1 = 0 ${likeTexts})`
+      const told = rows(yield* run(plain(probe)))[0]
+      if (Number(told?.n) < 3) loose.push({ column: column.name, index: undefined })
+    }
+    const exact = (name: unknown) => table.exact.some((column) => column.name === name)
+    for (const { name: index, partial, unique } of indexes) {
+      if (Number(unique) === 0) continue
+      const parts = (yield* pragma("index_xinfo", String(index))).filter(({ key }) => Number(key) === 1)
+      const isKey = parts.length === table.key.length && parts.every(({ name }) => inKey(name))
+      if (isKey && Number(partial) === 0) keyUnique = true
+      if (!parts.every(({ name }) => exact(name))) continue
+      for (const { coll, name } of parts) {
+        const isText = exactText(table).some((column) => column.name === name)
+        if (!isText || coll === "BINARY" || loose.some(({ column }) => column === name)) continue
+        loose.push({ column: String(name), index: String(index) })
+      }
     }
     // SQLite fills such a column by itself.
     const keys = columns.filter(({ pk }) => Number(pk) > 0)
@@ -105,9 +139,35 @@ const inspect: Dialect["inspect"] = (table, run) =>
         hasDefault: column.dflt_value !== null || Number(column.hidden) > 1 || column === rowid
       })),
       indexes: indexes.map(({ name }) => String(name)),
-      keyUnique
+      keyUnique,
+      loose
     }
     return existing
+  })
+
+const losses: Dialect["losses"] = (tables, run) =>
+  Effect.gen(function* () {
+    const name = tables[0]?.schema ?? "main"
+    const pragma = (text: string) => Effect.map(run(plain(`PRAGMA ${text}`)), (result) => rows(result)[0])
+    const files = rows(yield* run(plain("PRAGMA database_list")))
+    // A database in memory is gone with the process, which its user has asked for.
+    const file = files.find((one) => String(one.name).toLowerCase() === name.toLowerCase())?.file
+    if (file === undefined || file === null || file === "") return []
+    const synchronous = Number((yield* pragma(`"${name}".synchronous`))?.synchronous)
+    const journal = String((yield* pragma(`"${name}".journal_mode`))?.journal_mode).toLowerCase()
+    const said: Array<string> = []
+    if (synchronous < 2) {
+      const level = synchronous === 0 ? "OFF" : "NORMAL"
+      said.push(
+        `synchronous is ${level}, and a power failure takes the last saves; run: PRAGMA synchronous = FULL`
+      )
+    }
+    if (journal === "off" || journal === "memory") {
+      said.push(
+        `journal_mode is ${journal.toUpperCase()}, and a crash can destroy the file; run: PRAGMA journal_mode = WAL`
+      )
+    }
+    return said
   })
 
 export const sqliteDialect: Dialect = {
@@ -131,11 +191,13 @@ export const sqliteDialect: Dialect = {
     table.columns.some(({ type }) => type === "bigint")
       ? (effect) => Effect.provideService(effect, SqlClient.SafeIntegers, true)
       : (effect) => effect,
+  finer: undefined,
   operand: ({ sql, type }) => (type === "text" ? `${sql} COLLATE BINARY` : sql),
   placeholder: () => "?",
   param: encode,
   classify,
   inspect,
+  losses,
   lock: () => [plain("BEGIN IMMEDIATE")],
   createTable: (table) => {
     const columns = table.columns.map(
@@ -152,6 +214,7 @@ export const sqliteDialect: Dialect = {
     return `CREATE ${kind} IF NOT EXISTS ${schema}"${index.name}" ON "${table.name}" (${columns})`
   },
   columnType: ({ type }) => typeNames[type],
+  exactCollation: "BINARY",
   accepts: ({ type }, existing) =>
     existing === typeNames[type] ||
     (typeNames[type] === "INTEGER" && (existing === "INT" || existing === "BIGINT")),

@@ -113,6 +113,7 @@ export const makeTable = <C extends Columns>(
     sql: schema === undefined ? quote(table) : `${quote(schema)}.${quote(table)}`,
     columns: list,
     key: [key],
+    exact: [key],
     id: key,
     indexes: made,
     limits

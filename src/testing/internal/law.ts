@@ -52,6 +52,8 @@ export interface Subject<in out Record, in out Query> {
   readonly poison?: { readonly [what: string]: (i: number) => Record } | undefined
   /** The record with the id of `record(i)` that breaks another unique constraint when `record(other)` is held. */
   readonly clash?: ((i: number, other: number) => Record) | undefined
+  /** A good record, as `record(i)` is, whose id is this text. Left out when ids are no text. */
+  readonly withId?: ((i: number, id: string) => Record) | undefined
   /** The record with the id of `record(i)` that holds this text. */
   readonly withText?: ((i: number, text: string) => Record) | undefined
   /** A query that the storage cannot answer. */
@@ -76,6 +78,7 @@ export type Need =
   | "prepares"
   | "poison"
   | "clash"
+  | "withId"
   | "withText"
   | "wrongQuery"
   | "table"
@@ -196,6 +199,7 @@ const lacks = <Record, Query>(subject: Subject<Record, Query>, need: Need): stri
       return prepares === "yes" ? undefined : "the storage has no prepare"
     case "poison":
     case "clash":
+    case "withId":
     case "withText":
     case "wrongQuery":
     case "table":

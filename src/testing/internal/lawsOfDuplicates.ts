@@ -13,6 +13,7 @@ import {
   records,
   refused
 } from "./trial.js"
+import { likeIds } from "./values.js"
 
 const duplicates: ReadonlyArray<Law> = [
   law(
@@ -110,6 +111,25 @@ const duplicates: ReadonlyArray<Law> = [
           [withText(0, "first"), withText(1, "first")],
           "after others with the same ids"
         )
+      })
+  ),
+  law(
+    {
+      name: "like-ids-are-others",
+      group: "duplicates",
+      statement: "Ids that differ by case or by a space at the end are different ids.",
+      needs: ["withId"],
+      advice:
+        "Compare ids by their bytes: a collation without case acknowledges records that are never stored"
+    },
+    (trial) =>
+      Effect.gen(function* () {
+        const withId = given(trial, "withId")
+        const ground = yield* begin(trial)
+        const batch = likeIds.map((id, i) => withId(i, id))
+        yield* ground.save(batch.slice(0, 3))
+        yield* ground.save(batch.slice(3))
+        yield* holds(trial, ground, batch, "after ids that differ by case or by a space")
       })
   )
 ]

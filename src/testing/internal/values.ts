@@ -208,3 +208,6 @@ export const randomRow = (columns: Columns, free: ReadonlyArray<string>, row: ob
   })
   return { ...row, ...Object.fromEntries(values) }
 }
+
+/** Ids that are different, and that some way of comparing text takes for the same. */
+export const likeIds: ReadonlyArray<string> = ["aB3", "Ab3", "ab3", "AB3", "aB3 ", "aB3  "]

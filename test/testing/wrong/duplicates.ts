@@ -1,9 +1,25 @@
 /** Wrong in what it does with records that come again, or that break a constraint. */
 import { Effect } from "effect"
 import { StorageError } from "../../../src/Storage.js"
+import type { Row } from "../../support/subjects.js"
 import { clashes, commit, copy, differing, newOnes, poison, type Save, saving, type Wrong } from "./right.js"
 
+/** Takes ids for the same that become the same. */
+const comparing = (name: string, as: (id: string) => string): Wrong =>
+  differing(
+    name,
+    {
+      fresh: (held, batch) => {
+        const known = new Set(held.map(({ id }) => as(id)))
+        return batch.filter(({ id }: Row) => !known.has(as(id)) && known.add(as(id)))
+      }
+    },
+    ["like-ids-are-others"]
+  )
+
 export const wrongDuplicates: ReadonlyArray<Wrong> = [
+  comparing("compares ids without case", (id) => id.toLowerCase()),
+  comparing("compares ids without spaces at their end", (id) => id.trimEnd()),
   differing("appends what it holds already", { fresh: (_, batch) => batch }, [
     "again-is-once",
     "order-after-duplicates",

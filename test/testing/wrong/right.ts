@@ -3,7 +3,7 @@ import { Effect, Either } from "effect"
 import { compileNormalise } from "../../../src/internal/columnCheck.js"
 import { columnCheck, type Saved, type Storage, StorageError } from "../../../src/Storage.js"
 import type { Subject } from "../../../src/testing/StorageLaws.js"
-import { type All, columns, type Row, tableSubject } from "../../support/subjects.js"
+import { type All, textIdColumns as columns, type Row, textIdSubject } from "../../support/subjects.js"
 
 export type Rows = Storage<Row, All, ReadonlyArray<Row>>
 export type Save = Effect.Effect<Saved, unknown>
@@ -133,7 +133,7 @@ export const saving = (
 
 /** Any storage over a disk, as a subject of the laws. */
 export const subjectOf = ({ name, open }: Pick<Wrong, "name" | "open">): Subject<Row, All> =>
-  tableSubject(
+  textIdSubject(
     name,
     Effect.sync(() => {
       const disk: Disk = { rows: [] }

@@ -71,6 +71,7 @@ export const wrongSaving: ReadonlyArray<Wrong> = [
     },
     [
       "batches-add-up",
+      "like-ids-are-others",
       "order-of-batches",
       "order-after-duplicates",
       "loads-in-order",

@@ -1,0 +1,86 @@
+/** Guards of the storages and logs in databases. */
+import type { NamedMutant } from "../named.js"
+
+const internal = (file: string): string => `src/sql/internal/${file}.ts`
+const sql = (file: string, name: string) => ({ file: `test/sql/${file}.test.ts`, name })
+
+export const sqlMutants: ReadonlyArray<NamedMutant> = [
+  {
+    name: "sort by what is selected, not by the column",
+    file: internal("orderBy"),
+    find: "dialect.operand(columnOf(alias, column))",
+    replace: "dialect.operand(column)",
+    test: sql("orderBy", "of a log names a column of a table")
+  },
+  {
+    name: "give up young revisions by their digits",
+    file: internal("orderBy"),
+    find: "dialect.operand(columnOf(alias, column))",
+    replace: "dialect.operand(column)",
+    test: sql("retention", "gives up no young revision when ten were appended and one given up"),
+    needs: "servers"
+  },
+  {
+    name: "say of a failed look-up that nothing is stored",
+    file: internal("sqlStorage"),
+    find: 'new StorageError({ kind, outcome: "Unknown", message, cause })',
+    replace: 'new StorageError({ kind, outcome: "NotStored", message, cause })',
+    test: sql("lookUp", "has an unknown outcome: what was written is stored")
+  },
+  {
+    name: "forget the rings that could not be sent",
+    file: "src/sql/PgDoorbell.ts",
+    find: "if (error !== undefined) rings.forEach(keep)",
+    replace: "if (error !== undefined) void rings",
+    test: sql("PgDoorbell", "sends again the rings that were lost with its connection"),
+    needs: "servers"
+  },
+  {
+    name: "take an id for another one by its collation",
+    file: internal("ensure"),
+    find: "of existing.loose) {",
+    replace: "of existing.loose.slice(0, 0)) {",
+    test: sql("exactIds", "refuses a table whose id takes different texts for the same"),
+    needs: "servers"
+  },
+  {
+    name: "begin a page of microseconds behind their millisecond",
+    file: internal("sqlStorage"),
+    find: "finer: dialect.finer?.holds(column, type) === true",
+    replace: "finer: false",
+    test: sql("foreignRows", "with one instant of microseconds come once each, by pages and streamed"),
+    needs: "servers"
+  },
+  {
+    name: "go on with pages that do not go on",
+    file: internal("sqlStorage"),
+    find: "typed.after === undefined || goesOn(",
+    replace: "typed.after !== null || goesOn(",
+    test: sql("foreignRows", "with text that is no Unicode never make pages without an end"),
+    needs: "servers"
+  },
+  {
+    name: "read what no column can hold",
+    file: internal("render"),
+    find: "if (rule !== undefined) throw",
+    replace: "if (rule === null) throw",
+    test: sql("foreignRows", "that no column can hold fail each read that meets them, and only those"),
+    needs: "servers"
+  },
+  {
+    name: "pass by rows with a NULL that is not foreseen",
+    file: internal("sqlStorage"),
+    find: "endsAtNull(typed, rows) ? page(",
+    replace: "false ? page(",
+    test: sql("foreignRows", "that no column can hold fail each read that meets them, and only those"),
+    needs: "servers"
+  },
+  {
+    name: "say nothing of what may be lost",
+    file: internal("durability"),
+    find: "losses.length === 0",
+    replace: "losses.length >= 0",
+    test: sql("durability", "is said of a client's synchronous and journal_mode"),
+    needs: "servers"
+  }
+]
