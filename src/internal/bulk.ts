@@ -141,6 +141,7 @@ const learn = <F extends Failure>(bulk: Bulk<F>, failure: F, start: number): voi
   const { from, to } = top(bulk)
   const { fits = 0, kind, outcome } = failure
   const blame = blameOf(failure)
+  top(bulk).tried = true
   if (outcome === "Unknown") markUnknown(bulk, from, to)
   if (kind === "Poison" && failedByName(bulk, failure, start)) return
   // It was not even tried: the next one is of the size that can be.
@@ -190,7 +191,9 @@ export const exhausted = <F extends Failure>(bulk: Bulk<F>): void => {
   const { failure } = bulk
   if (failure === undefined || conclude(bulk)) return
   const blame = blameOf(failure)
-  if (blame !== "backend" && bulk.repeats > 0) {
+  // However often it is retried, a lone record is not bad for its size alone.
+  const tellsMore = blame !== "backend" && !(blame === "size" && bulk.doubts > 0)
+  if (tellsMore && bulk.repeats > 0) {
     bulk.failure = undefined
     bulk.repeats = 0
     probe(bulk, failure, blame)
@@ -202,12 +205,15 @@ export const isolated = <F extends Failure>(bulk: Bulk<F>): void => {
   bulk.bad.shift()
 }
 
-/** The policy is to go on after a `Stop`: every record left is bad, by the failure that stopped it. */
+/** The policy is to go on after a `Stop`: every record left that was tried is bad, by the failure that stopped it. */
 export const condemn = <F extends Failure>(bulk: Bulk<F>): void => {
   const failure = bulk.failure as F
+  // Newcomers, and the later parts of a batch, may not have been tried yet.
+  const untried = bulk.ranges.filter(({ tried }) => !tried)
+  bulk.ranges = bulk.ranges.filter(({ tried }) => tried)
   // None is bad yet: a save, and a wait, begin only when those have their outcome.
   for (const index of remaining(bulk)) bulk.bad.push({ index, cause: failure, detail: undefined, times: 0 })
-  bulk.ranges = []
+  bulk.ranges = untried
   bulk.suspects = []
   bulk.deferred = []
   bulk.followed = 0

@@ -25,6 +25,8 @@ export interface Range<F extends Failure> {
   readonly suspects: ReadonlyArray<Suspect<F>> | undefined
   /** Another record was stored since they failed. */
   accused: boolean
+  /** A save that held all of it has failed. */
+  tried: boolean
 }
 
 /** A record that failed alone. */
@@ -48,7 +50,8 @@ export const range = <F extends Failure>(from: number, to: number): Range<F> => 
   guilty: false,
   rightHalf: false,
   suspects: undefined,
-  accused: false
+  accused: false,
+  tried: false
 })
 
 /** Leftmost first. */
@@ -67,7 +70,7 @@ export const rangesOf = <F extends Failure>(
     const start = i
     const from = (sorted[i] as Suspect<F>).index
     for (i++; i < sorted.length && i - start < most && sorted[i]?.index === from + i - start; ) i++
-    ranges.push({ ...range(from, from + i - start), suspects: sorted.slice(start, i), accused })
+    ranges.push({ ...range(from, from + i - start), suspects: sorted.slice(start, i), accused, tried: true })
   }
   return ranges
 }
@@ -75,12 +78,12 @@ export const rangesOf = <F extends Failure>(
 /** Neighbours that have not failed alone are one range again. `ranges` are in order. */
 export const joined = <F extends Failure>(ranges: ReadonlyArray<Range<F>>, most: number): Array<Range<F>> => {
   const result: Array<Range<F>> = []
-  for (const { from, suspects, to } of ranges) {
+  for (const { from, suspects, to, tried } of ranges) {
     const before = result[result.length - 1]
     const joins = before?.to === from && before.suspects === undefined && suspects === undefined
-    if (before !== undefined && joins && to - before.from <= most) {
-      result[result.length - 1] = range(before.from, to)
-    } else result.push({ ...range(from, to), suspects })
+    if (before !== undefined && joins && tried === before.tried && to - before.from <= most) {
+      result[result.length - 1] = { ...range(before.from, to), tried }
+    } else result.push({ ...range(from, to), suspects, tried })
   }
   return result
 }

@@ -124,9 +124,9 @@ export const popFailed = <F extends Failure>(bulk: Bulk<F>): Range<F> => {
 
 /** Cuts the top range in two, and gives the right part. */
 export const cut = <F extends Failure>(bulk: Bulk<F>, at: number): Range<F> => {
-  const { accused, from, suspects, to } = popFailed(bulk)
-  const right = { ...range<F>(at, to), suspects: suspects?.slice(at - from), accused }
-  const left = { ...range<F>(from, at), suspects: suspects?.slice(0, at - from), accused }
+  const { accused, from, suspects, to, tried } = popFailed(bulk)
+  const right = { ...range<F>(at, to), suspects: suspects?.slice(at - from), accused, tried }
+  const left = { ...range<F>(from, at), suspects: suspects?.slice(0, at - from), accused, tried }
   bulk.ranges.push(right, left)
   return right
 }

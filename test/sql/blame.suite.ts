@@ -140,6 +140,21 @@ export const blameSuite = (name: string, opened: Effect.Effect<Database, unknown
     })
   )
 
+  scenario("a statement that could not be prepared is tried anew", (database) =>
+    Effect.gen(function* () {
+      const storage = yield* database.make(table)
+      yield* storage.save(rows(1, 3))
+      yield* database.sql("ALTER TABLE trail RENAME TO elsewhere")
+      for (let n = 0; n < 3; n++) {
+        expect(yield* Effect.flip(storage.save(rows(4, 2)))).toMatchObject({ kind: "Transient" })
+      }
+      yield* Effect.flip(storage.load({}))
+      yield* database.sql("ALTER TABLE elsewhere RENAME TO trail")
+      expect(yield* storage.save(rows(4, 2))).toEqual({ duplicates: 0 })
+      expect((yield* storage.load({})).length).toBe(5)
+    })
+  )
+
   scenario(
     "a column that is NOT NULL and not in the definition is waited out, however many come",
     (database) =>

@@ -6,6 +6,7 @@ import { Effect, Either, Exit, Fiber, Scope } from "effect"
 import { InvalidOptions } from "../../internal/invalidOptions.js"
 import type { Dialect, Executor, Run, Table } from "./dialect.js"
 import { pgLog } from "./pgLog.js"
+import { preparingAnew } from "./preparing.js"
 import { sqliteLog } from "./sqliteLog.js"
 import type { Backend } from "./sqlStorage.js"
 
@@ -51,7 +52,8 @@ export const runOn =
  * fiber.
  */
 export const clientExecutor = (client: SqlClient): Executor => {
-  const reserve = Effect.map(reserveConnection(client), runOn)
+  const anew = preparingAnew()
+  const reserve = Effect.map(reserveConnection(client), (connection) => anew(runOn(connection)))
   return { reserve, run: (statement) => Effect.scoped(Effect.flatMap(reserve, (run) => run(statement))) }
 }
 
@@ -66,7 +68,7 @@ export const clientBackend = (
   return {
     dialect,
     executor,
-    beside: ({ params, text }) => client.unsafe(text, params).raw,
+    beside: preparingAnew()(({ params, text }) => client.unsafe(text, params).raw),
     insert: (rows) => executor.run(insert(rows)),
     logStatements: dialect.name === "pg" ? pgLog : sqliteLog,
     compile: (fragment) => client`${fragment}`.compile()

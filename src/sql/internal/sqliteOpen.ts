@@ -5,6 +5,7 @@ import { Effect, type Scope } from "effect"
 import { StorageError } from "../../Storage.js"
 import type { Run } from "./dialect.js"
 import { SqlFailure, whileBusy } from "./failure.js"
+import { preparingAnew } from "./preparing.js"
 import { sqliteDialect } from "./sqlite.js"
 import { classify } from "./sqliteFailure.js"
 
@@ -51,19 +52,21 @@ export const openSqlite = (
     // Kept for good: the driver is synchronous, so there is nothing to take turns for, and taking the connection anew
     // costs more than a small statement.
     const connection = yield* client.reserve
-    const run: Run = ({ params, text }) => connection.executeRaw(text, params)
+    const run = preparingAnew()(({ params, text }) => connection.executeRaw(text, params))
     const pragma = (text: string) => run({ text: `PRAGMA ${text}`, params: [] })
     yield* pragma("busy_timeout = 0")
-    yield* pragma("journal_mode = WAL").pipe(
+    const setUp = Effect.gen(function* () {
+      yield* pragma("journal_mode = WAL")
       // The first read creates the WAL file where there is none, so that it can be watched from now on.
-      Effect.zipRight(run({ text: "SELECT count(*) FROM sqlite_master", params: [] })),
-      Effect.mapError((error) => openError(filename, error)),
-      whileBusy
-    )
-    yield* pragma("synchronous = FULL")
-    yield* pragma(`wal_autocheckpoint = ${checkpointPages}`)
-    const databases = sqliteDialect.rows(yield* pragma("database_list"))
-    return { run, file: String(databases.find(({ name }) => name === "main")?.file ?? "") }
+      yield* run({ text: "SELECT count(*) FROM sqlite_master", params: [] })
+      yield* pragma("synchronous = FULL")
+      yield* pragma(`wal_autocheckpoint = ${checkpointPages}`)
+      const databases = sqliteDialect.rows(yield* pragma("database_list"))
+      return String(databases.find(({ name }) => name === "main")?.file ?? "")
+    })
+    // Each of them may meet another connection that recovers the WAL file, or is the last one to close it.
+    const file = yield* whileBusy(Effect.mapError(setUp, (error) => openError(filename, error)))
+    return { run, file }
   }).pipe(
     Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
     Effect.catchAllDefect(Effect.fail),
