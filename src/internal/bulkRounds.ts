@@ -71,6 +71,9 @@ export const doubtsOf = (blame: Blame): number =>
 /** A batch that may be too large, and of unknown outcome (its connection was lost), is retried this often first. */
 export const lostRetries = 2
 
+/** So many rounds in which nothing is stored, and the guess that no save can be is believed. */
+const fatalRounds = 3
+
 /** The most failed saves in a row of one round; later rounds look further, while the waits grow too. */
 export const maxMisses = (length: number, rounds: number): number =>
   (4 + 2 * Math.ceil(Math.log2(Math.max(length, 2)))) * Math.min(rounds + 1, 4)
@@ -180,7 +183,9 @@ export const endRound = <F extends Failure>(bulk: Bulk<F>): void => {
   bulk.doubts = storedEver && !bulk.unfinished ? doubts + 1 : 0
   if (bulk.doubts > 0) bulk.repeats = 1
   bulk.failure = last
-  bulk.stopped = last?.kind === "Fatal" && !storedEver
+  // The end of the recorder is not for the first records of a batch to decide.
+  const isLast = !bulk.unfinished || bulk.rounds >= fatalRounds
+  bulk.stopped = last?.kind === "Fatal" && !storedEver && isLast
   // Newcomers that failed too speak for an outage: more of them would not tell more before the next round.
   bulk.wantsMore = storedEver || newcomersFrom === undefined
 }

@@ -10,7 +10,8 @@ import { ensure, ensureList, ensureSame } from "../support/ensure.js"
 import { holdsSeeded, seededTimeout } from "../support/laws.js"
 import { runtimeIn, virtualTime } from "../support/virtualTime.js"
 
-type Kind = "Transient" | "Unknown" | "none"
+/** Some look as if the data were bad, or the batch too large; `rule` is what a trigger says of each record. */
+type Kind = "Transient" | "Unknown" | "none" | "rule" | "size"
 
 interface Outage {
   /** Milliseconds. The backend is up for so long before it. */
@@ -42,7 +43,10 @@ const sample: fc.Arbitrary<Sample> = fc.record({
       // Long enough for what the last one has begun to end: the longest wait of the default schedule is 36 s.
       after: fc.integer({ min: 60_000, max: 100_000 }),
       lasts: millis,
-      kinds: fc.array(fc.constantFrom<Kind>("Transient", "Unknown", "none"), { minLength: 1, maxLength: 4 }),
+      kinds: fc.array(fc.constantFrom<Kind>("Transient", "Unknown", "none", "rule", "size"), {
+        minLength: 1,
+        maxLength: 4
+      }),
       commits: fc.boolean()
     }),
     { minLength: 1, maxLength: 3 }
@@ -57,10 +61,19 @@ const sample: fc.Arbitrary<Sample> = fc.record({
 })
 
 const failure = (kind: Kind | undefined, commits: boolean): Effect.Effect<never, unknown> => {
-  if (kind === undefined || kind === "none") return Effect.die(new Error("no word for it"))
-  return Effect.fail(
-    new StorageError({ kind, outcome: commits ? "Unknown" : "NotStored", message: "the backend is away" })
-  )
+  const outcome = commits ? "Unknown" : "NotStored"
+  const message = "the backend is away"
+  switch (kind) {
+    case undefined:
+    case "none":
+      return Effect.die(new Error("no word for it"))
+    case "rule":
+      return Effect.fail(new StorageError({ kind: "Poison", blame: "either", outcome, message }))
+    case "size":
+      return Effect.fail(new StorageError({ kind: "Transient", blame: "size", outcome, message }))
+    default:
+      return Effect.fail(new StorageError({ kind, outcome, message }))
+  }
 }
 
 /** A backend that is away in these outages, and refuses nothing. */

@@ -140,6 +140,62 @@ describe("an error of Postgres", () => {
     expect(classifyPg(new TypeError(secret), true).message).not.toContain(secret)
   })
 
+  it("is blamed by its details: on the record, the table, the size or the server", () => {
+    const where = "PL/pgSQL function rule(text) line 3 at RAISE"
+    const columns = [{ name: "door" }, { name: "note" }]
+    const save = { table: { columns }, rows: [{ door: "front", note: "the secret word" }] } as never
+    const cases: ReadonlyArray<readonly [string, object, FailureKind, string | undefined]> = [
+      ["22P02", {}, "Poison", "record"],
+      ["22P02", { where }, "Poison", "either"],
+      ["22012", { where: 'SQL statement "SELECT 1/0"' }, "Poison", "either"],
+      ["23502", { column: "door" }, "Poison", "record"],
+      ["23502", { column: "added" }, "Poison", "either"],
+      ["23505", { constraint: "audit_key" }, "Poison", "record"],
+      ["23505", { constraint: "other_key", where }, "Poison", "either"],
+      ["23514", { constraint: "audit_check" }, "Poison", "record"],
+      // No partition takes the row.
+      ["23514", {}, "Poison", "either"],
+      ["42501", { routine: "ExecWithCheckOptions" }, "Poison", "either"],
+      ["42501", { routine: "aclcheck_error" }, "Transient", "either"],
+      ["42P01", { where }, "Transient", "either"],
+      ["54000", { routine: "index_form_tuple" }, "Poison", "record"],
+      // The queue of notifications is full.
+      ["54000", { file: "async.c", routine: "PreCommit_Notify" }, "Transient", undefined],
+      ["54001", {}, "Poison", "either"],
+      ["57014", {}, "Transient", "size"],
+      ["53200", {}, "Transient", "size"],
+      ["53100", {}, "Transient", "backend"],
+      ["P0001", { where }, "Poison", "either"],
+      ["AUD01", { where, routine: "exec_stmt_raise" }, "Poison", "either"],
+      ["44000", {}, "Poison", "either"],
+      ["XX000", { file: "mcxt.c" }, "Poison", "either"],
+      ["XX000", {}, "Unknown", undefined]
+    ]
+    for (const [code, fields, kind, blame] of cases) {
+      const found = classifyPg(statement(answer(code, "ERROR", fields)), true, save)
+      expect(found, `${code} ${JSON.stringify(fields)}`).toMatchObject({ kind, blame })
+    }
+    // A trigger makes names of values, and may raise under any code.
+    for (const fields of [{ where }, { routine: "exec_stmt_raise" }]) {
+      for (const [code] of states) {
+        expect(classifyPg(answer(code, "ERROR", fields), true).message, code).not.toContain(secret)
+      }
+    }
+    expect(classifyPg(system("ECONNRESET", "read"), true)).toMatchObject({ blame: "size" })
+    expect(classifyPg(system("ECONNREFUSED", "connect"), true)).toMatchObject({ blame: "backend" })
+    const raised = Object.assign(new Error("no notes of THE secret word before 2026, said Secretary 7"), {
+      code: "P0001",
+      severity: "ERROR",
+      where
+    })
+    expect(classifyPg(statement(raised), true, save).message).toBe(
+      `PostgreSQL P0001: no notes of … before …, said Secretary …; in ${where}`
+    )
+    // Of many rows it cannot be told what the message quotes of them.
+    const many = { table: { columns }, rows: new Array(9).fill({ door: "front", note: "x" }) } as never
+    expect(classifyPg(statement(raised), true, many).message).toBe(`PostgreSQL P0001: in ${where}`)
+  })
+
   it("says what the server says, and what to do, where no row is quoted", () => {
     const error = Object.assign(new Error('relation "audit" does not exist'), {
       code: "42P01",

@@ -292,19 +292,19 @@ const saidBy = (trouble: Trouble): string | undefined => {
   return known ? message : undefined
 }
 
-/** What a function raised, without what its message quotes of a row. */
-const raised = (trouble: Trouble, save: FailedSave | undefined): string | undefined => {
-  const { message, routine, state } = trouble
-  const isRaised = state?.startsWith("P0") === true || routine === "exec_stmt_raise"
-  return isRaised && save !== undefined ? withoutValues(message, save) : undefined
-}
+/** What was said of or in a function: its author's text, or names that it made. Without what they quote of a row. */
+const saidInside = (trouble: Trouble, save: FailedSave | undefined): string | undefined =>
+  save === undefined ? undefined : withoutValues(trouble.message, save)
+
+const isInside = (trouble: Trouble): boolean =>
+  trouble.state?.startsWith("P0") === true || trouble.routine === "exec_stmt_raise" || inFunction(trouble)
 
 const messageOf = (trouble: Trouble, save: FailedSave | undefined): string => {
   const { code, column, constraint, state, table } = trouble
   // A function's line holds its name, the types of its arguments and a number.
   const source = /^PL\/.*$/m.exec(trouble.where ?? "")?.[0]
   const said = [
-    saidBy(trouble) ?? raised(trouble, save),
+    isInside(trouble) ? saidInside(trouble, save) : saidBy(trouble),
     adviceOf(trouble),
     source === undefined ? undefined : `in ${source}`
   ].filter((part) => part !== undefined && part !== "")
