@@ -273,7 +273,10 @@ const advice: Readonly<Record<string, string>> = {
 }
 
 const adviceOf = (trouble: Trouble): string | undefined => {
-  const { code, message, state } = trouble
+  const { code, file, message, state } = trouble
+  if (file === "async.c" && state === "54000") {
+    return "a trigger notifies, and a listener does not read: end the transaction or the connection that it is in"
+  }
   if (state !== undefined) return advice[state] ?? advice[state.slice(0, 3)] ?? advice[state.slice(0, 2)]
   if (message === closedMessage) return "the storage's scope is closed"
   if (message.startsWith("SASL: "))
