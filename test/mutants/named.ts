@@ -1,3 +1,4 @@
+import { blameMutants } from "./named/blame.js"
 import { platformMutants } from "./named/platform.js"
 /**
  * Guards of the account, each broken by one change of the source. `find` stands exactly once in `file`; `test` is the
@@ -94,7 +95,7 @@ const handingBack: ReadonlyArray<NamedMutant> = [
   {
     name: "forget that an attempt had an unknown outcome",
     file: internal("bulk"),
-    find: 'if (failure.outcome === "Unknown") markUnknown(bulk, tried.from, tried.to)',
+    find: 'if (outcome === "Unknown") markUnknown(bulk, from, to)',
     replace: "",
     test: recorder("closeWithin", "a record known to have an unknown outcome keeps it through later failures")
   },
@@ -163,14 +164,14 @@ const storing: ReadonlyArray<NamedMutant> = [
   {
     name: "lose a prefix: it is not counted",
     file: internal("saver"),
-    find: "if (stored > 0) config.listener.stored(batch, from, from + stored, 0)",
+    find: "config.listener.stored(batch, from, from + stored, 0)",
     replace: "",
     test: recorder("saves", "stored through an acknowledged prefix completes with that prefix")
   },
   {
     name: "count twice: a prefix is sent again",
     file: internal("bulk"),
-    find: "  tried.from += stored\n",
+    find: "    cut(bulk, start + stored)\n    bulk.ranges.pop()\n",
     replace: "",
     test: recorder("saves", "stored through an acknowledged prefix completes with that prefix")
   },
@@ -232,17 +233,17 @@ const storing: ReadonlyArray<NamedMutant> = [
 const settingAside: ReadonlyArray<NamedMutant> = [
   {
     name: "condemn a batch for one bad record",
-    file: internal("bulk"),
-    find: "} else split(bulk, true)",
+    file: internal("bulkRounds"),
+    find: 'else halve(bulk, blame === "record")',
     replace:
-      "} else {\n    popFailed(bulk)\n    for (let index = from; index < to; index++) bulk.bad.push({ index, cause: failure, detail: undefined })\n  }",
+      "else for (const all = popFailed(bulk); all.from < all.to; all.from++) bulk.bad.push({ index: all.from, cause: failure, detail: undefined, times: 1 })",
     test: inside("bulk", "sets nothing aside that was not refused by itself")
   },
   {
     name: "condemn what fails in an outage",
-    file: internal("bulk"),
-    find: "  if (doubted) {\n",
-    replace: "  if (doubted || !storedWhileProbing) {\n",
+    file: internal("bulkRounds"),
+    find: "doubts > 0 && doubts >= doubtsOf(blameOf(cause))",
+    replace: "true",
     test: inside("bulk", "set nothing aside while nothing can be stored, however long")
   },
   {
@@ -407,5 +408,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...watchMutants,
   ...platformMutants,
   ...recorderMutants,
-  ...sqlMutants
+  ...sqlMutants,
+  ...blameMutants
 ]

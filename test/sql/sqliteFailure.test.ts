@@ -26,6 +26,33 @@ describe("failures of SQLite", () => {
     }
   })
 
+  it("are blamed by their code and their words", () => {
+    const columns = [{ name: "id" }, { name: "note" }]
+    const save = { table: { name: "audit", columns }, rows: [{ id: 1, note: "s3cr3t" }] } as never
+    const cases: ReadonlyArray<readonly [string, string, string, string | undefined]> = [
+      ["CONSTRAINT_UNIQUE", "UNIQUE constraint failed: audit.note", "Poison", "record"],
+      ["CONSTRAINT_UNIQUE", "UNIQUE constraint failed: other.note", "Poison", "either"],
+      ["CONSTRAINT_NOTNULL", "NOT NULL constraint failed: audit.note", "Poison", "record"],
+      ["CONSTRAINT_NOTNULL", "NOT NULL constraint failed: audit.added", "Poison", "either"],
+      ["CONSTRAINT_CHECK", "CHECK constraint failed: length(note) < 9", "Poison", "record"],
+      ["CONSTRAINT_TRIGGER", "no s3cr3t notes", "Poison", "either"],
+      ["ERROR", "malformed JSON", "Poison", "either"],
+      ["ERROR", "no such table: main.audit", "Transient", "either"],
+      ["BUSY", "database is locked", "Transient", undefined]
+    ]
+    for (const [code, message, kind, blame] of cases) {
+      const error = Object.assign(new Error(message), { code: `SQLITE_${code}` })
+      const found = classify(error, true, save)
+      expect(found, `${code}: ${message}`).toMatchObject({ kind, blame })
+      expect(found.message).not.toContain("s3cr3t")
+    }
+    // Before the first save nobody knows whether the table was ever there.
+    expect(ofCode("SQLITE_ERROR", "no such table: main.audit")).toMatchObject({
+      kind: "Fatal",
+      blame: "either"
+    })
+  })
+
   it("tell whether something may be stored", () => {
     expect(ofCode("SQLITE_BUSY").outcome).toBe("NotStored")
     expect(ofCode("SQLITE_FULL").outcome).toBe("NotStored")

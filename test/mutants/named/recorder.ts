@@ -110,7 +110,7 @@ const timing: ReadonlyArray<NamedMutant> = [
     file: "src/Watch.ts",
     find: "millis: () => monotonicMillis(clock)",
     replace: "millis: () => clock.unsafeCurrentTimeMillis()",
-    test: { file: "test/Watch.test.ts", name: "makes nothing Suspect, and hides nothing that is" }
+    test: { file: "test/Watch.health.test.ts", name: "makes nothing Suspect, and hides nothing that is" }
   },
   {
     name: "wait for a busy file by the wall clock",

@@ -23,8 +23,8 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "say of a failed look-up that nothing is stored",
     file: internal("sqlStorage"),
-    find: 'new StorageError({ kind, outcome: "Unknown", message, cause })',
-    replace: 'new StorageError({ kind, outcome: "NotStored", message, cause })',
+    find: 'withOutcome(error, "Unknown")',
+    replace: 'withOutcome(error, "NotStored")',
     test: sql("lookUp", "has an unknown outcome: what was written is stored")
   },
   {

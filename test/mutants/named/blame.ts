@@ -1,0 +1,144 @@
+/** Guards of what a failure is taken for: whose matter it is, and how large a statement may be. */
+import type { NamedMutant } from "../named.js"
+
+const rounds = "src/internal/bulkRounds.ts"
+const bulk = "src/internal/bulk.ts"
+const saver = "src/internal/saver.ts"
+const pg = "src/sql/internal/pgErrors.ts"
+const sqlite = "src/sql/internal/sqliteFailure.ts"
+const machine = (name: string) => ({ file: "test/internal/bulkBlame.test.ts", name })
+const errors = (name: string) => ({ file: "test/sql/pgErrors.test.ts", name })
+
+export const blameMutants: ReadonlyArray<NamedMutant> = [
+  {
+    name: "blame: look for a bad record without an end",
+    file: rounds,
+    find: "ranges.length === 0 || misses >= maxMisses(most, rounds)",
+    replace: "ranges.length === 0",
+    test: machine("nothing is set aside, and each round has a bounded number of saves")
+  },
+  {
+    name: "blame: believe a failure of one record while nothing is stored",
+    file: rounds,
+    find: 'blame === "record" ? bulk.storedSince || isLone(bulk) :',
+    replace: 'blame === "record" ? true :',
+    test: machine("nothing is set aside, and each round has a bounded number of saves")
+  },
+  {
+    name: "blame: believe a rule at its first word",
+    file: rounds,
+    find: ": accused && times >= proofsOf(blame)",
+    replace: ": true",
+    test: machine(
+      "whatever the length of the outage, all is stored once it is over, and nothing is set aside"
+    )
+  },
+  {
+    name: "blame: forget that another record was stored",
+    file: rounds,
+    find: "  bulk.followed = bulk.suspects.length\n",
+    replace: "",
+    test: machine(
+      "are the ones that are set aside, whatever the kind, and the others keep their order but for what failed alone"
+    )
+  },
+  {
+    name: "blame: retry a rule before its batch is halved",
+    file: rounds,
+    find: 'return blame === "size" && outcome === "Unknown" ? lostRetries : 0',
+    replace: "return lostRetries",
+    test: machine("wait for no retry where the failure says that it may be theirs")
+  },
+  {
+    name: "blame: halve at the first lost connection",
+    file: rounds,
+    find: 'outcome === "Unknown" ? lostRetries : 0',
+    replace: 'outcome === "Unknown" ? 0 : 0',
+    test: machine("and may have lost its connection by chance is retried as it is, twice")
+  },
+  {
+    name: "blame: stop at what the first records say",
+    file: rounds,
+    find: "&& !storedEver && isLast",
+    replace: "&& !storedEver",
+    test: machine(
+      "are the ones that are set aside, whatever the kind, and the others keep their order but for what failed alone"
+    )
+  },
+  {
+    name: "blame: set aside what was never tried",
+    file: bulk,
+    find: "const untried = bulk.ranges.filter(({ tried }) => !tried)",
+    replace: "const untried = bulk.ranges.filter(() => false)",
+    test: machine("of retries sets nothing aside that was never tried")
+  },
+  {
+    name: "blame: try a size again that did not pass",
+    file: bulk,
+    find: "if (bulk.passed > 0 && top(bulk)",
+    replace: "if (bulk.passed > 1000 && top(bulk)",
+    test: machine("is cut to what passes, and the rest of it is saved in that size")
+  },
+  {
+    name: "blame: ignore what fits",
+    file: bulk,
+    find: "start + fits > from && start + fits < to",
+    replace: "start + fits > from && start + fits < from",
+    test: machine("is cut where the storage says what fits, without a failure")
+  },
+  {
+    name: "blame: forget the size that passed",
+    file: saver,
+    find: "  if (passed > 0) saver.fit = {",
+    replace: "  if (passed > 1000) saver.fit = {",
+    test: {
+      file: "test/Recorder.sizes.test.ts",
+      name: "a size that passed is kept to for a minute, and doubled then"
+    }
+  },
+  {
+    name: "blame: take a full queue of notifications for bad data",
+    file: pg,
+    find: 'if (trouble.file === "async.c") return ["Transient"]',
+    replace: "",
+    test: errors("is blamed by its details: on the record, the table, the size or the server")
+  },
+  {
+    name: "blame: take a column of somebody else's for the record's",
+    file: pg,
+    find: "save.table.columns.some(({ name }) => name === column)",
+    replace: "true",
+    test: errors("is blamed by its details: on the record, the table, the size or the server")
+  },
+  {
+    name: "blame: take what a function meets for the record's",
+    file: pg,
+    find: "where !== undefined && /SQL|PL\\//.test(where)",
+    replace: "false && where !== undefined",
+    test: errors("is blamed by its details: on the record, the table, the size or the server")
+  },
+  {
+    name: "blame: show what a rule quotes of the row",
+    file: "src/sql/internal/withoutValues.ts",
+    find: "all.includes(word.toLowerCase())",
+    replace: "false",
+    test: errors("is blamed by its details: on the record, the table, the size or the server")
+  },
+  {
+    name: "blame: stop for good at a table that is away",
+    file: sqlite,
+    find: 'return [saved ? "Transient" : kind, "either"]',
+    replace: 'return [kind, "either"]',
+    test: { file: "test/sql/sqliteFailure.test.ts", name: "are blamed by their code and their words" }
+  },
+  {
+    name: "blame: keep a statement that could not be prepared",
+    file: "src/sql/internal/preparing.ts",
+    find: "failures.set(text, (times ?? 0) + 1)",
+    replace: "",
+    test: {
+      file: "test/sql/preparing.test.ts",
+      name: "a statement that could not be prepared is prepared anew"
+    }
+  }
+]
