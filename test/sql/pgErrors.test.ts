@@ -183,13 +183,16 @@ describe("an error of Postgres", () => {
     }
     expect(classifyPg(system("ECONNRESET", "read"), true)).toMatchObject({ blame: "size" })
     expect(classifyPg(system("ECONNREFUSED", "connect"), true)).toMatchObject({ blame: "backend" })
-    const raised = Object.assign(new Error("no notes of THE secret word before 2026, said Secretary 7"), {
-      code: "P0001",
-      severity: "ERROR",
-      where
-    })
+    const raised = Object.assign(
+      new Error("no notes of THE secret word before 2026, said Secretary 7: a WORD"),
+      {
+        code: "P0001",
+        severity: "ERROR",
+        where
+      }
+    )
     expect(classifyPg(statement(raised), true, save).message).toBe(
-      `PostgreSQL P0001: no notes of … before …, said Secretary …; in ${where}`
+      `PostgreSQL P0001: no notes of … before …, said Secretary …: a …; in ${where}`
     )
     // Of many rows it cannot be told what the message quotes of them.
     const many = { table: { columns }, rows: new Array(9).fill({ door: "front", note: "x" }) } as never
