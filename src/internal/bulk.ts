@@ -108,7 +108,7 @@ const failedByName = <F extends Failure>(bulk: Bulk<F>, failure: F, start: numbe
   for (let i = indexes.length; i >= 0; i--) {
     const start = i === 0 ? from : (indexes[i - 1] as number) + 1
     const end = i === indexes.length ? to : (indexes[i] as number)
-    if (start < end) bulk.ranges.push(range(start, end))
+    if (start < end) bulk.ranges.push({ ...range(start, end), tried: true })
   }
   return true
 }

@@ -163,6 +163,13 @@ describe("bad records among good ones", () => {
     }
   })
 
+  it("stop nothing by a fatal guess while others behind them were not tried", () => {
+    const bad = new Set(numbers(20))
+    const { end, setAside, stored } = play(40, refusing(bad, failure("Fatal", "either")))
+    expect([end, sorted(setAside)]).toEqual(["Done", numbers(20)])
+    expect(stored).toEqual(numbers(20, 20))
+  })
+
   it("of whom the first hundred are bad cost a few waits", () => {
     const { end, setAside, stored, waits } = play(
       1000,

@@ -38,9 +38,7 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
     file: rounds,
     find: "  bulk.followed = bulk.suspects.length\n",
     replace: "",
-    test: machine(
-      "are the ones that are set aside, whatever the kind, and the others keep their order but for what failed alone"
-    )
+    test: machine("wait for no retry where the failure says that it may be theirs")
   },
   {
     name: "blame: retry a rule before its batch is halved",
@@ -61,9 +59,7 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
     file: rounds,
     find: "&& !storedEver && isLast",
     replace: "&& !storedEver",
-    test: machine(
-      "are the ones that are set aside, whatever the kind, and the others keep their order but for what failed alone"
-    )
+    test: machine("stop nothing by a fatal guess while others behind them were not tried")
   },
   {
     name: "blame: set aside what was never tried",
