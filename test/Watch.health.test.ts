@@ -50,6 +50,16 @@ describe("progress and health", () => {
     })
   )
 
+  it.scoped("a follow begins also where nothing can be interrupted, as in a server's handlers", () =>
+    Effect.gen(function* () {
+      // Fails when the one that loses a race is waited for.
+      const { put, watch } = yield* setUp()
+      const follower = yield* Effect.uninterruptible(watch.open(ChangeLog.key("a"), { snapshot: "first" }))
+      yield* put("a", 1)
+      expect(yield* taking(follower, 3)).toEqual(["snapshot 0: ", "synced 0", "1: a=1"])
+    })
+  )
+
   describe.each(jumps)("a wall clock set %s", (_, ahead) => {
     it.scoped("makes nothing Suspect, and hides nothing that is", () =>
       Effect.gen(function* () {

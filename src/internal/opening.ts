@@ -170,8 +170,10 @@ export const open = <V>(
         isFull(desk) ? full(desk) : outsideTransaction(beginning(dispatcher, follower, options))
       )
       yield* restore(
-        Effect.flatMap(Effect.raceFirst(Deferred.await(over), begins), (found) =>
-          inTurn(admit(desk, follower, found))
+        // The one that loses is interrupted also where the caller cannot be: a server's handlers, say.
+        Effect.flatMap(
+          Effect.raceFirst(Effect.interruptible(Deferred.await(over)), Effect.interruptible(begins)),
+          (found) => inTurn(admit(desk, follower, found))
         )
       ).pipe(Effect.onError(() => gone))
       yield* Effect.addFinalizer(() => gone)

@@ -65,7 +65,7 @@ const inSlot = <A, E>(slots: Effect.Semaphore, effect: Effect.Effect<A, E>): Eff
         return slots.release(1)
       })
       const late = Effect.sleep(slotFor).pipe(Effect.zipRight(release), Effect.zipRight(Effect.never))
-      return Effect.ensuring(restore(Effect.raceFirst(effect, late)), release)
+      return Effect.ensuring(restore(Effect.raceFirst(effect, Effect.interruptible(late))), release)
     })
   )
 

@@ -181,7 +181,8 @@ const answerOf = <V>(
 ): Effect.Effect<Answer<V>, ServeError, Scope.Scope> =>
   Effect.gen(function* () {
     const answer = yield* Effect.timeoutTo(
-      begin(runtime.watch, selector, options, runtime.wire.starts, cursor),
+      // The server's handlers are not interruptible: what has taken too long would be waited for.
+      Effect.interruptible(begin(runtime.watch, selector, options, runtime.wire.starts, cursor)),
       {
         duration: beginWithin,
         onTimeout: () => refused("Unavailable"),

@@ -194,11 +194,11 @@ export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, Inva
       Effect.zipRight(Effect.sleep(_tag === "Up" ? poll : pollWhileDown), ringAll)
     )
 
-    yield* Effect.forkScoped(connect(0))
+    yield* Effect.forkScoped(Effect.interruptible(connect(0)))
     // While it still connects, and after the last time that the others send.
     yield* Effect.addFinalizer(() => sendLast)
-    yield* Effect.forkScoped(Effect.forever(send))
-    yield* Effect.forkScoped(Effect.forever(pollOnce))
+    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(send)))
+    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(pollOnce)))
 
     const hang = (channel: string, feed: string, ring: () => void) =>
       Effect.sync(() => {

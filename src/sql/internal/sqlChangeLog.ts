@@ -158,7 +158,7 @@ const keepPruned = (store: Store.LogStore, bounds: Store.Bounds): Effect.Effect<
       ),
       Effect.zipRight(Effect.sleep(sparing))
     )
-    yield* Effect.forkScoped(Effect.forever(round))
+    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(round)))
   })
 
 const handle = <V>(open: OpenLog, { bounds, poll }: Checked): SqlChangeLog<V> => {
