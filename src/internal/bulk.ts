@@ -30,11 +30,12 @@ import {
   progressed,
   retriesOf,
   roundIsOver,
+  sizeLimit,
   top
 } from "./bulkRounds.js"
 
 export type { Failure, Suspect } from "./bulkRanges.js"
-export { type Bulk, make, maxMisses, unknownRetries } from "./bulkRounds.js"
+export { type Bulk, type Fit, make, maxMisses, unknownRetries } from "./bulkRounds.js"
 
 /** What to do next. */
 export type Step<F extends Failure> =
@@ -62,8 +63,8 @@ export const next = <F extends Failure>(bulk: Bulk<F>): Step<F> => {
   if (bulk.failure !== undefined) return { _tag: "Wait", failure: bulk.failure }
   if (bulk.ranges.length === 0) return done
   while (top(bulk).guilty && top(bulk).to - top(bulk).from > 1) halve(bulk, true)
-  // What is larger than the size that passed would fail by its size again.
-  if (bulk.passed > 0 && top(bulk).to - top(bulk).from > bulk.passed) cut(bulk, top(bulk).from + bulk.passed)
+  const most = sizeLimit(bulk)
+  if (top(bulk).to - top(bulk).from > most) cut(bulk, top(bulk).from + most)
   return { _tag: "Save", from: top(bulk).from, to: top(bulk).to }
 }
 
@@ -78,7 +79,7 @@ export const isDone = <F extends Failure>(bulk: Bulk<F>): boolean =>
 /** The save of the last `Save` step succeeded. */
 export const saved = <F extends Failure>(bulk: Bulk<F>): void => {
   const { from, to } = bulk.ranges.pop() as Range<F>
-  if (bulk.sizeFailed) bulk.passed = Math.max(bulk.passed, to - from)
+  if (bulk.sizeDoubted) bulk.passed = Math.max(bulk.passed, to - from)
   progressed(bulk)
   const right = bulk.ranges[bulk.ranges.length - 1]
   if (right?.rightHalf) {
@@ -156,7 +157,10 @@ const learn = <F extends Failure>(bulk: Bulk<F>, failure: F, start: number): voi
     bulk.stopped = kind === "Fatal"
     return
   }
-  if (blame === "size" && to - from > 1) bulk.sizeFailed = true
+  if (blame === "size" && to - from > 1) {
+    bulk.sizeDoubted = true
+    bulk.sizeProven ||= bulk.passed > 0 && to - from > bulk.passed
+  }
   // One record is not too large for having met a lost connection or a time-out once.
   const mayPass = !bulk.probing || (blame === "size" && outcome === "Unknown" && to - from === 1)
   if (mayPass && ++bulk.repeats <= retriesOf(bulk, failure, blame)) bulk.failure = failure

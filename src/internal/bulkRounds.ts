@@ -51,9 +51,12 @@ export interface Bulk<F extends Failure> {
   wantsMore: boolean
   /** No save may hold more. */
   most: number
-  /** The largest save that passed after one had failed by its size; 0: none did. */
+  /** A save of several records has failed, maybe by its size. */
+  sizeDoubted: boolean
+  /** The largest save that passed since; 0: none did. */
   passed: number
-  sizeFailed: boolean
+  /** A larger one failed after it had passed: it was the size, and not a backend that was away for a while. */
+  sizeProven: boolean
   /** One byte per record: 1 when an attempt that held it had an unknown outcome. */
   unknownOutcome: Uint8Array | undefined
 }
@@ -81,8 +84,15 @@ export const maxMisses = (length: number, rounds: number): number =>
 /** How often a record fails alone before it is bad: what may be the size or the link needs one more proof. */
 const proofsOf = (blame: Blame): number => (blame === "size" ? 3 : 2)
 
-/** A batch of this length, in saves of at most `most` records. */
-export const make = <F extends Failure>(length: number, most = length): Bulk<F> => {
+/** A size that passed of late, after a larger one had failed; proven: that was for its size. */
+export interface Fit {
+  readonly size: number
+  readonly proven: boolean
+}
+
+/** A batch of this length. What was learned of sizes holds for it. */
+export const make = <F extends Failure>(length: number, fit?: Fit): Bulk<F> => {
+  const most = Math.min(length, fit?.proven === true ? fit.size : length)
   const ranges: Array<Range<F>> = []
   for (let n = Math.ceil(length / most) - 1; n >= 0; n--) {
     ranges.push(range(n * most, Math.min(length, (n + 1) * most)))
@@ -108,8 +118,9 @@ export const make = <F extends Failure>(length: number, most = length): Bulk<F> 
     doubts: 0,
     wantsMore: false,
     most,
-    passed: 0,
-    sizeFailed: false,
+    sizeDoubted: fit !== undefined,
+    passed: fit?.size ?? 0,
+    sizeProven: fit?.proven ?? false,
     unknownOutcome: undefined
   }
 }
@@ -192,6 +203,13 @@ export const endRound = <F extends Failure>(bulk: Bulk<F>): void => {
 
 export const roundIsOver = <F extends Failure>({ misses, most, ranges, rounds }: Bulk<F>): boolean =>
   ranges.length === 0 || misses >= maxMisses(most, rounds)
+
+/**
+ * The most records that the next save may hold: what passed, once it is known to be the size; twice as much before, so
+ * that a backend which was away for a while is soon as fast as before.
+ */
+export const sizeLimit = <F extends Failure>({ passed, sizeProven }: Bulk<F>): number =>
+  passed === 0 ? Number.POSITIVE_INFINITY : sizeProven ? passed : passed * 2
 
 /** At least one record was stored. */
 export const progressed = <F extends Failure>(bulk: Bulk<F>): void => {

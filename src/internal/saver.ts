@@ -86,9 +86,9 @@ export const begin = <Item, F extends Bulk.Failure>(batch: Batch<Item>): Run<Ite
   over: false
 })
 
-/** The machine of a batch that needs one; `most` is the largest save that it begins with. */
-export const bulkOf = <Item, F extends Bulk.Failure>(run: Run<Item, F>, most?: number): Bulk.Bulk<F> => {
-  run.bulk ??= Bulk.make<F>(run.batch.items.length, most)
+/** The machine of a batch that needs one; `fit` is what was learned of sizes before. */
+export const bulkOf = <Item, F extends Bulk.Failure>(run: Run<Item, F>, fit?: Bulk.Fit): Bulk.Bulk<F> => {
+  run.bulk ??= Bulk.make<F>(run.batch.items.length, fit)
   return run.bulk
 }
 
@@ -144,8 +144,8 @@ export interface Saver<Item, F extends Bulk.Failure> {
   readonly config: Config<Item, F>
   /** The batch of the save under way. */
   run: Run<Item, F> | undefined
-  /** The size of a save that passed after a larger one had failed by its size, and until when it is kept to. */
-  fit: { readonly size: number; readonly until: number } | undefined
+  /** What was learned of sizes of late, and until when it holds. */
+  fit: (Bulk.Fit & { readonly until: number }) | undefined
   readonly answers: {
     readonly onFailure: (cause: Cause.Cause<unknown>) => Effect.Effect<boolean>
     readonly onSuccess: (acknowledgement: Acknowledgement) => Effect.Effect<boolean>
@@ -177,22 +177,33 @@ export const make = <Item, F extends Bulk.Failure>(config: Config<Item, F>): Sav
   return saver
 }
 
-/** How long saves keep to a size that passed, in milliseconds. Then twice as much is tried. */
+/** How long what was learned of sizes holds, in milliseconds. Then twice as much is tried. */
 const fitMillis = 60_000
 const maxFit = 65_536
 
+/** What was learned of sizes, as far as it holds. */
+const fitNow = <Item, F extends Bulk.Failure>(saver: Saver<Item, F>): Bulk.Fit | undefined => {
+  const { config, fit } = saver
+  if (fit === undefined || config.elapsed() < fit.until) return fit
+  const { proven, size } = fit
+  const next = { size: size * 2, proven, until: config.elapsed() + fitMillis }
+  saver.fit = proven && size < maxFit ? next : undefined
+  return saver.fit
+}
+
 /** The most records that a save may hold, by what has passed of late. */
 export const fitOf = <Item, F extends Bulk.Failure>(saver: Saver<Item, F>): number => {
-  const { config, fit } = saver
-  if (fit === undefined) return Number.POSITIVE_INFINITY
-  if (config.elapsed() < fit.until) return fit.size
-  saver.fit = fit.size > maxFit ? undefined : { size: fit.size * 2, until: config.elapsed() + fitMillis }
-  return fit.size * 2
+  const fit = fitNow(saver)
+  return fit?.proven === true ? fit.size : Number.POSITIVE_INFINITY
 }
 
 /** The next batches begin with the size that passed, without failing at a larger one first. */
-const remember = <Item, F extends Bulk.Failure>(saver: Saver<Item, F>, { passed }: Bulk.Bulk<F>): void => {
-  if (passed > 0) saver.fit = { size: passed, until: saver.config.elapsed() + fitMillis }
+const remember = <Item, F extends Bulk.Failure>(
+  saver: Saver<Item, F>,
+  { passed, sizeDoubted, sizeProven }: Bulk.Bulk<F>
+): void => {
+  if (!sizeDoubted || passed === 0) return
+  saver.fit = { size: passed, proven: sizeProven, until: saver.config.elapsed() + fitMillis }
 }
 
 const isFinished = Effect.succeed(true)
@@ -335,9 +346,10 @@ export const step = <Item, F extends Bulk.Failure>(
 ): Effect.Effect<boolean, F> => {
   const { config } = saver
   const { length } = run.batch.items
-  const most = run.bulk === undefined ? fitOf(saver) : length
-  if (run.bulk === undefined && length > 0 && length <= most) return saveStep(saver, run, storage, 0, length)
-  const bulk = bulkOf(run, most)
+  const fit = run.bulk === undefined && saver.fit !== undefined ? fitNow(saver) : undefined
+  if (run.bulk === undefined && length > 0 && fit === undefined)
+    return saveStep(saver, run, storage, 0, length)
+  const bulk = bulkOf(run, fit)
   const next = Bulk.next(bulk)
   switch (next._tag) {
     case "Save":

@@ -27,8 +27,8 @@ interface Played {
 }
 
 /** Plays until the machine is done, stops, or has waited so often. */
-const play = (length: number, backend: Backend, maxWaits = 50, most?: number): Played => {
-  const bulk = Bulk.make<Bulk.Failure>(length, most)
+const play = (length: number, backend: Backend, maxWaits = 50, fit?: Bulk.Fit): Played => {
+  const bulk = Bulk.make<Bulk.Failure>(length, fit)
   const played: Played = { bulk, stored: [], setAside: [], saves: [], waits: [], end: "Wait" }
   return goOn(played, backend, maxWaits)
 }
@@ -188,8 +188,18 @@ describe("a batch that is too large", () => {
     )
     expect(end).toBe("Done")
     expect(stored).toEqual(numbers(1000))
-    expect(saves.filter(([from, to]) => to - from > 130).length).toBe(3)
-    expect(Math.max(...saves.slice(3).map(([from, to]) => to - from))).toBe(125)
+    const sizes = saves.map(([from, to]) => to - from)
+    // Twice what passed is tried once more, and then no more.
+    expect(sizes.slice(0, 7)).toEqual([1000, 500, 250, 125, 125, 250, 125])
+    expect(Math.max(...sizes.slice(6))).toBe(125)
+  })
+
+  it("that was none, but a backend that was away, is soon saved as a whole again", () => {
+    const lost: Bulk.Failure = { kind: "Transient", outcome: "Unknown", blame: "size" }
+    const { bulk, end, saves, stored } = play(1000, (_from, _to, nth) => (nth <= 14 ? lost : undefined))
+    expect([end, sorted(stored).length]).toEqual(["Done", 1000])
+    expect(saves.length).toBeLessThanOrEqual(14 + 14)
+    expect(bulk.sizeProven).toBe(false)
   })
 
   it("is cut where the storage says what fits, without a failure", () => {
@@ -207,7 +217,7 @@ describe("a batch that is too large", () => {
   })
 
   it("begins in the size that passed before", () => {
-    const { saves } = play(10, () => undefined, 1, 4)
+    const { saves } = play(10, () => undefined, 1, { size: 4, proven: true })
     expect(saves).toEqual([
       [0, 4],
       [4, 8],
@@ -230,7 +240,7 @@ describe("a batch that is too large", () => {
 
   it("sets a lone record aside only when others are stored between its failures", () => {
     const lost: Bulk.Failure = { kind: "Transient", outcome: "Unknown", blame: "size" }
-    const among = play(8, refusing(new Set([3]), lost), 30)
+    const among = play(16, refusing(new Set([3]), lost), 30)
     expect([among.end, among.setAside]).toEqual(["Done", [3]])
     const backend = refusing(new Set([7]), lost)
     const last = play(8, backend, 30)

@@ -71,9 +71,16 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "blame: try a size again that did not pass",
     file: bulk,
-    find: "if (bulk.passed > 0 && top(bulk)",
-    replace: "if (bulk.passed > 1000 && top(bulk)",
+    find: "if (top(bulk).to - top(bulk).from > most)",
+    replace: "if (top(bulk).to - top(bulk).from > 2 * most)",
     test: machine("is cut to what passes, and the rest of it is saved in that size")
+  },
+  {
+    name: "blame: take an outage for a matter of size",
+    file: bulk,
+    find: "bulk.sizeProven ||= bulk.passed > 0 &&",
+    replace: "bulk.sizeProven ||= bulk.passed >= 0 &&",
+    test: machine("that was none, but a backend that was away, is soon saved as a whole again")
   },
   {
     name: "blame: ignore what fits",
@@ -85,8 +92,8 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "blame: forget the size that passed",
     file: saver,
-    find: "  if (passed > 0) saver.fit = {",
-    replace: "  if (passed > 1000) saver.fit = {",
+    find: "if (!sizeDoubted || passed === 0) return",
+    replace: "if (passed < 1000) return",
     test: {
       file: "test/Recorder.sizes.test.ts",
       name: "a size that passed is kept to for a minute, and doubled then"

@@ -131,7 +131,7 @@ const snapshots: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: let an open hang behind the end of the watch",
     file: internal("opening"),
-    find: "Effect.raceFirst(Deferred.await(over), begins)",
+    find: "Effect.raceFirst(Effect.interruptible(Deferred.await(over)), Effect.interruptible(begins))",
     replace: "begins",
     test: watch(
       "snapshots",
@@ -141,9 +141,16 @@ const snapshots: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: begin a follow in the dispatcher's turn",
     file: internal("opening"),
-    find: "Effect.raceFirst(Deferred.await(over), begins)",
+    find: "Effect.raceFirst(Effect.interruptible(Deferred.await(over)), Effect.interruptible(begins))",
     replace: "Effect.flatMap(inTurn(Effect.asVoid(Effect.orDie(begins))), () => begins)",
     test: watch("snapshots", "where the log hangs holds up nobody")
+  },
+  {
+    name: "watch: wait for the loser where nothing can be interrupted",
+    file: internal("opening"),
+    find: "Effect.interruptible(Deferred.await(over))",
+    replace: "Deferred.await(over)",
+    test: watch("health", "a follow begins also where nothing can be interrupted, as in a server's handlers")
   },
   {
     name: "watch: look at the log from within the caller's transaction",
