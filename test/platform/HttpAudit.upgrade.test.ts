@@ -192,7 +192,7 @@ describe.each(places)("HttpAudit %s: an upgrade", (place) => {
         Effect.sync(() => {
           // It is a request of Node.js.
           const { socket } = source as unknown as { readonly socket: NodeJS.EventEmitter }
-          socket.once("close", () => Effect.runSync(Deferred.succeed(gone, undefined)))
+          socket.once("close", () => Deferred.unsafeDone(gone, Effect.void))
         })
       ).pipe(Effect.zipRight(Deferred.succeed(begun, undefined)), Effect.zipRight(Effect.never))
       const router = HttpRouter.empty.pipe(HttpRouter.get("/live", late))

@@ -12,7 +12,7 @@ const end = async (world: World): Promise<Report> => {
   const { end: way } = sample.setting
   if (way === "close") {
     close(world, recorder.close)
-    await time.advance(10_000)
+    await time.advance(60_000)
   } else if (way === "scope") {
     world.closing = true
     start(world, Scope.close(scope, Exit.void), () => undefined)
