@@ -24,25 +24,31 @@ import {
   type Stream
 } from "effect"
 import { constVoid } from "effect/Function"
-import { type Bound, invalidBound } from "./internal/admission.js"
-import { type ActorStopped, type AskOptions, type AskTimedOut, ask, stoppedError } from "./internal/ask.js"
-import * as Engine from "./internal/engine.js"
-import * as Intake from "./internal/intake.js"
-import { InvalidOptions, millisOf } from "./internal/invalidOptions.js"
-import type * as Mailbox from "./internal/mailbox.js"
+import {
+  type ActorStopped,
+  type AskOptions,
+  type AskTimedOut,
+  ask,
+  stoppedError
+} from "./internal/actor/ask.js"
+import { type Bound, invalidBound } from "./internal/actor/bound.js"
+import * as Engine from "./internal/actor/engine.js"
+import * as Intake from "./internal/actor/intake.js"
+import type * as Mailbox from "./internal/actor/mailbox.js"
+import { type Status, statusOf, type Trouble } from "./internal/actor/status.js"
+import * as Statuses from "./internal/actor/statuses.js"
+import { forceClose, requestClose, supervise } from "./internal/actor/supervisor.js"
+import { InvalidOptions, millisOf } from "./internal/options.js"
 import { inSlices } from "./internal/slices.js"
-import { type Status, statusOf, type Trouble } from "./internal/status.js"
-import * as Statuses from "./internal/statuses.js"
-import { forceClose, requestClose, supervise } from "./internal/supervisor.js"
 import { withoutSurroundings } from "./internal/surroundings.js"
 import { monotonicMillis } from "./internal/time.js"
 import { CurrentTurn } from "./internal/turn.js"
 
-export type { Bound, GapNote, Overflow } from "./internal/admission.js"
-export { ActorStopped, type AskOptions, AskTimedOut } from "./internal/ask.js"
-export { InvalidOptions } from "./internal/invalidOptions.js"
-export type { Batch } from "./internal/mailbox.js"
-export type { Status } from "./internal/status.js"
+export { ActorStopped, type AskOptions, AskTimedOut } from "./internal/actor/ask.js"
+export type { Bound, GapNote, Overflow } from "./internal/actor/bound.js"
+export type { Batch } from "./internal/actor/mailbox.js"
+export type { Status } from "./internal/actor/status.js"
+export { InvalidOptions } from "./internal/options.js"
 
 /** What is left when an actor has ended. Nothing of it was handled, but for `current`: that one was begun. */
 export interface Rest<out Resource, out Item> {

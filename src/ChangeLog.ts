@@ -9,7 +9,7 @@
  * what a storage stores, and {@link asStorage} lets a recorder store nothing but a log.
  */
 import { Effect, Either } from "effect"
-import { type ChangeLog, noteAppendNow, type ReadOptions, ringEach } from "./internal/changeLog.js"
+import { type ChangeLog, noteAppendNow, type ReadOptions, ringEach } from "./internal/log/changeLog.js"
 import {
   type Change,
   type ChangeLogError,
@@ -21,14 +21,14 @@ import {
   noState,
   type Revision,
   wrongLimit
-} from "./internal/events.js"
-import * as History from "./internal/history.js"
-import { InvalidOptions } from "./internal/invalidOptions.js"
+} from "./internal/log/events.js"
+import * as History from "./internal/log/memoryLog.js"
+import { checkSelector } from "./internal/log/selector.js"
+import { InvalidOptions } from "./internal/options.js"
 import { makeRandom, randomName } from "./internal/random.js"
-import { checkSelector } from "./internal/selector.js"
 import { type BadRecord, type Saved, type Storage, StorageError } from "./Storage.js"
 
-export type { ChangeLog, Head, ReadOptions } from "./internal/changeLog.js"
+export type { ChangeLog, Head, ReadOptions } from "./internal/log/changeLog.js"
 export {
   type Change,
   ChangeLogError,
@@ -43,9 +43,8 @@ export {
   remove,
   type Snapshot,
   start
-} from "./internal/events.js"
-export type { Committed } from "./internal/history.js"
-export { InvalidOptions } from "./internal/invalidOptions.js"
+} from "./internal/log/events.js"
+export type { Committed } from "./internal/log/memoryLog.js"
 export {
   compareKeys,
   InvalidSelector,
@@ -56,7 +55,8 @@ export {
   prefix,
   range,
   type Selector
-} from "./internal/selector.js"
+} from "./internal/log/selector.js"
+export { InvalidOptions } from "./internal/options.js"
 
 const wholeAbove0 = (n: number): boolean => Number.isSafeInteger(n) && n > 0
 

@@ -21,14 +21,13 @@ import {
 } from "effect"
 import * as Actor from "./Actor.js"
 import { acquireWith } from "./internal/acquire.js"
-import * as Book from "./internal/book.js"
-import type { Columns, IdOf, RowOf } from "./internal/columns.js"
-import * as Held from "./internal/held.js"
-import { InvalidOptions, millisOf } from "./internal/invalidOptions.js"
+import type { Columns, IdOf, RowOf } from "./internal/columns/columns.js"
+import type { Query } from "./internal/columns/query.js"
 import { lazyArray } from "./internal/lazyArray.js"
-import * as Ledger from "./internal/ledger.js"
-import type { Query } from "./internal/query.js"
-import * as Receipts from "./internal/receipts.js"
+import { InvalidOptions, millisOf } from "./internal/options.js"
+import * as Ledger from "./internal/recorder/account.js"
+import * as Saving from "./internal/recorder/batchRun.js"
+import * as Held from "./internal/recorder/deadLetters.js"
 import {
   droppedError,
   type NotStored,
@@ -37,20 +36,21 @@ import {
   type RecorderFailed,
   recorderClosed,
   recorderFailed
-} from "./internal/recorderErrors.js"
-import { makeSaver, type Saver } from "./internal/records.js"
-import * as Saving from "./internal/saver.js"
-import * as Spans from "./internal/spans.js"
-import { oldestAge, type Stats, statsOf } from "./internal/stats.js"
+} from "./internal/recorder/errors.js"
+import * as Receipts from "./internal/recorder/receipts.js"
+import { makeSaver, type Saver } from "./internal/recorder/saver.js"
+import * as Book from "./internal/recorder/settlement.js"
+import * as Spans from "./internal/recorder/spans.js"
+import { oldestAge, type Stats, statsOf } from "./internal/recorder/stats.js"
 import * as Metrics from "./Metrics.js"
 import { type MemoryQuery, memory, type Outcome, type Storage, StorageError } from "./Storage.js"
 
 export type { Bound, GapNote, Overflow, Status } from "./Actor.js"
-export type { Unsaved } from "./internal/book.js"
-export { InvalidOptions } from "./internal/invalidOptions.js"
-export { NotStored, RecorderClosed, RecorderFailed } from "./internal/recorderErrors.js"
-export { mapInput, type Saver } from "./internal/records.js"
-export type { Stats } from "./internal/stats.js"
+export { InvalidOptions } from "./internal/options.js"
+export { NotStored, RecorderClosed, RecorderFailed } from "./internal/recorder/errors.js"
+export { mapInput, type Saver } from "./internal/recorder/saver.js"
+export type { Unsaved } from "./internal/recorder/settlement.js"
+export type { Stats } from "./internal/recorder/stats.js"
 
 /** A record that its storage cannot hold. */
 export interface SetAside<out Record> {

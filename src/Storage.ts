@@ -5,14 +5,14 @@
  * retries what may pass, isolates single bad records, and hands the storage back when it closes.
  */
 import { Data, Effect, Either, Stream } from "effect"
-import { compile, compileNormalise, type Rule } from "./internal/columnCheck.js"
-import { type Columns, columnsProblem, type IdOf, type RowOf } from "./internal/columns.js"
-import type { InvalidOptions } from "./internal/invalidOptions.js"
-import type { InvalidQuery, Prune, Query } from "./internal/query.js"
-import { checkPrune, checkQuery } from "./internal/queryCheck.js"
-import { answer } from "./internal/queryMemory.js"
+import { checkPrune, checkQuery } from "./internal/columns/checkQuery.js"
+import { compile, compileNormalise, type Rule } from "./internal/columns/checkRow.js"
+import { type Columns, columnsProblem, type IdOf, type RowOf } from "./internal/columns/columns.js"
+import { answer } from "./internal/columns/evaluateQuery.js"
+import type { InvalidQuery, Prune, Query } from "./internal/columns/query.js"
+import type { InvalidOptions } from "./internal/options.js"
 
-export type { Rule } from "./internal/columnCheck.js"
+export type { Rule } from "./internal/columns/checkRow.js"
 export {
   Column,
   type Columns,
@@ -20,9 +20,9 @@ export {
   type ColumnTypes,
   type IdOf,
   type RowOf
-} from "./internal/columns.js"
-export { InvalidOptions } from "./internal/invalidOptions.js"
-export { type Condition, InvalidQuery, type Order, type Prune, Query } from "./internal/query.js"
+} from "./internal/columns/columns.js"
+export { type Condition, InvalidQuery, type Order, type Prune, Query } from "./internal/columns/query.js"
+export { InvalidOptions } from "./internal/options.js"
 
 /**
  * Which kind of trouble a save met. It decides what the recorder does next.

@@ -26,12 +26,12 @@ import { type Context, Effect } from "effect"
 import * as Id from "../Id.js"
 import type { Recorder, Saver } from "../Recorder.js"
 import { Column, type Columns, type Query, type RowOf } from "../Storage.js"
-import { type Entry, entryOf, type Options, unsafeSetWho } from "./internal/entry.js"
-import * as Faults from "./internal/faults.js"
-import { type OnHead, observe } from "./internal/head.js"
-import * as Storable from "./internal/storable.js"
+import { type Entry, entryOf, type Options, unsafeSetWho } from "./internal/audit/entry.js"
+import { type OnHead, observe } from "./internal/audit/head.js"
+import * as Storable from "./internal/audit/storable.js"
+import * as Faults from "./internal/hookFaults.js"
 
-export type { Entry, Options, Outcome } from "./internal/entry.js"
+export type { Entry, Options, Outcome } from "./internal/audit/entry.js"
 
 /** The columns of {@link Entry}. */
 export const columns = {

@@ -1,13 +1,13 @@
 /** A change log that owns its connections to a Postgres server. */
 import { Effect, type Scope } from "effect"
-import type { InvalidOptions } from "../internal/invalidOptions.js"
+import type { InvalidOptions } from "../internal/options.js"
 import type { StorageError } from "../Storage.js"
-import { pgLog } from "./internal/pgLog.js"
-import { openPool, type PgConnectOptions } from "./internal/pgPool.js"
-import { apart, type LogOptions, makeSqlChangeLog, type SqlChangeLog } from "./internal/sqlChangeLog.js"
+import { apart, type LogOptions, makeSqlChangeLog, type SqlChangeLog } from "./internal/log/sqlChangeLog.js"
+import { pgLog } from "./internal/pg/log.js"
+import { openPool, type PgConnectOptions } from "./internal/pg/pool.js"
 
-export type { PgConnectOptions } from "./internal/pgPool.js"
-export type { LogOptions, Retention, SqlChangeLog } from "./internal/sqlChangeLog.js"
+export type { LogOptions, Retention, SqlChangeLog } from "./internal/log/sqlChangeLog.js"
+export type { PgConnectOptions } from "./internal/pg/pool.js"
 
 /** A log, and the server that has it. */
 export interface PgLogOptions extends LogOptions, PgConnectOptions {}

@@ -5,11 +5,11 @@
  * connection is down rings everybody more often, and everybody once when it is up again.
  */
 import { Duration, Effect, Queue, Random, type Scope, Stream, SubscriptionRef } from "effect"
-import { ringEach } from "../internal/changeLog.js"
-import { InvalidOptions } from "../internal/invalidOptions.js"
-import type { Doorbell } from "./internal/doorbell.js"
-import { ask, connectListener, type Listener } from "./internal/pgListener.js"
-import { connectionConfig, type PgConnectOptions } from "./internal/pgPool.js"
+import { ringEach } from "../internal/log/changeLog.js"
+import { InvalidOptions } from "../internal/options.js"
+import type { Doorbell } from "./internal/log/doorbell.js"
+import { ask, connectListener, type Listener } from "./internal/pg/listener.js"
+import { connectionConfig, type PgConnectOptions } from "./internal/pg/pool.js"
 
 /** How the doorbell's own connection is made and watched. Intervals have defaults that fit production. */
 export interface PgDoorbellOptions extends Omit<PgConnectOptions, "maxConnections"> {

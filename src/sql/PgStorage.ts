@@ -1,15 +1,15 @@
 /** A storage that owns its connections to a Postgres server. */
 import { Effect, type Scope } from "effect"
-import type { Columns } from "../internal/columns.js"
-import type { InvalidOptions } from "../internal/invalidOptions.js"
+import type { Columns } from "../internal/columns/columns.js"
+import type { InvalidOptions } from "../internal/options.js"
 import type { StorageError } from "../Storage.js"
-import { clientBackend } from "./internal/client.js"
-import { pgDialect } from "./internal/pgDialect.js"
-import { openPool, type PgConnectOptions } from "./internal/pgPool.js"
-import { makeSqlStorage, type SqlStorage } from "./internal/sqlStorage.js"
-import type { TableOptions } from "./internal/table.js"
+import { clientBackend } from "./internal/client/client.js"
+import { pgDialect } from "./internal/pg/dialect.js"
+import { openPool, type PgConnectOptions } from "./internal/pg/pool.js"
+import { makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
+import type { TableOptions } from "./internal/storage/tableOptions.js"
 
-export type { PgConnectOptions } from "./internal/pgPool.js"
+export type { PgConnectOptions } from "./internal/pg/pool.js"
 
 /** A table, and the server that has it. */
 export interface PgOptions<C extends Columns> extends TableOptions<C>, PgConnectOptions {}

@@ -8,16 +8,16 @@
 import { SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
 import { Effect, Option, type Scope } from "effect"
 import type { ChangeLogError } from "../ChangeLog.js"
-import type { InvalidOptions } from "../internal/invalidOptions.js"
+import type { InvalidOptions } from "../internal/options.js"
 import type { StorageError } from "../Storage.js"
-import { byDialect, clientExecutor, runOn } from "./internal/client.js"
-import { pgLog } from "./internal/pgLog.js"
-import { type LogOptions, makeSqlChangeLog, type SqlChangeLog } from "./internal/sqlChangeLog.js"
-import { sqliteLog } from "./internal/sqliteLog.js"
-import * as Transact from "./internal/transact.js"
+import { byDialect, clientExecutor, runOn } from "./internal/client/client.js"
+import * as Transact from "./internal/client/transact.js"
+import { type LogOptions, makeSqlChangeLog, type SqlChangeLog } from "./internal/log/sqlChangeLog.js"
+import { pgLog } from "./internal/pg/log.js"
+import { sqliteLog } from "./internal/sqlite/log.js"
 
-export type { LogOptions, Retention, SqlChangeLog } from "./internal/sqlChangeLog.js"
-export type { Transacted, Transaction } from "./internal/transact.js"
+export type { Transacted, Transaction } from "./internal/client/transact.js"
+export type { LogOptions, Retention, SqlChangeLog } from "./internal/log/sqlChangeLog.js"
 
 /**
  * A log over the client of the context. It creates its tables when they do not exist, also when several processes

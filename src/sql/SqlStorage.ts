@@ -4,18 +4,18 @@
  */
 import { SqlClient } from "@effect/sql/SqlClient"
 import { Effect } from "effect"
-import type { Columns } from "../internal/columns.js"
-import type { InvalidOptions } from "../internal/invalidOptions.js"
+import type { Columns } from "../internal/columns/columns.js"
+import type { InvalidOptions } from "../internal/options.js"
 import type { StorageError } from "../Storage.js"
-import { byDialect, clientBackend } from "./internal/client.js"
-import { pgDialect } from "./internal/pgDialect.js"
-import { sqliteDialect } from "./internal/sqlite.js"
-import { makeSqlStorage, type SqlStorage } from "./internal/sqlStorage.js"
-import type { TableOptions } from "./internal/table.js"
+import { byDialect, clientBackend } from "./internal/client/client.js"
+import { pgDialect } from "./internal/pg/dialect.js"
+import { sqliteDialect } from "./internal/sqlite/dialect.js"
+import { makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
+import type { TableOptions } from "./internal/storage/tableOptions.js"
 
-export { SqlFailure } from "./internal/failure.js"
-export type { SqlQuery, SqlStorage } from "./internal/sqlStorage.js"
-export type { IndexOptions, StorageLog, TableOptions } from "./internal/table.js"
+export { SqlFailure } from "./internal/errors.js"
+export type { SqlQuery, SqlStorage } from "./internal/storage/sqlStorage.js"
+export type { IndexOptions, StorageLog, TableOptions } from "./internal/storage/tableOptions.js"
 
 /**
  * A storage over the client of the context. It creates its table and indexes when they do not exist, also when

@@ -1,13 +1,13 @@
 /** A change log that owns its connection to a SQLite file. */
 import { Effect, type Scope } from "effect"
-import { InvalidOptions } from "../internal/invalidOptions.js"
+import { InvalidOptions } from "../internal/options.js"
 import type { StorageError } from "../Storage.js"
-import { apart, type LogOptions, makeSqlChangeLog, type SqlChangeLog } from "./internal/sqlChangeLog.js"
-import { ensure, openFile, takeTurns } from "./internal/sqliteFile.js"
-import { sqliteLog } from "./internal/sqliteLog.js"
-import { gentleCheckpoint } from "./internal/sqliteOpen.js"
+import { apart, type LogOptions, makeSqlChangeLog, type SqlChangeLog } from "./internal/log/sqlChangeLog.js"
+import { ensure, openFile, takeTurns } from "./internal/sqlite/file.js"
+import { sqliteLog } from "./internal/sqlite/log.js"
+import { gentleCheckpoint } from "./internal/sqlite/open.js"
 
-export type { LogOptions, Retention, SqlChangeLog } from "./internal/sqlChangeLog.js"
+export type { LogOptions, Retention, SqlChangeLog } from "./internal/log/sqlChangeLog.js"
 
 /** A log, and the file that holds it. */
 export interface SqliteLogOptions extends LogOptions {

@@ -1,15 +1,15 @@
 /** A storage that owns its SQLite file and runs on the calling thread. See `SqliteWorker` for one that does not. */
 import * as Statement from "@effect/sql/Statement"
 import { Effect, type Scope } from "effect"
-import type { Columns } from "../internal/columns.js"
-import { InvalidOptions } from "../internal/invalidOptions.js"
+import type { Columns } from "../internal/columns/columns.js"
+import { InvalidOptions } from "../internal/options.js"
 import type { StorageError } from "../Storage.js"
-import { sqliteDialect } from "./internal/sqlite.js"
-import { eachAlone, ensure, openFile, takeTurns } from "./internal/sqliteFile.js"
-import { sqliteLog } from "./internal/sqliteLog.js"
-import { gentleCheckpoint } from "./internal/sqliteOpen.js"
-import { type Backend, makeSqlStorage, type SqlStorage } from "./internal/sqlStorage.js"
-import type { TableOptions } from "./internal/table.js"
+import { sqliteDialect } from "./internal/sqlite/dialect.js"
+import { eachAlone, ensure, openFile, takeTurns } from "./internal/sqlite/file.js"
+import { sqliteLog } from "./internal/sqlite/log.js"
+import { gentleCheckpoint } from "./internal/sqlite/open.js"
+import { type Backend, makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
+import type { TableOptions } from "./internal/storage/tableOptions.js"
 
 /** A table, and the file that holds it. */
 export interface SqliteOptions<C extends Columns> extends TableOptions<C> {

@@ -12,5 +12,5 @@
  * A fault is plain data; it meets a call by its number, by the records of its batch, or because it was set as the next
  * one. What happened can be read back: every call with its batch, its fault and its end.
  */
-export { type Commits, Fault, type Interruption, type Rule, type Script } from "./internal/fault.js"
-export { type FaultStorage, type LoadCall, make, type SaveCall } from "./internal/faultStorage.js"
+export { type Commits, Fault, type Interruption, type Rule, type Script } from "./internal/fault/script.js"
+export { type FaultStorage, type LoadCall, make, type SaveCall } from "./internal/fault/storage.js"

@@ -12,7 +12,9 @@
  *
  * A law whose needs the capabilities do not meet is left out, with the reason.
  */
-export { laws, run } from "./internal/allLaws.js"
+
+export type { LeftOut, Report } from "./internal/report.js"
+export { laws, run } from "./internal/storage/laws.js"
 export {
   type Capabilities,
   type CheckOptions,
@@ -23,5 +25,4 @@ export {
   type Need,
   type Place,
   type Subject
-} from "./internal/law.js"
-export type { LeftOut, Report } from "./internal/report.js"
+} from "./internal/storage/subject.js"

@@ -12,10 +12,10 @@
  */
 import { describe, it } from "@effect/vitest"
 import { Duration, type Effect } from "effect"
-import { laws } from "./internal/allLaws.js"
-import { logLaws } from "./internal/allLogLaws.js"
-import { type CheckOptions, type LawBroken, leftOutReason, type Subject } from "./internal/law.js"
-import { type LogSubject, logLeftOutReason } from "./internal/logLaw.js"
+import { logLaws } from "./internal/log/laws.js"
+import { type LogSubject, logLeftOutReason } from "./internal/log/subject.js"
+import { laws } from "./internal/storage/laws.js"
+import { type CheckOptions, type LawBroken, leftOutReason, type Subject } from "./internal/storage/subject.js"
 
 /** How the laws are run. */
 export interface LawsOptions extends CheckOptions {

@@ -9,7 +9,7 @@ import {
   noGaps,
   noteDrop,
   sizeIn
-} from "../../src/internal/admission.js"
+} from "../../src/internal/actor/bound.js"
 
 const sizeOf = (item: number): number => item
 

@@ -1,12 +1,12 @@
 /** The books of a recorder, where a recorder's own tests do not tell two answers apart. */
 import { describe, expect, it } from "@effect/vitest"
 import { Option } from "effect"
-import * as Book from "../../src/internal/book.js"
-import type * as Bulk from "../../src/internal/bulk.js"
-import * as Held from "../../src/internal/held.js"
-import * as Intake from "../../src/internal/intake.js"
-import type { Batch } from "../../src/internal/mailbox.js"
-import type * as Saver from "../../src/internal/saver.js"
+import * as Intake from "../../src/internal/actor/intake.js"
+import type { Batch } from "../../src/internal/actor/mailbox.js"
+import type * as Saver from "../../src/internal/recorder/batchRun.js"
+import type * as Bulk from "../../src/internal/recorder/bisection.js"
+import * as Held from "../../src/internal/recorder/deadLetters.js"
+import * as Book from "../../src/internal/recorder/settlement.js"
 
 type Failure = Bulk.Failure & { readonly why: string }
 

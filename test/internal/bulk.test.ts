@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import fc from "fast-check"
-import * as Bulk from "../../src/internal/bulk.js"
+import * as Bulk from "../../src/internal/recorder/bisection.js"
 import { ensure, lawTimeout } from "../support/ensure.js"
 import { holds } from "../support/laws.js"
 

@@ -1,7 +1,7 @@
 /** What the bulk machine makes of a failure that may be a record's, the table's, the size's or the server's. */
 import { describe, expect, it } from "@effect/vitest"
 import fc from "fast-check"
-import * as Bulk from "../../src/internal/bulk.js"
+import * as Bulk from "../../src/internal/recorder/bisection.js"
 import { lawTimeout } from "../support/ensure.js"
 import { holds } from "../support/laws.js"
 

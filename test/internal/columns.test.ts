@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import fc from "fast-check"
-import { compile, compileNormalise, maxJsonDepth } from "../../src/internal/columnCheck.js"
+import { compile, compileNormalise, maxJsonDepth } from "../../src/internal/columns/checkRow.js"
 import {
   Column,
   type Columns,
@@ -8,8 +8,8 @@ import {
   maxIdBytes,
   nameProblem,
   utf8Length
-} from "../../src/internal/columns.js"
-import { InvalidOptions } from "../../src/internal/invalidOptions.js"
+} from "../../src/internal/columns/columns.js"
+import { InvalidOptions } from "../../src/internal/options.js"
 import { holds } from "../support/laws.js"
 import { columns, plainRow, readBack, row } from "../support/rows.js"
 

@@ -3,9 +3,9 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import fc from "fast-check"
-import { type Bound, gapNotes, type Overflow } from "../../src/internal/admission.js"
-import * as Intake from "../../src/internal/intake.js"
-import * as Mailbox from "../../src/internal/mailbox.js"
+import { type Bound, gapNotes, type Overflow } from "../../src/internal/actor/bound.js"
+import * as Intake from "../../src/internal/actor/intake.js"
+import * as Mailbox from "../../src/internal/actor/mailbox.js"
 import { ensure, ensureList, ensureSame, lawTimeout } from "../support/ensure.js"
 import { holds } from "../support/laws.js"
 

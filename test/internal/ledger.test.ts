@@ -1,8 +1,8 @@
 /** The account and its metrics, where a recorder's own tests do not look. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, MetricLabel } from "effect"
-import * as Intake from "../../src/internal/intake.js"
-import * as Ledger from "../../src/internal/ledger.js"
+import * as Intake from "../../src/internal/actor/intake.js"
+import * as Ledger from "../../src/internal/recorder/account.js"
 import { metricValuesOf } from "../support/watching.js"
 
 const nothing = (): void => {}

@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import fc from "fast-check"
-import * as Mailbox from "../../src/internal/mailbox.js"
+import * as Mailbox from "../../src/internal/actor/mailbox.js"
 import { ensure, ensureList, ensureSame, lawTimeout } from "../support/ensure.js"
 import { holds } from "../support/laws.js"
 

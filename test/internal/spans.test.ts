@@ -1,6 +1,6 @@
 import { expect, it } from "@effect/vitest"
 import { Effect, Tracer } from "effect"
-import * as Spans from "../../src/internal/spans.js"
+import * as Spans from "../../src/internal/recorder/spans.js"
 
 it("remembers at most 10,000 callers while nothing is saved", () => {
   const spans = Spans.make("audit")

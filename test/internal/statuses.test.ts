@@ -1,6 +1,6 @@
 import { expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import * as Statuses from "../../src/internal/statuses.js"
+import * as Statuses from "../../src/internal/actor/statuses.js"
 
 it.effect("forgets a watcher that has gone", () =>
   Effect.gen(function* () {

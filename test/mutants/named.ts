@@ -28,49 +28,49 @@ const inside = (file: string, name: string) => ({ file: `test/internal/${file}.t
 const handingBack: ReadonlyArray<NamedMutant> = [
   {
     name: "drop the hand-back of what is queued",
-    file: internal("book"),
+    file: internal("recorder/settlement"),
     find: "    for (const record of withOutcome(queued, nothing, begunAgain)) yield unsaved(record)\n",
     replace: "",
     test: recorder("saves", "HandedBack and OutcomeUnknown, when a deadline ends the close")
   },
   {
     name: "drop the hand-back of what is being saved",
-    file: internal("book"),
+    file: internal("recorder/settlement"),
     find: "    for (const record of left.records) yield unsaved(record)\n",
     replace: "",
     test: recorder("closeWithin", "interrupts one that hangs: the storage is not busy")
   },
   {
     name: "drop the hand-back of what is saved again",
-    file: internal("book"),
+    file: internal("recorder/settlement"),
     find: "    for (const entries of redriven) for (const entry of entries) yield unsaved(entry)\n",
     replace: "",
     test: inside("saver", "that has not begun is handed back with what was known")
   },
   {
     name: "hand back twice what is saved again",
-    file: internal("book"),
+    file: internal("recorder/settlement"),
     find: "withOutcome(queued, nothing, begunAgain)",
     replace: "withOutcome(queued, nothing)",
     test: inside("saver", "that has not begun is handed back with what was known")
   },
   {
     name: "drop the hand-back of a prepared batch",
-    file: internal("supervisor"),
+    file: internal("actor/supervisor"),
     find: "engine.prepared === undefined ? engine.again : [...engine.again, engine.prepared]",
     replace: "engine.again",
     test: actor("", "is handed back in its place when the actor must end")
   },
   {
     name: "hand back uncounted",
-    file: internal("book"),
+    file: internal("recorder/settlement"),
     find: "  book.ledger.handedBack += count\n",
     replace: "",
     test: recorder("closeWithin", "of 0 hands back what is not written, at once")
   },
   {
     name: "drop the hand-back of what no sink took",
-    file: internal("book"),
+    file: internal("recorder/settlement"),
     find: "    yield* unsunk\n",
     replace: "",
     test: recorder(
@@ -80,35 +80,35 @@ const handingBack: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "say of a save under way that nothing of it is stored",
-    file: internal("book"),
+    file: internal("recorder/settlement"),
     find: 'index < saving.to ? "Unknown"',
     replace: 'index < saving.to ? "NotStored"',
     test: recorder("closeWithin", "interrupts one that hangs: the storage is not busy")
   },
   {
     name: "say of a save under way, of a part of its batch, that nothing of it is stored",
-    file: internal("saver"),
+    file: internal("recorder/batchRun"),
     find: 'outcome: inFlight ? "Unknown"',
     replace: 'outcome: inFlight ? "NotStored"',
     test: recorder("closeWithin", "knows of a half that was not tried again that it is not stored")
   },
   {
     name: "forget that an attempt had an unknown outcome",
-    file: internal("bulk"),
+    file: internal("recorder/bisection"),
     find: 'if (outcome === "Unknown") markUnknown(bulk, from, to)',
     replace: "",
     test: recorder("closeWithin", "a record known to have an unknown outcome keeps it through later failures")
   },
   {
     name: "forget in a redrive that an outcome is unknown",
-    file: internal("book"),
+    file: internal("recorder/settlement"),
     find: 'if (outcome === "Unknown") Bulk.markUnknown(bulk, index, index + 1)',
     replace: "",
     test: inside("saver", "keeps what was known of the outcome, and its records are dropped by no policy")
   },
   {
     name: "hand the storage back still waiting for a save that never ends",
-    file: internal("supervisor"),
+    file: internal("actor/supervisor"),
     find: "Effect.sync(() => engine.abandonWorker?.())",
     replace: "Effect.void",
     test: recorder(
@@ -136,7 +136,7 @@ const handingBack: ReadonlyArray<NamedMutant> = [
 const storing: ReadonlyArray<NamedMutant> = [
   {
     name: "skip a retry",
-    file: internal("saver"),
+    file: internal("recorder/batchRun"),
     find: "if (!compare(config, run)) Bulk.retry(bulk)",
     replace: "if (!compare(config, run)) Bulk.exhausted(bulk)",
     test: recorder(
@@ -146,7 +146,7 @@ const storing: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "forget how long the last wait was",
-    file: internal("saver"),
+    file: internal("recorder/batchRun"),
     find: "    run.driver = driver\n",
     replace: "",
     test: recorder(
@@ -156,28 +156,28 @@ const storing: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "go on with the old schedule after a part was stored",
-    file: internal("saver"),
+    file: internal("recorder/batchRun"),
     find: "  run.driver = undefined\n",
     replace: "",
     test: recorder("transient", "a stored part ends the outage: the schedule begins anew")
   },
   {
     name: "lose a prefix: it is not counted",
-    file: internal("saver"),
+    file: internal("recorder/batchRun"),
     find: "config.listener.stored(batch, from, from + stored, 0)",
     replace: "",
     test: recorder("saves", "stored through an acknowledged prefix completes with that prefix")
   },
   {
     name: "count twice: a prefix is sent again",
-    file: internal("bulk"),
+    file: internal("recorder/bisection"),
     find: "    cut(bulk, start + stored)\n    bulk.ranges.pop()\n",
     replace: "",
     test: recorder("saves", "stored through an acknowledged prefix completes with that prefix")
   },
   {
     name: "count twice: a prepared batch ends with the one before it",
-    file: internal("engine"),
+    file: internal("actor/engine"),
     find: "intake.inFlight - (prepared?.items.length ?? 0)",
     replace: "intake.inFlight",
     test: recorder(
@@ -187,42 +187,42 @@ const storing: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "count duplicates as nothing",
-    file: internal("book"),
+    file: internal("recorder/settlement"),
     find: "  book.ledger.duplicates += duplicates\n",
     replace: "",
     test: recorder("transient", "one with it holds each record once, and says how many were there already")
   },
   {
     name: "let a storage change the records of the next attempt",
-    file: internal("saver"),
+    file: internal("recorder/batchRun"),
     find: "call(storage, batch.items.slice(from, to))",
     replace: "call(storage, whole ? batch.items : batch.items.slice(from, to))",
     test: recorder("contract", "a batch array belongs to the storage and is never reused")
   },
   {
     name: "let a save hang for ever",
-    file: internal("sentinel"),
+    file: internal("actor/watchdog"),
     find: '  interruptStep(engine, "Overrun")\n',
     replace: "",
     test: recorder("timeouts", "the interrupted save is awaited before the retry: saves never overlap")
   },
   {
     name: "forget that a save was interrupted",
-    file: internal("supervisor"),
+    file: internal("actor/supervisor"),
     find: 'else if (engine.current !== undefined && why === "Overrun") engine.behavior.onOverrun(engine.current)',
     replace: "",
     test: recorder("timeouts", "the interrupted save is awaited before the retry: saves never overlap")
   },
   {
     name: "let a load see saves that were made after it",
-    file: internal("mailbox"),
+    file: internal("actor/mailbox"),
     find: "  closeSegment(mailbox)\n  link(mailbox, {",
     replace: "  link(mailbox, {",
     test: recorder("contract", "sees every save made before it and none made after")
   },
   {
     name: "let newcomers overtake a load",
-    file: internal("mailbox"),
+    file: internal("actor/mailbox"),
     find: "    if (!node.command.passable && !node.command.gone) return undefined\n",
     replace: "",
     test: inside("mailbox", "is a queue of items and commands, whatever is done to it in whatever order")
@@ -233,7 +233,7 @@ const storing: ReadonlyArray<NamedMutant> = [
 const settingAside: ReadonlyArray<NamedMutant> = [
   {
     name: "condemn a batch for one bad record",
-    file: internal("bulkRounds"),
+    file: internal("recorder/bisectionRounds"),
     find: 'else halve(bulk, blame === "record")',
     replace:
       "else for (const all = popFailed(bulk); all.from < all.to; all.from++) bulk.bad.push({ index: all.from, cause: failure, detail: undefined, times: 1 })",
@@ -241,21 +241,21 @@ const settingAside: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "condemn what fails in an outage",
-    file: internal("bulkRounds"),
+    file: internal("recorder/bisectionRounds"),
     find: "doubts > 0 && doubts >= doubtsOf(blameOf(cause))",
     replace: "true",
     test: inside("bulk", "set nothing aside while nothing can be stored, however long")
   },
   {
     name: "try a sink once",
-    file: internal("saver"),
+    file: internal("recorder/batchRun"),
     find: "run.sinkRests = run.sinkTries < sinkTries",
     replace: "run.sinkRests = false",
     test: recorder("deadLetters", "one that recovers on its third try has taken the record")
   },
   {
     name: "take a sink that failed for one that took the record",
-    file: internal("saver"),
+    file: internal("recorder/batchRun"),
     find: 'entryOf(config, run, step), "failed")',
     replace: 'entryOf(config, run, step), "taken")',
     test: recorder(
@@ -265,7 +265,7 @@ const settingAside: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "lose what is set aside without a sink",
-    file: internal("book"),
+    file: internal("recorder/settlement"),
     find: 'if (sink === "none") Held.add(book.held, { entry, bytes })',
     replace: "",
     test: recorder(
@@ -275,7 +275,7 @@ const settingAside: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "count what is saved again as set aside too",
-    file: internal("book"),
+    file: internal("recorder/settlement"),
     find: "  book.ledger.setAside -= held.length\n",
     replace: "",
     test: recorder("deadLetters", "saves again what was set aside and is held, and says how many")
@@ -286,21 +286,21 @@ const settingAside: ReadonlyArray<NamedMutant> = [
 const telling: ReadonlyArray<NamedMutant> = [
   {
     name: "acknowledge early",
-    file: internal("records"),
+    file: internal("recorder/saver"),
     find: "receipts.waiting.set(position, (failure) => resume(failure ?? Effect.void))",
     replace: "resume(Effect.void)",
     test: recorder("saves", "completes after the commit that holds the record, not before")
   },
   {
     name: "forget a waiter whose record is stored",
-    file: internal("book"),
+    file: internal("recorder/settlement"),
     find: "  if (book.receipts.waiting.size === 0) return\n",
     replace: "  return\n",
     test: recorder("saves", "completes after the commit that holds the record, not before")
   },
   {
     name: "forget a waiter whose record is set aside",
-    file: internal("book"),
+    file: internal("recorder/settlement"),
     find: "  Receipts.settle(book.receipts, positionOf(book, entry.index), error)\n",
     replace: "",
     test: recorder("saves", "SetAside, while the rest of its batch is not stored yet")
@@ -324,28 +324,28 @@ const telling: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "tell a waiter whose outcome is unknown that nothing is stored",
-    file: internal("book"),
+    file: internal("recorder/settlement"),
     find: "return (position) => position >= batch.first + from && position < batch.first + to",
     replace: "return () => false",
     test: recorder("saves", "HandedBack and OutcomeUnknown, when a deadline ends the close")
   },
   {
     name: "forget who waits for room at the close",
-    file: internal("intake"),
+    file: internal("actor/intake"),
     find: "    waiter.answer(undefined)\n",
     replace: "",
     test: actor(".close", "refuses whoever waits for room")
   },
   {
     name: "forget the question under way at the close",
-    file: internal("supervisor"),
+    file: internal("actor/supervisor"),
     find: '  running?.stopped("Stopped")\n',
     replace: "",
     test: actor(".close", "ends a question that hangs, with an answer")
   },
   {
     name: "forget the questions that wait at the close",
-    file: internal("supervisor"),
+    file: internal("actor/supervisor"),
     find: 'engine.intake.inSlices(queued as ReadonlyArray<Command<R>>, (command) => command.stopped("Stopped"))',
     replace: "void queued",
     test: actor(".close", "ends the wait for a resource that never comes")
@@ -356,42 +356,42 @@ const telling: ReadonlyArray<NamedMutant> = [
 const admitting: ReadonlyArray<NamedMutant> = [
   {
     name: "accept after the close",
-    file: internal("intake"),
+    file: internal("actor/intake"),
     find: "  intake.open = false\n",
     replace: "",
     test: inside("intake", "of a closed intake are refused, whatever the bound")
   },
   {
     name: "let one in before those who wait",
-    file: internal("intake"),
+    file: internal("actor/intake"),
     find: 'if (bound.overflow === "suspend" && intake.waiters.size > 0) return refuse(intake, 1)',
     replace: "",
     test: recorder("bounds", "unsafeSave is false over the bound, and while one waits")
   },
   {
     name: "leave the next one waiting when one goes away",
-    file: internal("intake"),
+    file: internal("actor/intake"),
     find: "  refuse(intake, waiter.items.length)\n  admitWaiters(intake)\n",
     replace: "  refuse(intake, waiter.items.length)\n",
     test: inside("intake", "let the next one in when one who needs more room than there is goes away")
   },
   {
     name: "forget the room of what is in flight",
-    file: internal("engine"),
+    file: internal("actor/engine"),
     find: "  intake.inFlight += batch.items.length\n",
     replace: "",
     test: recorder("bounds", "by count counts all pending records, in flight too")
   },
   {
     name: "drop uncounted",
-    file: internal("intake"),
+    file: internal("actor/intake"),
     find: "  intake.droppedQueued++\n",
     replace: "",
     test: recorder("drops", "only records never handed to save are dropped; their receipts fail")
   },
   {
     name: "refuse uncounted",
-    file: internal("intake"),
+    file: internal("actor/intake"),
     find: "  intake.refused += count\n",
     replace: "",
     test: recorder("bounds", "tells the caller: false, counted, outside the account")

@@ -1,6 +1,6 @@
 /**
  * Runs Stryker on the core, holds what survived against `survivors.ts`, and writes `results.md`. Arguments go to
- * Stryker: `npm run mutants -- --mutate src/internal/bulk.ts` looks at one file and leaves the results of the others.
+ * Stryker: `npm run mutants -- --mutate src/internal/recorder/bisection.ts` looks at one file and leaves the results of the others.
  */
 import { spawnSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"

@@ -10,20 +10,20 @@ export interface Harmless {
 }
 
 const actor = "src/Actor.ts"
-const admission = "src/internal/admission.ts"
-const book = "src/internal/book.ts"
-const bulk = "src/internal/bulk.ts"
-const engine = "src/internal/engine.ts"
-const intake = "src/internal/intake.ts"
-const ledger = "src/internal/ledger.ts"
-const mailbox = "src/internal/mailbox.ts"
+const admission = "src/internal/actor/bound.ts"
+const book = "src/internal/recorder/settlement.ts"
+const bulk = "src/internal/recorder/bisection.ts"
+const engine = "src/internal/actor/engine.ts"
+const intake = "src/internal/actor/intake.ts"
+const ledger = "src/internal/recorder/account.ts"
+const mailbox = "src/internal/actor/mailbox.ts"
 const recorder = "src/Recorder.ts"
-const records = "src/internal/records.ts"
-const saver = "src/internal/saver.ts"
-const sentinel = "src/internal/sentinel.ts"
-const spans = "src/internal/spans.ts"
-const supervisor = "src/internal/supervisor.ts"
-const worker = "src/internal/worker.ts"
+const records = "src/internal/recorder/saver.ts"
+const saver = "src/internal/recorder/batchRun.ts"
+const sentinel = "src/internal/actor/watchdog.ts"
+const spans = "src/internal/recorder/spans.ts"
+const supervisor = "src/internal/actor/supervisor.ts"
+const worker = "src/internal/actor/worker.ts"
 
 export const harmless: ReadonlyArray<Harmless> = [
   {
@@ -500,12 +500,12 @@ export const harmless: ReadonlyArray<Harmless> = [
     ]
   },
   {
-    file: "src/internal/statuses.ts",
+    file: "src/internal/actor/statuses.ts",
     reason: "A watcher that was told the last status goes by itself.",
     mutants: [["publish: if (terminal) statuses.watchers.clear()", "terminal", "false"]]
   },
   {
-    file: "src/internal/stats.ts",
+    file: "src/internal/recorder/stats.ts",
     reason: "It is there whenever this line is reached; the types do not know.",
     mutants: [["oldestAge: const since = intake.inFlight > 0 ?", "run?.batch", "run.batch"]]
   },

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { type Clock, Effect, Fiber, Schema, TestClock } from "effect"
 import * as ChangeLog from "../../src/ChangeLog.js"
-import * as Slices from "../../src/platform/internal/slices.js"
+import * as Slices from "../../src/platform/internal/sse/slices.js"
 import * as WatchSse from "../../src/platform/WatchSse.js"
 import type * as Watch from "../../src/Watch.js"
 import { asking, type Reading } from "../support/sse.js"

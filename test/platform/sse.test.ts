@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import fc from "fast-check"
-import * as Sse from "../../src/platform/internal/sse.js"
-import * as Frames from "../../src/platform/internal/sseFrames.js"
+import * as Sse from "../../src/platform/internal/sse/encoding.js"
+import * as Frames from "../../src/platform/internal/sse/frames.js"
 import { holds } from "../support/laws.js"
 import { eventsIn } from "../support/sse.js"
 

@@ -3,10 +3,10 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Column, StorageError } from "../../src/Storage.js"
 import type { Run } from "../../src/sql/internal/dialect.js"
-import { sqliteDialect } from "../../src/sql/internal/sqlite.js"
-import { sqliteLog } from "../../src/sql/internal/sqliteLog.js"
-import { gentleCheckpoint, openSqlite } from "../../src/sql/internal/sqliteOpen.js"
-import { type Backend, makeSqlStorage } from "../../src/sql/internal/sqlStorage.js"
+import { sqliteDialect } from "../../src/sql/internal/sqlite/dialect.js"
+import { sqliteLog } from "../../src/sql/internal/sqlite/log.js"
+import { gentleCheckpoint, openSqlite } from "../../src/sql/internal/sqlite/open.js"
+import { type Backend, makeSqlStorage } from "../../src/sql/internal/storage/sqlStorage.js"
 
 const table = { table: "t", columns: { id: Column.text }, id: "id" } as const
 

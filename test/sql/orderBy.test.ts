@@ -1,18 +1,18 @@
 /** Every ORDER BY of every statement names the column of a table, never a name of the SELECT list. */
 import { describe, expect, it } from "@effect/vitest"
 import { Either } from "effect"
-import { checkQuery } from "../../src/internal/queryCheck.js"
+import { checkQuery } from "../../src/internal/columns/checkQuery.js"
 import { Column, Query } from "../../src/Storage.js"
 import type { Statement } from "../../src/sql/internal/dialect.js"
-import type { LogStatements } from "../../src/sql/internal/logStatements.js"
-import { makeFeed } from "../../src/sql/internal/logTables.js"
-import { pgDialect } from "../../src/sql/internal/pgDialect.js"
-import { pgLog } from "../../src/sql/internal/pgLog.js"
-import { deleteBatch, select } from "../../src/sql/internal/render.js"
-import { sqliteDialect } from "../../src/sql/internal/sqlite.js"
-import { sqliteLog } from "../../src/sql/internal/sqliteLog.js"
+import type { LogStatements } from "../../src/sql/internal/log/statements.js"
+import { makeFeed } from "../../src/sql/internal/log/tables.js"
+import { pgDialect } from "../../src/sql/internal/pg/dialect.js"
+import { pgLog } from "../../src/sql/internal/pg/log.js"
+import { sqliteDialect } from "../../src/sql/internal/sqlite/dialect.js"
+import { sqliteLog } from "../../src/sql/internal/sqlite/log.js"
 import { sizeLimits } from "../../src/sql/internal/statementSize.js"
-import { makeTable } from "../../src/sql/internal/table.js"
+import { deleteBatch, select } from "../../src/sql/internal/storage/renderQuery.js"
+import { makeTable } from "../../src/sql/internal/storage/tableOptions.js"
 
 const columns = {
   id: Column.uuid,

@@ -1,7 +1,7 @@
 import { SqlError } from "@effect/sql/SqlError"
 import { describe, expect, it } from "@effect/vitest"
 import type { FailureKind, Outcome } from "../../src/Storage.js"
-import { classifyPg, keepsConnection, losesNamedStatement } from "../../src/sql/internal/pgErrors.js"
+import { classifyPg, keepsConnection, losesNamedStatement } from "../../src/sql/internal/pg/errors.js"
 
 const secret = "s3cr3t-value"
 

@@ -1,7 +1,7 @@
 /** A statement that met a table which was away for a moment. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { gentleCheckpoint, openSqlite } from "../../src/sql/internal/sqliteOpen.js"
+import { gentleCheckpoint, openSqlite } from "../../src/sql/internal/sqlite/open.js"
 
 describe("SQLite", () => {
   it.scoped("a statement that could not be prepared is prepared anew", () =>

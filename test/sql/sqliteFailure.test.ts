@@ -1,7 +1,7 @@
 import { SqlError } from "@effect/sql/SqlError"
 import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
-import { classify } from "../../src/sql/internal/sqliteFailure.js"
+import { classify } from "../../src/sql/internal/sqlite/errors.js"
 
 const ofCode = (code: string, message = "s3cr3t") =>
   classify(

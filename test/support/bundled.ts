@@ -8,7 +8,7 @@ import { read, root } from "./project.js"
 const options = JSON.parse(read("test/support/bundle.json")) as BuildOptions
 
 /** Where the source finds the file of its thread: beside what starts it. */
-const thread = "src/sql/internal/sqliteThread.ts"
+const thread = "src/sql/internal/sqlite/thread.ts"
 
 /** Bundles a program, by the path of its file; the script is gone with the scope. */
 export const bundled = (program: string): Effect.Effect<string, never, Scope.Scope> =>

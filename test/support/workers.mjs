@@ -10,7 +10,7 @@ import { buildSync } from "esbuild"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const source = pathToFileURL(`${root}src/`).href
-const options = JSON.parse(readFileSync(new URL("bundle.json", import.meta.url), "utf8"))
+const options = JSON.parse(readFileSync(new URL("./bundle.json", import.meta.url), "utf8"))
 const bundles = new Map()
 
 /** Below the project, so that what is not bundled finds its packages; gone with the process. */

@@ -1,10 +1,10 @@
 /** A change log that keeps every law, in parts that a wrong one replaces. */
 import { Effect, Either, Option } from "effect"
 import * as ChangeLog from "../../src/ChangeLog.js"
-import { checkValue } from "../../src/internal/columnCheck.js"
-import { cursorProblem } from "../../src/internal/events.js"
-import { entryProblem } from "../../src/internal/history.js"
-import { checkSelector } from "../../src/internal/selector.js"
+import { checkValue } from "../../src/internal/columns/checkRow.js"
+import { cursorProblem } from "../../src/internal/log/events.js"
+import { entryProblem } from "../../src/internal/log/memoryLog.js"
+import { checkSelector } from "../../src/internal/log/selector.js"
 import type { Subject } from "../../src/testing/ChangeLogLaws.js"
 
 type Entry = ChangeLog.Entry<unknown>

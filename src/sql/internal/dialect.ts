@@ -6,8 +6,8 @@
  * a json value is plain data still to be turned into text.
  */
 import type { Effect, Scope } from "effect"
-import type { ColumnType } from "../../internal/columns.js"
-import type { Order } from "../../internal/query.js"
+import type { ColumnType } from "../../internal/columns/columns.js"
+import type { Order } from "../../internal/columns/query.js"
 import type { Blame, FailureKind, Outcome } from "../../Storage.js"
 import type { SizeLimits } from "./statementSize.js"
 

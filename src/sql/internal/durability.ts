@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import type { StorageError } from "../../Storage.js"
 import type { Dialect, Executor, Layout } from "./dialect.js"
-import { storageError } from "./failure.js"
+import { storageError } from "./errors.js"
 
 /** Logs one warning with everything that weakens what a successful save promises; nothing when nothing does. */
 export const warnOfLosses = (

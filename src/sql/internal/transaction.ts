@@ -2,7 +2,7 @@
 import { Effect, Exit, type Scope } from "effect"
 import type { StorageError } from "../../Storage.js"
 import type { Dialect, FailedSave, Run, Statement } from "./dialect.js"
-import { classified, storageError, withOutcome } from "./failure.js"
+import { classified, storageError, withOutcome } from "./errors.js"
 
 const plain = (text: string): Statement => ({ text, params: [] })
 

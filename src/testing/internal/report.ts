@@ -1,6 +1,6 @@
 /** How something stands to laws: those that hold, those that are broken, those that were left out. */
 import { Effect } from "effect"
-import type { LawBroken } from "./law.js"
+import type { LawBroken } from "./storage/subject.js"
 
 /** A law that was not checked. */
 export interface LeftOut {

@@ -1,6 +1,6 @@
 /** Values of every type of column: those that are hard to keep, those that cannot be kept, and random ones. */
 import { PCGRandom } from "effect/Utils"
-import type { Columns, ColumnType } from "../../internal/columns.js"
+import type { Columns, ColumnType } from "../../internal/columns/columns.js"
 
 const day = 86_400_000
 

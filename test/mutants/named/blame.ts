@@ -1,11 +1,11 @@
 /** Guards of what a failure is taken for: whose matter it is, and how large a statement may be. */
 import type { NamedMutant } from "../named.js"
 
-const rounds = "src/internal/bulkRounds.ts"
-const bulk = "src/internal/bulk.ts"
-const saver = "src/internal/saver.ts"
-const pg = "src/sql/internal/pgErrors.ts"
-const sqlite = "src/sql/internal/sqliteFailure.ts"
+const rounds = "src/internal/recorder/bisectionRounds.ts"
+const bulk = "src/internal/recorder/bisection.ts"
+const saver = "src/internal/recorder/batchRun.ts"
+const pg = "src/sql/internal/pg/errors.ts"
+const sqlite = "src/sql/internal/sqlite/errors.ts"
 const machine = (name: string) => ({ file: "test/internal/bulkBlame.test.ts", name })
 const errors = (name: string) => ({ file: "test/sql/pgErrors.test.ts", name })
 
@@ -136,7 +136,7 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "blame: keep a statement that could not be prepared",
-    file: "src/sql/internal/preparing.ts",
+    file: "src/sql/internal/sqlite/preparing.ts",
     find: "failures.set(text, (times ?? 0) + 1)",
     replace: "",
     test: {

@@ -13,77 +13,77 @@ const anyCursor = test("WatchSse.resume", "tells no history and no snapshot, wha
 export const platformMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "audit a text as it was given",
-    file: inside("storable"),
+    file: inside("audit/storable"),
     find: 'return short.replace(unstorable, "\\uFFFD")',
     replace: "return short",
     test: anyAnswer
   },
   {
     name: "audit an answer that is no text",
-    file: inside("storable"),
+    file: inside("audit/storable"),
     find: "isPromise(given)\n      return undefined",
     replace: "return given as never",
     test: anyAnswer
   },
   {
     name: "audit what a redaction returned as it is",
-    file: inside("entry"),
+    file: inside("audit/entry"),
     find: "  return read.entry\n",
     replace: "  return given as Entry\n",
     test: anyAnswer
   },
   {
     name: "audit an upgrade when it ends",
-    file: inside("head"),
+    file: inside("audit/head"),
     find: "    record(onHead, arrival, 101)\n",
     replace: "",
     test: test("HttpAudit.upgrade", "is recorded as 101 when it opens, once, with who said it was")
   },
   {
     name: "audit no upgrade that is refused",
-    file: inside("head"),
+    file: inside("audit/head"),
     find: "Upgrade.whenClosed(request, (status) => record(onHead, arrival, status))",
     replace: "",
     test: test("HttpAudit.upgrade", "that is refused is recorded as its client saw it")
   },
   {
     name: "serve history after a start that was not given out",
-    file: inside("sse"),
+    file: inside("sse/encoding"),
     find: "revision.epoch === starts.epoch && revision.tag === starts.word",
     replace: "true",
     test: anyCursor
   },
   {
     name: "serve a snapshot to whoever brings no cursor",
-    file: inside("sseBegin"),
+    file: inside("sse/open"),
     find: 'options.snapshot === "first" ? "on" : "off"',
     replace: '"on"',
     test: anyCursor
   },
   {
     name: "serve the same cursor for ever",
-    file: inside("sseFrames"),
+    file: inside("sse/frames"),
     find: 'next === "restart" ? event + Sse.forget : event',
     replace: "event",
     test: anyCursor
   },
   {
     name: "serve an event that is made for each client",
-    file: inside("encoding"),
+    file: inside("sse/encodedFrames"),
     find: "texts.get(key) ?? keep(key",
     replace: "keep(key",
     test: test("WatchSse.many", "for those who are told parts of a revision, each by a predicate of its own")
   },
   {
     name: "serve the value before that is made for each client",
-    file: inside("encoding"),
+    file: inside("sse/encodedFrames"),
     find: "return twin ?? event",
     replace: "return event",
     test: test("WatchSse.many", "for those who are told the value before too")
   },
   {
     name: "serve everybody in one turn",
-    file: inside("slices"),
+    file: inside("sse/slices"),
     find: "slices.admitted < slices.most && slices.nanos() < slices.until",
     replace: "true",
     test: test(

@@ -12,56 +12,56 @@ const intervals = "an interval of releases ends with a redrive, or after a minut
 const holding: ReadonlyArray<NamedMutant> = [
   {
     name: "let what is redriven take no room",
-    file: "src/internal/engine.ts",
+    file: "src/internal/actor/engine.ts",
     find: "  intake.inFlight += items.length\n",
     replace: "",
     test: held("redriven ones take room again, also beyond the bound")
   },
   {
     name: "hold without a bound",
-    file: "src/internal/book.ts",
+    file: "src/internal/recorder/settlement.ts",
     find: "while (Held.size(held) + Held.size(unsunk) > maxHeld)",
     replace: "while (begun && Held.size(held) + Held.size(unsunk) > maxHeld)",
     test: held(released)
   },
   {
     name: "hold what no sink took without a bound",
-    file: "src/internal/book.ts",
+    file: "src/internal/recorder/settlement.ts",
     find: "Held.size(held) + Held.size(unsunk) > maxHeld",
     replace: "Held.size(held) > maxHeld",
     test: held("the oldest that the sink refused are set aside instead of handed back")
   },
   {
     name: "release uncounted",
-    file: "src/internal/book.ts",
+    file: "src/internal/recorder/settlement.ts",
     find: "    intake.released++\n",
     replace: "",
     test: held(released)
   },
   {
     name: "count as handed back what was released",
-    file: "src/internal/book.ts",
+    file: "src/internal/recorder/settlement.ts",
     find: "      ledger.handedBack--\n",
     replace: "",
     test: held("the oldest that the sink refused are set aside instead of handed back")
   },
   {
     name: "tell of each release",
-    file: "src/internal/held.ts",
+    file: "src/internal/recorder/deadLetters.ts",
     find: 'return noteDrop(releases.gaps, "released", wall)',
     replace: 'noteDrop(releases.gaps, "released", wall)\n  return true',
     test: held(released)
   },
   {
     name: "release for ever in one interval",
-    file: "src/internal/held.ts",
+    file: "src/internal/recorder/deadLetters.ts",
     find: "  if (monotonic - releases.last >= quietMillis) closeGap(releases.gaps)\n",
     replace: "",
     test: held(intervals)
   },
   {
     name: "go on with an interval of releases after a redrive",
-    file: "src/internal/book.ts",
+    file: "src/internal/recorder/settlement.ts",
     find: "  Held.endInterval(book.releases)\n",
     replace: "",
     test: held(intervals)
@@ -86,7 +86,7 @@ const timing: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "tell the oldest age by the wall clock",
-    file: "src/internal/stats.ts",
+    file: "src/internal/recorder/stats.ts",
     find: "intake.monotonic() - since",
     replace: "intake.now() - since",
     test: clock("does not change the age of the oldest record, in flight or queued")
@@ -100,7 +100,7 @@ const timing: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "end an interval of releases by the wall clock",
-    file: "src/internal/book.ts",
+    file: "src/internal/recorder/settlement.ts",
     find: "Held.noteRelease(releases, intake.now(), intake.monotonic())",
     replace: "Held.noteRelease(releases, intake.now(), intake.now())",
     test: clock("ends no interval of releases")
@@ -114,7 +114,7 @@ const timing: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "wait for a busy file by the wall clock",
-    file: "src/sql/internal/failure.ts",
+    file: "src/sql/internal/errors.ts",
     find: "isBusy(error) && monotonicMillis(clock) < end",
     replace: "isBusy(error) && clock.unsafeCurrentTimeMillis() < end",
     test: { file: "test/sql/whileBusy.test.ts", name: "is waited for 10 seconds" }
@@ -149,7 +149,7 @@ const slicing: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "let a waiter into a closed intake",
-    file: "src/internal/intake.ts",
+    file: "src/internal/actor/intake.ts",
     find: "intake.waiters.size === 0 || !intake.open) return",
     replace: "intake.waiters.size === 0) return",
     test: {

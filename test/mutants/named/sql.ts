@@ -22,7 +22,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "say of a failed look-up that nothing is stored",
-    file: internal("sqlStorage"),
+    file: internal("storage/sqlStorage"),
     find: 'withOutcome(error, "Unknown")',
     replace: 'withOutcome(error, "NotStored")',
     test: sql("lookUp", "has an unknown outcome: what was written is stored")
@@ -37,7 +37,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "take an id for another one by its collation",
-    file: internal("ensure"),
+    file: internal("ensureTable"),
     find: "of existing.loose) {",
     replace: "of existing.loose.slice(0, 0)) {",
     test: sql("exactIds", "refuses a table whose id takes different texts for the same"),
@@ -45,7 +45,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "begin a page of microseconds behind their millisecond",
-    file: internal("sqlStorage"),
+    file: internal("storage/sqlStorage"),
     find: "finer: dialect.finer?.holds(column, type) === true",
     replace: "finer: false",
     test: sql("foreignRows", "with one instant of microseconds come once each, by pages and streamed"),
@@ -53,7 +53,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "go on with pages that do not go on",
-    file: internal("sqlStorage"),
+    file: internal("storage/sqlStorage"),
     find: "typed.after === undefined || goesOn(",
     replace: "typed.after !== null || goesOn(",
     test: sql("foreignRows", "with text that is no Unicode never make pages without an end"),
@@ -61,7 +61,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "read what no column can hold",
-    file: internal("render"),
+    file: internal("storage/renderQuery"),
     find: "if (rule !== undefined) throw",
     replace: "if (rule === null) throw",
     test: sql("foreignRows", "that no column can hold fail each read that meets them, and only those"),
@@ -69,7 +69,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "pass by rows with a NULL that is not foreseen",
-    file: internal("sqlStorage"),
+    file: internal("storage/sqlStorage"),
     find: "endsAtNull(typed, rows) ? page(",
     replace: "false ? page(",
     test: sql("foreignRows", "that no column can hold fail each read that meets them, and only those"),

@@ -1,8 +1,8 @@
 /** SQLite: how a file is opened, and what is confirmed when it is lost. */
 import type { NamedMutant } from "../named.js"
 
-const open = "src/sql/internal/sqliteOpen.ts"
-const file = "src/sql/internal/sqliteFile.ts"
+const open = "src/sql/internal/sqlite/open.ts"
+const file = "src/sql/internal/sqlite/file.ts"
 const setting = (name: string) => ({ file: "test/sql/sqliteOpen.test.ts", name })
 const losing = (name: string) => ({ file: "test/sql/sqliteFile.test.ts", name })
 const atEachStep = (name: string) => ({ file: "test/sql/sqliteFile.schedules.test.ts", name })

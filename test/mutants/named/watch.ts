@@ -7,49 +7,49 @@ const watch = (file: string, name: string) => ({ file: `test/Watch.${file}.test.
 const sharing: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: give readers the events that the log keeps",
-    file: internal("history"),
+    file: internal("log/memoryLog"),
     find: "  Object.freeze(events)\n",
     replace: "",
     test: watch("sharing", "that its reader empties is whole for whoever reads it later")
   },
   {
     name: "watch: give readers the state that the log keeps",
-    file: internal("history"),
+    file: internal("log/memoryLog"),
     find: "Object.freeze({ key: event.key, value: event.value, revision: event.revision })",
     replace: "{ key: event.key, value: event.value, revision: event.revision }",
     test: watch("sharing", "whoever changes a snapshot that he was given changes it for nobody else")
   },
   {
     name: "watch: let a reader change events with the values before",
-    file: internal("telling"),
+    file: internal("watch/fanOut"),
     find: "  Object.freeze(\n    events.map((event, i) => {",
     replace: "  ((list: ReadonlyArray<Event<V>>) => list)(\n    events.map((event, i) => {",
     test: watch("sharing", "with the values before cannot be changed, neither for others nor for the log")
   },
   {
     name: "watch: keep the selector of the caller",
-    file: internal("selector"),
+    file: internal("log/selector"),
     find: "Either.right(own(selector))",
     replace: "Either.right(selector)",
     test: watch("sharing", "a selector may be changed when somebody follows it")
   },
   {
     name: "watch: keep the cursor of the caller",
-    file: internal("opening"),
+    file: internal("watch/opening"),
     find: "const at = ownRevision(after)",
     replace: "const at = after",
     test: watch("sharing", "a cursor may be changed when somebody has resumed after it")
   },
   {
     name: "watch: give all ranges of an owner one priority",
-    file: internal("intervals"),
+    file: internal("watch/intervalTree"),
     find: "priorityOf(++intervals.added)",
     replace: "priorityOf(owner.id)",
     test: watch("sharing", "a follow of very many ranges in order is told of each, and goes as it came")
   },
   {
     name: "watch: let one bell keep the others from ringing",
-    file: internal("changeLog"),
+    file: internal("log/changeLog"),
     find: "    try {\n      ring()\n    } catch {",
     replace: "    ring()\n    try {\n    } catch {",
     test: watch("sharing", "a bell that throws undoes no commit, and the others ring")
@@ -59,21 +59,21 @@ const sharing: ReadonlyArray<NamedMutant> = [
 const snapshots: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: tell every entry of a snapshot",
-    file: internal("snapshots"),
+    file: internal("watch/snapshots"),
     find: "entries = entries.filter((entry) => where(putOf(entry)))",
     replace: "entries = entries.filter((entry) => where(putOf(entry)) || true)",
     test: watch("snapshots", "the entries that it does not take are left out, and it sees them as puts")
   },
   {
     name: "watch: take a predicate that throws for a source that dies",
-    file: internal("snapshots"),
+    file: internal("watch/snapshots"),
     find: '    return { _tag: "Threw", revision, cause }',
     replace: "    throw cause",
     test: watch("snapshots", "one that throws on an entry of a later snapshot ends its follower alone")
   },
   {
     name: "watch: wait for a snapshot in the dispatcher's turn",
-    file: internal("resnapshot"),
+    file: internal("watch/resnapshot"),
     find: "Effect.forkDaemon(Effect.interruptible(taking(needs, follower, gone, wait)))",
     replace:
       "Effect.flatMap(Effect.forkDaemon(Effect.interruptible(taking(needs, follower, gone, wait))), (fiber) => Effect.as(fiber.await, fiber))",
@@ -81,56 +81,56 @@ const snapshots: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "watch: take a snapshot on for one who has ended",
-    file: internal("hub"),
+    file: internal("watch/registry"),
     find: "  wait?.stop()\n",
     replace: "",
     test: watch("snapshots", "is ended at once by the end of the watch, and its source is interrupted")
   },
   {
     name: "watch: let a snapshot that hangs keep its slot",
-    file: internal("snapshots"),
+    file: internal("watch/snapshots"),
     find: "Effect.sleep(slotFor).pipe(Effect.zipRight(release), ",
     replace: "Effect.sleep(slotFor).pipe(",
     test: watch("snapshots", "does not wait for many whose source hangs")
   },
   {
     name: "watch: take all snapshots at once",
-    file: internal("snapshots"),
+    file: internal("watch/snapshots"),
     find: "restore(slots.take(1))",
     replace: "restore(slots.take(0))",
     test: watch("snapshots", "shares its source with few at once")
   },
   {
     name: "watch: end a follower whose snapshot is away",
-    file: internal("resnapshot"),
+    file: internal("watch/resnapshot"),
     find: "(Snapshots.isUnavailable(error) || (",
     replace: "((",
     test: watch("snapshots", "is behind and says why while its source is away, and is told when it is back")
   },
   {
     name: "watch: trust the revision of a source",
-    file: internal("snapshots"),
+    file: internal("watch/snapshots"),
     find: "(foreign ? read({ after: revision, limit: 1 }) : Effect.void)",
     replace: "(foreign ? Effect.void : Effect.void)",
     test: watch("snapshots", "ends its follower when it is of what is not there yet, after some more tries")
   },
   {
     name: "watch: ask a source of stale snapshots for ever",
-    file: internal("resnapshot"),
+    file: internal("watch/resnapshot"),
     find: "++stale <= mostStale",
     replace: "++stale <= Number.POSITIVE_INFINITY",
     test: watch("snapshots", "ends its follower when it is of another epoch, after some more tries")
   },
   {
     name: "watch: keep every snapshot for one who takes none",
-    file: internal("outbox"),
+    file: internal("watch/buffer"),
     find: "    keep(outbox, frames.slice(start, at))\n",
     replace: "",
     test: watch("snapshots", "holds one snapshot, however often it cannot read on before it takes anything")
   },
   {
     name: "watch: let an open hang behind the end of the watch",
-    file: internal("opening"),
+    file: internal("watch/opening"),
     find: "Effect.raceFirst(Effect.interruptible(Deferred.await(over)), Effect.interruptible(begins))",
     replace: "begins",
     test: watch(
@@ -140,21 +140,21 @@ const snapshots: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "watch: begin a follow in the dispatcher's turn",
-    file: internal("opening"),
+    file: internal("watch/opening"),
     find: "Effect.raceFirst(Effect.interruptible(Deferred.await(over)), Effect.interruptible(begins))",
     replace: "Effect.flatMap(inTurn(Effect.asVoid(Effect.orDie(begins))), () => begins)",
     test: watch("snapshots", "where the log hangs holds up nobody")
   },
   {
     name: "watch: wait for the loser where nothing can be interrupted",
-    file: internal("opening"),
+    file: internal("watch/opening"),
     find: "Effect.interruptible(Deferred.await(over))",
     replace: "Deferred.await(over)",
     test: watch("health", "a follow begins also where nothing can be interrupted, as in a server's handlers")
   },
   {
     name: "watch: look at the log from within the caller's transaction",
-    file: internal("opening"),
+    file: internal("watch/opening"),
     find: "outsideTransaction(beginning(dispatcher, follower, options))",
     replace: "beginning(dispatcher, follower, options)",
     test: watch("snapshots", "does not look at the log from within the transaction of its caller")
@@ -164,56 +164,56 @@ const snapshots: ReadonlyArray<NamedMutant> = [
 const standing: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: say of one who has ended what it has taken last",
-    file: internal("outbox"),
+    file: internal("watch/buffer"),
     find: "const cursor = isBeyond ? taken : ended.cursor",
     replace: "const cursor = isBeyond ? taken : taken",
     test: watch("cursors", "that was told nothing for long and was cancelled is where the watch was")
   },
   {
     name: "watch: let the position of a dispatch under way be a cursor",
-    file: internal("outbox"),
+    file: internal("watch/buffer"),
     find: "const cursor = isBeyond ? taken : ended.cursor",
     replace: "const cursor = isBeyond ? ended.cursor : ended.cursor",
     test: watch("cursors", "whom another one's predicate ends is not behind what it has been told")
   },
   {
     name: "watch: forget in a dispatch what was told before a predicate threw",
-    file: internal("telling"),
+    file: internal("watch/fanOut"),
     find: 'Hub.end(hub, follower, "Failed", "its predicate threw", cause, before)',
     replace: 'Hub.end(hub, follower, "Failed", "its predicate threw", cause)',
     test: watch("cursors", "in the middle of a commit is the revision before the one that it was not told")
   },
   {
     name: "watch: put one who began ahead behind with the others",
-    file: internal("hub"),
+    file: internal("watch/registry"),
     find: "position.epoch === began.epoch && position.seq < began.seq ? began : position",
     replace: "position",
     test: watch("cursors", "one who began ahead of the others is not told that it has missed what they have")
   },
   {
     name: "watch: count a gap from the epoch before",
-    file: internal("resnapshot"),
+    file: internal("watch/resnapshot"),
     find: "from: Math.min(1, to), to, reason",
     replace: "from: after.seq + 1, to, reason",
     test: watch("cursors", "of an epoch that is shorter than the one before begins before it ends")
   },
   {
     name: "watch: begin a gap before an epoch in which nothing has happened",
-    file: internal("resnapshot"),
+    file: internal("watch/resnapshot"),
     find: "from: Math.min(1, to), to, reason",
     replace: "from: 1, to, reason",
     test: watch("cursors", "of an epoch in which nothing has happened begins before it ends")
   },
   {
     name: "watch: stop behind a full read for those who are live",
-    file: internal("dispatcher"),
+    file: internal("watch/dispatcher"),
     find: "done < rows.length || rows.length === mostRevisions",
     replace: "done < rows.length",
     test: watch("cursors", "is followed by another one for those who are live, though nobody rings")
   },
   {
     name: "watch: stop behind a full read for those who read on",
-    file: internal("dispatcher"),
+    file: internal("watch/dispatcher"),
     find: "(hub.hungry.size > 0 ? Effect.sync(hub.ring) : Effect.void)",
     replace: "Effect.void",
     test: watch("cursors", "is followed by another one for those who read on, though nobody rings")
@@ -223,7 +223,7 @@ const standing: ReadonlyArray<NamedMutant> = [
 const failing: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: call a watch that has failed live",
-    file: internal("watchHealth"),
+    file: internal("watch/health"),
     find: 'failure !== undefined ? "Failed" : isSuspect',
     replace: "isSuspect",
     test: watch("health", "when it dies has failed, says why, and begins no follow any more")
@@ -237,7 +237,7 @@ const failing: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "watch: end everybody for what one has yet to read",
-    file: internal("dispatcher"),
+    file: internal("watch/dispatcher"),
     find: "        ChangeLogError: (error) => unreadable(dispatcher, oldest, error)\n",
     replace: "",
     test: watch("health", "in what one follower has yet to read ends that follower alone")

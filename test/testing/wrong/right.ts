@@ -1,6 +1,6 @@
 /** A storage that keeps every law, in parts that a wrong one replaces. */
 import { Effect, Either } from "effect"
-import { compileNormalise } from "../../../src/internal/columnCheck.js"
+import { compileNormalise } from "../../../src/internal/columns/checkRow.js"
 import { columnCheck, type Saved, type Storage, StorageError } from "../../../src/Storage.js"
 import type { Subject } from "../../../src/testing/StorageLaws.js"
 import { type All, textIdColumns as columns, type Row, textIdSubject } from "../../support/subjects.js"

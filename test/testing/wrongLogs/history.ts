@@ -1,7 +1,7 @@
 /** Wrong in compaction and epochs. */
 import { Effect } from "effect"
 import * as ChangeLog from "../../../src/ChangeLog.js"
-import { compacted, epochChanged } from "../../../src/internal/events.js"
+import { compacted, epochChanged } from "../../../src/internal/log/events.js"
 import { parts } from "../rightLog.js"
 import { aWhile, calling, differing, type WrongLog } from "./wrong.js"
 

@@ -1,0 +1,119 @@
+/** The supervisor of an actor: awaits its worker, replaces it, and ends the actor. */
+import { Cause, Deferred, Effect, Exit, Fiber, FiberId } from "effect"
+import { lazyArray } from "../lazyArray.js"
+import { type Command, type Engine, end, type Rest, runNotices, signal } from "./engine.js"
+import * as Intake from "./intake.js"
+import * as Mailbox from "./mailbox.js"
+import { sentinel } from "./watchdog.js"
+import { work } from "./worker.js"
+
+const hasEnded = <R, I>(engine: Engine<R, I>): boolean => engine.phase === "Closed"
+
+type Ended = Exit.Exit<void, unknown> | "Busy"
+
+const runWorker = <R, I>(engine: Engine<R, I>): Effect.Effect<Ended> =>
+  Effect.flatMap(Effect.forkDaemon(work(engine)), (worker) =>
+    Effect.async<Ended>((resume) => {
+      engine.worker = worker
+      engine.abandonWorker = () => resume(Effect.succeed("Busy"))
+      worker.addObserver((exit) => resume(Effect.succeed(exit)))
+    })
+  )
+
+const stepInterrupted = <R, I>(engine: Engine<R, I>): void => {
+  const why = engine.interruption
+  engine.interruption = undefined
+  if (engine.step === 0 || why === undefined) return
+  end(engine)
+  const command = engine.command
+  engine.command = undefined
+  if (command !== undefined) command.stopped(why)
+  else if (engine.current !== undefined && why === "Overrun") engine.behavior.onOverrun(engine.current)
+}
+
+const stopCommands = <R, I>(engine: Engine<R, I>): void => {
+  const running = engine.command
+  engine.command = undefined
+  running?.stopped("Stopped")
+  const queued: ReadonlyArray<unknown> = Mailbox.drainCommands(engine.intake.mailbox)
+  engine.intake.inSlices(queued as ReadonlyArray<Command<R>>, (command) => command.stopped("Stopped"))
+}
+
+const fail = <R, I>(engine: Engine<R, I>, cause: Cause.Cause<unknown>): void => {
+  end(engine)
+  engine.phase = "Failed"
+  engine.cause = cause
+  Intake.shut(engine.intake)
+  stopCommands(engine)
+  Deferred.unsafeDone(engine.acquired, Exit.fail(cause))
+  engine.behavior.onPhase()
+}
+
+/** What no step has seen: the batches that come again, the prepared one, and the queue. */
+function* itemsOf<I>(batches: ReadonlyArray<Mailbox.Batch<I>>, contents: Mailbox.Contents<I>): Generator<I> {
+  for (const { items } of batches) yield* items
+  yield* Mailbox.itemsOf(contents)
+}
+
+/** The end: whoever waits is told, and what is left is taken as it stands, however much it is. */
+const close = <R, I>(engine: Engine<R, I>, busy: boolean): Rest<R, I> => {
+  end(engine)
+  engine.phase = "Closed"
+  Intake.shut(engine.intake)
+  stopCommands(engine)
+  Deferred.unsafeDone(engine.acquired, Exit.fail(engine.cause ?? Cause.empty))
+  const batches = engine.prepared === undefined ? engine.again : [...engine.again, engine.prepared]
+  const contents = Mailbox.takeAll(engine.intake.mailbox)
+  const count = batches.reduce((sum, { items }) => sum + items.length, contents.count)
+  const queued = lazyArray(count, itemsOf(batches, contents))
+  return { resource: engine.resource, current: engine.current, queued, busy, cause: engine.cause }
+}
+
+/** Accepts nothing more, finishes what was accepted, then ends. */
+export const requestClose = <R, I>(engine: Engine<R, I>): void => {
+  if (engine.closing) return
+  engine.closing = true
+  Intake.shut(engine.intake)
+  Deferred.unsafeDone(engine.closeRequested, Effect.void)
+  engine.behavior.onClosing()
+  signal(engine)
+}
+
+/** How long an interrupted step may take to end before it is left behind, in milliseconds. */
+const graceMillis = 50
+
+/** Ends the actor now: the step under way is interrupted, and left behind when it ignores that. */
+export const forceClose = <R, I>(engine: Engine<R, I>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (engine.phase === "Closed" || engine.phase === "Failed") return Effect.void
+    engine.phase = "Closed"
+    engine.worker?.unsafeInterruptAsFork(FiberId.none)
+    return Effect.andThen(
+      Effect.sleep(graceMillis),
+      Effect.sync(() => engine.abandonWorker?.())
+    )
+  })
+
+/**
+ * Runs the actor to its end. Ends only after `requestClose`. What is left is taken and accounted for, by `report`, in one
+ * synchronous piece.
+ */
+export const supervise = <R, I, A>(engine: Engine<R, I>, report: (rest: Rest<R, I>) => A): Effect.Effect<A> =>
+  Effect.gen(function* () {
+    const watch = yield* Effect.forkDaemon(Effect.interruptible(sentinel(engine)))
+    let busy = false
+    while (!hasEnded(engine)) {
+      const ended = yield* runWorker(engine)
+      if (ended === "Busy" || hasEnded(engine)) busy = ended === "Busy"
+      // A step that was interrupted from here has not failed, whatever its finalizers did.
+      else if (Exit.isFailure(ended) && engine.interruption === undefined) {
+        fail(engine, ended.cause)
+        yield* Deferred.await(engine.closeRequested)
+        break
+      } else stepInterrupted(engine)
+    }
+    const reported = report(close(engine, busy))
+    yield* runNotices(engine)
+    yield* Fiber.interruptFork(watch)
+    return reported
+  })

@@ -1,0 +1,143 @@
+/** Which keys somebody follows: one key, all keys below a prefix, a range, or several of these. All of it is pure. */
+import { Data, Either } from "effect"
+import { isWellFormed, utf8Length } from "../columns/columns.js"
+import { compareText } from "../text.js"
+
+/** One part of a selector. */
+export type Part =
+  | { readonly _tag: "Key"; readonly key: string }
+  /** Every key that begins with it. It is empty (all keys) or ends with `/`, so it never ends inside of a segment. */
+  | { readonly _tag: "Prefix"; readonly prefix: string }
+  /** `from` is in the range, `to` is not. Keys are ordered by code point, as databases order UTF-8. */
+  | { readonly _tag: "Range"; readonly from: string; readonly to: string }
+
+export type Selector = Part | { readonly _tag: "Many"; readonly parts: ReadonlyArray<Part> }
+
+/** One key. */
+export const key = (key: string): Selector & { readonly _tag: "Key" } => ({ _tag: "Key", key })
+
+/** Every key below a prefix, which is empty (all keys) or ends with `/`. */
+export const prefix = (prefix: string): Selector & { readonly _tag: "Prefix" } => ({ _tag: "Prefix", prefix })
+
+/** Every key from `from` until before `to`, by code point. */
+export const range = (from: string, to: string): Selector & { readonly _tag: "Range" } => ({
+  _tag: "Range",
+  from,
+  to
+})
+
+/** All of these together; a key that several of them match counts once. */
+export const many = (...parts: ReadonlyArray<Exclude<Selector, { readonly _tag: "Many" }>>): Selector => ({
+  _tag: "Many",
+  parts
+})
+
+/** A selector or a key that cannot be: nothing was registered, nothing was stored. */
+export class InvalidSelector extends Data.TaggedError("InvalidSelector")<{
+  readonly message: string
+}> {}
+
+/** The longest key, in bytes of UTF-8: an index of any database takes it. */
+export const maxKeyBytes = 1024
+
+/** What is wrong with a key, or `undefined`. */
+export const keyProblem = (key: unknown): string | undefined => {
+  if (typeof key !== "string") return "a key must be a string"
+  if (key === "") return "a key must not be empty"
+  if (key.includes("\0")) return "a key must not contain U+0000"
+  if (!isWellFormed(key)) return "a key must not contain a lone surrogate"
+  // A code unit has at most 3 bytes.
+  if (key.length * 3 > maxKeyBytes && utf8Length(key) > maxKeyBytes) {
+    return `a key must have at most ${maxKeyBytes} bytes of UTF-8`
+  }
+  return undefined
+}
+
+/** Orders keys by code point: below 0, 0, or above 0. */
+export const compareKeys: (a: string, b: string) => number = compareText
+
+const matchesPart = (part: Part, key: string): boolean => {
+  switch (part._tag) {
+    case "Key":
+      return part.key === key
+    case "Prefix":
+      return key.startsWith(part.prefix)
+    case "Range":
+      return compareKeys(part.from, key) <= 0 && compareKeys(key, part.to) < 0
+  }
+}
+
+/** The parts of a selector. */
+export const partsOf = (selector: Selector): ReadonlyArray<Part> =>
+  selector._tag === "Many" ? selector.parts : [selector]
+
+export const matches = (selector: Selector, key: string): boolean => {
+  if (selector._tag !== "Many") return matchesPart(selector, key)
+  for (const part of selector.parts) if (matchesPart(part, key)) return true
+  return false
+}
+
+/**
+ * {@link matches} for many keys: it looks the keys of a selector up at once, instead of comparing each of them with
+ * each key.
+ */
+export const matcherOf = (selector: Selector): ((key: string) => boolean) => {
+  const keys = new Set<string>()
+  const rest: Array<Part> = []
+  for (const part of partsOf(selector)) {
+    if (part._tag === "Key") keys.add(part.key)
+    else rest.push(part)
+  }
+  return (key) => keys.has(key) || rest.some((part) => matchesPart(part, key))
+}
+
+const partProblem = (part: unknown): string | undefined => {
+  const given = (part ?? {}) as { readonly [key: string]: unknown }
+  switch (given._tag) {
+    case "Key":
+      return keyProblem(given.key)
+    case "Prefix": {
+      const { prefix } = given
+      if (prefix === "") return undefined
+      const problem = keyProblem(prefix)
+      if (problem !== undefined) return problem.replace("a key", "a prefix")
+      return (prefix as string).endsWith("/")
+        ? undefined
+        : 'a prefix must be empty (all keys) or end with "/", so that /config does not match /configextra'
+    }
+    case "Range": {
+      const problem = keyProblem(given.from) ?? keyProblem(given.to)
+      if (problem !== undefined) return problem.replace("a key", "an end of a range")
+      return compareKeys(given.from as string, given.to as string) < 0
+        ? undefined
+        : "a range must begin before it ends: its end is not part of it"
+    }
+    default:
+      return "a selector must be made by key, prefix, range or many"
+  }
+}
+
+const problemOf = (selector: unknown): string | undefined => {
+  const given = (selector ?? {}) as { readonly _tag?: unknown; readonly parts?: unknown }
+  if (given._tag !== "Many") return partProblem(selector)
+  if (!Array.isArray(given.parts) || given.parts.length === 0) return "many needs at least one part"
+  for (const part of given.parts) {
+    const problem = partProblem(part)
+    if (problem !== undefined) return problem
+  }
+  return undefined
+}
+
+const ownPart = (part: Part): Part => Object.freeze({ ...part })
+
+/** A copy that the giver of the selector cannot change: a follow is found by the same keys as long as it lives. */
+const own = (selector: Selector): Selector =>
+  selector._tag === "Many"
+    ? Object.freeze({ _tag: "Many" as const, parts: Object.freeze(selector.parts.map(ownPart)) })
+    : ownPart(selector)
+
+/** A copy of the selector, when it is one. */
+export const checkSelector = (selector: Selector): Either.Either<Selector, InvalidSelector> => {
+  const message = problemOf(selector)
+  return message === undefined ? Either.right(own(selector)) : Either.left(new InvalidSelector({ message }))
+}

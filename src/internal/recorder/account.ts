@@ -1,0 +1,91 @@
+/** The account of a recorder, and its metrics. */
+import type { MetricLabel } from "effect"
+import * as Metrics from "../../Metrics.js"
+import * as Intake from "../actor/intake.js"
+
+/**
+ * What became of the records that have an outcome. Together with the intake (accepted, dropped, pending) it is the
+ * account: `accepted = stored + setAside + dropped + handedBack + pending` after every synchronous change.
+ */
+export interface Ledger {
+  stored: number
+  duplicates: number
+  setAside: number
+  handedBack: number
+  saves: number
+  retries: number
+  /** Times that a record was set aside, or given back: unlike `setAside` and `handedBack` they never fall. */
+  setAsideEvents: number
+  handedBackEvents: number
+}
+
+export const make = (): Ledger => ({
+  stored: 0,
+  duplicates: 0,
+  setAside: 0,
+  handedBack: 0,
+  saves: 0,
+  retries: 0,
+  setAsideEvents: 0,
+  handedBackEvents: 0
+})
+
+/**
+ * Publishes the counters that have grown, and the gauge when it has changed. It runs with every save: what changes
+ * rarely is looked at only when the sum of it has changed.
+ */
+export const publisher = <Item>(
+  ledger: Ledger,
+  source: { readonly intake: Intake.Intake<Item> },
+  labels: ReadonlyArray<MetricLabel.MetricLabel>
+): (() => void) => {
+  const rare = {
+    duplicates: 0,
+    setAsideEvents: 0,
+    released: 0,
+    dropped: 0,
+    handedBackEvents: 0,
+    refused: 0,
+    retries: 0
+  }
+  let accepted = 0
+  let stored = 0
+  let rareSum = 0
+  let pending: number | undefined
+  const grow = (name: keyof typeof rare, metric: typeof Metrics.stored, now: number): void => {
+    if (now === rare[name]) return
+    metric.unsafeUpdate(now - rare[name], labels)
+    rare[name] = now
+  }
+  return () => {
+    const { intake } = source
+    const { duplicates, handedBackEvents, retries, setAsideEvents } = ledger
+    const dropped = Intake.dropped(intake)
+    const acceptedNow = Intake.accepted(intake)
+    const pendingNow = Intake.pending(intake)
+    if (acceptedNow !== accepted) {
+      Metrics.accepted.unsafeUpdate(acceptedNow - accepted, labels)
+      accepted = acceptedNow
+    }
+    if (ledger.stored !== stored) {
+      Metrics.stored.unsafeUpdate(ledger.stored - stored, labels)
+      stored = ledger.stored
+    }
+    if (pendingNow !== pending) {
+      Metrics.pending.unsafeUpdate(pendingNow, labels)
+      pending = pendingNow
+    }
+    // None of them ever falls.
+    const { refused, released } = intake
+    const sum = duplicates + handedBackEvents + retries + setAsideEvents + released + dropped + refused
+    if (sum === rareSum) return
+    rareSum = sum
+    grow("duplicates", Metrics.duplicates, duplicates)
+    grow("setAsideEvents", Metrics.setAside, setAsideEvents)
+    grow("released", Metrics.released, released)
+    grow("dropped", Metrics.dropped, dropped)
+    grow("handedBackEvents", Metrics.handedBack, handedBackEvents)
+    grow("refused", Metrics.refused, refused)
+    grow("retries", Metrics.retries, retries)
+  }
+}

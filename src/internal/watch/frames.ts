@@ -1,0 +1,59 @@
+/** What a follower is told, and how it ends. Its arrays are frozen: followers share them. */
+import { Data } from "effect"
+import type { Event, Kept, Revision } from "../log/events.js"
+
+/** One thing that a follower is told. */
+export type Frame<V> =
+  /**
+   * Replaces everything that the follower held. `entries`: what the follow's selector matches and its `where` takes.
+   * `deleted`: the keys that this follow had told before, and that are not among the entries. Only a follow with
+   * `autoResnapshot` remembers them.
+   */
+  | {
+      readonly _tag: "Snapshot"
+      readonly revision: Revision
+      readonly entries: ReadonlyArray<Kept<V>>
+      readonly deleted: ReadonlyArray<string>
+    }
+  /** Everything up to this revision has been told: from here on it is live. */
+  | { readonly _tag: "Synced"; readonly revision: Revision }
+  /** The events of one revision that match; never empty. Followers share the array, which is frozen. */
+  | { readonly _tag: "Events"; readonly revision: Revision; readonly events: ReadonlyArray<Event<V>> }
+  /** Nothing that matches has happened up to this revision: a cursor to resume from. */
+  | { readonly _tag: "Progress"; readonly revision: Revision }
+  /**
+   * Events of the revisions `from` to `to` were not told; `from` is never above `to`. `Overflow`: the policy
+   * `drop-oldest` gave them up. Otherwise the next frame is a Snapshot of revision `to`. `Compacted`: the log no longer
+   * held them. `EpochChanged`: the rest of the former epoch, whose length nobody knows, and everything up to the
+   * snapshot: both numbers are of its epoch, from 1, or both 0 when nothing has happened in it yet.
+   */
+  | {
+      readonly _tag: "Gap"
+      readonly from: number
+      readonly to: number
+      readonly reason: "Overflow" | "Compacted" | "EpochChanged"
+    }
+
+export type EventsFrame<V> = Extract<Frame<V>, { readonly _tag: "Events" }>
+export type SnapshotFrame<V> = Extract<Frame<V>, { readonly _tag: "Snapshot" }>
+export type GapFrame = Extract<Frame<never>, { readonly _tag: "Gap" }>
+
+/**
+ * Why a follower has ended; everything that was buffered before has been told first.
+ *
+ * - `Compacted`: the log no longer holds what comes next. Follow again with a snapshot.
+ * - `EpochChanged`: the log's history was renewed. Follow again with a snapshot.
+ * - `Overflow`: its buffer was full, and its policy is `cancel`. Follow again after `cursor`.
+ * - `Closed`: it was cancelled, or the watch was closed.
+ * - `Failed`: its predicate threw, its snapshot could not be taken, or the log failed for good; see `cause`.
+ */
+export class WatchEnded extends Data.TaggedError("WatchEnded")<{
+  readonly reason: "Compacted" | "EpochChanged" | "Overflow" | "Closed" | "Failed"
+  readonly message: string
+  /**
+   * Where it stood. Everything up to it that matches has been told: to resume after it leaves out nothing and tells
+   * nothing again. Of a follower to whom nothing was told for long, it is as new as the watch was.
+   */
+  readonly cursor: Revision
+  readonly cause?: unknown
+}> {}

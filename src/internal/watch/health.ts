@@ -1,0 +1,45 @@
+/** How a watch as a whole stands. */
+import { Option } from "effect"
+import { ChangeLogError, type Revision } from "../log/events.js"
+import type { Dispatcher } from "./dispatcher.js"
+
+/** How a watch stands. */
+export interface Health {
+  /**
+   * `Suspect`: the log has not answered for more than two heartbeats. `Failed`: the log failed with something other than
+   * `Unavailable` while it was read for everybody who is live, or a call of it died. That is final: every follower has
+   * ended as `Failed`, `open` is refused as `Log`, both with the cause, and `publish` still appends. `Closed`: the watch
+   * was closed, or its scope was, whatever it was before.
+   */
+  readonly state: "Live" | "Suspect" | "Failed" | "Closed"
+  readonly followers: number
+  /** Followers that read on from the log, or wait for a snapshot. */
+  readonly behind: number
+  /** Everything up to it has been dispatched; none while nobody follows. */
+  readonly position: Option.Option<Revision>
+  /** Why the log does not answer, or what the watch has failed with. */
+  readonly trouble: Option.Option<ChangeLogError>
+}
+
+/** What a watch has failed with, as an error of its log. */
+const troubleOf = (cause: unknown): ChangeLogError =>
+  cause instanceof ChangeLogError
+    ? cause
+    : new ChangeLogError({ reason: "Unavailable", message: "a call of the log died", cause })
+
+export const healthOf = <V>(
+  { failure, hub, trouble }: Pick<Dispatcher<V>, "failure" | "hub" | "trouble">,
+  isClosed: boolean,
+  isSuspect: boolean
+): Health => {
+  let behind = 0
+  for (const { cursor } of hub.followers.values()) if (cursor !== undefined) behind++
+  const alive = failure !== undefined ? "Failed" : isSuspect ? "Suspect" : "Live"
+  return {
+    state: isClosed ? "Closed" : alive,
+    followers: hub.followers.size,
+    behind,
+    position: Option.fromNullable(hub.position),
+    trouble: Option.fromNullable(failure === undefined ? trouble : troubleOf(failure.cause))
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * How a follow begins: where it stands is found out beside everything else, and then it is admitted in the
+ * dispatcher's turn. What has been committed in between it reads from the log, so that nothing is left out and
+ * nothing is told twice.
+ */
+import { Data, Deferred, Effect, type Scope } from "effect"
+import type { ChangeLog } from "../log/changeLog.js"
+import {
+  ChangeLogError,
+  type Compacted,
+  type EpochChanged,
+  ownRevision,
+  type Revision,
+  start
+} from "../log/events.js"
+import { checkSelector, type InvalidSelector, type Selector } from "../log/selector.js"
+import type { InvalidOptions } from "../options.js"
+import { outsideTransaction } from "../surroundings.js"
+import * as Outbox from "./buffer.js"
+import type { Dispatcher } from "./dispatcher.js"
+import { type FollowOptions, followProblem } from "./followOptions.js"
+import { type SnapshotFrame, WatchEnded } from "./frames.js"
+import * as Hub from "./registry.js"
+import * as Snapshots from "./snapshots.js"
+
+/** Why a follow could not begin; nothing was registered. */
+export class WatchRefused extends Data.TaggedError("WatchRefused")<{
+  /**
+   * `Full`: the cap on followers is reached. `Closed`: the watch is. `Log`: the watch has failed, see `cause`; make
+   * another one.
+   */
+  readonly reason: "Full" | "Closed" | "Log"
+  readonly message: string
+  readonly cause?: unknown
+}> {}
+
+/** Everything that can keep a follow from beginning. */
+export type FollowError =
+  | WatchRefused
+  | InvalidOptions
+  | InvalidSelector
+  | Compacted
+  | EpochChanged
+  | ChangeLogError
+
+/** The part of a watch that admits followers. */
+export interface Desk<V> {
+  readonly log: ChangeLog<V>
+  readonly dispatcher: Dispatcher<V>
+  readonly maxFollowers: number
+  readonly hasSnapshots: boolean
+  lastId: number
+  /** Fails as soon as nobody is admitted any more. */
+  readonly over: Deferred.Deferred<never, WatchRefused>
+  /** Runs something in the dispatcher's turn. */
+  readonly inTurn: (effect: Effect.Effect<void, WatchRefused>) => Effect.Effect<void, WatchRefused>
+  /** The number of followers may have changed. */
+  readonly told: () => void
+}
+
+const noSnapshots = (what: string): ChangeLogError =>
+  new ChangeLogError({
+    reason: "NoState",
+    message: `${what} needs a log that is made with state: "latest"`
+  })
+
+/** Ends a follower whose reader, or whose scope, wants no more. */
+export const cancel = <V>({ dispatcher, told }: Desk<V>, follower: Hub.Follower<V>): Effect.Effect<void> =>
+  Effect.sync(() => {
+    Hub.end(dispatcher.hub, follower, "Closed", "it was cancelled")
+    told()
+  })
+
+/** Where a follower begins, and what it is told first. */
+interface Beginning<V> {
+  readonly at: Revision
+  /** The log has come at least so far. */
+  readonly head: Revision
+  readonly first?: SnapshotFrame<V> | Snapshots.Threw
+}
+
+const beginning = <V>(
+  { source }: Dispatcher<V>,
+  follower: Hub.Follower<V>,
+  { after, snapshot }: FollowOptions<V>
+): Effect.Effect<Beginning<V>, FollowError> => {
+  const head = Effect.map(source.head, ({ head }) => ownRevision(head))
+  if (snapshot === "first") {
+    return Effect.map(Snapshots.take(source, follower), (first) => ({
+      // To whom nothing was told, he stands where the log begins.
+      at: first._tag === "Threw" ? start(first.revision.epoch) : first.revision,
+      head: first.revision,
+      first
+    }))
+  }
+  if (after === undefined) return Effect.map(head, (head) => ({ at: head, head }))
+  // It says whether the log can go on from there.
+  const at = ownRevision(after)
+  return Effect.zipRight(
+    source.read({ after: at, limit: 1 }),
+    Effect.map(head, (head) => ({ at, head }))
+  )
+}
+
+const isFull = <V>({ dispatcher: { hub }, maxFollowers }: Desk<V>): boolean =>
+  hub.followers.size >= maxFollowers
+
+const full = <V>({ maxFollowers }: Desk<V>): WatchRefused =>
+  new WatchRefused({ reason: "Full", message: `the cap of ${maxFollowers} followers is reached` })
+
+const admit = <V>(
+  desk: Desk<V>,
+  follower: Hub.Follower<V>,
+  { at, first, head }: Beginning<V>
+): Effect.Effect<void, WatchRefused> =>
+  Effect.suspend(() => {
+    const { dispatcher, told } = desk
+    const { hub } = dispatcher
+    // Whoever asked may have gone meanwhile.
+    if (follower.ended !== undefined) return Effect.void
+    if (isFull(desk)) return full(desk)
+    dispatcher.head = head
+    dispatcher.answeredAt = dispatcher.millis()
+    follower.taken = at
+    if (first?._tag === "Threw") {
+      const { cause } = first
+      const failed = new WatchEnded({ reason: "Failed", message: "its predicate threw", cursor: at, cause })
+      Outbox.end(follower, failed)
+      return Effect.void
+    }
+    if (first !== undefined) Outbox.push(follower, first)
+    hub.position ??= head
+    Hub.add(hub, follower, at)
+    told()
+    return Effect.void
+  })
+
+const newFollower = <V>(desk: Desk<V>, selector: Selector, options: FollowOptions<V>): Hub.Follower<V> =>
+  Hub.newFollower({
+    id: ++desk.lastId,
+    selector,
+    where: options.where,
+    policy: options.policy ?? "resync",
+    previous: options.previous === "include",
+    autoResnapshot: options.autoResnapshot === "on",
+    capacity: options.buffer ?? 256,
+    owesSynced: true
+  })
+
+/** Begins a follow, which ends with the scope. */
+export const open = <V>(
+  desk: Desk<V>,
+  selector: Selector,
+  options: FollowOptions<V>
+): Effect.Effect<Hub.Follower<V>, FollowError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const checked = yield* checkSelector(selector)
+      const wrong = followProblem(options)
+      if (wrong !== undefined) return yield* wrong
+      const { dispatcher, hasSnapshots, inTurn, log, over } = desk
+      if (options.previous === "include" && log.state !== "latest")
+        return yield* noSnapshots("a previous value")
+      if ((options.snapshot === "first" || options.autoResnapshot === "on") && !hasSnapshots) {
+        return yield* noSnapshots("a snapshot")
+      }
+      const follower = newFollower(desk, checked, options)
+      const gone = cancel(desk, follower)
+      const begins = Effect.suspend(() =>
+        isFull(desk) ? full(desk) : outsideTransaction(beginning(dispatcher, follower, options))
+      )
+      yield* restore(
+        // The one that loses is interrupted also where the caller cannot be: a server's handlers, say.
+        Effect.flatMap(
+          Effect.raceFirst(Effect.interruptible(Deferred.await(over)), Effect.interruptible(begins)),
+          (found) => inTurn(admit(desk, follower, found))
+        )
+      ).pipe(Effect.onError(() => gone))
+      yield* Effect.addFinalizer(() => gone)
+      // There may be something to read on from the log, or for everybody.
+      dispatcher.hub.ring()
+      return follower
+    })
+  )

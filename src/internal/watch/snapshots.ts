@@ -1,0 +1,116 @@
+/**
+ * Snapshots for followers. They are taken beside the dispatcher and outside of anybody's turn: one that is slow, hangs
+ * or fails holds up nobody but its follower.
+ */
+import { Effect, Schedule } from "effect"
+import {
+  type ChangeLogError,
+  type Compacted,
+  type EpochChanged,
+  type Event,
+  type Kept,
+  type Logged,
+  ownRevision,
+  type Revision,
+  type Snapshot
+} from "../log/events.js"
+import type { Selector } from "../log/selector.js"
+import type { SnapshotFrame } from "./frames.js"
+import type * as Hub from "./registry.js"
+
+/** The part of a change log that a watch needs. */
+export interface Source<V> {
+  readonly read: (options: {
+    readonly after: Revision
+    readonly limit: number
+  }) => Effect.Effect<ReadonlyArray<Logged<V>>, Compacted | EpochChanged | ChangeLogError>
+  readonly head: Effect.Effect<{ readonly head: Revision }, ChangeLogError>
+  readonly snapshot: (selector: Selector) => Effect.Effect<Snapshot<V>, ChangeLogError>
+  /** Snapshots come from the user: whether the log can go on from their revisions has to be asked. */
+  readonly foreign: boolean
+  /** How many snapshots may be taken at once. */
+  readonly slots: Effect.Semaphore
+}
+
+/** At most so many snapshots are taken at once, as far as they are quick. */
+export const slotCount = 8
+
+/** One that takes longer goes on without its slot: the others do not wait for it. */
+const slotFor = "1 second"
+
+/** Exponential from 50 ms by factor 2, at most 2 s, jittered by 20 %. */
+export const backoff = Schedule.exponential("50 millis", 2).pipe(
+  Schedule.union(Schedule.spaced("2 seconds")),
+  Schedule.jittered
+)
+
+export const isUnavailable = (error: unknown): error is ChangeLogError => {
+  const { _tag, reason } = (error ?? {}) as { readonly _tag?: unknown; readonly reason?: unknown }
+  return _tag === "ChangeLogError" && reason === "Unavailable"
+}
+
+/** The log cannot go on from a revision. */
+export const isGone = (error: unknown): error is Compacted | EpochChanged => {
+  const { _tag } = (error ?? {}) as { readonly _tag?: unknown }
+  return _tag === "Compacted" || _tag === "EpochChanged"
+}
+
+const inSlot = <A, E>(slots: Effect.Semaphore, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(restore(slots.take(1)), () => {
+      let held = true
+      const release = Effect.suspend(() => {
+        if (!held) return Effect.void
+        held = false
+        return slots.release(1)
+      })
+      const late = Effect.sleep(slotFor).pipe(Effect.zipRight(release), Effect.zipRight(Effect.never))
+      return Effect.ensuring(restore(Effect.raceFirst(effect, Effect.interruptible(late))), release)
+    })
+  )
+
+/** The predicate of a follower threw. */
+export interface Threw {
+  readonly _tag: "Threw"
+  readonly revision: Revision
+  readonly cause: unknown
+}
+
+const ownEntry = <V>(kept: Kept<V>): Kept<V> => {
+  if (Object.isFrozen(kept) && Object.isFrozen(kept.revision)) return kept
+  const { key, revision, value } = kept
+  return Object.freeze({ key, value, revision: ownRevision(revision) })
+}
+
+/** An entry as the event that it would be. */
+const putOf = <V>({ key, revision, value }: Kept<V>): Event<V> =>
+  Object.freeze({ _tag: "Put", key, value, revision })
+
+const none: ReadonlyArray<string> = Object.freeze([])
+
+const frameOf = <V>(snapshot: Snapshot<V>, where: Hub.Follower<V>["where"]): SnapshotFrame<V> | Threw => {
+  const revision = ownRevision(snapshot.revision)
+  let entries = snapshot.entries.map(ownEntry)
+  try {
+    if (where !== undefined) entries = entries.filter((entry) => where(putOf(entry)))
+  } catch (cause) {
+    return { _tag: "Threw", revision, cause }
+  }
+  return { _tag: "Snapshot", revision, entries: Object.freeze(entries), deleted: none }
+}
+
+/**
+ * What a follower follows and takes, at one revision that the log can go on from. Fails with `Compacted` or
+ * `EpochChanged` when the log cannot.
+ */
+export const take = <V>(
+  { foreign, read, slots, snapshot }: Source<V>,
+  { selector, where }: Pick<Hub.Follower<V>, "selector" | "where">
+): Effect.Effect<SnapshotFrame<V> | Threw, ChangeLogError | Compacted | EpochChanged> =>
+  inSlot(
+    slots,
+    Effect.suspend(() => snapshot(selector)).pipe(
+      Effect.tap(({ revision }) => (foreign ? read({ after: revision, limit: 1 }) : Effect.void)),
+      Effect.map((snapshot) => frameOf(snapshot, where))
+    )
+  )

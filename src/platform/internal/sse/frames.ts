@@ -1,0 +1,109 @@
+/** What a follower is told, as server-sent events. */
+import type { Event, Kept, Revision } from "../../../internal/log/events.js"
+import type { EventsFrame, Frame, WatchEnded } from "../../../internal/watch/frames.js"
+import * as Sse from "./encoding.js"
+
+/** Why a response has ended. */
+export type EndReason = WatchEnded["reason"] | "Malformed" | "Full" | "Unavailable"
+
+/** What a client can do when a response has ended. */
+export type Next = "resume" | "restart" | "stop"
+
+/** Why a client is not told what came after its cursor. */
+export type GapReason = "Overflow" | "Compacted" | "EpochChanged" | "Malformed"
+
+const nextOf: { readonly [Reason in EndReason]: Next } = {
+  Overflow: "resume",
+  Closed: "resume",
+  Full: "resume",
+  Unavailable: "resume",
+  Compacted: "restart",
+  EpochChanged: "restart",
+  Malformed: "restart",
+  Failed: "stop"
+}
+
+/** Makes JSON of a value; throws when there is none. */
+export type Encode<V> = (value: V) => string
+
+/** The JSON of plain data. */
+export const json = (value: unknown): string => {
+  // It gives undefined for what JSON has no word for.
+  const text: string | undefined = JSON.stringify(value)
+  if (text === undefined) throw new TypeError(`a value of type ${typeof value} has no JSON`)
+  return text
+}
+
+/** Revisions are resumed after by cursor, so an event that has one says so in its data too. */
+const at = (revision: Revision): string => `{"cursor":${json(Sse.cursorOf(revision))}`
+
+/** The JSON of an event. */
+export const change = <V>(event: Event<V>, encode: Encode<V>): string => {
+  const key = json(event.key)
+  const { previous } = event
+  const before =
+    previous === undefined || previous._tag === "None" ? "" : `,"previous":${encode(previous.value)}`
+  return event._tag === "Put"
+    ? `{"type":"put","key":${key},"value":${encode(event.value)}${before}}`
+    : `{"type":"delete","key":${key}${before}}`
+}
+
+/** The events of one revision, each made by `change`. */
+export const eventsOf = <V>(
+  { events, revision }: EventsFrame<V>,
+  change: (event: Event<V>) => string
+): string => {
+  const changes = events.map(change).join(",")
+  return Sse.event("events", `${at(revision)},"events":[${changes}]}`, Sse.cursorOf(revision))
+}
+
+/** What has not been told. It has no id: who resumes from before it may still be told all of it. */
+export const gap = (from: number, to: number, reason: GapReason): string =>
+  Sse.event("gap", json({ from, to, reason }))
+
+/**
+ * The end. It has no id: the one before it stands, unless the client is to begin anew: then its id is taken away behind
+ * it, or an `EventSource` would come back with the same cursor for ever.
+ */
+export const end = (reason: EndReason, cursor: string | undefined): string => {
+  const next = nextOf[reason]
+  const event = Sse.event("end", json({ reason, next, cursor: cursor ?? null }))
+  return next === "restart" ? event + Sse.forget : event
+}
+
+/**
+ * Dispatches the part of an event that was sent already, under a name that nobody listens to, and without an id: what
+ * cannot be completed must not become a part of what comes next.
+ */
+export const abandon = Sse.dispatch("abandoned")
+
+/** About how much is written at once: what a Node.js response takes before it says that it is full. */
+export const enough = 16_384
+
+/** The JSON of an entry of a snapshot. */
+export const entry = <V>({ key, revision, value }: Kept<V>, encode: Encode<V>): string =>
+  `{"key":${json(key)},"value":${encode(value)},"seq":${revision.seq}}`
+
+/**
+ * A snapshot is one event, but may be large: it is made piece by piece, a line of data for each entry. An entry that
+ * has no JSON throws.
+ */
+export function* snapshotParts<V>(
+  { deleted, entries, revision }: Extract<Frame<V>, { readonly _tag: "Snapshot" }>,
+  encode: Encode<V>,
+  textOf: (kept: Kept<V>) => string = (kept) => entry(kept, encode)
+): Generator<string> {
+  let part = Sse.data(`${at(revision)},"deleted":${json(deleted)},"entries":[`)
+  for (const [i, kept] of entries.entries()) {
+    const comma = i === entries.length - 1 ? "" : ","
+    part += Sse.data(`${textOf(kept)}${comma}`)
+    if (part.length < enough) continue
+    yield part
+    part = ""
+  }
+  yield part + Sse.data("]}") + Sse.dispatch("snapshot", Sse.cursorOf(revision))
+}
+
+/** Everything up to this revision has been told. */
+export const reached = (name: "synced" | "progress", revision: Revision): string =>
+  Sse.event(name, `${at(revision)}}`, Sse.cursorOf(revision))

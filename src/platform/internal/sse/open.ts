@@ -1,0 +1,98 @@
+/** How a response begins: with a new follow, after the client's cursor, or with the reason why it ends at once. */
+import { Effect, type Scope } from "effect"
+import type { ChangeLogError, InvalidSelector, Selector } from "../../../ChangeLog.js"
+import { InvalidOptions } from "../../../internal/options.js"
+import type { FollowOptions, Policy, Watch } from "../../../Watch.js"
+import * as Sse from "./encoding.js"
+import type { EndReason, GapReason } from "./frames.js"
+import type { Lost, Opened } from "./session.js"
+
+/** What a client follows; everything has a default. */
+export interface ServeOptions<V> extends Omit<FollowOptions<V>, "after" | "autoResnapshot" | "policy"> {
+  /** Default `resync`. A client never blocks whoever publishes. */
+  readonly policy?: Exclude<Policy, "block"> | undefined
+  /**
+   * `on`: what cannot be resumed, or is compacted away under a slow client, is answered by a gap and a snapshot.
+   * `off`: by the end. Default `on` where the route begins with a snapshot, otherwise `off`: whatever a client sends, a
+   * route without both delivers no snapshot. With `on` a follow remembers the keys that it has told.
+   */
+  readonly autoResnapshot?: "on" | "off" | undefined
+}
+
+/**
+ * What a handler has to answer for: the selector cannot be, the options cannot be, or the log keeps no state for
+ * what they ask. Whatever may pass (a watch that is full, closed, or without an answer from its log) is told to the
+ * client by the event `end`, since an `EventSource` never comes back after a status other than 200.
+ */
+export type ServeError = InvalidSelector | InvalidOptions | ChangeLogError
+
+/** A response that ends at once, and why. */
+interface Refused {
+  readonly _tag: "Refused"
+  readonly reason: EndReason
+}
+
+export type Answer<V> = Opened<V> | Refused
+
+type Begun<V> = Effect.Effect<Answer<V>, ServeError, Scope.Scope>
+
+export const refused = (reason: EndReason): Refused => ({ _tag: "Refused", reason })
+
+// It would hand the pace of a stranger on to whoever publishes.
+const noBlock = new InvalidOptions({
+  option: "policy",
+  message: 'must not be "block": a client over HTTP never holds up whoever publishes'
+})
+
+/** Opens a follow as the watch does; what may pass, or is gone, becomes an answer. */
+const attempt = <V>(
+  watch: Watch<V>,
+  selector: Selector,
+  options: FollowOptions<V>,
+  lost: Lost | undefined
+): Begun<V> => {
+  const opened = Effect.map(
+    watch.open(selector, options),
+    (follower): Answer<V> => ({ _tag: "Opened", follower, lost })
+  )
+  return Effect.catchAll(opened, (error): Effect.Effect<Answer<V>, ServeError> => {
+    switch (error._tag) {
+      case "Compacted":
+      case "EpochChanged":
+        return Effect.succeed(refused(error._tag))
+      case "WatchRefused":
+        return Effect.succeed(refused(error.reason === "Log" ? "Unavailable" : error.reason))
+      case "ChangeLogError":
+        return error.reason === "Unavailable" ? Effect.succeed(refused("Unavailable")) : Effect.fail(error)
+      default:
+        return Effect.fail(error)
+    }
+  })
+}
+
+/**
+ * Begins the follow of a client that has come with this cursor, or with none. What it may be told is the route's to
+ * say: one that delivers no snapshots answers a cursor that cannot be resumed by the end.
+ */
+export const begin = <V>(
+  watch: Watch<V>,
+  selector: Selector,
+  options: ServeOptions<V>,
+  starts: Sse.Starts,
+  cursor: string | undefined
+): Begun<V> => {
+  if (options.policy === ("block" as Policy)) return noBlock
+  const { autoResnapshot = options.snapshot === "first" ? "on" : "off", snapshot, ...rest } = options
+  const open = (begin: Pick<FollowOptions<V>, "after" | "snapshot">, lost?: Lost): Begun<V> =>
+    attempt(watch, selector, { ...rest, ...begin, autoResnapshot }, lost)
+  const anew = (reason: GapReason & EndReason, from: number): Begun<V> =>
+    autoResnapshot === "on" ? open({ snapshot: "first" }, { from, reason }) : Effect.succeed(refused(reason))
+  if (cursor === undefined) return open({ snapshot })
+  const after = Sse.brought(starts, cursor)
+  if (after === undefined) return anew("Malformed", 1)
+  return Effect.flatMap(open({ after }), (answer) => {
+    if (answer._tag === "Opened") return Effect.succeed(answer)
+    if (answer.reason === "Compacted") return anew("Compacted", after.seq + 1)
+    return answer.reason === "EpochChanged" ? anew("EpochChanged", 1) : Effect.succeed(answer)
+  })
+}

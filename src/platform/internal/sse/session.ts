@@ -1,0 +1,265 @@
+/**
+ * The body of one response: takes frames from a follower only when the client has taken what was written before, so
+ * that a slow client shows in the follower's buffer, and its policy acts.
+ */
+import { Cause, Chunk, Effect, Exit, Option, type Scope, Stream } from "effect"
+import type { Revision } from "../../../internal/log/events.js"
+import type { Frame, WatchEnded } from "../../../internal/watch/frames.js"
+import type { Follower } from "../../../Watch.js"
+import { describe } from "../hookFaults.js"
+import type { Encoding } from "./encodedFrames.js"
+import * as Sse from "./encoding.js"
+import * as Frames from "./frames.js"
+import * as Beats from "./heartbeat.js"
+import * as Slices from "./slices.js"
+import * as Source from "./source.js"
+
+/** What all responses of one adapter share. */
+export interface Wire<V> {
+  readonly encode: Frames.Encode<V>
+  readonly encoding: Encoding<V>
+  readonly starts: Sse.Starts
+  readonly beats: Beats.Beats
+  readonly slices: Slices.Slices
+  /** Of responses that begin: most of their work comes after they were let in. */
+  readonly opens: Slices.Slices
+}
+
+/** Why a client that has come with a cursor is told a snapshot. */
+export interface Lost {
+  readonly from: number
+  readonly reason: Frames.GapReason
+}
+
+/** A follow that has begun. */
+export interface Opened<V> {
+  readonly _tag: "Opened"
+  readonly follower: Follower<V>
+  readonly lost: Lost | undefined
+}
+
+const encoder = new TextEncoder()
+const bytesOf = (text: string): Uint8Array => encoder.encode(text)
+const heartbeat = bytesOf(Sse.comment)
+
+/** A body that ends at once. */
+export const ended = (
+  retry: number,
+  reason: Frames.EndReason,
+  cursor: string | undefined
+): Stream.Stream<Uint8Array> => Stream.succeed(bytesOf(Sse.retry(retry) + Frames.end(reason, cursor)))
+
+function* encodeFrame<V>(wire: Wire<V>, frame: Frame<V>, lost: Lost | undefined): Generator<Uint8Array> {
+  switch (frame._tag) {
+    case "Events":
+      yield wire.encoding.events(frame)
+      return
+    case "Snapshot":
+      if (lost !== undefined) yield bytesOf(Frames.gap(lost.from, frame.revision.seq, lost.reason))
+      for (const part of Frames.snapshotParts(frame, wire.encode, wire.encoding.entry)) yield bytesOf(part)
+      return
+    case "Synced":
+      yield bytesOf(Frames.reached("synced", frame.revision))
+      return
+    case "Progress":
+      yield bytesOf(Frames.reached("progress", frame.revision))
+      return
+    case "Gap":
+      yield bytesOf(Frames.gap(frame.from, frame.to, frame.reason))
+  }
+}
+
+interface Session<V> {
+  readonly wire: Wire<V>
+  /** What is left of the frame that is being sent. */
+  parts: Iterator<Uint8Array>
+  /** The frame being sent, once a part of it is written. */
+  sending: Frame<V> | undefined
+  lost: Lost | undefined
+  /** The id of the last event that was sent. */
+  cursor: string | undefined
+  readonly source: Source.Source<V>
+  /** As much was written as is at once: there may be more. */
+  hasMore: boolean
+  over: boolean
+}
+
+const none: Iterator<Uint8Array> = [][Symbol.iterator]()
+
+/** A frame at the start of a log has an id that only this adapter gives out. */
+const issued = <V>({ wire: { starts } }: Session<V>, frame: Frame<V>): Frame<V> =>
+  frame._tag === "Gap" || frame.revision.seq !== 0
+    ? frame
+    : { ...frame, revision: Sse.issued(starts, frame.revision) }
+
+const send = <V>(session: Session<V>, taken: Frame<V>): void => {
+  const frame = issued(session, taken)
+  session.sending = frame
+  session.parts = encodeFrame(session.wire, frame, session.lost)
+  if (frame._tag === "Snapshot") session.lost = undefined
+}
+
+const idOf = (frame: Frame<unknown>): Revision | undefined =>
+  frame._tag === "Gap" ? undefined : frame.revision
+
+/** The next part of the present frame, or of the next one; none when nothing waits. */
+const nextPart = <V>(session: Session<V>): Uint8Array | undefined => {
+  for (;;) {
+    const part = session.parts.next()
+    if (part.done !== true) return part.value
+    const sent = session.sending === undefined ? undefined : idOf(session.sending)
+    if (sent !== undefined) session.cursor = Sse.cursorOf(sent)
+    session.sending = undefined
+    session.parts = none
+    const frame = session.source.poll()
+    if (frame === undefined) return undefined
+    send(session, frame)
+  }
+}
+
+const finish = <V>(session: Session<V>, reason: Frames.EndReason, cursor: string | undefined): Uint8Array => {
+  session.over = true
+  return bytesOf(Frames.end(reason, cursor))
+}
+
+/** What can be written now, about as much as a response takes at once. */
+const gather = <V>(session: Session<V>): { readonly bytes: Array<Uint8Array>; readonly fault?: unknown } => {
+  const bytes: Array<Uint8Array> = []
+  let size = 0
+  while (size < Frames.enough) {
+    let part: Uint8Array | undefined
+    try {
+      part = nextPart(session)
+    } catch (fault) {
+      bytes.push(bytesOf(Frames.abandon), finish(session, "Failed", session.cursor))
+      return { bytes, fault }
+    }
+    if (part === undefined) break
+    bytes.push(part)
+    size += part.length
+  }
+  session.hasMore = size >= Frames.enough
+  return { bytes }
+}
+
+const written = <V>(session: Session<V>): Effect.Effect<Chunk.Chunk<Uint8Array>> =>
+  Effect.suspend(() => {
+    const { bytes, fault } = gather(session)
+    const chunk = Effect.succeed(Chunk.unsafeFromArray(bytes))
+    if (fault === undefined) return chunk
+    // A value that cannot be encoded may stand in the error's message.
+    return Effect.zipRight(
+      Effect.logError(`a follow over HTTP has ended: encoding a value threw ${describe(fault)}`),
+      chunk
+    )
+  })
+
+const over = Effect.fail(Option.none())
+
+type Woken = "told" | "quiet"
+
+/** Waits until there is something to tell, or nothing was sent for too long; goes on in a slice that has time. */
+const woken = <V>({ source, wire: { beats, slices } }: Session<V>): Effect.Effect<Woken> =>
+  Effect.suspend(() => {
+    let by: Woken | undefined
+    let isAdmitted = false
+    let resume = (): void => undefined
+    let leave = (): void => undefined
+    let stop = (): void => undefined
+    const wake = (woken: Woken): void => {
+      if (by !== undefined) return
+      by = woken
+      // Thousands are woken in one turn: nothing else is done before there is time.
+      leave = Slices.queue(slices, () => {
+        isAdmitted = true
+        resume()
+      })
+    }
+    const onDue = (): void => wake("quiet")
+    const waiting = Effect.async<Woken>((done) => {
+      resume = () =>
+        done(
+          Effect.sync(() => {
+            Slices.running(slices)
+            beats.due.delete(onDue)
+            stop()
+            return by ?? "told"
+          })
+        )
+      // The heartbeat may have come first.
+      if (isAdmitted) resume()
+      else stop = source.whenTold(() => wake("told"))
+      return Effect.sync(() => {
+        beats.due.delete(onDue)
+        stop()
+        leave()
+      })
+    })
+    const prepared = Effect.zipRight(source.prepare, waiting)
+    return beats.every > 0 ? Effect.zipRight(Beats.arm(beats, onDue), prepared) : prepared
+  })
+
+const ending = <V>(
+  session: Session<V>,
+  exit: Exit.Exit<never, WatchEnded>
+): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<never>> => {
+  const ended = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
+  // The request's scope is closed: nobody is there to be told.
+  if (ended === undefined) return over
+  const last = Effect.sync(() => Chunk.of(finish(session, ended.reason, session.cursor)))
+  return ended.reason === "Failed"
+    ? Effect.zipRight(
+        Effect.logError(`a follow over HTTP has ended: ${ended.message}, ${describe(ended.cause)}`),
+        last
+      )
+    : last
+}
+
+/** What comes next, or the end; a client that hears of nothing for too long gets a heartbeat. */
+const next = <V>(session: Session<V>): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<never>> =>
+  Effect.flatMap(woken(session), (by) =>
+    Effect.flatMap(written(session), (chunk) =>
+      Chunk.isEmpty(chunk) ? idle(session, by) : Effect.succeed(chunk)
+    )
+  )
+
+/** There was nothing to write. */
+const idle = <V>(
+  session: Session<V>,
+  by: Woken
+): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<never>> =>
+  Effect.flatMap(session.source.ended, (exit) => {
+    if (exit !== undefined) return ending(session, exit)
+    return by === "quiet" ? Effect.succeed(Chunk.of(heartbeat)) : next(session)
+  })
+
+/** The body of a response, as long as the follower lives. The client has come with `cursor`, or with none. */
+export const body = <V>(
+  wire: Wire<V>,
+  { follower, lost }: Opened<V>,
+  scope: Scope.Scope,
+  retry: number,
+  cursor: string | undefined
+): Stream.Stream<Uint8Array> =>
+  Stream.suspend(() => {
+    const session: Session<V> = {
+      wire,
+      source: Source.of(follower, scope),
+      // The client learns at once that it is connected.
+      parts: [bytesOf(Sse.retry(retry))][Symbol.iterator](),
+      sending: undefined,
+      lost,
+      // It is of no use when the client is told everything anew.
+      cursor: lost === undefined ? cursor : undefined,
+      hasMore: false,
+      over: false
+    }
+    const pull = Effect.suspend(() => {
+      if (session.over) return over
+      const more = session.hasMore
+        ? Effect.zipRight(Slices.enter(wire.slices), written(session))
+        : written(session)
+      return Effect.flatMap(more, (chunk) => (Chunk.isEmpty(chunk) ? next(session) : Effect.succeed(chunk)))
+    })
+    return Stream.repeatEffectChunkOption(pull)
+  })

@@ -1,0 +1,31 @@
+/**
+ * The doorbells of the logs in this process. A log in a database has a name of its own, so whoever commits to it here
+ * rings everybody here who follows it, whatever client or thread each of them uses.
+ */
+import { Effect, type Scope } from "effect"
+import { ringEach } from "../../../internal/log/changeLog.js"
+
+const bells = new Map<string, Set<() => void>>()
+
+/** Rings everybody who hangs on the bell. */
+export const ringBell = (bell: string): void => {
+  ringEach(bells.get(bell) ?? [])
+}
+
+/** Calls `ring`, synchronously, at every ring of the bell until the scope ends. */
+export const hangBell = (bell: string, ring: () => void): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      // Whoever hangs it twice has two.
+      const own = () => ring()
+      const rings = bells.get(bell) ?? new Set()
+      bells.set(bell, rings.add(own))
+      return own
+    }),
+    (own) =>
+      Effect.sync(() => {
+        const rings = bells.get(bell)
+        rings?.delete(own)
+        if (rings?.size === 0) bells.delete(bell)
+      })
+  ).pipe(Effect.asVoid)

@@ -1,0 +1,183 @@
+/** From entries to rows of a change log and back. All of it is pure. */
+import { Either, Option } from "effect"
+import { checkValue, reason } from "../../../internal/columns/checkRow.js"
+import {
+  type Change,
+  type ChangeLogError,
+  type Entry,
+  type Event,
+  type Logged,
+  type Revision,
+  refusal
+} from "../../../internal/log/events.js"
+import { entryProblem } from "../../../internal/log/memoryLog.js"
+import { word } from "../../../internal/random.js"
+import type { Row } from "../dialect.js"
+
+/** An entry that has passed every check, with the tag that its revision gets. */
+export interface Encoded {
+  readonly id: string | undefined
+  readonly tag: number
+  /** Taken from the writer's objects at once, because he may change them before the entry is written. */
+  readonly changes: ReadonlyArray<EncodedChange>
+  /** Of each change `[key, value]`, or `[key]` when it removes the key. */
+  readonly json: string
+  /** Of `json`, in UTF-8. */
+  readonly bytes: number
+}
+
+interface EncodedChange {
+  readonly key: string
+  /** As JSON; none when it removes the key. */
+  readonly value: string | undefined
+}
+
+/** A row of the log. */
+export interface LogRow extends Encoded {
+  readonly seq: number
+  /** The bytes of all revisions before it. */
+  readonly base: number
+  readonly previous: string | undefined
+}
+
+/** What becomes of the last values: an encoded value, or `undefined` where the key is removed. */
+export type StateChanges = ReadonlyMap<
+  string,
+  { readonly value: string; readonly seq: number; readonly tag: number } | undefined
+>
+
+const valueProblem = (changes: ReadonlyArray<Change<unknown>>): string | undefined => {
+  try {
+    for (const change of changes) {
+      const rule = change._tag === "Put" ? checkValue("json", change.value) : undefined
+      if (rule !== undefined) return reason("value", rule, "json").message
+    }
+  } catch {
+    return "a value cannot be read"
+  }
+  return undefined
+}
+
+/** What keeps an entry out of every log in a database, or `undefined`. */
+const problemOf = (entry: Entry<unknown>): string | undefined =>
+  entryProblem(entry) ?? valueProblem(entry.changes)
+
+/** Why an entry cannot be appended to any log in a database, or `undefined`. */
+export const checkEntry = (entry: Entry<unknown>): ChangeLogError | undefined => {
+  const problem = problemOf(entry)
+  return problem === undefined ? undefined : refusal("Invalid", problem)
+}
+
+const encodeChange = (change: Change<unknown>): EncodedChange => ({
+  key: change.key,
+  value: change._tag === "Put" ? JSON.stringify(change.value) : undefined
+})
+
+const pairOf = ({ key, value }: EncodedChange): string =>
+  value === undefined ? `[${JSON.stringify(key)}]` : `[${JSON.stringify(key)},${value}]`
+
+/** Checks and encodes one entry. */
+export const encodeEntry = (
+  entry: Entry<unknown>,
+  index: number,
+  random: Int32Array
+): Either.Either<Encoded, ChangeLogError> => {
+  const problem = problemOf(entry)
+  if (problem !== undefined) return Either.left(refusal("Invalid", problem, index))
+  const { id } = entry
+  const changes = entry.changes.map(encodeChange)
+  const json = `[${changes.map(pairOf).join(",")}]`
+  return Either.right({ id, tag: word(random) >>> 0, changes, json, bytes: Buffer.byteLength(json) })
+}
+
+/** Encodes a commit: all entries, or why one of them cannot be. Of entries with the same id the first one counts. */
+export const encodeEntries = (
+  entries: ReadonlyArray<Entry<unknown>>,
+  random: Int32Array
+): Either.Either<ReadonlyArray<Encoded>, ChangeLogError> => {
+  const encoded: Array<Encoded> = []
+  const ids = new Set<string>()
+  for (const [index, entry] of entries.entries()) {
+    const one = encodeEntry(entry, index, random)
+    if (Either.isLeft(one)) return Either.left(one.left)
+    const { id } = one.right
+    if (id !== undefined && ids.has(id)) continue
+    if (id !== undefined) ids.add(id)
+    encoded.push(one.right)
+  }
+  return Either.right(encoded)
+}
+
+/** The place in the log behind which rows are added. */
+export interface Place {
+  readonly seq: number
+  readonly bytes: number
+}
+
+/**
+ * Gives each entry its place, and works out what the state becomes. `before` holds the encoded last value of each key
+ * that an entry changes, as far as there is one; without it the log keeps no state.
+ */
+export const placeEntries = (
+  entries: ReadonlyArray<Encoded>,
+  after: Place,
+  before: ReadonlyMap<string, string> | undefined
+): { readonly rows: ReadonlyArray<LogRow>; readonly state: StateChanges } => {
+  const state = new Map<string, { value: string; seq: number; tag: number } | undefined>()
+  const valueOf = (key: string): string | undefined =>
+    state.has(key) ? state.get(key)?.value : before?.get(key)
+  const rows: Array<LogRow> = []
+  let { bytes: base, seq } = after
+  for (const entry of entries) {
+    seq++
+    const previous: Array<string> = []
+    if (before !== undefined) {
+      for (const { key, value } of entry.changes) {
+        previous.push(`[${valueOf(key) ?? ""}]`)
+        state.set(key, value === undefined ? undefined : { value, seq, tag: entry.tag })
+      }
+    }
+    rows.push({ ...entry, seq, base, previous: before === undefined ? undefined : `[${previous.join(",")}]` })
+    base += entry.bytes
+  }
+  return { rows, state }
+}
+
+/** Of these rows, the place of the last one. */
+export const placeOf = (
+  rows: ReadonlyArray<LogRow>,
+  start: Place
+): Place & { readonly tag: number | undefined } => {
+  const last = rows.at(-1)
+  return last === undefined
+    ? { ...start, tag: undefined }
+    : { seq: last.seq, bytes: last.base + last.bytes, tag: last.tag }
+}
+
+/**
+ * A row of the log as it was written; throws on what this module has not written. It is frozen: a watch gives it to
+ * everybody who follows.
+ */
+export const decodeRow = <V>(epoch: string, { changes, previous, seq, tag }: Row): Logged<V> => {
+  const revision: Revision = Object.freeze({ epoch, seq: Number(seq), tag: Number(tag) })
+  const told = JSON.parse(changes as string) as ReadonlyArray<readonly [key: string, value?: V]>
+  const events = told.map((change): Event<V> => {
+    const [key] = change
+    if (typeof key !== "string") throw new TypeError("a change without a key")
+    return Object.freeze(
+      // That it was put says the length; the value is what a `Change<V>` held.
+      change.length === 2
+        ? { _tag: "Put" as const, key, value: change[1] as V, revision }
+        : { _tag: "Delete" as const, key, revision }
+    )
+  })
+  const before =
+    typeof previous === "string"
+      ? (JSON.parse(previous) as ReadonlyArray<readonly [] | readonly [V]>).map((value) =>
+          value.length === 0 ? Option.none<V>() : Option.some(value[0])
+        )
+      : undefined
+  Object.freeze(events)
+  if (before !== undefined) Object.freeze(before)
+  return Object.freeze({ revision, events, previous: before })
+}

@@ -1,0 +1,245 @@
+/** The change log that every SQL adapter is: options, the handle over a store, retention and doorbells. */
+import type { SqlClient } from "@effect/sql/SqlClient"
+import { Duration, Effect, Either, Option, Queue, Schedule, type Scope } from "effect"
+import type { ChangeLog } from "../../../ChangeLog.js"
+import { ringEach } from "../../../internal/log/changeLog.js"
+import {
+  ChangeLogError,
+  type Entry,
+  noState,
+  type Revision,
+  wrongLimit
+} from "../../../internal/log/events.js"
+import type { Committed } from "../../../internal/log/memoryLog.js"
+import { checkSelector } from "../../../internal/log/selector.js"
+import { InvalidOptions } from "../../../internal/options.js"
+import { StorageError } from "../../../Storage.js"
+import { warnOfLosses } from "../durability.js"
+import { SqlFailure } from "../errors.js"
+import type { Doorbell } from "./doorbell.js"
+import { hangBell, ringBell } from "./localDoorbell.js"
+import { checkEntry, encodeEntries } from "./rows.js"
+import type { Limits, LogStatements } from "./statements.js"
+import * as Store from "./store.js"
+import { type Feed, type FeedOptions, makeFeed, tablesOf } from "./tables.js"
+
+/** How much of its history a log holds at least. The oldest revisions beyond any of these bounds are given up. */
+export interface Retention {
+  /** Revisions. */
+  readonly count?: number | undefined
+  /** Bytes of the revisions' changes, as JSON in UTF-8. The last revision stays, however large it is. */
+  readonly bytes?: number | undefined
+  /** How long ago a revision was appended, by the clock of its writer. */
+  readonly age?: Duration.DurationInput | undefined
+}
+
+/** How a log in a database behaves. */
+export interface LogOptions extends FeedOptions {
+  /**
+   * Revisions beyond it are deleted in batches of 1,000, in the background: once a second at most while this process
+   * commits, and every 30 seconds. Default: everything is held, until `compact`.
+   */
+  readonly retention?: Retention | undefined
+  /**
+   * On Postgres, how long a commit waits for the one before it, and how long a transaction that has appended may be
+   * idle before the server ends it, because everybody else waits for it. Whole milliseconds. Default 5 seconds.
+   */
+  readonly lockTimeout?: Duration.DurationInput | undefined
+  /** How often a doorbell rings that nobody else rings, for commits of other processes. Default 1 second. */
+  readonly poll?: Duration.DurationInput | undefined
+  /** Rings the logs of other processes, instead of their polling: see `PgDoorbell`. */
+  readonly doorbell?: Doorbell | undefined
+}
+
+/** A change log in a database. */
+export interface SqlChangeLog<in out V> extends ChangeLog<V> {
+  /** Gives up the revisions that are beyond the retention, now, and gives their number. */
+  readonly prune: Effect.Effect<number, ChangeLogError>
+}
+
+interface Checked {
+  readonly feed: Feed
+  readonly limits: Limits
+  readonly bounds: Store.Bounds | undefined
+  readonly poll: Duration.Duration
+  readonly doorbell: Doorbell | undefined
+}
+
+const invalid = (option: string, message: string) => Either.left(new InvalidOptions({ option, message }))
+
+const positive = (
+  option: string,
+  given: Duration.DurationInput
+): Either.Either<Duration.Duration, InvalidOptions> => {
+  const millis = Either.try(() => Duration.toMillis(given))
+  // A timer of Node ends at 2^31 - 1 ms, and so do the server's.
+  return Either.isRight(millis) && millis.right >= 1 && millis.right < 2 ** 31
+    ? Either.right(Duration.millis(millis.right))
+    : invalid(option, `${option} must be a duration from 1 millisecond to 24 days`)
+}
+
+const checkRetention = (
+  given: Retention | undefined
+): Either.Either<Store.Bounds | undefined, InvalidOptions> => {
+  if (given === undefined) return Either.right(undefined)
+  const { age, bytes, count } = given
+  for (const [name, value] of Object.entries({ count, bytes })) {
+    if (value !== undefined && !(Number.isSafeInteger(value) && value > 0)) {
+      return invalid("retention", `${name} must be a whole number above 0`)
+    }
+  }
+  const millis =
+    age === undefined ? undefined : Either.getOrUndefined(Either.try(() => Duration.toMillis(age)))
+  if (age !== undefined && !(millis !== undefined && millis > 0 && Number.isFinite(millis))) {
+    return invalid("retention", "age must be a finite duration above 0")
+  }
+  return Either.right({ count, bytes, age: millis })
+}
+
+/** Checks the options. */
+export const checkLog = (options: LogOptions): Either.Either<Checked, InvalidOptions> =>
+  Either.gen(function* () {
+    const feed = yield* makeFeed(options)
+    const lock = yield* positive("lockTimeout", options.lockTimeout ?? "5 seconds")
+    const millis = Math.ceil(Duration.toMillis(lock))
+    return {
+      feed,
+      limits: { lock: millis, idle: millis },
+      bounds: yield* checkRetention(options.retention),
+      poll: yield* positive("poll", options.poll ?? "1 second"),
+      doorbell: options.doorbell
+    }
+  })
+
+/** What a log's user is told of a database's failure. */
+export const changeLogError = (error: StorageError): ChangeLogError => {
+  const { kind, message, outcome } = error
+  const code = error.cause instanceof SqlFailure ? (error.cause.code ?? "") : ""
+  const reason = kind !== "Poison" ? "Unavailable" : /^(54|SQLITE_TOOBIG)/.test(code) ? "TooLarge" : "Invalid"
+  return new ChangeLogError({ reason, message, outcome, cause: error })
+}
+
+const typed = <A, E>(
+  effect: Effect.Effect<A, E | StorageError>
+): Effect.Effect<A, Exclude<E, StorageError> | ChangeLogError> =>
+  Effect.mapError(effect, (error) =>
+    error instanceof StorageError ? changeLogError(error) : (error as Exclude<E, StorageError>)
+  )
+
+/** A store, the client of the caller's that it is over, and whom to tell of its commits. */
+export interface OpenLog {
+  readonly store: Store.LogStore
+  readonly client: SqlClient | undefined
+  readonly doorbell: Doorbell | undefined
+}
+
+const opened = new WeakMap<object, OpenLog>()
+
+/** What stands behind a handle that an adapter has made. */
+export const openLogOf = (log: object): OpenLog | undefined => opened.get(log)
+
+/** The channel of a log's table: others of the same name hear each other, in vain and to no harm. */
+export const channelOf = ({ log }: Feed): string => log.name
+
+/** Tells everybody of a commit. */
+export const ringAll = ({ doorbell, store }: OpenLog, seq: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    ringBell(store.bell)
+    return doorbell === undefined ? Effect.void : doorbell.ring(channelOf(store.feed), store.feed.feed, seq)
+  })
+
+const sparing = Duration.seconds(1)
+const idle = Duration.seconds(30)
+
+/** Gives up what is beyond the bounds while the log grows. */
+const keepPruned = (store: Store.LogStore, bounds: Store.Bounds): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const rung = yield* Queue.sliding<void>(1)
+    yield* hangBell(store.bell, () => rung.unsafeOffer(undefined))
+    const round = Effect.raceFirst(Queue.take(rung), Effect.sleep(idle)).pipe(
+      Effect.zipRight(Store.prune(store, bounds)),
+      // The revisions stay a while longer, and the next round tries again.
+      Effect.catchAll(({ message }) =>
+        Effect.logWarning(`the log ${store.feed.log.sql} could not give up old revisions: ${message}`)
+      ),
+      Effect.zipRight(Effect.sleep(sparing))
+    )
+    yield* Effect.forkScoped(Effect.interruptible(Effect.forever(round)))
+  })
+
+const handle = <V>(open: OpenLog, { bounds, poll }: Checked): SqlChangeLog<V> => {
+  const { doorbell, store } = open
+  const { feed, state } = store.feed
+  const commit = (entries: ReadonlyArray<Entry<V>>): Effect.Effect<Committed, ChangeLogError> =>
+    Effect.flatMap(encodeEntries(entries, store.random), (encoded) =>
+      Effect.gen(function* () {
+        const committed = yield* typed(Store.commit(store, encoded, entries.length))
+        const last = committed.revisions.at(-1)
+        // In a transaction of somebody else's nothing is committed yet: the poll finds it.
+        if (last !== undefined && Option.isNone(yield* store.backend.joined)) yield* ringAll(open, last.seq)
+        return committed
+      })
+    )
+  const log: SqlChangeLog<V> = {
+    append: (changes) =>
+      Effect.map(
+        Effect.suspend(() => commit([{ changes }])),
+        ({ revisions }) => revisions[0] as Revision
+      ),
+    commit: (entries) => Effect.suspend(() => commit(entries)),
+    check: checkEntry,
+    read: ({ after, limit }) =>
+      Number.isSafeInteger(limit) && limit > 0
+        ? typed(Effect.suspend(() => Store.read<V>(store, after, limit)))
+        : Effect.fail(wrongLimit),
+    head: typed(Effect.map(Store.readHead(store), ({ floor, head }) => ({ floor, head }))),
+    compact: (upTo) => typed(Store.compact(store, upTo)),
+    renewEpoch: Effect.tap(typed(Store.renew(store)), () => ringAll(open, 0)),
+    snapshot: (selector) =>
+      Effect.flatMap(checkSelector(selector), (selector) =>
+        state === "latest" ? typed(Store.snapshot<V>(store, selector)) : noState
+      ),
+    state,
+    doorbell: (ring) =>
+      Effect.zipRight(
+        hangBell(store.bell, ring),
+        doorbell === undefined
+          ? Effect.forkScoped(
+              Effect.schedule(
+                Effect.sync(() => ringEach([ring])),
+                Schedule.spaced(poll)
+              )
+            )
+          : doorbell.listen(channelOf(store.feed), feed, ring)
+      ).pipe(Effect.asVoid),
+    prune: bounds === undefined ? Effect.succeed(0) : typed(Store.prune(store, bounds))
+  }
+  opened.set(log, open)
+  return log
+}
+
+/** What an adapter brings. */
+export interface Connected {
+  readonly statements: (feed: Feed, limits: Limits) => LogStatements
+  readonly backend: Store.LogBackend
+  /** The client of the caller's, if it is over one. */
+  readonly client: SqlClient | undefined
+}
+
+/** Checks the options, lets the adapter connect, makes sure of the tables and the feed, and builds the log. */
+export const makeSqlChangeLog = <V, R>(
+  options: LogOptions,
+  connect: (feed: Feed) => Effect.Effect<Connected, StorageError | InvalidOptions, R>
+): Effect.Effect<SqlChangeLog<V>, StorageError | InvalidOptions, R | Scope.Scope> =>
+  Effect.gen(function* () {
+    const checked = yield* checkLog(options)
+    const { bounds, doorbell, feed, limits } = checked
+    const { backend, client, statements } = yield* connect(feed)
+    const store = yield* Store.openStore(feed, statements(feed, limits), backend)
+    yield* warnOfLosses(store.statements.dialect, tablesOf(feed), backend.executor)
+    if (bounds !== undefined) yield* keepPruned(store, bounds)
+    return handle<V>({ store, client, doorbell }, checked)
+  })
+
+/** For a log that owns its connections, which no transaction of a caller's can use. */
+export const apart: Store.LogBackend["joined"] = Effect.succeed(Option.none())

@@ -1,0 +1,356 @@
+/** What a change log does in its database: appends, reads, gives up what is old. */
+import { Effect, Either, identity, Option } from "effect"
+import {
+  type Compacted,
+  cursorProblem,
+  type EpochChanged,
+  type Kept,
+  type Logged,
+  ownRevision,
+  type Revision,
+  type Snapshot
+} from "../../../internal/log/events.js"
+import type { Committed } from "../../../internal/log/memoryLog.js"
+import type { Selector } from "../../../internal/log/selector.js"
+import { makeRandom, randomName } from "../../../internal/random.js"
+import { StorageError } from "../../../Storage.js"
+import type { Executor, Row, Run, Statement } from "../dialect.js"
+import { ensureTable } from "../ensureTable.js"
+import { SqlFailure, storageError, whileBusy } from "../errors.js"
+import { type Step, savepoint, step, steps, transaction } from "../transaction.js"
+import { decodeRow, type Encoded, placeEntries } from "./rows.js"
+import type { LogStatements } from "./statements.js"
+import { type Feed, idIndex, tablesOf } from "./tables.js"
+
+/** How a log reaches its database. */
+export interface LogBackend {
+  readonly executor: Executor
+  /** The connection of the transaction that the calling fiber is in, which everything takes part in. */
+  readonly joined: Effect.Effect<Option.Option<Run>>
+}
+
+/** A feed that exists, and how to reach it. */
+export interface LogStore {
+  readonly feed: Feed
+  readonly statements: LogStatements
+  readonly backend: LogBackend
+  readonly random: Int32Array
+  /** By what the logs of one process know each other. */
+  readonly bell: string
+}
+
+/** The head's row. */
+export interface HeadRow {
+  readonly bell: string
+  readonly state: string
+  readonly head: Revision
+  readonly floor: Revision
+  /** The bytes of all revisions that there ever were in this epoch. */
+  readonly bytes: number
+}
+
+const fatal = (message: string) => new StorageError({ kind: "Fatal", outcome: "NotStored", message })
+
+const noHead = (feed: Feed) =>
+  fatal(`the table ${feed.heads.sql} has lost the feed ${JSON.stringify(feed.feed)}: make the log again`)
+
+const foreign = (feed: Feed) =>
+  fatal(`a row of the table ${feed.log.sql} cannot be read: another program has written it`)
+
+const headOf = (row: Row): HeadRow => {
+  const epoch = String(row.epoch)
+  return {
+    bell: String(row.bell),
+    state: String(row.state),
+    head: ownRevision({ epoch, seq: Number(row.seq), tag: Number(row.tag) }),
+    floor: ownRevision({ epoch, seq: Number(row.floor), tag: Number(row.floor_tag) }),
+    bytes: Number(row.bytes)
+  }
+}
+
+const headIn = (
+  feed: Feed,
+  statements: LogStatements,
+  result: unknown
+): Either.Either<HeadRow, StorageError> => {
+  const row = statements.dialect.rows(statements.last(result))[0]
+  return row === undefined ? Either.left(noHead(feed)) : Either.right(headOf(row))
+}
+
+/** Creates the tables and the feed where there are none. */
+export const openStore = (
+  feed: Feed,
+  statements: LogStatements,
+  backend: LogBackend
+): Effect.Effect<LogStore, StorageError> =>
+  Effect.gen(function* () {
+    const { dialect } = statements
+    const { executor } = backend
+    const random = yield* makeRandom
+    for (const table of tablesOf(feed)) {
+      yield* ensureTable(dialect, table, executor)
+    }
+    const run = step(dialect, executor.run)
+    yield* whileBusy(run(statements.found(randomName(random), randomName(random))))
+    const { bell, state } = yield* Effect.flatMap(run(statements.head()), (result) =>
+      headIn(feed, statements, result)
+    )
+    if (state !== feed.state) {
+      const says = state === "latest" ? "keeps the state" : "keeps no state"
+      return yield* fatal(
+        `the feed ${JSON.stringify(feed.feed)} ${says}: make it with state: "${state}", or use another feed`
+      )
+    }
+    return { feed, statements, backend, random, bell }
+  })
+
+/** Runs one statement, in the transaction of the calling fiber when it is in one. */
+const ask = ({ backend, statements }: LogStore, statement: Statement): Effect.Effect<unknown, StorageError> =>
+  Effect.flatMap(backend.joined, (joined) =>
+    storageError(statements.dialect, { saved: true })(
+      Option.isSome(joined) ? joined.value(statement) : backend.executor.run(statement)
+    )
+  )
+
+/** Runs statements while nobody else can commit to the feed, all of them or none. */
+const withHead = <A>(
+  { backend, feed, statements }: LogStore,
+  use: (run: Step, head: HeadRow) => Effect.Effect<A, StorageError>
+): Effect.Effect<A, StorageError> => {
+  const { dialect } = statements
+  const begin = (run: Run, first: ReadonlyArray<Statement>) =>
+    Effect.flatMap(steps(dialect, run, first), (result) =>
+      Effect.flatMap(headIn(feed, statements, result), (head) => use(step(dialect, run), head))
+    )
+  return Effect.flatMap(backend.joined, (joined) =>
+    Option.isSome(joined)
+      ? savepoint(dialect, joined.value, begin(joined.value, [statements.lock]))
+      : whileBusy(
+          transaction(dialect, backend.executor.reserve, identity, (run) => begin(run, statements.begin))
+        )
+  )
+}
+
+/** Locks the head inside of an open transaction. */
+export const lockHead = (
+  { feed, statements }: Pick<LogStore, "feed" | "statements">,
+  run: Step
+): Effect.Effect<HeadRow, StorageError> =>
+  Effect.flatMap(run(statements.lock), (result) => headIn(feed, statements, result))
+
+/** Appends what the log does not hold. The head is locked. */
+export const appendBehind = (
+  { feed, statements }: Pick<LogStore, "feed" | "statements">,
+  run: Step,
+  { bytes, head }: HeadRow,
+  entries: ReadonlyArray<Encoded>,
+  at: Date
+): Effect.Effect<ReadonlyArray<Revision>, StorageError> =>
+  Effect.gen(function* () {
+    const ids = entries.flatMap(({ id }) => (id === undefined ? [] : [id]))
+    const keepsState = feed.state === "latest"
+    const keys = keepsState
+      ? [...new Set(entries.flatMap(({ changes }) => changes.map(({ key }) => key)))]
+      : []
+    const held = new Set<string>()
+    const values = new Map<string, string>()
+    if (ids.length + keys.length > 0) {
+      for (const { kind, name, value } of statements.dialect.rows(yield* run(statements.known(ids, keys)))) {
+        if (kind === "id") held.add(name as string)
+        else values.set(name as string, value as string)
+      }
+    }
+    const fresh = entries.filter(({ id }) => id === undefined || !held.has(id))
+    if (fresh.length === 0) return []
+    const { rows, state } = placeEntries(fresh, { seq: head.seq, bytes }, keepsState ? values : undefined)
+    for (const statement of statements.write(rows, state, at)) yield* run(statement)
+    return rows.map(({ seq, tag }) => ({ epoch: head.epoch, seq, tag }))
+  })
+
+/**
+ * Another commit has appended an entry of the same id, after this statement took its view of the log and before it had
+ * the head. The next try sees it.
+ */
+const metAnother = ({ feed }: LogStore, error: StorageError): boolean =>
+  error.cause instanceof SqlFailure &&
+  error.cause.code === "23505" &&
+  error.cause.constraint === idIndex(feed.log.name)
+
+/** What a statement has appended that appends by itself, and how many entries were new to it. */
+export const revisionsOf = (
+  { feed, statements }: Pick<LogStore, "feed" | "statements">,
+  result: unknown
+): Either.Either<{ readonly written: number; readonly revisions: ReadonlyArray<Revision> }, StorageError> => {
+  const rows = statements.dialect.rows(result)
+  const written = Number(rows[0]?.fresh)
+  if (rows[0]?.epoch == null) {
+    return written === 0 ? Either.right({ written, revisions: [] }) : Either.left(noHead(feed))
+  }
+  const revisions = rows.map(({ epoch, seq, tag }) => ({
+    epoch: epoch as string,
+    seq: Number(seq),
+    tag: Number(tag)
+  }))
+  return Either.right({ written, revisions })
+}
+
+const appendAtOnce = (
+  store: LogStore,
+  statement: Statement
+): Effect.Effect<ReadonlyArray<Revision>, StorageError> =>
+  Effect.flatMap(ask(store, statement), (result) =>
+    Either.map(revisionsOf(store, result), ({ revisions }) => revisions)
+  ).pipe(Effect.retry({ times: 20, while: (error) => metAnother(store, error) }))
+
+/** Appends the entries whose id the log does not hold, all in one commit. */
+export const commit = (
+  store: LogStore,
+  entries: ReadonlyArray<Encoded>,
+  given: number
+): Effect.Effect<Committed, StorageError> =>
+  Effect.gen(function* () {
+    if (entries.length === 0) return { revisions: [], duplicates: given }
+    const at = yield* now
+    const { append } = store.statements
+    const joined = yield* store.backend.joined
+    const revisions =
+      append === undefined || Option.isSome(joined)
+        ? yield* withHead(store, (run, head) => appendBehind(store, run, head, entries, at))
+        : yield* appendAtOnce(store, append(entries, at))
+    return { revisions, duplicates: given - revisions.length }
+  })
+
+/** The time of the clock of the program. */
+export const now: Effect.Effect<Date> = Effect.clockWith((clock) =>
+  Effect.map(clock.currentTimeMillis, (millis) => new Date(millis))
+)
+
+/** The head's row as it is now. */
+export const readHead = (store: LogStore): Effect.Effect<HeadRow, StorageError> =>
+  Effect.flatMap(ask(store, store.statements.head()), (result) =>
+    headIn(store.feed, store.statements, result)
+  )
+
+/** Whole revisions after a cursor. */
+export const read = <V>(
+  store: LogStore,
+  after: Revision,
+  limit: number
+): Effect.Effect<ReadonlyArray<Logged<V>>, StorageError | Compacted | EpochChanged> =>
+  Effect.gen(function* () {
+    const { feed, statements } = store
+    // A cursor that is none at all fits no row.
+    const seq = Number.isSafeInteger(after.seq) ? after.seq : -1
+    const rows = statements.dialect.rows(yield* ask(store, statements.read(seq, limit)))
+    const first = rows[0]
+    if (first === undefined) return yield* noHead(feed)
+    const head = headOf(first)
+    const problem = cursorProblem(after, head, () =>
+      first.cursor == null ? undefined : Number(first.cursor)
+    )
+    if (problem !== undefined) return yield* problem
+    if (first.l_seq == null) return []
+    return yield* Effect.try({
+      try: () =>
+        rows.map(({ l_changes: changes, l_previous: previous, l_seq: seq, l_tag: tag }) =>
+          decodeRow<V>(head.head.epoch, { changes, previous, seq, tag })
+        ),
+      catch: () => foreign(feed)
+    })
+  })
+
+/** The last values that a checked selector matches. */
+export const snapshot = <V>(store: LogStore, selector: Selector): Effect.Effect<Snapshot<V>, StorageError> =>
+  Effect.gen(function* () {
+    const { feed, statements } = store
+    const rows = statements.dialect.rows(yield* ask(store, statements.snapshot(selector)))
+    const first = rows[0]
+    if (first === undefined) return yield* noHead(feed)
+    const { head } = headOf(first)
+    if (first.s_key == null) return { revision: head, entries: [] }
+    const entries = yield* Effect.try({
+      try: () =>
+        rows.map(
+          ({ s_key: key, s_seq: seq, s_tag: tag, s_value: value }): Kept<V> =>
+            Object.freeze({
+              key: key as string,
+              // What a `Change<V>` held, as JSON.
+              value: JSON.parse(value as string) as V,
+              revision: ownRevision({ epoch: head.epoch, seq: Number(seq), tag: Number(tag) })
+            })
+        ),
+      catch: () => foreign(feed)
+    })
+    return { revision: head, entries }
+  })
+
+/** Revisions that go in one transaction: others commit in between. */
+const batchRows = 1000
+
+/** Gives up revisions of an epoch, a batch at a time, and gives their number. */
+const giveUp = (store: LogStore, epoch: string, upTo: number): Effect.Effect<number, StorageError> => {
+  const { statements } = store
+  const batch = withHead(store, (run, { floor, head }) =>
+    Effect.gen(function* () {
+      const to = Math.min(upTo, head.seq, floor.seq + batchRows)
+      if (head.epoch !== epoch || !(to > floor.seq)) return 0
+      const found = to === head.seq ? head : statements.dialect.rows(yield* run(statements.tagAt(to)))[0]
+      if (found === undefined) return yield* foreign(store.feed)
+      yield* run(statements.deleteUpTo(to))
+      yield* run(statements.moveFloor(to, Number(found.tag)))
+      return to - floor.seq
+    })
+  )
+  const from = (gone: number): Effect.Effect<number, StorageError> =>
+    Effect.flatMap(batch, (more) =>
+      more < batchRows
+        ? Effect.succeed(gone + more)
+        : Effect.zipRight(
+            Effect.yieldNow(),
+            Effect.suspend(() => from(gone + more))
+          )
+    )
+  return from(0)
+}
+
+/** Gives up the revisions up to and including `upTo`. */
+export const compact = (store: LogStore, upTo: number): Effect.Effect<void, StorageError> =>
+  Effect.flatMap(readHead(store), ({ head }) => giveUp(store, head.epoch, Math.ceil(upTo)))
+
+/** How much of its history a log holds. What is not said has no bound. */
+export interface Bounds {
+  readonly count: number | undefined
+  readonly bytes: number | undefined
+  /** Milliseconds. */
+  readonly age: number | undefined
+}
+
+/** The first instant that a column holds: nothing is older. */
+const earliest = Date.parse("0001-01-01T00:00:00.000Z")
+
+/** Gives up the revisions that are beyond the bounds, and gives their number. */
+export const prune = (store: LogStore, { age, bytes, count }: Bounds): Effect.Effect<number, StorageError> =>
+  Effect.gen(function* () {
+    const { statements } = store
+    const { bytes: all, head } = yield* readHead(store)
+    const before = (column: "base" | "at", value: unknown, none: number) =>
+      Effect.map(ask(store, statements.firstFrom(column, value)), (result) => {
+        const found = statements.dialect.rows(result)[0]
+        return found === undefined ? none : Number(found.seq) - 1
+      })
+    let upTo = count === undefined ? 0 : head.seq - count
+    // The last revision stays, however large it is.
+    if (bytes !== undefined) upTo = Math.max(upTo, yield* before("base", all - bytes, head.seq - 1))
+    if (age !== undefined) {
+      const from = new Date(Math.max((yield* now).getTime() - age, earliest))
+      upTo = Math.max(upTo, yield* before("at", from, head.seq))
+    }
+    return upTo > 0 ? yield* giveUp(store, head.epoch, upTo) : 0
+  })
+
+/** Begins another epoch, and gives its name. */
+export const renew = (store: LogStore): Effect.Effect<string, StorageError> =>
+  withHead(store, (run) => {
+    const epoch = randomName(store.random)
+    return Effect.as(Effect.forEach(store.statements.renew(epoch), run, { discard: true }), epoch)
+  })

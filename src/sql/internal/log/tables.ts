@@ -1,0 +1,153 @@
+/** The tables of change logs: one of revisions, one of heads, and one of last values when a log keeps the state. */
+import { Either } from "effect"
+import { Column, type Columns, nameProblem } from "../../../internal/columns/columns.js"
+import { keyProblem } from "../../../internal/log/selector.js"
+import { InvalidOptions } from "../../../internal/options.js"
+import type { Layout, TableColumn } from "../dialect.js"
+
+/** Which log of which table. */
+export interface FeedOptions {
+  /**
+   * The name of the table of revisions, at most 57 bytes, without double quotes. Beside it stand `<table>_heads`, and
+   * `<table>_state` for logs that keep the state. They are created when they do not exist.
+   */
+  readonly table: string
+  /** Their schema on Postgres, or attached database on SQLite; by default the connection's own. It must exist. */
+  readonly schema?: string | undefined
+  /** Which of the logs that share the table; at most 512 bytes. Default `main`. */
+  readonly feed?: string | undefined
+  /**
+   * `latest` keeps the last value of each key, for snapshots and previous values. It is decided when the feed is first
+   * made, and every later user must say the same. Default `none`.
+   */
+  readonly state?: "latest" | "none" | undefined
+}
+
+/** A column of a layout, by its name. */
+type Named<C extends Columns> = { readonly [Name in keyof C]: TableColumn }
+
+/** A checked feed and its tables. */
+export interface Feed {
+  readonly feed: string
+  readonly state: "latest" | "none"
+  readonly log: LayoutOf<typeof logColumns>
+  readonly heads: LayoutOf<typeof headColumns>
+  readonly kept: LayoutOf<typeof stateColumns>
+}
+
+/** A layout whose columns can be named. */
+export interface LayoutOf<C extends Columns> extends Layout {
+  readonly column: Named<C>
+}
+
+/** One row is one revision, so that none is ever split. */
+const logColumns = {
+  feed: Column.text,
+  seq: Column.integer,
+  tag: Column.integer,
+  /** The entry's. */
+  id: Column.nullable(Column.text),
+  /** When it was appended, by its writer's clock: for retention by age. */
+  at: Column.timestamp,
+  /** The bytes of all revisions before it: for retention by bytes. */
+  base: Column.integer,
+  changes: Column.json,
+  /** For each change nothing or the value before it, as an array. */
+  previous: Column.nullable(Column.json)
+}
+
+/**
+ * One row is one feed. Every commit updates it, and thereby waits for the commit before it: the order of revisions is
+ * the order of commits.
+ */
+const headColumns = {
+  feed: Column.text,
+  /** By what the logs of one process know each other; it never changes. */
+  bell: Column.text,
+  state: Column.text,
+  epoch: Column.text,
+  seq: Column.integer,
+  tag: Column.integer,
+  floor: Column.integer,
+  floor_tag: Column.integer,
+  /** The bytes of all revisions that there ever were in this epoch. */
+  bytes: Column.integer
+}
+
+const stateColumns = {
+  feed: Column.text,
+  key: Column.text,
+  value: Column.json,
+  seq: Column.integer,
+  tag: Column.integer
+}
+
+const layout = <C extends Columns>(
+  schema: string | undefined,
+  name: string,
+  columns: C,
+  key: ReadonlyArray<keyof C>,
+  unique?: { readonly name: string; readonly columns: ReadonlyArray<keyof C> }
+): LayoutOf<C> => {
+  const list = Object.entries(columns).map(
+    ([column, { nullable, type }], position): TableColumn => ({
+      name: column,
+      sql: `"${column}"`,
+      type,
+      nullable,
+      position
+    })
+  )
+  // Every name is there by construction.
+  const column = Object.fromEntries(list.map((one) => [one.name, one])) as Named<C>
+  return {
+    schema,
+    name,
+    sql: schema === undefined ? `"${name}"` : `"${schema}"."${name}"`,
+    columns: list,
+    column,
+    key: key.map((one) => column[one]),
+    exact: [...new Set([...key, ...(unique?.columns ?? [])])].map((one) => column[one]),
+    indexes:
+      unique === undefined
+        ? []
+        : [{ name: unique.name, columns: unique.columns.map((one) => column[one]), unique: true }]
+  }
+}
+
+/** The name of the index that keeps ids unique. */
+export const idIndex = (table: string): string => `${table}_ids`
+
+/** The tables of a feed, the one of its revisions first. */
+export const tablesOf = ({ heads, kept, log, state }: Feed): readonly [Layout, ...ReadonlyArray<Layout>] =>
+  state === "latest" ? [log, heads, kept] : [log, heads]
+
+const longestSuffix = "_heads".length
+
+const invalid = (option: string, message: string) => Either.left(new InvalidOptions({ option, message }))
+
+/** Checks the options. */
+export const makeFeed = (options: FeedOptions): Either.Either<Feed, InvalidOptions> => {
+  const { feed = "main", schema, state = "none", table } = options
+  const nameWrong = nameProblem(table)
+  if (nameWrong !== undefined) return invalid("table", `the table's name ${nameWrong}`)
+  if (nameProblem(`${table}${"x".repeat(longestSuffix)}`) !== undefined) {
+    return invalid("table", `the table's name must have at most ${63 - longestSuffix} bytes`)
+  }
+  const schemaWrong = schema === undefined ? undefined : nameProblem(schema)
+  if (schemaWrong !== undefined) return invalid("schema", `the schema's name ${schemaWrong}`)
+  const feedWrong = keyProblem(feed)
+  if (feedWrong !== undefined) return invalid("feed", feedWrong.replace("a key", "the name of a feed"))
+  if (Buffer.byteLength(feed) > 512) return invalid("feed", "the name of a feed must have at most 512 bytes")
+  if (state !== "latest" && state !== "none") return invalid("state", 'must be "latest" or "none"')
+  return Either.right({
+    feed,
+    state,
+    log: layout(schema, table, logColumns, ["feed", "seq"], {
+      name: idIndex(table),
+      columns: ["feed", "id"]
+    }),
+    heads: layout(schema, `${table}_heads`, headColumns, ["feed"]),
+    kept: layout(schema, `${table}_state`, stateColumns, ["feed", "key"])
+  })
+}

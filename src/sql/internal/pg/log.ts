@@ -1,0 +1,219 @@
+/**
+ * Change logs on Postgres: the serial head. Every commit updates the head's row as the last thing before its own
+ * COMMIT, and so waits for the one before it: the order of revisions is the order of commits, and a rollback leaves no
+ * gap. A sequence would give neither.
+ */
+import type { Row, Statement, Table } from "../dialect.js"
+import { type Encoded, type LogRow, placeOf, type StateChanges } from "../log/rows.js"
+import { headList, type Limits, type LogStatements, sharedStatements } from "../log/statements.js"
+import type { Feed } from "../log/tables.js"
+import { arrayEncoders } from "./arrays.js"
+import { arrayOf, encodeTable, insertText, type PgStatement, pgDialect, statementName } from "./dialect.js"
+
+// Statements without parameters may be several in one text, and a name of a feed is no identifier: so it is told in
+// digits, which no setting of the server reads in another way.
+const literal = (text: string): string =>
+  `convert_from(decode('${Buffer.from(text).toString("hex")}', 'hex'), 'UTF8')`
+
+const lockHead = (feed: Feed, { idle, lock }: Limits): string =>
+  `SET LOCAL lock_timeout = ${lock}; SET LOCAL idle_in_transaction_session_timeout = ${idle}; ` +
+  `SELECT ${headList(pgDialect, feed)} FROM ${feed.heads.sql} h WHERE h."feed" = ${literal(feed.feed)} FOR UPDATE`
+
+const plain = (text: string): Statement => ({ text, params: [] })
+
+/** The rows as columns, each one array. Both names are fixed by the text that they go into. */
+const encodeRows = (rows: ReadonlyArray<LogRow>): ReadonlyArray<unknown> => {
+  const of = rows as unknown as ReadonlyArray<Row>
+  const { integer, text } = arrayEncoders
+  return [
+    integer(of, "seq"),
+    integer(of, "tag"),
+    text(of, "id"),
+    integer(of, "base"),
+    text(of, "json"),
+    text(of, "previous")
+  ]
+}
+
+const writeState = (
+  feed: Feed,
+  state: StateChanges
+): { readonly text: string; readonly params: Array<unknown> } => {
+  const gone: Array<Row> = []
+  const put: Array<Row> = []
+  for (const [key, to] of state) {
+    if (to === undefined) gone.push({ key })
+    else put.push({ key, ...to })
+  }
+  const { kept } = feed
+  const { integer, text } = arrayEncoders
+  return {
+    text:
+      `, gone AS (DELETE FROM ${kept.sql} WHERE "feed" = $1 AND "key" = ANY($12::text[]))` +
+      `, put AS (INSERT INTO ${kept.sql} ("feed", "key", "value", "seq", "tag")` +
+      ` SELECT $1, unnest($13::text[]), unnest($14::text[])::jsonb, unnest($15::bigint[]), unnest($16::bigint[])` +
+      ` ON CONFLICT ("feed", "key") DO UPDATE SET` +
+      ` "value" = excluded."value", "seq" = excluded."seq", "tag" = excluded."tag")`,
+    params: [
+      text(gone, "key"),
+      text(put, "key"),
+      text(put, "value"),
+      integer(put, "seq"),
+      integer(put, "tag")
+    ]
+  }
+}
+
+const write = (
+  feed: Feed,
+  rows: ReadonlyArray<LogRow>,
+  state: StateChanges,
+  at: Date
+): ReadonlyArray<Statement> => {
+  const { heads, log } = feed
+  const place = placeOf(rows, { seq: 0, bytes: 0 })
+  const also = feed.state === "latest" ? writeState(feed, state) : { text: "", params: [] }
+  const text =
+    `WITH added AS (INSERT INTO ${log.sql} ("feed", "at", "seq", "tag", "id", "base", "changes", "previous")` +
+    ` SELECT $1, $2::timestamptz, unnest($3::bigint[]), unnest($4::bigint[]), unnest($5::text[]),` +
+    ` unnest($6::bigint[]), unnest($7::text[])::jsonb, unnest($8::text[])::jsonb)${also.text}` +
+    ` UPDATE ${heads.sql} SET "seq" = $9::bigint, "tag" = $10::bigint, "bytes" = $11::bigint WHERE "feed" = $1`
+  return [
+    {
+      text,
+      params: [
+        feed.feed,
+        at.toISOString(),
+        ...encodeRows(rows),
+        String(place.seq),
+        String(place.tag ?? 0),
+        String(place.bytes),
+        ...also.params
+      ]
+    }
+  ]
+}
+
+/**
+ * The parts of a statement that appends rows of a table `fresh` (n, id, tag, json, bytes) to the log: `n` is their order.
+ * `lock` comes first, so that the wait for the head's row ends in time; the head's update needs its value.
+ */
+const appendTo = (feed: Feed, first: number): string => {
+  const { heads, log } = feed
+  return (
+    `limits AS MATERIALIZED (SELECT set_config('lock_timeout', $${first + 1}, true) AS "set"),` +
+    ` head AS (UPDATE ${heads.sql} SET "seq" = "seq" + (SELECT count(*) FROM fresh),` +
+    ` "tag" = (SELECT tag FROM fresh ORDER BY fresh.n DESC LIMIT 1),` +
+    ` "bytes" = "bytes" + (SELECT sum(bytes) FROM fresh)::bigint` +
+    ` WHERE "feed" = $${first} AND (SELECT count(*) FROM fresh) > 0 AND (SELECT "set" FROM limits) IS NOT NULL` +
+    ` RETURNING "epoch", "seq" - (SELECT count(*) FROM fresh) AS "before",` +
+    ` "bytes" - (SELECT sum(bytes) FROM fresh)::bigint AS "base"),` +
+    ` added AS (INSERT INTO ${log.sql} ("feed", "at", "seq", "tag", "id", "base", "changes")` +
+    ` SELECT $${first}, $${first + 2}::timestamptz, head."before" + row_number() OVER (ORDER BY fresh.n), tag, id,` +
+    ` head."base" + sum(bytes) OVER (ORDER BY fresh.n) - bytes, json::jsonb FROM head, fresh RETURNING "seq", "tag")`
+  )
+}
+
+const append = (feed: Feed, { lock }: Limits) => {
+  const text =
+    `WITH entries AS (SELECT * FROM unnest($4::text[], $5::bigint[], $6::text[], $7::bigint[])` +
+    ` WITH ORDINALITY AS e (id, tag, json, bytes, n)),` +
+    ` fresh AS MATERIALIZED (SELECT * FROM entries e WHERE e.id IS NULL OR NOT EXISTS` +
+    ` (SELECT 1 FROM ${feed.log.sql} l WHERE l."feed" = $1 AND l."id" = e.id)),` +
+    ` ${appendTo(feed, 1)}` +
+    told("fresh")
+  const name = statementName(text)
+  return (entries: ReadonlyArray<Encoded>, at: Date): PgStatement => {
+    const of = entries as unknown as ReadonlyArray<Row>
+    const { integer, text: texts } = arrayEncoders
+    return {
+      text,
+      name,
+      params: [
+        feed.feed,
+        String(lock),
+        at.toISOString(),
+        texts(of, "id"),
+        integer(of, "tag"),
+        texts(of, "json"),
+        integer(of, "bytes")
+      ]
+    }
+  }
+}
+
+/** What was appended, and how many entries were to be. */
+const told = (fresh: string): string =>
+  ` SELECT (SELECT count(*) FROM ${fresh})::text AS "fresh", head."epoch", added."seq"::text, added."tag"::text` +
+  ` FROM (SELECT 1) one LEFT JOIN (head CROSS JOIN added) ON true ORDER BY added."seq"`
+
+const store =
+  (feed: Feed, { lock }: Limits) =>
+  (table: Table) => {
+    const { id } = table
+    const first = table.columns.length + 1
+    const entries = [`${arrayOf(id)}`, "bigint[]", "text[]", "bigint[]"].map(
+      (type, n) => `$${first + 3 + n}::${type}`
+    )
+    const text =
+      `WITH stored AS (${insertText(table)} RETURNING ${id.sql} AS "row"),` +
+      ` fresh AS MATERIALIZED (SELECT NULL::text AS id, e.tag, e.json, e.bytes, e.n` +
+      ` FROM unnest(${entries.join(", ")}) WITH ORDINALITY AS e ("row", tag, json, bytes, n)` +
+      ` JOIN stored ON stored."row" = e."row"),` +
+      ` ${appendTo(feed, first)}${told("stored")}`
+    const name = statementName(text)
+    return (
+      rows: ReadonlyArray<Row>,
+      firsts: ReadonlyArray<Row>,
+      entries: ReadonlyArray<Encoded>,
+      at: Date
+    ): PgStatement => {
+      const of = entries as unknown as ReadonlyArray<Row>
+      const { integer, text: texts } = arrayEncoders
+      return {
+        text,
+        name,
+        params: [
+          ...encodeTable(table, rows),
+          feed.feed,
+          String(lock),
+          at.toISOString(),
+          arrayEncoders[id.type](firsts, id.name),
+          integer(of, "tag"),
+          texts(of, "json"),
+          integer(of, "bytes")
+        ]
+      }
+    }
+  }
+
+const known = (feed: Feed, ids: ReadonlyArray<string>, keys: ReadonlyArray<string>): Statement => {
+  const of = (names: ReadonlyArray<string>) =>
+    arrayEncoders.text(
+      names.map((name) => ({ name })),
+      "name"
+    )
+  const held =
+    `SELECT 'id' AS kind, "id" AS name, NULL AS value FROM ${feed.log.sql}` +
+    ` WHERE "feed" = $1 AND "id" = ANY($2::text[])`
+  if (feed.state === "none") return { text: held, params: [feed.feed, of(ids)] }
+  return {
+    text:
+      `${held} UNION ALL SELECT 'key', "key", "value"::text FROM ${feed.kept.sql}` +
+      ` WHERE "feed" = $1 AND "key" = ANY($3::text[])`,
+    params: [feed.feed, of(ids), of(keys)]
+  }
+}
+
+export const pgLog = (feed: Feed, limits: Limits): LogStatements => ({
+  ...sharedStatements(pgDialect, feed),
+  dialect: pgDialect,
+  // Read committed: a snapshot from before the wait for the lock would not show the commit before.
+  begin: [plain(`BEGIN ISOLATION LEVEL READ COMMITTED; ${lockHead(feed, limits)}`)],
+  lock: plain(lockHead(feed, limits)),
+  known: (ids, keys) => known(feed, ids, keys),
+  write: (rows, state, at) => write(feed, rows, state, at),
+  append: feed.state === "none" ? append(feed, limits) : undefined,
+  store: feed.state === "none" ? store(feed, limits) : undefined,
+  last: (result) => (Array.isArray(result) ? result.at(-1) : result)
+})

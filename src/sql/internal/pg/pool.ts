@@ -1,0 +1,309 @@
+/**
+ * The Postgres connections that a storage owns.
+ *
+ * A pool of `pg` heals by itself only from what it is told. Here every connection is destroyed that may be dead or may
+ * still be busy: after an interrupted statement (it would queue the next one behind it, for ever over a half-open
+ * link), after FATAL (the server closes it a moment later), after anything that is no answer of the server.
+ */
+import * as Reactivity from "@effect/experimental/Reactivity"
+import { SqlError } from "@effect/sql/SqlError"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { Duration, Effect, Either, Fiber, Redacted, type Scope } from "effect"
+import * as Pg from "pg"
+import { InvalidOptions } from "../../../internal/options.js"
+import { StorageError } from "../../../Storage.js"
+import type { Executor, Statement } from "../dialect.js"
+import { SqlFailure } from "../errors.js"
+import { cancelTarget, requestCancel } from "./cancel.js"
+import type { PgStatement } from "./dialect.js"
+import { classifyPg, keepsConnection, losesNamedStatement, unsentMessage } from "./errors.js"
+
+/** Where the server is, and who logs in. `url` wins over the options that it covers; libpq's PG* variables fill gaps. */
+export interface PgConnectOptions {
+  /** `postgres://user:password@host:port/database`; special characters in it are percent-encoded. */
+  readonly url?: string | Redacted.Redacted | undefined
+  /** A name, an address, or the folder of the server's socket. Default localhost. */
+  readonly host?: string | undefined
+  /** Default 5432. */
+  readonly port?: number | undefined
+  readonly database?: string | undefined
+  readonly username?: string | undefined
+  readonly password?: string | Redacted.Redacted | undefined
+  /** `true` checks the server's certificate; an object is given to Node's TLS as it is. Default: no TLS. */
+  readonly ssl?: PgClient.PgClientConfig["ssl"]
+  /** The name that the server shows for these connections. Default `effect-recorder`. */
+  readonly applicationName?: string | undefined
+  /** How long a new connection may take. Default 5 seconds. */
+  readonly connectTimeout?: Duration.DurationInput | undefined
+  /** Saves need one; reads beside the queue take others. At least 2, default 4; opened when needed. */
+  readonly maxConnections?: number | undefined
+}
+
+/** An open pool. */
+export interface PgPool {
+  readonly executor: Executor
+  /**
+   * Over the same pool, to compile fragments with. Run statements by the executor: this client gives the connection of
+   * an interrupted statement back to the pool, and its late cancel request may hit the next one's.
+   */
+  readonly client: PgClient.PgClient
+}
+
+/**
+ * How long an interruption waits for the server to be told. The request itself has {@link cancelTime}. Over a dead link
+ * it is in vain, and a save that is tried again after its time-out must not wait long for that.
+ */
+const cancelPatience = Duration.millis(250)
+
+const cancelTime = Duration.seconds(5)
+
+/** How long the pool's end waits for connections that are in use, before it destroys them. */
+const endPatience = Duration.seconds(1)
+
+const idleTime = Duration.seconds(30)
+
+/** Before the kernel probes an idle connection, so that its death is known before a statement needs it. */
+const keepAliveDelay = Duration.seconds(10)
+
+const secretOf = (value: string | Redacted.Redacted | undefined): string | undefined =>
+  Redacted.isRedacted(value) ? Redacted.value(value as Redacted.Redacted) : (value as string | undefined)
+
+const invalid = (option: string, message: string) => Either.left(new InvalidOptions({ option, message }))
+
+/** Checks the options of a connection. */
+export const connectionConfig = (
+  options: Omit<PgConnectOptions, "maxConnections">
+): Either.Either<Pg.ClientConfig, InvalidOptions> => {
+  const { connectTimeout = Duration.seconds(5), port } = options
+  const url = secretOf(options.url)
+  if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536)) {
+    return invalid("port", "port must be a whole number from 1 to 65535")
+  }
+  const millis = Either.try(() => Duration.toMillis(connectTimeout))
+  // The driver takes 0 for no limit, and a timer of Node ends at 2^31 - 1 ms.
+  if (Either.isLeft(millis) || !(millis.right > 0 && millis.right < 2 ** 31)) {
+    return invalid("connectTimeout", "connectTimeout must be a duration above 0 and below 24 days")
+  }
+  const config: Pg.ClientConfig = {
+    connectionString: url,
+    host: options.host,
+    port,
+    database: options.database,
+    user: options.username,
+    password: secretOf(options.password),
+    ssl: options.ssl,
+    application_name: options.applicationName ?? "effect-recorder",
+    connectionTimeoutMillis: millis.right,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: Duration.toMillis(keepAliveDelay)
+  }
+  const urlMessage =
+    "url must be postgres://user:password@host:port/database, with special characters percent-encoded"
+  if (url !== undefined && !/^(?:postgres(?:ql)?:\/\/|socket:|\/)/.test(url))
+    return invalid("url", urlMessage)
+  // The driver reads the url, and the files that it names, when it makes a client.
+  return Either.mapBoth(
+    Either.try(() => new Pg.Client(config)),
+    {
+      onLeft: () => new InvalidOptions({ option: "url", message: urlMessage }),
+      onRight: () => config
+    }
+  )
+}
+
+const poolConfig = (options: PgConnectOptions): Either.Either<Pg.PoolConfig, InvalidOptions> => {
+  const { maxConnections = 4 } = options
+  if (!Number.isInteger(maxConnections) || maxConnections < 2) {
+    return invalid("maxConnections", "maxConnections must be a whole number of at least 2")
+  }
+  return Either.map(connectionConfig(options), (config) => ({
+    ...config,
+    max: maxConnections,
+    idleTimeoutMillis: Duration.toMillis(idleTime),
+    // A process that has nothing else to do may end; statements hold it.
+    allowExitOnIdle: true
+  }))
+}
+
+const unsent = (cause: unknown) => new SqlError({ cause, message: unsentMessage })
+
+const failed = (cause: unknown) => new SqlError({ cause, message: "Failed to execute statement" })
+
+/** A connection out of the pool. `giveBack` may be called again, to no effect. */
+interface Lease {
+  readonly client: Pg.PoolClient
+  /** With a cause the connection is destroyed. */
+  readonly giveBack: (cause?: Error) => void
+  readonly isGone: () => boolean
+}
+
+const makeExecutor = (pool: Pg.Pool, scope: Scope.Scope, leases: Set<Lease>): Executor => {
+  // A pooler may give each statement another backend, which has no statement of that name: then names are given up.
+  let usesNames = true
+
+  const connect = (use: (result: Either.Either<Lease, SqlError>) => void): void => {
+    pool.connect((cause, client) => {
+      if (client === undefined) return use(Either.left(unsent(cause)))
+      let gone = false
+      // Its statement's callback gets the error as well; without a listener it would end the process.
+      const onError = () => {}
+      client.on("error", onError)
+      const lease: Lease = {
+        client,
+        isGone: () => gone,
+        giveBack: (cause) => {
+          if (gone) return
+          gone = true
+          leases.delete(lease)
+          client.off("error", onError)
+          // The pool listens from here on, and may hand the connection on before this returns.
+          client.release(cause)
+        }
+      }
+      leases.add(lease)
+      use(Either.right(lease))
+    })
+  }
+
+  const submit = (
+    lease: Lease,
+    { name, params, text }: PgStatement,
+    done: (result: Either.Either<Pg.QueryResult, SqlError>) => void
+  ): void => {
+    const named = usesNames && name !== undefined
+    const values = [...params]
+    void lease.client.query(named ? { name, text, values } : { text, values }, (cause, result) => {
+      // Declared as always there.
+      if (!(cause as Error | null)) return done(Either.right(result))
+      if (named && losesNamedStatement(cause)) {
+        usesNames = false
+        return submit(lease, { params, text }, done)
+      }
+      if (!keepsConnection(cause)) lease.giveBack(cause)
+      done(Either.left(failed(cause)))
+    })
+  }
+
+  /** Stops what a connection does and destroys it. */
+  const abandon = (lease: Lease): Effect.Effect<void> => {
+    const target = cancelTarget(lease.client)
+    const cancelled =
+      target === undefined
+        ? Effect.void
+        : requestCancel(target).pipe(
+            Effect.interruptible,
+            Effect.timeoutOption(cancelTime),
+            Effect.forkIn(scope),
+            Effect.flatMap((fiber) =>
+              Fiber.await(fiber).pipe(Effect.interruptible, Effect.timeoutOption(cancelPatience))
+            )
+          )
+    // A pooler forwards the request only while the connection that it names is there.
+    return Effect.ensuring(
+      cancelled,
+      Effect.sync(() => lease.giveBack(new Error("The statement was interrupted")))
+    )
+  }
+
+  // One async from the connection to the answer: between two of them an interruption would lose the connection. An
+  // interruption may also come after the answer, when the connection may serve somebody else already.
+  const run = (statement: Statement): Effect.Effect<Pg.QueryResult, SqlError> =>
+    Effect.async((resume) => {
+      let over = false
+      let held: Lease | undefined
+      const end = (result: Either.Either<Pg.QueryResult, SqlError>) => {
+        if (over) return
+        over = true
+        held?.giveBack()
+        resume(result)
+      }
+      connect(
+        Either.match({
+          onLeft: (error) => end(Either.left(error)),
+          onRight: (lease) => {
+            if (over) return lease.giveBack()
+            held = lease
+            submit(lease, statement, end)
+          }
+        })
+      )
+      return Effect.suspend(() => {
+        if (over) return Effect.void
+        over = true
+        return held === undefined ? Effect.void : abandon(held)
+      })
+    })
+
+  const runOn =
+    (lease: Lease) =>
+    (statement: Statement): Effect.Effect<Pg.QueryResult, SqlError> =>
+      Effect.async((resume) => {
+        if (lease.isGone()) return resume(Effect.fail(unsent(new Error("The connection is closed"))))
+        let over = false
+        submit(lease, statement, (result) => {
+          over = true
+          resume(result)
+        })
+        return Effect.suspend(() => (over ? Effect.void : abandon(lease)))
+      })
+
+  const reserve = Effect.acquireRelease(
+    Effect.async<Lease, SqlError>((resume) => connect(resume)),
+    // A transaction may be open when it did not go well.
+    (lease, exit) =>
+      Effect.sync(() =>
+        lease.giveBack(exit._tag === "Success" ? undefined : new Error("The connection's use failed"))
+      )
+  )
+
+  return { run, reserve: Effect.map(reserve, runOn) }
+}
+
+/**
+ * Opens a pool and one connection, to see that the options are right; closes it with the scope, within a bounded time.
+ *
+ * Statements of the executor are refused within `connectTimeout` while the server cannot be reached. When one is
+ * interrupted its connection is destroyed and the server is asked to cancel it, so that it neither waits for a lock
+ * nor commits long after.
+ */
+export const openPool = (
+  options: PgConnectOptions
+): Effect.Effect<PgPool, StorageError | InvalidOptions, Scope.Scope> =>
+  Effect.gen(function* () {
+    const config = yield* poolConfig(options)
+    const scope = yield* Effect.scope
+    const leases = new Set<Lease>()
+    const pool = yield* Effect.acquireRelease(
+      Effect.sync(() => new Pg.Pool(config)),
+      (pool) =>
+        Effect.promise(() => pool.end()).pipe(
+          Effect.interruptible,
+          Effect.timeoutOption(endPatience),
+          Effect.zipRight(
+            Effect.sync(() => {
+              for (const { giveBack } of [...leases]) giveBack(new Error("The pool is closed"))
+            })
+          )
+        )
+    )
+    // An idle connection has died. The pool has dropped it already, and no statement was under way.
+    pool.on("error", () => {})
+    const executor = makeExecutor(pool, scope, leases)
+    yield* executor.run({ text: "SELECT 1", params: [] }).pipe(Effect.mapError(openError))
+    const client = yield* PgClient.fromPool({ acquire: Effect.succeed(pool) }).pipe(
+      Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
+      Effect.mapError(openError)
+    )
+    return { executor, client }
+  })
+
+const openError = (error: unknown): StorageError => {
+  const { code, constraint, kind, message } = classifyPg(error, false)
+  const told = `no connection to the database: ${message}`
+  return new StorageError({
+    kind,
+    outcome: "NotStored",
+    message: told,
+    cause: new SqlFailure({ code, constraint, message })
+  })
+}

@@ -1,0 +1,109 @@
+/** Change logs on SQLite: a commit is a transaction, which nobody else can begin at the same time. */
+import type { Statement } from "../dialect.js"
+import { type LogRow, placeOf, type StateChanges } from "../log/rows.js"
+import { compose, type LogStatements, param, sharedStatements } from "../log/statements.js"
+import type { Feed } from "../log/tables.js"
+import { sqliteDialect } from "./dialect.js"
+
+const list = (values: ReadonlyArray<unknown>): Statement => ({
+  text: "(SELECT value FROM json_each(?))",
+  params: [JSON.stringify(values)]
+})
+
+const join = (...parts: ReadonlyArray<string | Statement>): Statement => ({
+  text: parts.map((part) => (typeof part === "string" ? part : part.text)).join(""),
+  params: parts.flatMap((part) => (typeof part === "string" ? [] : part.params))
+})
+
+const ofFeed = (feed: Feed): Statement => compose(sqliteDialect, param(feed.heads.column.feed, feed.feed))
+
+/** One JSON parameter for any number of rows: each is an array of what its columns get. */
+const rowsOf = (rows: ReadonlyArray<ReadonlyArray<unknown>>): Statement => ({
+  text: "json_each(?)",
+  params: [JSON.stringify(rows)]
+})
+
+const write = (
+  feed: Feed,
+  rows: ReadonlyArray<LogRow>,
+  state: StateChanges,
+  at: Date
+): ReadonlyArray<Statement> => {
+  const { kept, log } = feed
+  const place = placeOf(rows, { seq: 0, bytes: 0 })
+  const all: Array<Statement> = [
+    join(
+      `INSERT INTO ${log.sql} ("feed", "at", "seq", "tag", "id", "base", "changes", "previous") SELECT `,
+      ofFeed(feed),
+      ", ",
+      compose(sqliteDialect, param(log.column.at, at)),
+      ", value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM ",
+      rowsOf(
+        rows.map(({ base, id, json, previous, seq, tag }) => [
+          seq,
+          tag,
+          id ?? null,
+          base,
+          json,
+          previous ?? null
+        ])
+      )
+    ),
+    sharedStatements(sqliteDialect, feed).moveHead(place.seq, place.tag ?? 0, place.bytes)
+  ]
+  const put: Array<ReadonlyArray<unknown>> = []
+  const gone: Array<string> = []
+  for (const [key, to] of state) {
+    if (to === undefined) gone.push(key)
+    else put.push([key, to.value, to.seq, to.tag])
+  }
+  if (gone.length > 0) {
+    all.push(join(`DELETE FROM ${kept.sql} WHERE "feed" = `, ofFeed(feed), ` AND "key" IN `, list(gone)))
+  }
+  if (put.length > 0) {
+    all.push(
+      join(
+        `INSERT INTO ${kept.sql} ("feed", "key", "value", "seq", "tag") SELECT `,
+        ofFeed(feed),
+        ", value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM ",
+        rowsOf(put),
+        // Without a condition the parser takes ON for a join's.
+        ` WHERE 1 = 1 ON CONFLICT ("feed", "key") DO UPDATE SET` +
+          ` "value" = excluded."value", "seq" = excluded."seq", "tag" = excluded."tag"`
+      )
+    )
+  }
+  return all
+}
+
+const known = (feed: Feed, ids: ReadonlyArray<string>, keys: ReadonlyArray<string>): Statement => {
+  const held = join(
+    `SELECT 'id' AS kind, "id" AS name, NULL AS value FROM ${feed.log.sql} WHERE "feed" = `,
+    ofFeed(feed),
+    ` AND "id" IN `,
+    list(ids)
+  )
+  if (feed.state === "none") return held
+  return join(
+    held,
+    ` UNION ALL SELECT 'key', "key", "value" FROM ${feed.kept.sql} WHERE "feed" = `,
+    ofFeed(feed),
+    ` AND "key" IN `,
+    list(keys)
+  )
+}
+
+export const sqliteLog = (feed: Feed): LogStatements => {
+  const shared = sharedStatements(sqliteDialect, feed)
+  return {
+    ...shared,
+    dialect: sqliteDialect,
+    begin: [{ text: "BEGIN IMMEDIATE", params: [] }, shared.head()],
+    lock: shared.head(),
+    known: (ids, keys) => known(feed, ids, keys),
+    write: (rows, state, at) => write(feed, rows, state, at),
+    append: undefined,
+    store: undefined,
+    last: (result) => result
+  }
+}

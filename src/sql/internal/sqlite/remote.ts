@@ -1,0 +1,189 @@
+/** The calling side of a SQLite file that lives in a thread of its own. */
+import { Worker as Thread } from "node:worker_threads"
+import { type BackingWorker, PlatformWorker, type Worker } from "@effect/platform/Worker"
+import { WorkerError } from "@effect/platform/WorkerError"
+import { layerPlatform } from "@effect/platform-node/NodeWorker"
+import { Cause, Deferred, Effect, ExecutionStrategy, Exit, FiberId, Option, Scope } from "effect"
+import { StorageError } from "../../../Storage.js"
+import type { Table } from "../dialect.js"
+import { SqlFailure } from "../errors.js"
+import type { Feed } from "../log/tables.js"
+import type { Refusal, Request } from "./protocol.js"
+
+/** Sends one request to the thread, and starts the thread when there is none. */
+export type Ask = (request: Request) => Effect.Effect<unknown, Failed>
+
+/** The thread's end, a message that cannot be sent, or what the driver said. */
+type Failed = StorageError | WorkerError | Refusal
+type Answer = Deferred.Deferred<unknown, Failed>
+type ToThread = Worker.Request<Request>
+type FromThread = Worker.Response<Refusal, unknown>
+
+interface Running {
+  readonly ask: Ask
+  readonly isAlive: () => boolean
+}
+
+/** How long an interrupted call waits for the thread before it ends it. Statements take milliseconds. */
+const grace = "1 second"
+
+// Bundlers know this form, and bundle the thread with it.
+const spawnThread = (): Thread =>
+  new Thread(new URL("./thread.js", import.meta.url), { name: "effect-recorder-sqlite" })
+
+const ended = (cause: Cause.Cause<unknown>, kind: "Transient" | "Fatal"): StorageError => {
+  const error = Cause.squash(cause)
+  const reason = error instanceof WorkerError ? error.cause : error
+  const told = reason instanceof Error ? reason.message : "it was stopped"
+  const message = `the thread of the SQLite file has ended: ${told}`
+  return new StorageError({
+    kind,
+    outcome: "Unknown",
+    message,
+    cause: new SqlFailure({ code: undefined, constraint: undefined, message })
+  })
+}
+
+const opening = (
+  { code, kind, message }: Extract<Refusal, { readonly of: "open" }>,
+  opened: boolean
+): StorageError =>
+  new StorageError({
+    // A file that was open once may come back.
+    kind: opened ? "Transient" : kind,
+    outcome: "NotStored",
+    message,
+    cause: new SqlFailure({ code, constraint: undefined, message })
+  })
+
+const asStorageError = (error: Failed, opened: boolean): StorageError => {
+  if (error instanceof StorageError) return error
+  return "of" in error && error.of === "open"
+    ? opening(error, opened)
+    : ended(Cause.fail(error), opened ? "Transient" : "Fatal")
+}
+
+/** Starts one thread in the scope. When it ends, by itself or with the scope, all its calls fail. */
+const start = (kindOfEnd: () => "Transient" | "Fatal"): Effect.Effect<Running, WorkerError, Scope.Scope> =>
+  Effect.gen(function* () {
+    let thread: Thread | undefined
+    let over: Exit.Exit<never, StorageError> | undefined
+    let nextId = 0
+    const answers = new Map<number, Answer>()
+
+    const backing = yield* Effect.flatMap(PlatformWorker, (platform) =>
+      platform.spawn<ToThread, FromThread>(0)
+    ).pipe(
+      Effect.provide(
+        layerPlatform(() => {
+          thread = spawnThread()
+          return thread
+        })
+      )
+    )
+
+    const settle = (id: number, exit: Exit.Exit<unknown, Failed>) => {
+      const answer = answers.get(id)
+      answers.delete(id)
+      if (answer !== undefined) Deferred.unsafeDone(answer, exit)
+    }
+
+    const receive = (message: BackingWorker.Message<FromThread>) =>
+      Effect.sync(() => {
+        if (message[0] === 0) return
+        const [id, what] = message[1]
+        if (what === 2) settle(id, Exit.fail(message[1][2]))
+        else if (what === 3) settle(id, Exit.failCause(WorkerError.decodeCause(message[1][2])))
+        else settle(id, Exit.succeed(message[1][2]?.[0]))
+      })
+
+    yield* backing.run(receive).pipe(
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
+          over = Exit.fail(ended(cause, kindOfEnd()))
+          for (const id of [...answers.keys()]) settle(id, over)
+        })
+      ),
+      Effect.forkScoped
+    )
+
+    const terminate = Effect.promise(() => thread?.terminate() ?? Promise.resolve(0))
+
+    const ask: Ask = (request) =>
+      Effect.suspend(() => {
+        if (over !== undefined) return over
+        const id = nextId++
+        const answer: Answer = Deferred.unsafeMake(FiberId.none)
+        answers.set(id, answer)
+        return Effect.uninterruptibleMask((restore) =>
+          Effect.zipRight(
+            Effect.tapError(backing.send([id, 0, request, undefined]), () =>
+              Effect.sync(() => answers.delete(id))
+            ),
+            restore(Deferred.await(answer)).pipe(
+              // The thread works through its messages in order, so a later call cannot overtake this one. To be sure
+              // that nothing is committed after the interruption, it waits for the answer, or for the thread's end.
+              Effect.onInterrupt(() =>
+                Deferred.await(answer).pipe(
+                  Effect.exit,
+                  Effect.interruptible,
+                  Effect.timeoutOption(grace),
+                  Effect.flatMap((exit) => (Option.isSome(exit) ? Effect.void : terminate))
+                )
+              )
+            )
+          )
+        )
+      })
+
+    return { ask, isAlive: () => over === undefined }
+  })
+
+/**
+ * A SQLite file in a thread of its own, opened before this returns and closed with the scope. When the thread ends
+ * early, its calls fail as `Transient` with an unknown outcome, and the next call starts another thread.
+ */
+export const remoteSqlite = (
+  filename: string,
+  table: Table,
+  feed: Feed | undefined
+): Effect.Effect<Ask, StorageError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const parent = yield* Effect.scope
+    const one = yield* Effect.makeSemaphore(1)
+    let current: { readonly running: Running; readonly scope: Scope.CloseableScope } | undefined
+    let opened = false
+
+    const open = Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        if (current !== undefined) yield* Scope.close(current.scope, Exit.void)
+        current = undefined
+        const scope = yield* Scope.fork(parent, ExecutionStrategy.sequential)
+        // A thread that cannot even open the file once will not do it the next time either.
+        const running = yield* start(() => (opened ? "Transient" : "Fatal")).pipe(
+          Effect.tap(({ ask }) => ask(["open", filename, table, feed, opened])),
+          Scope.extend(scope),
+          restore,
+          Effect.mapError((error) => asStorageError(error, opened)),
+          Effect.onError(() => Scope.close(scope, Exit.void))
+        )
+        opened = true
+        current = { running, scope }
+        return running
+      })
+    )
+
+    const running = Effect.suspend(() =>
+      current?.running.isAlive() === true
+        ? Effect.succeed(current.running)
+        : one.withPermits(1)(
+            Effect.suspend(() =>
+              current?.running.isAlive() === true ? Effect.succeed(current.running) : open
+            )
+          )
+    )
+
+    yield* running
+    return (request) => Effect.flatMap(running, ({ ask }) => ask(request))
+  })

@@ -1,0 +1,129 @@
+/** How a storage writes what it stores to a change log, in the same commit. */
+import { Effect, Either, identity } from "effect"
+import { type Entry, entryOf, type Revision } from "../../../internal/log/events.js"
+import { type BadRecord, StorageError } from "../../../Storage.js"
+import type { Dialect, Executor, Row, Run, Statement, Table } from "../dialect.js"
+import { storageError } from "../errors.js"
+import { type Encoded, encodeEntry } from "../log/rows.js"
+import { appendBehind, type LogStore, lockHead, revisionsOf } from "../log/store.js"
+import { budgetOf, spend } from "../statementSize.js"
+import { step, transaction } from "../transaction.js"
+
+/** What a save has done to the table and to the log. */
+export interface Stored {
+  /** Rows that were new: those are in the log. */
+  readonly written: number
+  readonly revisions: ReadonlyArray<Revision>
+}
+
+/** For each id of a batch the entry of its first row. */
+export interface LoggedEntries {
+  /** As they are compared. */
+  readonly ids: ReadonlyArray<string>
+  readonly entries: ReadonlyArray<Encoded>
+}
+
+/** A batch, and of each id the first row. */
+export interface LoggedBatch extends LoggedEntries {
+  readonly rows: ReadonlyArray<Row>
+  readonly firsts: ReadonlyArray<Row>
+}
+
+/** An id as it is compared. */
+const idText = ({ id }: Table, value: unknown): string =>
+  id.type === "uuid" ? String(value).toLowerCase() : String(value)
+
+/**
+ * Makes the entries of a batch. Records whose entry cannot be are bad. An entry's own id is not used: the row's id says
+ * whether it is new. Throws `TooLarge` for entries that no statement can hold.
+ */
+export const encodeBatch = (
+  table: Table,
+  rows: ReadonlyArray<Row>,
+  toEntry: (row: Row) => Entry<unknown>,
+  random: Int32Array
+): Either.Either<LoggedBatch, StorageError> => {
+  const firsts: Array<Row> = []
+  const entries: Array<Encoded> = []
+  const seen = new Set<string>()
+  const bad: Array<BadRecord> = []
+  const budget = budgetOf(table, rows)
+  for (const [index, row] of rows.entries()) {
+    const entry = Either.flatMap(
+      entryOf(toEntry, row),
+      ({ changes }): Either.Either<Encoded, unknown> => encodeEntry({ changes }, index, random)
+    )
+    if (Either.isLeft(entry)) {
+      bad.push({ index, cause: entry.left })
+      continue
+    }
+    const id = idText(table, row[table.id.name])
+    if (seen.has(id)) continue
+    seen.add(id)
+    spend(budget, entry.right.bytes)
+    firsts.push(row)
+    entries.push(entry.right)
+  }
+  if (bad.length === 0) return Either.right({ rows, firsts, ids: [...seen], entries })
+  const message = `${bad.length} of ${rows.length} records cannot be made into changes for the log`
+  return Either.left(new StorageError({ kind: "Poison", outcome: "NotStored", message, bad }))
+}
+
+const begins: { readonly [Name in Dialect["name"]]: Statement } = {
+  sqlite: { text: "BEGIN IMMEDIATE", params: [] },
+  // A view from before the wait for the head would not show the commit before.
+  pg: { text: "BEGIN ISOLATION LEVEL READ COMMITTED", params: [] }
+}
+
+/** Stores in a transaction: the rows first, because others wait for whoever holds the head. */
+export const storeInTransaction = (
+  table: Table,
+  store: Pick<LogStore, "feed" | "statements">,
+  reserve: Executor["reserve"],
+  insert: Statement,
+  { entries, ids }: LoggedEntries,
+  at: Date,
+  state: { readonly saved: boolean },
+  rows: ReadonlyArray<Row>
+): Effect.Effect<Stored, StorageError> => {
+  const { dialect } = store.statements
+  const body = (connection: Run) =>
+    Effect.gen(function* () {
+      const run = step(dialect, connection, state, { table, rows })
+      yield* run(begins[dialect.name])
+      const stored = new Set(dialect.rows(yield* run(insert)).map(({ row }) => idText(table, row)))
+      const fresh = entries.filter((_, n) => stored.has(ids[n] as string))
+      if (fresh.length === 0) return { written: stored.size, revisions: [] }
+      const head = yield* lockHead(store, run)
+      return { written: stored.size, revisions: yield* appendBehind(store, run, head, fresh, at) }
+    })
+  return transaction(dialect, reserve, identity, body)
+}
+
+/** Encodes a batch at once, and gives what stores and logs it. */
+export type StoreBatch = (batch: LoggedBatch) => (at: Date) => Effect.Effect<Stored, StorageError>
+
+/** Stores and logs by one statement where the database has one. */
+export const makeStore = (
+  table: Table,
+  { backend, feed, statements }: LogStore,
+  state: { readonly saved: boolean }
+): StoreBatch => {
+  const { executor } = backend
+  const { dialect, store } = statements
+  const inOne = store?.(table)
+  if (inOne !== undefined) {
+    return ({ entries, firsts, rows }) =>
+      (at) =>
+        Effect.suspend(() => executor.run(inOne(rows, firsts, entries, at))).pipe(
+          storageError(dialect, state, { table, rows }),
+          Effect.flatMap((result) => revisionsOf({ feed, statements }, result))
+        )
+  }
+  const insertNew = dialect.insertNew(table)
+  return (batch) => {
+    const insert = insertNew(batch.rows)
+    return (at) =>
+      storeInTransaction(table, { feed, statements }, executor.reserve, insert, batch, at, state, batch.rows)
+  }
+}

@@ -1,0 +1,214 @@
+/** From checked queries to SQL. Every value is a parameter; every name is quoted. */
+import { Either } from "effect"
+import { checkValue, reason } from "../../../internal/columns/checkRow.js"
+import {
+  type AnyCondition,
+  type CheckedQuery,
+  type Compare,
+  InvalidQuery,
+  type Order
+} from "../../../internal/columns/query.js"
+import type { Dialect, Row, Statement, Table, TableColumn } from "../dialect.js"
+import { columnOf as qualified } from "../orderBy.js"
+
+/** SQL of the caller's own, with its parameters; its placeholders count from the first. */
+export interface Condition {
+  readonly text: string
+  readonly params: ReadonlyArray<unknown>
+}
+
+const operators: { readonly [Op in Compare<string, unknown>["op"]]: string } = {
+  eq: "=",
+  ne: "<>",
+  lt: "<",
+  lte: "<=",
+  gt: ">",
+  gte: ">="
+}
+
+/** The least string behind all strings that begin with `prefix`, by code point; none when there is no such string. */
+const behindPrefix = (prefix: string): string | undefined => {
+  const points = Array.from(prefix, (character) => character.codePointAt(0)!)
+  for (let last = points.pop(); last !== undefined; last = points.pop()) {
+    if (last === 0x10ffff) continue
+    const next = last + 1 === 0xd800 ? 0xe000 : last + 1
+    return points.map((point) => String.fromCodePoint(point)).join("") + String.fromCodePoint(next)
+  }
+  return undefined
+}
+
+const renderer = (dialect: Dialect, table: Table, params: Array<unknown>) => {
+  const columns = new Map(table.columns.map((column) => [column.name, qualified(`"${table.name}"`, column)]))
+  // The query has been checked: every name in it is a column's.
+  const columnOf = (name: string): TableColumn => columns.get(name)!
+
+  const bind = (column: TableColumn, value: unknown): string => {
+    params.push(dialect.param(column, value))
+    return dialect.placeholder(params.length, column)
+  }
+
+  const compare = (column: TableColumn, op: keyof typeof operators, value: unknown): string => {
+    const bound = bind(column, value)
+    if (!column.finer || dialect.finer === undefined) {
+      return `${dialect.operand(column)} ${operators[op]} ${bound}`
+    }
+    // Only numbered placeholders may stand twice: there are finer columns where those are.
+    const [from, end] = [`${column.sql} >= ${bound}`, `${column.sql} < ${dialect.finer.behind(bound)}`]
+    switch (op) {
+      case "eq":
+        return `(${from} AND ${end})`
+      case "ne":
+        return `NOT (${from} AND ${end})`
+      case "lt":
+        return `${column.sql} < ${bound}`
+      case "lte":
+        return end
+      case "gt":
+        return `${column.sql} >= ${dialect.finer.behind(bound)}`
+      case "gte":
+        return from
+    }
+  }
+
+  const list = (conditions: ReadonlyArray<AnyCondition>, word: string, none: string): string =>
+    conditions.length === 0 ? none : conditions.map((inner) => `(${condition(inner)})`).join(word)
+
+  const condition = (of: AnyCondition): string => {
+    switch (of.op) {
+      case "and":
+        return list(of.conditions, " AND ", "1 = 1")
+      case "or":
+        return list(of.conditions, " OR ", "1 = 0")
+      case "not":
+        return `NOT (${condition(of.condition)})`
+    }
+    const column = columnOf(of.column)
+    const operand = dialect.operand(column)
+    switch (of.op) {
+      case "isNull":
+        return `${column.sql} IS NULL`
+      case "in":
+        if (of.values.length === 0) return "1 = 0"
+        if (column.finer) return of.values.map((value) => compare(column, "eq", value)).join(" OR ")
+        return `${operand} IN (${of.values.map((value) => bind(column, value)).join(", ")})`
+      case "between":
+        return `${compare(column, "gte", of.from)} AND ${compare(column, "lte", of.to)}`
+      case "startsWith": {
+        const from = `${operand} >= ${bind(column, of.value)}`
+        const end = behindPrefix(of.value)
+        return end === undefined ? from : `${from} AND ${operand} < ${bind(column, end)}`
+      }
+      default:
+        return compare(column, of.op, of.value)
+    }
+  }
+
+  /** Rows strictly behind `value` in the order of one column. */
+  const behind = (column: TableColumn, direction: Order["direction"], value: unknown): string => {
+    if (value === null) return direction === "asc" ? `${column.sql} IS NOT NULL` : "1 = 0"
+    if (direction === "asc") return compare(column, "gt", value)
+    const less = compare(column, "lt", value)
+    return column.nullable ? `(${less} OR ${column.sql} IS NULL)` : less
+  }
+
+  const same = (column: TableColumn, value: unknown): string =>
+    value === null ? `${column.sql} IS NULL` : compare(column, "eq", value)
+
+  /** Rows behind a place in the whole order: behind in its first key, or the same there and behind in the rest. */
+  const after = (order: ReadonlyArray<Order>, values: ReadonlyArray<unknown>, from = 0): string => {
+    const { column: name, direction } = order[from]!
+    const column = columnOf(name)
+    const value = values[from]
+    if (from === order.length - 1) return behind(column, direction, value)
+    // Implied by the rest, and what lets the database enter an index at the place. Parameters are bound in the
+    // order of the text.
+    const enters = value !== null && !(direction === "desc" && column.nullable)
+    const bound = enters ? `${compare(column, direction === "asc" ? "gte" : "lte", value)} AND ` : ""
+    const first = behind(column, direction, value)
+    const rest = `${same(column, value)} AND (${after(order, values, from + 1)})`
+    return `${bound}((${first}) OR (${rest}))`
+  }
+
+  const orderKey = ({ column: name, direction }: Order): string => {
+    const column = columnOf(name)
+    const key = `${dialect.operand(column)} ${direction === "asc" ? "ASC" : "DESC"}`
+    return column.nullable ? `${key} NULLS ${direction === "asc" ? "FIRST" : "LAST"}` : key
+  }
+
+  return { condition, after, orderKey, bind, columnOf }
+}
+
+/** The SELECT that answers a checked query, with a further condition of the caller's own. */
+export const select = (
+  dialect: Dialect,
+  table: Table,
+  query: CheckedQuery,
+  further: Condition | undefined
+): Either.Either<Statement, InvalidQuery> => {
+  // The caller's placeholders count from the first, so its condition comes first.
+  const params: Array<unknown> = further === undefined ? [] : [...further.params]
+  const { after, columnOf, condition, orderKey } = renderer(dialect, table, params)
+  const conditions = further === undefined ? [] : [further.text]
+  if (query.where !== undefined) conditions.push(condition(query.where))
+  if (query.after !== undefined) conditions.push(after(query.orderBy, query.after))
+  if (params.length > dialect.maxParams) {
+    const message = `the query has more than ${dialect.maxParams} values, the most that one statement may have`
+    return Either.left(new InvalidQuery({ part: "where", message }))
+  }
+  const columns = table.columns
+    .map((column) => `${dialect.selected(columnOf(column.name))} AS ${column.sql}`)
+    .join(", ")
+  const wheres = () =>
+    conditions.length === 0 ? "" : ` WHERE ${conditions.map((one) => `(${one})`).join(" AND ")}`
+  const first = query.orderBy[0]
+  const lead = first && columnOf(first.column)
+  if (first && lead?.finer && dialect.finer && query.limit !== undefined && query.limit > 0) {
+    conditions.push(dialect.finer.first(lead, first.direction, query.limit, `FROM ${table.sql}${wheres()}`))
+  }
+  const where = wheres()
+  const order = ` ORDER BY ${query.orderBy.map(orderKey).join(", ")}`
+  const limit = query.limit === undefined ? "" : ` LIMIT ${query.limit}`
+  return Either.right({ text: `SELECT ${columns} FROM ${table.sql}${where}${order}${limit}`, params })
+}
+
+/** The DELETE of at most `limit` rows that meet a checked query, the first ones in its order. */
+export const deleteBatch = (
+  dialect: Dialect,
+  table: Table,
+  query: CheckedQuery,
+  limit: number
+): Statement => {
+  const params: Array<unknown> = []
+  // What is before a millisecond is before all that is read as it, and the order needs no more than an index has.
+  const columns = table.columns.map((column) => ({ ...column, finer: false }))
+  const { condition, orderKey } = renderer(dialect, { ...table, columns }, params)
+  const where = query.where === undefined ? "" : ` WHERE ${condition(query.where)}`
+  const order = query.orderBy.map(orderKey).join(", ")
+  const ids = `SELECT ${table.id.sql} FROM ${table.sql}${where} ORDER BY ${order} LIMIT ${limit}`
+  return { text: `DELETE FROM ${table.sql} WHERE ${table.id.sql} IN (${ids})`, params }
+}
+
+/** A value that the column cannot hold by its definition. It says which column, and never what is in it. */
+export class Unreadable extends Error {}
+
+/** Compiles the way from a driver's row to the row that `load` gives. Throws {@link Unreadable}. */
+export const rowDecoder = (dialect: Dialect, table: Table): ((row: Row) => Row) => {
+  const decoders = table.columns.map((column) => [column, dialect.decode(column)] as const)
+  return (row) => {
+    const decoded: { [column: string]: unknown } = {}
+    for (const [{ name, nullable, type }, decode] of decoders) {
+      const value = row[name]
+      if (value === null || value === undefined) {
+        if (!nullable) throw new Unreadable(reason(name, "Missing", type).message)
+        decoded[name] = null
+        continue
+      }
+      const is = decode(value)
+      // Nothing is compared with json, and what was parsed is plain data.
+      const rule = type === "json" ? undefined : checkValue(type, is)
+      if (rule !== undefined) throw new Unreadable(reason(name, rule, type).message)
+      decoded[name] = is
+    }
+    return decoded
+  }
+}

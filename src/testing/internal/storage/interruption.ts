@@ -1,0 +1,139 @@
+/** The laws of calls that hang, or that their caller gives up. */
+import { Effect } from "effect"
+import { difference } from "../sameData.js"
+import type { Ground } from "./fixture.js"
+import {
+  begin,
+  holds,
+  holdsInOrder,
+  idsOf,
+  interruptedAfter,
+  loads,
+  moments,
+  records,
+  unless
+} from "./fixture.js"
+import type { Trial } from "./subject.js"
+import { type Law, law } from "./subject.js"
+
+const size = 6
+
+/** The batch for each moment of interruption. */
+const batches = <Record, Query>(trial: Trial<Record, Query>): ReadonlyArray<ReadonlyArray<Record>> =>
+  moments.map((_, at) => records(trial, at * size, (at + 1) * size))
+
+/** Interrupts the save of each batch at another moment. */
+const interruptEach = <Record, Query>(trial: Trial<Record, Query>, { storage }: Ground<Record, Query>) =>
+  Effect.forEach(
+    batches(trial),
+    (batch, at) =>
+      interruptedAfter(
+        trial,
+        moments[at] ?? 0,
+        "a save",
+        Effect.suspend(() => storage.save(batch.slice()))
+      ),
+    { discard: true }
+  )
+
+export const lawsOfInterruption: ReadonlyArray<Law> = [
+  law(
+    {
+      name: "answers-in-time",
+      group: "hangs",
+      statement: "Each of many saves and loads in a row ends within the limit.",
+      advice: "Look for a lock or a connection that a call keeps; `limit` says how long a call may take"
+    },
+    (trial) =>
+      Effect.gen(function* () {
+        const ground = yield* begin(trial)
+        for (let i = 0; i < 24; i++) {
+          yield* ground.attempt(records(trial, i, i + 1))
+          yield* ground.load
+        }
+      })
+  ),
+  law(
+    {
+      name: "interruption-ends",
+      group: "hangs",
+      statement: "A save that is interrupted ends within the limit.",
+      advice: "Cancel the statement, or end its connection, when the save is interrupted"
+    },
+    (trial) => Effect.flatMap(begin(trial), (ground) => interruptEach(trial, ground))
+  ),
+  law(
+    {
+      name: "nothing-after-interruption",
+      group: "interruption",
+      statement: "When an interrupted save has ended, nothing of it is committed later.",
+      advice: "Await the end of the statement in the interruption: what commits later meets the retry"
+    },
+    (trial) =>
+      Effect.gen(function* () {
+        const ground = yield* begin(trial)
+        yield* interruptEach(trial, ground)
+        const then = yield* ground.peek
+        const marker = records(trial, moments.length * size, moments.length * size + 1)
+        yield* Effect.sleep("20 millis")
+        yield* ground.save(marker)
+        const differs = difference(yield* ground.peek, [...then, ...idsOf(trial, marker)])
+        yield* unless(differs && `after the end of the interrupted saves, another reader saw ${differs}`)
+      })
+  ),
+  law(
+    {
+      name: "retry-after-interruption",
+      group: "interruption",
+      statement: "An interrupted save that is sent again ends with every record held once.",
+      needs: ["duplicates ignored"],
+      advice: "Note an id as known together with its record, in one transaction"
+    },
+    (trial) =>
+      Effect.gen(function* () {
+        const ground = yield* begin(trial)
+        yield* interruptEach(trial, ground)
+        for (const batch of batches(trial)) yield* ground.save(batch)
+        yield* holds(trial, ground, batches(trial).flat(), "after interrupted saves that came again")
+        yield* loads(trial, ground, batches(trial).flat(), "after interrupted saves that came again")
+      })
+  ),
+  law(
+    {
+      name: "order-after-interruption",
+      group: "interruption",
+      statement: "An interrupted save that is sent again before the next one leaves the order as it is.",
+      needs: ["duplicates ignored", "peeks in order"],
+      advice: "Commit a batch at once, or from its start on: a part of its end would stand before the rest"
+    },
+    (trial) =>
+      Effect.gen(function* () {
+        const ground = yield* begin(trial)
+        for (const [at, batch] of batches(trial).entries()) {
+          const save = Effect.suspend(() => ground.storage.save(batch.slice()))
+          yield* interruptedAfter(trial, moments[at] ?? 0, "a save", save)
+          yield* ground.save(batch)
+        }
+        yield* holdsInOrder(trial, ground, batches(trial).flat(), "after interrupted saves that came again")
+      })
+  ),
+  law(
+    {
+      name: "free-after-interruption",
+      group: "interruption",
+      statement: "After an interrupted load, saves and loads go on.",
+      advice: "Give locks and connections back when a call is interrupted (Effect.acquireUseRelease)"
+    },
+    (trial) =>
+      Effect.gen(function* () {
+        const ground = yield* begin(trial)
+        yield* ground.save(records(trial, 0, 3))
+        for (const turns of moments) {
+          const load = Effect.suspend(() => ground.storage.load(trial.subject.all))
+          yield* interruptedAfter(trial, turns, "a load", load)
+        }
+        yield* ground.save(records(trial, 3, 5))
+        yield* loads(trial, ground, records(trial, 0, 5), "after interrupted loads")
+      })
+  )
+]

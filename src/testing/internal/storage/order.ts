@@ -1,0 +1,79 @@
+/** The laws of order. */
+import { Effect } from "effect"
+import { disorder } from "../sameData.js"
+import { begin, holdsInOrder, idsOf, numbered, unless } from "./fixture.js"
+import { type Law, law } from "./subject.js"
+
+/** Numbers that no order of the ids explains. */
+const mixed = [5, 0, 7, 2, 9, 1, 8, 3]
+
+export const lawsOfOrder: ReadonlyArray<Law> = [
+  law(
+    {
+      name: "order-in-a-batch",
+      group: "order",
+      statement: "The records of a batch are held in its order.",
+      needs: ["peeks in order"],
+      advice:
+        "Write the records one after the other as they come; a sort or a parallel write loses their order"
+    },
+    (trial) =>
+      Effect.gen(function* () {
+        const ground = yield* begin(trial)
+        const batch = numbered(trial, ...mixed)
+        yield* ground.save(batch)
+        yield* holdsInOrder(trial, ground, batch, "after one batch")
+      })
+  ),
+  law(
+    {
+      name: "order-of-batches",
+      group: "order",
+      statement: "A later batch is held behind the earlier ones.",
+      needs: ["peeks in order"],
+      advice: "Append each batch: its place is behind what was committed before"
+    },
+    (trial) =>
+      Effect.gen(function* () {
+        const ground = yield* begin(trial)
+        const batches = [numbered(trial, 5, 6), numbered(trial, 0), numbered(trial, 3, 4), numbered(trial, 1)]
+        for (const batch of batches) yield* ground.save(batch)
+        yield* holdsInOrder(trial, ground, batches.flat(), "after four batches")
+      })
+  ),
+  law(
+    {
+      name: "order-after-duplicates",
+      group: "order",
+      statement: "A record that comes again stays where it stands, and new ones come behind.",
+      needs: ["peeks in order", "duplicates ignored"],
+      advice: "Ignore what is held already; do not delete and insert it again"
+    },
+    (trial) =>
+      Effect.gen(function* () {
+        const ground = yield* begin(trial)
+        yield* ground.save(numbered(trial, 4, 2, 6))
+        yield* ground.save(numbered(trial, 6, 1, 4, 3))
+        yield* holdsInOrder(trial, ground, numbered(trial, 4, 2, 6, 1, 3), "after records that came again")
+      })
+  ),
+  law(
+    {
+      name: "loads-in-order",
+      group: "order",
+      statement: "The query for everything is answered in the order of saving.",
+      needs: ["loads in order"],
+      advice: "Sort the answer by the order of saving, or say in the capabilities that it has none"
+    },
+    (trial) =>
+      Effect.gen(function* () {
+        const ground = yield* begin(trial)
+        const batch = numbered(trial, ...mixed)
+        yield* ground.save(batch.slice(0, 5))
+        yield* ground.save(batch.slice(5))
+        const loaded = idsOf(trial, yield* ground.load)
+        const differs = disorder(loaded, idsOf(trial, batch))
+        yield* unless(differs && `in what is loaded, ${differs}`)
+      })
+  )
+]

@@ -1,0 +1,95 @@
+/** The laws of a storage's head start. */
+import { Effect, Exit } from "effect"
+import type { Saved } from "../../../Storage.js"
+import { begin, ended, ensure, type Ground, holds, loads, records, succeeds } from "./fixture.js"
+import { type Law, law, type Trial } from "./subject.js"
+
+type Prepared = Effect.Effect<Saved | void, unknown>
+
+/** Prepares a batch, as a recorder would. */
+const prepare = <Record, Query>(
+  trial: Trial<Record, Query>,
+  { storage }: Ground<Record, Query>,
+  batch: ReadonlyArray<Record>
+): Effect.Effect<Prepared, string> =>
+  succeeds(
+    trial,
+    "preparing a batch",
+    Effect.sync(() => storage.prepare?.(batch.slice()) ?? Effect.dieMessage("the storage has no prepare"))
+  )
+
+export const lawsOfPreparing: ReadonlyArray<Law> = [
+  law(
+    {
+      name: "prepare-stores-nothing",
+      group: "preparing",
+      statement: "Preparing a batch stores nothing, and a prepared batch that is never run leaves no trace.",
+      needs: ["prepares"],
+      advice: "Encode in `prepare`, and leave everything that touches the backend to the effect"
+    },
+    (trial) =>
+      Effect.gen(function* () {
+        const ground = yield* begin(trial)
+        yield* prepare(trial, ground, records(trial, 0, 4))
+        yield* holds(trial, ground, [], "after a batch was only prepared")
+        yield* ground.save(records(trial, 4, 6))
+        yield* holds(trial, ground, records(trial, 4, 6), "after another batch")
+      })
+  ),
+  law(
+    {
+      name: "prepared-is-saved",
+      group: "preparing",
+      statement: "Running what was prepared stores what `save` would store, also after other saves.",
+      needs: ["prepares"],
+      advice: "Build `save` on `prepare`, so that both are one"
+    },
+    (trial) =>
+      Effect.gen(function* () {
+        const ground = yield* begin(trial)
+        const one = yield* prepare(trial, ground, records(trial, 2, 6))
+        yield* ground.save(records(trial, 0, 2))
+        const two = yield* prepare(trial, ground, records(trial, 6, 9))
+        yield* succeeds(trial, "running what was prepared", one)
+        yield* succeeds(trial, "running what was prepared", two)
+        yield* holds(trial, ground, records(trial, 0, 9), "after two prepared batches")
+        yield* loads(trial, ground, records(trial, 0, 9), "after two prepared batches")
+      })
+  ),
+  law(
+    {
+      name: "prepared-runs-again",
+      group: "preparing",
+      statement: "What was prepared may run any number of times.",
+      needs: ["prepares", "duplicates ignored"],
+      advice: "Keep what was encoded: a retry runs the same effect again"
+    },
+    (trial) =>
+      Effect.gen(function* () {
+        const ground = yield* begin(trial)
+        const again = yield* prepare(trial, ground, records(trial, 0, 4))
+        for (let time = 0; time < 3; time++) yield* succeeds(trial, "running what was prepared again", again)
+        yield* holds(trial, ground, records(trial, 0, 4), "after a prepared batch ran three times")
+      })
+  ),
+  law(
+    {
+      name: "prepare-refuses-late",
+      group: "preparing",
+      statement:
+        "Preparing a bad record does not throw: the effect fails when it is run, and stores none of it.",
+      needs: ["prepares", "poison"],
+      advice: "Return a failing effect from `prepare`"
+    },
+    (trial) =>
+      Effect.gen(function* () {
+        const ground = yield* begin(trial)
+        for (const [what, bad] of Object.entries(trial.subject.poison ?? {})) {
+          const prepared = yield* prepare(trial, ground, [bad(0)])
+          const exit = yield* ended(trial, "running what was prepared", prepared)
+          yield* ensure(Exit.isFailure(exit), `a prepared batch with ${what} was acknowledged`)
+        }
+        yield* holds(trial, ground, [], "after prepared batches that were refused")
+      })
+  )
+]

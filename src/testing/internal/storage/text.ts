@@ -1,0 +1,64 @@
+/** The laws of text, for records of every kind. */
+import { Effect, Exit } from "effect"
+import { badTexts, hardTexts, longText } from "../values.js"
+import { begin, given, holds, idsOf, loads } from "./fixture.js"
+import { type Law, law } from "./subject.js"
+
+export const lawsOfText: ReadonlyArray<Law> = [
+  law(
+    {
+      name: "hard-text",
+      group: "data",
+      statement:
+        "Text of every plane, with line ends, quotes and signs of other languages, reads back equal.",
+      needs: ["withText"],
+      advice: "Encode text so that no sign of it has a meaning of its own"
+    },
+    (trial) =>
+      Effect.gen(function* () {
+        const withText = given(trial, "withText")
+        const ground = yield* begin(trial)
+        const batch = hardTexts.map((text, i) => withText(i, text))
+        yield* ground.save(batch)
+        yield* loads(trial, ground, batch, "after text of every kind")
+      })
+  ),
+  law(
+    {
+      name: "long-text",
+      group: "data",
+      statement: "Text of 1 MiB reads back equal, and stands in nobody's way.",
+      needs: ["withText"],
+      advice: "Use a column without a limit, and read until the whole record is there"
+    },
+    (trial) =>
+      Effect.gen(function* () {
+        const withText = given(trial, "withText")
+        const ground = yield* begin(trial)
+        const batch = [withText(0, "before"), withText(1, longText(1)), withText(2, "after")]
+        yield* ground.save(batch)
+        yield* loads(trial, ground, batch, "after a text of 1 MiB")
+      })
+  ),
+  law(
+    {
+      name: "equal-or-refused",
+      group: "data",
+      statement: "U+0000 and lone surrogates are refused, or they read back equal.",
+      needs: ["withText"],
+      advice: "Refuse text that would come back changed (String.prototype.isWellFormed)"
+    },
+    (trial) =>
+      Effect.gen(function* () {
+        const withText = given(trial, "withText")
+        const ground = yield* begin(trial)
+        const taken: Array<ReturnType<typeof withText>> = []
+        for (const [i, text] of badTexts.entries()) {
+          const record = withText(i, text)
+          if (Exit.isSuccess(yield* ground.attempt([record]))) taken.push(record)
+        }
+        yield* holds(trial, ground, taken, `after ${idsOf(trial, taken).length} texts that are no Unicode`)
+        yield* loads(trial, ground, taken, "after texts that are no Unicode")
+      })
+  )
+]
