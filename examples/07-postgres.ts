@@ -22,7 +22,7 @@ const url = Effect.gen(function* () {
     yield* Console.log("the server is the one that DATABASE_URL names")
     return given.value
   }
-  const { startPostgres } = yield* Effect.promise(() => import("../test/support/postgres.js"))
+  const { startPostgres } = yield* Effect.promise(() => import("../test/support/postgres/server.js"))
   const server = yield* Effect.acquireRelease(
     Effect.promise(() => startPostgres()),
     (server) => Effect.promise(() => server.stop())

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Random, TestClock } from "effect"
 import fc from "fast-check"
 import * as Id from "../src/Id.js"
-import { holdsEffect } from "./support/laws.js"
+import { holdsEffect } from "./support/laws/laws.js"
 
 const form = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 

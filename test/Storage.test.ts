@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import fc from "fast-check"
 import { Column, ColumnError, columnCheck, InvalidOptions, memory, Query } from "../src/Storage.js"
-import { holdsEffect } from "./support/laws.js"
+import { holdsEffect } from "./support/laws/laws.js"
 
 describe("Storage.memory()", () => {
   it.effect("is an array: it keeps every record, by reference, in the order of saving", () =>

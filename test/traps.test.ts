@@ -5,9 +5,9 @@
 import { describe, expect } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Option, Schedule, Scope, Stream, TestClock } from "effect"
 import * as Recorder from "../src/Recorder.js"
-import { closeAndAccount, expectAccount, expectBalance, numbers } from "./support/account.js"
-import { backend, failingFirst, poison, refusing, transient } from "./support/backends.js"
-import { scenario, settled, started } from "./support/turn.js"
+import { closeAndAccount, expectAccount, expectBalance, numbers } from "./support/recorder/account.js"
+import { backend, failingFirst, poison, refusing, transient } from "./support/recorder/backends.js"
+import { scenario, settled, started } from "./support/time/turn.js"
 
 const retry = Schedule.spaced("100 millis")
 

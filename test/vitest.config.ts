@@ -17,12 +17,12 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["**/node_modules/**", "test/.tmp/**"],
-    globalSetup: ["test/support/globalSetup.ts"],
+    globalSetup: ["test/support/postgres/globalSetup.ts"],
     pool: "forks",
     poolOptions: {
       forks: {
         // A worker thread of src is a TypeScript file here.
-        execArgv: ["--import", new URL("./support/workers.mjs", import.meta.url).href],
+        execArgv: ["--import", new URL("./support/processes/workers.mjs", import.meta.url).href],
         // All processors: by default one is kept for the program that only waits for the others.
         maxForks: availableParallelism()
       }

@@ -3,8 +3,8 @@ import { execFile } from "node:child_process"
 import { promisify } from "node:util"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { expectBalance } from "../support/account.js"
 import { root, typescript } from "../support/project.js"
+import { expectBalance } from "../support/recorder/account.js"
 import type { Figures } from "./processes/boundedOutage.js"
 
 const run = promisify(execFile)

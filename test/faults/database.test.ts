@@ -13,11 +13,9 @@ import { Deferred, Effect, Layer, Logger } from "effect"
 import { StorageError } from "../../src/Storage.js"
 import { SqlFailure } from "../../src/sql/internal/errors.js"
 import * as SqlStorage from "../../src/sql/SqlStorage.js"
-import { openClient } from "../support/pgTables.js"
-import { type PostgresServer, startPostgres } from "../support/postgres.js"
-import { mayMount, smallDisk } from "../support/smallDisk.js"
-import { openPlain, tempFile } from "../support/sqlite.js"
-import { tcpProxy, throughProxy } from "../support/tcpProxy.js"
+import { tcpProxy, throughProxy } from "../support/http/tcpProxy.js"
+import { type PostgresServer, startPostgres } from "../support/postgres/server.js"
+import { openClient } from "../support/postgres/tables.js"
 import {
   columns,
   pgTarget,
@@ -25,8 +23,10 @@ import {
   trailTable,
   type UnderLoad,
   underLoad
-} from "../support/underLoad.js"
-import { status } from "../support/watching.js"
+} from "../support/recorder/underLoad.js"
+import { status } from "../support/recorder/watching.js"
+import { mayMount, smallDisk } from "../support/sqlite/smallDisk.js"
+import { openPlain, tempFile } from "../support/sqlite/sqlite.js"
 
 let server: PostgresServer
 beforeAll(async () => {

@@ -7,17 +7,17 @@ import { Deferred, Duration, Effect, Exit, Scope } from "effect"
 import * as ChangeLog from "../../src/ChangeLog.js"
 import * as WatchSse from "../../src/platform/WatchSse.js"
 import * as Watch from "../../src/Watch.js"
-import { describeInChromium } from "../support/chromium.js"
+import { describeInChromium } from "../support/http/chromium.js"
 import {
   type Client,
   type Connect,
   chromiumEventSource,
   eventSource,
   type Received
-} from "../support/eventSource.js"
-import { writing } from "../support/frames.js"
-import { firstBytes, listen, portOf, send } from "../support/http.js"
-import { type Fate, tcpProxy } from "../support/tcpProxy.js"
+} from "../support/http/eventSource.js"
+import { firstBytes, listen, portOf, send } from "../support/http/http.js"
+import { type Fate, tcpProxy } from "../support/http/tcpProxy.js"
+import { writing } from "../support/watch/frames.js"
 
 const options: WatchSse.Options<unknown, unknown> = { retry: "20 millis", heartbeat: "50 millis" }
 

@@ -8,8 +8,8 @@ import * as Recorder from "../../src/Recorder.js"
 import { Column, type RowOf } from "../../src/Storage.js"
 import * as SqliteStorage from "../../src/sql/SqliteStorage.js"
 import * as SqliteWorker from "../../src/sql/SqliteWorker.js"
-import type { Host, Way } from "../support/exitMatrix.js"
-import { say } from "../support/say.js"
+import { say } from "../support/processes/say.js"
+import type { Host, Way } from "../support/recorder/exitMatrix.js"
 
 export interface ExitSetting {
   readonly host: Host

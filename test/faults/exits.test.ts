@@ -6,12 +6,12 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
-import { bundled } from "../support/bundled.js"
-import { type Child, startChild } from "../support/childProcess.js"
-import { exitMatrix, exitTable, type Host, hosts, type Way, ways } from "../support/exitMatrix.js"
-import { runs } from "../support/laws.js"
+import { runs } from "../support/laws/laws.js"
+import { bundled } from "../support/processes/bundled.js"
+import { type Child, startChild } from "../support/processes/childProcess.js"
 import { read } from "../support/project.js"
-import { openPlain, tempFile } from "../support/sqlite.js"
+import { exitMatrix, exitTable, type Host, hosts, type Way, ways } from "../support/recorder/exitMatrix.js"
+import { openPlain, tempFile } from "../support/sqlite/sqlite.js"
 import type { ExitSetting } from "./exitChild.js"
 
 // Hooks of vitest are in promises.

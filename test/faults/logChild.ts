@@ -6,8 +6,8 @@ import { Effect, Schedule } from "effect"
 import { put } from "../../src/ChangeLog.js"
 import * as PgChangeLog from "../../src/sql/PgChangeLog.js"
 import * as PgDoorbell from "../../src/sql/PgDoorbell.js"
-import { following } from "../support/following.js"
-import { say } from "../support/say.js"
+import { say } from "../support/processes/say.js"
+import { following } from "../support/watch/following.js"
 
 export interface LogSetting {
   readonly url: string

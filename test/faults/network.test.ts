@@ -6,10 +6,10 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Logger } from "effect"
-import { type PostgresServer, startPostgres } from "../support/postgres.js"
-import { type Fate, type Rules, tcpProxy, throughProxy } from "../support/tcpProxy.js"
-import { pgTarget, underLoad } from "../support/underLoad.js"
-import { status } from "../support/watching.js"
+import { type Fate, type Rules, tcpProxy, throughProxy } from "../support/http/tcpProxy.js"
+import { type PostgresServer, startPostgres } from "../support/postgres/server.js"
+import { pgTarget, underLoad } from "../support/recorder/underLoad.js"
+import { status } from "../support/recorder/watching.js"
 
 let server: PostgresServer
 beforeAll(async () => {

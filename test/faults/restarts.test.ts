@@ -7,10 +7,10 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Logger, Schedule } from "effect"
-import { runs } from "../support/laws.js"
-import { type PostgresServer, startPostgres } from "../support/postgres.js"
-import { pgTarget, underLoad } from "../support/underLoad.js"
-import { status } from "../support/watching.js"
+import { runs } from "../support/laws/laws.js"
+import { type PostgresServer, startPostgres } from "../support/postgres/server.js"
+import { pgTarget, underLoad } from "../support/recorder/underLoad.js"
+import { status } from "../support/recorder/watching.js"
 
 let server: PostgresServer
 beforeAll(async () => {

@@ -9,9 +9,9 @@ import * as path from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Logger, Schedule } from "effect"
 import * as Recorder from "../../src/Recorder.js"
-import { expectBalance } from "../support/account.js"
-import { runs } from "../support/laws.js"
-import { heldIn, loggedIn, place, row, storages } from "../support/sqliteFiles.js"
+import { runs } from "../support/laws/laws.js"
+import { expectBalance } from "../support/recorder/account.js"
+import { heldIn, loggedIn, place, row, storages } from "../support/sqlite/files.js"
 
 const replacements = runs(12)
 const handlers = 8

@@ -12,10 +12,10 @@ import * as SqliteStorage from "../../src/sql/SqliteStorage.js"
 import * as SqliteWorker from "../../src/sql/SqliteWorker.js"
 import * as SqlStorage from "../../src/sql/SqlStorage.js"
 import type { Database } from "../sql/sqlTable.suite.js"
-import { expectBalance, numbers } from "../support/account.js"
-import { openClient, ownSchema, pgDatabase, ways } from "../support/pgTables.js"
-import { databaseUrls } from "../support/postgresDatabases.js"
-import { sqliteDatabase, tempFile } from "../support/sqlite.js"
+import { databaseUrls } from "../support/postgres/databases.js"
+import { openClient, ownSchema, pgDatabase, ways } from "../support/postgres/tables.js"
+import { expectBalance, numbers } from "../support/recorder/account.js"
+import { sqliteDatabase, tempFile } from "../support/sqlite/sqlite.js"
 
 const quiet = Effect.provide(Logger.remove(Logger.defaultLogger))
 

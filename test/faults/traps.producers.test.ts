@@ -6,7 +6,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Logger } from "effect"
 import * as Recorder from "../../src/Recorder.js"
 import { memory } from "../../src/Storage.js"
-import { numbers } from "../support/account.js"
+import { numbers } from "../support/recorder/account.js"
 
 const quiet = Effect.provide(Logger.remove(Logger.defaultLogger))
 

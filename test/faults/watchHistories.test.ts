@@ -7,7 +7,7 @@ import { Effect } from "effect"
 import { pgPlaces } from "../laws/watch/pg.js"
 import { faultySamples } from "../laws/watch/schedule.js"
 import { watchLaw } from "../laws/watch/suite.js"
-import { type PostgresServer, startPostgres } from "../support/postgres.js"
+import { type PostgresServer, startPostgres } from "../support/postgres/server.js"
 
 let server: PostgresServer
 

@@ -5,8 +5,8 @@
 import { describe } from "@effect/vitest"
 import { Effect } from "effect"
 import * as PgStorage from "../../src/sql/PgStorage.js"
-import { openClient, ownSchema, type Sql } from "../support/pgTables.js"
-import { databaseUrls } from "../support/postgresDatabases.js"
+import { databaseUrls } from "../support/postgres/databases.js"
+import { openClient, ownSchema, type Sql } from "../support/postgres/tables.js"
 import { columns, taken } from "./account/backend.js"
 import { accountLaw, type OpenTables } from "./account/suite.js"
 

@@ -8,7 +8,7 @@ import type { Columns, InvalidOptions, StorageError } from "../../src/Storage.js
 import * as SqliteStorage from "../../src/sql/SqliteStorage.js"
 import * as SqliteWorker from "../../src/sql/SqliteWorker.js"
 import type { SqlStorage } from "../../src/sql/SqlStorage.js"
-import { openPlain, tempFile } from "../support/sqlite.js"
+import { openPlain, tempFile } from "../support/sqlite/sqlite.js"
 import { columns, taken } from "./account/backend.js"
 import { accountLaw, type OpenTables } from "./account/suite.js"
 

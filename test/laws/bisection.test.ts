@@ -1,13 +1,13 @@
-/** What bad records cost a recorder in calls of `save`. test/internal/bulk.test.ts has the laws of the search itself. */
+/** What bad records cost a recorder in calls of `save`. test/recorder/bisection.test.ts has the laws of the search itself. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import fc from "fast-check"
 import * as Recorder from "../../src/Recorder.js"
-import { closeAndAccount, numbers } from "../support/account.js"
-import { backend, refusing } from "../support/backends.js"
-import { ensure, ensureList, lawTimeout } from "../support/ensure.js"
-import { holdsEffect } from "../support/laws.js"
-import { microtasks, withTurn } from "../support/turn.js"
+import { ensure, ensureList, lawTimeout } from "../support/laws/ensure.js"
+import { holdsEffect } from "../support/laws/laws.js"
+import { closeAndAccount, numbers } from "../support/recorder/account.js"
+import { backend, refusing } from "../support/recorder/backends.js"
+import { microtasks, withTurn } from "../support/time/turn.js"
 
 const records = numbers(1000)
 

@@ -20,9 +20,9 @@ export interface NamedMutant {
 }
 
 const internal = (file: string): string => `src/internal/${file}.ts`
-const recorder = (file: string, name: string) => ({ file: `test/Recorder.${file}.test.ts`, name })
-const actor = (file: string, name: string) => ({ file: `test/Actor${file}.test.ts`, name })
-const inside = (file: string, name: string) => ({ file: `test/internal/${file}.test.ts`, name })
+const recorder = (file: string, name: string) => ({ file: `test/recorder/${file}.test.ts`, name })
+const actor = (file: string, name: string) => ({ file: `test/actor/${file}.test.ts`, name })
+const inside = (file: string, name: string) => ({ file: `test/${file}.test.ts`, name })
 
 /** What is handed back, and what is said of it. */
 const handingBack: ReadonlyArray<NamedMutant> = [
@@ -45,21 +45,21 @@ const handingBack: ReadonlyArray<NamedMutant> = [
     file: internal("recorder/settlement"),
     find: "    for (const entries of redriven) for (const entry of entries) yield unsaved(entry)\n",
     replace: "",
-    test: inside("saver", "that has not begun is handed back with what was known")
+    test: inside("recorder/batchRun", "that has not begun is handed back with what was known")
   },
   {
     name: "hand back twice what is saved again",
     file: internal("recorder/settlement"),
     find: "withOutcome(queued, nothing, begunAgain)",
     replace: "withOutcome(queued, nothing)",
-    test: inside("saver", "that has not begun is handed back with what was known")
+    test: inside("recorder/batchRun", "that has not begun is handed back with what was known")
   },
   {
     name: "drop the hand-back of a prepared batch",
     file: internal("actor/supervisor"),
     find: "engine.prepared === undefined ? engine.again : [...engine.again, engine.prepared]",
     replace: "engine.again",
-    test: actor("", "is handed back in its place when the actor must end")
+    test: actor("actor", "is handed back in its place when the actor must end")
   },
   {
     name: "hand back uncounted",
@@ -104,7 +104,10 @@ const handingBack: ReadonlyArray<NamedMutant> = [
     file: internal("recorder/settlement"),
     find: 'if (outcome === "Unknown") Bulk.markUnknown(bulk, index, index + 1)',
     replace: "",
-    test: inside("saver", "keeps what was known of the outcome, and its records are dropped by no policy")
+    test: inside(
+      "recorder/batchRun",
+      "keeps what was known of the outcome, and its records are dropped by no policy"
+    )
   },
   {
     name: "hand the storage back still waiting for a save that never ends",
@@ -225,7 +228,10 @@ const storing: ReadonlyArray<NamedMutant> = [
     file: internal("actor/mailbox"),
     find: "    if (!node.command.passable && !node.command.gone) return undefined\n",
     replace: "",
-    test: inside("mailbox", "is a queue of items and commands, whatever is done to it in whatever order")
+    test: inside(
+      "actor/mailbox",
+      "is a queue of items and commands, whatever is done to it in whatever order"
+    )
   }
 ]
 
@@ -237,14 +243,14 @@ const settingAside: ReadonlyArray<NamedMutant> = [
     find: 'else halve(bulk, blame === "record")',
     replace:
       "else for (const all = popFailed(bulk); all.from < all.to; all.from++) bulk.bad.push({ index: all.from, cause: failure, detail: undefined, times: 1 })",
-    test: inside("bulk", "sets nothing aside that was not refused by itself")
+    test: inside("recorder/bisection", "sets nothing aside that was not refused by itself")
   },
   {
     name: "condemn what fails in an outage",
     file: internal("recorder/bisectionRounds"),
     find: "doubts > 0 && doubts >= doubtsOf(blameOf(cause))",
     replace: "true",
-    test: inside("bulk", "set nothing aside while nothing can be stored, however long")
+    test: inside("recorder/bisection", "set nothing aside while nothing can be stored, however long")
   },
   {
     name: "try a sink once",
@@ -334,21 +340,21 @@ const telling: ReadonlyArray<NamedMutant> = [
     file: internal("actor/intake"),
     find: "    waiter.answer(undefined)\n",
     replace: "",
-    test: actor(".close", "refuses whoever waits for room")
+    test: actor("close", "refuses whoever waits for room")
   },
   {
     name: "forget the question under way at the close",
     file: internal("actor/supervisor"),
     find: '  running?.stopped("Stopped")\n',
     replace: "",
-    test: actor(".close", "ends a question that hangs, with an answer")
+    test: actor("close", "ends a question that hangs, with an answer")
   },
   {
     name: "forget the questions that wait at the close",
     file: internal("actor/supervisor"),
     find: 'engine.intake.inSlices(queued as ReadonlyArray<Command<R>>, (command) => command.stopped("Stopped"))',
     replace: "void queued",
-    test: actor(".close", "ends the wait for a resource that never comes")
+    test: actor("close", "ends the wait for a resource that never comes")
   }
 ]
 
@@ -359,7 +365,7 @@ const admitting: ReadonlyArray<NamedMutant> = [
     file: internal("actor/intake"),
     find: "  intake.open = false\n",
     replace: "",
-    test: inside("intake", "of a closed intake are refused, whatever the bound")
+    test: inside("actor/intake", "of a closed intake are refused, whatever the bound")
   },
   {
     name: "let one in before those who wait",
@@ -373,7 +379,7 @@ const admitting: ReadonlyArray<NamedMutant> = [
     file: internal("actor/intake"),
     find: "  refuse(intake, waiter.items.length)\n  admitWaiters(intake)\n",
     replace: "  refuse(intake, waiter.items.length)\n",
-    test: inside("intake", "let the next one in when one who needs more room than there is goes away")
+    test: inside("actor/intake", "let the next one in when one who needs more room than there is goes away")
   },
   {
     name: "forget the room of what is in flight",

@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 class LawsLast extends BaseSequencer {
   override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
     const rank = ({ moduleId }: TestSpecification) =>
-      ["/test/internal/", "/test/Recorder", "/test/Actor", "/test/laws/"].findIndex((part) =>
+      ["/test/internal/", "/test/recorder/", "/test/actor/", "/test/laws/"].findIndex((part) =>
         moduleId.includes(part)
       )
     return files.sort((a, b) => rank(a) - rank(b) || (a.moduleId < b.moduleId ? -1 : 1))
@@ -20,9 +20,8 @@ export default defineConfig({
   root,
   test: {
     include: [
-      "test/Actor*.test.ts",
-      "test/Recorder*.test.ts",
-      "test/internal/{admission,book,bulk,intake,ledger,mailbox,saver,spans,statuses,turn}.test.ts",
+      "test/{actor,recorder}/*.test.ts",
+      "test/internal/{slices,turn}.test.ts",
       "test/laws/{account,bisection,outage}.test.ts"
     ],
     // Short laws: most mutants fall within a few samples.

@@ -8,12 +8,12 @@ import * as path from "node:path"
 import { filesBelow, importsOf, resolveOwn, root } from "../support/project.js"
 
 const native = ["better-sqlite3", "@effect/sql-sqlite-node"]
-const server = ["test/support/postgres.ts", "test/support/postgresDatabases.ts"]
+const server = ["test/support/postgres/server.ts", "test/support/postgres/databases.ts"]
 
 const otherReasons: Readonly<Record<string, string>> = {
-  "test/examples/auditServer.test.ts": "starts the demo, which opens SQLite",
-  "test/examples/live.test.ts": "starts the demo, which opens SQLite",
-  "test/readme.test.ts": "runs the README's code, which may open SQLite"
+  "test/project/auditServer.test.ts": "starts the demo, which opens SQLite",
+  "test/project/live.test.ts": "starts the demo, which opens SQLite",
+  "test/project/readme.test.ts": "runs the README's code, which may open SQLite"
 }
 
 /** What a file needs that is not there, by what it imports. */

@@ -3,8 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Metric, Option } from "effect"
 import { Metrics, Recorder, Storage } from "effect-recorder"
 import * as HttpAudit from "effect-recorder/platform/HttpAudit"
-import { makeHooked, makeSink, text } from "../support/auditing.js"
-import { ask, serve } from "../support/http.js"
+import { makeHooked, makeSink, text } from "../support/http/auditing.js"
+import { ask, serve } from "../support/http/http.js"
 
 const faultsOf = (hook: string) =>
   Effect.map(Metric.value(Metric.tagged(Metrics.httpHookFaults, "hook", hook)), ({ count }) => count)

@@ -9,9 +9,9 @@ import { isSame } from "../../src/platform/internal/audit/request.js"
 import * as Storable from "../../src/platform/internal/audit/storable.js"
 import * as Recorder from "../../src/Recorder.js"
 import * as Storage from "../../src/Storage.js"
-import { makeSink, text } from "../support/auditing.js"
-import { ask, serve } from "../support/http.js"
-import { holds, holdsEffect } from "../support/laws.js"
+import { makeSink, text } from "../support/http/auditing.js"
+import { ask, serve } from "../support/http/http.js"
+import { holds, holdsEffect } from "../support/laws/laws.js"
 
 const check = Either.getOrThrow(Storage.columnCheck(HttpAudit.columns, "id"))
 

@@ -30,8 +30,8 @@ import {
 } from "effect"
 import { Recorder, Storage } from "effect-recorder"
 import * as HttpAudit from "effect-recorder/platform/HttpAudit"
-import { makeSink, text } from "../support/auditing.js"
-import { ask, firstBytes, places, send, serve } from "../support/http.js"
+import { makeSink, text } from "../support/http/auditing.js"
+import { ask, firstBytes, places, send, serve } from "../support/http/http.js"
 
 class Conflict extends Data.TaggedError("Conflict") implements HttpServerRespondable.Respondable {
   [HttpServerRespondable.symbol]() {

@@ -15,8 +15,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Scope } from "effect"
 import { WebSocket } from "ws"
 import * as HttpAudit from "../../src/platform/HttpAudit.js"
-import { makeSink, text } from "../support/auditing.js"
-import { ask, firstBytes, places, portOf, serve } from "../support/http.js"
+import { makeSink, text } from "../support/http/auditing.js"
+import { ask, firstBytes, places, portOf, serve } from "../support/http/http.js"
 
 const echo = (socket: Socket.Socket) =>
   Effect.scoped(Effect.flatMap(socket.writer, (write) => socket.runRaw((message) => write(message))))

@@ -5,10 +5,10 @@ import * as ChangeLog from "../../src/ChangeLog.js"
 import * as Slices from "../../src/platform/internal/sse/slices.js"
 import * as WatchSse from "../../src/platform/WatchSse.js"
 import type * as Watch from "../../src/Watch.js"
-import { asking, type Reading } from "../support/sse.js"
-import { type ManualTurn, manual, scenario, settled, withTurn } from "../support/turn.js"
-import { virtualTime } from "../support/virtualTime.js"
-import { everything, lastId, setUp, short } from "../support/watchSse.js"
+import { asking, type Reading } from "../support/http/sse.js"
+import { everything, lastId, setUp, short } from "../support/http/watchSse.js"
+import { type ManualTurn, manual, scenario, settled, withTurn } from "../support/time/turn.js"
+import { virtualTime } from "../support/time/virtualTime.js"
 
 /** A watch of numbers whose JSON is counted. */
 const counting = Effect.gen(function* () {

@@ -3,9 +3,9 @@ import { describe, expect } from "@effect/vitest"
 import { Effect } from "effect"
 import type * as ChangeLog from "../../src/ChangeLog.js"
 import * as WatchSse from "../../src/platform/WatchSse.js"
-import { asking, briefly, eventsIn } from "../support/sse.js"
-import { scenario, settled } from "../support/turn.js"
-import { everything, lastId, setUp, short } from "../support/watchSse.js"
+import { asking, briefly, eventsIn } from "../support/http/sse.js"
+import { everything, lastId, setUp, short } from "../support/http/watchSse.js"
+import { scenario, settled } from "../support/time/turn.js"
 
 describe("a client that comes back", () => {
   scenario("is told what came after its Last-Event-ID, and no snapshot", function* () {

@@ -2,9 +2,9 @@ import { describe, expect } from "@effect/vitest"
 import { Chunk, Effect, Stream } from "effect"
 import * as WatchSse from "../../src/platform/WatchSse.js"
 import type * as Watch from "../../src/Watch.js"
-import { answering, eventsIn } from "../support/sse.js"
-import { scenario, settled } from "../support/turn.js"
-import { everything, setUp } from "../support/watchSse.js"
+import { answering, eventsIn } from "../support/http/sse.js"
+import { everything, setUp } from "../support/http/watchSse.js"
+import { scenario, settled } from "../support/time/turn.js"
 
 describe("a slow client", () => {
   /** Takes a piece of the body only when it is asked to. */

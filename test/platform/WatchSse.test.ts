@@ -3,11 +3,11 @@ import { type Clock, Effect, Exit, Random, Schema, Scope, Stream, TestClock } fr
 import * as ChangeLog from "../../src/ChangeLog.js"
 import * as WatchSse from "../../src/platform/WatchSse.js"
 import * as Watch from "../../src/Watch.js"
-import { answering, asking, briefly, eventsIn } from "../support/sse.js"
-import { scenario, settled, started } from "../support/turn.js"
-import { virtualTime } from "../support/virtualTime.js"
-import { logs } from "../support/watching.js"
-import { everything, lastId, setUp, short } from "../support/watchSse.js"
+import { answering, asking, briefly, eventsIn } from "../support/http/sse.js"
+import { everything, lastId, setUp, short } from "../support/http/watchSse.js"
+import { logs } from "../support/recorder/watching.js"
+import { scenario, settled, started } from "../support/time/turn.js"
+import { virtualTime } from "../support/time/virtualTime.js"
 
 describe("WatchSse.serve", () => {
   scenario("answers with the headers that keep an event stream flowing", function* () {

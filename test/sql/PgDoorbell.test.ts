@@ -4,9 +4,9 @@ import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream } from "effect"
 import { InvalidOptions, put } from "../../src/ChangeLog.js"
 import * as PgChangeLog from "../../src/sql/PgChangeLog.js"
 import * as PgDoorbell from "../../src/sql/PgDoorbell.js"
-import { openClient, ownSchema } from "../support/pgTables.js"
-import { databaseUrls } from "../support/postgresDatabases.js"
-import { tcpProxy } from "../support/tcpProxy.js"
+import { tcpProxy } from "../support/http/tcpProxy.js"
+import { databaseUrls } from "../support/postgres/databases.js"
+import { openClient, ownSchema } from "../support/postgres/tables.js"
 
 const never = { poll: "1 hour", pollWhileDown: "1 hour" } as const
 

@@ -2,8 +2,8 @@
 import { describe } from "@effect/vitest"
 import { Effect } from "effect"
 import * as PgStorage from "../../src/sql/PgStorage.js"
-import { ownSchema } from "../support/pgTables.js"
-import { databaseUrls } from "../support/postgresDatabases.js"
+import { databaseUrls } from "../support/postgres/databases.js"
+import { ownSchema } from "../support/postgres/tables.js"
 import { columns, failsToStart, recorderSuite } from "./recorder.suite.js"
 
 const table = { table: "t", columns, id: "id" } as const

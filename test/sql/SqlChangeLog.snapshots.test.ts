@@ -8,10 +8,10 @@ import * as PgChangeLog from "../../src/sql/PgChangeLog.js"
 import * as SqlChangeLog from "../../src/sql/SqlChangeLog.js"
 import * as SqliteChangeLog from "../../src/sql/SqliteChangeLog.js"
 import * as Watch from "../../src/Watch.js"
-import { brief } from "../support/frames.js"
-import { ownSchema } from "../support/pgTables.js"
-import { databaseUrls } from "../support/postgresDatabases.js"
-import { tempFile } from "../support/sqlite.js"
+import { databaseUrls } from "../support/postgres/databases.js"
+import { ownSchema } from "../support/postgres/tables.js"
+import { tempFile } from "../support/sqlite/sqlite.js"
+import { brief } from "../support/watch/frames.js"
 
 type Log = SqlChangeLog.SqlChangeLog<number>
 

@@ -21,11 +21,11 @@ import type { StorageError } from "../../src/Storage.js"
 import * as PgChangeLog from "../../src/sql/PgChangeLog.js"
 import * as SqlChangeLog from "../../src/sql/SqlChangeLog.js"
 import * as SqliteChangeLog from "../../src/sql/SqliteChangeLog.js"
-import { following } from "../support/following.js"
-import { expectGapFree, keysOf } from "../support/histories.js"
-import { openClient, ownSchema } from "../support/pgTables.js"
-import { databaseUrls } from "../support/postgresDatabases.js"
-import { openPlain, tempFile } from "../support/sqlite.js"
+import { databaseUrls } from "../support/postgres/databases.js"
+import { openClient, ownSchema } from "../support/postgres/tables.js"
+import { openPlain, tempFile } from "../support/sqlite/sqlite.js"
+import { following } from "../support/watch/following.js"
+import { expectGapFree, keysOf } from "../support/watch/histories.js"
 
 const { put, remove } = ChangeLog
 

@@ -4,8 +4,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted } from "effect"
 import { Column } from "../../src/Storage.js"
 import * as SqlStorage from "../../src/sql/SqlStorage.js"
-import { ownSchema } from "../support/pgTables.js"
-import { databaseUrls } from "../support/postgresDatabases.js"
+import { databaseUrls } from "../support/postgres/databases.js"
+import { ownSchema } from "../support/postgres/tables.js"
 
 const table = { table: "t", columns: { id: Column.integer }, id: "id" } as const
 

@@ -7,7 +7,7 @@ import { Duration, Effect, Exit, Fiber } from "effect"
 import { Column, InvalidOptions, Query, StorageError } from "../../src/Storage.js"
 import * as SqliteWorker from "../../src/sql/SqliteWorker.js"
 import { SqlFailure } from "../../src/sql/SqlStorage.js"
-import { emptySqlite, openPlain, tempFile } from "../support/sqlite.js"
+import { emptySqlite, openPlain, tempFile } from "../support/sqlite/sqlite.js"
 import { storageSuite } from "./sqlStorage.suite.js"
 
 storageSuite("SqliteWorker", emptySqlite(SqliteWorker.make))

@@ -7,8 +7,8 @@ import { Effect, Logger, Schedule, type Scope } from "effect"
 import * as Recorder from "../../src/Recorder.js"
 import { Column, type RowOf } from "../../src/Storage.js"
 import { CurrentSizeLimits } from "../../src/sql/internal/statementSize.js"
-import { expectBalance, numbers } from "../support/account.js"
-import { status } from "../support/watching.js"
+import { expectBalance, numbers } from "../support/recorder/account.js"
+import { status } from "../support/recorder/watching.js"
 import type { Database } from "./sqlTable.suite.js"
 
 const columns = { id: Column.integer, note: Column.text }

@@ -11,9 +11,9 @@ import * as SqlChangeLog from "../../src/sql/SqlChangeLog.js"
 import * as SqliteChangeLog from "../../src/sql/SqliteChangeLog.js"
 import * as SqliteStorage from "../../src/sql/SqliteStorage.js"
 import * as SqlStorage from "../../src/sql/SqlStorage.js"
-import { openClient, ownSchema } from "../support/pgTables.js"
-import { databaseUrls } from "../support/postgresDatabases.js"
-import { openPlain, tempFile } from "../support/sqlite.js"
+import { databaseUrls } from "../support/postgres/databases.js"
+import { openClient, ownSchema } from "../support/postgres/tables.js"
+import { openPlain, tempFile } from "../support/sqlite/sqlite.js"
 
 const table = { table: "t", columns: { id: Column.text }, id: "id" } as const
 const toEntry = ({ id }: { readonly id: string }) => ({ changes: [put(id, id)] })

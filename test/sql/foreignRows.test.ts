@@ -12,9 +12,9 @@ import { select } from "../../src/sql/internal/storage/renderQuery.js"
 import { makeTable } from "../../src/sql/internal/storage/tableOptions.js"
 import * as PgStorage from "../../src/sql/PgStorage.js"
 import * as SqliteStorage from "../../src/sql/SqliteStorage.js"
-import { openClient, ownSchema } from "../support/pgTables.js"
-import { databaseUrls } from "../support/postgresDatabases.js"
-import { openPlain, tempFile } from "../support/sqlite.js"
+import { databaseUrls } from "../support/postgres/databases.js"
+import { openClient, ownSchema } from "../support/postgres/tables.js"
+import { openPlain, tempFile } from "../support/sqlite/sqlite.js"
 
 const columns = { id: Column.integer, at: Column.timestamp, maybe: Column.nullable(Column.timestamp) }
 type C = typeof columns

@@ -14,8 +14,8 @@ import { openFile, takeTurns } from "../../src/sql/internal/sqlite/file.js"
 import { sqliteLog } from "../../src/sql/internal/sqlite/log.js"
 import { gentleCheckpoint } from "../../src/sql/internal/sqlite/open.js"
 import type { LogOptions, SqlChangeLog } from "../../src/sql/SqlChangeLog.js"
-import { ownSchema } from "../support/pgTables.js"
-import { databaseUrls } from "../support/postgresDatabases.js"
+import { databaseUrls } from "../support/postgres/databases.js"
+import { ownSchema } from "../support/postgres/tables.js"
 
 type Log = SqlChangeLog<unknown>
 

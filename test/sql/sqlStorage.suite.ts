@@ -13,8 +13,8 @@ import {
   StorageError,
   type TableStorage
 } from "../../src/Storage.js"
-import { holdsEffect } from "../support/laws.js"
-import { batch, columns, type Everything, plainRow, query, readBack, row } from "../support/rows.js"
+import { holdsEffect } from "../support/laws/laws.js"
+import { batch, columns, type Everything, plainRow, query, readBack, row } from "../support/laws/rows.js"
 
 type All = typeof columns
 

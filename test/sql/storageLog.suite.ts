@@ -13,8 +13,8 @@ import {
   type TableStorage
 } from "../../src/Storage.js"
 import type { StorageLog, TableOptions } from "../../src/sql/SqlStorage.js"
-import { following } from "../support/following.js"
-import { expectGapFree, keysOf } from "../support/histories.js"
+import { following } from "../support/watch/following.js"
+import { expectGapFree, keysOf } from "../support/watch/histories.js"
 
 const columns = { id: Column.text, n: Column.integer, at: Column.nullable(Column.timestamp) }
 type C = typeof columns

@@ -3,8 +3,8 @@ import { describe, expect } from "@effect/vitest"
 import { Effect, TestClock } from "effect"
 import { StorageError } from "../../src/Storage.js"
 import { SqlFailure, whileBusy } from "../../src/sql/internal/errors.js"
-import { scenario, started } from "../support/turn.js"
-import { jumps, wallClock } from "../support/wallClock.js"
+import { scenario, started } from "../support/time/turn.js"
+import { jumps, wallClock } from "../support/time/wallClock.js"
 
 const busy = new StorageError({
   kind: "Transient",

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url"
 export const root = fileURLToPath(new URL("../..", import.meta.url))
 
 /** Arguments for Node.js to run a TypeScript file, its worker threads included. */
-export const typescript = ["--import", "tsx", "--import", "./test/support/workers.mjs"]
+export const typescript = ["--import", "tsx", "--import", "./test/support/processes/workers.mjs"]
 
 /** Every file below a folder of the project, by its path from the root, with forward slashes. */
 export const filesBelow = (folder: string, pattern: RegExp): ReadonlyArray<string> => {

@@ -1,7 +1,7 @@
 /** This library's own change logs keep the laws of change logs. */
 import { changeLogLaws } from "effect-recorder/testing/vitest"
-import { memorySubject, pgSubjects, sqliteSubjects, states } from "../support/logs.js"
-import { databaseUrls } from "../support/postgresDatabases.js"
+import { databaseUrls } from "../support/postgres/databases.js"
+import { memorySubject, pgSubjects, sqliteSubjects, states } from "../support/watch/logs.js"
 
 for (const state of states) {
   changeLogLaws(memorySubject(state))

@@ -4,8 +4,8 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { type CheckOptions, laws, type Report, run } from "effect-recorder/testing/ChangeLogLaws"
-import { inVirtualTime } from "../support/lawReport.js"
-import { states } from "../support/logs.js"
+import { inVirtualTime } from "../support/laws/lawReport.js"
+import { states } from "../support/watch/logs.js"
 import { right, subjectOf } from "./rightLog.js"
 import { wrongLogs } from "./wrongLogs/index.js"
 

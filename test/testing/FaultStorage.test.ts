@@ -3,8 +3,8 @@ import { Cause, Effect, Exit, Fiber, TestClock } from "effect"
 import { Recorder } from "effect-recorder"
 import { Fault, make, type Script } from "effect-recorder/testing/FaultStorage"
 import { InvalidOptions, memory, StorageError } from "../../src/Storage.js"
-import { expectBalance, numbers } from "../support/account.js"
-import { scenario, settled, started } from "../support/turn.js"
+import { expectBalance, numbers } from "../support/recorder/account.js"
+import { scenario, settled, started } from "../support/time/turn.js"
 
 const over = (script: Script<number> = []) => {
   const memoryStorage = memory<number>()

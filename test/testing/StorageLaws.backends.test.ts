@@ -7,11 +7,8 @@ import * as ChangeLog from "../../src/ChangeLog.js"
 import { type MemoryTable, memory, type Storage } from "../../src/Storage.js"
 import * as SqliteStorage from "../../src/sql/SqliteStorage.js"
 import * as SqliteWorker from "../../src/sql/SqliteWorker.js"
-import { runs } from "../support/laws.js"
-import { openClient, ownSchema, pgPlace, ways } from "../support/pgTables.js"
-import { databaseUrls } from "../support/postgresDatabases.js"
-import { sharedPlace } from "../support/sharedPlace.js"
-import { openPlain, sqlitePlace, tempFile } from "../support/sqlite.js"
+import { runs } from "../support/laws/laws.js"
+import { sharedPlace } from "../support/laws/sharedPlace.js"
 import {
   type All,
   arraySubject,
@@ -20,7 +17,10 @@ import {
   tableSubject,
   textIdColumns,
   textIdSubject
-} from "../support/subjects.js"
+} from "../support/laws/subjects.js"
+import { databaseUrls } from "../support/postgres/databases.js"
+import { openClient, ownSchema, pgPlace, ways } from "../support/postgres/tables.js"
+import { openPlain, sqlitePlace, tempFile } from "../support/sqlite/sqlite.js"
 
 // Several threads at once take long to start on a busy machine.
 const options = { samples: runs(100), limit: "30 seconds" } as const

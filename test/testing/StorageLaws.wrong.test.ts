@@ -13,7 +13,7 @@ import {
   run,
   type Subject
 } from "effect-recorder/testing/StorageLaws"
-import { inVirtualTime } from "../support/lawReport.js"
+import { inVirtualTime } from "../support/laws/lawReport.js"
 import { wrongStorages } from "./wrong/index.js"
 import { right, subjectOf } from "./wrong/right.js"
 

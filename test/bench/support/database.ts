@@ -1,5 +1,5 @@
 /** A PostgreSQL server for the benchmarks: one that the bench starts, or the one of DATABASE_URL. */
-import { createSchema, startPostgres } from "../../support/postgres.js"
+import { createSchema, startPostgres } from "../../support/postgres/server.js"
 
 export interface Database {
   readonly url: string

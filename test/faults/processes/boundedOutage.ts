@@ -5,8 +5,8 @@
 import { Effect, Exit, Runtime, Scope } from "effect"
 import * as Recorder from "../../../src/Recorder.js"
 import { StorageError } from "../../../src/Storage.js"
-import { runtimeIn, virtualTime } from "../../support/virtualTime.js"
-import { metricValuesOf } from "../../support/watching.js"
+import { metricValuesOf } from "../../support/recorder/watching.js"
+import { runtimeIn, virtualTime } from "../../support/time/virtualTime.js"
 
 /** What it prints. */
 export interface Figures {

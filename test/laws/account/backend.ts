@@ -9,7 +9,7 @@ import {
   StorageError,
   type TableStorage
 } from "../../../src/Storage.js"
-import type { VirtualTime } from "../../support/virtualTime.js"
+import type { VirtualTime } from "../../support/time/virtualTime.js"
 import type { Commits, Fault, Row, Sample } from "./schedule.js"
 
 export const columns = {

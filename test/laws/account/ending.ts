@@ -1,7 +1,7 @@
 /** The end of a schedule, and the laws that hold of a closed recorder. */
 import { Effect, Exit, Scope } from "effect"
 import type { Outcome } from "../../../src/Storage.js"
-import { ensure, ensureSame } from "../../support/ensure.js"
+import { ensure, ensureSame } from "../../support/laws/ensure.js"
 import { close, type Known, type Report, start, type World } from "./play.js"
 import { closeDeadline, type Fault } from "./schedule.js"
 

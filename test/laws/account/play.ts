@@ -2,8 +2,8 @@
 import { Cause, Effect, Either, Exit, type Fiber, Runtime, Scope } from "effect"
 import * as Recorder from "../../../src/Recorder.js"
 import { type Storage, StorageError } from "../../../src/Storage.js"
-import { ensure, ensureSame } from "../../support/ensure.js"
-import { runtimeIn, type VirtualTime, virtualTime } from "../../support/virtualTime.js"
+import { ensure, ensureSame } from "../../support/laws/ensure.js"
+import { runtimeIn, type VirtualTime, virtualTime } from "../../support/time/virtualTime.js"
 import { type Backend, faultyBackend, type Table } from "./backend.js"
 import {
   type Action,

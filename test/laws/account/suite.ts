@@ -1,7 +1,7 @@
 /** The account as a law over one backend. */
 import { it } from "@effect/vitest"
 import { Effect, Exit, Runtime, Scope } from "effect"
-import { holdsSeeded, seededTimeout } from "../../support/laws.js"
+import { holdsSeeded, seededTimeout } from "../../support/laws/laws.js"
 import type { Table } from "./backend.js"
 import { checkEnd } from "./ending.js"
 import { makeWorld, play } from "./play.js"

@@ -1,7 +1,7 @@
 /** Histories over a log in a SQLite file: one file and two connections for all of them. */
 import { Effect, type Scope } from "effect"
 import * as SqliteChangeLog from "../../../src/sql/SqliteChangeLog.js"
-import { openPlain, tempFile } from "../../support/sqlite.js"
+import { openPlain, tempFile } from "../../support/sqlite/sqlite.js"
 import type { OpenPlace } from "./place.js"
 import type { Sample } from "./schedule.js"
 import { diary, forget, livesOf, noteEpoch, noteRevision, readDiary, table } from "./tables.js"

@@ -6,8 +6,8 @@ const bulk = "src/internal/recorder/bisection.ts"
 const saver = "src/internal/recorder/batchRun.ts"
 const pg = "src/sql/internal/pg/errors.ts"
 const sqlite = "src/sql/internal/sqlite/errors.ts"
-const machine = (name: string) => ({ file: "test/internal/bulkBlame.test.ts", name })
-const errors = (name: string) => ({ file: "test/sql/pgErrors.test.ts", name })
+const machine = (name: string) => ({ file: "test/recorder/bisectionBlame.test.ts", name })
+const errors = (name: string) => ({ file: "test/sql/pg/errors.test.ts", name })
 
 export const blameMutants: ReadonlyArray<NamedMutant> = [
   {
@@ -95,7 +95,7 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
     find: "if (!sizeDoubted || passed === 0) return",
     replace: "if (passed < 1000) return",
     test: {
-      file: "test/Recorder.sizes.test.ts",
+      file: "test/recorder/sizes.test.ts",
       name: "a size that passed is kept to for a minute, and doubled then"
     }
   },
@@ -132,7 +132,7 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
     file: sqlite,
     find: 'return [saved ? "Transient" : kind, "either"]',
     replace: 'return [kind, "either"]',
-    test: { file: "test/sql/sqliteFailure.test.ts", name: "are blamed by their code and their words" }
+    test: { file: "test/sql/sqlite/errors.test.ts", name: "are blamed by their code and their words" }
   },
   {
     name: "blame: keep a statement that could not be prepared",
@@ -140,7 +140,7 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
     find: "failures.set(text, (times ?? 0) + 1)",
     replace: "",
     test: {
-      file: "test/sql/preparing.test.ts",
+      file: "test/sql/sqlite/preparing.test.ts",
       name: "a statement that could not be prepared is prepared anew"
     }
   }

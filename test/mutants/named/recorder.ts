@@ -1,9 +1,9 @@
 /** Guards of what a recorder holds, of its time, and of its hand-back. */
 import type { NamedMutant } from "../named.js"
 
-const held = (name: string) => ({ file: "test/Recorder.held.test.ts", name })
-const clock = (name: string) => ({ file: "test/Recorder.clock.test.ts", name })
-const handBack = (name: string) => ({ file: "test/Recorder.handBack.test.ts", name })
+const held = (name: string) => ({ file: "test/recorder/held.test.ts", name })
+const clock = (name: string) => ({ file: "test/recorder/clock.test.ts", name })
+const handBack = (name: string) => ({ file: "test/recorder/handBack.test.ts", name })
 
 const released = "the oldest are released: counted, and named by nobody any more"
 const intervals = "an interval of releases ends with a redrive, or after a minute without one"
@@ -110,7 +110,7 @@ const timing: ReadonlyArray<NamedMutant> = [
     file: "src/Watch.ts",
     find: "millis: () => monotonicMillis(clock)",
     replace: "millis: () => clock.unsafeCurrentTimeMillis()",
-    test: { file: "test/Watch.health.test.ts", name: "makes nothing Suspect, and hides nothing that is" }
+    test: { file: "test/watch/health.test.ts", name: "makes nothing Suspect, and hides nothing that is" }
   },
   {
     name: "wait for a busy file by the wall clock",
@@ -153,7 +153,7 @@ const slicing: ReadonlyArray<NamedMutant> = [
     find: "intake.waiters.size === 0 || !intake.open) return",
     replace: "intake.waiters.size === 0) return",
     test: {
-      file: "test/internal/intake.test.ts",
+      file: "test/actor/intake.test.ts",
       name: "of a closed intake: whoever waits is refused at once, and told in slices"
     }
   }

@@ -3,9 +3,9 @@ import type { NamedMutant } from "../named.js"
 
 const open = "src/sql/internal/sqlite/open.ts"
 const file = "src/sql/internal/sqlite/file.ts"
-const setting = (name: string) => ({ file: "test/sql/sqliteOpen.test.ts", name })
-const losing = (name: string) => ({ file: "test/sql/sqliteFile.test.ts", name })
-const atEachStep = (name: string) => ({ file: "test/sql/sqliteFile.schedules.test.ts", name })
+const setting = (name: string) => ({ file: "test/sql/sqlite/open.test.ts", name })
+const losing = (name: string) => ({ file: "test/sql/sqlite/file.test.ts", name })
+const atEachStep = (name: string) => ({ file: "test/sql/sqlite/file.schedules.test.ts", name })
 
 export const sqlite: ReadonlyArray<NamedMutant> = [
   {

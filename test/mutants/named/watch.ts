@@ -2,7 +2,7 @@
 import type { NamedMutant } from "../named.js"
 
 const internal = (file: string): string => `src/internal/${file}.ts`
-const watch = (file: string, name: string) => ({ file: `test/Watch.${file}.test.ts`, name })
+const watch = (file: string, name: string) => ({ file: `test/watch/${file}.test.ts`, name })
 
 const sharing: ReadonlyArray<NamedMutant> = [
   {

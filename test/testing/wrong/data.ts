@@ -1,6 +1,6 @@
 /** Wrong in what it makes of values. */
 import { StorageError } from "../../../src/Storage.js"
-import { columns, type Row } from "../../support/subjects.js"
+import { columns, type Row } from "../../support/laws/subjects.js"
 import { check, copy, differing, type Wrong } from "./right.js"
 
 type Value = (value: never) => unknown

@@ -1,7 +1,7 @@
 /** Wrong in what it does with records that come again, or that break a constraint. */
 import { Effect } from "effect"
 import { StorageError } from "../../../src/Storage.js"
-import type { Row } from "../../support/subjects.js"
+import type { Row } from "../../support/laws/subjects.js"
 import { clashes, commit, copy, differing, newOnes, poison, type Save, saving, type Wrong } from "./right.js"
 
 /** Takes ids for the same that become the same. */

@@ -1,7 +1,7 @@
 /** Wrong in how it refuses. */
 import { Effect } from "effect"
 import { StorageError } from "../../../src/Storage.js"
-import type { Row } from "../../support/subjects.js"
+import type { Row } from "../../support/laws/subjects.js"
 import { check, commit, copy, differing, newOnes, right, type Save, saving, type Wrong } from "./right.js"
 
 const good = (batch: ReadonlyArray<Row>): ReadonlyArray<Row> => {

@@ -1,6 +1,6 @@
 /** Wrong when several handles work on one place, and in what is prepared. */
 import { Effect } from "effect"
-import type { Row } from "../../support/subjects.js"
+import type { Row } from "../../support/laws/subjects.js"
 import {
   check,
   clashes,

@@ -1,6 +1,6 @@
 /** Wrong when a call hangs, or is given up. */
 import { Effect } from "effect"
-import type { Row } from "../../support/subjects.js"
+import type { Row } from "../../support/laws/subjects.js"
 import {
   check,
   clashes,

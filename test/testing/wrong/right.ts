@@ -3,7 +3,7 @@ import { Effect, Either } from "effect"
 import { compileNormalise } from "../../../src/internal/columns/checkRow.js"
 import { columnCheck, type Saved, type Storage, StorageError } from "../../../src/Storage.js"
 import type { Subject } from "../../../src/testing/StorageLaws.js"
-import { type All, textIdColumns as columns, type Row, textIdSubject } from "../../support/subjects.js"
+import { type All, textIdColumns as columns, type Row, textIdSubject } from "../../support/laws/subjects.js"
 
 export type Rows = Storage<Row, All, ReadonlyArray<Row>>
 export type Save = Effect.Effect<Saved, unknown>

@@ -1,7 +1,7 @@
 /** Wrong in what is stored, in which order, when it is acknowledged, and in what is loaded. */
 import { Clock, Effect } from "effect"
-import { plainRow } from "../../support/rows.js"
-import type { Row } from "../../support/subjects.js"
+import { plainRow } from "../../support/laws/rows.js"
+import type { Row } from "../../support/laws/subjects.js"
 import { commit, copy, differing, newOnes, right, type Save, saving, type Wrong } from "./right.js"
 
 const nothing = Effect.succeed({ duplicates: 0 })

@@ -1,0 +1,118 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Either } from "effect"
+import fc from "fast-check"
+import { checkQuery } from "../../src/internal/columns/checkQuery.js"
+import { answer } from "../../src/internal/columns/evaluateQuery.js"
+import { compareText } from "../../src/internal/text.js"
+import { Column, type Condition, Query } from "../../src/Storage.js"
+import { holds } from "../support/laws/laws.js"
+import { text } from "../support/laws/rows.js"
+
+const columns = {
+  id: Column.text,
+  n: Column.nullable(Column.integer),
+  name: Column.nullable(Column.text),
+  ok: Column.boolean,
+  at: Column.timestamp,
+  detail: Column.nullable(Column.json)
+}
+
+type Cs = typeof columns
+
+const at = (n: number) => new Date(n)
+
+const rows = [
+  { id: "a", n: 1, name: "x", ok: true, at: at(3), detail: null },
+  { id: "b", n: null, name: "xy", ok: false, at: at(2), detail: {} },
+  { id: "c", n: 3, name: null, ok: true, at: at(1), detail: null },
+  { id: "d", n: 2, name: "y", ok: false, at: at(2), detail: null }
+]
+
+const ask = (query: Query<Cs>) =>
+  answer(columns, Either.getOrThrow(checkQuery(columns, "id", query)), rows)
+    .map(({ id }) => id)
+    .join("")
+
+const where = (condition: Condition<Cs>) => ask({ where: condition })
+
+describe("queries over an array", () => {
+  it("compare", () => {
+    expect(where(Query.eq("n", 2))).toBe("d")
+    expect(where(Query.ne("n", 2))).toBe("ac")
+    expect(where(Query.lt("n", 2))).toBe("a")
+    expect(where(Query.lte("n", 2))).toBe("ad")
+    expect(where(Query.gt("at", at(2)))).toBe("a")
+    expect(where(Query.gte("at", at(2)))).toBe("abd")
+    expect(where(Query.in("id", ["c", "a", "?"]))).toBe("ac")
+    expect(where(Query.in("id", []))).toBe("")
+    expect(where(Query.between("n", 2, 3))).toBe("cd")
+    expect(where(Query.startsWith("name", "x"))).toBe("ab")
+    expect(where(Query.startsWith("name", ""))).toBe("abd")
+    expect(where(Query.isNull("detail"))).toBe("acd")
+    expect(where(Query.lt("ok", true))).toBe("bd")
+  })
+
+  it("combine, and leave open what a NULL leaves open", () => {
+    expect(where(Query.and())).toBe("abcd")
+    expect(where(Query.or())).toBe("")
+    expect(where(Query.and(Query.eq("ok", true), Query.gt("n", 1)))).toBe("c")
+    expect(where(Query.or(Query.eq("ok", false), Query.gt("n", 2)))).toBe("bcd")
+    expect(where(Query.not(Query.eq("n", 1)))).toBe("cd")
+    expect(where(Query.not(Query.and(Query.eq("n", 1), Query.eq("ok", true))))).toBe("bcd")
+    expect(where(Query.not(Query.or(Query.eq("n", 1), Query.eq("ok", true))))).toBe("d")
+    expect(where(Query.not(Query.in("n", [])))).toBe("abcd")
+    expect(where(Query.not(Query.isNull("n")))).toBe("acd")
+  })
+
+  it("order, with NULL first ascending and last descending, and the id at the end", () => {
+    expect(ask({})).toBe("abcd")
+    expect(ask({ orderBy: [Query.desc("id")] })).toBe("dcba")
+    expect(ask({ orderBy: [Query.asc("n")] })).toBe("badc")
+    expect(ask({ orderBy: [Query.desc("n")] })).toBe("cdab")
+    expect(ask({ orderBy: [Query.asc("at")] })).toBe("cbda")
+    expect(ask({ orderBy: [Query.desc("at")] })).toBe("adbc")
+    expect(ask({ orderBy: [Query.asc("ok"), Query.desc("name")] })).toBe("dbac")
+  })
+
+  it("page from right behind a row, present or not", () => {
+    expect(ask({ after: { id: "b" } })).toBe("cd")
+    expect(ask({ after: { id: "bb" }, limit: 1 })).toBe("c")
+    expect(ask({ orderBy: [Query.desc("at")], after: { id: "d", at: at(2) } })).toBe("bc")
+    expect(ask({ orderBy: [Query.asc("n")], after: { id: "b", n: null } })).toBe("adc")
+    expect(ask({ orderBy: [Query.desc("n")], after: { id: "b", n: null } })).toBe("")
+    expect(ask({ orderBy: [Query.desc("n")], after: { id: "z", n: 1 } })).toBe("ab")
+    expect(ask({ orderBy: [Query.desc("n")], after: rows[0]! })).toBe("b")
+    expect(ask({ limit: 0 })).toBe("")
+  })
+
+  it("compare text by code point, as bytes of UTF-8 do", () => {
+    holds(fc.tuple(text, text), 2000, ([a, b]) => {
+      expect(Math.sign(compareText(a, b))).toBe(Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    })
+  })
+})
+
+describe("the types of queries", () => {
+  it("follow the columns", () => {
+    const takes = (_: Condition<Cs>) => {}
+    takes(
+      Query.and(Query.eq("n", 1), Query.or(Query.startsWith("name", "a"), Query.not(Query.isNull("detail"))))
+    )
+    takes(Query.in("at", [at(1)]))
+    // @ts-expect-error a text column is not compared with a number
+    takes(Query.eq("name", 1))
+    // @ts-expect-error there is no such column
+    takes(Query.eq("nope", 1))
+    // @ts-expect-error a json column is not compared
+    takes(Query.eq("detail", {}))
+    // @ts-expect-error NULL is asked for by isNull
+    takes(Query.eq("n", null))
+    // @ts-expect-error a timestamp does not begin with anything
+    takes(Query.startsWith("at", "2024"))
+    // @ts-expect-error wrong inside of a combination too
+    takes(Query.and(Query.eq("n", 1), Query.eq("ok", "yes")))
+    // @ts-expect-error a json column has no order
+    const query: Query<Cs> = { orderBy: [Query.asc("detail")] }
+    expect(Either.isLeft(checkQuery(columns, "id", query))).toBe(true)
+  })
+})

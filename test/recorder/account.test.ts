@@ -1,0 +1,55 @@
+/** The account and its metrics, where a recorder's own tests do not look. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, MetricLabel } from "effect"
+import * as Intake from "../../src/internal/actor/intake.js"
+import * as Ledger from "../../src/internal/recorder/account.js"
+import { metricValuesOf } from "../support/recorder/watching.js"
+
+const nothing = (): void => {}
+
+const made = (name: string) => {
+  const ledger = Ledger.make()
+  const intake = Intake.make<number>({
+    limit: 10,
+    bound: undefined,
+    now: () => 0,
+    monotonic: () => 0,
+    events: { work: nothing, full: nothing, dropped: nothing, gapOpened: nothing, grown: nothing }
+  })
+  const publish = Ledger.publisher(ledger, { intake }, [MetricLabel.make("recorder", name)])
+  return { ledger, intake, publish }
+}
+
+type Made = ReturnType<typeof made>
+
+/** What raises each of the counters that change rarely, by the metric that shows it. */
+const rare: { readonly [metric: string]: (of: Made) => void } = {
+  recorder_duplicates_total: ({ ledger }) => ledger.duplicates++,
+  recorder_set_aside_total: ({ ledger }) => ledger.setAsideEvents++,
+  recorder_dropped_total: ({ intake }) => intake.droppedNew++,
+  recorder_released_total: ({ intake }) => intake.released++,
+  recorder_handed_back_total: ({ ledger }) => ledger.handedBackEvents++,
+  recorder_refused_total: ({ intake }) => intake.refused++,
+  recorder_retries_total: ({ ledger }) => ledger.retries++
+}
+
+const metrics = Object.keys(rare)
+
+describe("the metrics of a ledger", () => {
+  it.effect.each(metrics.flatMap((one) => metrics.map((other) => ({ one, other }))))(
+    "show $one and $other when they have grown at once, by as much as these have",
+    ({ one, other }) =>
+      Effect.gen(function* () {
+        const name = `ledger ${one} ${other}`
+        const each = made(name)
+        // Twice: what has grown since the last time is looked at again.
+        for (const round of [1, 2]) {
+          rare[one]!(each)
+          rare[other]!(each)
+          each.publish()
+          const times = one === other ? 2 : 1
+          expect(yield* metricValuesOf(name)).toMatchObject({ [one]: times * round, [other]: times * round })
+        }
+      })
+  )
+})

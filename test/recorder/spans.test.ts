@@ -1,0 +1,230 @@
+/** The spans of bulk saves, and that there are none without a tracer. */
+import { describe, expect } from "@effect/vitest"
+import { Context, Effect, Exit, Fiber, Option, Schedule, TestClock, Tracer } from "effect"
+import * as Recorder from "../../src/Recorder.js"
+import { closeAndAccount, numbers } from "../support/recorder/account.js"
+import { backend, failingFirst, refusing, stepped, transient } from "../support/recorder/backends.js"
+import { scenario, settled, started } from "../support/time/turn.js"
+
+const retry = Schedule.spaced("100 millis")
+
+interface Seen extends Tracer.Span {
+  readonly name: string
+  readonly exits: ReadonlyArray<Exit.Exit<unknown, unknown>>
+}
+
+/** A tracer that keeps every span. */
+const tracing = () => {
+  const spans: Array<Seen> = []
+  const tracer = Tracer.make({
+    span: (name, parent, context, links, startTime, kind) => {
+      const attributes = new Map<string, unknown>()
+      const exits: Array<Exit.Exit<unknown, unknown>> = []
+      const span: Seen = {
+        _tag: "Span",
+        name,
+        spanId: `${spans.length}`,
+        traceId: Option.isSome(parent) ? parent.value.traceId : `trace ${spans.length}`,
+        parent,
+        context,
+        status: { _tag: "Started", startTime },
+        attributes,
+        links,
+        sampled: true,
+        kind,
+        exits,
+        end: (_, exit) => void exits.push(exit),
+        attribute: (key, value) => void attributes.set(key, value),
+        event: () => undefined,
+        addLinks: () => undefined
+      }
+      spans.push(span)
+      return span
+    },
+    context: (f) => f()
+  })
+  const saves = () => spans.filter(({ name }) => name.endsWith(".save"))
+  const linked = (span: Seen) => span.links.map((link) => (link.span as Seen).name)
+  return { tracer, saves, linked }
+}
+
+describe("with a tracer installed", () => {
+  scenario("each bulk save is one root span with its name, size and kind", function* () {
+    const { saves, tracer } = tracing()
+    const storage = backend<number>()
+    yield* Effect.withTracer(
+      Effect.gen(function* () {
+        const recorder = yield* Recorder.make(storage.storage, { name: "audit", maxBatchSize: 40 })
+        yield* Effect.sync(() => numbers(100).forEach(recorder.unsafeSave))
+        yield* closeAndAccount(recorder, storage, { accepted: numbers(100) })
+      }).pipe(Effect.withSpan("app")),
+      tracer
+    )
+    expect(saves().map(({ name, kind, parent }) => [name, kind, parent])).toEqual(
+      numbers(3).map(() => ["audit.save", "client", Option.none()])
+    )
+    expect(saves().map(({ attributes }) => Object.fromEntries(attributes))).toEqual(
+      [40, 40, 20].map((size) => ({ "recorder.name": "audit", "recorder.batch.size": size }))
+    )
+    for (const { exits } of saves()) expect(exits.map(Exit.isSuccess)).toEqual([true])
+  })
+
+  scenario(
+    "it is linked to the spans of save, saveAll and saveDurable callers, and of no others",
+    function* () {
+      const { linked, saves, tracer } = tracing()
+      const storage = yield* stepped<number>()
+      yield* Effect.withTracer(
+        Effect.gen(function* () {
+          const recorder = yield* Recorder.make(storage.storage)
+          yield* Effect.withSpan(
+            Effect.sync(() => recorder.unsafeSave(1)),
+            "unsafe"
+          )
+          yield* Effect.withSpan(recorder.save(2), "request 2")
+          yield* Effect.withSpan(recorder.saveAll([3, 4]), "request 3")
+          const durable = yield* started(Effect.withSpan(recorder.saveDurable(5), "request 5"))
+          const first = yield* storage.next
+          yield* Effect.withSpan(recorder.save(6), "request 6")
+          yield* first.succeed
+          yield* Fiber.join(durable)
+          yield* Effect.flatMap(storage.next, (call) => call.succeed)
+          yield* closeAndAccount(recorder, storage, { accepted: numbers(6) })
+        }),
+        tracer
+      )
+      expect(saves().map(linked)).toEqual([["request 2", "request 3", "request 5"], ["request 6"]])
+    }
+  )
+
+  scenario("it is linked to no caller without a span, nor to one whose record was not queued", function* () {
+    // Fails when the caller of a dropped record, or of a refused one, is noted for the record that comes next.
+    const { linked, saves, tracer } = tracing()
+    const storage = yield* stepped<number>()
+    yield* Effect.withTracer(
+      Effect.gen(function* () {
+        const recorder = yield* Recorder.make(storage.storage, {
+          bound: {
+            count: 2,
+            overflow: "drop-newest",
+            sizeOf: (record) => (record === 9 ? Number.NaN : 1)
+          }
+        })
+        expect(yield* recorder.save(1)).toBe(true)
+        const first = yield* storage.next
+        yield* Effect.withSpan(recorder.save(2), "request 2")
+        expect(yield* Effect.withSpan(recorder.save(3), "dropped")).toBe(true)
+        expect(yield* Effect.withSpan(recorder.save(9), "refused")).toBe(false)
+        yield* first.succeed
+        const second = yield* storage.next
+        yield* Effect.withSpan(recorder.save(4), "request 4")
+        yield* second.succeed
+        yield* Effect.flatMap(storage.next, (call) => call.succeed)
+        yield* closeAndAccount(recorder, storage, { accepted: [1, 2, 3, 4], dropped: [3] })
+      }),
+      tracer
+    )
+    expect(saves().map(linked)).toEqual([[], ["request 2"], ["request 4"]])
+  })
+
+  scenario("it has at most 128 links", function* () {
+    // Fails when the limit of links is removed.
+    const { linked, saves, tracer } = tracing()
+    const storage = backend<number>()
+    yield* Effect.withTracer(
+      Effect.gen(function* () {
+        const recorder = yield* Recorder.make(storage.storage, { maxBatchSize: 200 })
+        for (const record of numbers(250)) yield* Effect.withSpan(recorder.save(record), `request ${record}`)
+        yield* closeAndAccount(recorder, storage, { accepted: numbers(250) })
+      }),
+      tracer
+    )
+    expect(saves().map((span) => span.attributes.get("recorder.batch.size"))).toEqual([200, 50])
+    expect(saves().map(linked)).toEqual([
+      numbers(128).map((record) => `request ${record}`),
+      numbers(50, 201).map((record) => `request ${record}`)
+    ])
+  })
+
+  scenario(
+    "each attempt has its own, failed ones too, with the same links; halves have theirs",
+    function* () {
+      const { linked, saves, tracer } = tracing()
+      const storage = backend<number>({
+        save: (call) =>
+          call.nth === 1 ? Effect.fail(transient()) : refusing<number>((record) => record === 4)(call)
+      })
+      yield* Effect.withTracer(
+        Effect.gen(function* () {
+          const recorder = yield* Recorder.make(storage.storage, { retry })
+          for (const record of numbers(4)) yield* Effect.withSpan(recorder.save(record), `${record}`)
+          yield* TestClock.adjust("1 second")
+          yield* closeAndAccount(recorder, storage, { accepted: numbers(4) })
+        }),
+        tracer
+      )
+      expect(saves().map(linked)).toEqual(storage.batches().map((batch) => batch.map(String)))
+      expect(saves().map(({ attributes }) => attributes.get("recorder.batch.size"))).toEqual(
+        storage.batches().map(({ length }) => length)
+      )
+      expect(
+        saves()
+          .slice(0, 3)
+          .map(({ exits }) => exits.map(Exit.isSuccess))
+      ).toEqual([[false], [false], [true]])
+    }
+  )
+
+  scenario("a query runs in the span of its caller", function* () {
+    const { tracer } = tracing()
+    const seen: Array<string> = []
+    const storage = backend<number>({
+      load: (found) =>
+        Effect.currentSpan.pipe(
+          Effect.map(({ name }) => {
+            seen.push(name)
+            return found
+          })
+        )
+    })
+    yield* Effect.withTracer(
+      Effect.gen(function* () {
+        const recorder = yield* Recorder.make(storage.storage)
+        yield* Effect.withSpan(recorder.load(undefined), "report")
+        yield* recorder.close
+      }).pipe(Effect.withSpan("app")),
+      tracer
+    )
+    expect(seen).toEqual(["report"])
+  })
+})
+
+describe("without a tracer", () => {
+  scenario("there is no span: none is made, and the storage sees none", function* () {
+    // Fails when spans are made for the default tracer.
+    const parents: Array<unknown> = []
+    const storage = backend<number>({
+      save: (call) =>
+        Effect.flatMap(Effect.context<never>(), (context) => {
+          parents.push(Option.getOrUndefined(Context.getOption(context, Tracer.ParentSpan)))
+          return call.commit
+        })
+    })
+    const recorder = yield* Recorder.make(storage.storage).pipe(Effect.withSpan("app"))
+    yield* Effect.withSpan(recorder.save(1), "request")
+    yield* settled
+    yield* Effect.withSpan(recorder.saveDurable(2), "request")
+    yield* Effect.withSpan(recorder.saveAll([3, 4]), "request")
+    yield* closeAndAccount(recorder, storage, { accepted: numbers(4) })
+    expect(parents).toEqual([undefined, undefined, undefined])
+  })
+
+  scenario("and a tracer that was not there at make sees no save", function* () {
+    const { saves, tracer } = tracing()
+    const storage = backend<number>({ save: failingFirst() })
+    const recorder = yield* Recorder.make(storage.storage)
+    yield* Effect.withTracer(Effect.withSpan(recorder.save(1), "request"), tracer)
+    yield* closeAndAccount(recorder, storage, { accepted: [1] })
+    expect(saves()).toEqual([])
+  })
+})

@@ -1,0 +1,94 @@
+/** This library's own change logs as subjects of their laws. */
+import * as PgClient from "@effect/sql-pg/PgClient"
+import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
+import { Effect, Exit, Layer, Redacted, Scope } from "effect"
+import { afterAll } from "vitest"
+import * as ChangeLog from "../../../src/ChangeLog.js"
+import * as PgChangeLog from "../../../src/sql/PgChangeLog.js"
+import * as SqlChangeLog from "../../../src/sql/SqlChangeLog.js"
+import * as SqliteChangeLog from "../../../src/sql/SqliteChangeLog.js"
+import type { Place, Subject } from "../../../src/testing/ChangeLogLaws.js"
+import { ownSchema } from "../postgres/tables.js"
+import { tempFile } from "../sqlite/sqlite.js"
+
+type State = "latest" | "none"
+
+export const states: ReadonlyArray<State> = ["none", "latest"]
+
+/** A log in memory. */
+export const memorySubject = (state: State): Subject => ({
+  name: `memory, state ${state}`,
+  place: Effect.map(ChangeLog.make({ state, maxBytes: 2 ** 23 }), (log) => ({ open: Effect.succeed(log) })),
+  capabilities: { state, handles: "one", values: "any" },
+  tooLarge: [ChangeLog.put("/a", "x".repeat(2 ** 22)), ChangeLog.put("/b", "x".repeat(2 ** 22))]
+})
+
+type Open = (
+  options: SqlChangeLog.LogOptions
+) => Effect.Effect<SqlChangeLog.SqlChangeLog<unknown>, unknown, Scope.Scope>
+
+/** Places in one database, made once for the tests of a file: each is a feed of its own. */
+const feeds = (make: Effect.Effect<Open, unknown, Scope.Scope>, state: State): Effect.Effect<Place> => {
+  const scope = Effect.runSync(Scope.make())
+  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+  const once = Effect.runSync(Effect.cached(Effect.orDie(Scope.extend(make, scope))))
+  let feed = 0
+  return Effect.map(once, (open) => {
+    const options = { table: "laws", feed: `feed ${state} ${++feed}`, state }
+    return { open: open(options) }
+  })
+}
+
+const durable = (name: string, make: Effect.Effect<Open, unknown, Scope.Scope>, state: State): Subject => ({
+  name: `${name}, state ${state}`,
+  place: feeds(make, state),
+  capabilities: { state, handles: "together", values: "json" }
+})
+
+/** Ways to a log in a SQLite file. */
+export const sqliteSubjects = (state: State): ReadonlyArray<Subject> => [
+  durable(
+    "SqliteChangeLog",
+    Effect.map(
+      tempFile,
+      (filename): Open =>
+        (options) =>
+          SqliteChangeLog.make({ ...options, filename })
+    ),
+    state
+  ),
+  durable(
+    "SqlChangeLog over a SqliteClient",
+    Effect.gen(function* () {
+      const filename = yield* tempFile
+      const context = yield* Layer.build(SqliteClient.layer({ filename }))
+      const open: Open = (options) => Effect.provide(SqlChangeLog.make(options), context)
+      return open
+    }),
+    state
+  )
+]
+
+/** Ways to a log on a Postgres server. */
+export const pgSubjects = (name: string, server: string, state: State): ReadonlyArray<Subject> => [
+  durable(
+    `PgChangeLog, ${name}`,
+    Effect.map(
+      ownSchema(server),
+      (url): Open =>
+        (options) =>
+          PgChangeLog.make({ ...options, url })
+    ),
+    state
+  ),
+  durable(
+    `SqlChangeLog over a PgClient, ${name}`,
+    Effect.gen(function* () {
+      const url = Redacted.make(yield* ownSchema(server))
+      const context = yield* Layer.build(PgClient.layer({ url, maxConnections: 6 }))
+      const open: Open = (options) => Effect.provide(SqlChangeLog.make(options), context)
+      return open
+    }),
+    state
+  )
+]
