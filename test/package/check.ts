@@ -98,6 +98,28 @@ const runLaws = (folder: string): string => {
   return `${report.numPassedTests} laws hold, ${report.numPendingTests} are left out`
 }
 
+const runWorker = (folder: string): string => {
+  fs.writeFileSync(
+    path.join(folder, "worker.mjs"),
+    `
+    import { Recorder, Storage } from "${manifest.name}"
+    import * as SqliteWorker from "${manifest.name}/sql/SqliteWorker"
+    import { Effect } from "effect"
+    const columns = { id: Storage.Column.text }
+    const program = Effect.gen(function* () {
+      const storage = yield* SqliteWorker.make({ filename: "worker.db", table: "records", columns, id: "id" })
+      const recorder = yield* Recorder.make(storage)
+      recorder.unsafeSave({ id: "1" })
+      const { stats } = yield* recorder.close
+      console.log(stats.stored)
+    })
+    await Effect.runPromise(Effect.scoped(program))`
+  )
+  const stored = run(process.execPath, ["worker.mjs"], { cwd: folder }).trim()
+  insist(stored === "1", `stored ${stored} records instead of 1`)
+  return "1 record"
+}
+
 const compile = (folder: string, names: ReadonlyArray<string>, types: ReadonlyArray<string>): string => {
   const lines = names.map((name, index) => `export * as m${index} from "${name}"`)
   fs.writeFileSync(path.join(folder, "consumer.ts"), `${lines.join("\n")}\n`)
@@ -193,6 +215,7 @@ try {
     )
   )
   step("with all peers, the storage laws run in vitest", () => runLaws(peers))
+  step("with all peers, SQLite in its thread stores a record", () => runWorker(peers))
   step("with all peers, every entry compiles", () => compile(peers, entries, ["node"]))
 } finally {
   fs.rmSync(work, { recursive: true, force: true })
