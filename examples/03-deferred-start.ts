@@ -19,7 +19,7 @@ const connect = Effect.gen(function* () {
 
 const program = Effect.gen(function* () {
   // Returns at once. A failing `acquire` is tried again like a failing save.
-  const recorder = yield* Recorder.makeDelayed(yield* connect)
+  const recorder = yield* Recorder.makeDeferred(yield* connect)
   for (let n = 0; n < 10_000; n++) recorder.unsafeSave(n)
   const before = yield* recorder.status
   assert.equal(before._tag, "Starting")

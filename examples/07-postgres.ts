@@ -46,7 +46,7 @@ const program = Effect.gen(function* () {
   const table = `example_${(yield* Id.uuid7).replaceAll("-", "")}`
   yield* Effect.addFinalizer(() => Effect.promise(() => client.query(`DROP TABLE IF EXISTS ${table}`)))
 
-  const recorder = yield* Recorder.makeDelayed(
+  const recorder = yield* Recorder.makeDeferred(
     PgStorage.make({
       url: Redacted.make(connectionString),
       table,

@@ -1,6 +1,6 @@
 /**
  * Orders are stored and followed: the recorder saves each one as a revision of a change log, a watch tells who is
- * interested. A follower that was away resumes where it stood.
+ * interested. A watcher that was away resumes where it stood.
  */
 import assert from "node:assert/strict"
 import { Chunk, Effect, Stream } from "effect"
@@ -25,10 +25,10 @@ const program = Effect.gen(function* () {
 
   // What is there now, and from there on everything that comes: no gap in between, and nothing twice.
   const selector = ChangeLog.prefix("/shops/north/")
-  const follower = yield* watch.open(selector, { snapshot: "first" })
+  const watcher = yield* watch.open(selector, { snapshot: "first" })
   orders.unsafeSave({ id: "2", shop: "south", status: "placed" })
   orders.unsafeSave({ id: "1", shop: "north", status: "paid" })
-  const frames = Chunk.toReadonlyArray(yield* Stream.runCollect(Stream.take(follower.frames, 3)))
+  const frames = Chunk.toReadonlyArray(yield* Stream.runCollect(Stream.take(watcher.frames, 3)))
   for (const frame of frames) yield* Effect.log(frame)
   assert.deepEqual(
     frames.map(({ _tag }) => _tag),
@@ -36,9 +36,9 @@ const program = Effect.gen(function* () {
   )
 
   // It goes away, and comes again after the last revision that it was told.
-  yield* follower.cancel
+  yield* watcher.cancel
   yield* orders.saveDurable({ id: "3", shop: "north", status: "placed" })
-  const { cursor } = yield* follower.health
+  const { cursor } = yield* watcher.health
   const missed = yield* Stream.runHead(watch.follow(selector, { after: cursor }))
   yield* Effect.log(missed)
   assert.equal(

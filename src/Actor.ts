@@ -51,7 +51,7 @@ export type { Status } from "./internal/actor/status.js"
 export { InvalidOptions } from "./internal/options.js"
 
 /** What is left when an actor has ended. Nothing of it was handled, but for `current`: that one was begun. */
-export interface Rest<out Resource, out Item> {
+export interface Leftover<out Resource, out Item> {
   /** None when it never came. */
   readonly resource: Option.Option<Resource>
   /** The items of the batch under way; how far it came is known to `onBatch`. */
@@ -70,20 +70,20 @@ export interface Control<in out Item> {
    * This many items of the present batch have an outcome: they take no more room. `bytes` is the sum of their sizes.
    * For a behavior that settles a batch in parts; the end of a batch settles the rest of it.
    */
-  readonly settled: (count: number, bytes: number) => void
+  readonly settle: (count: number, bytes: number) => void
   /** Puts the next items of the queue behind the present batch, passing over questions that read nothing. */
-  readonly extend: () => Extension
+  readonly takeMore: () => Extension
   /**
    * Handles items again that were settled before, as a batch of their own before what is queued. They take room again,
    * cannot be dropped, and are the first of `Rest.queued` when their turn has not come.
    */
-  readonly again: (items: Array<Item>, sizes: Array<number> | undefined) => Mailbox.Batch<Item>
+  readonly requeue: (items: Array<Item>, sizes: Array<number> | undefined) => Mailbox.Batch<Item>
   /** The resource is away, or back (`undefined`). Shown as `Degraded`, `Starting` or `Closing` with its cause. */
-  readonly trouble: (cause: { readonly cause: unknown; readonly attempt: number } | undefined) => void
+  readonly setOutage: (cause: { readonly cause: unknown; readonly attempt: number } | undefined) => void
   /** Publishes the present status: something has changed that it says. */
   readonly statusChanged: () => void
   /** Runs an effect, such as a log line, beside the steps. */
-  readonly notice: (effect: Effect.Effect<void>) => void
+  readonly runInBackground: (effect: Effect.Effect<void>) => void
   /** When the present step began, in nanoseconds of the clock. */
   readonly stepStartedAt: () => bigint
   /** The accepting side, for a part that keeps accounts of its own. */
@@ -96,7 +96,7 @@ export interface Extension {
   readonly first: number
 }
 
-export interface Options<Resource, Item, Report = Rest<Resource, Item>, R = never> {
+export interface Options<Resource, Item, Report = Leftover<Resource, Item>, R = never> {
   /** Gets the resource. Its scope ends with the scope that the actor was made in, after the actor. */
   readonly acquire: Effect.Effect<Resource, unknown, R>
   /**
@@ -117,7 +117,7 @@ export interface Options<Resource, Item, Report = Rest<Resource, Item>, R = neve
   /** The longest that one call of `onBatch` may take. Default: no limit. */
   readonly limit?: ((batch: Mailbox.Batch<Item>) => number) | undefined
   /** A call of `onBatch` overran its limit, was interrupted, and has ended. The batch is handled again next. */
-  readonly onOverrun?: ((batch: Mailbox.Batch<Item>) => void) | undefined
+  readonly onTimeout?: ((batch: Mailbox.Batch<Item>) => void) | undefined
   readonly bound?: Bound<Item> | undefined
   /** A queued item was dropped by the bound's policy; its position. */
   readonly onDropped?: ((position: number) => void) | undefined
@@ -128,7 +128,7 @@ export interface Options<Resource, Item, Report = Rest<Resource, Item>, R = neve
   /** Called about once a second while a step is under way. */
   readonly onTick?: (() => void) | undefined
   /** Makes the one report that all closers get. Called once. */
-  readonly report: (rest: Rest<Resource, Item>) => Report
+  readonly report: (rest: Leftover<Resource, Item>) => Report
   /** How long the scope's end waits for the actor to finish. Default 10 seconds. */
   readonly closeDeadline?: Duration.DurationInput | undefined
   /** Told the report when the scope has ended before anybody called `close`. */
@@ -137,7 +137,7 @@ export interface Options<Resource, Item, Report = Rest<Resource, Item>, R = neve
   readonly name?: string | undefined
 }
 
-export interface Actor<in out Resource, in out Item, out Report = Rest<Resource, Item>> {
+export interface Actor<in out Resource, in out Item, out Report = Leftover<Resource, Item>> {
   /** Accepts an item or refuses it, at once. Never throws. */
   readonly unsafeOffer: (item: Item) => boolean
   /** Accepts an item; waits only under the policy `suspend`. False: refused. */
@@ -251,22 +251,22 @@ const handle = <R, I, Report>(
  * Starts an actor; returns at once. It is closed with its scope, within `closeDeadline`. Wrong options fail here. It
  * runs without its maker's transaction and parent span.
  */
-export const make = <Resource, Item, Report = Rest<Resource, Item>, R = never>(
+export const make = <Resource, Item, Report = Leftover<Resource, Item>, R = never>(
   define: (control: Control<Item>) => Options<Resource, Item, Report, R>
 ): Effect.Effect<Actor<Resource, Item, Report>, InvalidOptions, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function* () {
     let trouble: Trouble | undefined
     const control: Control<Item> = {
-      settled: (count, bytes) => Engine.settle(engine, count, bytes),
-      extend: () => Engine.extendCurrent(engine),
-      again: (items, sizes) => Engine.takeAgain(engine, items, sizes),
-      trouble: (next) => {
+      settle: (count, bytes) => Engine.settle(engine, count, bytes),
+      takeMore: () => Engine.extendCurrent(engine),
+      requeue: (items, sizes) => Engine.takeAgain(engine, items, sizes),
+      setOutage: (next) => {
         if (next === undefined && trouble === undefined) return
         trouble = next === undefined ? undefined : { ...next, since: trouble?.since ?? now() }
         publish()
       },
       statusChanged: () => publish(),
-      notice: (effect) => Engine.notice(engine, effect),
+      runInBackground: (effect) => Engine.notice(engine, effect),
       stepStartedAt: () => engine.startedAt,
       get intake() {
         return engine.intake
@@ -319,10 +319,11 @@ export const make = <Resource, Item, Report = Rest<Resource, Item>, R = never>(
             if (engine.step === 0) options.onRefused?.()
           },
           gapOpened: (reason) =>
-            control.notice(
+            control.runInBackground(
               Effect.logWarning(`${name}: the bound is reached, records are being dropped (${reason})`)
             ),
-          grown: (pending) => control.notice(Effect.logWarning(`${name}: ${pending} records are pending`))
+          grown: (pending) =>
+            control.runInBackground(Effect.logWarning(`${name}: ${pending} records are pending`))
         }
       }),
       behavior: {
@@ -337,7 +338,7 @@ export const make = <Resource, Item, Report = Rest<Resource, Item>, R = never>(
           return most !== undefined && wholeAbove0(most) ? Math.min(most, maxBatchSize) : maxBatchSize
         },
         limit: options.limit ?? (() => Number.POSITIVE_INFINITY),
-        onOverrun: options.onOverrun ?? constVoid,
+        onOverrun: options.onTimeout ?? constVoid,
         onTick: options.onTick ?? constVoid,
         onClosing: publish,
         onPhase: () => {

@@ -17,7 +17,7 @@ import {
   type Entry,
   type EpochChanged,
   entryOf,
-  type Logged,
+  type LoggedRevision,
   noState,
   type Revision,
   wrongLimit
@@ -36,20 +36,20 @@ export {
   type Entry,
   EpochChanged,
   type Event,
-  type Kept,
-  type Logged,
+  type KeyValue,
+  type LoggedRevision,
   put,
   type Revision,
   remove,
   type Snapshot,
   start
 } from "./internal/log/events.js"
-export type { Committed } from "./internal/log/memoryLog.js"
+export type { CommitResult } from "./internal/log/memoryLog.js"
 export {
+  anyOf,
   compareKeys,
   InvalidSelector,
   key,
-  many,
   matches,
   type Part,
   prefix,
@@ -109,7 +109,9 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
       keepsState: state === "latest"
     })
     const rings = new Set<() => void>()
-    const commit = (entries: ReadonlyArray<Entry<V>>): Either.Either<History.Committed, ChangeLogError> => {
+    const commit = (
+      entries: ReadonlyArray<Entry<V>>
+    ): Either.Either<History.CommitResult, ChangeLogError> => {
       const committed = History.commit(history, entries)
       if (Either.isRight(committed) && committed.right.revisions.length > 0) ringEach(rings)
       return committed
@@ -122,7 +124,7 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
       check: (entry) => History.check(history, entry),
       read: ({ after, limit }) =>
         Effect.suspend(
-          (): Either.Either<ReadonlyArray<Logged<V>>, Compacted | EpochChanged | ChangeLogError> =>
+          (): Either.Either<ReadonlyArray<LoggedRevision<V>>, Compacted | EpochChanged | ChangeLogError> =>
             wholeAbove0(limit) ? History.read(history, after, limit) : Either.left(wrongLimit)
         ),
       head: Effect.sync(() => ({ head: history.head, floor: history.floor })),
@@ -197,7 +199,7 @@ const entriesOf = <V, Record>(
 export const asStorage = <V, Record>(
   log: ChangeLog<V>,
   toEntry: (record: Record) => Entry<V>
-): Storage<Record, LogQuery, ReadonlyArray<Logged<V>>> => ({
+): Storage<Record, LogQuery, ReadonlyArray<LoggedRevision<V>>> => ({
   save: (batch) =>
     Effect.suspend(() =>
       Effect.flatMap(entriesOf(log, toEntry, batch), (entries) =>
@@ -253,7 +255,7 @@ const afterStore = (error: ChangeLogError): StorageError => {
 /**
  * Lets a storage in memory, or any other one without a `log` option of its own, write to a log what it stores: a save
  * stores, then commits all of its batch to the log, a revision for each record, and only then answers. So a receipt,
- * or a `flush`, of a recorder above it says that followers can read the record.
+ * or a `flush`, of a recorder above it says that watchers can read the record.
  *
  * - What cannot be logged is bad before anything is stored, as far as the log can `check`. What only its commit refuses
  *   is stored, and bad with outcome `Unknown`. Either way the recorder sets it aside, and goes on.

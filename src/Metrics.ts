@@ -41,5 +41,5 @@ export const saveDuration = Metric.histogram(
 )
 /** Faults of the HTTP audit's hooks; tagged by `hook` (`who`, `setWho`, `what`, `redact`, `toRecord`). */
 export const httpHookFaults = Metric.counter("recorder_http_hook_faults_total", { incremental: true })
-/** Followers of a watch; tagged by `watch`: the name given to it. */
-export const watchFollowers = Metric.gauge("recorder_watch_followers")
+/** Watchers of a watch; tagged by `watch`: the name given to it. */
+export const watchers = Metric.gauge("recorder_watch_watchers")

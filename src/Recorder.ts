@@ -63,7 +63,7 @@ export interface SetAside<out Record> {
 }
 
 /** What a closed recorder gives back. */
-export interface Closed<in out Record, in Query = never, out Result = unknown> {
+export interface CloseReport<in out Record, in Query = never, out Result = unknown> {
   /** The storage, still usable until the scope it was made in ends; none when it never came up. */
   readonly storage: Option.Option<Storage<Record, Query, Result>>
   /** The storage ignored its interruption: a save may still be running on it. */
@@ -105,9 +105,11 @@ export interface Recorder<in out Record, in Query = never, out Result = unknown>
    * Stops accepting, finishes what was accepted, and gives the storage back. It waits as long as the retry schedule
    * does, by default for ever; {@link Recorder.closeWithin} bounds it. Cannot be undone; all closers share one result.
    */
-  readonly close: Effect.Effect<Closed<Record, Query, Result>>
+  readonly close: Effect.Effect<CloseReport<Record, Query, Result>>
   /** `close` with a deadline, also while a `close` is pending: returns within `duration` + 100 ms, whatever hangs. */
-  readonly closeWithin: (duration: Duration.DurationInput) => Effect.Effect<Closed<Record, Query, Result>>
+  readonly closeWithin: (
+    duration: Duration.DurationInput
+  ) => Effect.Effect<CloseReport<Record, Query, Result>>
 }
 
 /** How a recorder behaves; everything has a default. */
@@ -143,7 +145,7 @@ export interface Options<in out Record> {
   /** How long the end of the scope waits for the drain. Default 10 seconds. */
   readonly closeDeadline?: Duration.DurationInput | undefined
   /** Told what was not written when the scope has ended and nobody had called `close`. */
-  readonly onClosed?: ((report: Closed<Record>) => Effect.Effect<void>) | undefined
+  readonly onClosed?: ((report: CloseReport<Record>) => Effect.Effect<void>) | undefined
 }
 
 /** Exponential from 100 ms by factor 2, at most 30 s, jittered by 20 %, for ever. */
@@ -233,14 +235,14 @@ export const make = <Record, Query, Result>(
   storage: Storage<Record, Query, Result>,
   options: Options<Record> = {}
 ): Effect.Effect<Recorder<Record, Query, Result>, InvalidOptions, Scope.Scope> =>
-  makeDelayed(Effect.succeed(storage), options)
+  makeDeferred(Effect.succeed(storage), options)
 
 /**
  * Makes a recorder of a storage that comes later; returns at once. Saves and queries made before it is there are
  * queued and served in order. `acquire` is retried like a save; a `StorageError` of kind `Fatal` ends it, then the
  * recorder is `Failed` and `close` hands all records back. The storage lives until the caller's scope ends.
  */
-export const makeDelayed = <Record, Query, Result, E, R>(
+export const makeDeferred = <Record, Query, Result, E, R>(
   acquire: Effect.Effect<Storage<Record, Query, Result>, E, R>,
   options: Options<Record> = {}
 ): Effect.Effect<Recorder<Record, Query, Result>, InvalidOptions, Exclude<R, Scope.Scope> | Scope.Scope> =>
@@ -269,20 +271,24 @@ export const makeDelayed = <Record, Query, Result, E, R>(
     const actor = yield* Actor.make<
       Storage<Record, Query, Result>,
       Record,
-      Closed<Record, Query, Result>,
+      CloseReport<Record, Query, Result>,
       R | Scope.Scope
     >((control) => {
       book = Book.make(control, errors, maxHeld)
       publish = Ledger.publisher(book.ledger, control, labels)
       const awayFor = (cause: StorageError, attempt: number): void => {
-        control.trouble({ cause, attempt })
+        control.setOutage({ cause, attempt })
         if (attempt > 1) return
-        control.notice(Effect.logWarning(`${name}: the storage is away, retrying: ${loggable(cause)}`))
+        control.runInBackground(
+          Effect.logWarning(`${name}: the storage is away, retrying: ${loggable(cause)}`)
+        )
       }
       const releasing = (): void => {
         control.statusChanged()
         const why = `more than ${maxHeld} records could not be stored and wait here (maxHeld)`
-        control.notice(Effect.logWarning(`${name}: ${why}: the oldest are being released from memory`))
+        control.runInBackground(
+          Effect.logWarning(`${name}: ${why}: the oldest are being released from memory`)
+        )
       }
       const saver = Saving.make<Record, StorageError>({
         now,
@@ -318,7 +324,9 @@ export const makeDelayed = <Record, Query, Result, E, R>(
             publish()
             if (toldOf === batch) return
             toldOf = batch
-            control.notice(Effect.logWarning(`${name}: a record cannot be stored: ${loggable(entry.cause)}`))
+            control.runInBackground(
+              Effect.logWarning(`${name}: a record cannot be stored: ${loggable(entry.cause)}`)
+            )
           },
           waiting: (cause, attempt) => {
             away = true
@@ -329,8 +337,8 @@ export const makeDelayed = <Record, Query, Result, E, R>(
           answered: () => {
             if (!away) return
             away = false
-            control.trouble(undefined)
-            control.notice(Effect.logInfo(`${name}: the storage is back`))
+            control.setOutage(undefined)
+            control.runInBackground(Effect.logInfo(`${name}: the storage is back`))
           },
           extend: () => Book.extend(book),
           isClosing: () => !control.intake.open
@@ -355,12 +363,12 @@ export const makeDelayed = <Record, Query, Result, E, R>(
             Book.prepare(book, batch, () => storage.prepare?.(batch.items.slice()))
         },
         limit: (batch) => (Saving.waits(Book.runOf(book, batch)) ? Number.POSITIVE_INFINITY : saveTimeout),
-        onOverrun: (batch) => Saving.overrun(saver.config, Book.runOf(book, batch), timedOut(saveTimeout)),
+        onTimeout: (batch) => Saving.overrun(saver.config, Book.runOf(book, batch), timedOut(saveTimeout)),
         onDropped: (position) => Receipts.settle(book.receipts, position, droppedError),
         onRefused: publish,
         onFailed: (cause) => {
           Book.failWaiters(book, Cause.squash(cause))
-          control.notice(Effect.logError(`${name}: failed: ${loggable(classify(cause))}`))
+          control.runInBackground(Effect.logError(`${name}: failed: ${loggable(classify(cause))}`))
         },
         onTick: () => {
           Metrics.oldestAge.unsafeUpdate(oldestAge(book), labels)
@@ -397,7 +405,7 @@ export const layer = <Id, Record, Query, Result, E, R>(
   acquire: Effect.Effect<Storage<Record, Query, Result>, E, R>,
   options: Options<Record> = {}
 ): Layer.Layer<Id, InvalidOptions, Exclude<R, Scope.Scope>> =>
-  Layer.scoped(tag, makeDelayed(acquire, options))
+  Layer.scoped(tag, makeDeferred(acquire, options))
 
 /** The columns of {@link layerMemory}'s table. */
 export interface MemoryColumns<C extends Columns> {
@@ -458,7 +466,7 @@ const timedOut = (millis: number): StorageError =>
 
 const tellUnsaved = <Record, Query, Result>(
   name: string,
-  report: Closed<Record, Query, Result>,
+  report: CloseReport<Record, Query, Result>,
   unknown: number,
   onClosed: Options<Record>["onClosed"]
 ): Effect.Effect<void> => {
@@ -477,7 +485,7 @@ const tellUnsaved = <Record, Query, Result>(
 }
 
 const recorderOf = <Record, Query, Result>(
-  actor: Actor.Actor<Storage<Record, Query, Result>, Record, Closed<Record, Query, Result>>,
+  actor: Actor.Actor<Storage<Record, Query, Result>, Record, CloseReport<Record, Query, Result>>,
   book: RecordBook<Record>,
   spans: Spans.Spans | undefined,
   loadTimeout: number

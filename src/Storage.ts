@@ -128,7 +128,7 @@ export class ColumnError extends Data.TaggedError("ColumnError")<{
  * your own: `undefined`, or the error (kind `Poison`, nothing stored) that names every bad record of the batch with
  * its {@link ColumnError}. The check is pure, synchronous, and never throws.
  */
-export const columnCheck = <const C extends Columns>(
+export const rowCheck = <const C extends Columns>(
   columns: C,
   id: IdOf<C>
 ): Either.Either<(batch: ReadonlyArray<unknown>) => StorageError | undefined, InvalidOptions> => {
@@ -151,7 +151,7 @@ export const columnCheck = <const C extends Columns>(
 }
 
 /**
- * A storage of rows with columns. It checks a whole batch before it stores any of it ({@link columnCheck}), ignores
+ * A storage of rows with columns. It checks a whole batch before it stores any of it ({@link rowCheck}), ignores
  * the records whose id it already holds (their count is `duplicates`), and answers typed queries.
  */
 export interface TableStorage<C extends Columns, Q = Query<C>>
@@ -221,7 +221,7 @@ const memoryTable = <const C extends Columns>(
   columns: C,
   id: IdOf<C>
 ): Effect.Effect<MemoryTable<C>, InvalidOptions> =>
-  Effect.map(columnCheck(columns, id), (check) => {
+  Effect.map(rowCheck(columns, id), (check) => {
     type Row = RowOf<C> & { readonly [column: string]: unknown }
     // A normalised row has the columns of the definition with their values, which is what RowOf says.
     const copy = compileNormalise(columns)

@@ -1,12 +1,12 @@
 /**
- * Followers of keys, prefixes and ranges of a `ChangeLog`.
+ * Watchers of keys, prefixes and ranges of a `ChangeLog`.
  *
- * One dispatcher reads the log once and tells every follower what matches; who publishes never waits for it (but for
- * followers with the policy `block`). A follower has a bounded buffer. One that is slow is set aside, by its policy,
+ * One dispatcher reads the log once and tells every watcher what matches; who publishes never waits for it (but for
+ * watchers with the policy `block`). A watcher has a bounded buffer. One that is slow is set aside, by its policy,
  * and holds up nobody else.
  *
  * Guarantees, with the policies `resync` and `block`: every revision that matches is told once, whole, and in order;
- * a follower resumes after any revision that it was told; what cannot be told any more is announced, never skipped.
+ * a watcher resumes after any revision that it was told; what cannot be told any more is announced, never skipped.
  * `conflate` keeps the order and the last event of each key; `drop-oldest` announces what it drops by a `Gap`;
  * `cancel` tells a part without a hole, and then ends.
  */
@@ -53,10 +53,10 @@ export type { FollowOptions } from "./internal/watch/followOptions.js"
 export { type Frame, WatchEnded } from "./internal/watch/frames.js"
 export type { Health } from "./internal/watch/health.js"
 export { type FollowError, WatchRefused } from "./internal/watch/opening.js"
-export type { FollowerHealth } from "./internal/watch/reader.js"
+export type { WatcherHealth } from "./internal/watch/reader.js"
 
-/** A follower, to be read by one reader. */
-export interface Follower<V> {
+/** A watcher, to be read by one reader. */
+export interface Watcher<V> {
   /** Counted from 1, never used again. */
   readonly id: number
   readonly selector: Selector
@@ -67,25 +67,25 @@ export interface Follower<V> {
   /** The next frame, when there is one. */
   readonly unsafePoll: () => Frame<V> | undefined
   readonly frames: Stream.Stream<Frame<V>, WatchEnded>
-  readonly health: Effect.Effect<Reader.FollowerHealth>
+  readonly health: Effect.Effect<Reader.WatcherHealth>
   /** Ends it as `Closed`; what was buffered can still be taken. Again: nothing. */
   readonly cancel: Effect.Effect<void>
 }
 
-/** A follower of one key that lives as long as its handle. */
+/** A watcher of one key that lives as long as its handle. */
 export interface Registration<V> {
   readonly id: number
   readonly key: string
-  readonly receiver: Follower<V>
+  readonly receiver: Watcher<V>
   /** Unregisters it at once, as the end of the scope does. */
   readonly release: Effect.Effect<void>
   /** The receiver outlives the handle and its scope, until it is cancelled. */
-  readonly detach: Effect.Effect<Follower<V>>
+  readonly detach: Effect.Effect<Watcher<V>>
 }
 
 export interface Watch<V> {
   /**
-   * Appends a revision to the log. Does not wait for followers, but for those with the policy `block`: then it
+   * Appends a revision to the log. Does not wait for watchers, but for those with the policy `block`: then it
    * completes when the revision has been dispatched, or the log has given it up. The array may be used again
    * afterwards; values belong to the log.
    */
@@ -99,7 +99,7 @@ export interface Watch<V> {
   readonly open: (
     selector: Selector,
     options?: FollowOptions<V>
-  ) => Effect.Effect<Follower<V>, FollowError, Scope.Scope>
+  ) => Effect.Effect<Watcher<V>, FollowError, Scope.Scope>
   /** {@link Watch.open} as a stream: it begins when the stream runs, and ends with it. */
   readonly follow: (
     selector: Selector,
@@ -107,7 +107,7 @@ export interface Watch<V> {
   ) => Stream.Stream<Frame<V>, FollowError | WatchEnded>
   readonly health: Effect.Effect<Health>
   /**
-   * Tells what is committed until now, then ends every follower as `Closed`, within `closeDeadline`. It waits neither
+   * Tells what is committed until now, then ends every watcher as `Closed`, within `closeDeadline`. It waits neither
    * for those who have no room nor for snapshots: their cursors say where they stood.
    */
   readonly close: Effect.Effect<void>
@@ -117,10 +117,10 @@ export interface Watch<V> {
 export interface Options<V> {
   /** Names it in metrics and log lines. Default `watch`. */
   readonly name?: string | undefined
-  /** The most followers. Default: no limit. */
-  readonly maxFollowers?: number | undefined
+  /** The most watchers. Default: no limit. */
+  readonly maxWatchers?: number | undefined
   /**
-   * How often the log is asked whether it is there, and followers that wait are told how far it is. Jittered by
+   * How often the log is asked whether it is there, and watchers that wait are told how far it is. Jittered by
    * 10 %. Default 30 seconds; 0: never.
    */
   readonly heartbeat?: Duration.DurationInput | undefined
@@ -142,18 +142,18 @@ interface Runtime<V> extends Opening.Desk<V> {
 const isSuspect = <V>({ dispatcher, heartbeat }: Runtime<V>): boolean =>
   heartbeat > 0 && dispatcher.millis() - dispatcher.answeredAt > 2 * heartbeat
 
-const handleOf = <V>(runtime: Runtime<V>, follower: Hub.Follower<V>): Follower<V> => {
+const handleOf = <V>(runtime: Runtime<V>, watcher: Hub.Watcher<V>): Watcher<V> => {
   const { dispatcher } = runtime
   const { hub } = dispatcher
-  return Reader.withSignal(follower, {
-    id: follower.id,
-    selector: follower.selector,
-    take: Reader.take(hub, follower),
-    takeAll: Reader.takeAll(hub, follower),
-    unsafePoll: () => Reader.poll(hub, follower),
-    frames: Stream.repeatEffectChunk(Reader.takeAll(hub, follower)),
-    health: Effect.sync(() => Reader.healthOf(dispatcher, follower, isSuspect(runtime))),
-    cancel: Opening.cancel(runtime, follower)
+  return Reader.withSignal(watcher, {
+    id: watcher.id,
+    selector: watcher.selector,
+    take: Reader.take(hub, watcher),
+    takeAll: Reader.takeAll(hub, watcher),
+    unsafePoll: () => Reader.poll(hub, watcher),
+    frames: Stream.repeatEffectChunk(Reader.takeAll(hub, watcher)),
+    health: Effect.sync(() => Reader.healthOf(dispatcher, watcher, isSuspect(runtime))),
+    cancel: Opening.cancel(runtime, watcher)
   })
 }
 
@@ -161,8 +161,8 @@ const open = <V>(
   runtime: Runtime<V>,
   selector: Selector,
   options: FollowOptions<V>
-): Effect.Effect<Follower<V>, FollowError, Scope.Scope> =>
-  Effect.map(Opening.open(runtime, selector, options), (follower) => handleOf(runtime, follower))
+): Effect.Effect<Watcher<V>, FollowError, Scope.Scope> =>
+  Effect.map(Opening.open(runtime, selector, options), (watcher) => handleOf(runtime, watcher))
 
 const register = <V>(
   runtime: Runtime<V>,
@@ -233,13 +233,13 @@ const endAll = <V>(
   cause?: unknown
 ): void => {
   const { hub } = runtime.dispatcher
-  for (const follower of [...hub.followers.values()]) Hub.end(hub, follower, reason, message, cause)
+  for (const watcher of [...hub.watchers.values()]) Hub.end(hub, watcher, reason, message, cause)
   runtime.told()
 }
 
-const optionProblem = <V>({ maxFollowers, name, snapshots }: Options<V>): InvalidOptions | undefined => {
-  if (maxFollowers !== undefined && wholeAbove0(maxFollowers) !== undefined) {
-    return new InvalidOptions({ option: "maxFollowers", message: "must be a whole number above 0" })
+const optionProblem = <V>({ maxWatchers, name, snapshots }: Options<V>): InvalidOptions | undefined => {
+  if (maxWatchers !== undefined && wholeAbove0(maxWatchers) !== undefined) {
+    return new InvalidOptions({ option: "maxWatchers", message: "must be a whole number above 0" })
   }
   if (name !== undefined && typeof name !== "string") {
     return new InvalidOptions({ option: "name", message: "must be a string" })
@@ -268,7 +268,7 @@ export const make = <V>(
     let isClosed = false
     let rung = false
     const ring = (): void => {
-      if (rung || hub.followers.size === 0) return
+      if (rung || hub.watchers.size === 0) return
       rung = true
       actor.unsafeOffer("wake")
     }
@@ -319,7 +319,7 @@ export const make = <V>(
       dispatcher,
       actor,
       heartbeat,
-      maxFollowers: options.maxFollowers ?? Number.POSITIVE_INFINITY,
+      maxWatchers: options.maxWatchers ?? Number.POSITIVE_INFINITY,
       hasSnapshots: log.state === "latest" || options.snapshots !== undefined,
       lastId: 0,
       over,
@@ -328,7 +328,7 @@ export const make = <V>(
           actor.ask(() => effect),
           { ActorStopped: () => Deferred.await(over), AskTimedOut: Effect.die }
         ),
-      told: () => Metrics.watchFollowers.unsafeUpdate(hub.followers.size, labels)
+      told: () => Metrics.watchers.unsafeUpdate(hub.watchers.size, labels)
     }
     const close = Effect.suspend(() => {
       ring()
@@ -358,7 +358,7 @@ export const make = <V>(
 
 const snapshotsOf = <V>(log: ChangeLog<V>, { snapshots }: Options<V>): Snapshots.Source<V>["snapshot"] => {
   if (snapshots !== undefined) return snapshots
-  // The selector was checked when its follower began.
+  // The selector was checked when its watcher began.
   return (selector) => Effect.catchTag(log.snapshot(selector), "InvalidSelector", Effect.die)
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import fc from "fast-check"
-import { Column, ColumnError, columnCheck, InvalidOptions, memory, Query } from "../src/Storage.js"
+import { Column, ColumnError, InvalidOptions, memory, Query, rowCheck } from "../src/Storage.js"
 import { holdsEffect } from "./support/laws/laws.js"
 
 describe("Storage.memory()", () => {
@@ -53,7 +53,7 @@ describe("Storage.memory({ columns, id })", () => {
   )
 
   it("has its check for storages of one's own", () => {
-    const check = Either.getOrThrow(columnCheck(columns, "id"))
+    const check = Either.getOrThrow(rowCheck(columns, "id"))
     expect(check([{ id: "a", at: new Date() }])).toBeUndefined()
     const error = check([{ id: "a", at: new Date() }, { id: "b", at: "now" }, 5])
     expect(error).toMatchObject({ kind: "Poison", outcome: "NotStored" })
@@ -61,6 +61,6 @@ describe("Storage.memory({ columns, id })", () => {
     expect(error?.bad?.[0]?.cause).toBeInstanceOf(ColumnError)
     expect(error?.bad?.[0]?.cause).toMatchObject({ column: "at", rule: "WrongType" })
     expect(error?.message).toContain("2 of 3 records")
-    expect(Either.isLeft(columnCheck({}, "id" as never))).toBe(true)
+    expect(Either.isLeft(rowCheck({}, "id" as never))).toBe(true)
   })
 })

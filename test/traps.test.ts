@@ -23,7 +23,7 @@ describe("trap: a storage acquired late, whose scope would close before the drai
       Effect.sync(() => events.push("released"))
     )
     const scope = yield* Scope.make()
-    const recorder = yield* Scope.extend(Recorder.makeDelayed(acquire), scope)
+    const recorder = yield* Scope.extend(Recorder.makeDeferred(acquire), scope)
     numbers(3).forEach(recorder.unsafeSave)
     const ended = yield* started(Scope.close(scope, Exit.void))
     expect(events).toEqual([])
@@ -34,10 +34,10 @@ describe("trap: a storage acquired late, whose scope would close before the drai
   })
 
   scenario("it never arrives: all is handed back at the deadline, and no storage", function* () {
-    const reports: Array<Recorder.Closed<number>> = []
+    const reports: Array<Recorder.CloseReport<number>> = []
     const scope = yield* Scope.make()
     const recorder = yield* Scope.extend(
-      Recorder.makeDelayed<number, never, unknown, never, never>(Effect.never, {
+      Recorder.makeDeferred<number, never, unknown, never, never>(Effect.never, {
         closeDeadline: "1 second",
         onClosed: (report) => Effect.sync(() => void reports.push(report))
       }),
@@ -94,7 +94,7 @@ describe("trap: closeWithin against what cannot be interrupted:", () => {
   })
 
   scenario("an acquisition", function* () {
-    const recorder = yield* Recorder.makeDelayed<number, never, unknown, never, never>(stubborn)
+    const recorder = yield* Recorder.makeDeferred<number, never, unknown, never, never>(stubborn)
     numbers(2).forEach(recorder.unsafeSave)
     const closing = yield* started(recorder.closeWithin("2 seconds"))
     yield* TestClock.adjust(2100)

@@ -48,7 +48,7 @@ const serveUntilSignal = (port: number) =>
       Effect.gen(function* () {
         const log = yield* Live.makeLog
         const opened = Effect.map(database.open, (storage) => Live.telling(log, storage))
-        const recorder = yield* Recorder.makeDelayed(opened, { name: "audit" })
+        const recorder = yield* Recorder.makeDeferred(opened, { name: "audit" })
         const live = yield* WatchSse.make(yield* Watch.make(log))
         const app = auditing(HttpRouter.concat(routes, yield* Live.routes))
         // The server closes in a scope of its own, so that its last requests are recorded before the recorder closes.

@@ -39,7 +39,7 @@ const run = (database: Database.Database, requests: number) =>
   Effect.gen(function* () {
     const mayOpen = yield* Deferred.make<void>()
     const slowDatabase = Effect.zipRight(Deferred.await(mayOpen), database.open)
-    const recorder = yield* Recorder.makeDelayed(slowDatabase, { name: "audit" })
+    const recorder = yield* Recorder.makeDeferred(slowDatabase, { name: "audit" })
     const [withAudit, without] = yield* Effect.all([serve(audited, 0), serve(routes, 0)]).pipe(
       Effect.provideService(Audit, recorder)
     )

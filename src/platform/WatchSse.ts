@@ -36,7 +36,7 @@
  * those that were made last (8 MiB of them are kept). What is written to many clients at once, and the responses that
  * begin at once, are spread over as many turns of the event loop as they need: a turn spends about 5 ms on them.
  *
- * A client that takes its events slowly is a slow follower: what is written waits for it, its buffer fills, and its
+ * A client that takes its events slowly is a slow watcher: what is written waits for it, its buffer fills, and its
  * policy acts. When it goes away, its follow ends; when it disappears without a word, a heartbeat that nobody takes ends
  * it. Browsers open at most six connections to one HTTP/1.1 server: follow several things in one.
  */
@@ -46,7 +46,7 @@ import type { Revision, Selector } from "../ChangeLog.js"
 import { InvalidOptions, millisOf } from "../internal/options.js"
 import { makeRandom } from "../internal/random.js"
 import { CurrentTurn } from "../internal/turn.js"
-import type { Follower, Watch } from "../Watch.js"
+import type { Watch, Watcher } from "../Watch.js"
 import * as Encoding from "./internal/sse/encodedFrames.js"
 import * as Cursor from "./internal/sse/encoding.js"
 import { type EndReason, type GapReason, json, type Next } from "./internal/sse/frames.js"
@@ -159,18 +159,18 @@ interface Runtime<V> {
   /** In milliseconds. */
   readonly retry: number
   /** Of the responses under way. */
-  readonly followers: Set<Follower<V>>
+  readonly watchers: Set<Watcher<V>>
   isClosed: boolean
 }
 
-/** Keeps a follower among those that `close` ends, until its request has ended. */
+/** Keeps a watcher among those that `close` ends, until its request has ended. */
 const registered = <V>(
-  { followers }: Runtime<V>,
-  follower: Follower<V>
+  { watchers }: Runtime<V>,
+  watcher: Watcher<V>
 ): Effect.Effect<void, never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.sync(() => followers.add(follower)),
-    () => Effect.sync(() => followers.delete(follower))
+    Effect.sync(() => watchers.add(watcher)),
+    () => Effect.sync(() => watchers.delete(watcher))
   )
 
 const answerOf = <V>(
@@ -190,7 +190,7 @@ const answerOf = <V>(
       }
     )
     if (runtime.isClosed) return refused("Closed")
-    if (answer._tag === "Opened") yield* registered(runtime, answer.follower)
+    if (answer._tag === "Opened") yield* registered(runtime, answer.watcher)
     return answer
   })
 
@@ -246,12 +246,12 @@ export const make = <V, I = V>(
         opens: Slices.make(turn, nanos, opensPerTurn)
       },
       retry,
-      followers: new Set(),
+      watchers: new Set(),
       isClosed: false
     }
     const close = Effect.suspend(() => {
       runtime.isClosed = true
-      return Effect.forEach([...runtime.followers], ({ cancel }) => cancel, { discard: true })
+      return Effect.forEach([...runtime.watchers], ({ cancel }) => cancel, { discard: true })
     })
     yield* Effect.addFinalizer(() => close)
     return {

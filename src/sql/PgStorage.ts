@@ -15,7 +15,7 @@ export type { PgConnectOptions } from "./internal/pg/pool.js"
 export interface PgOptions<C extends Columns> extends TableOptions<C>, PgConnectOptions {}
 
 /**
- * Connects and makes the storage; ends its connections with the scope. Use it with `Recorder.makeDelayed` when the
+ * Connects and makes the storage; ends its connections with the scope. Use it with `Recorder.makeDeferred` when the
  * server may be away at the start.
  *
  * A save is one statement of its own, `INSERT ... SELECT unnest(...) ON CONFLICT (id) DO NOTHING`, with each column as

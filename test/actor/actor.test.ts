@@ -170,7 +170,7 @@ describe("batches", () => {
       onBatch: (diary, batch) =>
         Effect.gen(function* () {
           yield* Deferred.await(gate)
-          extensions.push(control.extend().count)
+          extensions.push(control.takeMore().count)
           taken.push(control.intake.inFlightBytes)
           yield* write(diary, batch)
         })
@@ -204,12 +204,12 @@ describe("batches", () => {
         Effect.gen(function* () {
           yield* Deferred.await(gate)
           if (batch.items[0] === 1) {
-            seen.push(control.extend(), [control.intake.inFlight, control.intake.inFlightBytes])
+            seen.push(control.takeMore(), [control.intake.inFlight, control.intake.inFlightBytes])
           }
           yield* write(diary, batch)
         })
     }))
-    expect(actor.control.extend()).toEqual({ count: 0, first: 0 })
+    expect(actor.control.takeMore()).toEqual({ count: 0, first: 0 })
     yield* actor.offerAll([1, 2, 3, 4, 5])
     yield* settled
     yield* Deferred.succeed(gate, undefined)
@@ -224,13 +224,13 @@ describe("batches", () => {
       maxBatchSize: 10,
       onBatch: () =>
         Effect.sync(() => {
-          for (let count = 10; count > 0; count = control.extend().count) total += count
+          for (let count = 10; count > 0; count = control.takeMore().count) total += count
         }).pipe(Effect.zipRight(Effect.never))
     }))
     for (let i = 0; i < 5000; i++) actor.unsafeOffer(i)
     yield* settled
     expect(total).toBe(10 + 1000)
-    expect(actor.control.extend()).toEqual({ count: 0, first: 0 })
+    expect(actor.control.takeMore()).toEqual({ count: 0, first: 0 })
     const rest = yield* Effect.zipLeft(started(actor.closeWithin(0)), TestClock.adjust("1 second"))
     expect((yield* Fiber.join(rest)).current).toHaveLength(1010)
   })
@@ -247,10 +247,10 @@ describe("batches", () => {
     })
     yield* actor.offerAll([1, 2])
     yield* settled
-    actor.control.again([10, 11], undefined)
+    actor.control.requeue([10, 11], undefined)
     yield* settled
     expect(lines).toEqual(["batch 10 11"])
-    actor.control.again([12], undefined)
+    actor.control.requeue([12], undefined)
     actor.unsafeOffer(3)
     expect(dropped).toEqual([0])
     const question = yield* started(actor.ask(read("question")))
@@ -266,7 +266,7 @@ describe("batches", () => {
     actor.unsafeOffer(1)
     yield* settled
     actor.unsafeOffer(2)
-    actor.control.again([10, 11], undefined)
+    actor.control.requeue([10, 11], undefined)
     const closing = yield* started(actor.closeWithin(0))
     yield* TestClock.adjust(100)
     const { current, queued } = yield* Fiber.join(closing)
@@ -287,7 +287,7 @@ describe("batches", () => {
       const { intake } = actor.control
       yield* actor.offerAll([1, 2, 3, 4])
       yield* settled
-      actor.control.again([5], [5])
+      actor.control.requeue([5], [5])
       expect([intake.inFlight, intake.inFlightBytes]).toEqual([5, 15])
       yield* Deferred.succeed(gates[0]!, undefined)
       yield* settled
@@ -314,7 +314,7 @@ describe("batches", () => {
     const waits = yield* started(actor.offer(5))
     const leaves = yield* started(actor.offerAll([6, 7]))
     const last = yield* started(actor.offer(8))
-    ;(yield* Deferred.await(parts)).settled(1, 0)
+    ;(yield* Deferred.await(parts)).settle(1, 0)
     expect(yield* Fiber.join(waits)).toBe(true)
     yield* settled
     expect(last.unsafePoll()).toBeNull()
@@ -360,7 +360,7 @@ describe("the start", () => {
           const has = (key: string) => context.unsafeMap.has(key)
           seen[step] = [has(TransactionConnection.key), has(Tracer.ParentSpan.key), has(Setting.key)]
         })
-      const make = Actor.make<string, number, Actor.Rest<string, number>, Setting>(() => ({
+      const make = Actor.make<string, number, Actor.Leftover<string, number>, Setting>(() => ({
         acquire: Effect.zipRight(look("acquire"), Setting),
         onBatch: () => Effect.asVoid(look("batch")),
         report: (rest) => rest
@@ -676,7 +676,7 @@ describe("a head start for the next batch", () => {
       onBatch: (diary, batch) =>
         Effect.gen(function* () {
           yield* Deferred.await(gate)
-          if (batch.items[0] === 1) expect(control.extend()).toEqual({ count: 2, first: 1 })
+          if (batch.items[0] === 1) expect(control.takeMore()).toEqual({ count: 2, first: 1 })
           yield* write(diary, batch)
         }),
       prepare: () => undefined
@@ -756,24 +756,24 @@ describe("a table of counters with a reply for each write", () => {
   })
 })
 
-/** What a watch needs: changes in order, and followers that come and go at an exact place among them. */
+/** What a watch needs: changes in order, and watchers that come and go at an exact place among them. */
 interface Change {
   readonly key: string
   readonly revision: number
 }
 
-interface Follower {
+interface Watcher {
   readonly key: string
   readonly changes: Queue.Queue<number>
 }
 
 const registry = Effect.gen(function* () {
-  const actor = yield* Actor.make<Set<Follower>, Change>(() => ({
+  const actor = yield* Actor.make<Set<Watcher>, Change>(() => ({
     acquire: Effect.sync(() => new Set()),
-    onBatch: (followers, { items }) =>
+    onBatch: (watchers, { items }) =>
       Effect.sync(() => {
         for (const { key, revision } of items)
-          for (const follower of followers) if (follower.key === key) follower.changes.unsafeOffer(revision)
+          for (const watcher of watchers) if (watcher.key === key) watcher.changes.unsafeOffer(revision)
       }),
     report: (rest) => rest
   }))
@@ -781,21 +781,21 @@ const registry = Effect.gen(function* () {
   const follow = (key: string) =>
     Effect.acquireRelease(
       Effect.flatMap(Queue.unbounded<number>(), (changes) =>
-        actor.ask((followers) =>
+        actor.ask((watchers) =>
           Effect.sync(() => {
-            const follower = { key, changes }
-            followers.add(follower)
-            return follower
+            const watcher = { key, changes }
+            watchers.add(watcher)
+            return watcher
           })
         )
       ),
-      (follower) => Effect.ignore(actor.ask((followers) => Effect.sync(() => followers.delete(follower))))
+      (watcher) => Effect.ignore(actor.ask((watchers) => Effect.sync(() => watchers.delete(watcher))))
     )
   const change = (key: string) => actor.unsafeOffer({ key, revision: ++revision })
   return { actor, follow, change }
 })
 
-describe("a registry of followers", () => {
+describe("a registry of watchers", () => {
   scenario("tells each of them the changes after it came, in order, until it goes", function* () {
     const { actor, change, follow } = yield* registry
     change("a")
@@ -814,6 +814,6 @@ describe("a registry of followers", () => {
     yield* actor.flush
     expect(Arr.fromIterable(seen)).toEqual([4])
     expect(Arr.fromIterable(yield* early.changes.takeAll)).toEqual([2, 4, 5])
-    expect(yield* actor.ask((followers) => Effect.sync(() => followers.size))).toBe(1)
+    expect(yield* actor.ask((watchers) => Effect.sync(() => watchers.size))).toBe(1)
   })
 })

@@ -264,7 +264,7 @@ describe("a failure", () => {
     const actor = yield* keeper(lines, (control) => ({
       limit: () => 100,
       onBatch: (diary, batch) => {
-        control.notice(Effect.die("no logger"))
+        control.runInBackground(Effect.die("no logger"))
         return Effect.zipRight(write(diary, batch), batch.items[0] === 1 ? Effect.never : Effect.void)
       }
     }))
@@ -283,7 +283,7 @@ describe("what is said beside the steps", () => {
     const actor = yield* keeper([])
     yield* TestClock.adjust("1 minute")
     for (const line of ["first", "second"]) {
-      actor.control.notice(Effect.sync(() => said.push(line)))
+      actor.control.runInBackground(Effect.sync(() => said.push(line)))
       yield* settled
       expect(said.at(-1)).toBe(line)
     }
@@ -297,7 +297,7 @@ describe("what is said beside the steps", () => {
     const actor = yield* keeper([], (control) => ({
       onBatch: gated(gate),
       onTick: () => {
-        if (++asked <= 6) control.notice(Effect.sync(() => said++))
+        if (++asked <= 6) control.runInBackground(Effect.sync(() => said++))
       }
     }))
     actor.unsafeOffer(1)
@@ -320,7 +320,7 @@ describe("the limit of a step", () => {
         onBatch: (diary, batch) =>
           Effect.zipRight(write(diary, batch), ++tries < 3 ? Effect.never : Effect.void),
         limit: () => 1500,
-        onOverrun: ({ items }) => overruns.push(items.join(" "))
+        onTimeout: ({ items }) => overruns.push(items.join(" "))
       })
       yield* actor.offerAll([1, 2, 3])
       const question = yield* started(actor.ask(read("question")))
@@ -365,7 +365,7 @@ describe("the limit of a step", () => {
       maxBatchSize: 1,
       onBatch: (diary, batch) => Effect.zipRight(Effect.sleep(100), write(diary, batch)),
       limit: () => 101,
-      onOverrun: ({ first }) => overruns.push(first)
+      onTimeout: ({ first }) => overruns.push(first)
     })
     for (let i = 0; i < 50; i++) actor.unsafeOffer(i)
     yield* TestClock.adjust(5000)
@@ -408,7 +408,7 @@ describe("the limit of a step", () => {
           return Effect.zipRight(overruns.length === 0 ? stubborn(gate) : Effect.void, write(diary, batch))
         }).pipe(Effect.ensuring(Effect.sync(() => running--))),
       limit: () => 100,
-      onOverrun: ({ first }) => overruns.push(first)
+      onTimeout: ({ first }) => overruns.push(first)
     })
     actor.unsafeOffer(1)
     yield* TestClock.adjust("1 minute")
@@ -428,7 +428,7 @@ describe("the limit of a step", () => {
           ? Effect.onInterrupt(Effect.never, () => Effect.die("socket already gone"))
           : write(diary, batch),
       limit: () => 100,
-      onOverrun: ({ first }) => overruns.push(first)
+      onTimeout: ({ first }) => overruns.push(first)
     })
     actor.unsafeOffer(1)
     yield* TestClock.adjust(100)
@@ -451,16 +451,16 @@ describe("the status", () => {
     })
     const control = yield* Deferred.await(controls)
     const all = yield* seen(actor)
-    control.trouble({ cause: "not yet", attempt: 1 })
+    control.setOutage({ cause: "not yet", attempt: 1 })
     yield* Deferred.succeed(acquired, { lines: [] })
     yield* actor.ready
     const some = yield* seen(actor)
     yield* TestClock.adjust(500)
-    control.trouble({ cause: "away", attempt: 1 })
+    control.setOutage({ cause: "away", attempt: 1 })
     yield* TestClock.adjust(500)
-    control.trouble({ cause: "still away", attempt: 2 })
-    control.trouble(undefined)
-    control.trouble(undefined)
+    control.setOutage({ cause: "still away", attempt: 2 })
+    control.setOutage(undefined)
+    control.setOutage(undefined)
     yield* actor.close
     const told = [
       { _tag: "Running" },
@@ -496,7 +496,7 @@ describe("the status", () => {
         Effect.map(Chunk.toReadonlyArray)
       )
     )
-    for (let attempt = 1; attempt <= 500; attempt++) control.trouble({ cause: "away", attempt })
+    for (let attempt = 1; attempt <= 500; attempt++) control.setOutage({ cause: "away", attempt })
     actor.unsafeOffer(1)
     yield* settled
     yield* Deferred.succeed(slow, undefined)

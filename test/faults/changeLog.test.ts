@@ -45,7 +45,7 @@ const never = { poll: "1 hour", pollWhileDown: "1 hour" } as const
 const child = (setting: LogSetting) => startChild(script, JSON.stringify(setting))
 
 /** All revisions of a child that writes alone. */
-const expectAll = (seen: ReadonlyArray<ChangeLog.Logged<unknown>>, name: string, commits: number) => {
+const expectAll = (seen: ReadonlyArray<ChangeLog.LoggedRevision<unknown>>, name: string, commits: number) => {
   expectGapFree(seen)
   const wanted = Array.from({ length: commits }, (_, n) => [`/${name}/${n + 1}/0`, `/${name}/${n + 1}/1`])
   expect(keysOf(seen)).toEqual(wanted.flat())
@@ -252,7 +252,7 @@ describe("64 writers at once", () => {
       Effect.gen(function* () {
         const url = yield* ownSchema(server.url)
         const options = { table: "log", lockTimeout: "30 seconds" } as const
-        const follower = yield* following(yield* PgChangeLog.make({ url, table: "log", poll: "20 millis" }))
+        const watcher = yield* following(yield* PgChangeLog.make({ url, table: "log", poll: "20 millis" }))
         const sql = yield* openClient(url)
         const killing = yield* openClient(url)
         const one = yield* Effect.makeSemaphore(1)
@@ -295,11 +295,11 @@ describe("64 writers at once", () => {
           concurrency: "unbounded"
         }).pipe(Effect.provide(context))
         const { head } = yield* Effect.retry(log.head, Schedule.recurs(5))
-        yield* Effect.timeout(follower.until(head.seq), limit)
+        yield* Effect.timeout(watcher.until(head.seq), limit)
 
-        expectGapFree(follower.seen)
-        const keys = keysOf(follower.seen)
-        expect(follower.seen[0]?.revision.seq).toBe(1)
+        expectGapFree(watcher.seen)
+        const keys = keysOf(watcher.seen)
+        expect(watcher.seen[0]?.revision.seq).toBe(1)
         expect(keys.length).toBe(head.seq)
         expect(new Set(keys).size).toBe(keys.length)
         expect([...committed].filter((key) => !keys.includes(key))).toEqual([])

@@ -29,18 +29,18 @@ const serving = <V>(log: ChangeLog.ChangeLog<V>, port = 0, follow: WatchSse.Serv
     // what takes time to close stands before the server.
     const server = yield* listen(port)
     const gone = yield* Deferred.make<void>()
-    const followers: Array<Watch.Follower<V>> = []
+    const watchers: Array<Watch.Watcher<V>> = []
     const observed: Watch.Watch<V> = {
       ...watch,
       open: (selector, options) =>
-        Effect.tap(watch.open(selector, options), (follower) => {
-          followers.push(follower)
+        Effect.tap(watch.open(selector, options), (watcher) => {
+          watchers.push(watcher)
           return Effect.addFinalizer(() => Deferred.succeed(gone, undefined))
         })
     }
     const sse = yield* WatchSse.make(observed, options as WatchSse.Options<V, unknown>)
     yield* server.serve(Effect.orDie(sse.serve(ChangeLog.prefix(""), follow)))
-    return { watch, followers, gone: Deferred.await(gone), port: portOf(server) }
+    return { watch, watchers, gone: Deferred.await(gone), port: portOf(server) }
   })
 
 const url = (port: number): string => `http://127.0.0.1:${port}/`
@@ -115,10 +115,10 @@ const suite = (connect: Connect): void => {
       const { gone, port, watch } = yield* serving(log)
       const client = yield* connect<string>(url(port))
       yield* client.until((received) => received.length > 0)
-      expect((yield* watch.health).followers).toBe(1)
+      expect((yield* watch.health).watchers).toBe(1)
       yield* client.close
       yield* gone
-      expect((yield* watch.health).followers).toBe(0)
+      expect((yield* watch.health).watchers).toBe(0)
     })
   )
 
@@ -196,14 +196,14 @@ describe("an EventSource of Node.js", { timeout: 60_000 }, () => suite(eventSour
 describeInChromium("an EventSource", () => suite(chromiumEventSource))
 
 describe("a connection that is held up", { timeout: 60_000 }, () => {
-  it.scopedLive("a client that does not read fills its follower's buffer, and then is told everything", () =>
+  it.scopedLive("a client that does not read fills its watcher's buffer, and then is told everything", () =>
     Effect.gen(function* () {
       const log = yield* ChangeLog.make<string>({ maxBytes: 256 * 1024 * 1024 })
-      const { followers, port, watch } = yield* serving(log, 0, { buffer: 16 })
+      const { watchers, port, watch } = yield* serving(log, 0, { buffer: 16 })
       const socket = yield* send(port, "/")
       yield* firstBytes(socket)
       socket.pause()
-      const [follower] = followers
+      const [watcher] = watchers
       const beside = yield* watch.open(ChangeLog.key("last"))
       yield* beside.take
       const revisions = 400
@@ -211,7 +211,7 @@ describe("a connection that is held up", { timeout: 60_000 }, () => {
       yield* log.append([ChangeLog.put("last", "x")])
       yield* beside.take
       // Of 20 MB, what the kernel takes and 16 revisions are all that waits for this one.
-      const { buffered, lag, state } = yield* follower!.health
+      const { buffered, lag, state } = yield* watcher!.health
       expect([state, buffered <= 16, lag > revisions / 4]).toEqual(["Behind", true, true])
       const read = Effect.async<string>((resume) => {
         const parts: Array<string> = []

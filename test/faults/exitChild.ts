@@ -31,7 +31,7 @@ class Audit extends Context.Tag("Audit")<Audit, Trail>() {}
 const table = { filename: setting.filename, table: "trail", columns, id: "id" } as const
 const opened = setting.storage === "thread" ? SqliteStorage.make(table) : SqliteWorker.make(table)
 
-const told = ({ stats, unsaved }: Recorder.Closed<Row>): void =>
+const told = ({ stats, unsaved }: Recorder.CloseReport<Row>): void =>
   say(`closed ${JSON.stringify({ ...stats, unsaved: unsaved.map(({ record }) => record.id) })}`)
 
 const AuditLive = Recorder.layer(Audit, opened, {

@@ -1,6 +1,6 @@
 /**
- * The laws of a watch: whatever is written, compacted, renewed, resumed and restarted, and however slowly followers
- * read, each is told what its policy promises. And a writer waits for nobody but a follower that blocks and is full.
+ * The laws of a watch: whatever is written, compacted, renewed, resumed and restarted, and however slowly watchers
+ * read, each is told what its policy promises. And a writer waits for nobody but a watcher that blocks and is full.
  *
  * Two watches follow one log by two handles. The writer is a fiber of its own; it commits, or publishes by the first.
  *

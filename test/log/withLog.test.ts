@@ -128,7 +128,7 @@ describe("ChangeLog.withLog", () => {
   )
 
   // Answering before the append, or appending in the background, fails it.
-  it.scoped("under a recorder a receipt comes when followers can read the record, and not before", () =>
+  it.scoped("under a recorder a receipt comes when watchers can read the record, and not before", () =>
     Effect.gen(function* () {
       const { ends, reader, storage, table } = yield* setUp
       const [began, goOn] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]

@@ -519,9 +519,9 @@ export const harmless: ReadonlyArray<Harmless> = [
     reason:
       "A storage that prepares nothing is asked for nothing: only its next batch is opened a step sooner.",
     mutants: [
-      ["makeDelayed: if (storage.prepare !== undefined)", "storage.prepare !== undefined", "true"],
+      ["makeDeferred: if (storage.prepare !== undefined)", "storage.prepare !== undefined", "true"],
       [
-        "makeDelayed: Book.prepare(book, batch, () => storage.prepare?.(batch.items.slice()))",
+        "makeDeferred: Book.prepare(book, batch, () => storage.prepare?.(batch.items.slice()))",
         "storage.prepare?.(batch.items.slice())",
         "storage.prepare(batch.items.slice())"
       ]

@@ -13,7 +13,7 @@ import { makeSink, text } from "../support/http/auditing.js"
 import { ask, serve } from "../support/http/http.js"
 import { holds, holdsEffect } from "../support/laws/laws.js"
 
-const check = Either.getOrThrow(Storage.columnCheck(HttpAudit.columns, "id"))
+const check = Either.getOrThrow(Storage.rowCheck(HttpAudit.columns, "id"))
 
 const hooks = ["who", "setWho", "what", "redact", "toRecord"] as const
 

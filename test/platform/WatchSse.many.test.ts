@@ -242,7 +242,7 @@ describe("a watch that is not ours", () => {
     const { put, watch } = yield* setUp({ watch: { heartbeat: 0 } })
     const other: Watch.Watch<number> = {
       ...watch,
-      open: (selector, options) => Effect.map(watch.open(selector, options), (follower) => ({ ...follower }))
+      open: (selector, options) => Effect.map(watch.open(selector, options), (watcher) => ({ ...watcher }))
     }
     const sse = yield* WatchSse.make(other, { heartbeat: "10 seconds" })
     const reading = yield* asking(sse.serve(everything))

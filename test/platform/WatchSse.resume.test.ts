@@ -91,7 +91,7 @@ describe("a client that comes back", () => {
           `end {"reason":"${reason}","next":"restart","cursor":"${lastEventId}"}`
         ])
       }
-      expect((yield* setting.watch.health).followers).toBe(0)
+      expect((yield* setting.watch.health).watchers).toBe(0)
     })
   })
 })
@@ -173,7 +173,7 @@ describe("a route that begins now", () => {
         "synced {} #5",
         'events {"events":[{"type":"put","key":"secret/6","value":6}]} #6'
       ])
-      expect((yield* whole.watch.health).followers).toBe(1)
+      expect((yield* whole.watch.health).watchers).toBe(1)
     })
   })
 

@@ -11,13 +11,13 @@ describe("a slow client", () => {
   const slowly = (options: WatchSse.ServeOptions<number>) =>
     Effect.gen(function* () {
       const setting = yield* setUp({ watch: { heartbeat: 0 } })
-      let opened: Watch.Follower<number> | undefined
+      let opened: Watch.Watcher<number> | undefined
       const watch: Watch.Watch<number> = {
         ...setting.watch,
         open: (selector, options) =>
-          Effect.tap(setting.watch.open(selector, options), (follower) =>
+          Effect.tap(setting.watch.open(selector, options), (watcher) =>
             Effect.sync(() => {
-              opened = follower
+              opened = watcher
             })
           )
       }
@@ -26,15 +26,15 @@ describe("a slow client", () => {
       const pull = yield* Stream.toPull(body)
       /** The next piece, as it is written at once. */
       const take = Effect.map(pull, (parts) => Buffer.concat(Chunk.toReadonlyArray(parts)).toString())
-      return { ...setting, take, follower: opened! }
+      return { ...setting, take, watcher: opened! }
     })
 
   scenario("resync: its buffer fills and no more, and it is told everything", function* () {
-    const { follower, put, take } = yield* slowly({ buffer: 8 })
+    const { watcher, put, take } = yield* slowly({ buffer: 8 })
     yield* take
     for (let i = 1; i <= 100; i++) yield* put("a", i)
     yield* settled
-    expect(yield* follower.health).toMatchObject({ state: "Behind", buffered: 8 })
+    expect(yield* watcher.health).toMatchObject({ state: "Behind", buffered: 8 })
     const told: Array<number> = []
     while (told.at(-1) !== 100) {
       for (const { event, id } of eventsIn(yield* take)) {

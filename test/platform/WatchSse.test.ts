@@ -26,7 +26,7 @@ describe("WatchSse.serve", () => {
     const { sse, watch } = yield* setUp()
     const { response } = yield* asking(sse.serve(everything), { method: "HEAD" })
     expect([response.status, response.headers["content-type"]]).toEqual([200, "text/event-stream"])
-    expect((yield* watch.health).followers).toBe(0)
+    expect((yield* watch.health).watchers).toBe(0)
   })
 
   scenario("says first when to connect again, jittered by 20 %", function* () {
@@ -238,11 +238,11 @@ describe("the end", () => {
     const later = yield* asking(sse.serve(everything))
     yield* later.ended
     expect(later.events().map(({ event }) => event)).toEqual(["end"])
-    expect((yield* watch.health).followers).toBe(0)
+    expect((yield* watch.health).watchers).toBe(0)
   })
 
   scenario("of a watch that is full is told, so that the client comes again", function* () {
-    const { sse } = yield* setUp({ watch: { maxFollowers: 1 } })
+    const { sse } = yield* setUp({ watch: { maxWatchers: 1 } })
     const first = yield* asking(sse.serve(everything))
     const second = yield* asking(sse.serve(everything))
     yield* second.ended
@@ -327,7 +327,7 @@ describe("what a handler has to answer for", () => {
     for (const [handler, error] of failures) {
       expect(yield* Effect.flip(asking(handler))).toMatchObject(error)
     }
-    expect((yield* watch.health).followers).toBe(0)
+    expect((yield* watch.health).watchers).toBe(0)
   })
 
   it.scoped("wrong options fail in make", () =>

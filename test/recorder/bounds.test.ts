@@ -9,7 +9,7 @@ import { manual, scenario, settled, started, withTurn } from "../support/time/tu
 
 /** A recorder whose backend never comes: what it accepts stays in its queue. */
 const starting = <R>(options: Recorder.Options<R> = {}) =>
-  Effect.tap(Recorder.makeDelayed<R, never, void, never, never>(Effect.never, options), () => settled)
+  Effect.tap(Recorder.makeDeferred<R, never, void, never, never>(Effect.never, options), () => settled)
 
 /** Ends a recorder that will never drain. */
 const giveUp = <R>(recorder: Recorder.Recorder<R, never, unknown>) =>

@@ -83,7 +83,7 @@ for (const [jump, ahead] of jumps) {
         tries++
         return Effect.fail(transient())
       })
-      const made = Recorder.makeDelayed(acquire, { retry: forAMinute })
+      const made = Recorder.makeDeferred(acquire, { retry: forAMinute })
       const recorder = yield* Effect.withClock(made, wall.clock)
       yield* TestClock.adjust("15 seconds")
       wall.set(ahead)

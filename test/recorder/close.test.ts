@@ -9,7 +9,7 @@ import { scenario, started } from "../support/time/turn.js"
 
 const retry = Schedule.spaced("100 millis")
 
-const unsaved = (report: Recorder.Closed<number, never>) =>
+const unsaved = (report: Recorder.CloseReport<number, never>) =>
   report.unsaved.map(({ outcome, reason, record }) => [record, reason, outcome])
 
 describe("close", () => {
@@ -157,7 +157,7 @@ describe("the storage handed back", () => {
         Effect.sync(() => void events.push(event))
       )
     yield* note("scope: first")
-    const recorder = yield* Scope.extend(Recorder.makeDelayed(acquire), scope)
+    const recorder = yield* Scope.extend(Recorder.makeDeferred(acquire), scope)
     yield* note("scope: last")
     recorder.unsafeSave(1)
     yield* Deferred.succeed(arrival, undefined)
@@ -177,7 +177,7 @@ describe("the storage handed back", () => {
         released = true
       })
     )
-    const recorder = yield* Scope.extend(Recorder.makeDelayed(acquire), scope)
+    const recorder = yield* Scope.extend(Recorder.makeDeferred(acquire), scope)
     recorder.unsafeSave(1)
     const report = yield* recorder.close
     expect(released).toBe(false)

@@ -8,7 +8,7 @@ import { scenario, settled, started } from "../support/time/turn.js"
 
 const retry = Schedule.spaced("100 millis")
 
-const unsaved = (report: Recorder.Closed<number, never>) =>
+const unsaved = (report: Recorder.CloseReport<number, never>) =>
   report.unsaved.map(({ outcome, reason, record }) => [record, reason, outcome])
 
 /** Ignores its interruption until the test opens the gate, then commits. */

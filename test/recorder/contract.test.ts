@@ -85,10 +85,10 @@ describe("make", () => {
     expect(storage.held).toEqual(numbers(5000))
   })
 
-  scenario("makeDelayed returns at once; what came before the storage is served in order", function* () {
+  scenario("makeDeferred returns at once; what came before the storage is served in order", function* () {
     const storage = backend<number>()
     const arrival = yield* Deferred.make<typeof storage.storage>()
-    const recorder = yield* Recorder.makeDelayed(Deferred.await(arrival))
+    const recorder = yield* Recorder.makeDeferred(Deferred.await(arrival))
     recorder.unsafeSave(1)
     const first = yield* started(recorder.load(undefined))
     recorder.unsafeSave(2)
@@ -145,7 +145,7 @@ describe("unsafeSave", () => {
   scenario("never throws: not while starting, closing, closed or failed", function* () {
     const storage = backend<number>({ save: () => Effect.die(new Error("storage")) })
     const arrival = yield* Deferred.make<typeof storage.storage, Storage.StorageError>()
-    const recorder = yield* Recorder.makeDelayed(Deferred.await(arrival))
+    const recorder = yield* Recorder.makeDeferred(Deferred.await(arrival))
     expect(recorder.unsafeSave(1)).toBe(true)
     const closing = yield* started(recorder.closeWithin("1 second"))
     expect(recorder.unsafeSave(2)).toBe(false)

@@ -122,7 +122,7 @@ describe("the maker's surroundings", () => {
       })
     )
     const storage = backend<number>({ save: (call) => Effect.zipRight(look, call.commit) })
-    const recorder = yield* Recorder.makeDelayed(Effect.as(look, storage.storage)).pipe(
+    const recorder = yield* Recorder.makeDeferred(Effect.as(look, storage.storage)).pipe(
       Effect.withSpan("maker"),
       Effect.provideService(Transaction, "open"),
       Effect.provideService(Other, "kept")

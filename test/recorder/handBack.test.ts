@@ -54,7 +54,7 @@ describe("a hand-back of very many", () => {
     expectAccount(report, storage, { accepted: numbers(20_000) })
     expect(report.unsaved[19_999]).toMatchObject({ record: 20_000, reason: "Failed" })
 
-    const reports: Array<Recorder.Closed<number>> = []
+    const reports: Array<Recorder.CloseReport<number>> = []
     const scoped = hanging()
     const ending = yield* started(
       Effect.scoped(

@@ -216,7 +216,7 @@ describe("wrong options fail in make with a typed error that names the option:",
         acquired = true
         return backend<string>().storage
       })
-      const error = yield* Effect.flip(Recorder.makeDelayed(acquire, options))
+      const error = yield* Effect.flip(Recorder.makeDeferred(acquire, options))
       expect(error).toMatchObject({ _tag: "InvalidOptions", option })
       expect(error.message.length).toBeGreaterThan(10)
       yield* settled

@@ -122,7 +122,7 @@ describe("log lines", () => {
       save: (call) =>
         call.nth === 1 ? Effect.fail(transient()) : call.nth === 2 ? Effect.never : call.commit
     })
-    const reports: Array<Recorder.Closed<number>> = []
+    const reports: Array<Recorder.CloseReport<number>> = []
     const recorder = yield* Recorder.make(storage.storage, {
       retry,
       maxBatchSize: 2,

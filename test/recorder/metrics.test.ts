@@ -97,7 +97,7 @@ describe("metrics", () => {
 
   scenario("pending is seen while the storage has not come up", function* () {
     // Fails when nobody looks after the actor before its first batch.
-    const recorder = yield* Recorder.makeDelayed(Effect.never, { name: "metrics-late" })
+    const recorder = yield* Recorder.makeDeferred(Effect.never, { name: "metrics-late" })
     for (const record of numbers(3)) expect(recorder.unsafeSave(record)).toBe(true)
     yield* TestClock.adjust("5 seconds")
     expect(yield* metricValuesOf("metrics-late")).toMatchObject({ recorder_pending: 3 })

@@ -39,7 +39,7 @@ describe("close", () => {
       }),
       () => Effect.sync(() => (open.now = false))
     )
-    const recorder = yield* Recorder.makeDelayed(acquire)
+    const recorder = yield* Recorder.makeDeferred(acquire)
     recorder.unsafeSave(1)
     const report = yield* closeAndAccount(recorder, storage, { accepted: [1] })
     const own = Option.getOrThrow(report.storage)
@@ -85,7 +85,7 @@ describe("a scope that closes without close", () => {
   scenario("drains just the same", function* () {
     const { make, scope } = yield* inScope
     const storage = backend<number>({ save: failingFirst(transient(), transient()) })
-    const reports: Array<Recorder.Closed<number>> = []
+    const reports: Array<Recorder.CloseReport<number>> = []
     const recorder = yield* make<number>(storage.storage, {
       onClosed: (report) => Effect.sync(() => void reports.push(report))
     })
@@ -105,7 +105,7 @@ describe("a scope that closes without close", () => {
     scenario(`${name} and tells onClosed what was not written`, function* () {
       const { make, scope } = yield* inScope
       const storage = backend<number>({ save: (call) => (call.nth === 1 ? call.commit : Effect.never) })
-      const reports: Array<Recorder.Closed<number>> = []
+      const reports: Array<Recorder.CloseReport<number>> = []
       const recorder = yield* make<number>(storage.storage, {
         ...options,
         maxBatchSize: 2,

@@ -55,9 +55,9 @@ const made = ({
   const book = Book.make<string, Failure, string>(
     {
       intake,
-      settled: (count, bytes) => settled.push({ count, bytes }),
-      extend: () => more.shift() ?? { count: 0, first: 0 },
-      again: (items, sizes) => {
+      settle: (count, bytes) => settled.push({ count, bytes }),
+      takeMore: () => more.shift() ?? { count: 0, first: 0 },
+      requeue: (items, sizes) => {
         again.push({ items: [...items], sizes })
         return batchOf(items, intake.mailbox.next, sizes)
       }

@@ -15,7 +15,7 @@ describe("status", () => {
   scenario("goes Starting, Running, Degraded, Running, Closing, Closed", function* () {
     const storage = backend<number>({ save: failingFirst(transient()) })
     const arrival = yield* Deferred.make<typeof storage.storage>()
-    const recorder = yield* Recorder.makeDelayed(Deferred.await(arrival), { retry })
+    const recorder = yield* Recorder.makeDeferred(Deferred.await(arrival), { retry })
     const watcher = yield* started(Stream.runCollect(recorder.statusChanges))
     recorder.unsafeSave(1)
     yield* Deferred.succeed(arrival, storage.storage)

@@ -39,7 +39,7 @@ describe("make", () => {
     const runtime = yield* Effect.runtime<Scope.Scope>()
     // Nothing in it can wait: it runs synchronously.
     const recorder = Runtime.runSync(runtime)(
-      Recorder.makeDelayed<number, never, void, never, never>(Effect.never)
+      Recorder.makeDeferred<number, never, void, never, never>(Effect.never)
     )
     expect(yield* recorder.status).toEqual({ _tag: "Starting", attempt: 0, cause: Option.none() })
     const closing = yield* started(recorder.closeWithin(0))
@@ -53,7 +53,7 @@ describe("acquire", () => {
     const storage = backend<number>()
     const failures = numbers(4).map((n) => Effect.fail(transient({ message: `no ${n}` })))
     const { acquire, at } = failingWith(storage.storage, failures)
-    const recorder = yield* Effect.withRandom(Recorder.makeDelayed(acquire), Random.fixed([0.5]))
+    const recorder = yield* Effect.withRandom(Recorder.makeDeferred(acquire), Random.fixed([0.5]))
     recorder.unsafeSave(1)
     for (const attempt of numbers(4)) {
       const starting = yield* status(recorder, "Starting", (seen) => seen.attempt === attempt)
@@ -73,7 +73,7 @@ describe("acquire", () => {
       Effect.fail("a string"),
       Effect.interrupt
     ])
-    const recorder = yield* Recorder.makeDelayed(acquire, { retry })
+    const recorder = yield* Recorder.makeDeferred(acquire, { retry })
     recorder.unsafeSave(1)
     yield* TestClock.adjust("1 second")
     expect(at).toEqual([0, 100, 200, 300])
@@ -95,7 +95,7 @@ describe("acquire", () => {
       function* () {
         const storage = backend<number>()
         const { acquire, at } = failingWith(storage.storage, Array(9).fill(Effect.fail(failure)))
-        const recorder = yield* Recorder.makeDelayed(acquire, options)
+        const recorder = yield* Recorder.makeDeferred(acquire, options)
         numbers(2).forEach(recorder.unsafeSave)
         const receipt = yield* Effect.fork(recorder.saveDurable(3))
         const load = yield* Effect.fork(recorder.load(undefined))
@@ -130,7 +130,7 @@ describe("acquire", () => {
   }
 
   scenario("may never resolve: a deadline hands all back, without a storage", function* () {
-    const recorder = yield* Recorder.makeDelayed<number, string, number, never, never>(Effect.never)
+    const recorder = yield* Recorder.makeDeferred<number, string, number, never, never>(Effect.never)
     numbers(3).forEach(recorder.unsafeSave)
     const load = yield* started(recorder.load("query"))
     const ready = yield* started(recorder.ready)
@@ -159,7 +159,7 @@ describe("acquire", () => {
         }),
         () => Effect.sync(() => void events.push("released"))
       )
-      const recorder = yield* Scope.extend(Recorder.makeDelayed(acquire), scope)
+      const recorder = yield* Scope.extend(Recorder.makeDeferred(acquire), scope)
       recorder.unsafeSave(1)
       const closing = yield* started(recorder.closeWithin("1 second"))
       yield* TestClock.adjust("1100 millis")
@@ -190,7 +190,7 @@ describe("acquire", () => {
       return storage.storage
     })
     const scope = yield* Scope.make()
-    const recorder = yield* Recorder.makeDelayed(acquire, { retry }).pipe(
+    const recorder = yield* Recorder.makeDeferred(acquire, { retry }).pipe(
       Effect.provideService(Config, { url: "db" }),
       Scope.extend(scope)
     )
@@ -211,7 +211,7 @@ describe("before the storage is there", () => {
   scenario("100,000 saves are accepted, and stored in order when it comes", function* () {
     const storage = backend<number>({ maxBatch: 700 })
     const arrival = yield* Deferred.make<typeof storage.storage>()
-    const recorder = yield* Recorder.makeDelayed(Deferred.await(arrival))
+    const recorder = yield* Recorder.makeDeferred(Deferred.await(arrival))
     yield* settled
     const records = numbers(100_000)
     yield* Effect.sync(() => records.forEach(recorder.unsafeSave))
@@ -226,7 +226,7 @@ describe("before the storage is there", () => {
   scenario("a close waits for it, drains, and gives it back", function* () {
     const storage = backend<number>()
     const arrival = yield* Deferred.make<Storage<number>, never>()
-    const recorder = yield* Recorder.makeDelayed(Deferred.await(arrival))
+    const recorder = yield* Recorder.makeDeferred(Deferred.await(arrival))
     numbers(3).forEach(recorder.unsafeSave)
     const receipt = yield* started(recorder.saveDurable(4))
     const closing = yield* started(recorder.close)
@@ -246,7 +246,7 @@ describe("before the storage is there", () => {
       storage.storage,
       Array(3).fill(Effect.fail(transient({ message: "away" })))
     )
-    const recorder = yield* Recorder.makeDelayed(acquire, { retry })
+    const recorder = yield* Recorder.makeDeferred(acquire, { retry })
     recorder.unsafeSave(1)
     yield* status(recorder, "Starting", ({ attempt }) => attempt === 1)
     const closing = yield* started(recorder.close)
@@ -261,7 +261,7 @@ describe("before the storage is there", () => {
   scenario("ready waits for Running", function* () {
     const storage = backend<number>()
     const arrival = yield* Deferred.make<typeof storage.storage>()
-    const recorder = yield* Recorder.makeDelayed(Deferred.await(arrival))
+    const recorder = yield* Recorder.makeDeferred(Deferred.await(arrival))
     const ready = yield* started(recorder.ready)
     expect(ready.unsafePoll()).toBeNull()
     yield* Deferred.succeed(arrival, storage.storage)

@@ -24,7 +24,7 @@ const keyOf = (n: number): string => `k/${n}/x`
 const puts = (from: number, to: number): ReadonlyArray<ChangeLog.Change<number>> =>
   Array.from({ length: to - from }, (_, n) => ChangeLog.put(keyOf(from + n), from + n))
 
-type Part = Exclude<ChangeLog.Selector, { readonly _tag: "Many" }>
+type Part = Exclude<ChangeLog.Selector, { readonly _tag: "AnyOf" }>
 
 const parts = (part: (n: number) => Part): ReadonlyArray<Part> =>
   Array.from({ length: count }, (_, n) => part(n))
@@ -53,23 +53,23 @@ const suite = (name: string, open: Effect.Effect<Log, unknown, Scope.Scope>) =>
           .map(({ key }) => key)
           .sort(ChangeLog.compareKeys)
         for (const [what, of] of Object.entries(selectors)) {
-          const { entries } = yield* log.snapshot(ChangeLog.many(...of))
+          const { entries } = yield* log.snapshot(ChangeLog.anyOf(...of))
           expect(
             entries.map(({ key }) => key),
             what
           ).toEqual(wanted)
         }
-        const all = yield* log.snapshot(ChangeLog.many(ChangeLog.key(keyOf(1)), ChangeLog.prefix("")))
+        const all = yield* log.snapshot(ChangeLog.anyOf(ChangeLog.key(keyOf(1)), ChangeLog.prefix("")))
         expect(all.entries.length).toBe(count + 100)
       })
     )
 
-    it.scopedLive("a follower of more than a thousand keys that cannot read on is told a snapshot", () =>
+    it.scopedLive("a watcher of more than a thousand keys that cannot read on is told a snapshot", () =>
       Effect.gen(function* () {
         const log = yield* open
         const watch = yield* Watch.make(log, { heartbeat: 0 })
         yield* log.append(puts(0, 2))
-        const slow = yield* watch.open(ChangeLog.many(...selectors.keys!), {
+        const slow = yield* watch.open(ChangeLog.anyOf(...selectors.keys!), {
           buffer: 1,
           autoResnapshot: "on",
           snapshot: "first"

@@ -111,7 +111,7 @@ export const failsToStart = (
 ): void => {
   it.scopedLive(`${name}: a typed error through status, load and close, and the saves come back`, () =>
     Effect.gen(function* () {
-      const recorder = yield* Recorder.makeDelayed(acquire)
+      const recorder = yield* Recorder.makeDeferred(acquire)
       recorder.unsafeSave(row(1))
       const durable = yield* Effect.fork(recorder.saveDurable(row(2)))
       const asked = yield* Effect.exit(recorder.load({}))

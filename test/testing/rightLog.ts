@@ -8,12 +8,12 @@ import { checkSelector } from "../../src/internal/log/selector.js"
 import type { Subject } from "../../src/testing/ChangeLogLaws.js"
 
 type Entry = ChangeLog.Entry<unknown>
-type Logged = ChangeLog.Logged<unknown>
+type LoggedRevision = ChangeLog.LoggedRevision<unknown>
 type Revision = ChangeLog.Revision
 type Log = ChangeLog.ChangeLog<unknown>
 
 /** A revision that is held. */
-export interface Held extends Logged {
+export interface Held extends LoggedRevision {
   readonly id: string | undefined
 }
 
@@ -22,7 +22,7 @@ export interface Disk {
   head: Revision
   floor: Revision
   rows: Array<Held>
-  state: Map<string, ChangeLog.Kept<unknown>>
+  state: Map<string, ChangeLog.KeyValue<unknown>>
   readonly bells: Set<() => void>
   /** Whatever a wrong log remembers. */
   readonly notes: Map<string, unknown>
@@ -47,11 +47,11 @@ export interface Parts {
   /** Why a cursor cannot be read after. */
   readonly cursor: (disk: Disk, after: Revision) => ChangeLog.Compacted | ChangeLog.EpochChanged | undefined
   /** The revisions after a good cursor. */
-  readonly after: (disk: Disk, seq: number, limit: number) => ReadonlyArray<Logged>
+  readonly after: (disk: Disk, seq: number, limit: number) => ReadonlyArray<LoggedRevision>
   readonly compact: (disk: Disk, upTo: number) => void
   readonly renew: (disk: Disk) => void
   /** What a selector matches, in order. */
-  readonly select: (disk: Disk, selector: ChangeLog.Selector) => ReadonlyArray<ChangeLog.Kept<unknown>>
+  readonly select: (disk: Disk, selector: ChangeLog.Selector) => ReadonlyArray<ChangeLog.KeyValue<unknown>>
 }
 
 export const invalid = (message: string, index?: number): ChangeLog.ChangeLogError =>
@@ -164,7 +164,7 @@ export const commitNow = (
   disk: Disk,
   entries: ReadonlyArray<Entry>,
   of: Parts
-): Either.Either<ChangeLog.Committed, ChangeLog.ChangeLogError> => {
+): Either.Either<ChangeLog.CommitResult, ChangeLog.ChangeLogError> => {
   const refused = refusal(entries, of)
   if (refused !== undefined) return Either.left(refused)
   const rows = of.fresh(disk, entries).map((entry) => rowOf(disk, entry, of))

@@ -1,4 +1,4 @@
-/** Where a follower stands, what a Gap stands for, and that reading goes on behind a full read. */
+/** Where a watcher stands, what a Gap stands for, and that reading goes on behind a full read. */
 import { describe, expect } from "@effect/vitest"
 import { Effect } from "effect"
 import * as ChangeLog from "../../src/ChangeLog.js"
@@ -10,11 +10,11 @@ import { logOf, setUp, taking } from "../support/watch/watches.js"
 const all = ChangeLog.prefix("")
 
 /** What is told until the end, and where it stands then. */
-const drained = (follower: Watch.Follower<number>) =>
+const drained = (watcher: Watch.Watcher<number>) =>
   Effect.gen(function* () {
     const frames: Array<string> = []
     const ended = yield* Effect.flip(
-      Effect.forever(Effect.map(follower.take, (frame) => frames.push(brief(frame))))
+      Effect.forever(Effect.map(watcher.take, (frame) => frames.push(brief(frame))))
     )
     return { frames, ended }
   })
@@ -24,7 +24,7 @@ const entriesOf = (count: number): ReadonlyArray<ChangeLog.Entry<number>> =>
 
 describe("the cursor of a follow that has ended", () => {
   const ends: {
-    readonly [what: string]: (one: Watch.Follower<number>, watch: Watch.Watch<number>) => Effect.Effect<void>
+    readonly [what: string]: (one: Watch.Watcher<number>, watch: Watch.Watch<number>) => Effect.Effect<void>
   } = {
     "that was told nothing for long and was cancelled is where the watch was": ({ cancel }) => cancel,
     "that was told nothing for long and ended with its watch is where the watch was": (_, { close }) => close
@@ -135,14 +135,14 @@ describe("a gap", () => {
   ] as const) {
     scenario(what, function* () {
       const { log, put, watch } = yield* setUp()
-      const follower = yield* watch.open(all, { autoResnapshot: "on" })
+      const watcher = yield* watch.open(all, { autoResnapshot: "on" })
       for (const value of [1, 2, 3, 4]) yield* put("k", value)
       yield* settled
       yield* log.renewEpoch
       yield* log.commit(entriesOf(count))
       yield* settled
-      expect((yield* taking(follower, 6)).at(-1)).toBe(gap)
-      const [next] = yield* Effect.replicateEffect(follower.take, 1)
+      expect((yield* taking(watcher, 6)).at(-1)).toBe(gap)
+      const [next] = yield* Effect.replicateEffect(watcher.take, 1)
       expect(next).toMatchObject({ _tag: "Snapshot", revision: { seq: count } })
     })
   }
@@ -151,9 +151,9 @@ describe("a gap", () => {
 describe("a full read", () => {
   const many = 1500
 
-  const counts = (follower: Watch.Follower<number>) => {
+  const counts = (watcher: Watch.Watcher<number>) => {
     let events = 0
-    for (let frame = follower.unsafePoll(); frame !== undefined; frame = follower.unsafePoll()) {
+    for (let frame = watcher.unsafePoll(); frame !== undefined; frame = watcher.unsafePoll()) {
       if (frame._tag === "Events") events++
     }
     return events
@@ -161,19 +161,19 @@ describe("a full read", () => {
 
   scenario("is followed by another one for those who are live, though nobody rings", function* () {
     const { log, watch } = yield* setUp({ heartbeat: 0 })
-    const follower = yield* watch.open(all, { buffer: 10_000 })
+    const watcher = yield* watch.open(all, { buffer: 10_000 })
     yield* log.commit(entriesOf(many))
     yield* settled
-    expect(counts(follower)).toBe(many)
+    expect(counts(watcher)).toBe(many)
   })
 
   scenario("is followed by another one for those who read on, though nobody rings", function* () {
     const { log, watch } = yield* setUp({ heartbeat: 0 })
     const { epoch } = (yield* log.head).head
     yield* log.commit(entriesOf(2 * many))
-    const follower = yield* watch.open(all, { buffer: 10_000, after: ChangeLog.start(epoch) })
+    const watcher = yield* watch.open(all, { buffer: 10_000, after: ChangeLog.start(epoch) })
     yield* settled
-    expect(counts(follower)).toBe(2 * many)
-    expect((yield* follower.health).state).toBe("Live")
+    expect(counts(watcher)).toBe(2 * many)
+    expect((yield* watcher.health).state).toBe("Live")
   })
 })

@@ -8,13 +8,13 @@ import { brief } from "../support/watch/frames.js"
 import { flakyLog, logOf, setUp, taking } from "../support/watch/watches.js"
 
 describe("progress and health", () => {
-  it.scoped("an idle follower is told how far it is, once for each heartbeat", () =>
+  it.scoped("an idle watcher is told how far it is, once for each heartbeat", () =>
     Effect.gen(function* () {
       const { put, watch } = yield* setUp({ heartbeat: "10 seconds" })
-      const follower = yield* watch.open(ChangeLog.key("a"))
-      yield* follower.take
+      const watcher = yield* watch.open(ChangeLog.key("a"))
+      yield* watcher.take
       for (let i = 0; i < 3; i++) yield* put("b", i)
-      const next = yield* Effect.fork(follower.take)
+      const next = yield* Effect.fork(watcher.take)
       yield* TestClock.adjust("11 seconds")
       expect(brief(yield* Fiber.join(next))).toBe("progress 3")
     })
@@ -23,20 +23,20 @@ describe("progress and health", () => {
   it.scoped("progress stands behind the events, and uses up no buffer", () =>
     Effect.gen(function* () {
       const { put, watch } = yield* setUp({ heartbeat: "10 seconds" })
-      const follower = yield* watch.open(ChangeLog.key("a"), { buffer: 1, policy: "cancel" })
+      const watcher = yield* watch.open(ChangeLog.key("a"), { buffer: 1, policy: "cancel" })
       yield* put("a", 1)
       for (let i = 0; i < 5; i++) {
         yield* TestClock.adjust("11 seconds")
         yield* (yield* watch.open(ChangeLog.key("x"))).take
       }
-      expect(yield* taking(follower, 3)).toEqual(["synced 0", "1: a=1", "progress 1"])
+      expect(yield* taking(watcher, 3)).toEqual(["synced 0", "1: a=1", "progress 1"])
     })
   )
 
   it.scoped("one who has fallen behind is not told of progress that it has not made", () =>
     Effect.gen(function* () {
       const { put, watch } = yield* setUp({ heartbeat: "10 seconds" })
-      const follower = yield* watch.open(ChangeLog.key("a"), { buffer: 1 })
+      const watcher = yield* watch.open(ChangeLog.key("a"), { buffer: 1 })
       const others = Effect.scoped(Effect.flatMap(watch.open(ChangeLog.key("x")), ({ take }) => take))
       yield* put("a", 1)
       yield* others
@@ -44,9 +44,9 @@ describe("progress and health", () => {
       yield* others
       for (const value of [2, 3]) yield* put("a", value)
       yield* others
-      const polled = [follower.unsafePoll(), follower.unsafePoll(), follower.unsafePoll()]
+      const polled = [watcher.unsafePoll(), watcher.unsafePoll(), watcher.unsafePoll()]
       expect(polled.map((frame) => frame && brief(frame))).toEqual(["synced 0", "1: a=1", undefined])
-      expect(yield* taking(follower, 3)).toEqual(["2: a=2", "3: a=3", "progress 3"])
+      expect(yield* taking(watcher, 3)).toEqual(["2: a=2", "3: a=3", "progress 3"])
     })
   )
 
@@ -54,9 +54,9 @@ describe("progress and health", () => {
     Effect.gen(function* () {
       // Fails when the one that loses a race is waited for.
       const { put, watch } = yield* setUp()
-      const follower = yield* Effect.uninterruptible(watch.open(ChangeLog.key("a"), { snapshot: "first" }))
+      const watcher = yield* Effect.uninterruptible(watch.open(ChangeLog.key("a"), { snapshot: "first" }))
       yield* put("a", 1)
-      expect(yield* taking(follower, 3)).toEqual(["snapshot 0: ", "synced 0", "1: a=1"])
+      expect(yield* taking(watcher, 3)).toEqual(["snapshot 0: ", "synced 0", "1: a=1"])
     })
   )
 
@@ -87,11 +87,11 @@ describe("progress and health", () => {
     Effect.gen(function* () {
       const { flaky, go } = yield* flakyLog
       const watch = yield* Watch.make(flaky, { heartbeat: "20 seconds" })
-      const follower = yield* watch.open(ChangeLog.key("a"))
-      const states = Effect.map(Effect.all([watch.health, follower.health]), ([{ state, trouble }, of]) => [
+      const watcher = yield* watch.open(ChangeLog.key("a"))
+      const states = Effect.map(Effect.all([watch.health, watcher.health]), ([{ state, cause }, of]) => [
         state,
         of.state,
-        Option.getOrUndefined(Option.map(trouble, ({ message }) => message))
+        Option.getOrUndefined(Option.map(cause, ({ message }) => message))
       ])
       expect(yield* states).toEqual(["Live", "Live", undefined])
       go("away")
@@ -116,18 +116,18 @@ describe("progress and health", () => {
       const behind = yield* watch.open(ChangeLog.key("a"), { after: ChangeLog.start(epoch) })
       go("away")
       yield* TestClock.adjust("1 second")
-      expect(Option.isSome((yield* watch.health).trouble)).toBe(true)
+      expect(Option.isSome((yield* watch.health).cause)).toBe(true)
       yield* log.compact(1)
       go("back")
       yield* TestClock.adjust("3 seconds")
-      expect(yield* watch.health).toMatchObject({ followers: 0, trouble: Option.none() })
+      expect(yield* watch.health).toMatchObject({ watchers: 0, cause: Option.none() })
       expect((yield* Effect.flip(behind.take)).reason).toBe("Compacted")
     })
   )
 
-  it.scoped("the cap on followers is a typed refusal", () =>
+  it.scoped("the cap on watchers is a typed refusal", () =>
     Effect.gen(function* () {
-      const { watch } = yield* setUp({ maxFollowers: 2 })
+      const { watch } = yield* setUp({ maxWatchers: 2 })
       const results = yield* Effect.all(
         Array.from({ length: 5 }, () => Effect.either(watch.register("a"))),
         { concurrency: "unbounded" }
@@ -162,15 +162,15 @@ describe("a watch whose log fails for good", () => {
       let isBroken = false
       const read: typeof log.read = (options) => (isBroken ? fault : log.read(options))
       const watch = yield* Watch.make({ ...log, read }, { heartbeat: "10 seconds" })
-      const followers = yield* Effect.replicateEffect(watch.open(ChangeLog.key("a")), 2)
+      const watchers = yield* Effect.replicateEffect(watch.open(ChangeLog.key("a")), 2)
       isBroken = true
       yield* watch.publish([ChangeLog.put("a", 1)])
       yield* settled
-      for (const { take } of followers) {
+      for (const { take } of watchers) {
         yield* take
         expect(yield* Effect.flip(take)).toMatchObject({ reason: "Failed", cause })
       }
-      const failed = { state: "Failed", followers: 0, trouble: { _tag: "Some", value: trouble } }
+      const failed = { state: "Failed", watchers: 0, cause: { _tag: "Some", value: trouble } }
       expect(yield* watch.health).toMatchObject(failed)
       isBroken = false
       // It stays so, whatever the log answers later.
@@ -189,7 +189,7 @@ describe("a watch whose log fails for good", () => {
     })
   }
 
-  scenario("in what one follower has yet to read ends that follower alone", function* () {
+  scenario("in what one watcher has yet to read ends that watcher alone", function* () {
     const log = yield* logOf()
     const { epoch } = (yield* log.head).head
     const read: typeof log.read = (options) =>
@@ -205,14 +205,14 @@ describe("a watch whose log fails for good", () => {
     })
     yield* log.append([ChangeLog.put("a", 2)])
     expect(yield* taking(live, 2)).toEqual(["synced 1", "2: a=2"])
-    expect(yield* watch.health).toMatchObject({ state: "Live", trouble: Option.none() })
+    expect(yield* watch.health).toMatchObject({ state: "Live", cause: Option.none() })
   })
 
   it.effect("one whose scope has ended is closed", () =>
     Effect.gen(function* () {
       const log = yield* logOf()
       const watch = yield* Effect.scoped(Watch.make(log))
-      expect(yield* watch.health).toMatchObject({ state: "Closed", trouble: Option.none() })
+      expect(yield* watch.health).toMatchObject({ state: "Closed", cause: Option.none() })
       expect(yield* Effect.flip(Effect.scoped(watch.open(ChangeLog.key("a"))))).toMatchObject({
         reason: "Closed"
       })

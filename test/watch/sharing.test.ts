@@ -1,4 +1,4 @@
-/** What followers share: nobody can change it for another. And what others hand over is not theirs any more. */
+/** What watchers share: nobody can change it for another. And what others hand over is not theirs any more. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as ChangeLog from "../../src/ChangeLog.js"
@@ -105,13 +105,13 @@ describe("what is handed over", () => {
     Effect.gen(function* () {
       const { put, watch } = yield* setUp()
       const parts = [ChangeLog.key("a"), ChangeLog.prefix("k/")]
-      const selector: ChangeLog.Selector = { _tag: "Many", parts }
+      const selector: ChangeLog.Selector = { _tag: "AnyOf", parts }
       const slow = yield* watch.open(selector, { buffer: 1 })
       Reflect.set(parts[0]!, "key", "z")
       parts.length = 1
       for (const key of ["a", "k/a", "z", "k/b"]) yield* put(key, 1)
       expect(yield* taking(slow, 4)).toEqual(["synced 0", "1: a=1", "2: k/a=1", "4: k/b=1"])
-      expect(slow.selector).toEqual(ChangeLog.many(ChangeLog.key("a"), ChangeLog.prefix("k/")))
+      expect(slow.selector).toEqual(ChangeLog.anyOf(ChangeLog.key("a"), ChangeLog.prefix("k/")))
     })
   )
 
@@ -166,7 +166,7 @@ describe("what others bring", () => {
       const { put, watch } = yield* setUp()
       const nameOf = (n: number): string => `k/${String(n).padStart(6, "0")}`
       const ranges = Array.from({ length: 20_000 }, (_, n) => ChangeLog.range(nameOf(n), `${nameOf(n)}/`))
-      const one = yield* watch.open(ChangeLog.many(...ranges, ...ranges.slice(0, 10)))
+      const one = yield* watch.open(ChangeLog.anyOf(...ranges, ...ranges.slice(0, 10)))
       for (const n of [0, 9_999, 19_999]) yield* put(nameOf(n), n)
       expect((yield* taking(one, 4)).slice(1)).toEqual([
         "1: k/000000=0",
@@ -174,7 +174,7 @@ describe("what others bring", () => {
         "3: k/019999=19999"
       ])
       yield* one.cancel
-      expect((yield* watch.health).followers).toBe(0)
+      expect((yield* watch.health).watchers).toBe(0)
     })
   )
 })

@@ -5,7 +5,7 @@ import { scenario, started } from "../support/time/turn.js"
 import { brief } from "../support/watch/frames.js"
 import { setUp, taking } from "../support/watch/watches.js"
 
-describe("a slow follower", () => {
+describe("a slow watcher", () => {
   it.scoped("resync: reads on from the log, and misses nothing", () =>
     Effect.gen(function* () {
       const { put, watch } = yield* setUp()
@@ -121,11 +121,11 @@ describe("what is gone", () => {
       yield* log.compact(2)
       const error = yield* Effect.flip(watch.open(ChangeLog.key("a"), { after: cursor }))
       expect(error).toMatchObject({ _tag: "Compacted", floor: 2 })
-      expect((yield* watch.health).followers).toBe(0)
+      expect((yield* watch.health).watchers).toBe(0)
     })
   )
 
-  it.scoped("a slow follower ends with Compacted behind what was buffered", () =>
+  it.scoped("a slow watcher ends with Compacted behind what was buffered", () =>
     Effect.gen(function* () {
       const { log, put, watch } = yield* setUp()
       const slow = yield* watch.open(ChangeLog.key("a"), { buffer: 1 })
@@ -164,14 +164,14 @@ describe("what is gone", () => {
     })
   )
 
-  it.scoped("a renewed epoch ends followers with EpochChanged, and the cursor is refused", () =>
+  it.scoped("a renewed epoch ends watchers with EpochChanged, and the cursor is refused", () =>
     Effect.gen(function* () {
       const { log, put, watch } = yield* setUp()
       const cursor = yield* put("a", 1)
-      const follower = yield* watch.open(ChangeLog.key("a"))
+      const watcher = yield* watch.open(ChangeLog.key("a"))
       const lasting = yield* watch.open(ChangeLog.key("a"), { autoResnapshot: "on" })
       yield* log.renewEpoch
-      expect((yield* Effect.flip(Effect.zipRight(follower.take, follower.take))).reason).toBe("EpochChanged")
+      expect((yield* Effect.flip(Effect.zipRight(watcher.take, watcher.take))).reason).toBe("EpochChanged")
       expect((yield* taking(lasting, 3)).slice(2)).toEqual(["snapshot 0: a=1"])
       yield* put("a", 2)
       expect(yield* taking(lasting, 2)).toEqual(["synced 0", "1: a=2"])

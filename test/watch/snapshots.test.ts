@@ -1,4 +1,4 @@
-/** Snapshots of followers: what they hold, and whom it holds up when one of them is slow, hangs or fails. */
+/** Snapshots of watchers: what they hold, and whom it holds up when one of them is slow, hangs or fails. */
 import { TransactionConnection } from "@effect/sql/SqlClient"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Option, Scope, TestClock } from "effect"
@@ -24,15 +24,15 @@ const ofLog =
   (selector) =>
     Effect.orDie(log.snapshot(selector))
 
-const rest = (follower: Watch.Follower<number>): ReadonlyArray<string> => {
+const rest = (watcher: Watch.Watcher<number>): ReadonlyArray<string> => {
   const frames: Array<string> = []
-  for (let frame = follower.unsafePoll(); frame !== undefined; frame = follower.unsafePoll()) {
+  for (let frame = watcher.unsafePoll(); frame !== undefined; frame = watcher.unsafePoll()) {
     frames.push(brief(frame))
   }
   return frames
 }
 
-/** Followers who have told what they were told, and cannot read on: only a snapshot helps them. */
+/** Watchers who have told what they were told, and cannot read on: only a snapshot helps them. */
 const lose = (
   { log, watch }: { readonly log: Log; readonly watch: Watch.Watch<number> },
   count = 1,
@@ -44,9 +44,9 @@ const lose = (
     for (const value of [1, 2, 3]) yield* log.append([ChangeLog.put("k/a", value)])
     yield* settled
     yield* log.compact(3)
-    for (const follower of lost) expect(rest(follower)).toEqual(["synced 0", "1: k/a=1"])
+    for (const watcher of lost) expect(rest(watcher)).toEqual(["synced 0", "1: k/a=1"])
     yield* settled
-    return lost as [Watch.Follower<number>, ...Array<Watch.Follower<number>>]
+    return lost as [Watch.Watcher<number>, ...Array<Watch.Watcher<number>>]
   })
 
 const big = (event: ChangeLog.Event<number>): boolean => event._tag === "Put" && event.value > 1
@@ -61,15 +61,15 @@ describe("a predicate and a snapshot", () => {
         seen.push(event)
         return big(event)
       }
-      const follower = yield* watch.open(ChangeLog.prefix("k/"), { where, snapshot: "first" })
-      expect(yield* taking(follower, 2)).toEqual(["snapshot 3: k/b=2, k/c=3", "synced 3"])
+      const watcher = yield* watch.open(ChangeLog.prefix("k/"), { where, snapshot: "first" })
+      expect(yield* taking(watcher, 2)).toEqual(["snapshot 3: k/b=2, k/c=3", "synced 3"])
       expect(seen).toMatchObject([1, 2, 3].map((n) => ({ _tag: "Put", value: n, revision: { seq: n } })))
     })
   )
 
   scenario("a snapshot in the middle too: what was not told is not told as gone", function* () {
     const { log, put, remove, watch } = yield* setUp()
-    const follower = yield* watch.open(ChangeLog.prefix("k/"), {
+    const watcher = yield* watch.open(ChangeLog.prefix("k/"), {
       buffer: 1,
       autoResnapshot: "on",
       where: ({ key }) => !key.startsWith("k/of another/")
@@ -82,9 +82,9 @@ describe("a predicate and a snapshot", () => {
     yield* remove("k/a")
     yield* settled
     yield* log.compact(7)
-    expect(rest(follower)).toEqual(["synced 0", "2: k/a=2"])
+    expect(rest(watcher)).toEqual(["synced 0", "2: k/a=2"])
     yield* settled
-    expect(rest(follower)).toEqual(["gap 3-7 Compacted", "snapshot 7: k/b=4 without k/a", "synced 7"])
+    expect(rest(watcher)).toEqual(["gap 3-7 Compacted", "snapshot 7: k/b=4 without k/a", "synced 7"])
   })
 
   const thrower = (event: ChangeLog.Event<number>): boolean => {
@@ -92,7 +92,7 @@ describe("a predicate and a snapshot", () => {
     return true
   }
 
-  scenario("one that throws on an entry ends its follower alone", function* () {
+  scenario("one that throws on an entry ends its watcher alone", function* () {
     const { put, watch } = yield* setUp()
     const other = yield* watch.open(ChangeLog.prefix("k/"))
     yield* put("k/a", 3)
@@ -102,12 +102,12 @@ describe("a predicate and a snapshot", () => {
       cause: new Error("no"),
       cursor: { seq: 0 }
     })
-    expect((yield* watch.health).followers).toBe(1)
+    expect((yield* watch.health).watchers).toBe(1)
     yield* put("k/a", 4)
     expect(yield* taking(other, 3)).toEqual(["synced 0", "1: k/a=3", "2: k/a=4"])
   })
 
-  scenario("one that throws on an entry of a later snapshot ends its follower alone", function* () {
+  scenario("one that throws on an entry of a later snapshot ends its watcher alone", function* () {
     const world = yield* setUp()
     const other = yield* world.watch.open(ChangeLog.prefix("k/"))
     const [lost] = yield* lose(world, 1, { where: thrower })
@@ -116,7 +116,7 @@ describe("a predicate and a snapshot", () => {
   })
 })
 
-describe("a follower that waits for a snapshot", () => {
+describe("a watcher that waits for a snapshot", () => {
   const no = new Error("no")
   const refused = new ChangeLog.ChangeLogError({ reason: "NoState", message: "no state" })
   const faults: { readonly [what: string]: readonly [Snapshots, unknown] } = {
@@ -139,7 +139,7 @@ describe("a follower that waits for a snapshot", () => {
       expect(yield* Effect.flip(lost.take)).toMatchObject({ reason: "Failed", cause })
       yield* world.put("k/a", 4)
       expect((yield* taking(other, 5)).slice(3)).toEqual(["3: k/a=3", "4: k/a=4"])
-      expect(yield* world.watch.health).toMatchObject({ state: "Live", followers: 1 })
+      expect(yield* world.watch.health).toMatchObject({ state: "Live", watchers: 1 })
     })
   }
 
@@ -153,16 +153,16 @@ describe("a follower that waits for a snapshot", () => {
     yield* TestClock.adjust("1 minute")
     expect(yield* lost.health).toMatchObject({
       state: "Behind",
-      trouble: Option.some(away),
+      cause: Option.some(away),
       cursor: { seq: 1 }
     })
-    expect(yield* world.watch.health).toMatchObject({ state: "Live", behind: 1, trouble: Option.none() })
+    expect(yield* world.watch.health).toMatchObject({ state: "Live", behind: 1, cause: Option.none() })
     yield* world.put("k/b", 4)
     expect((yield* taking(other, 5)).slice(3)).toEqual(["3: k/a=3", "4: k/b=4"])
     isAway = false
     yield* TestClock.adjust("3 seconds")
     expect(rest(lost)).toEqual(["gap 2-4 Compacted", "snapshot 4: k/a=3, k/b=4", "synced 4"])
-    expect(yield* lost.health).toMatchObject({ state: "Live", trouble: Option.none() })
+    expect(yield* lost.health).toMatchObject({ state: "Live", cause: Option.none() })
   })
 
   /** A source that hangs, and tells when it is interrupted. */
@@ -208,7 +208,7 @@ describe("a follower that waits for a snapshot", () => {
     )
     const lost = yield* lose(world, 21)
     yield* TestClock.adjust("3 seconds")
-    expect(lost.filter((follower) => rest(follower).length === 3).length).toBe(1)
+    expect(lost.filter((watcher) => rest(watcher).length === 3).length).toBe(1)
   })
 
   scenario("shares its source with few at once", function* () {
@@ -224,7 +224,7 @@ describe("a follower that waits for a snapshot", () => {
     })
     const lost = yield* lose(world, 50)
     yield* TestClock.adjust("1 second")
-    expect(lost.filter((follower) => rest(follower).length === 3).length).toBe(50)
+    expect(lost.filter((watcher) => rest(watcher).length === 3).length).toBe(50)
     expect(most).toBe(8)
   })
 
@@ -249,19 +249,19 @@ describe("a source of snapshots whose revisions the log cannot go on from", () =
   const cases: {
     readonly [what: string]: readonly [(log: Log) => Effect.Effect<ChangeLog.Revision>, string]
   } = {
-    "ends its follower when it is of what is gone, after some more tries": [
+    "ends its watcher when it is of what is gone, after some more tries": [
       (log) => Effect.map(Effect.orDie(log.head), ({ head }) => ({ ...head, seq: 1 })),
       "Compacted"
     ],
-    "ends its follower when it is of another epoch, after some more tries": [
+    "ends its watcher when it is of another epoch, after some more tries": [
       () => Effect.succeed({ epoch: "another", seq: 3, tag: 0 }),
       "EpochChanged"
     ],
-    "ends its follower when it is of what is not there yet, after some more tries": [
+    "ends its watcher when it is of what is not there yet, after some more tries": [
       (log) => Effect.map(Effect.orDie(log.head), ({ head }) => ({ ...head, seq: 99 })),
       "EpochChanged"
     ],
-    "ends its follower when it is of a number of another history, after some more tries": [
+    "ends its watcher when it is of a number of another history, after some more tries": [
       (log) => Effect.map(Effect.orDie(log.head), ({ head }) => ({ ...head, tag: head.tag + 1 })),
       "EpochChanged"
     ]
@@ -334,7 +334,7 @@ describe("a follow that begins", () => {
     const opening = yield* started(world.watch.open(ChangeLog.prefix("k/"), { snapshot: "first" }))
     yield* Fiber.interrupt(opening)
     yield* Deferred.await(interrupted)
-    expect((yield* world.watch.health).followers).toBe(0)
+    expect((yield* world.watch.health).watchers).toBe(0)
   })
 
   scenario("where the log hangs holds up nobody", function* () {
@@ -362,11 +362,11 @@ describe("a follow that begins", () => {
       for (const value of [2, 3]) yield* world.put("k/a", value)
       yield* settled
       yield* TestClock.adjust("1 second")
-      const follower = yield* Fiber.join(opening)
+      const watcher = yield* Fiber.join(opening)
       yield* world.put("k/a", 4)
       const frames = ["snapshot 1: k/a=1", "2: k/a=2", "3: k/a=3", "synced 3", "4: k/a=4"]
-      expect(yield* taking(follower, 5)).toEqual(frames)
-      expect(rest(follower)).toEqual([])
+      expect(yield* taking(watcher, 5)).toEqual(frames)
+      expect(rest(watcher)).toEqual([])
       expect(rest(other).length).toBe(5)
     }
   )
@@ -408,7 +408,7 @@ describe("a follow that begins", () => {
             ofLog(log)(selector)
           ),
         {
-          maxFollowers: 1
+          maxWatchers: 1
         }
       )
       const open = Effect.either(world.watch.open(ChangeLog.key("a"), { snapshot: "first" }))

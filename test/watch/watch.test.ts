@@ -35,11 +35,11 @@ describe("Watch.register", () => {
       const scope = yield* Scope.make()
       const one = yield* watch.register("a")
       const two = yield* Scope.extend(watch.register("a"), scope)
-      expect((yield* watch.health).followers).toBe(2)
+      expect((yield* watch.health).watchers).toBe(2)
       yield* one.release
       yield* one.release
       yield* Scope.close(scope, Exit.void)
-      expect((yield* watch.health).followers).toBe(0)
+      expect((yield* watch.health).watchers).toBe(0)
       yield* put("a", 1)
       yield* one.receiver.take
       const ended = yield* Effect.flip(Effect.zipRight(two.receiver.take, two.receiver.take))
@@ -58,7 +58,7 @@ describe("Watch.register", () => {
       yield* put("a", 1)
       expect(yield* taking(receiver, 2)).toEqual(["synced 0", "1: a=1"])
       yield* receiver.cancel
-      expect((yield* watch.health).followers).toBe(0)
+      expect((yield* watch.health).watchers).toBe(0)
     })
   )
 
@@ -73,7 +73,7 @@ describe("Watch.register", () => {
       const ended = yield* Effect.flip(slow.take)
       expect(ended.reason).toBe("Overflow")
       expect(ended.cursor.seq).toBe(2)
-      expect((yield* watch.health).followers).toBe(1)
+      expect((yield* watch.health).watchers).toBe(1)
       // It resumes where it ended.
       const again = yield* watch.open(ChangeLog.key("a"), { after: ended.cursor })
       expect(yield* taking(again, 3)).toEqual(["3: a=3", "4: a=4", "synced 4"])
@@ -85,34 +85,38 @@ describe("Watch.follow", () => {
   it.scoped("a prefix is told of its children, never of a longer name", () =>
     Effect.gen(function* () {
       const { put, watch } = yield* setUp()
-      const follower = yield* watch.open(ChangeLog.prefix("/config/"))
+      const watcher = yield* watch.open(ChangeLog.prefix("/config/"))
       for (const key of ["/config", "/configextra", "/config/a", "/config/a/b", "/other/config/a"])
         yield* put(key, 1)
-      expect(yield* taking(follower, 3)).toEqual(["synced 0", "3: /config/a=1", "4: /config/a/b=1"])
+      expect(yield* taking(watcher, 3)).toEqual(["synced 0", "3: /config/a=1", "4: /config/a/b=1"])
     })
   )
 
   it.scoped("a range is told from its beginning until before its end", () =>
     Effect.gen(function* () {
       const { put, watch } = yield* setUp()
-      const follower = yield* watch.open(ChangeLog.range("b", "d"))
+      const watcher = yield* watch.open(ChangeLog.range("b", "d"))
       for (const key of ["a", "b", "c", "czz", "d"]) yield* put(key, 1)
-      expect(yield* taking(follower, 4)).toEqual(["synced 0", "2: b=1", "3: c=1", "4: czz=1"])
+      expect(yield* taking(watcher, 4)).toEqual(["synced 0", "2: b=1", "3: c=1", "4: czz=1"])
     })
   )
 
   it.scoped("many keys come in one stream, each event once, a revision whole", () =>
     Effect.gen(function* () {
       const { log, watch } = yield* setUp()
-      const selector = ChangeLog.many(ChangeLog.key("a/x"), ChangeLog.prefix("a/"), ChangeLog.range("b", "c"))
-      const follower = yield* watch.open(selector)
+      const selector = ChangeLog.anyOf(
+        ChangeLog.key("a/x"),
+        ChangeLog.prefix("a/"),
+        ChangeLog.range("b", "c")
+      )
+      const watcher = yield* watch.open(selector)
       yield* log.append([
         ChangeLog.put("a/x", 1),
         ChangeLog.put("z", 2),
         ChangeLog.put("b", 3),
         ChangeLog.remove("a/x")
       ])
-      expect(yield* taking(follower, 2)).toEqual(["synced 0", "1: a/x=1, b=3, -a/x"])
+      expect(yield* taking(watcher, 2)).toEqual(["synced 0", "1: a/x=1, b=3, -a/x"])
     })
   )
 
@@ -120,13 +124,13 @@ describe("Watch.follow", () => {
     Effect.gen(function* () {
       const { put, watch } = yield* setUp()
       const where = (event: ChangeLog.Event<number>) => event._tag === "Put" && event.value > 1
-      const follower = yield* watch.open(ChangeLog.key("a"), { where })
+      const watcher = yield* watch.open(ChangeLog.key("a"), { where })
       for (const value of [1, 2, 3, 0]) yield* put("a", value)
-      expect(yield* taking(follower, 3)).toEqual(["synced 0", "2: a=2", "3: a=3"])
+      expect(yield* taking(watcher, 3)).toEqual(["synced 0", "2: a=2", "3: a=3"])
     })
   )
 
-  it.scoped("a predicate that throws ends its follower, and no other", () =>
+  it.scoped("a predicate that throws ends its watcher, and no other", () =>
     Effect.gen(function* () {
       const { put, watch } = yield* setUp()
       const where = () => {
@@ -151,10 +155,10 @@ describe("Watch.follow", () => {
       const cursor = yield* put("a", 1)
       yield* put("a", 2)
       yield* put("b", 3)
-      const follower = yield* watch.open(ChangeLog.key("a"), { after: cursor })
-      expect(yield* taking(follower, 2)).toEqual(["2: a=2", "synced 3"])
+      const watcher = yield* watch.open(ChangeLog.key("a"), { after: cursor })
+      expect(yield* taking(watcher, 2)).toEqual(["2: a=2", "synced 3"])
       yield* put("a", 4)
-      expect(yield* taking(follower, 1)).toEqual(["4: a=4"])
+      expect(yield* taking(watcher, 1)).toEqual(["4: a=4"])
     })
   )
 
@@ -166,17 +170,17 @@ describe("Watch.follow", () => {
       yield* put("k/c", 3)
       yield* remove("k/c")
       yield* put("other", 5)
-      const follower = yield* watch.open(ChangeLog.prefix("k/"), { snapshot: "first" })
+      const watcher = yield* watch.open(ChangeLog.prefix("k/"), { snapshot: "first" })
       yield* put("k/a", 6)
-      expect(yield* taking(follower, 3)).toEqual(["snapshot 5: k/a=2, k/b=1", "synced 5", "6: k/a=6"])
+      expect(yield* taking(watcher, 3)).toEqual(["snapshot 5: k/a=2, k/b=1", "synced 5", "6: k/a=6"])
     })
   )
 
   it.scoped("says that it is live on an empty set too", () =>
     Effect.gen(function* () {
       const { watch } = yield* setUp()
-      const follower = yield* watch.open(ChangeLog.prefix("none/"), { snapshot: "first" })
-      expect(yield* taking(follower, 2)).toEqual(["snapshot 0: ", "synced 0"])
+      const watcher = yield* watch.open(ChangeLog.prefix("none/"), { snapshot: "first" })
+      expect(yield* taking(watcher, 2)).toEqual(["snapshot 0: ", "synced 0"])
     })
   )
 
@@ -184,12 +188,12 @@ describe("Watch.follow", () => {
     Effect.gen(function* () {
       const { put, remove, watch } = yield* setUp()
       yield* put("a", 1)
-      const follower = yield* watch.open(ChangeLog.key("a"), { previous: "include" })
+      const watcher = yield* watch.open(ChangeLog.key("a"), { previous: "include" })
       const plain = yield* watch.open(ChangeLog.key("a"))
       yield* put("a", 2)
       yield* remove("a")
       yield* put("a", 3)
-      const frames = yield* Effect.replicateEffect(follower.take, 4)
+      const frames = yield* Effect.replicateEffect(watcher.take, 4)
       const previous = frames
         .flatMap((frame) => (frame._tag === "Events" ? frame.events : []))
         .map((e) => e.previous)
@@ -206,7 +210,7 @@ describe("Watch.follow", () => {
     yield* put("a", 1)
     const seen = yield* Fiber.join(reading)
     expect(Chunk.toReadonlyArray(seen).map(brief)).toEqual(["synced 0", "1: a=1"])
-    expect((yield* watch.health).followers).toBe(0)
+    expect((yield* watch.health).watchers).toBe(0)
     const open = yield* watch.open(ChangeLog.key("a"))
     yield* watch.close
     const all = yield* Effect.flip(Stream.runDrain(open.frames))
@@ -228,7 +232,7 @@ describe("bad input", () => {
           watch.open(ChangeLog.prefix("/config")),
           watch.open(ChangeLog.range("b", "a")),
           watch.open(ChangeLog.key("")),
-          watch.open(ChangeLog.many()),
+          watch.open(ChangeLog.anyOf()),
           watch.open(ChangeLog.key("a"), { buffer: -1 }),
           watch.open(ChangeLog.key("a"), { after: foreign }),
           watch.open(ChangeLog.key("a"), { after: foreign, snapshot: "first" }),
@@ -247,7 +251,7 @@ describe("bad input", () => {
         "ChangeLogError",
         "ChangeLogError"
       ])
-      expect((yield* watch.health).followers).toBe(0)
+      expect((yield* watch.health).watchers).toBe(0)
     })
   )
 

@@ -6,11 +6,11 @@ import type {
   Compacted,
   Entry,
   EpochChanged,
-  Logged,
+  LoggedRevision,
   Revision,
   Snapshot
 } from "./events.js"
-import type { Committed } from "./memoryLog.js"
+import type { CommitResult } from "./memoryLog.js"
 import type { InvalidSelector, Selector } from "./selector.js"
 
 /** Where a log stands. */
@@ -37,7 +37,7 @@ export interface ChangeLog<in out V> {
    * Appends a revision for each entry, all in one commit or none. An entry whose id the log holds, or held earlier in
    * this commit, is a duplicate: it appends nothing, and an id is known for as long as its revision is held.
    */
-  readonly commit: (entries: ReadonlyArray<Entry<V>>) => Effect.Effect<Committed, ChangeLogError>
+  readonly commit: (entries: ReadonlyArray<Entry<V>>) => Effect.Effect<CommitResult, ChangeLogError>
   /**
    * Why a commit with this entry would be refused for good, or `undefined`. It appends nothing. A log without it tells
    * when it commits.
@@ -49,7 +49,7 @@ export interface ChangeLog<in out V> {
    */
   readonly read: (
     options: ReadOptions
-  ) => Effect.Effect<ReadonlyArray<Logged<V>>, Compacted | EpochChanged | ChangeLogError>
+  ) => Effect.Effect<ReadonlyArray<LoggedRevision<V>>, Compacted | EpochChanged | ChangeLogError>
   readonly head: Effect.Effect<Head, ChangeLogError>
   /** Gives up the revisions up to and including `upTo`. The state stays. */
   readonly compact: (upTo: number) => Effect.Effect<void, ChangeLogError>

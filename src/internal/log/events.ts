@@ -57,7 +57,7 @@ export type Event<V> =
  * One revision of a log. Everybody who reads it may be given the same object: it is frozen, and so are its events and
  * its arrays. Values are not: whoever reads one must not change it.
  */
-export interface Logged<out V> {
+export interface LoggedRevision<out V> {
   readonly revision: Revision
   /** In the order of their writer; never empty. */
   readonly events: ReadonlyArray<Event<V>>
@@ -66,7 +66,7 @@ export interface Logged<out V> {
 }
 
 /** The last value of a key. */
-export interface Kept<out V> {
+export interface KeyValue<out V> {
   readonly key: string
   readonly value: V
   readonly revision: Revision
@@ -75,7 +75,7 @@ export interface Kept<out V> {
 /** Everything that a selector matches, as it was at a revision, ordered by key. */
 export interface Snapshot<out V> {
   readonly revision: Revision
-  readonly entries: ReadonlyArray<Kept<V>>
+  readonly entries: ReadonlyArray<KeyValue<V>>
 }
 
 /** The revisions behind a cursor are gone up to `floor`: begin with a snapshot, or at the floor. */

@@ -14,15 +14,15 @@ import {
   type Entry,
   type EpochChanged,
   type Event,
-  type Kept,
-  type Logged,
+  type KeyValue,
+  type LoggedRevision,
   type Revision,
   refusal,
   start
 } from "./events.js"
 import { compareKeys, keyProblem, matcherOf, type Selector } from "./selector.js"
 
-interface Row<V> extends Logged<V> {
+interface Row<V> extends LoggedRevision<V> {
   readonly bytes: number
   readonly id: string | undefined
 }
@@ -39,7 +39,7 @@ export interface History<V> {
   start: number
   bytes: number
   readonly ids: Set<string>
-  readonly state: Map<string, Kept<V>> | undefined
+  readonly state: Map<string, KeyValue<V>> | undefined
 }
 
 export const make = <V>(options: {
@@ -99,7 +99,7 @@ const add = <V>(history: History<V>, row: Row<V>): void => {
   while (size(history) > history.maxRevisions || history.bytes > history.maxBytes) evict(history)
 }
 
-const apply = <V>(state: Map<string, Kept<V>>, event: Event<V>): Option.Option<V> => {
+const apply = <V>(state: Map<string, KeyValue<V>>, event: Event<V>): Option.Option<V> => {
   const before = state.get(event.key)
   if (event._tag === "Delete") state.delete(event.key)
   else state.set(event.key, Object.freeze({ key: event.key, value: event.value, revision: event.revision }))
@@ -195,7 +195,7 @@ export const check = <V>(history: History<V>, entry: Entry<V>): ChangeLogError |
   Option.getOrUndefined(Either.getLeft(measure(history, entry)))
 
 /** What a commit has appended. */
-export interface Committed {
+export interface CommitResult {
   /** Of the entries that were new, in order. */
   readonly revisions: ReadonlyArray<Revision>
   /** Entries whose id the log held already. */
@@ -206,7 +206,7 @@ export interface Committed {
 export const commit = <V>(
   history: History<V>,
   entries: ReadonlyArray<Entry<V>>
-): Either.Either<Committed, ChangeLogError> =>
+): Either.Either<CommitResult, ChangeLogError> =>
   Either.map(measureAll(history, entries), (sizes) => {
     const revisions: Array<Revision> = []
     for (const [index, entry] of entries.entries()) {
@@ -221,7 +221,7 @@ export const read = <V>(
   history: History<V>,
   after: Revision,
   limit: number
-): Either.Either<ReadonlyArray<Logged<V>>, Compacted | EpochChanged> => {
+): Either.Either<ReadonlyArray<LoggedRevision<V>>, Compacted | EpochChanged> => {
   const problem = cursorProblem(
     after,
     history,
@@ -230,7 +230,7 @@ export const read = <V>(
   if (problem !== undefined) return Either.left(problem)
   const first = after.seq - history.floor.seq
   const count = Math.min(limit, size(history) - first)
-  const rows = new Array<Logged<V>>(count)
+  const rows = new Array<LoggedRevision<V>>(count)
   for (let i = 0; i < count; i++) rows[i] = at(history, first + i)
   return Either.right(rows)
 }
@@ -256,13 +256,13 @@ export const renew = <V>(history: History<V>, epoch: string): void => {
 export const snapshot = <V>(
   { state }: History<V>,
   selector: Selector
-): ReadonlyArray<Kept<V>> | undefined => {
+): ReadonlyArray<KeyValue<V>> | undefined => {
   if (state === undefined) return undefined
   if (selector._tag === "Key") {
     const kept = state.get(selector.key)
     return kept === undefined ? [] : [kept]
   }
-  const entries: Array<Kept<V>> = []
+  const entries: Array<KeyValue<V>> = []
   const isMatch = matcherOf(selector)
   for (const kept of state.values()) if (isMatch(kept.key)) entries.push(kept)
   return entries.sort((a, b) => compareKeys(a.key, b.key))

@@ -11,7 +11,7 @@ export type Part =
   /** `from` is in the range, `to` is not. Keys are ordered by code point, as databases order UTF-8. */
   | { readonly _tag: "Range"; readonly from: string; readonly to: string }
 
-export type Selector = Part | { readonly _tag: "Many"; readonly parts: ReadonlyArray<Part> }
+export type Selector = Part | { readonly _tag: "AnyOf"; readonly parts: ReadonlyArray<Part> }
 
 /** One key. */
 export const key = (key: string): Selector & { readonly _tag: "Key" } => ({ _tag: "Key", key })
@@ -27,8 +27,8 @@ export const range = (from: string, to: string): Selector & { readonly _tag: "Ra
 })
 
 /** All of these together; a key that several of them match counts once. */
-export const many = (...parts: ReadonlyArray<Exclude<Selector, { readonly _tag: "Many" }>>): Selector => ({
-  _tag: "Many",
+export const anyOf = (...parts: ReadonlyArray<Exclude<Selector, { readonly _tag: "AnyOf" }>>): Selector => ({
+  _tag: "AnyOf",
   parts
 })
 
@@ -69,10 +69,10 @@ const matchesPart = (part: Part, key: string): boolean => {
 
 /** The parts of a selector. */
 export const partsOf = (selector: Selector): ReadonlyArray<Part> =>
-  selector._tag === "Many" ? selector.parts : [selector]
+  selector._tag === "AnyOf" ? selector.parts : [selector]
 
 export const matches = (selector: Selector, key: string): boolean => {
-  if (selector._tag !== "Many") return matchesPart(selector, key)
+  if (selector._tag !== "AnyOf") return matchesPart(selector, key)
   for (const part of selector.parts) if (matchesPart(part, key)) return true
   return false
 }
@@ -113,14 +113,14 @@ const partProblem = (part: unknown): string | undefined => {
         : "a range must begin before it ends: its end is not part of it"
     }
     default:
-      return "a selector must be made by key, prefix, range or many"
+      return "a selector must be made by key, prefix, range or anyOf"
   }
 }
 
 const problemOf = (selector: unknown): string | undefined => {
   const given = (selector ?? {}) as { readonly _tag?: unknown; readonly parts?: unknown }
-  if (given._tag !== "Many") return partProblem(selector)
-  if (!Array.isArray(given.parts) || given.parts.length === 0) return "many needs at least one part"
+  if (given._tag !== "AnyOf") return partProblem(selector)
+  if (!Array.isArray(given.parts) || given.parts.length === 0) return "anyOf needs at least one part"
   for (const part of given.parts) {
     const problem = partProblem(part)
     if (problem !== undefined) return problem
@@ -132,8 +132,8 @@ const ownPart = (part: Part): Part => Object.freeze({ ...part })
 
 /** A copy that the giver of the selector cannot change: a follow is found by the same keys as long as it lives. */
 const own = (selector: Selector): Selector =>
-  selector._tag === "Many"
-    ? Object.freeze({ _tag: "Many" as const, parts: Object.freeze(selector.parts.map(ownPart)) })
+  selector._tag === "AnyOf"
+    ? Object.freeze({ _tag: "AnyOf" as const, parts: Object.freeze(selector.parts.map(ownPart)) })
     : ownPart(selector)
 
 /** A copy of the selector, when it is one. */

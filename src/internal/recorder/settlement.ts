@@ -29,9 +29,9 @@ export interface Unsaved<Item> {
 /** The part of an actor's control that the books need. */
 export interface Control<Item> {
   readonly intake: Intake.Intake<Item>
-  readonly settled: (count: number, bytes: number) => void
-  readonly extend: () => { readonly count: number; readonly first: number }
-  readonly again: (items: Array<Item>, sizes: Array<number> | undefined) => Batch<Item>
+  readonly settle: (count: number, bytes: number) => void
+  readonly takeMore: () => { readonly count: number; readonly first: number }
+  readonly requeue: (items: Array<Item>, sizes: Array<number> | undefined) => Batch<Item>
 }
 
 /** The errors that waiting savers get. */
@@ -137,7 +137,7 @@ const settled = <Item, F extends Bulk.Failure, E>(
 ): void => {
   let bytes = 0
   if (batch.sizes !== undefined) for (let i = from; i < to; i++) bytes += batch.sizes[i] ?? 0
-  book.control.settled(to - from, bytes)
+  book.control.settle(to - from, bytes)
 }
 
 /** Records of the present batch are stored. */
@@ -213,7 +213,7 @@ export const isolated = <Item, F extends Bulk.Failure, E>(
 /** Takes more records behind the present batch; how many came. */
 export const extend = <Item, F extends Bulk.Failure, E>(book: Book<Item, F, E>): number => {
   const index = book.run?.batch.items.length ?? 0
-  const { count, first } = book.control.extend()
+  const { count, first } = book.control.takeMore()
   if (count > 0) book.parts.push({ index, position: first })
   return count
 }
@@ -335,7 +335,7 @@ export const redrive = <Item, F extends Bulk.Failure, E>(book: Book<Item, F, E>)
     const entries = part.map(({ entry }) => entry)
     const sizes = bound?.sizeOf === undefined ? undefined : part.map(({ bytes }) => bytes)
     const items = entries.map(({ record }) => record)
-    book.redriven.push({ batch: book.control.again(items, sizes), entries })
+    book.redriven.push({ batch: book.control.requeue(items, sizes), entries })
   }
   return held.length
 }

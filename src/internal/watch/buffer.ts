@@ -1,21 +1,21 @@
 /**
- * What waits for one follower: its bounded buffer of frames, and what its policy does when that is full. All of it is
+ * What waits for one watcher: its bounded buffer of frames, and what its policy does when that is full. All of it is
  * synchronous.
  *
  * The buffer counts frames of events, one for each revision. What marks a seam (Snapshot, Synced, Gap) and what ends
  * it always finds room.
  */
-import type { Logged, Revision } from "../log/events.js"
+import type { LoggedRevision, Revision } from "../log/events.js"
 import { type EventsFrame, type Frame, type GapFrame, type SnapshotFrame, WatchEnded } from "./frames.js"
 
 /**
- * What happens when a follower's buffer is full.
+ * What happens when a watcher's buffer is full.
  *
  * - `resync`: it keeps its cursor and reads on from the log as soon as there is room. Nothing is lost.
  * - `conflate`: only the last event of each key is kept. The buffer is as large as the number of its keys.
  * - `cancel`: it ends with `Overflow` behind what is buffered.
  * - `drop-oldest`: the oldest events go, and a Gap in their place says so.
- * - `block`: the dispatcher waits, and so does whoever publishes. For trusted followers in the same process.
+ * - `block`: the dispatcher waits, and so does whoever publishes. For trusted watchers in the same process.
  */
 export type Policy = "resync" | "conflate" | "cancel" | "drop-oldest" | "block"
 
@@ -24,7 +24,7 @@ export interface Outbox<V> {
    * The revision that waits first, whole; its reader makes the frame. One who keeps up never needs more room than this,
    * and telling him makes nothing.
    */
-  row: Logged<V> | undefined
+  row: LoggedRevision<V> | undefined
   /** How many frames of events wait. */
   size: number
   /** What waits behind it; none: nothing does. */
@@ -58,10 +58,14 @@ export const push = <V>(outbox: Outbox<V>, frame: Frame<V>): void => {
   if (outbox.wake !== undefined) wake(outbox)
 }
 
-const frameOf = <V>({ events, revision }: Logged<V>): EventsFrame<V> => ({ _tag: "Events", revision, events })
+const frameOf = <V>({ events, revision }: LoggedRevision<V>): EventsFrame<V> => ({
+  _tag: "Events",
+  revision,
+  events
+})
 
 /** Puts a whole revision behind the others; there is room. */
-export const pushRow = <V>(outbox: Outbox<V>, row: Logged<V>): void => {
+export const pushRow = <V>(outbox: Outbox<V>, row: LoggedRevision<V>): void => {
   if (outbox.row !== undefined || outbox.frames !== undefined) {
     push(outbox, frameOf(row))
     return
@@ -94,7 +98,7 @@ export const nudge = wake
 /** Whether no frame waits. */
 export const isEmpty = <V>({ frames, row }: Outbox<V>): boolean => row === undefined && frames === undefined
 
-// A follower that never quite empties its buffer must not keep the slots of what has gone.
+// A watcher that never quite empties its buffer must not keep the slots of what has gone.
 const slack = 1024
 
 /** Replaces the frames. */
@@ -114,7 +118,7 @@ const shift = <V>(outbox: Outbox<V>, frames: Array<Frame<V> | undefined>): Frame
   return frame
 }
 
-const takeRow = <V>(outbox: Outbox<V>, row: Logged<V>): Frame<V> => {
+const takeRow = <V>(outbox: Outbox<V>, row: LoggedRevision<V>): Frame<V> => {
   outbox.row = undefined
   return frameOf(row)
 }
@@ -143,7 +147,7 @@ const spill = <V>(outbox: Outbox<V>): Array<Frame<V> | undefined> => {
 
 /**
  * Puts a Gap and a Snapshot behind the others. They take the place of a Gap and a Snapshot that still wait, and of what
- * stands behind those: a follower that takes nothing holds no more than one.
+ * stands behind those: a watcher that takes nothing holds no more than one.
  */
 export const pushSnapshot = <V>(outbox: Outbox<V>, gap: GapFrame, snapshot: SnapshotFrame<V>): void => {
   const frames = spill(outbox)

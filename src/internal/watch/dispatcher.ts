@@ -1,11 +1,11 @@
 /**
- * The dispatcher of a watch: reads the log once for all its live followers, and in slices for those that are behind.
+ * The dispatcher of a watch: reads the log once for all its live watchers, and in slices for those that are behind.
  *
  * What it does between two reads is synchronous, and bounded by time: a pass that has more to do says so and is run
  * again in the next turn of the event loop.
  */
 import { Effect } from "effect"
-import type { ChangeLogError, Compacted, EpochChanged, Logged, Revision } from "../log/events.js"
+import type { ChangeLogError, Compacted, EpochChanged, LoggedRevision, Revision } from "../log/events.js"
 import { matches } from "../log/selector.js"
 import * as Outbox from "./buffer.js"
 import * as Telling from "./fanOut.js"
@@ -31,8 +31,8 @@ export interface Dispatcher<V> {
   failure: { readonly cause: unknown } | undefined
 }
 
-/** How much one pass does at once: followers that are behind, and revisions; and for how long. */
-const mostFollowers = 512
+/** How much one pass does at once: watchers that are behind, and revisions; and for how long. */
+const mostWatchers = 512
 const mostRevisions = 1000
 const sliceNanos = 2_000_000n
 
@@ -54,18 +54,18 @@ const noted = <V>(dispatcher: Dispatcher<V>, trouble: ChangeLogError | undefined
   if (trouble === undefined) dispatcher.answeredAt = dispatcher.millis()
 }
 
-const dispatchAll = <V>(dispatcher: Dispatcher<V>, rows: ReadonlyArray<Logged<V>>): void => {
+const dispatchAll = <V>(dispatcher: Dispatcher<V>, rows: ReadonlyArray<LoggedRevision<V>>): void => {
   const { hub } = dispatcher
   const until = dispatcher.nanos() + sliceNanos
   let done = 0
-  // Reading the clock costs as much as telling a few followers.
+  // Reading the clock costs as much as telling a few watchers.
   do done = Telling.dispatch(hub, rows, done, Math.min(done + 32, rows.length))
   while (done < rows.length && !hub.blocked && dispatcher.nanos() <= until)
   dispatcher.head = rows[rows.length - 1]?.revision ?? dispatcher.head
   if (!hub.blocked && (done < rows.length || rows.length === mostRevisions)) hub.ring()
 }
 
-/** Tells the live followers what has been committed since. */
+/** Tells the live watchers what has been committed since. */
 const advance = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
   Effect.suspend(() => {
     const { hub, source } = dispatcher
@@ -84,21 +84,21 @@ const begin = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError
     const { position } = hub
     dispatcher.head = head
     if (position === undefined) return
-    for (const follower of hub.followers.values()) {
-      Hub.fallBehind(follower, Hub.standing(hub, follower))
-      follower.since = 0
-      if (!Outbox.isFull(follower) && follower.wait === undefined) hub.hungry.add(follower)
+    for (const watcher of hub.watchers.values()) {
+      Hub.fallBehind(watcher, Hub.standing(hub, watcher))
+      watcher.since = 0
+      if (!Outbox.isFull(watcher) && watcher.wait === undefined) hub.hungry.add(watcher)
     }
     Hub.goOnAt(hub, head)
   })
 
 /** Those who stand furthest back; all of one epoch, because they are told of the same revisions. */
-const oldestFirst = <V>(hungry: Set<Hub.Follower<V>>): ReadonlyArray<Hub.Follower<V>> => {
+const oldestFirst = <V>(hungry: Set<Hub.Watcher<V>>): ReadonlyArray<Hub.Watcher<V>> => {
   const all = [...hungry]
     .filter(({ cursor }) => cursor !== undefined)
     .sort((a, b) => a.cursor!.seq - b.cursor!.seq)
   const epoch = all[0]?.cursor?.epoch
-  return all.filter(({ cursor }) => cursor?.epoch === epoch).slice(0, mostFollowers)
+  return all.filter(({ cursor }) => cursor?.epoch === epoch).slice(0, mostWatchers)
 }
 
 /** Lets those who are behind read on, the oldest first. */
@@ -122,57 +122,57 @@ const catchUp = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogErr
 
 const replayAll = <V>(
   { hub, ...dispatcher }: Dispatcher<V>,
-  slice: ReadonlyArray<Hub.Follower<V>>,
-  rows: ReadonlyArray<Logged<V>>
+  slice: ReadonlyArray<Hub.Watcher<V>>,
+  rows: ReadonlyArray<LoggedRevision<V>>
 ): void => {
   const { position } = hub
   if (position === undefined) return
   const until = dispatcher.nanos() + sliceNanos
   for (const row of rows) {
-    for (const follower of slice) {
-      const { cursor } = follower
-      if (cursor === undefined || cursor.seq >= row.revision.seq || !hub.hungry.has(follower)) continue
-      if (!Telling.replay(hub, follower, row, matches)) hub.hungry.delete(follower)
+    for (const watcher of slice) {
+      const { cursor } = watcher
+      if (cursor === undefined || cursor.seq >= row.revision.seq || !hub.hungry.has(watcher)) continue
+      if (!Telling.replay(hub, watcher, row, matches)) hub.hungry.delete(watcher)
     }
     if (dispatcher.nanos() > until) break
   }
-  for (const follower of slice) {
-    const { cursor } = follower
-    if (cursor === undefined || !hub.followers.has(follower.id)) continue
-    if (cursor.epoch === position.epoch && cursor.seq >= position.seq) Hub.standAt(hub, follower, cursor)
+  for (const watcher of slice) {
+    const { cursor } = watcher
+    if (cursor === undefined || !hub.watchers.has(watcher.id)) continue
+    if (cursor.epoch === position.epoch && cursor.seq >= position.seq) Hub.standAt(hub, watcher, cursor)
   }
 }
 
-/** A follower cannot read on: it begins again with a snapshot, or ends. */
+/** A watcher cannot read on: it begins again with a snapshot, or ends. */
 const lost = <V>(
   dispatcher: Dispatcher<V>,
-  follower: Hub.Follower<V>,
+  watcher: Hub.Watcher<V>,
   error: Compacted | EpochChanged
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { hub } = dispatcher
-    hub.hungry.delete(follower)
-    if (!hub.followers.has(follower.id)) return Effect.void
-    if (follower.autoResnapshot) return Resnapshot.begin(dispatcher, follower, error)
-    Hub.end(hub, follower, error._tag, error.message)
+    hub.hungry.delete(watcher)
+    if (!hub.watchers.has(watcher.id)) return Effect.void
+    if (watcher.autoResnapshot) return Resnapshot.begin(dispatcher, watcher, error)
+    Hub.end(hub, watcher, error._tag, error.message)
     return Effect.void
   })
 
-/** What a follower would read next cannot be read: those who are live need it no more. */
+/** What a watcher would read next cannot be read: those who are live need it no more. */
 const unreadable = <V>(
   { hub }: Dispatcher<V>,
-  follower: Hub.Follower<V>,
+  watcher: Hub.Watcher<V>,
   error: ChangeLogError
 ): Effect.Effect<void, ChangeLogError> =>
   // The watch is being closed.
   isUnavailable(error)
     ? Effect.fail(error)
-    : Effect.sync(() => Hub.end(hub, follower, "Failed", "the log cannot be read where it stands", error))
+    : Effect.sync(() => Hub.end(hub, watcher, "Failed", "the log cannot be read where it stands", error))
 
 /** One pass: what is new for the live ones, then a slice for those that are behind. */
 export const pass = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
   Effect.suspend(() =>
-    dispatcher.hub.followers.size === 0
+    dispatcher.hub.watchers.size === 0
       ? Effect.void
       : Effect.zipRight(
           advance(dispatcher),
@@ -182,9 +182,9 @@ export const pass = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLo
 
 /** Everybody who is live and waits is told how far the log is. */
 export const tellProgress = <V>({ hub }: Dispatcher<V>): void => {
-  for (const follower of hub.followers.values()) {
-    if (follower.cursor !== undefined) continue
-    follower.owesProgress = true
-    if (Outbox.isEmpty(follower)) Outbox.nudge(follower)
+  for (const watcher of hub.watchers.values()) {
+    if (watcher.cursor !== undefined) continue
+    watcher.owesProgress = true
+    if (Outbox.isEmpty(watcher)) Outbox.nudge(watcher)
   }
 }

@@ -1,23 +1,23 @@
-/** What a follower is told, and how it ends. Its arrays are frozen: followers share them. */
+/** What a watcher is told, and how it ends. Its arrays are frozen: watchers share them. */
 import { Data } from "effect"
-import type { Event, Kept, Revision } from "../log/events.js"
+import type { Event, KeyValue, Revision } from "../log/events.js"
 
-/** One thing that a follower is told. */
+/** One thing that a watcher is told. */
 export type Frame<V> =
   /**
-   * Replaces everything that the follower held. `entries`: what the follow's selector matches and its `where` takes.
+   * Replaces everything that the watcher held. `entries`: what the follow's selector matches and its `where` takes.
    * `deleted`: the keys that this follow had told before, and that are not among the entries. Only a follow with
    * `autoResnapshot` remembers them.
    */
   | {
       readonly _tag: "Snapshot"
       readonly revision: Revision
-      readonly entries: ReadonlyArray<Kept<V>>
+      readonly entries: ReadonlyArray<KeyValue<V>>
       readonly deleted: ReadonlyArray<string>
     }
   /** Everything up to this revision has been told: from here on it is live. */
   | { readonly _tag: "Synced"; readonly revision: Revision }
-  /** The events of one revision that match; never empty. Followers share the array, which is frozen. */
+  /** The events of one revision that match; never empty. Watchers share the array, which is frozen. */
   | { readonly _tag: "Events"; readonly revision: Revision; readonly events: ReadonlyArray<Event<V>> }
   /** Nothing that matches has happened up to this revision: a cursor to resume from. */
   | { readonly _tag: "Progress"; readonly revision: Revision }
@@ -39,7 +39,7 @@ export type SnapshotFrame<V> = Extract<Frame<V>, { readonly _tag: "Snapshot" }>
 export type GapFrame = Extract<Frame<never>, { readonly _tag: "Gap" }>
 
 /**
- * Why a follower has ended; everything that was buffered before has been told first.
+ * Why a watcher has ended; everything that was buffered before has been told first.
  *
  * - `Compacted`: the log no longer holds what comes next. Follow again with a snapshot.
  * - `EpochChanged`: the log's history was renewed. Follow again with a snapshot.
@@ -52,7 +52,7 @@ export class WatchEnded extends Data.TaggedError("WatchEnded")<{
   readonly message: string
   /**
    * Where it stood. Everything up to it that matches has been told: to resume after it leaves out nothing and tells
-   * nothing again. Of a follower to whom nothing was told for long, it is as new as the watch was.
+   * nothing again. Of a watcher to whom nothing was told for long, it is as new as the watch was.
    */
   readonly cursor: Revision
   readonly cause?: unknown

@@ -7,18 +7,18 @@ import type { Dispatcher } from "./dispatcher.js"
 export interface Health {
   /**
    * `Suspect`: the log has not answered for more than two heartbeats. `Failed`: the log failed with something other than
-   * `Unavailable` while it was read for everybody who is live, or a call of it died. That is final: every follower has
+   * `Unavailable` while it was read for everybody who is live, or a call of it died. That is final: every watcher has
    * ended as `Failed`, `open` is refused as `Log`, both with the cause, and `publish` still appends. `Closed`: the watch
    * was closed, or its scope was, whatever it was before.
    */
   readonly state: "Live" | "Suspect" | "Failed" | "Closed"
-  readonly followers: number
-  /** Followers that read on from the log, or wait for a snapshot. */
+  readonly watchers: number
+  /** Watchers that read on from the log, or wait for a snapshot. */
   readonly behind: number
   /** Everything up to it has been dispatched; none while nobody follows. */
   readonly position: Option.Option<Revision>
   /** Why the log does not answer, or what the watch has failed with. */
-  readonly trouble: Option.Option<ChangeLogError>
+  readonly cause: Option.Option<ChangeLogError>
 }
 
 /** What a watch has failed with, as an error of its log. */
@@ -33,13 +33,13 @@ export const healthOf = <V>(
   isSuspect: boolean
 ): Health => {
   let behind = 0
-  for (const { cursor } of hub.followers.values()) if (cursor !== undefined) behind++
+  for (const { cursor } of hub.watchers.values()) if (cursor !== undefined) behind++
   const alive = failure !== undefined ? "Failed" : isSuspect ? "Suspect" : "Live"
   return {
     state: isClosed ? "Closed" : alive,
-    followers: hub.followers.size,
+    watchers: hub.watchers.size,
     behind,
     position: Option.fromNullable(hub.position),
-    trouble: Option.fromNullable(failure === undefined ? trouble : troubleOf(failure.cause))
+    cause: Option.fromNullable(failure === undefined ? trouble : troubleOf(failure.cause))
   }
 }

@@ -26,7 +26,7 @@ import * as Snapshots from "./snapshots.js"
 /** Why a follow could not begin; nothing was registered. */
 export class WatchRefused extends Data.TaggedError("WatchRefused")<{
   /**
-   * `Full`: the cap on followers is reached. `Closed`: the watch is. `Log`: the watch has failed, see `cause`; make
+   * `Full`: the cap on watchers is reached. `Closed`: the watch is. `Log`: the watch has failed, see `cause`; make
    * another one.
    */
   readonly reason: "Full" | "Closed" | "Log"
@@ -43,18 +43,18 @@ export type FollowError =
   | EpochChanged
   | ChangeLogError
 
-/** The part of a watch that admits followers. */
+/** The part of a watch that admits watchers. */
 export interface Desk<V> {
   readonly log: ChangeLog<V>
   readonly dispatcher: Dispatcher<V>
-  readonly maxFollowers: number
+  readonly maxWatchers: number
   readonly hasSnapshots: boolean
   lastId: number
   /** Fails as soon as nobody is admitted any more. */
   readonly over: Deferred.Deferred<never, WatchRefused>
   /** Runs something in the dispatcher's turn. */
   readonly inTurn: (effect: Effect.Effect<void, WatchRefused>) => Effect.Effect<void, WatchRefused>
-  /** The number of followers may have changed. */
+  /** The number of watchers may have changed. */
   readonly told: () => void
 }
 
@@ -64,14 +64,14 @@ const noSnapshots = (what: string): ChangeLogError =>
     message: `${what} needs a log that is made with state: "latest"`
   })
 
-/** Ends a follower whose reader, or whose scope, wants no more. */
-export const cancel = <V>({ dispatcher, told }: Desk<V>, follower: Hub.Follower<V>): Effect.Effect<void> =>
+/** Ends a watcher whose reader, or whose scope, wants no more. */
+export const cancel = <V>({ dispatcher, told }: Desk<V>, watcher: Hub.Watcher<V>): Effect.Effect<void> =>
   Effect.sync(() => {
-    Hub.end(dispatcher.hub, follower, "Closed", "it was cancelled")
+    Hub.end(dispatcher.hub, watcher, "Closed", "it was cancelled")
     told()
   })
 
-/** Where a follower begins, and what it is told first. */
+/** Where a watcher begins, and what it is told first. */
 interface Beginning<V> {
   readonly at: Revision
   /** The log has come at least so far. */
@@ -81,12 +81,12 @@ interface Beginning<V> {
 
 const beginning = <V>(
   { source }: Dispatcher<V>,
-  follower: Hub.Follower<V>,
+  watcher: Hub.Watcher<V>,
   { after, snapshot }: FollowOptions<V>
 ): Effect.Effect<Beginning<V>, FollowError> => {
   const head = Effect.map(source.head, ({ head }) => ownRevision(head))
   if (snapshot === "first") {
-    return Effect.map(Snapshots.take(source, follower), (first) => ({
+    return Effect.map(Snapshots.take(source, watcher), (first) => ({
       // To whom nothing was told, he stands where the log begins.
       at: first._tag === "Threw" ? start(first.revision.epoch) : first.revision,
       head: first.revision,
@@ -102,41 +102,40 @@ const beginning = <V>(
   )
 }
 
-const isFull = <V>({ dispatcher: { hub }, maxFollowers }: Desk<V>): boolean =>
-  hub.followers.size >= maxFollowers
+const isFull = <V>({ dispatcher: { hub }, maxWatchers }: Desk<V>): boolean => hub.watchers.size >= maxWatchers
 
-const full = <V>({ maxFollowers }: Desk<V>): WatchRefused =>
-  new WatchRefused({ reason: "Full", message: `the cap of ${maxFollowers} followers is reached` })
+const full = <V>({ maxWatchers }: Desk<V>): WatchRefused =>
+  new WatchRefused({ reason: "Full", message: `the cap of ${maxWatchers} watchers is reached` })
 
 const admit = <V>(
   desk: Desk<V>,
-  follower: Hub.Follower<V>,
+  watcher: Hub.Watcher<V>,
   { at, first, head }: Beginning<V>
 ): Effect.Effect<void, WatchRefused> =>
   Effect.suspend(() => {
     const { dispatcher, told } = desk
     const { hub } = dispatcher
     // Whoever asked may have gone meanwhile.
-    if (follower.ended !== undefined) return Effect.void
+    if (watcher.ended !== undefined) return Effect.void
     if (isFull(desk)) return full(desk)
     dispatcher.head = head
     dispatcher.answeredAt = dispatcher.millis()
-    follower.taken = at
+    watcher.taken = at
     if (first?._tag === "Threw") {
       const { cause } = first
       const failed = new WatchEnded({ reason: "Failed", message: "its predicate threw", cursor: at, cause })
-      Outbox.end(follower, failed)
+      Outbox.end(watcher, failed)
       return Effect.void
     }
-    if (first !== undefined) Outbox.push(follower, first)
+    if (first !== undefined) Outbox.push(watcher, first)
     hub.position ??= head
-    Hub.add(hub, follower, at)
+    Hub.add(hub, watcher, at)
     told()
     return Effect.void
   })
 
-const newFollower = <V>(desk: Desk<V>, selector: Selector, options: FollowOptions<V>): Hub.Follower<V> =>
-  Hub.newFollower({
+const newWatcher = <V>(desk: Desk<V>, selector: Selector, options: FollowOptions<V>): Hub.Watcher<V> =>
+  Hub.newWatcher({
     id: ++desk.lastId,
     selector,
     where: options.where,
@@ -152,7 +151,7 @@ export const open = <V>(
   desk: Desk<V>,
   selector: Selector,
   options: FollowOptions<V>
-): Effect.Effect<Hub.Follower<V>, FollowError, Scope.Scope> =>
+): Effect.Effect<Hub.Watcher<V>, FollowError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const checked = yield* checkSelector(selector)
@@ -164,21 +163,21 @@ export const open = <V>(
       if ((options.snapshot === "first" || options.autoResnapshot === "on") && !hasSnapshots) {
         return yield* noSnapshots("a snapshot")
       }
-      const follower = newFollower(desk, checked, options)
-      const gone = cancel(desk, follower)
+      const watcher = newWatcher(desk, checked, options)
+      const gone = cancel(desk, watcher)
       const begins = Effect.suspend(() =>
-        isFull(desk) ? full(desk) : outsideTransaction(beginning(dispatcher, follower, options))
+        isFull(desk) ? full(desk) : outsideTransaction(beginning(dispatcher, watcher, options))
       )
       yield* restore(
         // The one that loses is interrupted also where the caller cannot be: a server's handlers, say.
         Effect.flatMap(
           Effect.raceFirst(Effect.interruptible(Deferred.await(over)), Effect.interruptible(begins)),
-          (found) => inTurn(admit(desk, follower, found))
+          (found) => inTurn(admit(desk, watcher, found))
         )
       ).pipe(Effect.onError(() => gone))
       yield* Effect.addFinalizer(() => gone)
       // There may be something to read on from the log, or for everybody.
       dispatcher.hub.ring()
-      return follower
+      return watcher
     })
   )

@@ -1,4 +1,4 @@
-/** What the reader of a follower does: it takes frames, waits for them, and asks how it stands. */
+/** What the reader of a watcher does: it takes frames, waits for them, and asks how it stands. */
 import { Chunk, Effect, Option } from "effect"
 import type { ChangeLogError, Compacted, EpochChanged, Revision } from "../log/events.js"
 import * as Outbox from "./buffer.js"
@@ -6,8 +6,8 @@ import type { Dispatcher } from "./dispatcher.js"
 import type { Frame, WatchEnded } from "./frames.js"
 import * as Hub from "./registry.js"
 
-/** How a follower stands. */
-export interface FollowerHealth {
+/** How a watcher stands. */
+export interface WatcherHealth {
   readonly id: number
   /**
    * `Live`: it is told everything as it comes. `Behind`: it reads on from the log, or waits for room to do so, or
@@ -24,11 +24,11 @@ export interface FollowerHealth {
   /** How many revisions wait in its buffer. */
   readonly buffered: number
   /** Why the snapshot that it waits for has not been taken yet: it is asked for again. */
-  readonly trouble: Option.Option<ChangeLogError | Compacted | EpochChanged>
+  readonly cause: Option.Option<ChangeLogError | Compacted | EpochChanged>
 }
 
-/** A follower takes a frame. One that may be told of a snapshot later is told then which of its keys are gone. */
-const delivered = <V>({ holds }: Hub.Follower<V>, frame: Frame<V>): Frame<V> => {
+/** A watcher takes a frame. One that may be told of a snapshot later is told then which of its keys are gone. */
+const delivered = <V>({ holds }: Hub.Watcher<V>, frame: Frame<V>): Frame<V> => {
   if (holds === undefined) return frame
   if (frame._tag === "Events") {
     for (const event of frame.events) {
@@ -44,41 +44,40 @@ const delivered = <V>({ holds }: Hub.Follower<V>, frame: Frame<V>): Frame<V> => 
   return { ...frame, deleted: Object.freeze(deleted) }
 }
 
-/** The next frame: of the buffer, or how far a live follower is. */
-export const poll = <V>(hub: Hub.Hub<V>, follower: Hub.Follower<V>): Frame<V> | undefined => {
-  const frame = Outbox.take(follower)
+/** The next frame: of the buffer, or how far a live watcher is. */
+export const poll = <V>(hub: Hub.Hub<V>, watcher: Hub.Watcher<V>): Frame<V> | undefined => {
+  const frame = Outbox.take(watcher)
   if (frame !== undefined) {
-    Hub.taken(hub, follower)
-    return delivered(follower, frame)
+    Hub.taken(hub, watcher)
+    return delivered(watcher, frame)
   }
-  if (!follower.owesProgress || follower.cursor !== undefined || follower.ended !== undefined)
-    return undefined
-  follower.owesProgress = false
+  if (!watcher.owesProgress || watcher.cursor !== undefined || watcher.ended !== undefined) return undefined
+  watcher.owesProgress = false
   const { position } = hub
   if (position === undefined) return undefined
-  const revision = Hub.standing(hub, follower)
-  follower.taken = revision
+  const revision = Hub.standing(hub, watcher)
+  watcher.taken = revision
   return { _tag: "Progress", revision }
 }
 
 /** Calls `wake` once when there is something to tell, perhaps at once. Returns how to wait no longer. */
-const whenTold = <V>(follower: Hub.Follower<V>, wake: () => void): (() => void) => {
+const whenTold = <V>(watcher: Hub.Watcher<V>, wake: () => void): (() => void) => {
   // What ends the wait may have come before it began.
-  const isTold = !Outbox.isEmpty(follower) || (follower.owesProgress && follower.cursor === undefined)
-  if (isTold || follower.ended !== undefined) {
+  const isTold = !Outbox.isEmpty(watcher) || (watcher.owesProgress && watcher.cursor === undefined)
+  if (isTold || watcher.ended !== undefined) {
     wake()
     return () => undefined
   }
-  follower.wake = wake
+  watcher.wake = wake
   return () => {
-    follower.wake = undefined
+    watcher.wake = undefined
   }
 }
 
-const waitFor = <V>(follower: Hub.Follower<V>): Effect.Effect<void> =>
-  Effect.async<void>((resume) => Effect.sync(whenTold(follower, () => resume(Effect.void))))
+const waitFor = <V>(watcher: Hub.Watcher<V>): Effect.Effect<void> =>
+  Effect.async<void>((resume) => Effect.sync(whenTold(watcher, () => resume(Effect.void))))
 
-/** How an adapter waits for a follower without a fiber that waits. */
+/** How an adapter waits for a watcher without a fiber that waits. */
 export interface Signal {
   readonly whenTold: (wake: () => void) => () => void
   /** It has ended, and everything was taken: to take from it fails at once. */
@@ -87,11 +86,11 @@ export interface Signal {
 
 const signals = new WeakMap<object, Signal>()
 
-/** Lets an adapter find the signal of a follower by the handle of it. */
-export const withSignal = <V, Handle extends object>(follower: Hub.Follower<V>, handle: Handle): Handle => {
+/** Lets an adapter find the signal of a watcher by the handle of it. */
+export const withSignal = <V, Handle extends object>(watcher: Hub.Watcher<V>, handle: Handle): Handle => {
   signals.set(handle, {
-    whenTold: (wake) => whenTold(follower, wake),
-    isOver: () => follower.ended !== undefined && Outbox.isEmpty(follower)
+    whenTold: (wake) => whenTold(watcher, wake),
+    isOver: () => watcher.ended !== undefined && Outbox.isEmpty(watcher)
   })
   return handle
 }
@@ -100,22 +99,22 @@ export const withSignal = <V, Handle extends object>(follower: Hub.Follower<V>, 
 export const signalOf = (handle: object): Signal | undefined => signals.get(handle)
 
 /** The next frame, when there is one; fails when it has ended and everything was taken. */
-export const take = <V>(hub: Hub.Hub<V>, follower: Hub.Follower<V>): Effect.Effect<Frame<V>, WatchEnded> =>
+export const take = <V>(hub: Hub.Hub<V>, watcher: Hub.Watcher<V>): Effect.Effect<Frame<V>, WatchEnded> =>
   Effect.suspend(() => {
-    const frame = poll(hub, follower)
+    const frame = poll(hub, watcher)
     if (frame !== undefined) return Effect.succeed(frame)
-    const ended = Outbox.ending(follower)
-    return ended ?? Effect.zipRight(waitFor(follower), take(hub, follower))
+    const ended = Outbox.ending(watcher)
+    return ended ?? Effect.zipRight(waitFor(watcher), take(hub, watcher))
   })
 
 /** All frames that wait, when there is one. */
 export const takeAll = <V>(
   hub: Hub.Hub<V>,
-  follower: Hub.Follower<V>
+  watcher: Hub.Watcher<V>
 ): Effect.Effect<Chunk.NonEmptyChunk<Frame<V>>, WatchEnded> =>
-  Effect.map(take(hub, follower), (first) => {
+  Effect.map(take(hub, watcher), (first) => {
     const frames: [Frame<V>, ...Array<Frame<V>>] = [first]
-    for (let frame = poll(hub, follower); frame !== undefined; frame = poll(hub, follower)) {
+    for (let frame = poll(hub, watcher); frame !== undefined; frame = poll(hub, watcher)) {
       frames.push(frame)
     }
     return Chunk.unsafeFromArray(frames) as Chunk.NonEmptyChunk<Frame<V>>
@@ -123,17 +122,17 @@ export const takeAll = <V>(
 
 export const healthOf = <V>(
   { head: known, hub }: Pick<Dispatcher<V>, "head" | "hub">,
-  follower: Hub.Follower<V>,
+  watcher: Hub.Watcher<V>,
   isSuspect: boolean
-): FollowerHealth => {
-  const head = known ?? hub.position ?? follower.taken
-  const { cursor, ended, id, wait } = follower
-  const taken = !Outbox.isEmpty(follower)
-    ? follower.taken
-    : (Outbox.ending(follower)?.cursor ?? Hub.standing(hub, follower))
+): WatcherHealth => {
+  const head = known ?? hub.position ?? watcher.taken
+  const { cursor, ended, id, wait } = watcher
+  const taken = !Outbox.isEmpty(watcher)
+    ? watcher.taken
+    : (Outbox.ending(watcher)?.cursor ?? Hub.standing(hub, watcher))
   const state =
     ended !== undefined ? "Ended" : isSuspect ? "Suspect" : cursor === undefined ? "Live" : "Behind"
   const lag = taken.epoch === head.epoch ? Math.max(0, head.seq - taken.seq) : head.seq
   const trouble = Option.fromNullable(wait?.trouble)
-  return { id, state, cursor: taken, head, lag, buffered: follower.size, trouble }
+  return { id, state, cursor: taken, head, lag, buffered: watcher.size, cause: trouble }
 }

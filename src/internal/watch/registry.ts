@@ -1,9 +1,9 @@
 /**
  * The registry of a watch: who follows, and how far each of them is.
  *
- * A follower is live when everything up to the hub's position has been offered to it, and behind otherwise: then it
- * has a cursor of its own, and reads on from the log until it has caught up. Offers go to live followers only, so
- * every revision comes to a follower once, by one of the two ways, and in order.
+ * A watcher is live when everything up to the hub's position has been offered to it, and behind otherwise: then it
+ * has a cursor of its own, and reads on from the log until it has caught up. Offers go to live watchers only, so
+ * every revision comes to a watcher once, by one of the two ways, and in order.
  */
 import type { ChangeLogError, Compacted, EpochChanged, Event, Revision } from "../log/events.js"
 import type { Selector } from "../log/selector.js"
@@ -11,7 +11,7 @@ import * as Outbox from "./buffer.js"
 import { WatchEnded } from "./frames.js"
 import * as KeyIndex from "./keyIndex.js"
 
-/** A snapshot is being taken for a follower. */
+/** A snapshot is being taken for a watcher. */
 export interface Wait {
   /** Why there is none yet. */
   trouble: ChangeLogError | Compacted | EpochChanged | undefined
@@ -20,7 +20,7 @@ export interface Wait {
 }
 
 /** Its outbox is part of it: to follow one more reference would cost a miss of the processor's cache. */
-export interface Follower<V> extends KeyIndex.Owner, Outbox.Outbox<V> {
+export interface Watcher<V> extends KeyIndex.Owner, Outbox.Outbox<V> {
   /**
    * While fewer frames than this wait, a revision goes to it as it is and without another look: its capacity while it
    * is live, wants all of what it follows, and knows nothing that comes; else 0.
@@ -51,13 +51,13 @@ export interface Follower<V> extends KeyIndex.Owner, Outbox.Outbox<V> {
 }
 
 export interface Hub<V> {
-  readonly followers: Map<number, Follower<V>>
-  readonly index: KeyIndex.KeyIndex<Follower<V>>
-  /** Followers that are behind and have room. */
-  readonly hungry: Set<Follower<V>>
+  readonly watchers: Map<number, Watcher<V>>
+  readonly index: KeyIndex.KeyIndex<Watcher<V>>
+  /** Watchers that are behind and have room. */
+  readonly hungry: Set<Watcher<V>>
   /** Everything up to it has been dispatched; none while nobody follows. */
   position: Revision | undefined
-  /** How many followers have the policy `block`. */
+  /** How many watchers have the policy `block`. */
   blocking: number
   blocked: boolean
   /** Whoever waits until a revision has been dispatched. */
@@ -66,21 +66,21 @@ export interface Hub<V> {
   readonly ring: () => void
 }
 
-/** What a follower asks for. */
+/** What a watcher asks for. */
 export type Wish<V> = Pick<
-  Follower<V>,
+  Watcher<V>,
   "id" | "selector" | "where" | "policy" | "previous" | "autoResnapshot" | "capacity" | "owesSynced"
 >
 
 const nowhere: Revision = { epoch: "", seq: 0, tag: 0 }
 
 /**
- * A follower that is not registered yet.
+ * A watcher that is not registered yet.
  *
  * One literal, which begins with what an offer looks at: so an offer touches one or two lines of the processor's
  * cache. Spreading two records instead costs it half as much again.
  */
-export const newFollower = <V>(wish: Wish<V>): Follower<V> => ({
+export const newWatcher = <V>(wish: Wish<V>): Watcher<V> => ({
   row: undefined,
   size: 0,
   room: 0,
@@ -108,7 +108,7 @@ export const newFollower = <V>(wish: Wish<V>): Follower<V> => ({
 })
 
 export const make = <V>(ring: () => void): Hub<V> => ({
-  followers: new Map(),
+  watchers: new Map(),
   index: KeyIndex.make(),
   hungry: new Set(),
   position: undefined,
@@ -119,32 +119,32 @@ export const make = <V>(ring: () => void): Hub<V> => ({
 })
 
 /** Finds out how much it takes without another look: when it is live, or was not told everything from the first. */
-export const setRoom = <V>(hub: Hub<V>, follower: Follower<V>): void => {
-  const { capacity, cursor, previous, since, where } = follower
+export const setRoom = <V>(hub: Hub<V>, watcher: Watcher<V>): void => {
+  const { capacity, cursor, previous, since, where } = watcher
   const takesAll = where === undefined && !previous
   const knowsNothing = cursor === undefined && since <= (hub.position?.seq ?? 0)
-  follower.room = takesAll && knowsNothing ? capacity : 0
+  watcher.room = takesAll && knowsNothing ? capacity : 0
 }
 
-/** Registers a follower, which stands at a revision of this epoch. */
-export const add = <V>(hub: Hub<V>, follower: Follower<V>, at: Revision): void => {
-  hub.followers.set(follower.id, follower)
-  KeyIndex.add(hub.index, follower)
-  if (follower.policy === "block") hub.blocking++
-  standAt(hub, follower, at)
+/** Registers a watcher, which stands at a revision of this epoch. */
+export const add = <V>(hub: Hub<V>, watcher: Watcher<V>, at: Revision): void => {
+  hub.watchers.set(watcher.id, watcher)
+  KeyIndex.add(hub.index, watcher)
+  if (watcher.policy === "block") hub.blocking++
+  standAt(hub, watcher, at)
 }
 
-/** Removes a follower, which gets nothing any more. Again: nothing. */
-export const remove = <V>(hub: Hub<V>, follower: Follower<V>): void => {
-  if (!hub.followers.delete(follower.id)) return
-  KeyIndex.remove(hub.index, follower)
-  hub.hungry.delete(follower)
-  follower.room = 0
-  const { wait } = follower
-  follower.wait = undefined
+/** Removes a watcher, which gets nothing any more. Again: nothing. */
+export const remove = <V>(hub: Hub<V>, watcher: Watcher<V>): void => {
+  if (!hub.watchers.delete(watcher.id)) return
+  KeyIndex.remove(hub.index, watcher)
+  hub.hungry.delete(watcher)
+  watcher.room = 0
+  const { wait } = watcher
+  watcher.wait = undefined
   wait?.stop()
-  if (hub.followers.size === 0) hub.position = undefined
-  if (follower.policy !== "block") return
+  if (hub.watchers.size === 0) hub.position = undefined
+  if (watcher.policy !== "block") return
   hub.blocking--
   hub.ring()
   tellDispatched(hub)
@@ -180,63 +180,63 @@ export const goOnAt = <V>(hub: Hub<V>, head: Revision): void => {
   }
 }
 
-/** Everything up to it has been told to a follower, once its reader has taken what waits. */
-export const standing = <V>({ position }: Hub<V>, { began, cursor }: Follower<V>): Revision => {
+/** Everything up to it has been told to a watcher, once its reader has taken what waits. */
+export const standing = <V>({ position }: Hub<V>, { began, cursor }: Watcher<V>): Revision => {
   if (cursor !== undefined) return cursor
   if (position === undefined) return began
   return position.epoch === began.epoch && position.seq < began.seq ? began : position
 }
 
 /**
- * Ends a follower, behind what waits for it. While revisions are dispatched, `at` says where it stands: the position of
+ * Ends a watcher, behind what waits for it. While revisions are dispatched, `at` says where it stands: the position of
  * the hub is not kept up to date then.
  */
 export const end = <V>(
   hub: Hub<V>,
-  follower: Follower<V>,
+  watcher: Watcher<V>,
   reason: WatchEnded["reason"],
   message: string,
   cause?: unknown,
   at?: Revision
 ): void => {
-  const cursor = at ?? standing(hub, follower)
-  remove(hub, follower)
-  Outbox.end(follower, new WatchEnded({ reason, message, cursor, ...(cause === undefined ? {} : { cause }) }))
+  const cursor = at ?? standing(hub, watcher)
+  remove(hub, watcher)
+  Outbox.end(watcher, new WatchEnded({ reason, message, cursor, ...(cause === undefined ? {} : { cause }) }))
 }
 
-/** A follower has been told everything up to a revision. */
-export const standAt = <V>(hub: Hub<V>, follower: Follower<V>, at: Revision): void => {
+/** A watcher has been told everything up to a revision. */
+export const standAt = <V>(hub: Hub<V>, watcher: Watcher<V>, at: Revision): void => {
   const position = hub.position ?? at
   hub.position = position
   // Of another epoch: the hub has not heard of it yet.
   if (at.seq < position.seq || at.epoch !== position.epoch) {
-    fallBehind(follower, at)
-    if (!Outbox.isFull(follower)) hub.hungry.add(follower)
+    fallBehind(watcher, at)
+    if (!Outbox.isFull(watcher)) hub.hungry.add(watcher)
     return
   }
-  follower.cursor = undefined
-  follower.since = at.seq
-  follower.began = at
-  setRoom(hub, follower)
-  hub.hungry.delete(follower)
-  if (!follower.owesSynced) return
-  follower.owesSynced = false
-  Outbox.push(follower, { _tag: "Synced", revision: at })
+  watcher.cursor = undefined
+  watcher.since = at.seq
+  watcher.began = at
+  setRoom(hub, watcher)
+  hub.hungry.delete(watcher)
+  if (!watcher.owesSynced) return
+  watcher.owesSynced = false
+  Outbox.push(watcher, { _tag: "Synced", revision: at })
 }
 
-/** A follower is behind: it has been told everything up to `cursor`. */
-export const fallBehind = <V>(follower: Follower<V>, cursor: Revision): void => {
-  follower.cursor = cursor
-  follower.room = 0
+/** A watcher is behind: it has been told everything up to `cursor`. */
+export const fallBehind = <V>(watcher: Watcher<V>, cursor: Revision): void => {
+  watcher.cursor = cursor
+  watcher.room = 0
 }
 
 /** There is room again: one who is behind may read on, one who blocks lets the dispatcher go on. */
-export const taken = <V>(hub: Hub<V>, follower: Follower<V>): void => {
-  if (follower.size * 2 > follower.capacity) return
-  const { cursor, wait } = follower
-  if (cursor !== undefined && wait === undefined && hub.followers.has(follower.id)) {
-    if (hub.hungry.has(follower)) return
-    hub.hungry.add(follower)
+export const taken = <V>(hub: Hub<V>, watcher: Watcher<V>): void => {
+  if (watcher.size * 2 > watcher.capacity) return
+  const { cursor, wait } = watcher
+  if (cursor !== undefined && wait === undefined && hub.watchers.has(watcher.id)) {
+    if (hub.hungry.has(watcher)) return
+    hub.hungry.add(watcher)
     hub.ring()
-  } else if (hub.blocked && follower.policy === "block") hub.ring()
+  } else if (hub.blocked && watcher.policy === "block") hub.ring()
 }

@@ -1,6 +1,6 @@
 /**
- * What becomes of a follower that cannot read on, and asked for a snapshot then: a fiber of its own takes one, again
- * and again while the source is unavailable. Until then the follower is neither live nor does it read on from the log.
+ * What becomes of a watcher that cannot read on, and asked for a snapshot then: a fiber of its own takes one, again
+ * and again while the source is unavailable. Until then the watcher is neither live nor does it read on from the log.
  * Its end interrupts the fiber, whoever ends it.
  */
 import { Cause, Effect, Exit, FiberId } from "effect"
@@ -30,46 +30,46 @@ type Gone = Compacted | EpochChanged
 
 type Taken<V> = SnapshotFrame<V> | Snapshots.Threw
 
-const taken = <V>({ hub }: Needs<V>, follower: Hub.Follower<V>, gone: Gone, snapshot: Taken<V>): void => {
+const taken = <V>({ hub }: Needs<V>, watcher: Hub.Watcher<V>, gone: Gone, snapshot: Taken<V>): void => {
   if (snapshot._tag === "Threw") {
-    Hub.end(hub, follower, "Failed", "its predicate threw", snapshot.cause)
+    Hub.end(hub, watcher, "Failed", "its predicate threw", snapshot.cause)
     return
   }
   const { revision } = snapshot
-  Outbox.pushSnapshot(follower, gapOf(Hub.standing(hub, follower), revision, gone._tag), snapshot)
-  follower.owesSynced = true
-  Hub.standAt(hub, follower, revision)
+  Outbox.pushSnapshot(watcher, gapOf(Hub.standing(hub, watcher), revision, gone._tag), snapshot)
+  watcher.owesSynced = true
+  Hub.standAt(hub, watcher, revision)
   hub.ring()
 }
 
-const failed = <V>({ hub }: Needs<V>, follower: Hub.Follower<V>, error: unknown): void => {
+const failed = <V>({ hub }: Needs<V>, watcher: Hub.Watcher<V>, error: unknown): void => {
   if (Snapshots.isGone(error)) {
-    Hub.end(hub, follower, error._tag, `its snapshot is of no use to go on from: ${error.message}`)
-  } else Hub.end(hub, follower, "Failed", "no snapshot could be taken", error)
+    Hub.end(hub, watcher, error._tag, `its snapshot is of no use to go on from: ${error.message}`)
+  } else Hub.end(hub, watcher, "Failed", "no snapshot could be taken", error)
 }
 
 const done = <V>(
   needs: Needs<V>,
-  follower: Hub.Follower<V>,
+  watcher: Hub.Watcher<V>,
   gone: Gone,
   wait: Hub.Wait,
   exit: Exit.Exit<Taken<V>, unknown>
 ): void => {
   // It has ended meanwhile, or ends with the watch.
-  if (follower.wait !== wait || (Exit.isFailure(exit) && needs.closing)) return
-  follower.wait = undefined
-  if (Exit.isSuccess(exit)) taken(needs, follower, gone, exit.value)
-  else failed(needs, follower, Cause.squash(exit.cause))
+  if (watcher.wait !== wait || (Exit.isFailure(exit) && needs.closing)) return
+  watcher.wait = undefined
+  if (Exit.isSuccess(exit)) taken(needs, watcher, gone, exit.value)
+  else failed(needs, watcher, Cause.squash(exit.cause))
 }
 
 const taking = <V>(
   needs: Needs<V>,
-  follower: Hub.Follower<V>,
+  watcher: Hub.Watcher<V>,
   gone: Gone,
   wait: Hub.Wait
 ): Effect.Effect<void> => {
   let stale = 0
-  return Snapshots.take(needs.source, follower).pipe(
+  return Snapshots.take(needs.source, watcher).pipe(
     Effect.tapError((error) => Effect.sync(() => (wait.trouble = error))),
     Effect.retry({
       schedule: Snapshots.backoff,
@@ -77,20 +77,20 @@ const taking = <V>(
         !needs.closing &&
         (Snapshots.isUnavailable(error) || (Snapshots.isGone(error) && ++stale <= mostStale))
     }),
-    // What comes by a defect ends the follower too.
+    // What comes by a defect ends the watcher too.
     Effect.exit,
-    Effect.map((exit) => done(needs, follower, gone, wait, exit))
+    Effect.map((exit) => done(needs, watcher, gone, wait, exit))
   )
 }
 
-/** Lets a follower begin again with a snapshot, beside everything else. */
-export const begin = <V>(needs: Needs<V>, follower: Hub.Follower<V>, gone: Gone): Effect.Effect<void> =>
+/** Lets a watcher begin again with a snapshot, beside everything else. */
+export const begin = <V>(needs: Needs<V>, watcher: Hub.Watcher<V>, gone: Gone): Effect.Effect<void> =>
   Effect.suspend(() => {
     const wait: Hub.Wait = { trouble: undefined, stop: () => undefined }
-    follower.wait = wait
+    watcher.wait = wait
     // A daemon, so that one that ignores its interruption does not hold up the end of the watch.
     return Effect.map(
-      Effect.forkDaemon(Effect.interruptible(taking(needs, follower, gone, wait))),
+      Effect.forkDaemon(Effect.interruptible(taking(needs, watcher, gone, wait))),
       (fiber) => {
         wait.stop = () => fiber.unsafeInterruptAsFork(FiberId.none)
       }

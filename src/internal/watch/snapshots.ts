@@ -1,6 +1,6 @@
 /**
- * Snapshots for followers. They are taken beside the dispatcher and outside of anybody's turn: one that is slow, hangs
- * or fails holds up nobody but its follower.
+ * Snapshots for watchers. They are taken beside the dispatcher and outside of anybody's turn: one that is slow, hangs
+ * or fails holds up nobody but its watcher.
  */
 import { Effect, Schedule } from "effect"
 import {
@@ -8,8 +8,8 @@ import {
   type Compacted,
   type EpochChanged,
   type Event,
-  type Kept,
-  type Logged,
+  type KeyValue,
+  type LoggedRevision,
   ownRevision,
   type Revision,
   type Snapshot
@@ -23,7 +23,7 @@ export interface Source<V> {
   readonly read: (options: {
     readonly after: Revision
     readonly limit: number
-  }) => Effect.Effect<ReadonlyArray<Logged<V>>, Compacted | EpochChanged | ChangeLogError>
+  }) => Effect.Effect<ReadonlyArray<LoggedRevision<V>>, Compacted | EpochChanged | ChangeLogError>
   readonly head: Effect.Effect<{ readonly head: Revision }, ChangeLogError>
   readonly snapshot: (selector: Selector) => Effect.Effect<Snapshot<V>, ChangeLogError>
   /** Snapshots come from the user: whether the log can go on from their revisions has to be asked. */
@@ -69,26 +69,26 @@ const inSlot = <A, E>(slots: Effect.Semaphore, effect: Effect.Effect<A, E>): Eff
     })
   )
 
-/** The predicate of a follower threw. */
+/** The predicate of a watcher threw. */
 export interface Threw {
   readonly _tag: "Threw"
   readonly revision: Revision
   readonly cause: unknown
 }
 
-const ownEntry = <V>(kept: Kept<V>): Kept<V> => {
+const ownEntry = <V>(kept: KeyValue<V>): KeyValue<V> => {
   if (Object.isFrozen(kept) && Object.isFrozen(kept.revision)) return kept
   const { key, revision, value } = kept
   return Object.freeze({ key, value, revision: ownRevision(revision) })
 }
 
 /** An entry as the event that it would be. */
-const putOf = <V>({ key, revision, value }: Kept<V>): Event<V> =>
+const putOf = <V>({ key, revision, value }: KeyValue<V>): Event<V> =>
   Object.freeze({ _tag: "Put", key, value, revision })
 
 const none: ReadonlyArray<string> = Object.freeze([])
 
-const frameOf = <V>(snapshot: Snapshot<V>, where: Hub.Follower<V>["where"]): SnapshotFrame<V> | Threw => {
+const frameOf = <V>(snapshot: Snapshot<V>, where: Hub.Watcher<V>["where"]): SnapshotFrame<V> | Threw => {
   const revision = ownRevision(snapshot.revision)
   let entries = snapshot.entries.map(ownEntry)
   try {
@@ -100,12 +100,12 @@ const frameOf = <V>(snapshot: Snapshot<V>, where: Hub.Follower<V>["where"]): Sna
 }
 
 /**
- * What a follower follows and takes, at one revision that the log can go on from. Fails with `Compacted` or
+ * What a watcher follows and takes, at one revision that the log can go on from. Fails with `Compacted` or
  * `EpochChanged` when the log cannot.
  */
 export const take = <V>(
   { foreign, read, slots, snapshot }: Source<V>,
-  { selector, where }: Pick<Hub.Follower<V>, "selector" | "where">
+  { selector, where }: Pick<Hub.Watcher<V>, "selector" | "where">
 ): Effect.Effect<SnapshotFrame<V> | Threw, ChangeLogError | Compacted | EpochChanged> =>
   inSlot(
     slots,

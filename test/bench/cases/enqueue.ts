@@ -142,7 +142,7 @@ const inHeap = async (bench: Bench): Promise<void> => {
   const many = 500_000
   const few = 50_000
   const ready = Array.from({ length: many }, (_, id) => make(id))
-  const never = Recorder.makeDelayed(Effect.never as Effect.Effect<ReturnType<typeof nowhere<Small>>>)
+  const never = Recorder.makeDeferred(Effect.never as Effect.Effect<ReturnType<typeof nowhere<Small>>>)
   // The recorder warns of so many pending records, rightly.
   const quiet = Logger.withMinimumLogLevel(LogLevel.None)
   const array = (count: number) => {

@@ -1,4 +1,4 @@
-/** What telling followers costs: by itself, for whoever publishes, and until a reader has it. */
+/** What telling watchers costs: by itself, for whoever publishes, and until a reader has it. */
 import { EventEmitter } from "node:events"
 import { Chunk, Effect, PubSub, Queue } from "effect"
 import * as ChangeLog from "../../../src/ChangeLog.js"
@@ -16,8 +16,8 @@ const keysOf = (count: number): ReadonlyArray<string> =>
 
 const start: ChangeLog.Revision = { epoch: "bench", seq: 0, tag: 0 }
 
-const followerOf = (id: number, selector: ChangeLog.Selector): Hub.Follower<number> =>
-  Hub.newFollower({
+const watcherOf = (id: number, selector: ChangeLog.Selector): Hub.Watcher<number> =>
+  Hub.newWatcher({
     id,
     selector,
     where: undefined,
@@ -31,7 +31,7 @@ const followerOf = (id: number, selector: ChangeLog.Selector): Hub.Follower<numb
 const events = 20_000
 
 /** Revisions of one event each, of keys drawn at random. */
-const drawn = (keys: ReadonlyArray<string>): ReadonlyArray<ChangeLog.Logged<number>> =>
+const drawn = (keys: ReadonlyArray<string>): ReadonlyArray<ChangeLog.LoggedRevision<number>> =>
   Array.from({ length: events }, (_, i) => {
     const revision: ChangeLog.Revision = { epoch: "bench", seq: i + 1, tag: 0 }
     const key = keys[Math.floor(Math.random() * keys.length)]!
@@ -41,15 +41,15 @@ const drawn = (keys: ReadonlyArray<string>): ReadonlyArray<ChangeLog.Logged<numb
 /** Those who were told read between two slices of the dispatcher. */
 const slice = 1000
 
-const keyOf = ({ events }: ChangeLog.Logged<number>): string => events[0]!.key
+const keyOf = ({ events }: ChangeLog.LoggedRevision<number>): string => events[0]!.key
 
 /** Revisions told of between two looks at the clock, as the dispatcher does it. */
 const chunk = 32
 
 /** Nanoseconds per event that `tell` takes; `read` is not timed. */
 const nanos = (
-  rows: ReadonlyArray<ChangeLog.Logged<number>>,
-  tell: (rows: ReadonlyArray<ChangeLog.Logged<number>>, from: number, to: number) => unknown,
+  rows: ReadonlyArray<ChangeLog.LoggedRevision<number>>,
+  tell: (rows: ReadonlyArray<ChangeLog.LoggedRevision<number>>, from: number, to: number) => unknown,
   read: (key: string) => void
 ): number => {
   let spent = 0
@@ -67,8 +67,8 @@ const dispatching = async (bench: Bench, count: number): Promise<void> => {
   const keys = keysOf(count)
   const floor = slots<ChangeLog.Event<number>>(keys)
   const hub = Hub.make<number>(() => {})
-  const followers = new Map(keys.map((key, i) => [key, followerOf(i + 1, ChangeLog.key(key))]))
-  for (const follower of followers.values()) Hub.add(hub, follower, start)
+  const watchers = new Map(keys.map((key, i) => [key, watcherOf(i + 1, ChangeLog.key(key))]))
+  for (const watcher of watchers.values()) Hub.add(hub, watcher, start)
   let rows = drawn(keys)
   const samples = await interleave(
     {
@@ -93,8 +93,8 @@ const dispatching = async (bench: Bench, count: number): Promise<void> => {
           rows,
           (rows, from, to) => Telling.dispatch(hub, rows, from, to),
           (key) => {
-            const follower = followers.get(key)
-            while (follower !== undefined && Outbox.take(follower) !== undefined);
+            const watcher = watchers.get(key)
+            while (watcher !== undefined && Outbox.take(watcher) !== undefined);
           }
         )
       }
@@ -140,7 +140,7 @@ const publishers = (bench: Bench): Promise<void> =>
       )
       bench.figure("append to the log", samples.log, "us/revision")
       bench.figure("publish, nobody follows", samples.idle, "us/revision")
-      bench.figure("publish, 1,000 idle followers", samples.watched, "us/revision")
+      bench.figure("publish, 1,000 idle watchers", samples.watched, "us/revision")
       bench.ratio("publish with 0 watchers to append", samples.idle, samples.log, { atMost: 1.05 })
       bench.ratio("publish with 1,000 idle watchers to append", samples.watched, samples.log, { atMost: 1.1 })
     }
@@ -170,10 +170,10 @@ const reading = (bench: Bench): Promise<void> =>
     Effect.all([ChangeLog.make<number>({ maxRevisions: 100_000 }), PubSub.unbounded<number>()]).pipe(
       Effect.bindTo("made"),
       Effect.bind("watch", ({ made: [log] }) => Watch.make(log)),
-      Effect.bind("follower", ({ watch }) => watch.open(ChangeLog.key("a"), { buffer: 100_000 })),
+      Effect.bind("watcher", ({ watch }) => watch.open(ChangeLog.key("a"), { buffer: 100_000 })),
       Effect.bind("queue", ({ made: [, pubsub] }) => PubSub.subscribe(pubsub))
     ),
-    async ({ follower, made: [, pubsub], queue, watch }) => {
+    async ({ watcher, made: [, pubsub], queue, watch }) => {
       let seen: Array<number> = []
       const note = (sentAt: number): void => {
         seen.push(performance.now() - sentAt)
@@ -182,7 +182,7 @@ const reading = (bench: Bench): Promise<void> =>
       emitter.on("a", note)
       Effect.runFork(
         Effect.forever(
-          Effect.map(follower.takeAll, (frames) => {
+          Effect.map(watcher.takeAll, (frames) => {
             for (const frame of Chunk.toReadonlyArray(frames)) {
               if (frame._tag !== "Events") continue
               for (const event of frame.events) if (event._tag === "Put") note(event.value)
@@ -209,7 +209,7 @@ const reading = (bench: Bench): Promise<void> =>
     }
   )
 
-/** The latency of those who read, while one of 1,000 followers reads nothing. */
+/** The latency of those who read, while one of 1,000 watchers reads nothing. */
 const stalled = (bench: Bench): Promise<void> => {
   const crowd = (stalls: boolean) =>
     Effect.gen(function* () {
@@ -217,9 +217,9 @@ const stalled = (bench: Bench): Promise<void> => {
       const watch = yield* Watch.make(log)
       const seen: Array<number> = []
       for (let i = 0; i < 1000; i++) {
-        const follower = yield* watch.open(ChangeLog.prefix(""), { buffer: 64 })
+        const watcher = yield* watch.open(ChangeLog.prefix(""), { buffer: 64 })
         if (i === 0 && stalls) continue
-        const readers = Effect.map(follower.takeAll, (frames) => {
+        const readers = Effect.map(watcher.takeAll, (frames) => {
           for (const frame of frames) {
             if (frame._tag !== "Events") continue
             for (const event of frame.events)
@@ -244,14 +244,14 @@ const stalled = (bench: Bench): Promise<void> => {
     (samples) => {
       bench.figure("p99 of 1,000 who read", samples.healthy, "ms")
       bench.figure("p99 of 999 who read, beside one who does not", samples.stalled, "ms")
-      bench.ratio("one stalled follower among 1,000", samples.stalled, samples.healthy, { atMost: 1.1 })
+      bench.ratio("one stalled watcher among 1,000", samples.stalled, samples.healthy, { atMost: 1.1 })
     }
   )
 }
 
 export const watch: Case = {
   name: "watch",
-  about: "followers of a change log: dispatch, what publishing costs, latency, one who stalls",
+  about: "watchers of a change log: dispatch, what publishing costs, latency, one who stalls",
   run: async (bench) => {
     bench.heading(`${events.toLocaleString("en-US")} events of keys drawn at random, dispatched`)
     for (const count of [100, 10_000, 100_000]) {
@@ -262,7 +262,7 @@ export const watch: Case = {
     await publishers(bench)
     bench.heading(`From publish to a reader, ${perSecond.toLocaleString("en-US")} events/s`)
     await reading(bench)
-    bench.heading("100 events to 1,000 followers of everything")
+    bench.heading("100 events to 1,000 watchers of everything")
     await stalled(bench)
   }
 }

@@ -31,7 +31,7 @@ export interface Known {
 }
 
 type Rows = Storage<Row, void, ReadonlyArray<number>>
-export type Report = Recorder.Closed<Row, void, ReadonlyArray<number>>
+export type Report = Recorder.CloseReport<Row, void, ReadonlyArray<number>>
 
 export interface World {
   readonly sample: Sample
@@ -138,7 +138,7 @@ export const makeWorld = (sample: Sample, table: Table): World => {
   const runtime = runtimeIn(time)
   const scope = Runtime.runSync(runtime)(Scope.make())
   made = Runtime.runSync(runtime)(
-    Scope.extend(Recorder.makeDelayed(acquire(backend.storage, setting.start), options), scope)
+    Scope.extend(Recorder.makeDeferred(acquire(backend.storage, setting.start), options), scope)
   )
   return {
     sample,

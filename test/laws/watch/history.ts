@@ -18,7 +18,7 @@ interface Watching {
 
 interface Reader {
   readonly scope: Scope.CloseableScope
-  readonly follower: Watch.Follower<Value>
+  readonly watcher: Watch.Watcher<Value>
   readonly observed: Omit<Observed, "ended" | "drained">
   readonly follow: Follow
   readonly side: Side
@@ -110,9 +110,9 @@ const watching = (log: Log) =>
     return { scope, watch }
   })
 
-const poll = ({ follower, frames }: Reader, most: number): void => {
+const poll = ({ watcher, frames }: Reader, most: number): void => {
   for (let i = 0; i < most; i++) {
-    const frame = follower.unsafePoll()
+    const frame = watcher.unsafePoll()
     if (frame === undefined) return
     frames.push(frame)
   }
@@ -146,17 +146,17 @@ const open = (world: World, side: Side, follow: Follow, after: ChangeLog.Revisio
     )
     // The log may not answer, or no longer hold what it would resume with: then nothing is registered.
     if (Either.isLeft(opened)) return
-    const follower = opened.right
-    const { cursor } = yield* follower.health
+    const watcher = opened.right
+    const { cursor } = yield* watcher.health
     ensure(
       cursor.epoch !== epoch || cursor.seq >= (from ?? before.head).seq,
-      "a follower begins after what was there"
+      "a watcher begins after what was there"
     )
     const frames: Array<Watch.Frame<Value>> = []
     const published: Array<Published> = []
     readers.push({
       scope,
-      follower,
+      watcher,
       follow,
       side,
       frames,
@@ -177,7 +177,7 @@ const open = (world: World, side: Side, follow: Follow, after: ChangeLog.Revisio
 /** Reads what is left, and asks for the end. */
 const finish = (world: World, reader: Reader, drained: boolean) =>
   Effect.gen(function* () {
-    const ended = yield* reader.follower.take.pipe(
+    const ended = yield* reader.watcher.take.pipe(
       Effect.map((frame) => reader.frames.push(frame)),
       Effect.forever,
       Effect.flip,
@@ -197,7 +197,7 @@ const leave = (world: World, reader: Reader) =>
 const resume = (world: World, reader: Reader, side: Side, policy: Watch.Policy) =>
   Effect.flatMap(leave(world, reader), (cursor) => open(world, side, { ...reader.follow, policy }, cursor))
 
-/** Another watch takes the place of one; its followers resume. */
+/** Another watch takes the place of one; its watchers resume. */
 const restart = (world: World, side: Side) =>
   Effect.gen(function* () {
     const left = world.readers.filter((reader) => reader.side === side)
@@ -220,8 +220,8 @@ const published = (
 ): void => {
   // At this very moment, before another fiber has its turn: reading the health is synchronous.
   const position = Option.getOrUndefined(Effect.runSync(watches[0].watch.health).position)
-  for (const { follower, frames, ...reader } of blocking) {
-    const { buffered, state } = Effect.runSync(follower.health)
+  for (const { watcher, frames, ...reader } of blocking) {
+    const { buffered, state } = Effect.runSync(watcher.health)
     if (state === "Ended" || position === undefined) continue
     // Whoever reads on from the log holds up nobody. Only what is gone from the log can make it do so again.
     const wasLive = frames.some(({ _tag }) => _tag === "Synced")
@@ -230,16 +230,16 @@ const published = (
   }
 }
 
-/** Nobody has anything to do: then only a follower that blocks and has no room holds up the writer. */
+/** Nobody has anything to do: then only a watcher that blocks and has no room holds up the writer. */
 const checkWriter = ({ readers, watches, writer }: World) =>
   Effect.gen(function* () {
-    if (writer.isIdle() || Option.isSome((yield* watches[0].watch.health).trouble)) return
+    if (writer.isIdle() || Option.isSome((yield* watches[0].watch.health).cause)) return
     let waits = false
-    for (const { follow, follower, side } of readers) {
-      const { buffered, state } = yield* follower.health
+    for (const { follow, watcher, side } of readers) {
+      const { buffered, state } = yield* watcher.health
       waits ||= side === 0 && follow.policy === "block" && state === "Live" && buffered * 2 > follow.buffer
     }
-    ensure(waits, "a writer waits only for a follower that blocks and has no room")
+    ensure(waits, "a writer waits only for a watcher that blocks and has no room")
   })
 
 const settle = (world: World) => Effect.zipRight(settled(world), checkWriter(world))
@@ -301,9 +301,9 @@ const called = async ({ time }: World): Promise<boolean> => {
   return comes
 }
 
-const isThere = ({ follower }: Reader, { epoch, seq }: ChangeLog.Revision) =>
+const isThere = ({ watcher }: Reader, { epoch, seq }: ChangeLog.Revision) =>
   Effect.map(
-    follower.health,
+    watcher.health,
     ({ cursor, state }) => state === "Ended" || (cursor.epoch === epoch && cursor.seq === seq)
   )
 
@@ -322,7 +322,7 @@ const drain = (world: World): Effect.Effect<void, unknown> =>
       for (const reader of world.readers) poll(reader, Number.POSITIVE_INFINITY)
       if (before !== world.readers.map(({ frames }) => frames.length).join()) continue
       const healths = yield* Effect.forEach(watches, ({ watch }) => watch.health)
-      if (healths.some(({ trouble }) => Option.isSome(trouble))) {
+      if (healths.some(({ cause }) => Option.isSome(cause))) {
         ensure(troubled++ < 1000, "a watch is in trouble only while its log does not answer")
         yield* Effect.promise(() => time.advance(2000))
         continue

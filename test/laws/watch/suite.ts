@@ -1,4 +1,4 @@
-/** What every follower is promised, as a law over one kind of log. */
+/** What every watcher is promised, as a law over one kind of log. */
 import { it } from "@effect/vitest"
 import { Effect, Runtime, Scheduler, type Scope } from "effect"
 import type fc from "fast-check"
@@ -18,7 +18,7 @@ export const watchLaw = (
   open: Effect.Effect<OpenPlace, unknown, Scope.Scope>
 ): void => {
   it.scopedLive(
-    `every follower is told what its policy promises, over ${name}`,
+    `every watcher is told what its policy promises, over ${name}`,
     () =>
       Effect.gen(function* () {
         const openPlace = yield* open

@@ -1,5 +1,5 @@
 /**
- * What etcd's robustness tests check of a watch, as pure functions over what followers were told and what was
+ * What etcd's robustness tests check of a watch, as pure functions over what watchers were told and what was
  * committed (etcd, tests/robustness/validate). Each gives the breaks that it finds, in words.
  */
 import { Option } from "effect"
@@ -41,7 +41,7 @@ export interface Observed {
   readonly published: ReadonlyArray<Published>
 }
 
-/** How a follower stood when somebody had published a revision, and waited no longer. */
+/** How a watcher stood when somebody had published a revision, and waited no longer. */
 export interface Published {
   readonly revision: { readonly epoch: string; readonly seq: number }
   /** Everything up to it had been dispatched, as the watch said. */
@@ -312,7 +312,7 @@ export const lastIsTrue: Validator = (truth, observed) =>
     }
   })
 
-/** Whoever publishes waits until a follower that blocks has been told; so it is behind by its buffer at most. */
+/** Whoever publishes waits until a watcher that blocks has been told; so it is behind by its buffer at most. */
 export const waitsForIt: Validator = (truth, observed) =>
   problems((report) => {
     const epochs = [...truth.keys()]

@@ -1,4 +1,4 @@
-/** Guards of change logs and watches: what is shared, where a follower stands, and whom a fault reaches. */
+/** Guards of change logs and watches: what is shared, where a watcher stands, and whom a fault reaches. */
 import type { NamedMutant } from "../named.js"
 
 const internal = (file: string): string => `src/internal/${file}.ts`
@@ -69,14 +69,14 @@ const snapshots: ReadonlyArray<NamedMutant> = [
     file: internal("watch/snapshots"),
     find: '    return { _tag: "Threw", revision, cause }',
     replace: "    throw cause",
-    test: watch("snapshots", "one that throws on an entry of a later snapshot ends its follower alone")
+    test: watch("snapshots", "one that throws on an entry of a later snapshot ends its watcher alone")
   },
   {
     name: "watch: wait for a snapshot in the dispatcher's turn",
     file: internal("watch/resnapshot"),
-    find: "Effect.forkDaemon(Effect.interruptible(taking(needs, follower, gone, wait)))",
+    find: "Effect.forkDaemon(Effect.interruptible(taking(needs, watcher, gone, wait)))",
     replace:
-      "Effect.flatMap(Effect.forkDaemon(Effect.interruptible(taking(needs, follower, gone, wait))), (fiber) => Effect.as(fiber.await, fiber))",
+      "Effect.flatMap(Effect.forkDaemon(Effect.interruptible(taking(needs, watcher, gone, wait))), (fiber) => Effect.as(fiber.await, fiber))",
     test: watch("snapshots", "holds up nobody while its source hangs, and its cancel ends the wait")
   },
   {
@@ -101,7 +101,7 @@ const snapshots: ReadonlyArray<NamedMutant> = [
     test: watch("snapshots", "shares its source with few at once")
   },
   {
-    name: "watch: end a follower whose snapshot is away",
+    name: "watch: end a watcher whose snapshot is away",
     file: internal("watch/resnapshot"),
     find: "(Snapshots.isUnavailable(error) || (",
     replace: "((",
@@ -112,14 +112,14 @@ const snapshots: ReadonlyArray<NamedMutant> = [
     file: internal("watch/snapshots"),
     find: "(foreign ? read({ after: revision, limit: 1 }) : Effect.void)",
     replace: "(foreign ? Effect.void : Effect.void)",
-    test: watch("snapshots", "ends its follower when it is of what is not there yet, after some more tries")
+    test: watch("snapshots", "ends its watcher when it is of what is not there yet, after some more tries")
   },
   {
     name: "watch: ask a source of stale snapshots for ever",
     file: internal("watch/resnapshot"),
     find: "++stale <= mostStale",
     replace: "++stale <= Number.POSITIVE_INFINITY",
-    test: watch("snapshots", "ends its follower when it is of another epoch, after some more tries")
+    test: watch("snapshots", "ends its watcher when it is of another epoch, after some more tries")
   },
   {
     name: "watch: keep every snapshot for one who takes none",
@@ -155,8 +155,8 @@ const snapshots: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: look at the log from within the caller's transaction",
     file: internal("watch/opening"),
-    find: "outsideTransaction(beginning(dispatcher, follower, options))",
-    replace: "beginning(dispatcher, follower, options)",
+    find: "outsideTransaction(beginning(dispatcher, watcher, options))",
+    replace: "beginning(dispatcher, watcher, options)",
     test: watch("snapshots", "does not look at the log from within the transaction of its caller")
   }
 ]
@@ -179,8 +179,8 @@ const standing: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: forget in a dispatch what was told before a predicate threw",
     file: internal("watch/fanOut"),
-    find: 'Hub.end(hub, follower, "Failed", "its predicate threw", cause, before)',
-    replace: 'Hub.end(hub, follower, "Failed", "its predicate threw", cause)',
+    find: 'Hub.end(hub, watcher, "Failed", "its predicate threw", cause, before)',
+    replace: 'Hub.end(hub, watcher, "Failed", "its predicate threw", cause)',
     test: watch("cursors", "in the middle of a commit is the revision before the one that it was not told")
   },
   {
@@ -240,7 +240,7 @@ const failing: ReadonlyArray<NamedMutant> = [
     file: internal("watch/dispatcher"),
     find: "        ChangeLogError: (error) => unreadable(dispatcher, oldest, error)\n",
     replace: "",
-    test: watch("health", "in what one follower has yet to read ends that follower alone")
+    test: watch("health", "in what one watcher has yet to read ends that watcher alone")
   }
 ]
 

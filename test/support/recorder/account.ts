@@ -1,7 +1,7 @@
 /** The law of the library, held against what a backend really has. */
 import { expect } from "@effect/vitest"
 import { Effect } from "effect"
-import type { Closed, Recorder, Stats } from "../../../src/Recorder.js"
+import type { CloseReport, Recorder, Stats } from "../../../src/Recorder.js"
 import type { Backend } from "./backends.js"
 
 /** `accepted = stored + setAside + dropped + handedBack + pending`. */
@@ -26,7 +26,7 @@ export interface Known<Record> {
  * holds every stored record once, and beyond these only some that were set aside or handed back as `Unknown`.
  */
 export const expectAccount = <Record>(
-  report: Closed<Record, never>,
+  report: CloseReport<Record, never>,
   backend: Pick<Backend<Record>, "held" | "overlaps">,
   known: Known<Record>
 ): void => {
@@ -68,7 +68,7 @@ export const closeAndAccount = <Record, Query, Result>(
   recorder: Recorder<Record, Query, Result>,
   backend: Backend<Record>,
   known: Known<Record>
-): Effect.Effect<Closed<Record, Query, Result>> =>
+): Effect.Effect<CloseReport<Record, Query, Result>> =>
   Effect.tap(recorder.close, (report) => expectAccount(report, backend, known))
 
 /** The numbers 1 to `count`, as records. */

@@ -3,7 +3,7 @@ import { Deferred, Effect, FiberId, Queue, Schedule, type Scope } from "effect"
 import type * as ChangeLog from "../../../src/ChangeLog.js"
 
 export interface Following {
-  readonly seen: ReadonlyArray<ChangeLog.Logged<unknown>>
+  readonly seen: ReadonlyArray<ChangeLog.LoggedRevision<unknown>>
   /** Rings that the reader has answered by reading. */
   readonly rings: () => number
   /** Completes when it has seen the revision of this number. */
@@ -15,7 +15,7 @@ export const following = (
   log: ChangeLog.ChangeLog<unknown>
 ): Effect.Effect<Following, ChangeLog.ChangeLogError, Scope.Scope> =>
   Effect.gen(function* () {
-    const seen: Array<ChangeLog.Logged<unknown>> = []
+    const seen: Array<ChangeLog.LoggedRevision<unknown>> = []
     const waiting = new Map<number, Deferred.Deferred<void>>()
     const rung = yield* Queue.sliding<void>(1)
     let rings = 0
@@ -36,7 +36,7 @@ export const following = (
     const round = Queue.take(rung).pipe(
       Effect.zipRight(Effect.sync(() => rings++)),
       Effect.zipRight(Effect.retry(rest, { while: unavailable, schedule: Schedule.spaced("20 millis") })),
-      // A follower that is told that its history is gone shows in what it has seen: it goes on no more.
+      // A watcher that is told that its history is gone shows in what it has seen: it goes on no more.
       Effect.orDie
     )
     yield* log.doorbell(() => rung.unsafeOffer(undefined))

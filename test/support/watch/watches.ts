@@ -30,5 +30,5 @@ export const flakyLog = Effect.gen(function* () {
 })
 
 /** The next frames, in words. */
-export const taking = (follower: Watch.Follower<number>, count: number) =>
-  Effect.map(Effect.replicateEffect(follower.take, count), (frames) => frames.map(brief))
+export const taking = (watcher: Watch.Watcher<number>, count: number) =>
+  Effect.map(Effect.replicateEffect(watcher.take, count), (frames) => frames.map(brief))

@@ -1,7 +1,7 @@
 /** A storage that keeps every law, in parts that a wrong one replaces. */
 import { Effect, Either } from "effect"
 import { compileNormalise } from "../../../src/internal/columns/checkRow.js"
-import { columnCheck, type Saved, type Storage, StorageError } from "../../../src/Storage.js"
+import { rowCheck, type Saved, type Storage, StorageError } from "../../../src/Storage.js"
 import type { Subject } from "../../../src/testing/StorageLaws.js"
 import { type All, textIdColumns as columns, type Row, textIdSubject } from "../../support/laws/subjects.js"
 
@@ -25,7 +25,7 @@ export interface Wrong {
 
 export const copy = compileNormalise(columns) as unknown as (row: Row) => Row
 
-export const check = Either.getOrThrow(columnCheck(columns, "id"))
+export const check = Either.getOrThrow(rowCheck(columns, "id"))
 
 export const poison = (message: string): StorageError =>
   new StorageError({ kind: "Poison", outcome: "NotStored", message })

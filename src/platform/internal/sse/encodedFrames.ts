@@ -1,8 +1,8 @@
 /**
- * Makes the text of an event once for all clients that are told it: followers share the events of a revision, and the
+ * Makes the text of an event once for all clients that are told it: watchers share the events of a revision, and the
  * entries of snapshots. What was made last is kept, within a bound.
  */
-import type { Event, Kept, Revision } from "../../../internal/log/events.js"
+import type { Event, KeyValue, Revision } from "../../../internal/log/events.js"
 import type { EventsFrame } from "../../../internal/watch/frames.js"
 import * as Frames from "./frames.js"
 
@@ -41,7 +41,7 @@ const recent = <K, A>(limit: number): Recent<K, A> => {
 export interface Encoding<V> {
   readonly events: (frame: EventsFrame<V>) => Uint8Array
   /** The JSON of an entry of a snapshot. */
-  readonly entry: (entry: Kept<V>) => string
+  readonly entry: (entry: KeyValue<V>) => string
 }
 
 /** About how many bytes of each kind are kept. */
@@ -68,10 +68,10 @@ const before = <V>({ previous }: Event<V>): V | undefined =>
 const encoder = new TextEncoder()
 
 export const make = <V>(encode: Frames.Encode<V>): Encoding<V> => {
-  // Followers with predicates of their own are told other parts of a revision, but the same events.
-  const texts = recent<Event<V> | Kept<V>, string>(limit)
+  // Watchers with predicates of their own are told other parts of a revision, but the same events.
+  const texts = recent<Event<V> | KeyValue<V>, string>(limit)
   const frames = recent<ReadonlyArray<Event<V>>, Uint8Array>(limit)
-  const keep = (key: Event<V> | Kept<V>, text: string): string => texts.put(key, text, sizeOf(text))
+  const keep = (key: Event<V> | KeyValue<V>, text: string): string => texts.put(key, text, sizeOf(text))
   // Those who read on from the log, with the values before, are given events of their own.
   const twins = recent<Revision, Array<Event<V>>>(limit)
   const twinOf = (event: Event<V>): Event<V> => {

@@ -1,5 +1,5 @@
-/** What a follower is told, as server-sent events. */
-import type { Event, Kept, Revision } from "../../../internal/log/events.js"
+/** What a watcher is told, as server-sent events. */
+import type { Event, KeyValue, Revision } from "../../../internal/log/events.js"
 import type { EventsFrame, Frame, WatchEnded } from "../../../internal/watch/frames.js"
 import * as Sse from "./encoding.js"
 
@@ -81,7 +81,7 @@ export const abandon = Sse.dispatch("abandoned")
 export const enough = 16_384
 
 /** The JSON of an entry of a snapshot. */
-export const entry = <V>({ key, revision, value }: Kept<V>, encode: Encode<V>): string =>
+export const entry = <V>({ key, revision, value }: KeyValue<V>, encode: Encode<V>): string =>
   `{"key":${json(key)},"value":${encode(value)},"seq":${revision.seq}}`
 
 /**
@@ -91,7 +91,7 @@ export const entry = <V>({ key, revision, value }: Kept<V>, encode: Encode<V>): 
 export function* snapshotParts<V>(
   { deleted, entries, revision }: Extract<Frame<V>, { readonly _tag: "Snapshot" }>,
   encode: Encode<V>,
-  textOf: (kept: Kept<V>) => string = (kept) => entry(kept, encode)
+  textOf: (kept: KeyValue<V>) => string = (kept) => entry(kept, encode)
 ): Generator<string> {
   let part = Sse.data(`${at(revision)},"deleted":${json(deleted)},"entries":[`)
   for (const [i, kept] of entries.entries()) {

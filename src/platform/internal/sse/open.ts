@@ -53,7 +53,7 @@ const attempt = <V>(
 ): Begun<V> => {
   const opened = Effect.map(
     watch.open(selector, options),
-    (follower): Answer<V> => ({ _tag: "Opened", follower, lost })
+    (watcher): Answer<V> => ({ _tag: "Opened", watcher, lost })
   )
   return Effect.catchAll(opened, (error): Effect.Effect<Answer<V>, ServeError> => {
     switch (error._tag) {

@@ -1,11 +1,11 @@
 /**
- * The body of one response: takes frames from a follower only when the client has taken what was written before, so
- * that a slow client shows in the follower's buffer, and its policy acts.
+ * The body of one response: takes frames from a watcher only when the client has taken what was written before, so
+ * that a slow client shows in the watcher's buffer, and its policy acts.
  */
 import { Cause, Chunk, Effect, Exit, Option, type Scope, Stream } from "effect"
 import type { Revision } from "../../../internal/log/events.js"
 import type { Frame, WatchEnded } from "../../../internal/watch/frames.js"
-import type { Follower } from "../../../Watch.js"
+import type { Watcher } from "../../../Watch.js"
 import { describe } from "../hookFaults.js"
 import type { Encoding } from "./encodedFrames.js"
 import * as Sse from "./encoding.js"
@@ -34,7 +34,7 @@ export interface Lost {
 /** A follow that has begun. */
 export interface Opened<V> {
   readonly _tag: "Opened"
-  readonly follower: Follower<V>
+  readonly watcher: Watcher<V>
   readonly lost: Lost | undefined
 }
 
@@ -233,10 +233,10 @@ const idle = <V>(
     return by === "quiet" ? Effect.succeed(Chunk.of(heartbeat)) : next(session)
   })
 
-/** The body of a response, as long as the follower lives. The client has come with `cursor`, or with none. */
+/** The body of a response, as long as the watcher lives. The client has come with `cursor`, or with none. */
 export const body = <V>(
   wire: Wire<V>,
-  { follower, lost }: Opened<V>,
+  { watcher, lost }: Opened<V>,
   scope: Scope.Scope,
   retry: number,
   cursor: string | undefined
@@ -244,7 +244,7 @@ export const body = <V>(
   Stream.suspend(() => {
     const session: Session<V> = {
       wire,
-      source: Source.of(follower, scope),
+      source: Source.of(watcher, scope),
       // The client learns at once that it is connected.
       parts: [bytesOf(Sse.retry(retry))][Symbol.iterator](),
       sending: undefined,

@@ -1,8 +1,8 @@
-/** Where a response takes its frames from: a follower, and how to wait for one without a fiber that waits. */
+/** Where a response takes its frames from: a watcher, and how to wait for one without a fiber that waits. */
 import { Effect, Exit, type Fiber, type Scope } from "effect"
 import type { Frame, WatchEnded } from "../../../internal/watch/frames.js"
 import { signalOf } from "../../../internal/watch/reader.js"
-import type { Follower } from "../../../Watch.js"
+import type { Watcher } from "../../../Watch.js"
 
 export interface Source<V> {
   /** The next frame, when there is one. */
@@ -19,15 +19,15 @@ const failureOf = <V>(exit: Exit.Exit<Frame<V>, WatchEnded> | null | undefined) 
   exit !== null && exit !== undefined && Exit.isFailure(exit) ? Exit.failCause(exit.cause) : undefined
 
 /**
- * A follower of another watch than ours: a fiber waits for its next frame, across heartbeats. One that is interrupted
+ * A watcher of another watch than ours: a fiber waits for its next frame, across heartbeats. One that is interrupted
  * could take a frame with it.
  */
-const foreign = <V>(follower: Follower<V>, scope: Scope.Scope): Source<V> => {
+const foreign = <V>(watcher: Watcher<V>, scope: Scope.Scope): Source<V> => {
   let taking: Fiber.RuntimeFiber<Frame<V>, WatchEnded> | undefined
   return {
     poll: () => {
       // The fiber that waits is the one reader.
-      if (taking === undefined) return follower.unsafePoll()
+      if (taking === undefined) return watcher.unsafePoll()
       const exit = taking.unsafePoll()
       if (exit === null || Exit.isFailure(exit)) return undefined
       taking = undefined
@@ -36,7 +36,7 @@ const foreign = <V>(follower: Follower<V>, scope: Scope.Scope): Source<V> => {
     prepare: Effect.suspend(() =>
       taking !== undefined
         ? Effect.void
-        : Effect.map(Effect.forkIn(follower.take, scope), (fiber) => {
+        : Effect.map(Effect.forkIn(watcher.take, scope), (fiber) => {
             taking = fiber
           })
     ),
@@ -50,15 +50,15 @@ const foreign = <V>(follower: Follower<V>, scope: Scope.Scope): Source<V> => {
   }
 }
 
-export const of = <V>(follower: Follower<V>, scope: Scope.Scope): Source<V> => {
-  const signal = signalOf(follower)
-  if (signal === undefined) return foreign(follower, scope)
+export const of = <V>(watcher: Watcher<V>, scope: Scope.Scope): Source<V> => {
+  const signal = signalOf(watcher)
+  if (signal === undefined) return foreign(watcher, scope)
   return {
-    poll: follower.unsafePoll,
+    poll: watcher.unsafePoll,
     prepare: Effect.void,
     whenTold: signal.whenTold,
     ended: Effect.suspend(() =>
-      signal.isOver() ? Effect.map(Effect.exit(follower.take), failureOf) : Effect.succeed(undefined)
+      signal.isOver() ? Effect.map(Effect.exit(watcher.take), failureOf) : Effect.succeed(undefined)
     )
   }
 }

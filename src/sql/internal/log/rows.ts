@@ -6,7 +6,7 @@ import {
   type ChangeLogError,
   type Entry,
   type Event,
-  type Logged,
+  type LoggedRevision,
   type Revision,
   refusal
 } from "../../../internal/log/events.js"
@@ -158,7 +158,7 @@ export const placeOf = (
  * A row of the log as it was written; throws on what this module has not written. It is frozen: a watch gives it to
  * everybody who follows.
  */
-export const decodeRow = <V>(epoch: string, { changes, previous, seq, tag }: Row): Logged<V> => {
+export const decodeRow = <V>(epoch: string, { changes, previous, seq, tag }: Row): LoggedRevision<V> => {
   const revision: Revision = Object.freeze({ epoch, seq: Number(seq), tag: Number(tag) })
   const told = JSON.parse(changes as string) as ReadonlyArray<readonly [key: string, value?: V]>
   const events = told.map((change): Event<V> => {

@@ -10,7 +10,7 @@ import {
   type Revision,
   wrongLimit
 } from "../../../internal/log/events.js"
-import type { Committed } from "../../../internal/log/memoryLog.js"
+import type { CommitResult } from "../../../internal/log/memoryLog.js"
 import { checkSelector } from "../../../internal/log/selector.js"
 import { InvalidOptions } from "../../../internal/options.js"
 import { StorageError } from "../../../Storage.js"
@@ -170,7 +170,7 @@ const keepPruned = (store: Store.LogStore, bounds: Store.Bounds): Effect.Effect<
 const handle = <V>(open: OpenLog, { bounds, poll }: Checked): SqlChangeLog<V> => {
   const { doorbell, store } = open
   const { feed, state } = store.feed
-  const commit = (entries: ReadonlyArray<Entry<V>>): Effect.Effect<Committed, ChangeLogError> =>
+  const commit = (entries: ReadonlyArray<Entry<V>>): Effect.Effect<CommitResult, ChangeLogError> =>
     Effect.flatMap(encodeEntries(entries, store.random), (encoded) =>
       Effect.gen(function* () {
         const committed = yield* typed(Store.commit(store, encoded, entries.length))

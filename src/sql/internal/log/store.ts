@@ -4,13 +4,13 @@ import {
   type Compacted,
   cursorProblem,
   type EpochChanged,
-  type Kept,
-  type Logged,
+  type KeyValue,
+  type LoggedRevision,
   ownRevision,
   type Revision,
   type Snapshot
 } from "../../../internal/log/events.js"
-import type { Committed } from "../../../internal/log/memoryLog.js"
+import type { CommitResult } from "../../../internal/log/memoryLog.js"
 import type { Selector } from "../../../internal/log/selector.js"
 import { makeRandom, randomName } from "../../../internal/random.js"
 import { StorageError } from "../../../Storage.js"
@@ -207,7 +207,7 @@ export const commit = (
   store: LogStore,
   entries: ReadonlyArray<Encoded>,
   given: number
-): Effect.Effect<Committed, StorageError> =>
+): Effect.Effect<CommitResult, StorageError> =>
   Effect.gen(function* () {
     if (entries.length === 0) return { revisions: [], duplicates: given }
     const at = yield* now
@@ -236,7 +236,7 @@ export const read = <V>(
   store: LogStore,
   after: Revision,
   limit: number
-): Effect.Effect<ReadonlyArray<Logged<V>>, StorageError | Compacted | EpochChanged> =>
+): Effect.Effect<ReadonlyArray<LoggedRevision<V>>, StorageError | Compacted | EpochChanged> =>
   Effect.gen(function* () {
     const { feed, statements } = store
     // A cursor that is none at all fits no row.
@@ -271,7 +271,7 @@ export const snapshot = <V>(store: LogStore, selector: Selector): Effect.Effect<
     const entries = yield* Effect.try({
       try: () =>
         rows.map(
-          ({ s_key: key, s_seq: seq, s_tag: tag, s_value: value }): Kept<V> =>
+          ({ s_key: key, s_seq: seq, s_tag: tag, s_value: value }): KeyValue<V> =>
             Object.freeze({
               key: key as string,
               // What a `Change<V>` held, as JSON.

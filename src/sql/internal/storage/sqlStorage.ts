@@ -7,7 +7,7 @@ import { comparePlace } from "../../../internal/columns/evaluateQuery.js"
 import type { AnyCondition, CheckedQuery, InvalidQuery, Query } from "../../../internal/columns/query.js"
 import type { Entry } from "../../../internal/log/events.js"
 import { InvalidOptions } from "../../../internal/options.js"
-import { columnCheck, type Saved, StorageError, type TableStorage } from "../../../Storage.js"
+import { rowCheck, type Saved, StorageError, type TableStorage } from "../../../Storage.js"
 import type { Dialect, Executor, ExistingTable, FailedSave, Row, Run, Table } from "../dialect.js"
 import { warnOfLosses } from "../durability.js"
 import { ensureTable } from "../ensureTable.js"
@@ -348,7 +348,7 @@ export const makeSqlStorage = <C extends Columns, R>(
   Effect.gen(function* () {
     const { log } = options
     const asked = yield* makeTable(options, yield* CurrentSizeLimits)
-    const check = yield* columnCheck(options.columns, options.id)
+    const check = yield* rowCheck(options.columns, options.id)
     const checked = log === undefined ? undefined : yield* checkStorageLog(log)
     const backend = yield* connect(asked, checked?.feed)
     const existing = yield* ensureTable(backend.dialect, asked, backend.executor)

@@ -1,6 +1,6 @@
 /** The laws of several writers and readers, of doorbells, and of a log under a recorder. */
 import { Effect, Exit, Fiber, Logger, LogLevel, Queue, Scope } from "effect"
-import { asStorage, type Entry, type Logged, put, type Revision } from "../../../ChangeLog.js"
+import { asStorage, type Entry, type LoggedRevision, put, type Revision } from "../../../ChangeLog.js"
 import { make } from "../../../Recorder.js"
 import { difference } from "../sameData.js"
 import { ensure, succeeds, unless } from "../storage/fixture.js"
@@ -16,13 +16,13 @@ const handles = (trial: LogTrial, count: number): Effect.Effect<ReadonlyArray<Ha
         (others) => [trial, ...others]
       )
 
-const keysOf = (logged: ReadonlyArray<Logged<unknown>>): ReadonlyArray<string> =>
+const keysOf = (logged: ReadonlyArray<LoggedRevision<unknown>>): ReadonlyArray<string> =>
   logged.flatMap(({ events }) => events.map(({ key }) => key))
 
 /** Reads from a cursor on until nobody writes any more and there is nothing left. */
 const tail = ({ read }: Hand, from: Revision, limit: number, over: () => boolean) =>
   Effect.gen(function* () {
-    const seen: Array<Logged<unknown>> = []
+    const seen: Array<LoggedRevision<unknown>> = []
     let cursor = from
     for (;;) {
       const last = over()

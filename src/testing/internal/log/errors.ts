@@ -102,9 +102,9 @@ const errors: ReadonlyArray<LogLaw> = [
         { _tag: "Prefix", prefix: "/a" },
         { _tag: "Range", from: "b", to: "a" },
         { _tag: "Range", from: "a", to: "a" },
-        { _tag: "Many", parts: [] },
+        { _tag: "AnyOf", parts: [] },
         {
-          _tag: "Many",
+          _tag: "AnyOf",
           parts: [
             { _tag: "Key", key: "/a" },
             { _tag: "Prefix", prefix: "/b" }

@@ -1,6 +1,6 @@
 /** The laws of cursors: compaction, epochs, and what a reader is told when it cannot go on. */
 import { Effect, Fiber } from "effect"
-import { type Logged, put, type Revision, start } from "../../../ChangeLog.js"
+import { type LoggedRevision, put, type Revision, start } from "../../../ChangeLog.js"
 import { ensure, succeeds } from "../storage/fixture.js"
 import { many, one } from "./reading.js"
 import { gapFree, kindOf, type LogLaw, type LogTrial, logLaw, refuses, sameRevision } from "./subject.js"
@@ -252,7 +252,7 @@ const epochs: ReadonlyArray<LogLaw> = [
         }
         const { revisions } = yield* trial.commit(one(9, "a"))
         yield* ensure(revisions[0]?.seq === 1, "the first revision of a renewed log is not number 1")
-        const logged: ReadonlyArray<Logged<unknown>> = yield* trial.read(start(epoch))
+        const logged: ReadonlyArray<LoggedRevision<unknown>> = yield* trial.read(start(epoch))
         yield* gapFree(logged, 1, "after a renewal")
         yield* ensure(logged.length === 1, `a renewed log with one revision gives ${logged.length}`)
       })

@@ -1,6 +1,6 @@
 /** The laws of appending, reading, and ids. */
 import { Effect } from "effect"
-import { type Entry, type Logged, put, type Revision, remove, start } from "../../../ChangeLog.js"
+import { type Entry, type LoggedRevision, put, type Revision, remove, start } from "../../../ChangeLog.js"
 import { ensure, unless } from "../storage/fixture.js"
 import { brief, briefly, gapFree, type Hand, type LogLaw, logLaw, sameRevision } from "./subject.js"
 
@@ -79,7 +79,7 @@ const appending: ReadonlyArray<LogLaw> = [
         const { head: last } = yield* head
         yield* ensure(last.seq === 10 && logged.length === 10, `after ten revisions the head is ${last.seq}`)
         yield* ensure(
-          sameRevision(last, (logged[9] as Logged<unknown>).revision),
+          sameRevision(last, (logged[9] as LoggedRevision<unknown>).revision),
           "the head is not the last revision"
         )
       })
@@ -93,7 +93,8 @@ const appending: ReadonlyArray<LogLaw> = [
     },
     ({ all, commit, renew }) =>
       Effect.gen(function* () {
-        const tagsOf = (logged: ReadonlyArray<Logged<unknown>>) => logged.map(({ revision }) => revision.tag)
+        const tagsOf = (logged: ReadonlyArray<LoggedRevision<unknown>>) =>
+          logged.map(({ revision }) => revision.tag)
         yield* commit(...many(20))
         const before = tagsOf(yield* all)
         yield* renew

@@ -3,10 +3,10 @@ import { Cause, type Duration, Effect, Exit, Scope } from "effect"
 import type {
   Change,
   ChangeLog,
-  Committed,
+  CommitResult,
   Entry,
   Head,
-  Logged,
+  LoggedRevision,
   Revision,
   Selector,
   Snapshot
@@ -78,10 +78,13 @@ export interface LogLaw {
 export interface Hand {
   readonly log: ChangeLog<unknown>
   readonly append: (...changes: ReadonlyArray<Change<unknown>>) => Effect.Effect<Revision, string>
-  readonly commit: (...entries: ReadonlyArray<Entry<unknown>>) => Effect.Effect<Committed, string>
-  readonly read: (after: Revision, limit?: number) => Effect.Effect<ReadonlyArray<Logged<unknown>>, string>
+  readonly commit: (...entries: ReadonlyArray<Entry<unknown>>) => Effect.Effect<CommitResult, string>
+  readonly read: (
+    after: Revision,
+    limit?: number
+  ) => Effect.Effect<ReadonlyArray<LoggedRevision<unknown>>, string>
   /** Everything that is held. */
-  readonly all: Effect.Effect<ReadonlyArray<Logged<unknown>>, string>
+  readonly all: Effect.Effect<ReadonlyArray<LoggedRevision<unknown>>, string>
   readonly head: Effect.Effect<Head, string>
   readonly compact: (upTo: number) => Effect.Effect<void, string>
   readonly renew: Effect.Effect<string, string>
@@ -204,11 +207,11 @@ export const refuses = (
   })
 
 /** A revision in words. */
-export const brief = ({ events, revision }: Logged<unknown>): string =>
+export const brief = ({ events, revision }: LoggedRevision<unknown>): string =>
   `${revision.seq}(${events.map((event) => (event._tag === "Put" ? event.key : `-${event.key}`)).join(" ")})`
 
 /** Revisions in words. */
-export const briefly = (logged: ReadonlyArray<Logged<unknown>>): string =>
+export const briefly = (logged: ReadonlyArray<LoggedRevision<unknown>>): string =>
   logged.length === 0
     ? "nothing"
     : logged.length > 8
@@ -221,7 +224,7 @@ export const sameRevision = (a: Revision, b: Revision): boolean =>
 
 /** Fails unless these are the revisions from `first` on, each one behind the other. */
 export const gapFree = (
-  logged: ReadonlyArray<Logged<unknown>>,
+  logged: ReadonlyArray<LoggedRevision<unknown>>,
   first: number,
   when: string
 ): Effect.Effect<void, string> => {

@@ -197,28 +197,27 @@ export const lawsOfData: ReadonlyArray<Law> = [
   refusing("NaN and infinities", {
     name: "refuses-nan",
     statement: "NaN and infinities are refused as Poison.",
-    advice: "Check numbers with Number.isFinite first (columnCheck does it): JSON makes null of them"
+    advice: "Check numbers with Number.isFinite first (rowCheck does it): JSON makes null of them"
   }),
   refusing("numbers out of range", {
     name: "refuses-numbers-out-of-range",
     statement: "Numbers that are not whole or out of range are refused as Poison.",
-    advice: "Check the range first (columnCheck does it): some backends wrap or round"
+    advice: "Check the range first (rowCheck does it): some backends wrap or round"
   }),
   refusing("dates out of range", {
     name: "refuses-dates-out-of-range",
     statement: "Invalid dates, and dates outside of the years 0001 to 9999, are refused as Poison.",
-    advice: "Check dates first (columnCheck does it)"
+    advice: "Check dates first (rowCheck does it)"
   }),
   refusing("text that is no Unicode", {
     name: "refuses-bad-text",
     statement: "U+0000 and lone surrogates are refused as Poison, in text and in json, keys too.",
-    advice:
-      "Check text first (columnCheck does it): Postgres refuses U+0000, encoders replace lone surrogates"
+    advice: "Check text first (rowCheck does it): Postgres refuses U+0000, encoders replace lone surrogates"
   }),
   refusing("json that is no data", {
     name: "refuses-bad-json",
     statement: "JSON that is too deep or no plain data is refused as Poison.",
-    advice: "Check json first (columnCheck does it): JSON.stringify drops or changes what it does not know"
+    advice: "Check json first (rowCheck does it): JSON.stringify drops or changes what it does not know"
   }),
   law(
     {
@@ -226,7 +225,7 @@ export const lawsOfData: ReadonlyArray<Law> = [
       group: "data",
       statement: "A value of another type than its column's is refused as Poison.",
       needs: ["table"],
-      advice: "Check the types first (columnCheck does it): a backend that converts changes the data"
+      advice: "Check the types first (rowCheck does it): a backend that converts changes the data"
     },
     (trial) =>
       Effect.flatMap(begin(trial), (ground) =>

@@ -1,6 +1,6 @@
 /** The laws of a storage under a recorder: the account, and faults that are put between the two. */
 import { Duration, Effect, Logger, LogLevel, Option, Schedule, type Scope } from "effect"
-import { type Closed, make, type Options, type Recorder, type Stats } from "../../../Recorder.js"
+import { type CloseReport, make, type Options, type Recorder, type Stats } from "../../../Recorder.js"
 import { Fault, type Script } from "../fault/script.js"
 import { make as makeFaulty } from "../fault/storage.js"
 import { difference, few } from "../sameData.js"
@@ -21,7 +21,7 @@ import {
 import { type Law, law, type Trial } from "./subject.js"
 
 type Recording<Record, Query> = Recorder<Record, Query, ReadonlyArray<Record>>
-type Report<Record, Query> = Closed<Record, Query, ReadonlyArray<Record>>
+type Report<Record, Query> = CloseReport<Record, Query, ReadonlyArray<Record>>
 
 /** Long enough for every retry of a law's script. */
 const closing = (limit: Duration.Duration): Duration.Duration => Duration.times(limit, 3)
