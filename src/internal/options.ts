@@ -1,31 +1,196 @@
-import { Data, Duration, Option } from "effect"
+/**
+ * Options of every `make` and `layer`, checked by rules that are written as data. A rule gives the option's value with
+ * its default, or an {@link InvalidOptions} that names the kind of value that was given and what is allowed. Names that
+ * have no rule are refused.
+ */
+import { Data, Duration, Effect, Option, Schedule } from "effect"
 
 /**
- * Options that cannot work, told by the `make` that got them: nothing was opened, created or started.
- * `option` is the option's name, `message` says what it must be.
+ * Options that cannot work, reported by the `make` that was given them: nothing was opened, created or started.
+ * `option` is the option's name (`bound.count` for one inside another), `message` says what it must be.
  */
 export class InvalidOptions extends Data.TaggedError("InvalidOptions")<{
   readonly option: string
   readonly message: string
 }> {}
 
+/** The type of an option whose rule checks it and leaves its type as its owner declares it. */
+export interface AsGiven {
+  readonly _: unique symbol
+}
+
+/** What one option must be. `A` is what its owner works with. */
+export interface Rule<out A> {
+  readonly read: (option: string, given: unknown) => A | InvalidOptions
+}
+
+/** A rule for each option of `O`. */
+export type Rules<O> = { readonly [K in keyof Required<O>]: Rule<unknown> }
+
+/** What the rules `R` make of options `O`. */
+export type Resolved<O, R> = {
+  readonly [K in keyof R]: R[K] extends Rule<infer A>
+    ? [AsGiven] extends [A]
+      ? Exclude<A, AsGiven> | (K extends keyof O ? Exclude<O[K], undefined> : never)
+      : A
+    : never
+}
+
+/** The kind of a value. Only numbers are shown: a text may be a secret. */
+const kindOf = (given: unknown): string => {
+  if (given === null || given === undefined) return String(given)
+  if (typeof given === "number" || typeof given === "bigint") return String(given)
+  if (Array.isArray(given)) return "an array"
+  return typeof given === "object" ? "an object" : `a ${typeof given}`
+}
+
+/** The error of an option whose value is not what is allowed. */
+export const invalid = (option: string, allowed: string, given: unknown): InvalidOptions =>
+  new InvalidOptions({ option, message: `must be ${allowed}, not ${kindOf(given)}` })
+
+const rule = <A>(allowed: string, read: (given: unknown) => A | Wrong): Rule<A> => ({
+  read: (option, given) => {
+    const value = read(given)
+    return value === wrong ? invalid(option, allowed, given) : (value as A)
+  }
+})
+
+const wrong: unique symbol = Symbol()
+type Wrong = typeof wrong
+
+/** An option that may be left out. */
+export const optional = <A>({ read }: Rule<A>): Rule<A | undefined> => ({
+  read: (option, given) => (given === undefined ? undefined : read(option, given))
+})
+
+/** An option with a default. */
+export const or = <A, B>({ read }: Rule<A>, fallback: B): Rule<A | B> => ({
+  read: (option, given) => (given === undefined ? fallback : read(option, given))
+})
+
+/** A value that passes a test, of the type that its owner declares. `allowed` completes "must be". */
+export const that = (allowed: string, passes: (given: unknown) => boolean): Rule<AsGiven> =>
+  // The mark stands for the type that `Resolved` finds in the owner's options.
+  rule(allowed, (given) => (passes(given) ? (given as AsGiven) : wrong))
+
+/** A function; `what` says what it gives. */
+export const func = (what = ""): Rule<AsGiven> =>
+  that(`a function${what === "" ? "" : ` ${what}`}`, (given) => typeof given === "function")
+
+/** A `Schedule`. */
+export const schedule: Rule<AsGiven> = that("a Schedule", Schedule.isSchedule)
+
+/** Anything: a rule of its owner's own checks it. */
+export const anything: Rule<AsGiven> = that("anything", () => true)
+
+/** A text. */
+export const text: Rule<string> = rule("a string", (given) => (typeof given === "string" ? given : wrong))
+
+/** One of some texts. */
+export const oneOf = <const A extends string>(...values: ReadonlyArray<A>): Rule<A> =>
+  rule(values.map((value) => JSON.stringify(value)).join(" or "), (given) => {
+    const found = values.find((value) => value === given)
+    return found === undefined ? wrong : found
+  })
+
+/** A whole number of `unit`, from `least` to `most`. */
+export const whole = (least: 0 | 1, unit = "", most = Number.MAX_SAFE_INTEGER): Rule<number> => {
+  const of = unit === "" ? "" : ` of ${unit}`
+  const range =
+    most === Number.MAX_SAFE_INTEGER ? (least === 0 ? "from 0" : "above 0") : `from ${least} to ${most}`
+  return rule(`a whole number${of} ${range}`, (given) =>
+    typeof given === "number" && Number.isSafeInteger(given) && given >= least && given <= most
+      ? given
+      : wrong
+  )
+}
+
 /**
- * The milliseconds of a duration option. Numbers below 0 and NaN are refused: Effect takes them as 0, and a missing
- * setting that has become NaN would be a time limit of nothing.
+ * The milliseconds of a duration. Numbers below 0 and NaN are refused: Effect takes them as 0, and a missing setting
+ * that has become NaN would be a time limit of nothing.
+ */
+export const millis = (least: "0" | "above 0" = "0"): Rule<number> =>
+  rule(
+    `a duration${least === "0" ? "" : " above 0"}, such as 30000 (milliseconds) or "30 seconds"`,
+    (given) => {
+      if (typeof given === "number" && !(given >= 0)) return wrong
+      if (typeof given === "bigint" && given < 0n) return wrong
+      if (typeof given === "string" && given.trim().startsWith("-")) return wrong
+      const decoded = Duration.decodeUnknown(given)
+      if (Option.isNone(decoded)) return wrong
+      const value = Duration.toMillis(decoded.value)
+      return value > 0 || (value === 0 && least === "0") ? value : wrong
+    }
+  )
+
+/** A record of options inside another. */
+export const nested =
+  <O extends object>() =>
+  <const R extends Rules<O>>(rules: R): Rule<Resolved<O, R>> => ({
+    read: (option, given) => resolveAt<O, R>(`${option}.`, rules, given)
+  })
+
+/** The options with their defaults; fails with what is wrong with the first of them that cannot work. */
+export const resolve =
+  <O extends object>() =>
+  <const R extends Rules<O>>(rules: R, options: O): Effect.Effect<Resolved<O, R>, InvalidOptions> =>
+    Effect.suspend(() => {
+      const resolved = resolveAt<O, R>("", rules, options)
+      return resolved instanceof InvalidOptions ? Effect.fail(resolved) : Effect.succeed(resolved)
+    })
+
+const resolveAt = <O extends object, R extends Rules<O>>(
+  prefix: string,
+  rules: R,
+  options: unknown
+): Resolved<O, R> | InvalidOptions => {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    return invalid(prefix === "" ? "options" : prefix.slice(0, -1), "a record of options", options)
+  }
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(rules, name))
+  if (unknown !== undefined) return unknownOption(prefix, unknown, Object.keys(rules))
+  const resolved: Record<string, unknown> = {}
+  for (const [name, { read }] of Object.entries<Rule<unknown>>(rules)) {
+    const value = read(prefix + name, (options as Readonly<Record<string, unknown>>)[name])
+    if (value instanceof InvalidOptions) return value
+    resolved[name] = value
+  }
+  // Each value was made by the rule of its name.
+  return resolved as Resolved<O, R>
+}
+
+const unknownOption = (prefix: string, name: string, known: ReadonlyArray<string>): InvalidOptions => {
+  const nearest = known
+    .map((each) => ({ each, distance: distanceOf(name.toLowerCase(), each.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance)[0]
+  const advice =
+    nearest !== undefined && nearest.distance <= Math.max(2, name.length / 2)
+      ? `did you mean ${prefix}${nearest.each}?`
+      : `the options are ${known.map((each) => prefix + each).join(", ")}`
+  return new InvalidOptions({ option: prefix + name, message: `there is no such option: ${advice}` })
+}
+
+/** How many letters have to be added, removed or replaced (Wagner and Fischer, 1974). */
+const distanceOf = (a: string, b: string): number => {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 0; i < a.length; i++) {
+    const next = [i + 1]
+    for (let j = 0; j < b.length; j++) {
+      const replaced = row[j]! + (a[i] === b[j] ? 0 : 1)
+      next.push(Math.min(replaced, row[j + 1]! + 1, next[j]! + 1))
+    }
+    row = next
+  }
+  return row[b.length]!
+}
+
+/**
+ * The milliseconds of a duration option.
+ *
+ * @deprecated by {@link millis}, until every module has its rules.
  */
 export const millisOf = (
   option: string,
   input: Duration.DurationInput,
   least: "0" | "above 0" = "0"
-): number | InvalidOptions => {
-  const decoded = Duration.decodeUnknown(input)
-  const millis = Option.isSome(decoded) ? Duration.toMillis(decoded.value) : Number.NaN
-  if (typeof input === "number" && !(input >= 0)) return invalidDuration(option)
-  return millis > 0 || (millis === 0 && least === "0") ? millis : invalidDuration(option, least)
-}
-
-const invalidDuration = (option: string, least = "0"): InvalidOptions =>
-  new InvalidOptions({
-    option,
-    message: `must be a duration${least === "0" ? "" : " above 0"}, such as 30000 (milliseconds) or "30 seconds"`
-  })
+): number | InvalidOptions => millis(least).read(option, input)
