@@ -22,8 +22,8 @@ import {
   type Revision,
   wrongLimit
 } from "./internal/log/events.js"
-import * as History from "./internal/log/memoryLog.js"
-import { checkSelector } from "./internal/log/selector.js"
+import * as MemoryLog from "./internal/log/memoryLog.js"
+import { resolveSelector } from "./internal/log/selector.js"
 import { InvalidOptions } from "./internal/options.js"
 import { makeRandom, randomName } from "./internal/random.js"
 import { type BadRecord, type Saved, type Storage, StorageError } from "./Storage.js"
@@ -100,19 +100,19 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
     if (wrong !== undefined) return yield* wrong
     const random = yield* makeRandom
     const state = options.state ?? "none"
-    const history = History.make<V>({
+    const history = MemoryLog.make<V>({
       epoch: randomName(random),
       maxRevisions: options.maxRevisions ?? 10_240,
       maxBytes: options.maxBytes ?? 8 * 1024 * 1024,
-      sizeOf: options.sizeOf ?? History.estimateSize,
+      sizeOf: options.sizeOf ?? MemoryLog.estimateSize,
       random,
       keepsState: state === "latest"
     })
     const rings = new Set<() => void>()
     const commit = (
       entries: ReadonlyArray<Entry<V>>
-    ): Either.Either<History.CommitResult, ChangeLogError> => {
-      const committed = History.commit(history, entries)
+    ): Either.Either<MemoryLog.CommitResult, ChangeLogError> => {
+      const committed = MemoryLog.commit(history, entries)
       if (Either.isRight(committed) && committed.right.revisions.length > 0) ringEach(rings)
       return committed
     }
@@ -121,22 +121,22 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
     return {
       append: noteAppendNow((changes) => Effect.suspend(() => appendNow(changes)), appendNow),
       commit: (entries) => Effect.suspend(() => commit(entries)),
-      check: (entry) => History.check(history, entry),
+      check: (entry) => MemoryLog.check(history, entry),
       read: ({ after, limit }) =>
         Effect.suspend(
           (): Either.Either<ReadonlyArray<LoggedRevision<V>>, Compacted | EpochChanged | ChangeLogError> =>
-            wholeAbove0(limit) ? History.read(history, after, limit) : Either.left(wrongLimit)
+            wholeAbove0(limit) ? MemoryLog.read(history, after, limit) : Either.left(wrongLimit)
         ),
       head: Effect.sync(() => ({ head: history.head, floor: history.floor })),
-      compact: (upTo) => Effect.sync(() => History.compact(history, upTo)),
+      compact: (upTo) => Effect.sync(() => MemoryLog.compact(history, upTo)),
       renewEpoch: Effect.sync(() => {
-        History.renew(history, randomName(random))
+        MemoryLog.renew(history, randomName(random))
         ringEach(rings)
         return history.head.epoch
       }),
       snapshot: (selector) =>
-        Effect.flatMap(checkSelector(selector), (selector) => {
-          const entries = History.snapshot(history, selector)
+        Effect.flatMap(resolveSelector(selector), (selector) => {
+          const entries = MemoryLog.snapshot(history, selector)
           return entries === undefined ? noState : Effect.succeed({ revision: history.head, entries })
         }),
       state,

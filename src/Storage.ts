@@ -6,9 +6,9 @@
  */
 import { Data, Effect, Either, Stream } from "effect"
 import { checkPrune, checkQuery } from "./internal/columns/checkQuery.js"
-import { compile, compileNormalise, type Rule } from "./internal/columns/checkRow.js"
-import { type Columns, columnsProblem, type IdOf, type RowOf } from "./internal/columns/columns.js"
-import { answer } from "./internal/columns/evaluateQuery.js"
+import { compileCheckRow, compileNormalise, type Rule } from "./internal/columns/checkRow.js"
+import { type Columns, type IdOf, type RowOf, validateColumns } from "./internal/columns/columns.js"
+import { evaluateQuery } from "./internal/columns/evaluateQuery.js"
 import type { InvalidQuery, Prune, Query } from "./internal/columns/query.js"
 import type { InvalidOptions } from "./internal/options.js"
 
@@ -132,9 +132,9 @@ export const rowCheck = <const C extends Columns>(
   columns: C,
   id: IdOf<C>
 ): Either.Either<(batch: ReadonlyArray<unknown>) => StorageError | undefined, InvalidOptions> => {
-  const problem = columnsProblem(columns, id)
+  const problem = validateColumns(columns, id)
   if (problem !== undefined) return Either.left(problem)
-  const check = compile(columns, id)
+  const check = compileCheckRow(columns, id)
   return Either.right((batch) => {
     let bad: Array<BadRecord> | undefined
     for (let index = 0; index < batch.length; index++) {
@@ -229,7 +229,7 @@ const memoryTable = <const C extends Columns>(
     const rows = new Map<unknown, Row>()
     const load: MemoryTable<C>["load"] = (query) =>
       Effect.map(checkQuery(columns, id, query), (checked) =>
-        answer(columns, checked, rows.values()).map((row) => normalise(row))
+        evaluateQuery(columns, checked, rows.values()).map((row) => normalise(row))
       )
     return {
       save: (batch) =>
@@ -249,7 +249,7 @@ const memoryTable = <const C extends Columns>(
       query: (query) => Stream.unwrap(Effect.map(load(query), Stream.fromIterable)),
       prune: (options) =>
         Effect.map(checkPrune(columns, id, options), ({ query }) => {
-          const gone = answer(columns, query, rows.values())
+          const gone = evaluateQuery(columns, query, rows.values())
           for (const row of gone) rows.delete(row[id])
           return gone.length
         }),

@@ -15,7 +15,7 @@
  * - dispatcher.replayAll: a revision once; dispatcher.catchUp: more to read rings again
  * - outbox.dropOldest: a Gap, and one Gap for neighbours; outbox.conflate: not across a Synced
  * - hub.standing and outbox.ending: the cursor is where the reader stands; keyIndex.find: everybody once
- * - history.cursorProblem: floor, epoch and tag
+ * - events.validateCursor: floor, epoch and tag
  * - Watch.publish: it waits until the revision has been dispatched; telling.dispatch: not while somebody blocks
  * - hub.taken: room of one who blocks rings; hub.remove: one who blocked lets the others on
  * - hub.goOnAt: a publish does not wait for what is gone

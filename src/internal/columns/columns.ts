@@ -123,7 +123,7 @@ export const isWellFormed = (text: string): boolean =>
   (text as unknown as { readonly isWellFormed: () => boolean }).isWellFormed()
 
 /** What is wrong with a name of a table, a column or an index, or `undefined`. */
-export const nameProblem = (name: unknown): string | undefined => {
+export const validateName = (name: unknown): string | undefined => {
   if (typeof name !== "string") return "must be a string"
   if (name === "") return "must not be empty"
   if (!isWellFormed(name)) return "must be well-formed Unicode"
@@ -135,8 +135,8 @@ export const nameProblem = (name: unknown): string | undefined => {
 
 const invalid = (option: string, message: string) => new InvalidOptions({ option, message })
 
-const columnProblem = (name: string, definition: unknown): InvalidOptions | undefined => {
-  const problem = nameProblem(name)
+const validateColumn = (name: string, definition: unknown): InvalidOptions | undefined => {
+  const problem = validateName(name)
   if (problem !== undefined) return invalid("columns", `the column name ${JSON.stringify(name)} ${problem}`)
   if (name in Object.prototype) {
     return invalid(
@@ -155,14 +155,14 @@ const columnProblem = (name: string, definition: unknown): InvalidOptions | unde
 }
 
 /** What is wrong with a set of columns and its id, or `undefined`. */
-export const columnsProblem = (columns: Columns, id: string): InvalidOptions | undefined => {
+export const validateColumns = (columns: Columns, id: string): InvalidOptions | undefined => {
   if (typeof columns !== "object" || columns === null)
     return invalid("columns", "columns must be a record of columns")
   const names = Object.keys(columns)
   if (names.length === 0) return invalid("columns", "a table needs at least one column")
   const seen = new Map<string, string>()
   for (const name of names) {
-    const problem = columnProblem(name, columns[name])
+    const problem = validateColumn(name, columns[name])
     if (problem !== undefined) return problem
     const lower = name.toLowerCase()
     const other = seen.get(lower)

@@ -13,7 +13,7 @@ import {
   type Revision,
   start
 } from "../log/events.js"
-import { checkSelector, type InvalidSelector, type Selector } from "../log/selector.js"
+import { type InvalidSelector, resolveSelector, type Selector } from "../log/selector.js"
 import type { InvalidOptions } from "../options.js"
 import { outsideTransaction } from "../surroundings.js"
 import * as Outbox from "./buffer.js"
@@ -154,7 +154,7 @@ export const open = <V>(
 ): Effect.Effect<Hub.Watcher<V>, FollowError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
-      const checked = yield* checkSelector(selector)
+      const checked = yield* resolveSelector(selector)
       const wrong = followProblem(options)
       if (wrong !== undefined) return yield* wrong
       const { dispatcher, hasSnapshots, inTurn, log, over } = desk

@@ -29,7 +29,7 @@ const sharing: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: keep the selector of the caller",
     file: internal("log/selector"),
-    find: "Either.right(own(selector))",
+    find: "Either.right(ownSelector(selector))",
     replace: "Either.right(selector)",
     test: watch("sharing", "a selector may be changed when somebody follows it")
   },

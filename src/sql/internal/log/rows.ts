@@ -1,6 +1,6 @@
 /** From entries to rows of a change log and back. All of it is pure. */
 import { Either, Option } from "effect"
-import { checkValue, reason } from "../../../internal/columns/checkRow.js"
+import { reason, validateValue } from "../../../internal/columns/checkRow.js"
 import {
   type Change,
   type ChangeLogError,
@@ -10,7 +10,7 @@ import {
   type Revision,
   refusal
 } from "../../../internal/log/events.js"
-import { entryProblem } from "../../../internal/log/memoryLog.js"
+import { validateEntry } from "../../../internal/log/memoryLog.js"
 import { word } from "../../../internal/random.js"
 import type { Row } from "../dialect.js"
 
@@ -49,7 +49,7 @@ export type StateChanges = ReadonlyMap<
 const valueProblem = (changes: ReadonlyArray<Change<unknown>>): string | undefined => {
   try {
     for (const change of changes) {
-      const rule = change._tag === "Put" ? checkValue("json", change.value) : undefined
+      const rule = change._tag === "Put" ? validateValue("json", change.value) : undefined
       if (rule !== undefined) return reason("value", rule, "json").message
     }
   } catch {
@@ -60,7 +60,7 @@ const valueProblem = (changes: ReadonlyArray<Change<unknown>>): string | undefin
 
 /** What keeps an entry out of every log in a database, or `undefined`. */
 const problemOf = (entry: Entry<unknown>): string | undefined =>
-  entryProblem(entry) ?? valueProblem(entry.changes)
+  validateEntry(entry) ?? valueProblem(entry.changes)
 
 /** Why an entry cannot be appended to any log in a database, or `undefined`. */
 export const checkEntry = (entry: Entry<unknown>): ChangeLogError | undefined => {

@@ -11,7 +11,7 @@ import {
   wrongLimit
 } from "../../../internal/log/events.js"
 import type { CommitResult } from "../../../internal/log/memoryLog.js"
-import { checkSelector } from "../../../internal/log/selector.js"
+import { resolveSelector } from "../../../internal/log/selector.js"
 import { InvalidOptions } from "../../../internal/options.js"
 import { StorageError } from "../../../Storage.js"
 import { warnOfLosses } from "../durability.js"
@@ -196,7 +196,7 @@ const handle = <V>(open: OpenLog, { bounds, poll }: Checked): SqlChangeLog<V> =>
     compact: (upTo) => typed(Store.compact(store, upTo)),
     renewEpoch: Effect.tap(typed(Store.renew(store)), () => ringAll(open, 0)),
     snapshot: (selector) =>
-      Effect.flatMap(checkSelector(selector), (selector) =>
+      Effect.flatMap(resolveSelector(selector), (selector) =>
         state === "latest" ? typed(Store.snapshot<V>(store, selector)) : noState
       ),
     state,

@@ -2,13 +2,13 @@
 import { Effect, Either, identity, Option } from "effect"
 import {
   type Compacted,
-  cursorProblem,
   type EpochChanged,
   type KeyValue,
   type LoggedRevision,
   ownRevision,
   type Revision,
-  type Snapshot
+  type Snapshot,
+  validateCursor
 } from "../../../internal/log/events.js"
 import type { CommitResult } from "../../../internal/log/memoryLog.js"
 import type { Selector } from "../../../internal/log/selector.js"
@@ -245,7 +245,7 @@ export const read = <V>(
     const first = rows[0]
     if (first === undefined) return yield* noHead(feed)
     const head = headOf(first)
-    const problem = cursorProblem(after, head, () =>
+    const problem = validateCursor(after, head, () =>
       first.cursor == null ? undefined : Number(first.cursor)
     )
     if (problem !== undefined) return yield* problem

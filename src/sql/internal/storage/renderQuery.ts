@@ -1,6 +1,6 @@
 /** From checked queries to SQL. Every value is a parameter; every name is quoted. */
 import { Either } from "effect"
-import { checkValue, reason } from "../../../internal/columns/checkRow.js"
+import { reason, validateValue } from "../../../internal/columns/checkRow.js"
 import {
   type AnyCondition,
   type CheckedQuery,
@@ -205,7 +205,7 @@ export const rowDecoder = (dialect: Dialect, table: Table): ((row: Row) => Row) 
       }
       const is = decode(value)
       // Nothing is compared with json, and what was parsed is plain data.
-      const rule = type === "json" ? undefined : checkValue(type, is)
+      const rule = type === "json" ? undefined : validateValue(type, is)
       if (rule !== undefined) throw new Unreadable(reason(name, rule, type).message)
       decoded[name] = is
     }
