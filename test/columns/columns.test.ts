@@ -5,11 +5,11 @@ import {
   Column,
   type Columns,
   maxIdBytes,
-  utf8Length,
   validateColumns,
   validateName
 } from "../../src/internal/columns/columns.js"
 import { InvalidOptions } from "../../src/internal/options.js"
+import { utf8Length } from "../../src/internal/text.js"
 import { holds } from "../support/laws/laws.js"
 import { columns, plainRow, readBack, row } from "../support/laws/rows.js"
 

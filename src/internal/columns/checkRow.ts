@@ -2,7 +2,8 @@
  * The check that every record passes before any statement: what one backend stores, every backend stores, and it
  * reads back equal. All of it is pure.
  */
-import { type Columns, type ColumnType, isWellFormed, maxIdBytes, utf8Length } from "./columns.js"
+import { isWellFormed, utf8Length } from "../text.js"
+import { type Columns, type ColumnType, maxIdBytes } from "./columns.js"
 
 /** Why a value cannot be stored. */
 export type Rule =

@@ -2,6 +2,7 @@
  * Column definitions: plain data that says which records a table takes and how they read in TypeScript.
  */
 import { InvalidOptions } from "../options.js"
+import { isWellFormed, utf8Length } from "../text.js"
 
 /** What a column holds, and how its values read in TypeScript. */
 export interface ColumnTypes {
@@ -105,22 +106,6 @@ const types: ReadonlySet<string> = new Set<ColumnType>([
 ])
 
 const idTypes: ReadonlySet<string> = new Set<ColumnType>(["text", "uuid", "integer", "bigint"])
-
-/** The bytes of a well-formed string in UTF-8. */
-export const utf8Length = (text: string): number => {
-  let bytes = text.length
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i)
-    // A surrogate is half of a code point of 4 bytes: 2 bytes for each half.
-    if (unit >= 0x80) bytes += unit >= 0x800 && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1
-  }
-  return bytes
-}
-
-/** Whether a string has no lone surrogate. */
-export const isWellFormed = (text: string): boolean =>
-  // Every supported runtime has it (Node 20); the ES2022 library that this compiles against does not declare it.
-  (text as unknown as { readonly isWellFormed: () => boolean }).isWellFormed()
 
 /** What is wrong with a name of a table, a column or an index, or `undefined`. */
 export const validateName = (name: unknown): string | undefined => {

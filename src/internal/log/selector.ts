@@ -1,7 +1,6 @@
 /** Which keys somebody follows: one key, all keys below a prefix, a range, or several of these. All of it is pure. */
 import { Data, Either } from "effect"
-import { isWellFormed, utf8Length } from "../columns/columns.js"
-import { compareText } from "../text.js"
+import { compareText, isWellFormed, utf8Length } from "../text.js"
 
 /** One part of a selector. */
 export type Part =

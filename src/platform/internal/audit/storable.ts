@@ -3,7 +3,8 @@
  * All of it is pure and never throws.
  */
 import { validateValue } from "../../../internal/columns/checkRow.js"
-import { type ColumnType, isWellFormed } from "../../../internal/columns/columns.js"
+import type { ColumnType } from "../../../internal/columns/columns.js"
+import { isWellFormed } from "../../../internal/text.js"
 
 /** The most UTF-16 units of a text. Node.js takes no longer head of a request by default. */
 export const maxLength = 16_384
