@@ -9,7 +9,7 @@
  * what a storage stores, and {@link asStorage} lets a recorder store nothing but a log.
  */
 import { Effect, Either } from "effect"
-import { type ChangeLog, noteAppendNow, type ReadOptions, ringEach } from "./internal/log/changeLog.js"
+import { type Append, type ChangeLog, type ReadOptions, ringEach } from "./internal/log/changeLog.js"
 import {
   type Change,
   type ChangeLogError,
@@ -118,8 +118,9 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
     }
     const appendNow = (changes: ReadonlyArray<Change<V>>): Either.Either<Revision, ChangeLogError> =>
       Either.map(commit([{ changes }]), ({ revisions }) => revisions[0] as Revision)
+    const append: Append<V> = (changes) => Effect.suspend(() => appendNow(changes))
     return {
-      append: noteAppendNow((changes) => Effect.suspend(() => appendNow(changes)), appendNow),
+      append: Object.assign(append, { now: appendNow }),
       commit: (entries) => Effect.suspend(() => commit(entries)),
       check: (entry) => MemoryLog.check(history, entry),
       read: ({ after, limit }) =>

@@ -32,7 +32,6 @@ import {
   type Selector,
   type Snapshot
 } from "./ChangeLog.js"
-import { appendNow } from "./internal/log/changeLog.js"
 import type { Change, Revision } from "./internal/log/events.js"
 import { InvalidOptions, millisOf } from "./internal/options.js"
 import { monotonicMillis } from "./internal/time.js"
@@ -193,7 +192,7 @@ const register = <V>(
   )
 
 const publishing = <V>({ dispatcher: { hub }, log }: Runtime<V>): Watch<V>["publish"] => {
-  const append = appendNow(log) ?? log.append
+  const append = log.append.now ?? log.append
   const appendAndWait = (changes: ReadonlyArray<Change<V>>) =>
     Effect.tap(log.append(changes), (revision) =>
       Effect.async<void>((resume) =>
