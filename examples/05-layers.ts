@@ -12,11 +12,13 @@ const columns = {
   what: Storage.Column.text,
   detail: Storage.Column.nullable(Storage.Column.json)
 }
+/** A row that is saved may leave out `detail`; a row that is loaded has it, or `null`. */
+type NewRow = Storage.NewRowOf<typeof columns>
 type Row = Storage.RowOf<typeof columns>
 
 class Audit extends Context.Tag("Audit")<
   Audit,
-  Recorder.Recorder<Row, Storage.Query<typeof columns>, ReadonlyArray<Row>>
+  Recorder.Recorder<NewRow, Storage.Query<typeof columns>, ReadonlyArray<Row>>
 >() {}
 
 /** A service that audits what it does. */

@@ -21,7 +21,7 @@ import {
 } from "effect"
 import * as Actor from "./Actor.js"
 import { acquireWith } from "./internal/acquire.js"
-import type { Columns, IdOf, RowOf } from "./internal/columns/columns.js"
+import type { Columns, IdOf, NewRowOf, RowOf } from "./internal/columns/columns.js"
 import type { Query } from "./internal/columns/query.js"
 import { lazyArray } from "./internal/lazyArray.js"
 import { InvalidOptions, millisOf } from "./internal/options.js"
@@ -423,8 +423,8 @@ export const layerMemory: {
     options?: Options<Record>
   ): Layer.Layer<Id, InvalidOptions>
   <Id, const C extends Columns, Q extends Query<C>>(
-    tag: Context.Tag<Id, Recorder<RowOf<C>, Q, ReadonlyArray<RowOf<C>>>>,
-    options: Options<RowOf<C>> & MemoryColumns<C>
+    tag: Context.Tag<Id, Recorder<NewRowOf<C>, Q, ReadonlyArray<RowOf<C>>>>,
+    options: Options<NewRowOf<C>> & MemoryColumns<C>
   ): Layer.Layer<Id, InvalidOptions>
 } = (<Id, Row>(
   tag: Context.Tag<Id, Recorder<Row>>,

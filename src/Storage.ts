@@ -7,7 +7,13 @@
 import { Data, Effect, Either, Stream } from "effect"
 import { checkPrune, checkQuery } from "./internal/columns/checkQuery.js"
 import { compileCheckRow, compileNormalise, type Rule } from "./internal/columns/checkRow.js"
-import { type Columns, type IdOf, type RowOf, validateColumns } from "./internal/columns/columns.js"
+import {
+  type Columns,
+  type IdOf,
+  type NewRowOf,
+  type RowOf,
+  validateColumns
+} from "./internal/columns/columns.js"
 import { evaluateQuery } from "./internal/columns/evaluateQuery.js"
 import type { InvalidQuery, Prune, Query } from "./internal/columns/query.js"
 import type { InvalidOptions } from "./internal/options.js"
@@ -19,6 +25,7 @@ export {
   type ColumnType,
   type ColumnTypes,
   type IdOf,
+  type NewRowOf,
   type RowOf
 } from "./internal/columns/columns.js"
 export { type Condition, InvalidQuery, type Order, type Prune, Query } from "./internal/columns/query.js"
@@ -155,8 +162,8 @@ export const rowCheck = <const C extends Columns>(
  * the records whose id it already holds (their count is `duplicates`), and answers typed queries.
  */
 export interface TableStorage<C extends Columns, Q = Query<C>>
-  extends Storage<RowOf<C>, Q, ReadonlyArray<RowOf<C>>> {
-  readonly save: (batch: ReadonlyArray<RowOf<C>>) => Effect.Effect<Saved, StorageError>
+  extends Storage<NewRowOf<C>, Q, ReadonlyArray<RowOf<C>>> {
+  readonly save: (batch: ReadonlyArray<NewRowOf<C>>) => Effect.Effect<Saved, StorageError>
   readonly load: (query: Q) => Effect.Effect<ReadonlyArray<RowOf<C>>, StorageError | InvalidQuery>
   /**
    * The rows of `load`, as a stream that holds one page of them in memory at a time. It reads beside a recorder's
@@ -225,7 +232,7 @@ const memoryTable = <const C extends Columns>(
     type Row = RowOf<C> & { readonly [column: string]: unknown }
     // A normalised row has the columns of the definition with their values, which is what RowOf says.
     const copy = compileNormalise(columns)
-    const normalise = (record: RowOf<C>) => copy(record) as Row
+    const normalise = (record: NewRowOf<C>) => copy(record) as Row
     const rows = new Map<unknown, Row>()
     const load: MemoryTable<C>["load"] = (query) =>
       Effect.map(checkQuery(columns, id, query), (checked) =>

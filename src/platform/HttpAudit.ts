@@ -25,7 +25,7 @@ import { type HttpApp, HttpServerRequest } from "@effect/platform"
 import { type Context, Effect } from "effect"
 import * as Id from "../Id.js"
 import type { Recorder, Saver } from "../Recorder.js"
-import { Column, type Columns, type Query, type RowOf } from "../Storage.js"
+import { Column, type Columns, type NewRowOf, type Query, type RowOf } from "../Storage.js"
 import { type Entry, entryOf, type Options, unsafeSetWho } from "./internal/audit/entry.js"
 import { type OnHead, observe } from "./internal/audit/head.js"
 import * as Storable from "./internal/audit/storable.js"
@@ -54,8 +54,11 @@ export const columns = {
  */
 export const table = { table: "http_audit", columns, id: "id" } as const
 
-/** A row of {@link columns}: what a recorder of them takes, and what its queries answer. */
+/** A row of {@link columns} that a query returns. */
 export type Row = RowOf<typeof columns>
+
+/** A row of {@link columns} that a recorder takes: it may leave out nullable columns. */
+export type NewRow = NewRowOf<typeof columns>
 
 /**
  * A recorder of audit rows, whatever stores them:
@@ -66,7 +69,7 @@ export type Row = RowOf<typeof columns>
  * const AuditLive = Recorder.layer(Audit, SqliteWorker.make({ ...HttpAudit.table, filename: "audit.db" }))
  * ```
  */
-export type AuditRecorder = Recorder<Row, Query<typeof columns>, ReadonlyArray<Row>>
+export type AuditRecorder = Recorder<NewRow, Query<typeof columns>, ReadonlyArray<Row>>
 
 /** The options for a recorder of records of your own. */
 export interface OptionsTo<A> extends Options {

@@ -70,18 +70,23 @@ export interface Columns {
 
 type Value<C extends Column> =
   C extends Column<infer Type, infer Nullable>
-    ? ColumnTypes[Type] | (Nullable extends true ? null | undefined : never)
+    ? ColumnTypes[Type] | (Nullable extends true ? null : never)
     : never
 
 type NullableKeys<C extends Columns> = {
-  [K in keyof C]: C[K] extends Column<ColumnType, true> ? K : never
+  [K in keyof C]: C[K] extends Column<ColumnType, false> ? never : K
 }[keyof C]
 
-/** The record type that a set of columns describes: what `save` takes and `load` returns. */
+/** The row that `load` returns: every column has a value, and `null` where a nullable column holds none. */
 export type RowOf<C extends Columns> = {
+  readonly [K in keyof C]: Value<C[K]>
+}
+
+/** The row that `save` takes: it may leave out nullable columns. Each {@link RowOf} is one too. */
+export type NewRowOf<C extends Columns> = {
   readonly [K in Exclude<keyof C, NullableKeys<C>>]: Value<C[K]>
 } & {
-  readonly [K in NullableKeys<C>]?: Value<C[K]>
+  readonly [K in NullableKeys<C>]?: Value<C[K]> | undefined
 }
 
 /** The columns that can be a table's id: text, uuid, integer or bigint, and not nullable. */

@@ -2,7 +2,7 @@
 import type { Fragment } from "@effect/sql/Statement"
 import { Chunk, Effect, Either, identity, Option, Stream } from "effect"
 import { checkPrune, checkQuery } from "../../../internal/columns/checkQuery.js"
-import type { Columns, RowOf } from "../../../internal/columns/columns.js"
+import type { Columns, NewRowOf, RowOf } from "../../../internal/columns/columns.js"
 import { comparePlace } from "../../../internal/columns/evaluateQuery.js"
 import type { AnyCondition, CheckedQuery, InvalidQuery, Query } from "../../../internal/columns/query.js"
 import type { Entry } from "../../../internal/log/events.js"
@@ -30,7 +30,7 @@ export interface SqlQuery<C extends Columns> extends Query<C> {
 /** A table of a SQL database as a storage. */
 export interface SqlStorage<C extends Columns> extends TableStorage<C, SqlQuery<C>> {
   readonly maxBatch: number
-  readonly prepare: (batch: ReadonlyArray<RowOf<C>>) => Effect.Effect<Saved, StorageError>
+  readonly prepare: (batch: ReadonlyArray<NewRowOf<C>>) => Effect.Effect<Saved, StorageError>
 }
 
 /** What an adapter brings. */
@@ -266,7 +266,7 @@ const build = <C extends Columns>(
       )
     )
 
-  const prepare = (batch: ReadonlyArray<RowOf<C>>): Effect.Effect<Saved, StorageError> => {
+  const prepare = (batch: ReadonlyArray<NewRowOf<C>>): Effect.Effect<Saved, StorageError> => {
     if (batch.length === 0) return Effect.succeed(nothingSaved)
     const error = check(batch)
     if (error !== undefined) return Effect.fail(error)
@@ -334,7 +334,7 @@ const openLog = <C extends Columns>(
       table,
       state,
       { store, client: undefined, doorbell },
-      // The records of a batch have passed the check of their columns, which is what RowOf says.
+      // The records of a batch have passed the check of their columns, which is what NewRowOf says.
       toEntry as (row: Row) => Entry<unknown>,
       backend.store ?? makeStore(table, store, state)
     )

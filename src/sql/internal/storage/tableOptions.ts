@@ -3,7 +3,7 @@ import { Either } from "effect"
 import {
   type Columns,
   type IdOf,
-  type RowOf,
+  type NewRowOf,
   validateColumns,
   validateName
 } from "../../../internal/columns/columns.js"
@@ -31,7 +31,7 @@ export interface StorageLog<C extends Columns>
    * The changes that a record makes, at least one: they are one revision. A record for which it throws, or gives what
    * cannot be logged, is bad. The id of the entry is not used: the record's own id says whether it is new.
    */
-  readonly toEntry: (record: RowOf<C>) => Entry<unknown>
+  readonly toEntry: (record: NewRowOf<C>) => Entry<unknown>
 }
 
 /** Which table a storage writes and reads. */
