@@ -200,7 +200,7 @@ const offerAll = <R, I>(
     const waiter = offered.park((position) =>
       answer(position === undefined ? undefined : { position, queued: items.length })
     )
-    return () => Intake.abandon(engine.intake, waiter)
+    return () => Intake.cancelWaiter(engine.intake, waiter)
   }
   answer(offered._tag === "Taken" ? offered : undefined)
   return constVoid
@@ -234,7 +234,7 @@ const handle = <R, I, Report>(
     unsafeOfferAll: (items, answer) => offerAll(engine, items, answer),
     ask: (question, options) => ask(engine, question, options),
     flush: Effect.catchTag(
-      ask(engine, () => Effect.void, { passable: true }),
+      ask(engine, () => Effect.void, { kind: "barrier" }),
       "AskTimedOut",
       Effect.die
     ),
@@ -258,15 +258,15 @@ export const make = <Resource, Item, Report = Leftover<Resource, Item>, R = neve
     let trouble: Trouble | undefined
     const control: Control<Item> = {
       settle: (count, bytes) => Engine.settle(engine, count, bytes),
-      takeMore: () => Engine.extendCurrent(engine),
-      requeue: (items, sizes) => Engine.takeAgain(engine, items, sizes),
+      takeMore: () => Engine.takeMore(engine),
+      requeue: (items, sizes) => Engine.requeue(engine, items, sizes),
       setOutage: (next) => {
         if (next === undefined && trouble === undefined) return
         trouble = next === undefined ? undefined : { ...next, since: trouble?.since ?? now() }
         publish()
       },
       statusChanged: () => publish(),
-      runInBackground: (effect) => Engine.notice(engine, effect),
+      runInBackground: (effect) => Engine.runInBackground(engine, effect),
       stepStartedAt: () => engine.startedAt,
       get intake() {
         return engine.intake
@@ -313,7 +313,7 @@ export const make = <Resource, Item, Report = Leftover<Resource, Item>, R = neve
         inSlices: inSlices(turn, clock),
         events: {
           work: () => Engine.signal(engine),
-          full: () => Engine.hurry(engine),
+          noRoom: () => Engine.stopLingering(engine),
           dropped: options.onDropped ?? constVoid,
           refused: () => {
             if (engine.step === 0) options.onRefused?.()
@@ -338,7 +338,7 @@ export const make = <Resource, Item, Report = Leftover<Resource, Item>, R = neve
           return most !== undefined && wholeAbove0(most) ? Math.min(most, maxBatchSize) : maxBatchSize
         },
         limit: options.limit ?? (() => Number.POSITIVE_INFINITY),
-        onOverrun: options.onTimeout ?? constVoid,
+        onTimeout: options.onTimeout ?? constVoid,
         onTick: options.onTick ?? constVoid,
         onClosing: publish,
         onPhase: () => {

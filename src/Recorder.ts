@@ -25,9 +25,9 @@ import type { Columns, IdOf, NewRowOf, RowOf } from "./internal/columns/columns.
 import type { Query } from "./internal/columns/query.js"
 import { lazyArray } from "./internal/lazyArray.js"
 import { InvalidOptions, millisOf } from "./internal/options.js"
-import * as Ledger from "./internal/recorder/account.js"
-import * as Saving from "./internal/recorder/batchRun.js"
-import * as Held from "./internal/recorder/deadLetters.js"
+import * as Account from "./internal/recorder/account.js"
+import * as BatchRun from "./internal/recorder/batchRun.js"
+import * as DeadLetters from "./internal/recorder/deadLetters.js"
 import {
   droppedError,
   type NotStored,
@@ -39,7 +39,7 @@ import {
 } from "./internal/recorder/errors.js"
 import * as Receipts from "./internal/recorder/receipts.js"
 import { makeSaver, type Saver } from "./internal/recorder/saver.js"
-import * as Book from "./internal/recorder/settlement.js"
+import * as Settlement from "./internal/recorder/settlement.js"
 import * as Spans from "./internal/recorder/spans.js"
 import { oldestAge, type Stats, statsOf } from "./internal/recorder/stats.js"
 import * as Metrics from "./Metrics.js"
@@ -72,7 +72,7 @@ export interface CloseReport<in out Record, in Query = never, out Result = unkno
    * The records that were accepted and are given back, in order. Above 10,000 of them an entry is made when it is first
    * read, so that millions delay no deadline; `Array.from` it before you send it to another thread.
    */
-  readonly unsaved: ReadonlyArray<Book.Unsaved<Record>>
+  readonly unsaved: ReadonlyArray<Settlement.Unsaved<Record>>
   /** The records set aside that no sink took, oldest first: the last `maxHeld`. `stats.released` counts the others. */
   readonly setAside: ReadonlyArray<SetAside<Record>>
   readonly stats: Stats
@@ -216,14 +216,14 @@ const single = (failure: StorageError, detail: unknown): StorageError =>
         cause: detail
       })
 
-const errors: Book.Errors<StorageError, NotStored> = {
+const errors: Settlement.Errors<StorageError, NotStored> = {
   setAside: (cause) => notStored("SetAside", `the storage cannot hold this record: ${cause.message}`, cause),
   handedBack: (cause) => notStored("HandedBack", "the recorder ended before the record was stored", cause),
   outcomeUnknown: (cause) =>
     notStored("OutcomeUnknown", "the record may be stored or not: reuse its id when you save it again", cause)
 }
 
-type RecordBook<Record> = Book.Book<Record, StorageError, NotStored>
+type RecordSettlement<Record> = Settlement.Settlement<Record, StorageError, NotStored>
 
 const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
@@ -261,12 +261,12 @@ export const makeDeferred = <Record, Query, Result, E, R>(
     const tracer = yield* Effect.tracer
     const spans = tracer === defaultTracer ? undefined : Spans.make(name)
     const labels = [MetricLabel.make("recorder", name)]
-    let book!: RecordBook<Record>
+    let settlement!: RecordSettlement<Record>
     let publish!: () => void
     /** One log line for all the bad records of a batch. */
-    let toldOf: Actor.Batch<Record> | undefined
+    let loggedBatch: Actor.Batch<Record> | undefined
     /** Saves have failed since the last answer, maybe those of a batch that was given up. */
-    let away = false
+    let isAway = false
 
     const actor = yield* Actor.make<
       Storage<Record, Query, Result>,
@@ -274,23 +274,23 @@ export const makeDeferred = <Record, Query, Result, E, R>(
       CloseReport<Record, Query, Result>,
       R | Scope.Scope
     >((control) => {
-      book = Book.make(control, errors, maxHeld)
-      publish = Ledger.publisher(book.ledger, control, labels)
-      const awayFor = (cause: StorageError, attempt: number): void => {
+      settlement = Settlement.make(control, errors, maxHeld)
+      publish = Account.publisher(settlement.account, control, labels)
+      const reportOutage = (cause: StorageError, attempt: number): void => {
         control.setOutage({ cause, attempt })
         if (attempt > 1) return
         control.runInBackground(
           Effect.logWarning(`${name}: the storage is away, retrying: ${loggable(cause)}`)
         )
       }
-      const releasing = (): void => {
+      const reportReleases = (): void => {
         control.statusChanged()
         const why = `more than ${maxHeld} records could not be stored and wait here (maxHeld)`
         control.runInBackground(
           Effect.logWarning(`${name}: ${why}: the oldest are being released from memory`)
         )
       }
-      const saver = Saving.make<Record, StorageError>({
+      const runner = BatchRun.make<Record, StorageError>({
         now,
         elapsed: () => Number(clock.unsafeCurrentTimeNanos()) / 1e6,
         schedule,
@@ -303,44 +303,44 @@ export const makeDeferred = <Record, Query, Result, E, R>(
           ((save, batch, from, to) =>
             Spans.around(spans, save, to - from, {
               first: batch.first,
-              from: Book.positionOf(book, from),
-              to: Book.positionOf(book, to - 1) + 1
+              from: Settlement.positionOf(settlement, from),
+              to: Settlement.positionOf(settlement, to - 1) + 1
             })),
         listener: {
-          acknowledged: (count) => {
-            book.ledger.saves++
+          onAcknowledged: (count) => {
+            settlement.account.saves++
             Metrics.batchSize.unsafeUpdate(count, labels)
             Metrics.saveDuration.unsafeUpdate(
               Number(clock.unsafeCurrentTimeNanos() - control.stepStartedAt()) / 1e6,
               labels
             )
           },
-          stored: (batch, from, to, duplicates) => {
-            Book.stored(book, batch, from, to, duplicates)
+          onStored: (batch, from, to, duplicates) => {
+            Settlement.settleStored(settlement, batch, from, to, duplicates)
             publish()
           },
-          isolated: (batch, entry, sink) => {
-            if (Book.isolated(book, batch, entry, sink)) releasing()
+          onBad: (batch, entry, sink) => {
+            if (Settlement.settleBad(settlement, batch, entry, sink)) reportReleases()
             publish()
-            if (toldOf === batch) return
-            toldOf = batch
+            if (loggedBatch === batch) return
+            loggedBatch = batch
             control.runInBackground(
               Effect.logWarning(`${name}: a record cannot be stored: ${loggable(entry.cause)}`)
             )
           },
-          waiting: (cause, attempt) => {
-            away = true
-            book.ledger.retries++
-            awayFor(cause, attempt)
+          onRetry: (cause, attempt) => {
+            isAway = true
+            settlement.account.retries++
+            reportOutage(cause, attempt)
             publish()
           },
-          answered: () => {
-            if (!away) return
-            away = false
+          onAnswer: () => {
+            if (!isAway) return
+            isAway = false
             control.setOutage(undefined)
             control.runInBackground(Effect.logInfo(`${name}: the storage is back`))
           },
-          extend: () => Book.extend(book),
+          takeMore: () => Settlement.takeMore(settlement),
           isClosing: () => !control.intake.open
         }
       })
@@ -355,40 +355,42 @@ export const makeDeferred = <Record, Query, Result, E, R>(
           schedule,
           classify,
           isFatal: (failure) => failure.kind === "Fatal",
-          onFailure: awayFor
+          onFailure: reportOutage
         }),
-        onBatch: (storage, batch) => Saving.step(saver, Book.runOf(book, batch), storage),
+        onBatch: (storage, batch) => BatchRun.step(runner, Settlement.startRun(settlement, batch), storage),
         prepare: (storage, batch) => {
-          if (storage.prepare !== undefined && batch.items.length <= Saving.fitOf(saver))
-            Book.prepare(book, batch, () => storage.prepare?.(batch.items.slice()))
+          if (storage.prepare !== undefined && batch.items.length <= BatchRun.fitOf(runner))
+            Settlement.prepare(settlement, batch, () => storage.prepare?.(batch.items.slice()))
         },
-        limit: (batch) => (Saving.waits(Book.runOf(book, batch)) ? Number.POSITIVE_INFINITY : saveTimeout),
-        onTimeout: (batch) => Saving.overrun(saver.config, Book.runOf(book, batch), timedOut(saveTimeout)),
-        onDropped: (position) => Receipts.settle(book.receipts, position, droppedError),
+        limit: (batch) =>
+          BatchRun.waits(Settlement.startRun(settlement, batch)) ? Number.POSITIVE_INFINITY : saveTimeout,
+        onTimeout: (batch) =>
+          BatchRun.timedOut(runner.config, Settlement.startRun(settlement, batch), timedOut(saveTimeout)),
+        onDropped: (position) => Receipts.settle(settlement.receipts, position, droppedError),
         onRefused: publish,
         onFailed: (cause) => {
-          Book.failWaiters(book, Cause.squash(cause))
+          Settlement.failReceipts(settlement, Cause.squash(cause))
           control.runInBackground(Effect.logError(`${name}: failed: ${loggable(classify(cause))}`))
         },
         onTick: () => {
-          Metrics.oldestAge.unsafeUpdate(oldestAge(book), labels)
+          Metrics.oldestAge.unsafeUpdate(oldestAge(settlement), labels)
           publish()
         },
         report: (rest) => {
-          const unsaved = Book.handBack(book, rest)
+          const unsaved = Settlement.handBack(settlement, rest)
           publish()
           return {
             storage: rest.resource,
             storageBusy: rest.busy,
             unsaved,
-            setAside: heldOf(book),
-            stats: statsOf(book)
+            setAside: deadLettersOf(settlement),
+            stats: statsOf(settlement)
           }
         },
-        onScopeClosed: (report) => tellUnsaved(name, report, book.unknown, options.onClosed)
+        onScopeClosed: (report) => reportUnsaved(name, report, settlement.handedBackUnknown, options.onClosed)
       }
     })
-    return recorderOf(actor, book, spans, loadTimeout)
+    return recorderOf(actor, settlement, spans, loadTimeout)
   })
 
 /**
@@ -442,18 +444,20 @@ export const layerMemory: {
   )
 }) as never
 
-const setAside = <Record>(entry: Saving.Isolated<Record, StorageError>): SetAside<Record> => ({
+const setAside = <Record>(entry: BatchRun.BadRecord<Record, StorageError>): SetAside<Record> => ({
   record: entry.record,
   cause: entry.cause,
   outcome: entry.outcome,
   at: entry.at
 })
 
-const heldOf = <Record>({ held }: RecordBook<Record>): ReadonlyArray<SetAside<Record>> => {
+const deadLettersOf = <Record>({
+  deadLetters
+}: RecordSettlement<Record>): ReadonlyArray<SetAside<Record>> => {
   function* entries(): Generator<SetAside<Record>> {
-    for (const { entry } of Held.entriesOf(held)) yield setAside(entry)
+    for (const { entry } of DeadLetters.entriesOf(deadLetters)) yield setAside(entry)
   }
-  return lazyArray(Held.size(held), entries())
+  return lazyArray(DeadLetters.size(deadLetters), entries())
 }
 
 const timedOut = (millis: number): StorageError =>
@@ -464,7 +468,7 @@ const timedOut = (millis: number): StorageError =>
     message: `the save took longer than saveTimeout (${millis} ms) and was interrupted`
   })
 
-const tellUnsaved = <Record, Query, Result>(
+const reportUnsaved = <Record, Query, Result>(
   name: string,
   report: CloseReport<Record, Query, Result>,
   unknown: number,
@@ -486,11 +490,11 @@ const tellUnsaved = <Record, Query, Result>(
 
 const recorderOf = <Record, Query, Result>(
   actor: Actor.Actor<Storage<Record, Query, Result>, Record, CloseReport<Record, Query, Result>>,
-  book: RecordBook<Record>,
+  settlement: RecordSettlement<Record>,
   spans: Spans.Spans | undefined,
   loadTimeout: number
 ): Recorder<Record, Query, Result> => ({
-  ...makeSaver(actor, book.receipts, spans),
+  ...makeSaver(actor, settlement.receipts, spans),
   load: (query) =>
     actor
       .ask((storage) => storage.load(query), { limit: loadTimeout })
@@ -502,9 +506,9 @@ const recorderOf = <Record, Query, Result>(
   ready: Effect.mapError(actor.ready, stopped),
   status: Effect.sync(actor.unsafeStatus),
   statusChanges: actor.statusChanges,
-  stats: Effect.sync(() => statsOf(book)),
-  unsafeStats: () => statsOf(book),
-  redrive: Effect.sync(() => (actor.control.intake.open ? Book.redrive(book) : 0)),
+  stats: Effect.sync(() => statsOf(settlement)),
+  unsafeStats: () => statsOf(settlement),
+  redrive: Effect.sync(() => (actor.control.intake.open ? Settlement.redrive(settlement) : 0)),
   close: actor.close,
   closeWithin: actor.closeWithin
 })

@@ -60,7 +60,7 @@ describe("batches", () => {
         fc.oneof(
           { weight: 4, arbitrary: fc.constant("item" as const) },
           { weight: 1, arbitrary: fc.constant("question" as const) },
-          { weight: 1, arbitrary: fc.constant("passable" as const) },
+          { weight: 1, arbitrary: fc.constant("barrier" as const) },
           { weight: 1, arbitrary: fc.constant("turn" as const) },
           { weight: 1, arbitrary: fc.constant("leave" as const) }
         ),
@@ -95,7 +95,9 @@ describe("batches", () => {
                   if (last !== undefined) yield* Fiber.interrupt(last.fiber)
                 } else {
                   const question = (all: ReadonlyArray<number>) => Effect.sync(() => all.length)
-                  const fiber = yield* Effect.fork(actor.ask(question, { passable: move === "passable" }))
+                  const fiber = yield* Effect.fork(
+                    actor.ask(question, { kind: move === "barrier" ? "barrier" : "query" })
+                  )
                   yield* Effect.yieldNow()
                   asked.push({ expected: offered, fiber })
                 }

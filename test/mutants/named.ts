@@ -57,21 +57,21 @@ const handingBack: ReadonlyArray<NamedMutant> = [
   {
     name: "drop the hand-back of a prepared batch",
     file: internal("actor/supervisor"),
-    find: "engine.prepared === undefined ? engine.again : [...engine.again, engine.prepared]",
-    replace: "engine.again",
+    find: "engine.prepared === undefined ? engine.requeued : [...engine.requeued, engine.prepared]",
+    replace: "engine.requeued",
     test: actor("actor", "is handed back in its place when the actor must end")
   },
   {
     name: "hand back uncounted",
     file: internal("recorder/settlement"),
-    find: "  book.ledger.handedBack += count\n",
+    find: "  settlement.account.handedBack += count\n",
     replace: "",
     test: recorder("closeWithin", "of 0 hands back what is not written, at once")
   },
   {
     name: "drop the hand-back of what no sink took",
     file: internal("recorder/settlement"),
-    find: "    yield* unsunk\n",
+    find: "    yield* sinkFailed\n",
     replace: "",
     test: recorder(
       "deadLetters",
@@ -95,14 +95,14 @@ const handingBack: ReadonlyArray<NamedMutant> = [
   {
     name: "forget that an attempt had an unknown outcome",
     file: internal("recorder/bisection"),
-    find: 'if (outcome === "Unknown") markUnknown(bulk, from, to)',
+    find: 'if (outcome === "Unknown") markUnknown(bisection, from, to)',
     replace: "",
     test: recorder("closeWithin", "a record known to have an unknown outcome keeps it through later failures")
   },
   {
     name: "forget in a redrive that an outcome is unknown",
     file: internal("recorder/settlement"),
-    find: 'if (outcome === "Unknown") Bulk.markUnknown(bulk, index, index + 1)',
+    find: 'if (outcome === "Unknown") Bisection.markUnknown(bisection, index, index + 1)',
     replace: "",
     test: inside(
       "recorder/batchRun",
@@ -140,8 +140,8 @@ const storing: ReadonlyArray<NamedMutant> = [
   {
     name: "skip a retry",
     file: internal("recorder/batchRun"),
-    find: "if (!compare(config, run)) Bulk.retry(bulk)",
-    replace: "if (!compare(config, run)) Bulk.exhausted(bulk)",
+    find: "if (!compareWithMore(config, run)) Bisection.retry(bisection)",
+    replace: "if (!compareWithMore(config, run)) Bisection.exhausted(bisection)",
     test: recorder(
       "transient",
       "the same batch is retried from 100 ms by factor 2, at most each 30 s, for ever"
@@ -167,14 +167,14 @@ const storing: ReadonlyArray<NamedMutant> = [
   {
     name: "lose a prefix: it is not counted",
     file: internal("recorder/batchRun"),
-    find: "config.listener.stored(batch, from, from + stored, 0)",
+    find: "config.listener.onStored(batch, from, from + stored, 0)",
     replace: "",
     test: recorder("saves", "stored through an acknowledged prefix completes with that prefix")
   },
   {
     name: "count twice: a prefix is sent again",
     file: internal("recorder/bisection"),
-    find: "    cut(bulk, start + stored)\n    bulk.ranges.pop()\n",
+    find: "    cut(bisection, start + stored)\n    bisection.ranges.pop()\n",
     replace: "",
     test: recorder("saves", "stored through an acknowledged prefix completes with that prefix")
   },
@@ -191,7 +191,7 @@ const storing: ReadonlyArray<NamedMutant> = [
   {
     name: "count duplicates as nothing",
     file: internal("recorder/settlement"),
-    find: "  book.ledger.duplicates += duplicates\n",
+    find: "  settlement.account.duplicates += duplicates\n",
     replace: "",
     test: recorder("transient", "one with it holds each record once, and says how many were there already")
   },
@@ -205,14 +205,14 @@ const storing: ReadonlyArray<NamedMutant> = [
   {
     name: "let a save hang for ever",
     file: internal("actor/watchdog"),
-    find: '  interruptStep(engine, "Overrun")\n',
+    find: '  interruptStep(engine, "Timeout")\n',
     replace: "",
     test: recorder("timeouts", "the interrupted save is awaited before the retry: saves never overlap")
   },
   {
     name: "forget that a save was interrupted",
     file: internal("actor/supervisor"),
-    find: 'else if (engine.current !== undefined && why === "Overrun") engine.behavior.onOverrun(engine.current)',
+    find: 'else if (engine.current !== undefined && why === "Timeout") engine.behavior.onTimeout(engine.current)',
     replace: "",
     test: recorder("timeouts", "the interrupted save is awaited before the retry: saves never overlap")
   },
@@ -226,7 +226,7 @@ const storing: ReadonlyArray<NamedMutant> = [
   {
     name: "let newcomers overtake a load",
     file: internal("actor/mailbox"),
-    find: "    if (!node.command.passable && !node.command.gone) return undefined\n",
+    find: '    if (node.request.kind === "query" && !node.request.cancelled) return undefined\n',
     replace: "",
     test: inside(
       "actor/mailbox",
@@ -240,23 +240,23 @@ const settingAside: ReadonlyArray<NamedMutant> = [
   {
     name: "condemn a batch for one bad record",
     file: internal("recorder/bisectionRounds"),
-    find: 'else halve(bulk, blame === "record")',
+    find: 'else halve(bisection, blame === "record")',
     replace:
-      "else for (const all = popFailed(bulk); all.from < all.to; all.from++) bulk.bad.push({ index: all.from, cause: failure, detail: undefined, times: 1 })",
+      "else for (const all = popFailed(bisection); all.from < all.to; all.from++) bisection.bad.push({ index: all.from, cause: failure, detail: undefined, times: 1 })",
     test: inside("recorder/bisection", "sets nothing aside that was not refused by itself")
   },
   {
     name: "condemn what fails in an outage",
     file: internal("recorder/bisectionRounds"),
-    find: "doubts > 0 && doubts >= doubtsOf(blameOf(cause))",
+    find: "lastRounds > 0 && lastRounds >= lastRoundsOf(blameOf(cause))",
     replace: "true",
     test: inside("recorder/bisection", "set nothing aside while nothing can be stored, however long")
   },
   {
     name: "try a sink once",
     file: internal("recorder/batchRun"),
-    find: "run.sinkRests = run.sinkTries < sinkTries",
-    replace: "run.sinkRests = false",
+    find: "run.sinkPauses = run.sinkTries < maxSinkTries",
+    replace: "run.sinkPauses = false",
     test: recorder("deadLetters", "one that recovers on its third try has taken the record")
   },
   {
@@ -272,7 +272,7 @@ const settingAside: ReadonlyArray<NamedMutant> = [
   {
     name: "lose what is set aside without a sink",
     file: internal("recorder/settlement"),
-    find: 'if (sink === "none") Held.add(book.held, { entry, bytes })',
+    find: 'if (sink === "none") DeadLetters.add(settlement.deadLetters, { entry, bytes })',
     replace: "",
     test: recorder(
       "deadLetters",
@@ -282,7 +282,7 @@ const settingAside: ReadonlyArray<NamedMutant> = [
   {
     name: "count what is saved again as set aside too",
     file: internal("recorder/settlement"),
-    find: "  book.ledger.setAside -= held.length\n",
+    find: "  settlement.account.setAside -= held.length\n",
     replace: "",
     test: recorder("deadLetters", "saves again what was set aside and is held, and says how many")
   }
@@ -300,14 +300,14 @@ const telling: ReadonlyArray<NamedMutant> = [
   {
     name: "forget a waiter whose record is stored",
     file: internal("recorder/settlement"),
-    find: "  if (book.receipts.waiting.size === 0) return\n",
+    find: "  if (settlement.receipts.waiting.size === 0) return\n",
     replace: "  return\n",
     test: recorder("saves", "completes after the commit that holds the record, not before")
   },
   {
     name: "forget a waiter whose record is set aside",
     file: internal("recorder/settlement"),
-    find: "  Receipts.settle(book.receipts, positionOf(book, entry.index), error)\n",
+    find: "  Receipts.settle(settlement.receipts, positionOf(settlement, entry.index), error)\n",
     replace: "",
     test: recorder("saves", "SetAside, while the rest of its batch is not stored yet")
   },
@@ -321,7 +321,7 @@ const telling: ReadonlyArray<NamedMutant> = [
   {
     name: "forget the waiters of a recorder that fails",
     file: "src/Recorder.ts",
-    find: "          Book.failWaiters(book, Cause.squash(cause))\n",
+    find: "          Settlement.failReceipts(settlement, Cause.squash(cause))\n",
     replace: "",
     test: recorder(
       "saves",
@@ -352,7 +352,7 @@ const telling: ReadonlyArray<NamedMutant> = [
   {
     name: "forget the questions that wait at the close",
     file: internal("actor/supervisor"),
-    find: 'engine.intake.inSlices(queued as ReadonlyArray<Command<R>>, (command) => command.stopped("Stopped"))',
+    find: 'engine.intake.inSlices(queued as ReadonlyArray<Request<R>>, (request) => request.stopped("Stopped"))',
     replace: "void queued",
     test: actor("close", "ends the wait for a resource that never comes")
   }

@@ -15,8 +15,11 @@ export class AskTimedOut extends Data.TaggedError("AskTimedOut")<{ readonly mill
 export interface AskOptions {
   /** The longest that the answer may take, once it is its turn. Default: no limit. */
   readonly limit?: Duration.DurationInput | undefined
-  /** It reads nothing of the resource: items offered after it may be handled before it. */
-  readonly passable?: boolean | undefined
+  /**
+   * A `query` sees every item offered before it and none offered after it. A `barrier` reads nothing of the resource:
+   * items offered after it may be handled before it. Default `query`.
+   */
+  readonly kind?: "query" | "barrier" | undefined
 }
 
 export const stoppedError = <R, I>(engine: Engine.Engine<R, I>): ActorStopped =>
@@ -27,7 +30,7 @@ export const stoppedError = <R, I>(engine: Engine.Engine<R, I>): ActorStopped =>
 
 /** A closing actor takes no more questions; one that reads nothing waits for what was accepted, also then. */
 const answers = <R, I>({ intake, phase }: Engine.Engine<R, I>, options: AskOptions | undefined): boolean =>
-  intake.open || (options?.passable === true && phase !== "Closed" && phase !== "Failed")
+  intake.open || (options?.kind === "barrier" && phase !== "Closed" && phase !== "Failed")
 
 export const ask = <R, I, A, E>(
   engine: Engine.Engine<R, I>,
@@ -39,10 +42,10 @@ export const ask = <R, I, A, E>(
       if (!answers(engine, options)) return resume(stoppedError(engine))
       const span = Context.getOption(context, Tracer.ParentSpan)
       const limit = options?.limit === undefined ? Number.POSITIVE_INFINITY : Duration.toMillis(options.limit)
-      const command: Engine.Command<R> = {
-        _tag: "Command",
-        gone: false,
-        passable: options?.passable === true,
+      const request: Engine.Request<R> = {
+        _tag: "Request",
+        cancelled: false,
+        kind: options?.kind ?? "query",
         limit,
         run: (resource) => {
           const answer = Effect.suspend(() => question(resource))
@@ -50,12 +53,12 @@ export const ask = <R, I, A, E>(
           return Effect.map(Effect.exit(traced), resume)
         },
         stopped: (why) =>
-          resume(why === "Overrun" ? new AskTimedOut({ millis: limit }) : stoppedError(engine))
+          resume(why === "Timeout" ? new AskTimedOut({ millis: limit }) : stoppedError(engine))
       }
-      Engine.post(engine, command)
+      Engine.post(engine, request)
       return Effect.sync(() => {
-        command.gone = true
-        if (engine.command === command) Engine.interruptStep(engine, "Abandoned")
+        request.cancelled = true
+        if (engine.request === request) Engine.interruptStep(engine, "Cancelled")
       })
     })
   )

@@ -72,7 +72,7 @@ export const belowHalf = <Item>(bound: Bound<Item>, items: number, bytes: number
   bytes < (bound.bytes ?? Number.POSITIVE_INFINITY) / 2
 
 /** So many gap notes are kept. */
-export const keptGaps = 100
+export const maxGaps = 100
 
 /** Gap notes of one kind; the last ones are kept. */
 export interface Gaps {
@@ -97,10 +97,10 @@ export const closeGap = (gaps: Gaps): void => {
   if (gaps.open === undefined) return
   gaps.closed.push(gaps.open)
   gaps.open = undefined
-  if (gaps.closed.length > keptGaps) gaps.closed.shift()
+  if (gaps.closed.length > maxGaps) gaps.closed.shift()
 }
 
 export const gapNotes = (gaps: Gaps): ReadonlyArray<GapNote> => {
   const notes = gaps.open === undefined ? [...gaps.closed] : [...gaps.closed, { ...gaps.open }]
-  return notes.slice(-keptGaps)
+  return notes.slice(-maxGaps)
 }

@@ -1,8 +1,8 @@
 /**
  * The state of an actor's runtime, and the synchronous moves on it.
  *
- * Three fibers serve one actor. The *worker* runs the steps: acquire, a batch, a command. The *supervisor* awaits
- * the worker: it starts a new one when a step was interrupted, and ends the actor otherwise. The *sentinel* sleeps
+ * Three fibers serve one actor. The *worker* runs the steps: acquire, a batch, a request. The *supervisor* awaits
+ * the worker: it starts a new one when a step was interrupted, and ends the actor otherwise. The *watchdog* sleeps
  * until a step outlives its event-loop turn, and then looks after the time limits once a second or sooner, until
  * there are no steps any more. So no step costs a fiber, a timer or a race, and still each can be interrupted on its
  * own.
@@ -16,10 +16,10 @@ import * as Intake from "./intake.js"
 import * as Mailbox from "./mailbox.js"
 
 /** Why a step was interrupted from outside. */
-export type Interruption = "Overrun" | "Abandoned"
+export type Interruption = "Timeout" | "Cancelled"
 
-/** A command with what the engine must know of it. */
-export interface Command<Resource> extends Mailbox.Command<Resource> {
+/** A request with what the engine must know of it. */
+export interface Request<Resource> extends Mailbox.Request<Resource> {
   readonly run: (resource: Resource) => Effect.Effect<void>
   /** Milliseconds that it may take. */
   readonly limit: number
@@ -38,7 +38,7 @@ export interface Behavior<Resource, Item> {
   /** Milliseconds that one call of `onBatch` may take. */
   readonly limit: (batch: Mailbox.Batch<Item>) => number
   /** A call of `onBatch` took too long: it has been interrupted and has ended. It is called again next. */
-  readonly onOverrun: (batch: Mailbox.Batch<Item>) => void
+  readonly onTimeout: (batch: Mailbox.Batch<Item>) => void
   /** The phase has changed. */
   readonly onPhase: () => void
   /** It takes nothing more, and finishes what it has. */
@@ -77,8 +77,8 @@ export interface Engine<Resource, Item> {
   current: Mailbox.Batch<Item> | undefined
   prepared: Mailbox.Batch<Item> | undefined
   /** Batches of items that left the queue before: they stand before it. */
-  again: Array<Mailbox.Batch<Item>>
-  command: Command<Resource> | undefined
+  requeued: Array<Mailbox.Batch<Item>>
+  request: Request<Resource> | undefined
   /** The step under way; 0 is none. Every step has a number of its own. */
   step: number
   steps: number
@@ -88,8 +88,8 @@ export interface Engine<Resource, Item> {
   startedAt: bigint
   limit: number
   /** The shortest limit of any step until now. */
-  shortest: number
-  /** The sentinel looks after the steps: nobody needs to wake it. */
+  shortestLimit: number
+  /** The watchdog looks after the steps: nobody needs to wake it. */
   watched: boolean
   interruption: Interruption | undefined
   worker: Fiber.RuntimeFiber<void, unknown> | undefined
@@ -99,13 +99,13 @@ export interface Engine<Resource, Item> {
   /** Made once: every turn with work schedules it. */
   readonly wakeAtEndOfTurn: () => void
   checkScheduled: boolean
-  notices: Array<Effect.Effect<void>>
+  backgroundWork: Array<Effect.Effect<void>>
   /** Resume whoever sleeps, if they do. */
   wakeWorker: ((go: Effect.Effect<void>) => void) | undefined
-  wakeSentinel: (() => void) | undefined
+  wakeWatchdog: (() => void) | undefined
   endLinger: (() => void) | undefined
   /** The next batch has nothing to wait for. */
-  hurried: boolean
+  lingerIsOver: boolean
   abandonWorker: (() => void) | undefined
   readonly closeRequested: Deferred.Deferred<void>
   readonly acquired: Deferred.Deferred<void, Cause.Cause<unknown>>
@@ -126,14 +126,14 @@ export const make = <Resource, Item>(parts: Parts<Resource, Item>): Engine<Resou
     cause: undefined,
     current: undefined,
     prepared: undefined,
-    again: [],
-    command: undefined,
+    requeued: [],
+    request: undefined,
     step: 0,
     steps: 0,
     batchStep: 0,
     startedAt: 0n,
     limit: Number.POSITIVE_INFINITY,
-    shortest: Number.POSITIVE_INFINITY,
+    shortestLimit: Number.POSITIVE_INFINITY,
     watched: false,
     interruption: undefined,
     worker: undefined,
@@ -141,11 +141,11 @@ export const make = <Resource, Item>(parts: Parts<Resource, Item>): Engine<Resou
     wakeScheduled: false,
     wakeAtEndOfTurn: () => resumeWorker(engine),
     checkScheduled: false,
-    notices: [],
+    backgroundWork: [],
     wakeWorker: undefined,
-    wakeSentinel: undefined,
+    wakeWatchdog: undefined,
     endLinger: undefined,
-    hurried: false,
+    lingerIsOver: false,
     abandonWorker: undefined
   }
   return engine
@@ -169,20 +169,20 @@ export const signal = <R, I>(engine: Engine<R, I>): void => {
 }
 
 /** Waiting for more items brings nothing. */
-export const hurry = <R, I>(engine: Engine<R, I>): void => {
-  engine.hurried = true
+export const stopLingering = <R, I>(engine: Engine<R, I>): void => {
+  engine.lingerIsOver = true
   engine.endLinger?.()
 }
 
-/** Queues a command. */
-export const post = <R, I>(engine: Engine<R, I>, command: Command<R>): void => {
-  Mailbox.post(engine.intake.mailbox, command)
+/** Queues a request. */
+export const post = <R, I>(engine: Engine<R, I>, request: Request<R>): void => {
+  Mailbox.post(engine.intake.mailbox, request)
   signal(engine)
 }
 
 export const batchIsReady = <R, I>(engine: Engine<R, I>): boolean =>
   Mailbox.size(engine.intake.mailbox) >= engine.intake.mailbox.limit ||
-  Mailbox.hasCommand(engine.intake.mailbox)
+  Mailbox.hasRequest(engine.intake.mailbox)
 
 const scheduleCheck = <R, I>(engine: Engine<R, I>): void => {
   if (engine.checkScheduled) return
@@ -190,23 +190,23 @@ const scheduleCheck = <R, I>(engine: Engine<R, I>): void => {
   engine.turn.schedule(() => {
     engine.checkScheduled = false
     if (engine.step === 0) return
-    engine.wakeSentinel?.()
+    engine.wakeWatchdog?.()
     prepareNext(engine)
   })
 }
 
 /** Queues an effect, such as a log line, that synchronous code has asked for. */
-export const notice = <R, I>(engine: Engine<R, I>, effect: Effect.Effect<void>): void => {
-  engine.notices.push(effect)
-  engine.wakeSentinel?.()
+export const runInBackground = <R, I>(engine: Engine<R, I>, effect: Effect.Effect<void>): void => {
+  engine.backgroundWork.push(effect)
+  engine.wakeWatchdog?.()
 }
 
 /** Runs what was queued, once. A logger that throws costs its line, not the actor. */
-export const runNotices = <R, I>(engine: Engine<R, I>): Effect.Effect<void> =>
+export const runBackgroundWork = <R, I>(engine: Engine<R, I>): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const notices = engine.notices
-    engine.notices = []
-    return Effect.uninterruptible(Effect.forEach(notices, Effect.exit, { discard: true }))
+    const work = engine.backgroundWork
+    engine.backgroundWork = []
+    return Effect.uninterruptible(Effect.forEach(work, Effect.exit, { discard: true }))
   })
 
 /** Whether a full batch stands ready while another one is out. A smaller one may still grow. */
@@ -233,28 +233,28 @@ export const takeBatch = <R, I>(engine: Engine<R, I>): Mailbox.Batch<I> | undefi
   const bytes = intake.mailbox.bytes
   const batch = Mailbox.take(intake.mailbox, intake.mailbox.limit)
   if (batch === undefined) return undefined
-  engine.hurried = false
+  engine.lingerIsOver = false
   intake.inFlight += batch.items.length
   intake.inFlightBytes += bytes - intake.mailbox.bytes
   return batch
 }
 
 /** Whether a batch stands ready before the queue. */
-export const hasAhead = <R, I>({ again, prepared }: Engine<R, I>): boolean =>
-  prepared !== undefined || again.length > 0
+export const hasBatchReady = <R, I>({ requeued, prepared }: Engine<R, I>): boolean =>
+  prepared !== undefined || requeued.length > 0
 
 /** The next batch: the one that was prepared, one that comes again, or one from the queue. */
 export const nextBatch = <R, I>(engine: Engine<R, I>): Mailbox.Batch<I> | undefined => {
   const { prepared } = engine
   engine.prepared = undefined
-  return prepared ?? engine.again.shift() ?? takeBatch(engine)
+  return prepared ?? engine.requeued.shift() ?? takeBatch(engine)
 }
 
 const sum = (sizes: ReadonlyArray<number> | undefined): number =>
   sizes === undefined ? 0 : sizes.reduce((total, size) => total + size, 0)
 
 /** Takes up items again that had left the queue with an outcome. They take room, and stand before what is queued. */
-export const takeAgain = <R, I>(
+export const requeue = <R, I>(
   engine: Engine<R, I>,
   items: Array<I>,
   sizes: Array<number> | undefined
@@ -264,7 +264,7 @@ export const takeAgain = <R, I>(
   const batch = { items, sizes, first: Number.NEGATIVE_INFINITY, openedAt: engine.monotonic() }
   intake.inFlight += items.length
   intake.inFlightBytes += sum(sizes)
-  engine.again.push(batch)
+  engine.requeued.push(batch)
   signal(engine)
   return batch
 }
@@ -278,25 +278,23 @@ export const settle = <R, I>(engine: Engine<R, I>, count: number, bytes: number)
 
 /** The present batch is finished: what of it was not settled yet is settled now. */
 export const finishBatch = <R, I>(engine: Engine<R, I>): void => {
-  const { again, intake, prepared } = engine
+  const { requeued, intake, prepared } = engine
   engine.current = undefined
   let count = intake.inFlight - (prepared?.items.length ?? 0)
-  for (const { items } of again) count -= items.length
+  for (const { items } of requeued) count -= items.length
   if (count === 0) return
   let bytes = intake.inFlightBytes - sum(prepared?.sizes)
-  for (const { sizes } of again) bytes -= sum(sizes)
+  for (const { sizes } of requeued) bytes -= sum(sizes)
   settle(engine, count, bytes)
 }
 
 /** A batch takes at most about this many items more than the limit, however often it asks. */
-const mostMore = 1000
+const maxExtension = 1000
 
 /** Takes the next items into the present batch; returns how many, and where the first of them stood. */
-export const extendCurrent = <R, I>(
-  engine: Engine<R, I>
-): { readonly count: number; readonly first: number } => {
+export const takeMore = <R, I>(engine: Engine<R, I>): { readonly count: number; readonly first: number } => {
   const { current, intake } = engine
-  if (current === undefined || current.items.length >= intake.mailbox.limit + mostMore) {
+  if (current === undefined || current.items.length >= intake.mailbox.limit + maxExtension) {
     return { count: 0, first: 0 }
   }
   const bytes = intake.mailbox.bytes
@@ -311,18 +309,18 @@ export const extendCurrent = <R, I>(
   return { count: more.items.length, first: more.first }
 }
 
-export const begin = <R, I>(engine: Engine<R, I>, limit: number): number => {
+export const beginStep = <R, I>(engine: Engine<R, I>, limit: number): number => {
   engine.step = ++engine.steps
   engine.startedAt = engine.clock.unsafeCurrentTimeNanos()
   engine.limit = limit
-  if (limit < engine.shortest) {
-    engine.shortest = limit
+  if (limit < engine.shortestLimit) {
+    engine.shortestLimit = limit
     scheduleCheck(engine)
   } else if (!engine.watched || mayPrepare(engine)) scheduleCheck(engine)
   return engine.step
 }
 
-export const end = <R, I>(engine: Engine<R, I>): void => {
+export const endStep = <R, I>(engine: Engine<R, I>): void => {
   engine.step = 0
 }
 

@@ -50,7 +50,7 @@ export interface Events {
   /** The queue has got a new segment, or is full enough for one who lingers: there is work. */
   readonly work: () => void
   /** An item found no room: waiting for more brings nothing. */
-  readonly full: () => void
+  readonly noRoom: () => void
   /** A queued item was dropped; its position. */
   readonly dropped: (position: number) => void
   /** An interval of drops has begun. */
@@ -121,10 +121,10 @@ const openSegment = <Item>(intake: Intake<Item>): void => {
 const enqueue = <Item>(intake: Intake<Item>, item: Item, bytes: number): void => {
   if (Mailbox.openItems(intake.mailbox) === undefined) openSegment(intake)
   Mailbox.push(intake.mailbox, item, bytes)
-  tellFull(intake)
+  signalFull(intake)
 }
 
-const tellFull = <Item>(intake: Intake<Item>): void => {
+const signalFull = <Item>(intake: Intake<Item>): void => {
   if (intake.lingers && Mailbox.size(intake.mailbox) >= intake.mailbox.limit) intake.events.work()
 }
 
@@ -172,7 +172,7 @@ export const offerUnbounded = <Item>(intake: Intake<Item>, item: Item): boolean 
 export const offer = <Item>(intake: Intake<Item>, item: Item): boolean => {
   if (intake.bound !== undefined) return offerBounded(intake, intake.bound, item)
   const taken = offerUnbounded(intake, item)
-  if (taken) tellFull(intake)
+  if (taken) signalFull(intake)
   return taken
 }
 
@@ -185,7 +185,7 @@ const offerBounded = <Item>(intake: Intake<Item>, bound: Bound<Item>, item: Item
 
 const offerSized = <Item>(intake: Intake<Item>, bound: Bound<Item>, item: Item, bytes: number): boolean => {
   if (!hasRoom(intake, bound, 1, bytes)) {
-    intake.events.full()
+    intake.events.noRoom()
     if (bound.overflow === "reject" || bound.overflow === "suspend") return refuse(intake, 1)
     // An item that would not fit even then must not push out the ones that do.
     if (bound.overflow === "drop-oldest" && hasRoomBesideQueue(intake, bound, bytes)) {
@@ -248,7 +248,7 @@ export const offerAll = <Item>(intake: Intake<Item>, items: ReadonlyArray<Item>)
     for (let i = 0; i < items.length; i++) offerSized(intake, bound, items[i] as Item, sizes[i] ?? 0)
     return { _tag: "Taken", position, queued: intake.mailbox.next - position }
   }
-  intake.events.full()
+  intake.events.noRoom()
   if (bound.overflow === "reject" || !fits(bound, items.length, bytes)) {
     refuse(intake, items.length)
     return { _tag: "Refused" }
@@ -265,7 +265,7 @@ export const offerAll = <Item>(intake: Intake<Item>, items: ReadonlyArray<Item>)
 }
 
 /** The one who waited has gone; nothing of it was accepted. */
-export const abandon = <Item>(intake: Intake<Item>, waiter: Waiter<Item>): void => {
+export const cancelWaiter = <Item>(intake: Intake<Item>, waiter: Waiter<Item>): void => {
   // A closed intake has counted all of them, and tells them one after the other.
   if (!intake.waiters.delete(waiter) || !intake.open) return
   intake.waiting -= waiter.items.length

@@ -21,12 +21,12 @@ export const publish = <A>(statuses: Statuses<A>, status: A, terminal: boolean):
 }
 
 // A slow watcher loses the oldest changes, never the last one.
-const kept = 64
+const maxKept = 64
 
 export const changes = <A>(statuses: Statuses<A>): Stream.Stream<A> =>
   Stream.unwrapScoped(
     Effect.acquireRelease(
-      Effect.map(Mailbox.make<A>({ capacity: kept, strategy: "sliding" }), (watcher) => {
+      Effect.map(Mailbox.make<A>({ capacity: maxKept, strategy: "sliding" }), (watcher) => {
         watcher.unsafeOffer(statuses.current)
         if (statuses.ended) watcher.unsafeDone(Exit.void)
         else statuses.watchers.add(watcher)

@@ -1,10 +1,10 @@
 /** The supervisor of an actor: awaits its worker, replaces it, and ends the actor. */
 import { Cause, Deferred, Effect, Exit, Fiber, FiberId } from "effect"
 import { lazyArray } from "../lazyArray.js"
-import { type Command, type Engine, end, type Rest, runNotices, signal } from "./engine.js"
+import { type Engine, endStep, type Request, type Rest, runBackgroundWork, signal } from "./engine.js"
 import * as Intake from "./intake.js"
 import * as Mailbox from "./mailbox.js"
-import { sentinel } from "./watchdog.js"
+import { watchdog } from "./watchdog.js"
 import { work } from "./worker.js"
 
 const hasEnded = <R, I>(engine: Engine<R, I>): boolean => engine.phase === "Closed"
@@ -24,27 +24,27 @@ const stepInterrupted = <R, I>(engine: Engine<R, I>): void => {
   const why = engine.interruption
   engine.interruption = undefined
   if (engine.step === 0 || why === undefined) return
-  end(engine)
-  const command = engine.command
-  engine.command = undefined
-  if (command !== undefined) command.stopped(why)
-  else if (engine.current !== undefined && why === "Overrun") engine.behavior.onOverrun(engine.current)
+  endStep(engine)
+  const request = engine.request
+  engine.request = undefined
+  if (request !== undefined) request.stopped(why)
+  else if (engine.current !== undefined && why === "Timeout") engine.behavior.onTimeout(engine.current)
 }
 
-const stopCommands = <R, I>(engine: Engine<R, I>): void => {
-  const running = engine.command
-  engine.command = undefined
+const stopRequests = <R, I>(engine: Engine<R, I>): void => {
+  const running = engine.request
+  engine.request = undefined
   running?.stopped("Stopped")
-  const queued: ReadonlyArray<unknown> = Mailbox.drainCommands(engine.intake.mailbox)
-  engine.intake.inSlices(queued as ReadonlyArray<Command<R>>, (command) => command.stopped("Stopped"))
+  const queued: ReadonlyArray<unknown> = Mailbox.drainRequests(engine.intake.mailbox)
+  engine.intake.inSlices(queued as ReadonlyArray<Request<R>>, (request) => request.stopped("Stopped"))
 }
 
 const fail = <R, I>(engine: Engine<R, I>, cause: Cause.Cause<unknown>): void => {
-  end(engine)
+  endStep(engine)
   engine.phase = "Failed"
   engine.cause = cause
   Intake.shut(engine.intake)
-  stopCommands(engine)
+  stopRequests(engine)
   Deferred.unsafeDone(engine.acquired, Exit.fail(cause))
   engine.behavior.onPhase()
 }
@@ -57,12 +57,12 @@ function* itemsOf<I>(batches: ReadonlyArray<Mailbox.Batch<I>>, contents: Mailbox
 
 /** The end: whoever waits is told, and what is left is taken as it stands, however much it is. */
 const close = <R, I>(engine: Engine<R, I>, busy: boolean): Rest<R, I> => {
-  end(engine)
+  endStep(engine)
   engine.phase = "Closed"
   Intake.shut(engine.intake)
-  stopCommands(engine)
+  stopRequests(engine)
   Deferred.unsafeDone(engine.acquired, Exit.fail(engine.cause ?? Cause.empty))
-  const batches = engine.prepared === undefined ? engine.again : [...engine.again, engine.prepared]
+  const batches = engine.prepared === undefined ? engine.requeued : [...engine.requeued, engine.prepared]
   const contents = Mailbox.takeAll(engine.intake.mailbox)
   const count = batches.reduce((sum, { items }) => sum + items.length, contents.count)
   const queued = lazyArray(count, itemsOf(batches, contents))
@@ -100,7 +100,7 @@ export const forceClose = <R, I>(engine: Engine<R, I>): Effect.Effect<void> =>
  */
 export const supervise = <R, I, A>(engine: Engine<R, I>, report: (rest: Rest<R, I>) => A): Effect.Effect<A> =>
   Effect.gen(function* () {
-    const watch = yield* Effect.forkDaemon(Effect.interruptible(sentinel(engine)))
+    const watch = yield* Effect.forkDaemon(Effect.interruptible(watchdog(engine)))
     let busy = false
     while (!hasEnded(engine)) {
       const ended = yield* runWorker(engine)
@@ -113,7 +113,7 @@ export const supervise = <R, I, A>(engine: Engine<R, I>, report: (rest: Rest<R, 
       } else stepInterrupted(engine)
     }
     const reported = report(close(engine, busy))
-    yield* runNotices(engine)
+    yield* runBackgroundWork(engine)
     yield* Fiber.interruptFork(watch)
     return reported
   })

@@ -7,7 +7,7 @@ import * as Intake from "../actor/intake.js"
  * What became of the records that have an outcome. Together with the intake (accepted, dropped, pending) it is the
  * account: `accepted = stored + setAside + dropped + handedBack + pending` after every synchronous change.
  */
-export interface Ledger {
+export interface Account {
   stored: number
   duplicates: number
   setAside: number
@@ -19,7 +19,7 @@ export interface Ledger {
   handedBackEvents: number
 }
 
-export const make = (): Ledger => ({
+export const make = (): Account => ({
   stored: 0,
   duplicates: 0,
   setAside: 0,
@@ -35,7 +35,7 @@ export const make = (): Ledger => ({
  * rarely is looked at only when the sum of it has changed.
  */
 export const publisher = <Item>(
-  ledger: Ledger,
+  account: Account,
   source: { readonly intake: Intake.Intake<Item> },
   labels: ReadonlyArray<MetricLabel.MetricLabel>
 ): (() => void) => {
@@ -59,7 +59,7 @@ export const publisher = <Item>(
   }
   return () => {
     const { intake } = source
-    const { duplicates, handedBackEvents, retries, setAsideEvents } = ledger
+    const { duplicates, handedBackEvents, retries, setAsideEvents } = account
     const dropped = Intake.dropped(intake)
     const acceptedNow = Intake.accepted(intake)
     const pendingNow = Intake.pending(intake)
@@ -67,9 +67,9 @@ export const publisher = <Item>(
       Metrics.accepted.unsafeUpdate(acceptedNow - accepted, labels)
       accepted = acceptedNow
     }
-    if (ledger.stored !== stored) {
-      Metrics.stored.unsafeUpdate(ledger.stored - stored, labels)
-      stored = ledger.stored
+    if (account.stored !== stored) {
+      Metrics.stored.unsafeUpdate(account.stored - stored, labels)
+      stored = account.stored
     }
     if (pendingNow !== pending) {
       Metrics.pending.unsafeUpdate(pendingNow, labels)

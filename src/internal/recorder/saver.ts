@@ -79,7 +79,7 @@ export const makeSaver = <Item>(
     actor.unsafeOfferAll(items, (placed) => {
       if (spans !== undefined && placed !== undefined && placed.queued > 0) {
         const span = Context.getOption(context, Tracer.ParentSpan)
-        if (Option.isSome(span)) Spans.called(spans, placed.position, span.value)
+        if (Option.isSome(span)) Spans.noteCaller(spans, placed.position, span.value)
       }
       answer(placed)
     })

@@ -1,9 +1,9 @@
 /** What a recorder tells of itself at any instant. */
-import { type GapNote, gapNotes, keptGaps } from "../actor/bound.js"
+import { type GapNote, gapNotes, maxGaps } from "../actor/bound.js"
 import * as Intake from "../actor/intake.js"
 import * as Mailbox from "../actor/mailbox.js"
 import type { Failure } from "./bisection.js"
-import type { Book } from "./settlement.js"
+import type { Settlement } from "./settlement.js"
 
 /** The account, and what a load shedder wants to know. All counts are since `make`. */
 export interface Stats {
@@ -33,16 +33,18 @@ export interface Stats {
 }
 
 /** Milliseconds since the oldest pending record came; 0 when there is none. */
-export const oldestAge = <Item, F extends Failure, E>({ control, run }: Book<Item, F, E>): number => {
+export const oldestAge = <Item, F extends Failure, E>({ control, run }: Settlement<Item, F, E>): number => {
   const { intake } = control
   const since = intake.inFlight > 0 ? run?.batch.openedAt : Mailbox.oldestAt(intake.mailbox)
   return since === undefined ? 0 : Math.max(0, intake.monotonic() - since)
 }
 
 /** The notes of both kinds. Each kind is in its order, whatever was done to the wall clock meanwhile. */
-const allGaps = <Item, F extends Failure, E>(book: Book<Item, F, E>): ReadonlyArray<GapNote> => {
-  const drops = gapNotes(book.control.intake.gaps)
-  const releases = gapNotes(book.releases.gaps)
+const mergedGaps = <Item, F extends Failure, E>(
+  settlement: Settlement<Item, F, E>
+): ReadonlyArray<GapNote> => {
+  const drops = gapNotes(settlement.control.intake.gaps)
+  const releases = gapNotes(settlement.releases.gaps)
   if (releases.length === 0) return drops
   const all: Array<GapNote> = []
   let next = 0
@@ -52,26 +54,26 @@ const allGaps = <Item, F extends Failure, E>(book: Book<Item, F, E>): ReadonlyAr
     }
     all.push(release)
   }
-  return [...all, ...drops.slice(next)].slice(-keptGaps)
+  return [...all, ...drops.slice(next)].slice(-maxGaps)
 }
 
-export const statsOf = <Item, F extends Failure, E>(book: Book<Item, F, E>): Stats => {
-  const { intake } = book.control
-  const { ledger } = book
+export const statsOf = <Item, F extends Failure, E>(settlement: Settlement<Item, F, E>): Stats => {
+  const { intake } = settlement.control
+  const { account } = settlement
   return {
     accepted: Intake.accepted(intake),
     pending: Intake.pending(intake),
-    stored: ledger.stored,
-    duplicates: ledger.duplicates,
-    setAside: ledger.setAside,
+    stored: account.stored,
+    duplicates: account.duplicates,
+    setAside: account.setAside,
     released: intake.released,
     dropped: Intake.dropped(intake),
-    handedBack: ledger.handedBack,
+    handedBack: account.handedBack,
     refused: intake.refused,
-    saves: ledger.saves,
-    retries: ledger.retries,
+    saves: account.saves,
+    retries: account.retries,
     pendingBytes: Intake.pendingBytes(intake),
-    oldestAge: oldestAge(book),
-    gaps: allGaps(book)
+    oldestAge: oldestAge(settlement),
+    gaps: mergedGaps(settlement)
   }
 }

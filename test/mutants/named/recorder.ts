@@ -20,15 +20,15 @@ const holding: ReadonlyArray<NamedMutant> = [
   {
     name: "hold without a bound",
     file: "src/internal/recorder/settlement.ts",
-    find: "while (Held.size(held) + Held.size(unsunk) > maxHeld)",
-    replace: "while (begun && Held.size(held) + Held.size(unsunk) > maxHeld)",
+    find: "while (DeadLetters.size(deadLetters) + DeadLetters.size(sinkFailed) > maxHeld)",
+    replace: "while (begun && DeadLetters.size(deadLetters) + DeadLetters.size(sinkFailed) > maxHeld)",
     test: held(released)
   },
   {
     name: "hold what no sink took without a bound",
     file: "src/internal/recorder/settlement.ts",
-    find: "Held.size(held) + Held.size(unsunk) > maxHeld",
-    replace: "Held.size(held) > maxHeld",
+    find: "DeadLetters.size(deadLetters) + DeadLetters.size(sinkFailed) > maxHeld",
+    replace: "DeadLetters.size(deadLetters) > maxHeld",
     test: held("the oldest that the sink refused are set aside instead of handed back")
   },
   {
@@ -41,7 +41,7 @@ const holding: ReadonlyArray<NamedMutant> = [
   {
     name: "count as handed back what was released",
     file: "src/internal/recorder/settlement.ts",
-    find: "      ledger.handedBack--\n",
+    find: "      account.handedBack--\n",
     replace: "",
     test: held("the oldest that the sink refused are set aside instead of handed back")
   },
@@ -62,7 +62,7 @@ const holding: ReadonlyArray<NamedMutant> = [
   {
     name: "go on with an interval of releases after a redrive",
     file: "src/internal/recorder/settlement.ts",
-    find: "  Held.endInterval(book.releases)\n",
+    find: "  DeadLetters.endInterval(settlement.releases)\n",
     replace: "",
     test: held(intervals)
   },
@@ -101,8 +101,8 @@ const timing: ReadonlyArray<NamedMutant> = [
   {
     name: "end an interval of releases by the wall clock",
     file: "src/internal/recorder/settlement.ts",
-    find: "Held.noteRelease(releases, intake.now(), intake.monotonic())",
-    replace: "Held.noteRelease(releases, intake.now(), intake.now())",
+    find: "DeadLetters.noteRelease(releases, intake.now(), intake.monotonic())",
+    replace: "DeadLetters.noteRelease(releases, intake.now(), intake.now())",
     test: clock("ends no interval of releases")
   },
   {
@@ -126,7 +126,7 @@ const slicing: ReadonlyArray<NamedMutant> = [
   {
     name: "tell all waiters in one piece",
     file: "src/internal/slices.ts",
-    find: "done <= mostOfSlice",
+    find: "done <= maxPerSlice",
     replace: "done <= Number.POSITIVE_INFINITY",
     test: handBack("of a close are told in slices; the report waits for none of them")
   },
@@ -140,7 +140,7 @@ const slicing: ReadonlyArray<NamedMutant> = [
   {
     name: "make all that is handed back at once",
     file: "src/internal/lazyArray.ts",
-    find: "length <= mostAtOnce",
+    find: "length <= maxEager",
     replace: "length >= 0",
     test: {
       file: "test/internal/lazyArray.test.ts",
