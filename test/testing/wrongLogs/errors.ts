@@ -104,7 +104,7 @@ const errors: ReadonlyArray<WrongLog> = [
     ["wrong-selectors"]
   ),
   calling("finds nothing wrong before it commits", () => ({ check: () => undefined }), [
-    "check-tells-before"
+    "check-agrees-with-commit"
   ]),
   differing("takes values that are no JSON", { problem: validateEntry }, ["no-json-is-refused"]),
   differing("takes what is too large", { tooLarge: () => false }, ["too-large-is-refused"])

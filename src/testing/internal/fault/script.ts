@@ -30,7 +30,7 @@ export type Fault = Data.TaggedEnum<{
   Fail: { readonly kind: FailureKind; readonly outcome: Outcome; readonly commits: Commits }
   Raise: { readonly error: unknown; readonly commits: Commits }
   Die: { readonly defect: unknown; readonly commits: Commits }
-  Refuse: { readonly tells: "positions" | "prefix" | "nothing" }
+  Refuse: { readonly reports: "positions" | "prefix" | "nothing" }
   Hang: { readonly commits: Commits; readonly interruption: Interruption }
   Delay: {
     readonly duration: Duration.DurationInput
@@ -54,7 +54,7 @@ export const Fault = {
   die: (defect: unknown = new Error("a scripted defect"), commits: Commits = "none"): Fault =>
     fault.Die({ defect, commits }),
   /** Refuses the records that the rule names. */
-  refuse: (tells: "positions" | "prefix" | "nothing" = "positions"): Fault => fault.Refuse({ tells }),
+  refuse: (reports: "positions" | "prefix" | "nothing" = "positions"): Fault => fault.Refuse({ reports }),
   hang: (commits: Commits = "none", interruption: Interruption = "heeded"): Fault =>
     fault.Hang({ commits, interruption }),
   delay: (
@@ -89,13 +89,13 @@ interface Counted<in Record> {
 /** A script under way. */
 export type Running<Record> = ReadonlyArray<Counted<Record>>
 
-export const run = <Record>(script: Script<Record>): Running<Record> =>
+export const startScript = <Record>(script: Script<Record>): Running<Record> =>
   script.map((rule) => ({ rule, met: 0 }))
 
 const isCount = (value: number): boolean => Number.isInteger(value) && value > 0
 
 /** What is wrong with a script, or `undefined`. */
-export const scriptProblem = <Record>(script: Script<Record>): InvalidOptions | undefined => {
+export const validateScript = <Record>(script: Script<Record>): InvalidOptions | undefined => {
   for (const { call, fault, of, record, times } of script) {
     const [from, to] = typeof call === "object" ? call : [call ?? 1, call ?? 1]
     if (!isCount(from) || !isCount(to) || to < from) {

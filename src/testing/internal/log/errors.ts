@@ -152,7 +152,7 @@ const errors: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
-      name: "check-tells-before",
+      name: "check-agrees-with-commit",
       group: "errors",
       statement: "What `check` says of an entry, where a log has it, is what a commit of the entry is told.",
       advice: "Let `check` and `commit` ask the same function"

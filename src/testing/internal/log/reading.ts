@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { type Entry, type LoggedRevision, put, type Revision, remove, start } from "../../../ChangeLog.js"
 import { ensure, unless } from "../storage/fixture.js"
-import { brief, briefly, gapFree, type Hand, type LogLaw, logLaw, sameRevision } from "./subject.js"
+import { brief, briefly, gapFree, type LogFixture, type LogLaw, logLaw, sameRevision } from "./subject.js"
 
 /** An entry of one change. */
 export const one = (n: number, id?: string): Entry<unknown> => ({
@@ -25,7 +25,7 @@ const isRevision = ({ epoch, seq, tag }: Revision): boolean =>
 
 /** Fails unless exactly these keys were put, revision by revision. */
 export const holdsKeys = (
-  { all }: Hand,
+  { all }: LogFixture,
   keys: ReadonlyArray<string>,
   when: string
 ): Effect.Effect<void, string> =>

@@ -14,11 +14,11 @@ const visible = (trial: LogTrial) =>
   })
 
 /** Tries to change an object, and everything that it is made of. What refuses is as good as what is a copy. */
-const spoil = (given: unknown): void => {
+const overwrite = (given: unknown): void => {
   if (typeof given !== "object" || given === null) return
   for (const [name, part] of Object.entries(given)) {
     if (name === "value") continue
-    spoil(part)
+    overwrite(part)
     Reflect.set(given, name, typeof part === "number" ? part + 7 : "spoiled")
   }
   if (Array.isArray(given)) Reflect.set(given, "length", 0)
@@ -38,11 +38,11 @@ export const logLawsOfSharing: ReadonlyArray<LogLaw> = [
         yield* trial.append(remove("/a"), put("/b", 3))
         const before = yield* visible(trial)
         const reads = Effect.gen(function* () {
-          spoil(yield* trial.all)
-          spoil(yield* trial.head)
+          overwrite(yield* trial.all)
+          overwrite(yield* trial.head)
           if (trial.subject.capabilities.state === "latest") {
-            spoil(yield* trial.snapshot(prefix("")))
-            spoil(yield* trial.snapshot(key("/b")))
+            overwrite(yield* trial.snapshot(prefix("")))
+            overwrite(yield* trial.snapshot(key("/b")))
           }
         })
         yield* reads

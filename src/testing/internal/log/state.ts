@@ -17,12 +17,12 @@ import {
 import { sameData } from "../sameData.js"
 import { ensure, succeeds } from "../storage/fixture.js"
 import { type Draw, draw, randomJson } from "../values.js"
-import { type Hand, type LogLaw, logLaw, refuses, sameRevision } from "./subject.js"
+import { type LogFixture, type LogLaw, logLaw, refuses, sameRevision } from "./subject.js"
 
 /** The last values, folded from a history. */
 type Fold = Map<string, { readonly value: unknown; readonly revision: Revision }>
 
-const fold = (logged: Effect.Effect.Success<Hand["all"]>, upTo = Number.POSITIVE_INFINITY): Fold => {
+const fold = (logged: Effect.Effect.Success<LogFixture["all"]>, upTo = Number.POSITIVE_INFINITY): Fold => {
   const state: Fold = new Map()
   for (const { events, revision } of logged) {
     if (revision.seq > upTo) break
@@ -68,7 +68,7 @@ const randomChange = (by: Draw): Change<unknown> => {
 }
 
 /** Appends random revisions of up to four changes. */
-const randomHistory = ({ commit }: Hand, by: Draw, count: number): Effect.Effect<void, string> =>
+const randomHistory = ({ commit }: LogFixture, by: Draw, count: number): Effect.Effect<void, string> =>
   Effect.gen(function* () {
     for (let left = count; left > 0; ) {
       const size = Math.min(left, 1 + by.below(5))

@@ -11,7 +11,7 @@ import type {
   Selector,
   Snapshot
 } from "../../../ChangeLog.js"
-import { ended, succeeds, unless } from "../storage/fixture.js"
+import { exitOf, succeeds, unless } from "../storage/fixture.js"
 import { type CheckOptions, judged, type LawBroken, withDefaults } from "../storage/subject.js"
 
 /** Where a log keeps its revisions. Empty when it is made. */
@@ -75,7 +75,7 @@ export interface LogLaw {
 }
 
 /** A handle whose calls have to succeed, each within the limit. */
-export interface Hand {
+export interface LogFixture {
   readonly log: ChangeLog<unknown>
   readonly append: (...changes: ReadonlyArray<Change<unknown>>) => Effect.Effect<Revision, string>
   readonly commit: (...entries: ReadonlyArray<Entry<unknown>>) => Effect.Effect<CommitResult, string>
@@ -92,19 +92,19 @@ export interface Hand {
 }
 
 /** A law under way, and the first handle on a place of its own. */
-export interface LogTrial extends Hand {
+export interface LogTrial extends LogFixture {
   readonly subject: LogSubject
   readonly limit: Duration.Duration
   readonly seed: number
   readonly samples: number
   /** Another handle on the place. */
-  readonly open: Effect.Effect<Hand, string, Scope.Scope>
+  readonly open: Effect.Effect<LogFixture, string, Scope.Scope>
 }
 
 /** More than any law appends. */
 const everything = 100_000
 
-const handOf = (limits: { readonly limit: Duration.Duration }, log: ChangeLog<unknown>): Hand => {
+const fixtureOf = (limits: { readonly limit: Duration.Duration }, log: ChangeLog<unknown>): LogFixture => {
   const ok = <A>(what: string, call: () => Effect.Effect<A, unknown>) =>
     succeeds(limits, what, Effect.suspend(call))
   const head = ok("asking for the head", () => log.head)
@@ -123,7 +123,7 @@ const handOf = (limits: { readonly limit: Duration.Duration }, log: ChangeLog<un
   }
 }
 
-const begin = (
+const makeTrial = (
   subject: LogSubject,
   options: ReturnType<typeof withDefaults>
 ): Effect.Effect<LogTrial, string, Scope.Scope> =>
@@ -132,7 +132,7 @@ const begin = (
       const place = yield* succeeds(options, "making a place", Scope.extend(subject.place, scope))
       const open = Effect.flatMap(Effect.scope, (scope) =>
         Effect.map(succeeds(options, "opening the log", Scope.extend(place.open, scope)), (log) =>
-          handOf(options, log)
+          fixtureOf(options, log)
         )
       )
       return { subject, ...options, open, ...(yield* open) }
@@ -154,7 +154,7 @@ export const logLaw = (
     statement,
     needs,
     check: (subject, options) =>
-      judged(name, advice, Effect.flatMap(begin(subject, withDefaults(options)), body))
+      judged(name, advice, Effect.flatMap(makeTrial(subject, withDefaults(options)), body))
   }
 }
 
@@ -196,11 +196,11 @@ export const refuses = (
   kind: string,
   call: () => Effect.Effect<unknown, unknown>
 ): Effect.Effect<{ readonly [property: string]: unknown }, string> =>
-  Effect.flatMap(ended(trial, what, Effect.suspend(call)), (exit) => {
+  Effect.flatMap(exitOf(trial, what, Effect.suspend(call)), (exit) => {
     if (Exit.isSuccess(exit)) return Effect.fail(`${what} succeeded, and must fail with ${kind}`)
-    const told = Cause.failureOption(exit.cause)
-    const error: unknown = told._tag === "Some" ? told.value : Cause.squash(exit.cause)
-    const seen = told._tag === "Some" ? kindOf(error) : `a defect: ${String(error)}`
+    const failure = Cause.failureOption(exit.cause)
+    const error: unknown = failure._tag === "Some" ? failure.value : Cause.squash(exit.cause)
+    const seen = failure._tag === "Some" ? kindOf(error) : `a defect: ${String(error)}`
     return seen === kind
       ? Effect.succeed(error as { readonly [property: string]: unknown })
       : Effect.fail(`${what} failed with ${seen}, and must fail with ${kind}`)

@@ -3,7 +3,16 @@ import { Cause, Effect, Exit } from "effect"
 import type { ColumnType } from "../../../internal/columns/columns.js"
 import { StorageError } from "../../../Storage.js"
 import { type BadRule, badValues, draw, hardValues, randomRow, valuesOfOtherTypes } from "../values.js"
-import { begin, ensure, failedWith, type Ground, given, isPoison, loads, sameRecords } from "./fixture.js"
+import {
+  ensure,
+  type Fixture,
+  failedWith,
+  given,
+  isPoison,
+  loads,
+  makeFixture,
+  sameRecords
+} from "./fixture.js"
 import { type Law, law, type Trial } from "./subject.js"
 
 /** The columns of a type whose values the law may choose. */
@@ -32,13 +41,13 @@ const quote = (value: unknown): string => {
 const keeps = (type: ColumnType, values: ReadonlyArray<unknown>) =>
   (<Record, Query>(trial: Trial<Record, Query>) =>
     Effect.gen(function* () {
-      const ground = yield* begin(trial)
+      const fixture = yield* makeFixture(trial)
       let next = 0
       const rows = freeColumns(trial, type).flatMap((column) =>
         values.map((value) => withValues(trial, next++, { [column]: value }))
       )
-      yield* ground.save(rows)
-      yield* loads(trial, ground, rows, `after values of type ${type}`)
+      yield* fixture.save(rows)
+      yield* loads(trial, fixture, rows, `after values of type ${type}`)
     })) satisfies Parameters<typeof law>[1]
 
 const keeping = (
@@ -59,7 +68,7 @@ const refusalProblem = (exit: Exit.Exit<unknown, unknown>, place: number): strin
 /** Every value is refused where it stands, and nothing of its batch is stored as if nothing had been wrong. */
 const refusesEach = <Record, Query>(
   trial: Trial<Record, Query>,
-  ground: Ground<Record, Query>,
+  fixture: Fixture<Record, Query>,
   column: string,
   values: ReadonlyArray<unknown>
 ) =>
@@ -71,7 +80,7 @@ const refusesEach = <Record, Query>(
         const batch = [0, 1, 2].map((i) =>
           i === place ? withValues(trial, i, { [column]: value }) : trial.subject.record(i)
         )
-        const exit = yield* ground.attempt(batch)
+        const exit = yield* fixture.attempt(batch)
         const problem = refusalProblem(exit, place)
         yield* ensure(
           problem === undefined,
@@ -87,10 +96,10 @@ const refusing = (
 ): Law => {
   const byType = Object.entries(badValues[rule]) as ReadonlyArray<[ColumnType, ReadonlyArray<unknown>]>
   return law({ ...data, group: "data", needs: ["table"] }, (trial) =>
-    Effect.flatMap(begin(trial), (ground) =>
+    Effect.flatMap(makeFixture(trial), (fixture) =>
       Effect.forEach(
         byType.flatMap(([type, values]) => freeColumns(trial, type).map((column) => ({ column, values }))),
-        ({ column, values }) => refusesEach(trial, ground, column, values),
+        ({ column, values }) => refusesEach(trial, fixture, column, values),
         { discard: true }
       )
     )
@@ -111,14 +120,14 @@ export const lawsOfData: ReadonlyArray<Law> = [
         const { columns } = given(trial, "table")
         const free = freeColumns(trial)
         const by = draw(trial.seed)
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         for (let from = 0; from < trial.samples; from += 20) {
           const rows = Array.from({ length: Math.min(20, trial.samples - from) }, (_, i) =>
             withValues(trial, from + i, randomRow(columns, free, {}, by))
           )
-          yield* ground.save(rows)
+          yield* fixture.save(rows)
           yield* Effect.mapError(
-            Effect.flatMap(ground.load, (loaded) => sameRecords(trial, loaded, rows)),
+            Effect.flatMap(fixture.load, (loaded) => sameRecords(trial, loaded, rows)),
             (seen) => `with the seed ${trial.seed}, ${seen}`
           )
         }
@@ -140,14 +149,14 @@ export const lawsOfData: ReadonlyArray<Law> = [
           json: {},
           bytes: new Uint8Array()
         }
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const rows = freeColumns(trial).flatMap((column, at) => {
           const { nullable, type } = columns[column] ?? { nullable: false, type: "text" }
           const values = [...(nullable ? [null, undefined] : []), ...(type in empty ? [empty[type]] : [])]
           return values.map((value, nth) => withValues(trial, 3 * at + nth, { [column]: value }))
         })
-        yield* ground.save(rows)
-        yield* loads(trial, ground, rows, "after empty values")
+        yield* fixture.save(rows)
+        yield* loads(trial, fixture, rows, "after empty values")
       })
   ),
   keeping("text", {
@@ -228,12 +237,12 @@ export const lawsOfData: ReadonlyArray<Law> = [
       advice: "Check the types first (rowCheck does it): a backend that converts changes the data"
     },
     (trial) =>
-      Effect.flatMap(begin(trial), (ground) =>
+      Effect.flatMap(makeFixture(trial), (fixture) =>
         Effect.forEach(
           freeColumns(trial),
           (column) => {
             const type = given(trial, "table").columns[column]?.type ?? "text"
-            return refusesEach(trial, ground, column, valuesOfOtherTypes(type))
+            return refusesEach(trial, fixture, column, valuesOfOtherTypes(type))
           },
           { discard: true }
         )

@@ -2,13 +2,13 @@
 import { Effect, Exit } from "effect"
 import { likeIds } from "../values.js"
 import {
-  begin,
   ensure,
   failedWith,
   given,
   holds,
   isPoison,
   loads,
+  makeFixture,
   numbered,
   records,
   refused
@@ -26,11 +26,11 @@ const duplicates: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batch = records(trial, 0, 7)
-        for (let time = 0; time < 3; time++) yield* ground.save(batch)
-        yield* holds(trial, ground, batch, "after a batch that came three times")
-        yield* loads(trial, ground, batch, "after a batch that came three times")
+        for (let time = 0; time < 3; time++) yield* fixture.save(batch)
+        yield* holds(trial, fixture, batch, "after a batch that came three times")
+        yield* loads(trial, fixture, batch, "after a batch that came three times")
       })
   ),
   law(
@@ -43,10 +43,10 @@ const duplicates: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* ground.save(numbered(trial, 1, 3))
-        yield* ground.save(numbered(trial, 0, 1, 2, 3, 4))
-        yield* holds(trial, ground, records(trial, 0, 5), "after known and new records in one batch")
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save(numbered(trial, 1, 3))
+        yield* fixture.save(numbered(trial, 0, 1, 2, 3, 4))
+        yield* holds(trial, fixture, records(trial, 0, 5), "after known and new records in one batch")
       })
   ),
   law(
@@ -59,9 +59,9 @@ const duplicates: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* ground.save(numbered(trial, 0, 1, 0, 2, 2))
-        yield* holds(trial, ground, records(trial, 0, 3), "after a batch with records in it twice")
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save(numbered(trial, 0, 1, 0, 2, 2))
+        yield* holds(trial, fixture, records(trial, 0, 3), "after a batch with records in it twice")
       })
   ),
   law(
@@ -74,7 +74,7 @@ const duplicates: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         for (const [batch, expected] of [
           [numbered(trial, 0, 1, 2), 0],
           [numbered(trial, 1, 3, 2, 4), 2],
@@ -82,7 +82,7 @@ const duplicates: ReadonlyArray<Law> = [
           [numbered(trial, 5, 5), 1],
           [numbered(trial, 6), 0]
         ] as const) {
-          const saved = yield* ground.save(batch)
+          const saved = yield* fixture.save(batch)
           const count = saved?.duplicates ?? expected
           yield* ensure(
             count === expected,
@@ -102,12 +102,12 @@ const duplicates: ReadonlyArray<Law> = [
     (trial) =>
       Effect.gen(function* () {
         const withText = given(trial, "withText")
-        const ground = yield* begin(trial)
-        yield* ground.save([withText(0, "first")])
-        yield* ground.save([withText(0, "second"), withText(1, "first"), withText(1, "second")])
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save([withText(0, "first")])
+        yield* fixture.save([withText(0, "second"), withText(1, "first"), withText(1, "second")])
         yield* loads(
           trial,
-          ground,
+          fixture,
           [withText(0, "first"), withText(1, "first")],
           "after others with the same ids"
         )
@@ -125,11 +125,11 @@ const duplicates: ReadonlyArray<Law> = [
     (trial) =>
       Effect.gen(function* () {
         const withId = given(trial, "withId")
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batch = likeIds.map((id, i) => withId(i, id))
-        yield* ground.save(batch.slice(0, 3))
-        yield* ground.save(batch.slice(3))
-        yield* holds(trial, ground, batch, "after ids that differ by case or by a space")
+        yield* fixture.save(batch.slice(0, 3))
+        yield* fixture.save(batch.slice(3))
+        yield* holds(trial, fixture, batch, "after ids that differ by case or by a space")
       })
   )
 ]
@@ -147,11 +147,11 @@ const uniqueConstraints: ReadonlyArray<Law> = [
     (trial) =>
       Effect.gen(function* () {
         const clash = given(trial, "clash")
-        const ground = yield* begin(trial)
-        yield* ground.save(records(trial, 0, 1))
-        yield* refused(ground, [clash(1, 0)], "a record that breaks another unique constraint")
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save(records(trial, 0, 1))
+        yield* refused(fixture, [clash(1, 0)], "a record that breaks another unique constraint")
         yield* refused(
-          ground,
+          fixture,
           [...numbered(trial, 2), clash(3, 0), ...numbered(trial, 4)],
           "a batch with a record in it that breaks another unique constraint"
         )
@@ -168,8 +168,8 @@ const uniqueConstraints: ReadonlyArray<Law> = [
     (trial) =>
       Effect.gen(function* () {
         const clash = given(trial, "clash")
-        const ground = yield* begin(trial)
-        yield* refused(ground, [...numbered(trial, 0), clash(1, 0)], "two records that clash")
+        const fixture = yield* makeFixture(trial)
+        yield* refused(fixture, [...numbered(trial, 0), clash(1, 0)], "two records that clash")
       })
   ),
   law(
@@ -183,9 +183,9 @@ const uniqueConstraints: ReadonlyArray<Law> = [
     (trial) =>
       Effect.gen(function* () {
         const clash = given(trial, "clash")
-        const ground = yield* begin(trial)
-        yield* ground.save(records(trial, 0, 1))
-        const exit = yield* ground.attempt([clash(1, 0)])
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save(records(trial, 0, 1))
+        const exit = yield* fixture.attempt([clash(1, 0)])
         yield* ensure(Exit.isSuccess(exit) || isPoison(exit), `it failed with ${failedWith(exit)}`)
       })
   )

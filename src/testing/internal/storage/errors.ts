@@ -3,15 +3,15 @@ import { Cause, Effect, Exit } from "effect"
 import { StorageError } from "../../../Storage.js"
 import { few } from "../sameData.js"
 import {
-  begin,
   ensure,
+  type Fixture,
   failedWith,
-  type Ground,
   given,
   holds,
   idsOf,
   isPoison,
   loads,
+  makeFixture,
   numbered,
   records,
   refused
@@ -41,15 +41,15 @@ const spoiltBatches = <Record, Query>(trial: Trial<Record, Query>): ReadonlyArra
 const eachRefused = <Record, Query>(
   trial: Trial<Record, Query>,
   look: (
-    ground: Ground<Record, Query>,
+    fixture: Fixture<Record, Query>,
     spoilt: Spoilt<Record>,
     exit: Exit.Exit<unknown, unknown>
   ) => Effect.Effect<void, string>
 ) =>
-  Effect.flatMap(begin(trial), (ground) =>
+  Effect.flatMap(makeFixture(trial), (fixture) =>
     Effect.forEach(
       spoiltBatches(trial),
-      (spoilt) => Effect.flatMap(ground.attempt(spoilt.batch), (exit) => look(ground, spoilt, exit)),
+      (spoilt) => Effect.flatMap(fixture.attempt(spoilt.batch), (exit) => look(fixture, spoilt, exit)),
       { discard: true }
     )
   )
@@ -97,11 +97,11 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
         "Save a batch in one transaction, or tell what was committed with `stored` or the outcome Unknown"
     },
     (trial) =>
-      eachRefused(trial, (ground, { batch, what }, exit) => {
+      eachRefused(trial, (fixture, { batch, what }, exit) => {
         const error = storageError(exit)
         if (error?.outcome !== "NotStored") return Effect.void
         const rest = new Set(idsOf(trial, batch.slice(error.stored ?? 0)))
-        return Effect.flatMap(ground.peek, (seen) => {
+        return Effect.flatMap(fixture.peek, (seen) => {
           const found = seen.filter((id) => rest.has(id))
           return ensure(
             found.length === 0,
@@ -119,9 +119,9 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
       advice: "Count in `stored` only what is committed, from the start of the batch: it is not sent again"
     },
     (trial) =>
-      eachRefused(trial, (ground, { batch, what }, exit) => {
+      eachRefused(trial, (fixture, { batch, what }, exit) => {
         const prefix = batch.slice(0, storageError(exit)?.stored ?? 0)
-        return Effect.flatMap(ground.peek, (seen) => {
+        return Effect.flatMap(fixture.peek, (seen) => {
           const missing = idsOf(trial, prefix).filter((id) => !seen.includes(id))
           return ensure(
             missing.length === 0,
@@ -141,15 +141,15 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const spoilt = spoiltBatches(trial)
         const good = ({ batch, places }: (typeof spoilt)[number]) =>
           batch.filter((_, at) => !places.includes(at))
         for (const each of spoilt) {
-          const exit = yield* ground.attempt(each.batch)
-          if (Exit.isFailure(exit)) yield* ground.save(good(each))
+          const exit = yield* fixture.attempt(each.batch)
+          if (Exit.isFailure(exit)) yield* fixture.save(good(each))
         }
-        const seen = new Set(yield* ground.peek)
+        const seen = new Set(yield* fixture.peek)
         const missing = idsOf(trial, spoilt.flatMap(good)).filter((id) => !seen.has(id))
         yield* ensure(
           missing.length === 0,
@@ -186,14 +186,14 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* ground.save(numbered(trial, 0))
-        for (const bad of Object.values(given(trial, "poison"))) yield* ground.attempt([bad(5)])
-        yield* ground.save(numbered(trial, 1))
-        const seen = yield* ground.peek
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save(numbered(trial, 0))
+        for (const bad of Object.values(given(trial, "poison"))) yield* fixture.attempt([bad(5)])
+        yield* fixture.save(numbered(trial, 1))
+        const seen = yield* fixture.peek
         const missing = idsOf(trial, numbered(trial, 0, 1)).filter((id) => !seen.includes(id))
         yield* ensure(missing.length === 0, `after a refused record, ${few(missing)} is missing`)
-        yield* ground.load
+        yield* fixture.load
       })
   ),
   law(
@@ -206,11 +206,11 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         for (const [what, bad] of Object.entries(given(trial, "poison"))) {
-          if (Exit.isSuccess(yield* ground.attempt([bad(0)]))) continue
+          if (Exit.isSuccess(yield* fixture.attempt([bad(0)]))) continue
           for (let time = 0; time < 2; time++)
-            yield* refused(ground, [bad(0)], `${what}, which was refused before,`)
+            yield* refused(fixture, [bad(0)], `${what}, which was refused before,`)
         }
       })
   ),
@@ -224,15 +224,15 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batch = records(trial, 0, 3)
-        yield* ground.save(batch)
+        yield* fixture.save(batch)
         const wrong = given(trial, "wrongQuery")
-        const exit = yield* ground.ask(wrong)
+        const exit = yield* fixture.ask(wrong)
         yield* ensure(Exit.isFailure(exit), "a query that cannot be answered was answered")
-        yield* loads(trial, ground, batch, "after a query that failed")
-        yield* ground.save(records(trial, 3, 4))
-        yield* holds(trial, ground, records(trial, 0, 4), "after a query that failed")
+        yield* loads(trial, fixture, batch, "after a query that failed")
+        yield* fixture.save(records(trial, 3, 4))
+        yield* holds(trial, fixture, records(trial, 0, 4), "after a query that failed")
       })
   )
 ]

@@ -19,7 +19,7 @@ export interface Handle<in out Record, in Query> {
 }
 
 /** A place of one's own. */
-export interface Site<in out Record, in Query> {
+export interface Location<in out Record, in Query> {
   readonly peek: Effect.Effect<ReadonlyArray<string>, string>
   readonly open: Effect.Effect<Handle<Record, Query>, string, Scope.Scope>
   /** What another reader sees in the very moment in which a save succeeds. */
@@ -27,10 +27,10 @@ export interface Site<in out Record, in Query> {
 }
 
 /** A place, and the first handle on it. */
-export interface Ground<in out Record, in Query> extends Handle<Record, Query>, Site<Record, Query> {}
+export interface Fixture<in out Record, in Query> extends Handle<Record, Query>, Location<Record, Query> {}
 
 /** What an error says of itself. */
-export const told = (error: unknown): string =>
+export const describeError = (error: unknown): string =>
   error instanceof StorageError
     ? `${error.kind}, ${error.outcome}: ${error.message}`
     : error instanceof Error
@@ -38,7 +38,7 @@ export const told = (error: unknown): string =>
       : String(error)
 
 export const failedWith = (exit: Exit.Exit<unknown, unknown>): string =>
-  Exit.isSuccess(exit) ? "success" : told(Cause.squash(exit.cause))
+  Exit.isSuccess(exit) ? "success" : describeError(Cause.squash(exit.cause))
 
 /** Whether a call failed with a StorageError of kind Poison. */
 export const isPoison = (exit: Exit.Exit<unknown, unknown>): boolean => {
@@ -62,7 +62,7 @@ export interface Limited {
 }
 
 /** How a call ends, within the limit: one that hangs is left behind, even when it ignores its interruption. */
-export const ended = <A>(
+export const exitOf = <A>(
   { limit }: Limited,
   what: string,
   call: Effect.Effect<A, unknown>
@@ -80,7 +80,7 @@ export const succeeds = <A>(
   what: string,
   call: Effect.Effect<A, unknown>
 ): Effect.Effect<A, string> =>
-  Effect.flatMap(ended(trial, what, call), (exit) =>
+  Effect.flatMap(exitOf(trial, what, call), (exit) =>
     Exit.isSuccess(exit) ? Effect.succeed(exit.value) : Effect.fail(`${what} ended with ${failedWith(exit)}`)
   )
 
@@ -100,13 +100,13 @@ const handleOf = <Record, Query>(
       )
     ),
   attempt: (batch) =>
-    ended(
+    exitOf(
       trial,
       `saving ${batch.length} records`,
       Effect.suspend(() => storage.save(batch.slice()))
     ),
   ask: (query) =>
-    ended(
+    exitOf(
       trial,
       "a load",
       Effect.suspend(() => storage.load(query))
@@ -130,9 +130,9 @@ const openOn = <Record, Query>(
   )
 
 /** A place of one's own, without a handle on it. */
-export const newPlace = <Record, Query>(
+export const newLocation = <Record, Query>(
   trial: Trial<Record, Query>
-): Effect.Effect<Site<Record, Query>, string, Scope.Scope> =>
+): Effect.Effect<Location<Record, Query>, string, Scope.Scope> =>
   Effect.flatMap(Effect.scope, (scope) =>
     Effect.map(succeeds(trial, "making a place", Scope.extend(trial.subject.place, scope)), (place) => {
       // A subject in memory may give an array that grows.
@@ -146,10 +146,12 @@ export const newPlace = <Record, Query>(
   )
 
 /** A place of one's own, with one handle on it. */
-export const begin = <Record, Query>(
+export const makeFixture = <Record, Query>(
   trial: Trial<Record, Query>
-): Effect.Effect<Ground<Record, Query>, string, Scope.Scope> =>
-  Effect.flatMap(newPlace(trial), (place) => Effect.map(place.open, (handle) => ({ ...handle, ...place })))
+): Effect.Effect<Fixture<Record, Query>, string, Scope.Scope> =>
+  Effect.flatMap(newLocation(trial), (location) =>
+    Effect.map(location.open, (handle) => ({ ...handle, ...location }))
+  )
 
 /** The records from one number up to, and without, another. */
 export const records = <Record, Query>(
@@ -180,7 +182,7 @@ export const ensure = (holds: boolean, seen: string): Effect.Effect<void, string
 /** Another reader sees exactly these records, once each. */
 export const holds = <Record, Query>(
   trial: Trial<Record, Query>,
-  { peek }: Pick<Site<Record, Query>, "peek">,
+  { peek }: Pick<Location<Record, Query>, "peek">,
   expected: ReadonlyArray<Record>,
   when: string
 ): Effect.Effect<void, string> =>
@@ -192,13 +194,13 @@ export const holds = <Record, Query>(
 /** Another reader sees exactly these records, in this order. */
 export const holdsInOrder = <Record, Query>(
   trial: Trial<Record, Query>,
-  ground: Pick<Site<Record, Query>, "peek">,
+  fixture: Pick<Location<Record, Query>, "peek">,
   expected: ReadonlyArray<Record>,
   when: string
 ): Effect.Effect<void, string> =>
   Effect.zipRight(
-    holds(trial, ground, expected, when),
-    Effect.flatMap(ground.peek, (seen) => {
+    holds(trial, fixture, expected, when),
+    Effect.flatMap(fixture.peek, (seen) => {
       const differs = disorder(seen, idsOf(trial, expected))
       return unless(differs && `${when}, ${differs}`)
     })
@@ -270,5 +272,5 @@ export const interruptedAfter = (
     const fiber = yield* Effect.forkDaemon(Effect.interruptible(call))
     for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow()
     yield* Fiber.interruptAsFork(fiber, FiberId.none)
-    yield* ended(trial, `interrupting ${what}`, Fiber.await(fiber))
+    yield* exitOf(trial, `interrupting ${what}`, Fiber.await(fiber))
   })

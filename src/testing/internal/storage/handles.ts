@@ -1,17 +1,17 @@
 /** The laws of several handles on one place: at the same time, and one after the other. */
 import { Effect, type Scope } from "effect"
 import {
-  begin,
   type Handle,
   holds,
   holdsInOrder,
   interruptedAfter,
+  type Location,
   loads,
+  makeFixture,
   moments,
-  newPlace,
+  newLocation,
   numbered,
-  records,
-  type Site
+  records
 } from "./fixture.js"
 import { type Law, law, type Trial } from "./subject.js"
 
@@ -22,7 +22,7 @@ const interruptions = moments.filter((turns) => [0, 2, 5, 13].includes(turns))
 
 /** Uses a handle that is closed afterwards. */
 const inTurn = <Record, Query, A>(
-  { open }: Site<Record, Query>,
+  { open }: Location<Record, Query>,
   use: (handle: Handle<Record, Query>) => Effect.Effect<A, string, Scope.Scope>
 ): Effect.Effect<A, string> => Effect.scoped(Effect.flatMap(open, use))
 
@@ -48,10 +48,10 @@ const concurrency: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const place = yield* newPlace(trial)
-        const handles = yield* atOnce(() => place.open)
+        const location = yield* newLocation(trial)
+        const handles = yield* atOnce(() => location.open)
         for (const [n, handle] of handles.entries()) yield* handle.save(records(trial, n, n + 1))
-        yield* holds(trial, place, records(trial, 0, several), "after one save by each of several handles")
+        yield* holds(trial, location, records(trial, 0, several), "after one save by each of several handles")
       })
   ),
   law(
@@ -64,11 +64,11 @@ const concurrency: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* ground.save(records(trial, 0, 3))
-        yield* ground.open
-        yield* ground.save(records(trial, 3, 5))
-        yield* holds(trial, ground, records(trial, 0, 5), "after another handle was opened")
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save(records(trial, 0, 3))
+        yield* fixture.open
+        yield* fixture.save(records(trial, 3, 5))
+        yield* holds(trial, fixture, records(trial, 0, 5), "after another handle was opened")
       })
   ),
   law(
@@ -81,12 +81,12 @@ const concurrency: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        const other = yield* ground.open
-        yield* ground.save(records(trial, 0, 3))
+        const fixture = yield* makeFixture(trial)
+        const other = yield* fixture.open
+        yield* fixture.save(records(trial, 0, 3))
         yield* loads(trial, other, records(trial, 0, 3), "after a save by the other handle")
         yield* other.save(records(trial, 3, 4))
-        yield* loads(trial, ground, records(trial, 0, 4), "after a save by the other handle")
+        yield* loads(trial, fixture, records(trial, 0, 4), "after a save by the other handle")
       })
   ),
   law(
@@ -99,14 +99,19 @@ const concurrency: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const place = yield* newPlace(trial)
-        const handles = yield* atOnce(() => place.open)
+        const location = yield* newLocation(trial)
+        const handles = yield* atOnce(() => location.open)
         yield* atOnce((n) =>
           Effect.forEach(shareOf(trial, n), (batch) => handles[n]?.save(batch) ?? Effect.void, {
             discard: true
           })
         )
-        yield* holds(trial, place, records(trial, 0, several * 40), "after several savers at the same time")
+        yield* holds(
+          trial,
+          location,
+          records(trial, 0, several * 40),
+          "after several savers at the same time"
+        )
       })
   ),
   law(
@@ -120,11 +125,11 @@ const concurrency: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const place = yield* newPlace(trial)
-        const handles = yield* atOnce(() => place.open)
+        const location = yield* newLocation(trial)
+        const handles = yield* atOnce(() => location.open)
         const batches = shareOf(trial, 0)
         for (const batch of batches) yield* atOnce((n) => handles[n]?.save(batch) ?? Effect.void)
-        yield* holds(trial, place, batches.flat(), "after the same records by several savers")
+        yield* holds(trial, location, batches.flat(), "after the same records by several savers")
       })
   ),
   law(
@@ -137,11 +142,11 @@ const concurrency: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        const other = yield* ground.open
-        yield* ground.save(records(trial, 0, 3))
+        const fixture = yield* makeFixture(trial)
+        const other = yield* fixture.open
+        yield* fixture.save(records(trial, 0, 3))
         yield* other.save(records(trial, 1, 5))
-        yield* holds(trial, ground, records(trial, 0, 5), "after the same records by another handle")
+        yield* holds(trial, fixture, records(trial, 0, 5), "after the same records by another handle")
       })
   )
 ]
@@ -157,10 +162,10 @@ const reopening: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const place = yield* newPlace(trial)
-        yield* inTurn(place, (first) => first.save(records(trial, 0, 20)))
-        yield* holds(trial, place, records(trial, 0, 20), "after the handle was closed")
-        yield* inTurn(place, (second) => loads(trial, second, records(trial, 0, 20), "after reopening"))
+        const location = yield* newLocation(trial)
+        yield* inTurn(location, (first) => first.save(records(trial, 0, 20)))
+        yield* holds(trial, location, records(trial, 0, 20), "after the handle was closed")
+        yield* inTurn(location, (second) => loads(trial, second, records(trial, 0, 20), "after reopening"))
       })
   ),
   law(
@@ -173,12 +178,12 @@ const reopening: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const place = yield* newPlace(trial)
+        const location = yield* newLocation(trial)
         const rounds = [numbered(trial, 6, 7), numbered(trial, 2, 4), numbered(trial, 3, 0)]
-        for (const batch of rounds) yield* inTurn(place, (handle) => handle.save(batch))
+        for (const batch of rounds) yield* inTurn(location, (handle) => handle.save(batch))
         yield* trial.subject.capabilities.peeks === "in order"
-          ? holdsInOrder(trial, place, rounds.flat(), "after three handles in turn")
-          : holds(trial, place, rounds.flat(), "after three handles in turn")
+          ? holdsInOrder(trial, location, rounds.flat(), "after three handles in turn")
+          : holds(trial, location, rounds.flat(), "after three handles in turn")
       })
   ),
   law(
@@ -191,10 +196,10 @@ const reopening: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const place = yield* newPlace(trial)
-        yield* inTurn(place, (first) => first.save(records(trial, 0, 5)))
-        yield* inTurn(place, (second) => second.save(records(trial, 3, 8)))
-        yield* holds(trial, place, records(trial, 0, 8), "after the same records by a later handle")
+        const location = yield* newLocation(trial)
+        yield* inTurn(location, (first) => first.save(records(trial, 0, 5)))
+        yield* inTurn(location, (second) => second.save(records(trial, 3, 8)))
+        yield* holds(trial, location, records(trial, 0, 8), "after the same records by a later handle")
       })
   ),
   law(
@@ -207,9 +212,9 @@ const reopening: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const place = yield* newPlace(trial)
+        const location = yield* newLocation(trial)
         yield* Effect.forEach(interruptions, (turns, at) =>
-          inTurn(place, ({ storage }) =>
+          inTurn(location, ({ storage }) =>
             interruptedAfter(
               trial,
               turns,
@@ -219,12 +224,12 @@ const reopening: ReadonlyArray<Law> = [
           )
         )
         const last = records(trial, interruptions.length * 3, interruptions.length * 3 + 2)
-        const before = yield* place.peek
-        yield* inTurn(place, (handle) => Effect.zipRight(handle.load, handle.save(last)))
+        const before = yield* location.peek
+        yield* inTurn(location, (handle) => Effect.zipRight(handle.load, handle.save(last)))
         const kept = records(trial, 0, interruptions.length * 3).filter((record) =>
           before.includes(trial.subject.idOf(record))
         )
-        yield* holds(trial, place, [...kept, ...last], "after interrupted saves and a new handle")
+        yield* holds(trial, location, [...kept, ...last], "after interrupted saves and a new handle")
       })
   )
 ]

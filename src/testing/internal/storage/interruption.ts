@@ -1,14 +1,14 @@
 /** The laws of calls that hang, or that their caller gives up. */
 import { Effect } from "effect"
 import { difference } from "../sameData.js"
-import type { Ground } from "./fixture.js"
+import type { Fixture } from "./fixture.js"
 import {
-  begin,
   holds,
   holdsInOrder,
   idsOf,
   interruptedAfter,
   loads,
+  makeFixture,
   moments,
   records,
   unless
@@ -23,7 +23,7 @@ const batches = <Record, Query>(trial: Trial<Record, Query>): ReadonlyArray<Read
   moments.map((_, at) => records(trial, at * size, (at + 1) * size))
 
 /** Interrupts the save of each batch at another moment. */
-const interruptEach = <Record, Query>(trial: Trial<Record, Query>, { storage }: Ground<Record, Query>) =>
+const interruptEach = <Record, Query>(trial: Trial<Record, Query>, { storage }: Fixture<Record, Query>) =>
   Effect.forEach(
     batches(trial),
     (batch, at) =>
@@ -46,10 +46,10 @@ export const lawsOfInterruption: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         for (let i = 0; i < 24; i++) {
-          yield* ground.attempt(records(trial, i, i + 1))
-          yield* ground.load
+          yield* fixture.attempt(records(trial, i, i + 1))
+          yield* fixture.load
         }
       })
   ),
@@ -60,7 +60,7 @@ export const lawsOfInterruption: ReadonlyArray<Law> = [
       statement: "A save that is interrupted ends within the limit.",
       advice: "Cancel the statement, or end its connection, when the save is interrupted"
     },
-    (trial) => Effect.flatMap(begin(trial), (ground) => interruptEach(trial, ground))
+    (trial) => Effect.flatMap(makeFixture(trial), (fixture) => interruptEach(trial, fixture))
   ),
   law(
     {
@@ -71,13 +71,13 @@ export const lawsOfInterruption: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* interruptEach(trial, ground)
-        const then = yield* ground.peek
+        const fixture = yield* makeFixture(trial)
+        yield* interruptEach(trial, fixture)
+        const then = yield* fixture.peek
         const marker = records(trial, moments.length * size, moments.length * size + 1)
         yield* Effect.sleep("20 millis")
-        yield* ground.save(marker)
-        const differs = difference(yield* ground.peek, [...then, ...idsOf(trial, marker)])
+        yield* fixture.save(marker)
+        const differs = difference(yield* fixture.peek, [...then, ...idsOf(trial, marker)])
         yield* unless(differs && `after the end of the interrupted saves, another reader saw ${differs}`)
       })
   ),
@@ -91,11 +91,11 @@ export const lawsOfInterruption: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* interruptEach(trial, ground)
-        for (const batch of batches(trial)) yield* ground.save(batch)
-        yield* holds(trial, ground, batches(trial).flat(), "after interrupted saves that came again")
-        yield* loads(trial, ground, batches(trial).flat(), "after interrupted saves that came again")
+        const fixture = yield* makeFixture(trial)
+        yield* interruptEach(trial, fixture)
+        for (const batch of batches(trial)) yield* fixture.save(batch)
+        yield* holds(trial, fixture, batches(trial).flat(), "after interrupted saves that came again")
+        yield* loads(trial, fixture, batches(trial).flat(), "after interrupted saves that came again")
       })
   ),
   law(
@@ -108,13 +108,13 @@ export const lawsOfInterruption: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         for (const [at, batch] of batches(trial).entries()) {
-          const save = Effect.suspend(() => ground.storage.save(batch.slice()))
+          const save = Effect.suspend(() => fixture.storage.save(batch.slice()))
           yield* interruptedAfter(trial, moments[at] ?? 0, "a save", save)
-          yield* ground.save(batch)
+          yield* fixture.save(batch)
         }
-        yield* holdsInOrder(trial, ground, batches(trial).flat(), "after interrupted saves that came again")
+        yield* holdsInOrder(trial, fixture, batches(trial).flat(), "after interrupted saves that came again")
       })
   ),
   law(
@@ -126,14 +126,14 @@ export const lawsOfInterruption: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* ground.save(records(trial, 0, 3))
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save(records(trial, 0, 3))
         for (const turns of moments) {
-          const load = Effect.suspend(() => ground.storage.load(trial.subject.all))
+          const load = Effect.suspend(() => fixture.storage.load(trial.subject.all))
           yield* interruptedAfter(trial, turns, "a load", load)
         }
-        yield* ground.save(records(trial, 3, 5))
-        yield* loads(trial, ground, records(trial, 0, 5), "after interrupted loads")
+        yield* fixture.save(records(trial, 3, 5))
+        yield* loads(trial, fixture, records(trial, 0, 5), "after interrupted loads")
       })
   )
 ]

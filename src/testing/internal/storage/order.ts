@@ -1,7 +1,7 @@
 /** The laws of order. */
 import { Effect } from "effect"
 import { disorder } from "../sameData.js"
-import { begin, holdsInOrder, idsOf, numbered, unless } from "./fixture.js"
+import { holdsInOrder, idsOf, makeFixture, numbered, unless } from "./fixture.js"
 import { type Law, law } from "./subject.js"
 
 /** Numbers that no order of the ids explains. */
@@ -19,10 +19,10 @@ export const lawsOfOrder: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batch = numbered(trial, ...mixed)
-        yield* ground.save(batch)
-        yield* holdsInOrder(trial, ground, batch, "after one batch")
+        yield* fixture.save(batch)
+        yield* holdsInOrder(trial, fixture, batch, "after one batch")
       })
   ),
   law(
@@ -35,10 +35,10 @@ export const lawsOfOrder: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batches = [numbered(trial, 5, 6), numbered(trial, 0), numbered(trial, 3, 4), numbered(trial, 1)]
-        for (const batch of batches) yield* ground.save(batch)
-        yield* holdsInOrder(trial, ground, batches.flat(), "after four batches")
+        for (const batch of batches) yield* fixture.save(batch)
+        yield* holdsInOrder(trial, fixture, batches.flat(), "after four batches")
       })
   ),
   law(
@@ -51,10 +51,10 @@ export const lawsOfOrder: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* ground.save(numbered(trial, 4, 2, 6))
-        yield* ground.save(numbered(trial, 6, 1, 4, 3))
-        yield* holdsInOrder(trial, ground, numbered(trial, 4, 2, 6, 1, 3), "after records that came again")
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save(numbered(trial, 4, 2, 6))
+        yield* fixture.save(numbered(trial, 6, 1, 4, 3))
+        yield* holdsInOrder(trial, fixture, numbered(trial, 4, 2, 6, 1, 3), "after records that came again")
       })
   ),
   law(
@@ -67,11 +67,11 @@ export const lawsOfOrder: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batch = numbered(trial, ...mixed)
-        yield* ground.save(batch.slice(0, 5))
-        yield* ground.save(batch.slice(5))
-        const loaded = idsOf(trial, yield* ground.load)
+        yield* fixture.save(batch.slice(0, 5))
+        yield* fixture.save(batch.slice(5))
+        const loaded = idsOf(trial, yield* fixture.load)
         const differs = disorder(loaded, idsOf(trial, batch))
         yield* unless(differs && `in what is loaded, ${differs}`)
       })

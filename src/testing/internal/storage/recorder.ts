@@ -5,14 +5,14 @@ import { Fault, type Script } from "../fault/script.js"
 import { make as makeFaulty } from "../fault/storage.js"
 import { difference, few } from "../sameData.js"
 import {
-  begin,
   ensure,
-  type Ground,
+  type Fixture,
   given,
   holds,
   holdsInOrder,
   idsOf,
   loads,
+  makeFixture,
   numbered,
   records,
   succeeds,
@@ -28,11 +28,11 @@ const closing = (limit: Duration.Duration): Duration.Duration => Duration.times(
 
 const start = <Record, Query>(
   trial: Trial<Record, Query>,
-  ground: Ground<Record, Query>,
+  fixture: Fixture<Record, Query>,
   options: Options<Record>,
   script: Script<Record> = []
 ): Effect.Effect<Recording<Record, Query>, string, Scope.Scope> =>
-  makeFaulty(ground.storage, script).pipe(
+  makeFaulty(fixture.storage, script).pipe(
     Effect.flatMap(({ storage }) =>
       make(storage, {
         name: "storage-laws",
@@ -49,7 +49,7 @@ const start = <Record, Query>(
 /** Closes the recorder, and holds its account against what another reader sees. */
 const account = <Record, Query>(
   trial: Trial<Record, Query>,
-  ground: Ground<Record, Query>,
+  fixture: Fixture<Record, Query>,
   recorder: Recording<Record, Query>,
   accepted: ReadonlyArray<Record>
 ): Effect.Effect<Report<Record, Query>, string> =>
@@ -67,8 +67,11 @@ const account = <Record, Query>(
       )
     )
     const stored = accepted.filter((record) => !aside.has(trial.subject.idOf(record)))
-    yield* ensure(balances(stats, accepted.length, stored.length), `a recorder's account says ${say(stats)}`)
-    const seen = yield* ground.peek
+    yield* ensure(
+      balances(stats, accepted.length, stored.length),
+      `a recorder's account says ${accountText(stats)}`
+    )
+    const seen = yield* fixture.peek
     const differs = difference(seen, idsOf(trial, stored))
     yield* unless(
       differs && `a recorder counts ${stored.length} records as stored, and another reader sees ${differs}`
@@ -87,7 +90,7 @@ const balances = (stats: Stats, accepted: number, stored: number): boolean =>
   stats.pending === 0 &&
   stats.accepted === stats.stored + stats.setAside + stats.dropped + stats.handedBack
 
-const say = ({ accepted, handedBack, pending, setAside, stored }: Stats): string =>
+const accountText = ({ accepted, handedBack, pending, setAside, stored }: Stats): string =>
   `accepted ${accepted}, stored ${stored}, set aside ${setAside}, handed back ${handedBack}, pending ${pending}`
 
 /** Saves by way of a recorder that meets a script of faults, and checks what is held in the end. */
@@ -97,13 +100,13 @@ const through = <Record, Query>(
   options: Options<Record> = {}
 ): Effect.Effect<void, string, Scope.Scope> =>
   Effect.gen(function* () {
-    const ground = yield* begin(trial)
-    const recorder = yield* start(trial, ground, { maxBatchSize: 5, ...options }, script)
+    const fixture = yield* makeFixture(trial)
+    const recorder = yield* start(trial, fixture, { maxBatchSize: 5, ...options }, script)
     const all = numbered(trial, 3, 1, 4, 15, 9, 2, 6, 5, 35, 8, 97, 93, 23, 84, 62)
     for (const record of all) recorder.unsafeSave(record)
-    yield* account(trial, ground, recorder, all)
+    yield* account(trial, fixture, recorder, all)
     if (trial.subject.capabilities.peeks === "in order") {
-      yield* holdsInOrder(trial, ground, all, "after a recorder's retries")
+      yield* holdsInOrder(trial, fixture, all, "after a recorder's retries")
     }
   })
 
@@ -115,9 +118,9 @@ const setsAside = <Record, Query>(
   before: ReadonlyArray<Record> = []
 ): Effect.Effect<void, string, Scope.Scope> =>
   Effect.gen(function* () {
-    const ground = yield* begin(trial)
-    if (before.length > 0) yield* ground.save(before)
-    const recorder = yield* start(trial, ground, {})
+    const fixture = yield* makeFixture(trial)
+    if (before.length > 0) yield* fixture.save(before)
+    const recorder = yield* start(trial, fixture, {})
     const good = records(trial, 10, 20)
     const sent = [...good.slice(0, 6), bad, ...good.slice(6)]
     for (const record of sent) recorder.unsafeSave(record)
@@ -130,7 +133,7 @@ const setsAside = <Record, Query>(
       unsaved.length === 0 && aside.length === 1 && setAside[0]?.record === bad,
       `a recorder set ${few(aside)} aside and handed ${unsaved.length} records back, with ${what} among its records`
     )
-    yield* holds(trial, ground, [...before, ...good], `after a recorder has set ${what} aside`)
+    yield* holds(trial, fixture, [...before, ...good], `after a recorder has set ${what} aside`)
   })
 
 const lostAnswers: ReadonlyArray<Law> = [
@@ -167,7 +170,7 @@ const lostAnswers: ReadonlyArray<Law> = [
   ),
   law(
     {
-      name: "told-part-is-not-repeated",
+      name: "stored-part-is-not-repeated",
       group: "lost answers",
       statement:
         "A recorder that is told which prefix was stored sends the rest, and every record is held once, in order.",
@@ -207,15 +210,15 @@ const recorder: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        const recorder = yield* start(trial, ground, { maxBatchSize: 16 })
+        const fixture = yield* makeFixture(trial)
+        const recorder = yield* start(trial, fixture, { maxBatchSize: 16 })
         const all = records(trial, 0, 120)
         for (const [i, record] of all.entries()) {
           recorder.unsafeSave(record)
           if (i % 30 === 7)
             yield* succeeds(trial, "a query by way of a recorder", recorder.load(trial.subject.all))
         }
-        yield* account(trial, ground, recorder, all)
+        yield* account(trial, fixture, recorder, all)
       })
   ),
   law(
@@ -227,12 +230,12 @@ const recorder: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        const recorder = yield* start(trial, ground, {})
+        const fixture = yield* makeFixture(trial)
+        const recorder = yield* start(trial, fixture, {})
         yield* Effect.forEach(
           records(trial, 0, 16),
           (record) =>
-            Effect.flatMap(ground.peekAfter(recorder.saveDurable(record)), (seen) =>
+            Effect.flatMap(fixture.peekAfter(recorder.saveDurable(record)), (seen) =>
               ensure(
                 seen.includes(trial.subject.idOf(record)),
                 `${trial.subject.idOf(record)} was saved durably, and another reader does not see it`
@@ -251,8 +254,8 @@ const recorder: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        const recorder = yield* start(trial, ground, {})
+        const fixture = yield* makeFixture(trial)
+        const recorder = yield* start(trial, fixture, {})
         for (let round = 0; round < 4; round++) {
           for (const record of records(trial, round * 5, round * 5 + 5)) recorder.unsafeSave(record)
           const seen = yield* succeeds(
@@ -276,13 +279,13 @@ const recorder: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        const recorder = yield* start(trial, ground, {})
+        const fixture = yield* makeFixture(trial)
+        const recorder = yield* start(trial, fixture, {})
         recorder.unsafeSave(trial.subject.record(0))
         const { storage } = yield* recorder.closeWithin(closing(trial.limit))
         yield* ensure(Option.isSome(storage), "a recorder could not hand the storage back")
-        yield* ground.save(records(trial, 1, 3))
-        yield* loads(trial, ground, records(trial, 0, 3), "after a recorder was closed")
+        yield* fixture.save(records(trial, 1, 3))
+        yield* loads(trial, fixture, records(trial, 0, 3), "after a recorder was closed")
       })
   ),
   law(

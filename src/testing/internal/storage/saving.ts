@@ -1,11 +1,11 @@
 /** The laws that hold when nothing goes wrong: saving, loading, acknowledgement. */
 import { Effect } from "effect"
 import { difference, sameData } from "../sameData.js"
-import { begin, ensure, holds, idsOf, loads, records, sameRecords, unless } from "./fixture.js"
+import { ensure, holds, idsOf, loads, makeFixture, records, sameRecords, unless } from "./fixture.js"
 import { type Law, law } from "./subject.js"
 
 /** The greatest batch that this storage may get from a recorder with the default options. */
-const most = ({ maxBatch = 1000 }: { readonly maxBatch?: number }): number =>
+const maxBatchOf = ({ maxBatch = 1000 }: { readonly maxBatch?: number }): number =>
   maxBatch >= 1 ? Math.min(Math.floor(maxBatch), 1000) : 1
 
 const saving: ReadonlyArray<Law> = [
@@ -17,10 +17,10 @@ const saving: ReadonlyArray<Law> = [
       advice: "Give every place its own file, table or map, and let `place` make it empty"
     },
     (trial) =>
-      Effect.flatMap(begin(trial), (ground) =>
+      Effect.flatMap(makeFixture(trial), (fixture) =>
         Effect.zipRight(
-          holds(trial, ground, [], "before any save"),
-          loads(trial, ground, [], "before any save")
+          holds(trial, fixture, [], "before any save"),
+          loads(trial, fixture, [], "before any save")
         )
       )
   ),
@@ -33,11 +33,11 @@ const saving: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const one = records(trial, 0, 1)
-        yield* ground.save(one)
-        yield* holds(trial, ground, one, "after one save")
-        yield* loads(trial, ground, one, "after one save")
+        yield* fixture.save(one)
+        yield* holds(trial, fixture, one, "after one save")
+        yield* loads(trial, fixture, one, "after one save")
       })
   ),
   law(
@@ -49,11 +49,11 @@ const saving: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batch = records(trial, 0, 37)
-        yield* ground.save(batch)
-        yield* holds(trial, ground, batch, "after a batch of 37")
-        yield* loads(trial, ground, batch, "after a batch of 37")
+        yield* fixture.save(batch)
+        yield* holds(trial, fixture, batch, "after a batch of 37")
+        yield* loads(trial, fixture, batch, "after a batch of 37")
       })
   ),
   law(
@@ -65,12 +65,12 @@ const saving: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* ground.save([])
-        yield* holds(trial, ground, [], "after an empty batch")
-        yield* ground.save(records(trial, 0, 2))
-        yield* ground.save([])
-        yield* holds(trial, ground, records(trial, 0, 2), "after an empty batch")
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save([])
+        yield* holds(trial, fixture, [], "after an empty batch")
+        yield* fixture.save(records(trial, 0, 2))
+        yield* fixture.save([])
+        yield* holds(trial, fixture, records(trial, 0, 2), "after an empty batch")
       })
   ),
   law(
@@ -83,11 +83,11 @@ const saving: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        const size = most(ground.storage)
+        const fixture = yield* makeFixture(trial)
+        const size = maxBatchOf(fixture.storage)
         const batch = records(trial, 0, size)
-        yield* ground.save(batch)
-        yield* holds(trial, ground, batch, `after a batch of ${size}`)
+        yield* fixture.save(batch)
+        yield* holds(trial, fixture, batch, `after a batch of ${size}`)
       })
   ),
   law(
@@ -99,14 +99,14 @@ const saving: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         let next = 0
         for (const size of [1, 2, 3, 5, 8, 1]) {
-          yield* ground.save(records(trial, next, next + size))
+          yield* fixture.save(records(trial, next, next + size))
           next += size
-          yield* holds(trial, ground, records(trial, 0, next), `after ${next} records`)
+          yield* holds(trial, fixture, records(trial, 0, next), `after ${next} records`)
         }
-        yield* loads(trial, ground, records(trial, 0, next), `after ${next} records`)
+        yield* loads(trial, fixture, records(trial, 0, next), `after ${next} records`)
       })
   ),
   law(
@@ -118,9 +118,9 @@ const saving: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batch = records(trial, 0, 5)
-        yield* ground.save(batch)
+        yield* fixture.save(batch)
         const changed = batch.findIndex((record, i) => !sameData(record, trial.subject.record(i)))
         yield* ensure(changed < 0, `the record at position ${changed} is another one after its save`)
       })
@@ -134,15 +134,15 @@ const saving: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        ground.storage.save(records(trial, 0, 2))
-        yield* ground.save(records(trial, 2, 3))
-        yield* holds(trial, ground, records(trial, 2, 3), "after a save that was never run")
+        const fixture = yield* makeFixture(trial)
+        fixture.storage.save(records(trial, 0, 2))
+        yield* fixture.save(records(trial, 2, 3))
+        yield* holds(trial, fixture, records(trial, 2, 3), "after a save that was never run")
       })
   ),
   law(
     {
-      name: "tells-what-it-has",
+      name: "properties-are-valid",
       group: "saving",
       statement:
         "`maxBatch`, where it is named, is a whole number above 0, and the capabilities name `prepare`.",
@@ -150,7 +150,7 @@ const saving: ReadonlyArray<Law> = [
         "Leave `maxBatch` out when there is no limit, and say in the capabilities whether there is a `prepare`"
     },
     (trial) =>
-      Effect.flatMap(begin(trial), ({ storage: { maxBatch, prepare } }) =>
+      Effect.flatMap(makeFixture(trial), ({ storage: { maxBatch, prepare } }) =>
         Effect.zipRight(
           ensure(
             maxBatch === undefined || (Number.isInteger(maxBatch) && maxBatch > 0),
@@ -175,9 +175,9 @@ const loading: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* ground.save(records(trial, 0, 10))
-        yield* sameRecords(trial, yield* ground.load, records(trial, 0, 10))
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save(records(trial, 0, 10))
+        yield* sameRecords(trial, yield* fixture.load, records(trial, 0, 10))
       })
   ),
   law(
@@ -189,14 +189,14 @@ const loading: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batch = records(trial, 0, 6)
-        yield* ground.save(batch)
-        const first = idsOf(trial, yield* ground.load)
-        const second = idsOf(trial, yield* ground.load)
+        yield* fixture.save(batch)
+        const first = idsOf(trial, yield* fixture.load)
+        const second = idsOf(trial, yield* fixture.load)
         const differs = difference(second, first)
         yield* unless(differs && `a second load differs from the first one: ${differs}`)
-        yield* holds(trial, ground, batch, "after two loads")
+        yield* holds(trial, fixture, batch, "after two loads")
       })
   ),
   law(
@@ -208,11 +208,11 @@ const loading: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* ground.save(records(trial, 0, 4))
-        const loaded = yield* ground.load
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save(records(trial, 0, 4))
+        const loaded = yield* fixture.load
         const before = loaded.length
-        yield* ground.save(records(trial, 4, 8))
+        yield* fixture.save(records(trial, 4, 8))
         yield* ensure(
           loaded.length === before,
           `a result of ${before} records has ${loaded.length} after another save`
@@ -231,14 +231,14 @@ const acknowledgement: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        const { save } = ground.storage
+        const fixture = yield* makeFixture(trial)
+        const { save } = fixture.storage
         for (const [from, to] of [
           [0, 1],
           [1, 9],
           [9, 10]
         ] as const) {
-          const seen = yield* ground.peekAfter(Effect.suspend(() => save(records(trial, from, to).slice())))
+          const seen = yield* fixture.peekAfter(Effect.suspend(() => save(records(trial, from, to).slice())))
           const differs = difference(seen, idsOf(trial, records(trial, 0, to)))
           yield* unless(differs && `in the moment in which a save succeeds, another reader sees ${differs}`)
         }
@@ -253,13 +253,13 @@ const acknowledgement: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        const greatest = most(ground.storage)
+        const fixture = yield* makeFixture(trial)
+        const greatest = maxBatchOf(fixture.storage)
         let next = 0
         for (const size of [greatest - 1, 2, Math.ceil(greatest / 2), 64, 1].filter((n) => n > 0)) {
-          yield* ground.save(records(trial, next, next + size))
+          yield* fixture.save(records(trial, next, next + size))
           next += size
-          yield* holds(trial, ground, records(trial, 0, next), `after a batch of ${size}`)
+          yield* holds(trial, fixture, records(trial, 0, next), `after a batch of ${size}`)
         }
       })
   ),
@@ -272,10 +272,10 @@ const acknowledgement: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         for (let i = 0; i < 12; i++) {
-          yield* ground.save(records(trial, i, i + 1))
-          yield* holds(trial, ground, records(trial, 0, i + 1), `after save ${i + 1}`)
+          yield* fixture.save(records(trial, i, i + 1))
+          yield* holds(trial, fixture, records(trial, 0, i + 1), `after save ${i + 1}`)
         }
       })
   )
