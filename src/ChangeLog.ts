@@ -24,7 +24,7 @@ import {
 } from "./internal/log/events.js"
 import * as MemoryLog from "./internal/log/memoryLog.js"
 import { resolveSelector } from "./internal/log/selector.js"
-import { InvalidOptions } from "./internal/options.js"
+import { func, type InvalidOptions, oneOf, or, resolve, whole } from "./internal/options.js"
 import { makeRandom, randomName } from "./internal/random.js"
 import { type BadRecord, type Saved, type Storage, StorageError } from "./Storage.js"
 
@@ -72,20 +72,11 @@ export interface Options<in V> {
   readonly sizeOf?: ((change: Change<V>) => number) | undefined
 }
 
-const problem = <V>(options: Options<V>): InvalidOptions | undefined => {
-  const { maxBytes, maxRevisions, sizeOf, state } = options
-  for (const [option, value] of Object.entries({ maxBytes, maxRevisions })) {
-    if (value !== undefined && !wholeAbove0(value)) {
-      return new InvalidOptions({ option, message: "must be a whole number above 0" })
-    }
-  }
-  if (state !== undefined && state !== "latest" && state !== "none") {
-    return new InvalidOptions({ option: "state", message: 'must be "latest" or "none"' })
-  }
-  if (sizeOf !== undefined && typeof sizeOf !== "function") {
-    return new InvalidOptions({ option: "sizeOf", message: "must be a function" })
-  }
-  return undefined
+const rules = {
+  state: or(oneOf("none", "latest"), "none"),
+  maxRevisions: or(whole(1), 10_240),
+  maxBytes: or(whole(1, "bytes"), 8 * 1024 * 1024),
+  sizeOf: or(func("that gives the bytes of a change"), MemoryLog.estimateSize)
 }
 
 /**
@@ -96,15 +87,13 @@ const problem = <V>(options: Options<V>): InvalidOptions | undefined => {
  */
 export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, InvalidOptions> =>
   Effect.gen(function* () {
-    const wrong = problem(options)
-    if (wrong !== undefined) return yield* wrong
+    const { maxBytes, maxRevisions, sizeOf, state } = yield* resolve<Options<V>>()(rules, options)
     const random = yield* makeRandom
-    const state = options.state ?? "none"
     const history = MemoryLog.make<V>({
       epoch: randomName(random),
-      maxRevisions: options.maxRevisions ?? 10_240,
-      maxBytes: options.maxBytes ?? 8 * 1024 * 1024,
-      sizeOf: options.sizeOf ?? MemoryLog.estimateSize,
+      maxRevisions,
+      maxBytes,
+      sizeOf,
       random,
       keepsState: state === "latest"
     })

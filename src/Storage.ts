@@ -16,7 +16,7 @@ import {
 } from "./internal/columns/columns.js"
 import { evaluateQuery } from "./internal/columns/evaluateQuery.js"
 import type { InvalidQuery, Prune, Query } from "./internal/columns/query.js"
-import type { InvalidOptions } from "./internal/options.js"
+import { anything, type InvalidOptions, resolve } from "./internal/options.js"
 
 export type { Rule } from "./internal/columns/checkRow.js"
 export {
@@ -224,11 +224,23 @@ const memoryArray = <Record>(): MemoryStorage<Record> => {
   }
 }
 
+/** Which table is kept in memory. */
+export interface MemoryOptions<C extends Columns> {
+  readonly columns: C
+  /** Records whose id the table already holds are counted as duplicates, and not stored. */
+  readonly id: IdOf<C>
+}
+
+// `rowCheck` looks at the two together.
+const memoryRules = { columns: anything, id: anything }
+
 const memoryTable = <const C extends Columns>(
-  columns: C,
-  id: IdOf<C>
+  options: MemoryOptions<C>
 ): Effect.Effect<MemoryTable<C>, InvalidOptions> =>
-  Effect.map(rowCheck(columns, id), (check) => {
+  Effect.gen(function* () {
+    yield* resolve<MemoryOptions<C>>()(memoryRules, options)
+    const { columns, id } = options
+    const check = yield* rowCheck(columns, id)
     type Row = RowOf<C> & { readonly [column: string]: unknown }
     // A normalised row has the columns of the definition with their values, which is what RowOf says.
     const copy = compileNormalise(columns)
@@ -277,10 +289,7 @@ const memoryTable = <const C extends Columns>(
  */
 export const memory: {
   <Record>(): MemoryStorage<Record>
-  <const C extends Columns>(options: {
-    readonly columns: C
-    readonly id: IdOf<C>
-  }): Effect.Effect<MemoryTable<C>, InvalidOptions>
-} = (options?: { readonly columns: Columns; readonly id: string }): never =>
+  <const C extends Columns>(options: MemoryOptions<C>): Effect.Effect<MemoryTable<C>, InvalidOptions>
+} = (options?: MemoryOptions<Columns>): never =>
   // The two signatures share no return type; each branch has the type of its own one.
-  (options === undefined ? memoryArray() : memoryTable(options.columns, options.id as never)) as never
+  (options === undefined ? memoryArray() : memoryTable(options)) as never

@@ -131,7 +131,7 @@ const validateColumn = (name: string, definition: unknown): InvalidOptions | und
   if (name in Object.prototype) {
     return invalid(
       "columns",
-      `the column name "${name}" is a member of every JavaScript object; choose another`
+      `the column name "${name}" is a member of every JavaScript object: choose another`
     )
   }
   const { nullable, type } = (definition ?? {}) as { readonly type?: unknown; readonly nullable?: unknown }
@@ -147,9 +147,9 @@ const validateColumn = (name: string, definition: unknown): InvalidOptions | und
 /** What is wrong with a set of columns and its id, or `undefined`. */
 export const validateColumns = (columns: Columns, id: string): InvalidOptions | undefined => {
   if (typeof columns !== "object" || columns === null)
-    return invalid("columns", "columns must be a record of columns")
+    return invalid("columns", "must be a record of columns")
   const names = Object.keys(columns)
-  if (names.length === 0) return invalid("columns", "a table needs at least one column")
+  if (names.length === 0) return invalid("columns", "must have at least one column")
   const seen = new Map<string, string>()
   for (const name of names) {
     const problem = validateColumn(name, columns[name])
@@ -159,13 +159,13 @@ export const validateColumns = (columns: Columns, id: string): InvalidOptions | 
     if (other !== undefined) {
       return invalid(
         "columns",
-        `the columns "${other}" and "${name}" differ by case only, which SQLite does not tell apart`
+        `the columns "${other}" and "${name}" differ by case only, which SQLite takes for one: rename one of them`
       )
     }
     seen.set(lower, name)
   }
   if (typeof id !== "string" || !Object.hasOwn(columns, id))
-    return invalid("id", "id must name one of the columns")
+    return invalid("id", "must name one of the columns")
   const { nullable, type } = columns[id]!
   if (nullable) return invalid("id", `the id column "${id}" must not be nullable`)
   if (!idTypes.has(type))

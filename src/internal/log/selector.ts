@@ -1,5 +1,5 @@
 /** Which keys somebody follows: one key, all keys below a prefix, a range, or several of these. All of it is pure. */
-import { Data, Either } from "effect"
+import { Data, Effect } from "effect"
 import { compareText, isWellFormed, utf8Length } from "../text.js"
 
 /** One part of a selector. */
@@ -136,9 +136,9 @@ const ownSelector = (selector: Selector): Selector =>
     : ownPart(selector)
 
 /** A copy of the selector, when it is one. */
-export const resolveSelector = (selector: Selector): Either.Either<Selector, InvalidSelector> => {
+export const resolveSelector = (selector: Selector): Effect.Effect<Selector, InvalidSelector> => {
   const message = validateSelector(selector)
   return message === undefined
-    ? Either.right(ownSelector(selector))
-    : Either.left(new InvalidSelector({ message }))
+    ? Effect.succeed(ownSelector(selector))
+    : Effect.fail(new InvalidSelector({ message }))
 }

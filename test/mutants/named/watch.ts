@@ -29,8 +29,8 @@ const sharing: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: keep the selector of the caller",
     file: internal("log/selector"),
-    find: "Either.right(ownSelector(selector))",
-    replace: "Either.right(selector)",
+    find: "Effect.succeed(ownSelector(selector))",
+    replace: "Effect.succeed(selector)",
     test: watch("sharing", "a selector may be changed when somebody follows it")
   },
   {
