@@ -33,7 +33,7 @@ import {
 } from "../support/time/turn.js"
 
 describe("batches", () => {
-  scenario("adjacent items make one batch, and a question stands alone between them", function* () {
+  scenario("R2: adjacent items make one batch, and a question stands alone between them", function* () {
     const lines: Array<string> = []
     const actor = yield* keeper(lines)
     actor.unsafeOffer(1)
@@ -54,7 +54,7 @@ describe("batches", () => {
   })
 
   it.effect(
-    "a question sees every item offered before it and none after it, whatever the order",
+    "R1: a question sees every item offered before it and none after it, whatever the order",
     () => {
       const moves = fc.array(
         fc.oneof(
@@ -114,7 +114,7 @@ describe("batches", () => {
     lawTimeout
   )
 
-  scenario("hold at most maxBatchSize items, or what the resource says if that is less", function* () {
+  scenario("R2: hold at most maxBatchSize items, or what the resource says if that is less", function* () {
     const own: Array<string> = []
     const actor = yield* keeper(own, { maxBatchSize: 3 })
     for (let i = 1; i <= 7; i++) actor.unsafeOffer(i)
@@ -334,26 +334,29 @@ describe("batches", () => {
 })
 
 describe("the start", () => {
-  scenario("takes items and questions before the resource is there, and serves them in order", function* () {
-    const lines: Array<string> = []
-    const acquired = yield* Deferred.make<Diary>()
-    const actor = yield* keeper(lines, { acquire: Deferred.await(acquired) })
-    expect(actor.unsafeStatus()).toMatchObject({ _tag: "Starting", attempt: 0 })
-    const ready = yield* started(actor.ready)
-    for (let i = 0; i < 2500; i++) actor.unsafeOffer(i)
-    const answer = yield* started(actor.ask(read("question")))
-    actor.unsafeOffer(2500)
-    expect(ready.unsafePoll()).toBeNull()
-    yield* Deferred.succeed(acquired, { lines })
-    yield* Fiber.join(ready)
-    expect((yield* Fiber.join(answer)).map((line) => line.split(" ").length - 1)).toEqual([1000, 1000, 500])
-    yield* actor.flush
-    expect(lines.slice(3)).toEqual(["question", "batch 2500"])
-    expect(actor.unsafeStatus()).toEqual({ _tag: "Running" })
-    yield* actor.ready
-  })
+  scenario(
+    "R5: takes items and questions before the resource is there, and serves them in order",
+    function* () {
+      const lines: Array<string> = []
+      const acquired = yield* Deferred.make<Diary>()
+      const actor = yield* keeper(lines, { acquire: Deferred.await(acquired) })
+      expect(actor.unsafeStatus()).toMatchObject({ _tag: "Starting", attempt: 0 })
+      const ready = yield* started(actor.ready)
+      for (let i = 0; i < 2500; i++) actor.unsafeOffer(i)
+      const answer = yield* started(actor.ask(read("question")))
+      actor.unsafeOffer(2500)
+      expect(ready.unsafePoll()).toBeNull()
+      yield* Deferred.succeed(acquired, { lines })
+      yield* Fiber.join(ready)
+      expect((yield* Fiber.join(answer)).map((line) => line.split(" ").length - 1)).toEqual([1000, 1000, 500])
+      yield* actor.flush
+      expect(lines.slice(3)).toEqual(["question", "batch 2500"])
+      expect(actor.unsafeStatus()).toEqual({ _tag: "Running" })
+      yield* actor.ready
+    }
+  )
 
-  it.effect("gives the resource what its maker had, but no transaction and no parent span", () =>
+  it.effect("R6: gives the resource what its maker had, but no transaction and no parent span", () =>
     Effect.gen(function* () {
       class Setting extends Context.Tag("Setting")<Setting, string>() {}
       const seen: Record<string, unknown> = {}
@@ -426,7 +429,7 @@ const byTurns = (
   })
 
 describe("the end of the turn", () => {
-  byTurns("is when a batch is taken: whoever offers in one turn shares it", (turn) =>
+  byTurns("R7: is when a batch is taken: whoever offers in one turn shares it", (turn) =>
     Effect.gen(function* () {
       const lines: Array<string> = []
       const actor = yield* keeper(lines)

@@ -7,7 +7,7 @@ import { manual, microtasks, scenario, settled, started, withTurn } from "../sup
 const stopped = { _tag: "ActorStopped", reason: "Closed" }
 
 describe("close", () => {
-  scenario("finishes what was accepted and gives the resource back, still usable", function* () {
+  scenario("R13: finishes what was accepted and gives the resource back, still usable", function* () {
     const lines: Array<string> = []
     const gate = yield* Deferred.make<void>()
     const actor = yield* keeper(lines, { maxBatchSize: 2, onBatch: gated(gate) })
@@ -41,7 +41,7 @@ describe("close", () => {
     expect(Option.isSome((yield* fresh.close).resource)).toBe(true)
   })
 
-  scenario("gives all closers one report, and makes it once", function* () {
+  scenario("R14: gives all closers one report, and makes it once", function* () {
     const gate = yield* Deferred.make<void>()
     let reports = 0
     const actor = yield* keeper([], {
@@ -110,7 +110,7 @@ describe("a deadline", () => {
       return [result, (yield* Clock.currentTimeMillis) - from] as const
     })
 
-  scenario("interrupts the step under way and hands everything back in order", function* () {
+  scenario("R15: interrupts the step under way and hands everything back in order", function* () {
     const interrupted = yield* Deferred.make<void>()
     const actor = yield* keeper([], {
       maxBatchSize: 2,
@@ -131,7 +131,7 @@ describe("a deadline", () => {
     expect(took).toBeLessThanOrEqual(1100)
   })
 
-  scenario("leaves behind a step that ignores its interruption, and says so", function* () {
+  scenario("R16: leaves behind a step that ignores its interruption, and says so", function* () {
     const lines: Array<string> = []
     const gate = yield* Deferred.make<void>()
     const actor = yield* keeper(lines, {
@@ -217,7 +217,7 @@ describe("a deadline", () => {
 })
 
 describe("the scope", () => {
-  scenario("closes the actor first and the resource after it", function* () {
+  scenario("R17: closes the actor first and the resource after it", function* () {
     const lines: Array<string> = []
     const scope = yield* Scope.make()
     const acquire = Effect.acquireRelease(Effect.succeed({ lines }), () =>
@@ -373,7 +373,7 @@ describe("nothing stays behind", () => {
     ]
   ]
   for (const [name, effect] of ends) {
-    scenario(`after the close of ${name}: no fiber`, function* () {
+    scenario(`R18: after the close of ${name}: no fiber`, function* () {
       const left = yield* alive(Effect.scoped(effect))
       expect(left).toEqual([])
     })
@@ -398,7 +398,7 @@ describe("nothing stays behind", () => {
     }).pipe(withTurn(microtasks))
   )
 
-  scenario("while an actor idles: no alarm is set", function* () {
+  scenario("R18: while an actor idles: no alarm is set", function* () {
     const actor = yield* keeper([])
     actor.unsafeOffer(1)
     yield* actor.ask(() => Effect.sleep(10)).pipe(started)

@@ -344,7 +344,7 @@ describe("the call for work", () => {
 
 describe("intake", () => {
   it(
-    "accounts for every item offered, under every policy",
+    "R3: accounts for every item offered, under every policy",
     () => {
       holds(sample, 2000, ({ bounds: bound, limit, moves, shutAt }) => {
         const world = new World(bound, limit)

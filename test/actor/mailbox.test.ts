@@ -134,7 +134,7 @@ const sample = fc.record({ limit: size, sized: fc.boolean(), moves })
 
 describe("mailbox", () => {
   it(
-    "is a queue of items and commands, whatever is done to it in whatever order",
+    "R4: is a queue of items and commands, whatever is done to it in whatever order",
     () => {
       holds(sample, 2000, ({ limit, moves, sized }) => {
         const mailbox = Mailbox.make<Item>(limit, sized)
@@ -250,7 +250,7 @@ describe("mailbox", () => {
     expect(array).toEqual([0, 1, 2])
   })
 
-  it("never touches an array again that it has handed over", () => {
+  it("R4: never touches an array again that it has handed over", () => {
     const mailbox = Mailbox.make<number>(10, false)
     push(mailbox, 0, 0, 0)
     const batch = Mailbox.take(mailbox, 10)

@@ -49,7 +49,7 @@ describe("questions", () => {
     expect(lines).toEqual(["batch 1", "stays"])
   })
 
-  scenario("are interrupted when their caller goes, and nothing else is", function* () {
+  scenario("R9: are interrupted when their caller goes, and nothing else is", function* () {
     const lines: Array<string> = []
     const actor = yield* keeper(lines)
     const interrupted = yield* Deferred.make<void>()
@@ -85,7 +85,7 @@ describe("questions", () => {
     expect(actor.unsafeStatus()).toEqual({ _tag: "Running" })
   })
 
-  scenario("that ignore their interruption are awaited before anything else begins", function* () {
+  scenario("R8: that ignore their interruption are awaited before anything else begins", function* () {
     const lines: Array<string> = []
     const gate = yield* Deferred.make<void>()
     const actor = yield* keeper(lines)
@@ -175,7 +175,7 @@ describe("a failure", () => {
     ]
   ]
   for (const [name, onBatch, squashed] of causes) {
-    scenario(`${name}, ends the actor, and everything is answered and handed back`, function* () {
+    scenario(`R10: ${name}, ends the actor, and everything is answered and handed back`, function* () {
       const gate = yield* Deferred.make<void>()
       const failures: Array<unknown> = []
       const actor = yield* keeper([], {
@@ -310,7 +310,7 @@ describe("what is said beside the steps", () => {
 
 describe("the limit of a step", () => {
   scenario(
-    "interrupts only that step, exactly when it has passed, and the batch is handled again",
+    "R11: interrupts only that step, exactly when it has passed, and the batch is handled again",
     function* () {
       const lines: Array<string> = []
       const overruns: Array<string> = []
@@ -442,7 +442,7 @@ describe("the status", () => {
   const seen = <R, I, Report>(actor: Actor.Actor<R, I, Report>) =>
     started(Effect.map(Stream.runCollect(actor.statusChanges), Chunk.toReadonlyArray))
 
-  scenario("is told from the present one to the terminal one", function* () {
+  scenario("R12: is told from the present one to the terminal one", function* () {
     const acquired = yield* Deferred.make<Diary>()
     const controls = yield* Deferred.make<Actor.Control<number>>()
     const actor = yield* keeper([], (control) => {

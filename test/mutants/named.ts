@@ -230,7 +230,7 @@ const storing: ReadonlyArray<NamedMutant> = [
     replace: "",
     test: inside(
       "actor/mailbox",
-      "is a queue of items and commands, whatever is done to it in whatever order"
+      "R4: is a queue of items and commands, whatever is done to it in whatever order"
     )
   }
 ]

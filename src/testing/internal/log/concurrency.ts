@@ -2,18 +2,11 @@
 import { Effect, Exit, Fiber, Logger, LogLevel, Queue, Scope } from "effect"
 import { asStorage, type Entry, type LoggedRevision, put, type Revision } from "../../../ChangeLog.js"
 import { make } from "../../../Recorder.js"
+import { ensure, succeeds, unless } from "../calls.js"
 import { difference } from "../sameData.js"
-import { ensure, succeeds, unless } from "../storage/fixture.js"
+import { briefly, gapFree, type LogFixture, type LogTrial, logLaw, sameRevision } from "./fixture.js"
 import { holdsKeys, one } from "./reading.js"
-import {
-  briefly,
-  gapFree,
-  type LogFixture,
-  type LogLaw,
-  type LogTrial,
-  logLaw,
-  sameRevision
-} from "./subject.js"
+import type { LogLaw } from "./subject.js"
 
 /** Handles for several writers: as many as the place may have. */
 const handles = (
@@ -52,6 +45,7 @@ const commits = 5
 const concurrency: ReadonlyArray<LogLaw> = [
   logLaw(
     {
+      id: "C42",
       name: "one-order-for-all",
       group: "concurrency",
       statement:
@@ -111,6 +105,7 @@ const concurrency: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C43",
       name: "id-once-for-all",
       group: "concurrency",
       statement: "Of commits with the same ids that are made at once each id is appended once.",
@@ -141,6 +136,7 @@ const concurrency: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C44",
       name: "handles-see-each-other",
       group: "concurrency",
       statement: "What one handle has committed the other one reads, and knows by its id.",
@@ -188,6 +184,7 @@ const listen = (trial: LogTrial, fixture: LogFixture) =>
 const doorbell: ReadonlyArray<LogLaw> = [
   logLaw(
     {
+      id: "C45",
       name: "rings-after-commit",
       group: "doorbell",
       statement: "Whoever reads at every ring of the doorbell, on whatever handle, sees every commit.",
@@ -203,6 +200,7 @@ const doorbell: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C46",
       name: "silent-after-release",
       group: "doorbell",
       statement: "A doorbell whose scope has ended rings no more, and the others go on.",
@@ -228,6 +226,7 @@ const doorbell: ReadonlyArray<LogLaw> = [
 const recorder: ReadonlyArray<LogLaw> = [
   logLaw(
     {
+      id: "C47",
       name: "writes-under-a-recorder",
       group: "recorder",
       statement:

@@ -1,9 +1,10 @@
 /** The laws of what a log shares with those who write to it and those who read it. */
 import { Effect, Fiber } from "effect"
 import { type Change, key, prefix, put, remove } from "../../../ChangeLog.js"
+import { ensure, succeeds } from "../calls.js"
 import { sameData } from "../sameData.js"
-import { ensure, succeeds } from "../storage/fixture.js"
-import { type LogLaw, type LogTrial, logLaw } from "./subject.js"
+import { type LogTrial, logLaw } from "./fixture.js"
+import type { LogLaw } from "./subject.js"
 
 /** All that a reader can see, as text. */
 const visible = (trial: LogTrial) =>
@@ -27,6 +28,7 @@ const overwrite = (given: unknown): void => {
 export const logLawsOfSharing: ReadonlyArray<LogLaw> = [
   logLaw(
     {
+      id: "C39",
       name: "readers-share-nothing",
       group: "reading",
       statement: "What a reader does to the revisions that it was given, no other reader sees.",
@@ -52,6 +54,7 @@ export const logLawsOfSharing: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C40",
       name: "changes-are-taken-once",
       group: "appending",
       statement: "What a writer does to its changes after the append has no effect on what is read.",
@@ -71,6 +74,7 @@ export const logLawsOfSharing: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C41",
       name: "state-is-of-the-log",
       group: "state",
       statement: "The state holds the values of the log, also when a writer changes them while it appends.",

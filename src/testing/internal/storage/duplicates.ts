@@ -1,23 +1,14 @@
 /** The laws of records that come again, and of other constraints that a record can break. */
 import { Effect, Exit } from "effect"
+import { ensure, failedWith } from "../calls.js"
 import { likeIds } from "../values.js"
-import {
-  ensure,
-  failedWith,
-  given,
-  holds,
-  isPoison,
-  loads,
-  makeFixture,
-  numbered,
-  records,
-  refused
-} from "./fixture.js"
+import { given, holds, isPoison, loads, makeFixture, numbered, records, refused } from "./fixture.js"
 import { type Law, law } from "./subject.js"
 
 const duplicates: ReadonlyArray<Law> = [
   law(
     {
+      id: "S20",
       name: "again-is-once",
       group: "duplicates",
       statement: "A batch that is saved again is held once.",
@@ -35,6 +26,7 @@ const duplicates: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S21",
       name: "known-among-new",
       group: "duplicates",
       statement: "A batch of known and new records stores the new ones.",
@@ -51,6 +43,7 @@ const duplicates: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S22",
       name: "twice-in-a-batch",
       group: "duplicates",
       statement: "A record that stands twice in one batch is held once.",
@@ -66,6 +59,7 @@ const duplicates: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S23",
       name: "duplicates-are-counted",
       group: "duplicates",
       statement: "The number of duplicates that a save tells, where it tells one, is right.",
@@ -93,6 +87,7 @@ const duplicates: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S24",
       name: "first-one-stays",
       group: "duplicates",
       statement: "A record with a known id does not change the one that is held.",
@@ -115,6 +110,7 @@ const duplicates: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S25",
       name: "like-ids-are-others",
       group: "duplicates",
       statement: "Ids that differ by case or by a space at the end are different ids.",
@@ -137,6 +133,7 @@ const duplicates: ReadonlyArray<Law> = [
 const uniqueConstraints: ReadonlyArray<Law> = [
   law(
     {
+      id: "S26",
       name: "clash-is-refused",
       group: "unique constraints",
       statement: "A record that breaks another unique constraint fails its save: it is no duplicate.",
@@ -159,6 +156,7 @@ const uniqueConstraints: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S27",
       name: "clash-in-a-batch",
       group: "unique constraints",
       statement: "Two records of one batch that clash with each other fail its save.",
@@ -174,6 +172,7 @@ const uniqueConstraints: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S28",
       name: "clash-is-poison",
       group: "unique constraints",
       statement: "The failure of a record that breaks another constraint is a StorageError of kind Poison.",

@@ -1,11 +1,10 @@
 /** The laws of what a storage cannot store or answer. */
 import { Cause, Effect, Exit } from "effect"
 import { StorageError } from "../../../Storage.js"
+import { ensure, failedWith } from "../calls.js"
 import { few } from "../sameData.js"
 import {
-  ensure,
   type Fixture,
-  failedWith,
   given,
   holds,
   idsOf,
@@ -16,7 +15,7 @@ import {
   records,
   refused
 } from "./fixture.js"
-import { type Law, law, type Trial } from "./subject.js"
+import { type Law, law, type StorageTrial } from "./subject.js"
 
 /** A batch of good records with bad ones at these places. */
 interface Spoilt<out Record> {
@@ -26,7 +25,7 @@ interface Spoilt<out Record> {
 }
 
 /** Every kind of bad record, at the start, in the middle, at the end, and at several places. */
-const spoiltBatches = <Record, Query>(trial: Trial<Record, Query>): ReadonlyArray<Spoilt<Record>> =>
+const spoiltBatches = <Record, Query>(trial: StorageTrial<Record, Query>): ReadonlyArray<Spoilt<Record>> =>
   Object.entries(given(trial, "poison")).flatMap(([what, bad], kind) =>
     [[0], [2], [4], [1, 3]].map((places, variant) => {
       const first = 10 + 20 * kind + 5 * variant
@@ -39,7 +38,7 @@ const spoiltBatches = <Record, Query>(trial: Trial<Record, Query>): ReadonlyArra
 
 /** Saves each spoilt batch and looks at how that ends. */
 const eachRefused = <Record, Query>(
-  trial: Trial<Record, Query>,
+  trial: StorageTrial<Record, Query>,
   look: (
     fixture: Fixture<Record, Query>,
     spoilt: Spoilt<Record>,
@@ -62,6 +61,7 @@ const storageError = (exit: Exit.Exit<unknown, unknown>): StorageError | undefin
 export const lawsOfErrors: ReadonlyArray<Law> = [
   law(
     {
+      id: "S29",
       name: "bad-record-fails",
       group: "errors",
       statement: "A record that cannot be stored fails its save, wherever it stands in the batch.",
@@ -75,6 +75,7 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S30",
       name: "bad-record-is-poison",
       group: "errors",
       statement: "That failure is a StorageError of kind Poison.",
@@ -88,6 +89,7 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S31",
       name: "not-stored-is-true",
       group: "errors",
       statement:
@@ -112,6 +114,7 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S32",
       name: "stored-prefix-is-held",
       group: "partial commits",
       statement: "The prefix that a failure tells as stored is held in the moment of the failure.",
@@ -132,6 +135,7 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S33",
       name: "retry-after-a-part",
       group: "partial commits",
       statement:
@@ -159,6 +163,7 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S34",
       name: "names-the-bad-ones",
       group: "errors",
       statement:
@@ -178,6 +183,7 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S35",
       name: "goes-on-after-bad-records",
       group: "errors",
       statement: "A refused batch does not disturb the saves and loads after it.",
@@ -198,6 +204,7 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S36",
       name: "refuses-again",
       group: "errors",
       statement: "A bad record that comes again is refused again.",
@@ -216,6 +223,7 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S37",
       name: "wrong-query-fails",
       group: "errors",
       statement: "A query that cannot be answered fails, and disturbs nothing.",

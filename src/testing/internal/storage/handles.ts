@@ -1,19 +1,18 @@
 /** The laws of several handles on one place: at the same time, and one after the other. */
 import { Effect, type Scope } from "effect"
+import { interruptedAfter, moments } from "../calls.js"
 import {
   type Handle,
   holds,
   holdsInOrder,
-  interruptedAfter,
   type Location,
   loads,
   makeFixture,
-  moments,
   newLocation,
   numbered,
   records
 } from "./fixture.js"
-import { type Law, law, type Trial } from "./subject.js"
+import { type Law, law, type StorageTrial } from "./subject.js"
 
 const several = 4
 
@@ -34,12 +33,13 @@ const atOnce = <A>(each: (n: number) => Effect.Effect<A, string, Scope.Scope>) =
   )
 
 /** The records of one of several savers, in batches. */
-const shareOf = <Record, Query>(trial: Trial<Record, Query>, n: number) =>
+const shareOf = <Record, Query>(trial: StorageTrial<Record, Query>, n: number) =>
   [0, 1, 2, 3].map((batch) => records(trial, n * 40 + batch * 10, n * 40 + batch * 10 + 10))
 
 const concurrency: ReadonlyArray<Law> = [
   law(
     {
+      id: "S44",
       name: "opening-at-once",
       group: "concurrency",
       statement: "Several handles open an empty place at the same time, and all work.",
@@ -56,6 +56,7 @@ const concurrency: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S45",
       name: "opening-beside",
       group: "concurrency",
       statement: "Opening another handle takes nothing away from the first one.",
@@ -73,6 +74,7 @@ const concurrency: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S46",
       name: "handles-see-each-other",
       group: "concurrency",
       statement: "What one handle has acknowledged is loaded by another one.",
@@ -91,6 +93,7 @@ const concurrency: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S47",
       name: "saving-at-once",
       group: "concurrency",
       statement: "Handles that save at the same time lose nothing of each other.",
@@ -116,6 +119,7 @@ const concurrency: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S48",
       name: "same-records-at-once",
       group: "concurrency",
       statement: "Handles that save the same records at the same time store each of them once.",
@@ -134,6 +138,7 @@ const concurrency: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S49",
       name: "known-to-all-handles",
       group: "concurrency",
       statement: "A record that one handle has stored is a duplicate for another one.",
@@ -154,6 +159,7 @@ const concurrency: ReadonlyArray<Law> = [
 const reopening: ReadonlyArray<Law> = [
   law(
     {
+      id: "S50",
       name: "kept-after-reopening",
       group: "reopening",
       statement: "What was acknowledged is held and loaded, with its data, by a handle that is opened later.",
@@ -170,6 +176,7 @@ const reopening: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S51",
       name: "adds-up-over-handles",
       group: "reopening",
       statement: "Each handle adds to what the earlier ones have stored, in order.",
@@ -188,6 +195,7 @@ const reopening: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S52",
       name: "known-after-reopening",
       group: "reopening",
       statement: "A record that was stored before reopening is a duplicate after it.",
@@ -204,6 +212,7 @@ const reopening: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S53",
       name: "reopens-after-interruption",
       group: "reopening",
       statement: "After interrupted saves a new handle opens, loads and saves.",

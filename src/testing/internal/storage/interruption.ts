@@ -1,29 +1,23 @@
 /** The laws of calls that hang, or that their caller gives up. */
 import { Effect } from "effect"
+import { interruptedAfter, moments, unless } from "../calls.js"
 import { difference } from "../sameData.js"
 import type { Fixture } from "./fixture.js"
-import {
-  holds,
-  holdsInOrder,
-  idsOf,
-  interruptedAfter,
-  loads,
-  makeFixture,
-  moments,
-  records,
-  unless
-} from "./fixture.js"
-import type { Trial } from "./subject.js"
+import { holds, holdsInOrder, idsOf, loads, makeFixture, records } from "./fixture.js"
+import type { StorageTrial } from "./subject.js"
 import { type Law, law } from "./subject.js"
 
 const size = 6
 
 /** The batch for each moment of interruption. */
-const batches = <Record, Query>(trial: Trial<Record, Query>): ReadonlyArray<ReadonlyArray<Record>> =>
+const batches = <Record, Query>(trial: StorageTrial<Record, Query>): ReadonlyArray<ReadonlyArray<Record>> =>
   moments.map((_, at) => records(trial, at * size, (at + 1) * size))
 
 /** Interrupts the save of each batch at another moment. */
-const interruptEach = <Record, Query>(trial: Trial<Record, Query>, { storage }: Fixture<Record, Query>) =>
+const interruptEach = <Record, Query>(
+  trial: StorageTrial<Record, Query>,
+  { storage }: Fixture<Record, Query>
+) =>
   Effect.forEach(
     batches(trial),
     (batch, at) =>
@@ -39,6 +33,7 @@ const interruptEach = <Record, Query>(trial: Trial<Record, Query>, { storage }: 
 export const lawsOfInterruption: ReadonlyArray<Law> = [
   law(
     {
+      id: "S38",
       name: "answers-in-time",
       group: "hangs",
       statement: "Each of many saves and loads in a row ends within the limit.",
@@ -55,6 +50,7 @@ export const lawsOfInterruption: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S39",
       name: "interruption-ends",
       group: "hangs",
       statement: "A save that is interrupted ends within the limit.",
@@ -64,6 +60,7 @@ export const lawsOfInterruption: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S40",
       name: "nothing-after-interruption",
       group: "interruption",
       statement: "When an interrupted save has ended, nothing of it is committed later.",
@@ -83,6 +80,7 @@ export const lawsOfInterruption: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S41",
       name: "retry-after-interruption",
       group: "interruption",
       statement: "An interrupted save that is sent again ends with every record held once.",
@@ -100,6 +98,7 @@ export const lawsOfInterruption: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S42",
       name: "order-after-interruption",
       group: "interruption",
       statement: "An interrupted save that is sent again before the next one leaves the order as it is.",
@@ -119,6 +118,7 @@ export const lawsOfInterruption: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S43",
       name: "free-after-interruption",
       group: "interruption",
       statement: "After an interrupted load, saves and loads go on.",

@@ -1,7 +1,8 @@
 /** The laws of order. */
 import { Effect } from "effect"
+import { unless } from "../calls.js"
 import { disorder } from "../sameData.js"
-import { holdsInOrder, idsOf, makeFixture, numbered, unless } from "./fixture.js"
+import { holdsInOrder, idsOf, makeFixture, numbered } from "./fixture.js"
 import { type Law, law } from "./subject.js"
 
 /** Numbers that no order of the ids explains. */
@@ -10,6 +11,7 @@ const mixed = [5, 0, 7, 2, 9, 1, 8, 3]
 export const lawsOfOrder: ReadonlyArray<Law> = [
   law(
     {
+      id: "S16",
       name: "order-in-a-batch",
       group: "order",
       statement: "The records of a batch are held in its order.",
@@ -27,6 +29,7 @@ export const lawsOfOrder: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S17",
       name: "order-of-batches",
       group: "order",
       statement: "A later batch is held behind the earlier ones.",
@@ -43,6 +46,7 @@ export const lawsOfOrder: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S18",
       name: "order-after-duplicates",
       group: "order",
       statement: "A record that comes again stays where it stands, and new ones come behind.",
@@ -59,6 +63,7 @@ export const lawsOfOrder: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S19",
       name: "loads-in-order",
       group: "order",
       statement: "The query for everything is answered in the order of saving.",

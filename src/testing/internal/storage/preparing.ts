@@ -1,14 +1,15 @@
 /** The laws of a storage's head start. */
 import { Effect, Exit } from "effect"
 import type { Saved } from "../../../Storage.js"
-import { ensure, exitOf, type Fixture, holds, loads, makeFixture, records, succeeds } from "./fixture.js"
-import { type Law, law, type Trial } from "./subject.js"
+import { ensure, exitOf, succeeds } from "../calls.js"
+import { type Fixture, holds, loads, makeFixture, records } from "./fixture.js"
+import { type Law, law, type StorageTrial } from "./subject.js"
 
 type Prepared = Effect.Effect<Saved | void, unknown>
 
 /** Prepares a batch, as a recorder would. */
 const prepare = <Record, Query>(
-  trial: Trial<Record, Query>,
+  trial: StorageTrial<Record, Query>,
   { storage }: Fixture<Record, Query>,
   batch: ReadonlyArray<Record>
 ): Effect.Effect<Prepared, string> =>
@@ -21,6 +22,7 @@ const prepare = <Record, Query>(
 export const lawsOfPreparing: ReadonlyArray<Law> = [
   law(
     {
+      id: "S54",
       name: "prepare-stores-nothing",
       group: "preparing",
       statement: "Preparing a batch stores nothing, and a prepared batch that is never run leaves no trace.",
@@ -38,6 +40,7 @@ export const lawsOfPreparing: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S55",
       name: "prepared-is-saved",
       group: "preparing",
       statement: "Running what was prepared stores what `save` would store, also after other saves.",
@@ -58,6 +61,7 @@ export const lawsOfPreparing: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S56",
       name: "prepared-runs-again",
       group: "preparing",
       statement: "What was prepared may run any number of times.",
@@ -74,6 +78,7 @@ export const lawsOfPreparing: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S57",
       name: "prepare-refuses-late",
       group: "preparing",
       statement:

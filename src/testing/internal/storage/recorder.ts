@@ -1,11 +1,11 @@
 /** The laws of a storage under a recorder: the account, and faults that are put between the two. */
 import { Duration, Effect, Logger, LogLevel, Option, Schedule, type Scope } from "effect"
 import { type CloseReport, make, type Options, type Recorder, type Stats } from "../../../Recorder.js"
+import { ensure, succeeds, unless } from "../calls.js"
 import { Fault, type Script } from "../fault/script.js"
 import { make as makeFaulty } from "../fault/storage.js"
 import { difference, few } from "../sameData.js"
 import {
-  ensure,
   type Fixture,
   given,
   holds,
@@ -14,11 +14,9 @@ import {
   loads,
   makeFixture,
   numbered,
-  records,
-  succeeds,
-  unless
+  records
 } from "./fixture.js"
-import { type Law, law, type Trial } from "./subject.js"
+import { type Law, law, type StorageTrial } from "./subject.js"
 
 type Recording<Record, Query> = Recorder<Record, Query, ReadonlyArray<Record>>
 type Report<Record, Query> = CloseReport<Record, Query, ReadonlyArray<Record>>
@@ -27,7 +25,7 @@ type Report<Record, Query> = CloseReport<Record, Query, ReadonlyArray<Record>>
 const closing = (limit: Duration.Duration): Duration.Duration => Duration.times(limit, 3)
 
 const start = <Record, Query>(
-  trial: Trial<Record, Query>,
+  trial: StorageTrial<Record, Query>,
   fixture: Fixture<Record, Query>,
   options: Options<Record>,
   script: Script<Record> = []
@@ -48,7 +46,7 @@ const start = <Record, Query>(
 
 /** Closes the recorder, and holds its account against what another reader sees. */
 const account = <Record, Query>(
-  trial: Trial<Record, Query>,
+  trial: StorageTrial<Record, Query>,
   fixture: Fixture<Record, Query>,
   recorder: Recording<Record, Query>,
   accepted: ReadonlyArray<Record>
@@ -95,7 +93,7 @@ const accountText = ({ accepted, handedBack, pending, setAside, stored }: Stats)
 
 /** Saves by way of a recorder that meets a script of faults, and checks what is held in the end. */
 const through = <Record, Query>(
-  trial: Trial<Record, Query>,
+  trial: StorageTrial<Record, Query>,
   script: Script<Record>,
   options: Options<Record> = {}
 ): Effect.Effect<void, string, Scope.Scope> =>
@@ -112,7 +110,7 @@ const through = <Record, Query>(
 
 /** A recorder sets exactly this record aside, and stores the others. */
 const setsAside = <Record, Query>(
-  trial: Trial<Record, Query>,
+  trial: StorageTrial<Record, Query>,
   what: string,
   bad: Record,
   before: ReadonlyArray<Record> = []
@@ -139,6 +137,7 @@ const setsAside = <Record, Query>(
 const lostAnswers: ReadonlyArray<Law> = [
   law(
     {
+      id: "S58",
       name: "lost-answer-is-once",
       group: "lost answers",
       statement:
@@ -154,6 +153,7 @@ const lostAnswers: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S59",
       name: "lost-part-is-completed",
       group: "lost answers",
       statement:
@@ -170,6 +170,7 @@ const lostAnswers: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S60",
       name: "stored-part-is-not-repeated",
       group: "lost answers",
       statement:
@@ -180,6 +181,7 @@ const lostAnswers: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S61",
       name: "outage-loses-nothing",
       group: "lost answers",
       statement: "After an outage a recorder has every record stored once, in order.",
@@ -189,6 +191,7 @@ const lostAnswers: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S62",
       name: "time-out-is-once",
       group: "lost answers",
       statement: "A recorder whose save hangs after its commit ends with every record held once, in order.",
@@ -202,6 +205,7 @@ const lostAnswers: ReadonlyArray<Law> = [
 const recorder: ReadonlyArray<Law> = [
   law(
     {
+      id: "S63",
       name: "account-balances",
       group: "recorder",
       statement: "What a recorder counts as stored is what another reader sees.",
@@ -223,6 +227,7 @@ const recorder: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S64",
       name: "receipt-is-committed",
       group: "recorder",
       statement: "In the moment in which a durable save completes, another reader sees its record.",
@@ -247,6 +252,7 @@ const recorder: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S65",
       name: "query-sees-the-saves-before",
       group: "recorder",
       statement: "A query by way of a recorder sees every save made before it, and none made after it.",
@@ -272,6 +278,7 @@ const recorder: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S66",
       name: "handed-back-and-usable",
       group: "recorder",
       statement: "The storage that a recorder hands back at its close still saves and loads.",
@@ -290,6 +297,7 @@ const recorder: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S67",
       name: "bad-record-is-set-aside",
       group: "recorder",
       statement: "A recorder sets a bad record aside, and stores all the others of its batch.",
@@ -305,6 +313,7 @@ const recorder: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S68",
       name: "clash-is-set-aside",
       group: "unique constraints",
       statement:

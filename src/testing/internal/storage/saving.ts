@@ -1,7 +1,8 @@
 /** The laws that hold when nothing goes wrong: saving, loading, acknowledgement. */
 import { Effect } from "effect"
+import { ensure, unless } from "../calls.js"
 import { difference, sameData } from "../sameData.js"
-import { ensure, holds, idsOf, loads, makeFixture, records, sameRecords, unless } from "./fixture.js"
+import { holds, idsOf, loads, makeFixture, records, sameRecords } from "./fixture.js"
 import { type Law, law } from "./subject.js"
 
 /** The greatest batch that this storage may get from a recorder with the default options. */
@@ -11,6 +12,7 @@ const maxBatchOf = ({ maxBatch = 1000 }: { readonly maxBatch?: number }): number
 const saving: ReadonlyArray<Law> = [
   law(
     {
+      id: "S1",
       name: "empty-at-first",
       group: "saving",
       statement: "A new place holds nothing.",
@@ -26,6 +28,7 @@ const saving: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S2",
       name: "one-record",
       group: "saving",
       statement: "A record that was saved alone is held and loaded.",
@@ -42,6 +45,7 @@ const saving: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S3",
       name: "whole-batch",
       group: "saving",
       statement: "Every record of a batch is held once, and loaded.",
@@ -58,6 +62,7 @@ const saving: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S4",
       name: "empty-batch",
       group: "saving",
       statement: "Saving no records succeeds and changes nothing.",
@@ -75,6 +80,7 @@ const saving: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S5",
       name: "greatest-batch",
       group: "saving",
       statement: "The greatest batch that a recorder sends is stored whole.",
@@ -92,6 +98,7 @@ const saving: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S6",
       name: "batches-add-up",
       group: "saving",
       statement: "A later batch takes nothing away from the earlier ones.",
@@ -111,6 +118,7 @@ const saving: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S7",
       name: "records-unchanged",
       group: "saving",
       statement: "Saving leaves the records as they are.",
@@ -127,6 +135,7 @@ const saving: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S8",
       name: "saves-when-run",
       group: "saving",
       statement: "Calling `save` does nothing until the effect that it returns is run.",
@@ -142,6 +151,7 @@ const saving: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S9",
       name: "properties-are-valid",
       group: "saving",
       statement:
@@ -168,6 +178,7 @@ const saving: ReadonlyArray<Law> = [
 const loading: ReadonlyArray<Law> = [
   law(
     {
+      id: "S10",
       name: "same-data",
       group: "loading",
       statement: "A record is loaded with the data that it was saved with.",
@@ -182,6 +193,7 @@ const loading: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S11",
       name: "load-changes-nothing",
       group: "loading",
       statement: "Loading takes nothing away: the next load and another reader see the same.",
@@ -201,6 +213,7 @@ const loading: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S12",
       name: "result-is-a-snapshot",
       group: "loading",
       statement: "What was loaded does not change by later saves.",
@@ -224,6 +237,7 @@ const loading: ReadonlyArray<Law> = [
 const acknowledgement: ReadonlyArray<Law> = [
   law(
     {
+      id: "S13",
       name: "acknowledged-means-committed",
       group: "acknowledgement",
       statement: "In the moment in which a save succeeds, another reader sees the whole batch.",
@@ -246,6 +260,7 @@ const acknowledgement: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S14",
       name: "no-success-without-rows",
       group: "acknowledgement",
       statement: "Whatever the size of a batch, its save succeeds only when all its records were written.",
@@ -265,6 +280,7 @@ const acknowledgement: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S15",
       name: "many-small-saves",
       group: "acknowledgement",
       statement: "Each of many small saves is there for itself: none waits for the next one.",

@@ -7,6 +7,7 @@ import { type Law, law } from "./subject.js"
 export const lawsOfText: ReadonlyArray<Law> = [
   law(
     {
+      id: "S85",
       name: "hard-text",
       group: "data",
       statement:
@@ -25,6 +26,7 @@ export const lawsOfText: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S86",
       name: "long-text",
       group: "data",
       statement: "Text of 1 MiB reads back equal, and stands in nobody's way.",
@@ -42,6 +44,7 @@ export const lawsOfText: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S87",
       name: "equal-or-refused",
       group: "data",
       statement: "U+0000 and lone surrogates are refused, or they read back equal.",
