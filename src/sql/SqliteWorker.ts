@@ -34,7 +34,7 @@ const threadDialect: Dialect = {
 }
 
 /** What the thread says of a transaction that has failed, or of a lost file; everything else is the driver's. */
-const told = (error: unknown): unknown => {
+const asStorageError = (error: unknown): unknown => {
   const refusal = error as Extract<Refusal, { readonly of: "store" }>
   if (refusal.of !== "store") return error
   const { blame, code, constraint, kind, message, outcome } = refusal
@@ -48,7 +48,7 @@ const connect = (
   feed: Feed | undefined
 ): Effect.Effect<Backend, StorageError, Scope.Scope> =>
   Effect.map(remoteSqlite(filename, table, feed), (remote): Backend => {
-    const ask = (request: Request) => Effect.mapError(remote(request), told)
+    const ask = (request: Request) => Effect.mapError(remote(request), asStorageError)
     const bigints = table.columns.some(({ type }) => type === "bigint")
     const run: Run = ({ params, text }) => ask(["run", text, params, bigints])
     const compiler = Statement.makeCompilerSqlite()
@@ -56,7 +56,7 @@ const connect = (
       dialect: threadDialect,
       // The thread has one connection, and this storage is the only one that uses it.
       executor: { run, reserve: Effect.succeed(run) },
-      beside: run,
+      read: run,
       insert: (rows) => ask(["insert", rows.length, encodeColumns(table, rows)]),
       logStatements: sqliteLog,
       // The whole transaction is one request: no other one runs into it, and a thread that ends rolls it back.

@@ -29,7 +29,7 @@ describe("a look-up that fails after an insert that is committed", () => {
             return {
               dialect: sqliteDialect,
               executor: { run: failing, reserve: Effect.succeed(failing) },
-              beside: failing,
+              read: failing,
               insert: (rows) => failing(insert(rows)),
               logStatements: sqliteLog,
               compile: () => ["", []]

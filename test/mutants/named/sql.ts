@@ -54,8 +54,8 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "go on with pages that do not go on",
     file: internal("storage/sqlStorage"),
-    find: "typed.after === undefined || goesOn(",
-    replace: "typed.after !== null || goesOn(",
+    find: "typed.after === undefined || continues(",
+    replace: "typed.after !== null || continues(",
     test: sql("foreignRows", "with text that is no Unicode never make pages without an end"),
     needs: "servers"
   },

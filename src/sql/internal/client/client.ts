@@ -68,7 +68,7 @@ export const clientBackend = (
   return {
     dialect,
     executor,
-    beside: preparingAnew()(({ params, text }) => client.unsafe(text, params).raw),
+    read: preparingAnew()(({ params, text }) => client.unsafe(text, params).raw),
     insert: (rows) => executor.run(insert(rows)),
     logStatements: dialect.name === "pg" ? pgLog : sqliteLog,
     compile: (fragment) => client`${fragment}`.compile()

@@ -5,27 +5,27 @@
 import { Effect, type Scope } from "effect"
 import { ringEach } from "../../../internal/log/changeLog.js"
 
-const bells = new Map<string, Set<() => void>>()
+const ringsByLog = new Map<string, Set<() => void>>()
 
 /** Rings everybody who hangs on the bell. */
-export const ringBell = (bell: string): void => {
-  ringEach(bells.get(bell) ?? [])
+export const ringLocally = (logId: string): void => {
+  ringEach(ringsByLog.get(logId) ?? [])
 }
 
 /** Calls `ring`, synchronously, at every ring of the bell until the scope ends. */
-export const hangBell = (bell: string, ring: () => void): Effect.Effect<void, never, Scope.Scope> =>
+export const listenLocally = (logId: string, ring: () => void): Effect.Effect<void, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
       // Whoever hangs it twice has two.
       const own = () => ring()
-      const rings = bells.get(bell) ?? new Set()
-      bells.set(bell, rings.add(own))
+      const rings = ringsByLog.get(logId) ?? new Set()
+      ringsByLog.set(logId, rings.add(own))
       return own
     }),
     (own) =>
       Effect.sync(() => {
-        const rings = bells.get(bell)
+        const rings = ringsByLog.get(logId)
         rings?.delete(own)
-        if (rings?.size === 0) bells.delete(bell)
+        if (rings?.size === 0) ringsByLog.delete(logId)
       })
   ).pipe(Effect.asVoid)

@@ -17,8 +17,8 @@ import { StorageError } from "../../../Storage.js"
 import { warnOfLosses } from "../durability.js"
 import { SqlFailure } from "../errors.js"
 import type { Doorbell } from "./doorbell.js"
-import { hangBell, ringBell } from "./localDoorbell.js"
-import { checkEntry, encodeEntries } from "./rows.js"
+import { listenLocally, ringLocally } from "./localDoorbell.js"
+import { encodeEntries, refuseEntry } from "./rows.js"
 import type { Limits, LogStatements } from "./statements.js"
 import * as Store from "./store.js"
 import { type Feed, type FeedOptions, makeFeed, tablesOf } from "./tables.js"
@@ -142,27 +142,30 @@ export const openLogOf = (log: object): OpenLog | undefined => opened.get(log)
 export const channelOf = ({ log }: Feed): string => log.name
 
 /** Tells everybody of a commit. */
-export const ringAll = ({ doorbell, store }: OpenLog, seq: number): Effect.Effect<void> =>
+export const ringEverywhere = ({ doorbell, store }: OpenLog, seq: number): Effect.Effect<void> =>
   Effect.suspend(() => {
-    ringBell(store.bell)
+    ringLocally(store.logId)
     return doorbell === undefined ? Effect.void : doorbell.ring(channelOf(store.feed), store.feed.feed, seq)
   })
 
-const sparing = Duration.seconds(1)
-const idle = Duration.seconds(30)
+const pruneInterval = Duration.seconds(1)
+const idlePruneInterval = Duration.seconds(30)
 
 /** Gives up what is beyond the bounds while the log grows. */
-const keepPruned = (store: Store.LogStore, bounds: Store.Bounds): Effect.Effect<void, never, Scope.Scope> =>
+const pruneInBackground = (
+  store: Store.LogStore,
+  bounds: Store.Bounds
+): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const rung = yield* Queue.sliding<void>(1)
-    yield* hangBell(store.bell, () => rung.unsafeOffer(undefined))
-    const round = Effect.raceFirst(Queue.take(rung), Effect.sleep(idle)).pipe(
+    const pending = yield* Queue.sliding<void>(1)
+    yield* listenLocally(store.logId, () => pending.unsafeOffer(undefined))
+    const round = Effect.raceFirst(Queue.take(pending), Effect.sleep(idlePruneInterval)).pipe(
       Effect.zipRight(Store.prune(store, bounds)),
       // The revisions stay a while longer, and the next round tries again.
       Effect.catchAll(({ message }) =>
         Effect.logWarning(`the log ${store.feed.log.sql} could not give up old revisions: ${message}`)
       ),
-      Effect.zipRight(Effect.sleep(sparing))
+      Effect.zipRight(Effect.sleep(pruneInterval))
     )
     yield* Effect.forkScoped(Effect.interruptible(Effect.forever(round)))
   })
@@ -176,7 +179,8 @@ const handle = <V>(open: OpenLog, { bounds, poll }: Checked): SqlChangeLog<V> =>
         const committed = yield* typed(Store.commit(store, encoded, entries.length))
         const last = committed.revisions.at(-1)
         // In a transaction of somebody else's nothing is committed yet: the poll finds it.
-        if (last !== undefined && Option.isNone(yield* store.backend.joined)) yield* ringAll(open, last.seq)
+        if (last !== undefined && Option.isNone(yield* store.backend.joined))
+          yield* ringEverywhere(open, last.seq)
         return committed
       })
     )
@@ -187,14 +191,14 @@ const handle = <V>(open: OpenLog, { bounds, poll }: Checked): SqlChangeLog<V> =>
         ({ revisions }) => revisions[0] as Revision
       ),
     commit: (entries) => Effect.suspend(() => commit(entries)),
-    check: checkEntry,
+    check: refuseEntry,
     read: ({ after, limit }) =>
       Number.isSafeInteger(limit) && limit > 0
         ? typed(Effect.suspend(() => Store.read<V>(store, after, limit)))
         : Effect.fail(wrongLimit),
     head: typed(Effect.map(Store.readHead(store), ({ floor, head }) => ({ floor, head }))),
     compact: (upTo) => typed(Store.compact(store, upTo)),
-    renewEpoch: Effect.tap(typed(Store.renew(store)), () => ringAll(open, 0)),
+    renewEpoch: Effect.tap(typed(Store.renew(store)), () => ringEverywhere(open, 0)),
     snapshot: (selector) =>
       Effect.flatMap(checkSelector(selector), (selector) =>
         state === "latest" ? typed(Store.snapshot<V>(store, selector)) : noState
@@ -202,7 +206,7 @@ const handle = <V>(open: OpenLog, { bounds, poll }: Checked): SqlChangeLog<V> =>
     state,
     doorbell: (ring) =>
       Effect.zipRight(
-        hangBell(store.bell, ring),
+        listenLocally(store.logId, ring),
         doorbell === undefined
           ? Effect.forkScoped(
               Effect.schedule(
@@ -237,9 +241,9 @@ export const makeSqlChangeLog = <V, R>(
     const { backend, client, statements } = yield* connect(feed)
     const store = yield* Store.openStore(feed, statements(feed, limits), backend)
     yield* warnOfLosses(store.statements.dialect, tablesOf(feed), backend.executor)
-    if (bounds !== undefined) yield* keepPruned(store, bounds)
+    if (bounds !== undefined) yield* pruneInBackground(store, bounds)
     return handle<V>({ store, client, doorbell }, checked)
   })
 
 /** For a log that owns its connections, which no transaction of a caller's can use. */
-export const apart: Store.LogBackend["joined"] = Effect.succeed(Option.none())
+export const noTransaction: Store.LogBackend["joined"] = Effect.succeed(Option.none())

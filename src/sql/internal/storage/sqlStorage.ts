@@ -12,7 +12,7 @@ import type { Dialect, Executor, ExistingTable, FailedSave, Row, Run, Table } fr
 import { warnOfLosses } from "../durability.js"
 import { ensureTable } from "../ensureTable.js"
 import { classified, SqlFailure, storageError, withOutcome } from "../errors.js"
-import { apart, checkLog, type OpenLog, ringAll } from "../log/sqlChangeLog.js"
+import { checkLog, noTransaction, type OpenLog, ringEverywhere } from "../log/sqlChangeLog.js"
 import type { Limits, LogStatements } from "../log/statements.js"
 import { now, openStore } from "../log/store.js"
 import { type Feed, tablesOf } from "../log/tables.js"
@@ -38,7 +38,7 @@ export interface Backend {
   readonly dialect: Dialect
   readonly executor: Executor
   /** Runs the reads and deletes that a user calls beside the queue. */
-  readonly beside: Run
+  readonly read: Run
   /** Encodes a batch at once, and gives what inserts it and yields the driver's raw result. */
   readonly insert: (rows: ReadonlyArray<Row>) => Effect.Effect<unknown, unknown>
   /** The statements of a log in the same database. */
@@ -52,7 +52,7 @@ export interface Backend {
 /** Rows of one page of a stream. */
 const pageRows = 500
 
-const lost = (missing: number, of: number) =>
+const missingRows = (missing: number, of: number) =>
   new StorageError({
     kind: "Unknown",
     outcome: "Unknown",
@@ -61,7 +61,7 @@ const lost = (missing: number, of: number) =>
       "a trigger or a rule on the table drops rows"
   })
 
-const foreign = (table: Table, error: unknown) => {
+const unreadableRow = (table: Table, error: unknown) => {
   const why = error instanceof Unreadable ? ` (${error.message})` : ""
   return new StorageError({
     kind: "Fatal",
@@ -87,7 +87,7 @@ const asFound = (dialect: Dialect, table: Table, existing: ExistingTable): Table
     return {
       ...column,
       finer: dialect.finer?.holds(column, type) === true,
-      lacking: nullable && !column.nullable
+      mayHoldNull: nullable && !column.nullable
     }
   })
   return { ...table, columns }
@@ -125,7 +125,7 @@ const makeSave = (backend: Backend, table: Table, state: State, insertOf: Insert
       Effect.flatMap((result) => {
         const distinct = distinctIds(table, rows)
         const present = Number(dialect.rows(result)[0]?.n)
-        if (present !== distinct) return Effect.fail(lost(distinct - present, rows.length))
+        if (present !== distinct) return Effect.fail(missingRows(distinct - present, rows.length))
         return Effect.succeed({ duplicates: written < 0 ? 0 : rows.length - written })
       })
     )
@@ -176,7 +176,7 @@ const loggedInsert =
           return Effect.flatMap(now, run).pipe(
             Effect.tap(({ revisions }) => {
               const last = revisions.at(-1)
-              return last === undefined ? Effect.void : ringAll(open, last.seq)
+              return last === undefined ? Effect.void : ringEverywhere(open, last.seq)
             }),
             Effect.map(({ written }) => written)
           )
@@ -186,7 +186,7 @@ const loggedInsert =
     )
 
 /** Whether each row stands behind the one before in the order that it is read in, and the first one behind a place. */
-const goesOn = (
+const continues = (
   columns: Columns,
   orderBy: CheckedQuery["orderBy"],
   after: ReadonlyArray<unknown>,
@@ -217,26 +217,26 @@ const build = <C extends Columns>(
   // The decoded row has the columns of the definition with their types, which is what RowOf says.
   const decode = rowDecoder(dialect, table) as (row: Row) => RowOf<C>
   const decodeAll = (result: unknown): Effect.Effect<Array<RowOf<C>>, StorageError> =>
-    Effect.try({ try: () => dialect.rows(result).map(decode), catch: (error) => foreign(table, error) })
+    Effect.try({ try: () => dialect.rows(result).map(decode), catch: (error) => unreadableRow(table, error) })
 
   const checked = (query: SqlQuery<C>) =>
     Either.map(
       checkQuery(columns, table.id.name, query, "sql"),
-      (typed): { readonly typed: CheckedQuery; readonly further: Condition | undefined } => {
-        if (query.sql === undefined) return { typed, further: undefined }
+      (typed): { readonly typed: CheckedQuery; readonly extra: Condition | undefined } => {
+        if (query.sql === undefined) return { typed, extra: undefined }
         const [text, params] = backend.compile(query.sql)
-        return { typed, further: { text, params } }
+        return { typed, extra: { text, params } }
       }
     )
 
-  const lacking = table.columns.filter(({ lacking }) => lacking).map(({ name }) => name)
+  const withNulls = table.columns.filter(({ mayHoldNull }) => mayHoldNull).map(({ name }) => name)
 
   // Where NULL is not foreseen no page begins before or behind it: the pages would pass by such rows.
   const endsAtNull = ({ limit, orderBy }: CheckedQuery, rows: ReadonlyArray<unknown>) =>
-    (limit === undefined || rows.length < limit) && orderBy.some(({ column }) => lacking.includes(column))
+    (limit === undefined || rows.length < limit) && orderBy.some(({ column }) => withNulls.includes(column))
 
   const withNull = ({ orderBy, where }: CheckedQuery): CheckedQuery => {
-    const columns = orderBy.map(({ column }) => column).filter((column) => lacking.includes(column))
+    const columns = orderBy.map(({ column }) => column).filter((column) => withNulls.includes(column))
     const isNull: AnyCondition = {
       op: "or",
       conditions: columns.map((column) => ({ op: "isNull", column }))
@@ -249,19 +249,19 @@ const build = <C extends Columns>(
   const read = (
     run: Run,
     typed: CheckedQuery,
-    further: Condition | undefined
+    extra: Condition | undefined
   ): Effect.Effect<Array<RowOf<C>>, StorageError | InvalidQuery> =>
-    Effect.tap(page(run, typed, further), (rows) =>
-      endsAtNull(typed, rows) ? page(run, withNull(typed), further) : Effect.void
+    Effect.tap(page(run, typed, extra), (rows) =>
+      endsAtNull(typed, rows) ? page(run, withNull(typed), extra) : Effect.void
     )
 
-  const page = (run: Run, typed: CheckedQuery, further: Condition | undefined) =>
-    Effect.flatMap(select(dialect, table, typed, further), (statement) =>
+  const page = (run: Run, typed: CheckedQuery, extra: Condition | undefined) =>
+    Effect.flatMap(select(dialect, table, typed, extra), (statement) =>
       Effect.flatMap(failures(reading(run(statement))), decodeAll)
     ).pipe(
       // Pages that do not go on would have no end.
       Effect.filterOrFail(
-        (rows) => typed.after === undefined || goesOn(columns, typed.orderBy, typed.after, rows),
+        (rows) => typed.after === undefined || continues(columns, typed.orderBy, typed.after, rows),
         () => disordered(table)
       )
     )
@@ -273,10 +273,10 @@ const build = <C extends Columns>(
     return saveRows(batch as ReadonlyArray<Row>)
   }
 
-  const pages = (typed: CheckedQuery, further: Condition | undefined) =>
+  const pages = (typed: CheckedQuery, extra: Condition | undefined) =>
     Stream.paginateChunkEffect({ after: typed.after, left: typed.limit }, ({ after, left }) => {
       const limit = left === undefined ? pageRows : Math.min(pageRows, left)
-      return Effect.map(read(backend.beside, { ...typed, after, limit }, further), (rows) => {
+      return Effect.map(read(backend.read, { ...typed, after, limit }, extra), (rows) => {
         const last = rows.at(-1) as Row | undefined
         const rest = left === undefined ? undefined : left - rows.length
         const next =
@@ -292,13 +292,12 @@ const build = <C extends Columns>(
     save: (batch) => Effect.suspend(() => prepare(batch)),
     prepare,
     load: (query) =>
-      Effect.flatMap(checked(query), ({ further, typed }) => read(backend.executor.run, typed, further)),
-    query: (query) =>
-      Stream.unwrap(Effect.map(checked(query), ({ further, typed }) => pages(typed, further))),
+      Effect.flatMap(checked(query), ({ extra, typed }) => read(backend.executor.run, typed, extra)),
+    query: (query) => Stream.unwrap(Effect.map(checked(query), ({ extra, typed }) => pages(typed, extra))),
     prune: (options) =>
       Effect.flatMap(checkPrune(columns, table.id.name, options), ({ batchSize, query }) => {
         const statement = deleteBatch(dialect, table, query, batchSize)
-        const batch = Effect.map(failures(backend.beside(statement)), dialect.affected)
+        const batch = Effect.map(failures(backend.read(statement)), dialect.affected)
         const from = (total: number): Effect.Effect<number, StorageError> =>
           Effect.flatMap(batch, (deleted) =>
             deleted < batchSize
@@ -328,7 +327,7 @@ const openLog = <C extends Columns>(
 ): Effect.Effect<Insert, StorageError> =>
   Effect.gen(function* () {
     const { executor, logStatements } = backend
-    const store = yield* openStore(feed, logStatements(feed, limits), { executor, joined: apart })
+    const store = yield* openStore(feed, logStatements(feed, limits), { executor, joined: noTransaction })
     return loggedInsert(
       backend.dialect,
       table,
