@@ -12,6 +12,7 @@ import type { Dialect, Executor, ExistingTable, FailedSave, Row, Run, Table } fr
 import { warnOfLosses } from "../durability.js"
 import { ensureTable } from "../ensureTable.js"
 import { classified, SqlFailure, storageError, withOutcome } from "../errors.js"
+import { LocalDoorbell } from "../log/localDoorbell.js"
 import { checkLog, noTransaction, type OpenLog, ringEverywhere } from "../log/sqlChangeLog.js"
 import type { Limits, LogStatements } from "../log/statements.js"
 import { now, openStore } from "../log/store.js"
@@ -332,7 +333,7 @@ const openLog = <C extends Columns>(
       backend.dialect,
       table,
       state,
-      { store, client: undefined, doorbell },
+      { store, client: undefined, local: yield* LocalDoorbell, doorbell },
       // The records of a batch have passed the check of their columns, which is what RowOf says.
       toEntry as (row: Row) => Entry<unknown>,
       backend.store ?? makeStore(table, store, state)
