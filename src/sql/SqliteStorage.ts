@@ -8,7 +8,8 @@ import { sqliteDialect } from "./internal/sqlite/dialect.js"
 import { ensureTables, exclusiveExecutor, openFile, statementExecutor } from "./internal/sqlite/file.js"
 import { sqliteLog } from "./internal/sqlite/log.js"
 import { gentleCheckpoint } from "./internal/sqlite/open.js"
-import { type Backend, makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
+import type { StorageBackend } from "./internal/storage/outbox.js"
+import { makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
 import type { TableOptions } from "./internal/storage/tableOptions.js"
 
 /** A table, and the file that holds it. */
@@ -54,7 +55,7 @@ export const make = <const C extends Columns>(
           const executor = feed === undefined ? statementExecutor(file) : yield* exclusiveExecutor(file)
           const insert = sqliteDialect.insert(table)
           const compiler = Statement.makeCompilerSqlite()
-          const backend: Backend = {
+          const backend: StorageBackend = {
             dialect: sqliteDialect,
             executor,
             read: executor.run,

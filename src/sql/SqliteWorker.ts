@@ -11,8 +11,8 @@ import { sqliteDialect } from "./internal/sqlite/dialect.js"
 import { sqliteLog } from "./internal/sqlite/log.js"
 import { encodeColumns, type Refusal, type Request } from "./internal/sqlite/protocol.js"
 import { remoteSqlite } from "./internal/sqlite/remote.js"
-import type { Stored } from "./internal/storage/outbox.js"
-import { type Backend, makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
+import type { StorageBackend, Stored } from "./internal/storage/outbox.js"
+import { makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
 import type { TableOptions } from "./internal/storage/tableOptions.js"
 
 /** A table, and the file that holds it. */
@@ -46,8 +46,8 @@ const connect = (
   filename: string,
   table: Table,
   feed: Feed | undefined
-): Effect.Effect<Backend, StorageError, Scope.Scope> =>
-  Effect.map(remoteSqlite(filename, table, feed), (remote): Backend => {
+): Effect.Effect<StorageBackend, StorageError, Scope.Scope> =>
+  Effect.map(remoteSqlite(filename, table, feed), (remote): StorageBackend => {
     const ask = (request: Request) => Effect.mapError(remote(request), asStorageError)
     const bigints = table.columns.some(({ type }) => type === "bigint")
     const run: Run = ({ params, text }) => ask(["run", text, params, bigints])

@@ -14,6 +14,7 @@ import type { CommitResult } from "../../../internal/log/memoryLog.js"
 import type { Selector } from "../../../internal/log/selector.js"
 import { makeRandom, randomName } from "../../../internal/random.js"
 import { StorageError } from "../../../Storage.js"
+import { inBatches } from "../batches.js"
 import type { Executor, Row, Run, Statement } from "../dialect.js"
 import { ensureTable } from "../ensureTable.js"
 import { SqlFailure, storageError, whileBusy } from "../errors.js"
@@ -304,16 +305,7 @@ const discardUpTo = (store: LogStore, epoch: string, upTo: number): Effect.Effec
       return to - floor.seq
     })
   )
-  const from = (gone: number): Effect.Effect<number, StorageError> =>
-    Effect.flatMap(batch, (more) =>
-      more < maxDiscarded
-        ? Effect.succeed(gone + more)
-        : Effect.zipRight(
-            Effect.yieldNow(),
-            Effect.suspend(() => from(gone + more))
-          )
-    )
-  return from(0)
+  return inBatches(batch, maxDiscarded)
 }
 
 /** Gives up the revisions up to and including `upTo`. */

@@ -2,10 +2,13 @@
 import { Effect, Either, identity } from "effect"
 import { type Entry, entryOf, type Revision } from "../../../internal/log/events.js"
 import { type BadRecord, StorageError } from "../../../Storage.js"
+import type { Backend } from "../backend.js"
 import type { Dialect, Executor, Row, Run, Statement, Table } from "../dialect.js"
 import { storageError } from "../errors.js"
 import { type Encoded, encodeEntry } from "../log/rows.js"
+import type { Limits, LogStatements } from "../log/statements.js"
 import { appendLocked, type LogStore, lockHead, revisionsOf } from "../log/store.js"
+import type { Feed } from "../log/tables.js"
 import { budgetOf, spend } from "../statementSize.js"
 import { step, transaction } from "../transaction.js"
 
@@ -102,6 +105,14 @@ export const storeInTransaction = (
 
 /** Encodes a batch at once, and gives what stores and logs it. */
 export type StoreBatch = (batch: LoggedBatch) => (at: Date) => Effect.Effect<Stored, StorageError>
+
+/** What an adapter brings to a storage. */
+export interface StorageBackend extends Backend {
+  /** The statements of a log in the same database. */
+  readonly logStatements: (feed: Feed, limits: Limits) => LogStatements
+  /** Stores and logs, where it is not done by the executor. */
+  readonly store?: StoreBatch
+}
 
 /** Stores and logs by one statement where the database has one. */
 export const makeStore = (
