@@ -21,7 +21,7 @@
  * - registry.skipTo: a publish does not wait for what is gone
  *
  * Over SQLite (watch.sqlite.test.ts): sqlChangeLog.ringAll and the ring of renewEpoch; the previous value in
- * logStore.appendBehind. Over Postgres (../faults/watchHistories.test.ts): the ring of everybody at Up (PgDoorbell);
+ * store.appendLocked. Over Postgres (../faults/watchHistories.test.ts): the ring of everybody at Up (PgDoorbell);
  * a lost answer leaves the outcome unknown (pgErrors), also the one to COMMIT (transaction).
  */
 import { describe } from "@effect/vitest"

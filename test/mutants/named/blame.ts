@@ -102,7 +102,7 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "blame: take a full queue of notifications for bad data",
     file: pg,
-    find: 'if (trouble.file === "async.c") return ["Transient"]',
+    find: 'if (details.file === "async.c") return ["Transient"]',
     replace: "",
     test: errors("is blamed by its details: on the record, the table, the size or the server")
   },

@@ -143,12 +143,12 @@ export const select = (
   dialect: Dialect,
   table: Table,
   query: CheckedQuery,
-  further: Condition | undefined
+  extra: Condition | undefined
 ): Either.Either<Statement, InvalidQuery> => {
   // The caller's placeholders count from the first, so its condition comes first.
-  const params: Array<unknown> = further === undefined ? [] : [...further.params]
+  const params: Array<unknown> = extra === undefined ? [] : [...extra.params]
   const { after, columnOf, condition, orderKey } = renderer(dialect, table, params)
-  const conditions = further === undefined ? [] : [further.text]
+  const conditions = extra === undefined ? [] : [extra.text]
   if (query.where !== undefined) conditions.push(condition(query.where))
   if (query.after !== undefined) conditions.push(after(query.orderBy, query.after))
   if (params.length > dialect.maxParams) {
