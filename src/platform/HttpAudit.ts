@@ -26,7 +26,7 @@ import { type Context, Effect } from "effect"
 import * as Id from "../Id.js"
 import type { Recorder, Saver } from "../Recorder.js"
 import { Column, type Columns, type Query, type RowOf } from "../Storage.js"
-import { type Entry, entryOf, type Options, unsafeSetWho } from "./internal/audit/entry.js"
+import { type Entry, entryOf, type Options, unsafeSetActor } from "./internal/audit/entry.js"
 import { type OnHead, observe } from "./internal/audit/head.js"
 import * as Storable from "./internal/audit/storable.js"
 import * as Faults from "./internal/hookFaults.js"
@@ -37,8 +37,8 @@ export type { Entry, Options, Outcome } from "./internal/audit/entry.js"
 export const columns = {
   id: Column.uuid,
   at: Column.timestamp,
-  who: Column.nullable(Column.text),
-  what: Column.text,
+  actor: Column.nullable(Column.text),
+  action: Column.text,
   target: Column.text,
   outcome: Column.text,
   status: Column.integer,
@@ -49,7 +49,7 @@ export const columns = {
 
 /**
  * The table of an audit trail, for any storage of tables; override its name or add indexes as you like. Postgres
- * indexes no text of more than about 2,700 bytes, and a client can send a longer path: index `target`, and a `who`
+ * indexes no text of more than about 2,700 bytes, and a client can send a longer path: index `target`, and an `actor`
  * that clients choose, by their hash or beginning, or records are set aside.
  */
 export const table = { table: "http_audit", columns, id: "id" } as const
@@ -83,11 +83,11 @@ export type Middleware<R = never> = <E, R1>(app: HttpApp.Default<E, R1>) => Http
 
 /**
  * Says who makes the current request, from inside of a handler, or of an authentication middleware: they know it
- * better than the hook `who` can. The last call holds. It never fails: what cannot be stored is made storable, or
- * recorded as null, and counted as a fault of `setWho`, as the hooks of {@link Options} are.
+ * better than the hook `actor` can. The last call holds. It never fails: what cannot be stored is made storable, or
+ * recorded as null, and counted as a fault of `setActor`, as the hooks of {@link Options} are.
  */
-export const setWho = (who: string): Effect.Effect<void, never, HttpServerRequest.HttpServerRequest> =>
-  Effect.map(HttpServerRequest.HttpServerRequest, (request) => unsafeSetWho(request, who))
+export const setActor = (actor: string): Effect.Effect<void, never, HttpServerRequest.HttpServerRequest> =>
+  Effect.map(HttpServerRequest.HttpServerRequest, (request) => unsafeSetActor(request, actor))
 
 /**
  * The middleware over a recorder that is at hand; {@link middleware} takes it from the context.
