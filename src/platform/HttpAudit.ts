@@ -24,6 +24,7 @@
 import { type HttpApp, HttpServerRequest } from "@effect/platform"
 import { type Context, Effect } from "effect"
 import * as Id from "../Id.js"
+import { func, type InvalidOptions, optional, type Resolved, resolve } from "../internal/options.js"
 import type { Recorder, Saver } from "../Recorder.js"
 import { Column, type Columns, type Query, type RowOf } from "../Storage.js"
 import { type Entry, entryOf, type Options, unsafeSetActor } from "./internal/audit/entry.js"
@@ -89,6 +90,13 @@ export type Middleware<R = never> = <E, R1>(app: HttpApp.Default<E, R1>) => Http
 export const setActor = (actor: string): Effect.Effect<void, never, HttpServerRequest.HttpServerRequest> =>
   Effect.map(HttpServerRequest.HttpServerRequest, (request) => unsafeSetActor(request, actor))
 
+const rules = {
+  actor: optional(func("that gives the actor of a request")),
+  action: optional(func("that gives the action of a request")),
+  redact: optional(func("that gives the entry to record")),
+  toRecord: optional(func("that gives the record of an entry"))
+}
+
 /**
  * The middleware over a recorder that is at hand; {@link middleware} takes it from the context.
  *
@@ -96,30 +104,39 @@ export const setActor = (actor: string): Effect.Effect<void, never, HttpServerRe
  * the recorder's `stats.refused`.
  */
 export const make: {
-  <A>(recorder: Saver<A>, options: OptionsTo<A>): Effect.Effect<Middleware>
-  (recorder: Saver<Entry>, options?: Options): Effect.Effect<Middleware>
-} = <A>(recorder: Saver<A>, options: Partial<OptionsTo<A>> = {}): Effect.Effect<Middleware> =>
-  Effect.map(Id.makeUuid7, (nextId) => {
-    const faults = Faults.make()
-    // Without `toRecord` the overloads have made sure that an Entry is an A.
-    const toRecord = options.toRecord ?? ((entry: Entry) => entry as A)
-    const record: OnHead["record"] = (arrival, status, duration) => {
-      const entry = entryOf(options, faults, arrival, nextId(), status, duration)
-      if (entry === undefined) return
-      try {
-        const record = toRecord(entry, arrival.request)
-        if (Storable.isPromise(record)) {
-          recorder.unsafeRefuse(1)
-          faults.returned("toRecord", "a promise instead of a record")
-        } else recorder.unsafeSave(record)
-      } catch (error) {
-        recorder.unsafeRefuse(1)
-        faults.threw("toRecord", error)
-      }
-    }
-    const onHead: OnHead = { record, due: faults.due }
+  <A>(recorder: Saver<A>, options: OptionsTo<A>): Effect.Effect<Middleware, InvalidOptions>
+  (recorder: Saver<Entry>, options?: Options): Effect.Effect<Middleware, InvalidOptions>
+} = <A>(recorder: Saver<A>, options: Partial<OptionsTo<A>> = {}): Effect.Effect<Middleware, InvalidOptions> =>
+  Effect.zipWith(resolve<Partial<OptionsTo<A>>>()(rules, options), Id.makeUuid7, (hooks, nextId) => {
+    const onHead = recording(recorder, hooks, nextId)
     return (app) => observe(app, onHead)
   })
+
+/** What is done when the head of a response is known: the hooks make a record, and the recorder queues it. */
+const recording = <A>(
+  recorder: Saver<A>,
+  hooks: Resolved<Partial<OptionsTo<A>>, typeof rules>,
+  nextId: () => string
+): OnHead => {
+  const faults = Faults.make()
+  // Without `toRecord` the overloads have made sure that an Entry is an A.
+  const toRecord = hooks.toRecord ?? ((entry: Entry) => entry as A)
+  const record: OnHead["record"] = (arrival, status, duration) => {
+    const entry = entryOf(hooks, faults, arrival, nextId(), status, duration)
+    if (entry === undefined) return
+    try {
+      const record = toRecord(entry, arrival.request)
+      if (Storable.isPromise(record)) {
+        recorder.unsafeRefuse(1)
+        faults.returned("toRecord", "a promise instead of a record")
+      } else recorder.unsafeSave(record)
+    } catch (error) {
+      recorder.unsafeRefuse(1)
+      faults.threw("toRecord", error)
+    }
+  }
+  return { record, due: faults.due }
+}
 
 /**
  * The middleware over the recorder of a tag, taken from the server's context: the requirement shows in the app's
@@ -137,7 +154,8 @@ export const middleware: {
     let resolved: { readonly recorder: Saver<Entry>; readonly app: HttpApp.Default<E, R> } | undefined
     return Effect.flatMap(tag, (recorder) => {
       if (resolved?.recorder === recorder) return resolved.app
-      return Effect.flatMap(make(recorder, options), (audit) => {
+      // The type of an app has no room for options that cannot work: they are a defect of every request.
+      return Effect.flatMap(Effect.orDie(make(recorder, options)), (audit) => {
         resolved = { recorder, app: audit(app) }
         return resolved.app
       })

@@ -1,6 +1,6 @@
-import { HttpRouter } from "@effect/platform"
+import { HttpRouter, HttpServerRequest } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Metric, Option } from "effect"
+import { Cause, Context, Effect, Metric, Option } from "effect"
 import { Metrics, Recorder, Storage } from "effect-recorder"
 import * as HttpAudit from "effect-recorder/platform/HttpAudit"
 import { makeHooked, makeSink, text } from "../support/http/auditing.js"
@@ -118,5 +118,36 @@ describe("the hooks of HttpAudit", () => {
       expect(yield* get).toBe(200)
       expect([yield* count, refused.length, lines.length]).toEqual([0, 1, 1])
     })
+  )
+
+  it.effect(
+    "an option that is unknown, or no function, is refused: by make in its type, else at a request",
+    () =>
+      Effect.gen(function* () {
+        class Audit extends Context.Tag("test/Refusing")<Audit, Recorder.Saver<HttpAudit.Entry>>() {}
+        const { count, saver } = yield* makeSink
+        const wrong: ReadonlyArray<readonly [object, string]> = [
+          [{ redcat: () => undefined }, "redcat there is no such option: did you mean redact?"],
+          [{ actor: "alice" }, "actor must be a function that gives the actor of a request, not a string"],
+          [{ toRecord: 5 }, "toRecord must be a function that gives the record of an entry, not 5"]
+        ]
+        for (const [options, expected] of wrong) {
+          // They are not of the type: that is the point.
+          const error = yield* Effect.flip(HttpAudit.make(saver, options as HttpAudit.Options))
+          expect(`${error.option} ${error.message}`).toBe(expected)
+          const app = HttpAudit.middleware(Audit, options as HttpAudit.Options)(text)
+          const cause = yield* app.pipe(
+            Effect.provideService(Audit, saver),
+            Effect.provideService(
+              HttpServerRequest.HttpServerRequest,
+              HttpServerRequest.fromWeb(new Request("http://localhost/"))
+            ),
+            Effect.sandbox,
+            Effect.flip
+          )
+          expect(Option.getOrThrow(Cause.dieOption(cause))).toEqual(error)
+        }
+        expect(yield* count).toBe(0)
+      })
   )
 })

@@ -60,22 +60,23 @@ export interface Options {
    * Who made the request, by the request and the services of the server's context. What a handler said by
    * `HttpAudit.setActor` comes first. When it throws: null.
    */
-  readonly actor?: (
-    request: HttpServerRequest.HttpServerRequest,
-    context: Context.Context<never>
-  ) => string | null | undefined
+  readonly actor?:
+    | ((
+        request: HttpServerRequest.HttpServerRequest,
+        context: Context.Context<never>
+      ) => string | null | undefined)
+    | undefined
   /** What was asked for; `undefined` leaves the method and route, and so does a throw. */
-  readonly action?: (
-    request: HttpServerRequest.HttpServerRequest,
-    context: Context.Context<never>
-  ) => string | undefined
+  readonly action?:
+    | ((request: HttpServerRequest.HttpServerRequest, context: Context.Context<never>) => string | undefined)
+    | undefined
   /**
    * The last look at a record before it is queued: return it, a changed copy, or `undefined` to record nothing.
    * When it throws, or returns no entry, only what no client can influence is recorded: id, time, method, outcome,
    * status, duration. A field that is missing or not of its column's type is replaced in the same way, one by one;
    * fields that are no columns are left out.
    */
-  readonly redact?: (entry: Entry) => Entry | undefined
+  readonly redact?: ((entry: Entry) => Entry | undefined) | undefined
 }
 
 // The actor that a handler set for its request, as it was given: it is made storable with the record. A handler sees
