@@ -33,7 +33,7 @@ export const isPromise = (given: unknown): boolean => {
 }
 
 /** Returns the text that an answer stands for: of a string or a number; none of anything else. */
-export const word = (given: unknown): string | undefined => {
+export const asText = (given: unknown): string | undefined => {
   switch (typeof given) {
     case "string":
       return text(given)
