@@ -14,10 +14,7 @@ const columns = {
 }
 type Row = Storage.RowOf<typeof columns>
 
-class Audit extends Context.Tag("Audit")<
-  Audit,
-  Recorder.Recorder<Row, Storage.Query<typeof columns>, ReadonlyArray<Row>>
->() {}
+class Audit extends Context.Tag("Audit")<Audit, Recorder.OfTable<typeof columns>>() {}
 
 /** A service that audits what it does. */
 class Orders extends Context.Tag("Orders")<
