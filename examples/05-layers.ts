@@ -12,14 +12,10 @@ const columns = {
   what: Storage.Column.text,
   detail: Storage.Column.nullable(Storage.Column.json)
 }
-/** A row that is saved may leave out `detail`; a row that is loaded has it, or `null`. */
-type NewRow = Storage.NewRowOf<typeof columns>
+/** What is loaded: `detail` may be `null`. What is saved may leave it out. */
 type Row = Storage.RowOf<typeof columns>
 
-class Audit extends Context.Tag("Audit")<
-  Audit,
-  Recorder.Recorder<NewRow, Storage.Query<typeof columns>, ReadonlyArray<Row>>
->() {}
+class Audit extends Context.Tag("Audit")<Audit, Recorder.OfTable<typeof columns>>() {}
 
 /** A service that audits what it does. */
 class Orders extends Context.Tag("Orders")<

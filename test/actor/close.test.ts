@@ -28,7 +28,7 @@ describe("close", () => {
     expect(rest).toMatchObject({ current: [], queued: [], busy: false, cause: Option.none() })
     yield* read("after")(Option.getOrThrow(rest.resource))
     expect(lines).toEqual(["batch 1 2", "batch 3", "question", "batch 4", "after"])
-    expect(actor.unsafeStatus()).toEqual({ _tag: "Closed" })
+    expect(actor.unsafeStatus()).toEqual({ _tag: "Closed", cause: Option.none() })
     expect(yield* Effect.flip(actor.flush)).toMatchObject(stopped)
     expect(actor.unsafeOffer(6)).toBe(false)
   })
@@ -146,12 +146,12 @@ describe("a deadline", () => {
     const [rest, took] = yield* Fiber.join(closing)
     expect(rest).toMatchObject({ current: [1], queued: [2], busy: true })
     expect(took).toBeLessThanOrEqual(1100)
-    expect(actor.unsafeStatus()).toEqual({ _tag: "Closed" })
+    expect(actor.unsafeStatus()).toEqual({ _tag: "Closed", cause: Option.none() })
     // It ends at last, which changes nothing any more.
     yield* Deferred.succeed(gate, undefined)
     yield* settled
     expect(lines).toEqual(["batch 1"])
-    expect(actor.unsafeStatus()).toEqual({ _tag: "Closed" })
+    expect(actor.unsafeStatus()).toEqual({ _tag: "Closed", cause: Option.none() })
     expect(yield* actor.close).toBe(rest)
   })
 
@@ -298,7 +298,7 @@ describe("the scope", () => {
     yield* Scope.close(scope, Exit.void)
     const actor = yield* Scope.extend(keeper([]), scope)
     expect(actor.unsafeOffer(1)).toBe(false)
-    expect(actor.unsafeStatus()).toEqual({ _tag: "Closed" })
+    expect(actor.unsafeStatus()).toEqual({ _tag: "Closed", cause: Option.none() })
   })
 
   scenario("waits 10 seconds by default", function* () {
@@ -416,7 +416,7 @@ describe("nothing stays behind", () => {
       yield* TestClock.adjust(120)
       expect((yield* Fiber.join(closing)).queued).toEqual([1])
       yield* turn.end
-      expect(actor.unsafeStatus()).toEqual({ _tag: "Closed" })
+      expect(actor.unsafeStatus()).toEqual({ _tag: "Closed", cause: Option.none() })
     }).pipe(withTurn(turn))
   })
 })

@@ -3,7 +3,8 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import fc from "fast-check"
-import { type Bound, gapNotes, type Overflow } from "../../src/internal/actor/bound.js"
+import type { Bound, Overflow } from "../../src/internal/actor/bound.js"
+import { gapNotes } from "../../src/internal/actor/gaps.js"
 import * as Intake from "../../src/internal/actor/intake.js"
 import * as Mailbox from "../../src/internal/actor/mailbox.js"
 import { ensure, ensureList, ensureSame, lawTimeout } from "../support/laws/ensure.js"

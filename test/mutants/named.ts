@@ -56,15 +56,15 @@ const handingBack: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "drop the hand-back of a prepared batch",
-    file: internal("actor/supervisor"),
-    find: "engine.prepared === undefined ? engine.requeued : [...engine.requeued, engine.prepared]",
-    replace: "engine.requeued",
+    file: internal("actor/batches"),
+    find: "prepared === undefined ? requeued : [...requeued, prepared]",
+    replace: "requeued",
     test: actor("actor", "is handed back in its place when the actor must end")
   },
   {
     name: "hand back uncounted",
     file: internal("recorder/settlement"),
-    find: "  settlement.account.handedBack += count\n",
+    find: "  account.handedBack += count\n",
     replace: "",
     test: recorder("closeWithin", "of 0 hands back what is not written, at once")
   },
@@ -121,7 +121,7 @@ const handingBack: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "let a deadline go with its closer",
-    file: "src/Actor.ts",
+    file: internal("actor/lifetime"),
     find: ".pipe(Effect.interruptible, Effect.forkDaemon, Effect.zipRight(report))",
     replace: ".pipe(Effect.interruptible, Effect.zipRight(report))",
     test: recorder("closeWithin", "interrupting its closer abandons only the wait: the deadline holds")
@@ -129,8 +129,8 @@ const handingBack: ReadonlyArray<NamedMutant> = [
   {
     name: "release the storage before the drain",
     file: "src/Actor.ts",
-    find: "yield* Scope.fork(scope, ExecutionStrategy.sequential)",
-    replace: "scope",
+    find: "yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)",
+    replace: "yield* Effect.scope",
     test: recorder("close", "lives until the caller's scope ends, also one that was acquired late")
   }
 ]
@@ -180,7 +180,7 @@ const storing: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "count twice: a prepared batch ends with the one before it",
-    file: internal("actor/engine"),
+    file: internal("actor/batches"),
     find: "intake.inFlight - (prepared?.items.length ?? 0)",
     replace: "intake.inFlight",
     test: recorder(
@@ -191,7 +191,7 @@ const storing: ReadonlyArray<NamedMutant> = [
   {
     name: "count duplicates as nothing",
     file: internal("recorder/settlement"),
-    find: "  settlement.account.duplicates += duplicates\n",
+    find: "  account.duplicates += duplicates\n",
     replace: "",
     test: recorder("transient", "one with it holds each record once, and says how many were there already")
   },
@@ -212,7 +212,7 @@ const storing: ReadonlyArray<NamedMutant> = [
   {
     name: "forget that a save was interrupted",
     file: internal("actor/supervisor"),
-    find: 'else if (engine.current !== undefined && why === "Timeout") engine.behavior.onTimeout(engine.current)',
+    find: 'else if (batches.current !== undefined && why === "Timeout") engine.behavior.onTimeout(batches.current)',
     replace: "",
     test: recorder("timeouts", "the interrupted save is awaited before the retry: saves never overlap")
   },
@@ -272,7 +272,7 @@ const settingAside: ReadonlyArray<NamedMutant> = [
   {
     name: "lose what is set aside without a sink",
     file: internal("recorder/settlement"),
-    find: 'if (sink === "none") DeadLetters.add(settlement.deadLetters, { entry, bytes })',
+    find: 'if (sink === "none") DeadLetters.add(deadLetters, { entry, bytes })',
     replace: "",
     test: recorder(
       "deadLetters",
@@ -300,28 +300,28 @@ const telling: ReadonlyArray<NamedMutant> = [
   {
     name: "forget a waiter whose record is stored",
     file: internal("recorder/settlement"),
-    find: "  if (settlement.receipts.waiting.size === 0) return\n",
-    replace: "  return\n",
+    find: "  if (receipts.waiting.size === 0) return\n  for",
+    replace: "  return\n  for",
     test: recorder("saves", "completes after the commit that holds the record, not before")
   },
   {
     name: "forget a waiter whose record is set aside",
     file: internal("recorder/settlement"),
-    find: "  Receipts.settle(settlement.receipts, positionOf(settlement, entry.index), error)\n",
+    find: "  Receipts.settle(receipts, positionOf(settlement, index), receiptErrorOf(entry, sink))\n",
     replace: "",
     test: recorder("saves", "SetAside, while the rest of its batch is not stored yet")
   },
   {
     name: "forget a waiter whose record is dropped",
-    file: "src/Actor.ts",
-    find: "dropped: options.onDropped ?? constVoid",
-    replace: "dropped: constVoid",
+    file: internal("actor/engine"),
+    find: "dropped: behavior.onDropped",
+    replace: "dropped: () => undefined",
     test: recorder("saves", "Dropped, when the policy gives the record up")
   },
   {
     name: "forget the waiters of a recorder that fails",
-    file: "src/Recorder.ts",
-    find: "          Settlement.failReceipts(settlement, Cause.squash(cause))\n",
+    file: internal("recorder/behavior"),
+    find: "        Settlement.failReceipts(settlement, Cause.squash(cause))\n",
     replace: "",
     test: recorder(
       "saves",
@@ -348,6 +348,13 @@ const telling: ReadonlyArray<NamedMutant> = [
     find: '  running?.stopped("Stopped")\n',
     replace: "",
     test: actor("close", "ends a question that hangs, with an answer")
+  },
+  {
+    name: "forget why the resource never came when a close is pending",
+    file: "src/Actor.ts",
+    find: "wasClosed ? Engine.stoppedError(engine) : stopped",
+    replace: "void stopped ?? Engine.stoppedError(engine)",
+    test: actor("supervision", "of the acquisition is what `ready` fails with, also while a close is pending")
   },
   {
     name: "forget the questions that wait at the close",
@@ -383,9 +390,9 @@ const admitting: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "forget the room of what is in flight",
-    file: internal("actor/engine"),
-    find: "  intake.inFlight += batch.items.length\n",
-    replace: "",
+    file: internal("actor/batches"),
+    find: "  if (batch === undefined) return undefined\n  intake.inFlight += batch.items.length\n",
+    replace: "  if (batch === undefined) return undefined\n",
     test: recorder("bounds", "by count counts all pending records, in flight too")
   },
   {

@@ -1,23 +1,14 @@
 /** The account and its metrics, where a recorder's own tests do not look. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, MetricLabel } from "effect"
-import * as Intake from "../../src/internal/actor/intake.js"
 import * as Account from "../../src/internal/recorder/account.js"
 import { metricValuesOf } from "../support/recorder/watching.js"
 
-const nothing = (): void => {}
-
 const made = (name: string) => {
   const account = Account.make()
-  const intake = Intake.make<number>({
-    limit: 10,
-    bound: undefined,
-    now: () => 0,
-    monotonic: () => 0,
-    events: { work: nothing, noRoom: nothing, dropped: nothing, gapOpened: nothing, grown: nothing }
-  })
-  const publish = Account.publisher(account, { intake }, [MetricLabel.make("recorder", name)])
-  return { account, intake, publish }
+  const counts = { accepted: 0, pending: 0, pendingBytes: 0, dropped: 0, refused: 0, released: 0 }
+  const publish = Account.publisher(account, { counts: () => counts }, [MetricLabel.make("recorder", name)])
+  return { account, counts, publish }
 }
 
 type Made = ReturnType<typeof made>
@@ -26,10 +17,10 @@ type Made = ReturnType<typeof made>
 const rare: { readonly [metric: string]: (of: Made) => void } = {
   recorder_duplicates_total: ({ account }) => account.duplicates++,
   recorder_set_aside_total: ({ account }) => account.setAsideEvents++,
-  recorder_dropped_total: ({ intake }) => intake.droppedNew++,
-  recorder_released_total: ({ intake }) => intake.released++,
+  recorder_dropped_total: ({ counts }) => counts.dropped++,
+  recorder_released_total: ({ counts }) => counts.released++,
   recorder_handed_back_total: ({ account }) => account.handedBackEvents++,
-  recorder_refused_total: ({ intake }) => intake.refused++,
+  recorder_refused_total: ({ counts }) => counts.refused++,
   recorder_retries_total: ({ account }) => account.retries++
 }
 

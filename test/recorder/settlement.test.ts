@@ -1,18 +1,19 @@
 /** The books of a recorder, where a recorder's own tests do not tell two answers apart. */
 import { describe, expect, it } from "@effect/vitest"
-import { Option } from "effect"
+import { Cause, Option } from "effect"
+import * as Batches from "../../src/internal/actor/batches.js"
 import * as Intake from "../../src/internal/actor/intake.js"
 import type { Batch } from "../../src/internal/actor/mailbox.js"
 import type * as BatchRun from "../../src/internal/recorder/batchRun.js"
-import type * as Bisection from "../../src/internal/recorder/bisection.js"
 import * as DeadLetters from "../../src/internal/recorder/deadLetters.js"
+import type { NotStored } from "../../src/internal/recorder/errors.js"
 import * as Settlement from "../../src/internal/recorder/settlement.js"
-
-type Failure = Bisection.Failure & { readonly why: string }
+import { atOnce } from "../../src/internal/slices.js"
+import { StorageError } from "../../src/Storage.js"
 
 const nothing = (): void => {}
 
-const failure: Failure = { kind: "Poison", outcome: "NotStored", why: "a bad record" }
+const failure = new StorageError({ kind: "Poison", outcome: "NotStored", message: "a bad record" })
 
 const batchOf = (items: Array<string>, first: number, sizes?: Array<number>): Batch<string> => ({
   items,
@@ -21,14 +22,25 @@ const batchOf = (items: Array<string>, first: number, sizes?: Array<number>): Ba
   openedAt: 0
 })
 
-/** What was isolated, as the runner reports it. */
+/** A record that cannot be stored, as the runner reports it. */
 const isolated = (
   record: string,
-  index: number,
   outcome: "NotStored" | "Unknown" = "NotStored"
-): BatchRun.BadRecord<string, Failure> => ({ index, record, cause: failure, outcome, at: 0 })
+): DeadLetters.SetAside<string> => ({ record, cause: failure, outcome, at: 0 })
 
-/** A book whose control does nothing but say what it was asked. */
+const reasons: { readonly [reason in NotStored["reason"]]?: string } = {
+  SetAside: "set aside",
+  HandedBack: "handed back",
+  OutcomeUnknown: "outcome unknown"
+}
+
+const shown = (error: NotStored | undefined): string => {
+  if (error === undefined) return "stored"
+  const { cause } = error
+  return `${reasons[error.reason]}: ${cause instanceof StorageError ? cause.message : cause}`
+}
+
+/** A settlement whose control does nothing but note what it was asked, and put batches before the queue. */
 const made = ({
   bound,
   limit = 10,
@@ -38,64 +50,56 @@ const made = ({
   limit?: number
   maxHeld?: number
 } = {}) => {
-  const time = { now: 0 }
   const more: Array<{ readonly count: number; readonly first: number }> = []
-  const again: Array<{
-    readonly items: ReadonlyArray<string>
-    readonly sizes: ReadonlyArray<number> | undefined
-  }> = []
   const settled: Array<{ readonly count: number; readonly bytes: number }> = []
   const intake = Intake.make<string>({
     limit,
     bound,
     now: () => 0,
-    monotonic: () => time.now,
+    monotonic: () => 0,
     events: { work: nothing, noRoom: nothing, dropped: nothing, gapOpened: nothing, grown: nothing }
   })
-  const settlement = Settlement.make<string, Failure, string>(
-    {
-      intake,
-      settle: (count, bytes) => settled.push({ count, bytes }),
-      takeMore: () => more.shift() ?? { count: 0, first: 0 },
-      requeue: (items, sizes) => {
-        again.push({ items: [...items], sizes })
-        return batchOf(items, intake.mailbox.next, sizes)
-      }
+  const batches = Batches.make(intake)
+  const control = {
+    settle: (count: number, bytes: number) => {
+      settled.push({ count, bytes })
     },
-    {
-      setAside: ({ why }) => `set aside: ${why}`,
-      handedBack: (cause) => `handed back: ${cause}`,
-      outcomeUnknown: (cause) => `outcome unknown: ${cause}`
-    },
-    maxHeld
-  )
+    takeMore: () => more.shift() ?? { count: 0, first: 0 },
+    requeue: (items: ReadonlyArray<string>, sizes: ReadonlyArray<number> | undefined) =>
+      Batches.requeue(batches, items, sizes),
+    release: () => Intake.release(intake),
+    endReleases: () => Intake.endReleases(intake)
+  }
+  const settlement = Settlement.make<string>(maxHeld, atOnce)
+  /** What was put before the queue. */
+  const again = () => batches.requeued.map(({ items, sizes }) => ({ items, sizes }))
   const told: Array<string> = []
   const wait = (position: number) =>
-    settlement.receipts.waiting.set(position, (error) => told.push(`${position} ${error ?? "stored"}`))
-  return { settlement, intake, more, again, settled, told, wait, time }
+    settlement.receipts.waiting.set(position, (error) => told.push(`${position} ${shown(error)}`))
+  return { settlement, control, intake, more, again, settled, told, wait }
 }
 
-const ended = (cause?: string): Settlement.Rest<string>["cause"] =>
-  Option.map(Option.fromNullable(cause), (error) => ({ _tag: "Fail", error }) as never)
+const ended = (cause?: string): Option.Option<Cause.Cause<unknown>> =>
+  Option.map(Option.fromNullable(cause), Cause.fail)
 
 describe("the place of a record in the queue", () => {
   it("is counted from the part that it came with", () => {
-    const { settlement, more } = made()
+    const { control, settlement, more } = made()
     Settlement.startRun(settlement, batchOf(["a", "b", "c"], 10))
     more.push({ count: 2, first: 20 }, { count: 1, first: 30 })
-    expect(Settlement.takeMore(settlement)).toBe(2)
+    expect(Settlement.takeMore(settlement, control)).toBe(2)
     settlement.run?.batch.items.push("d", "e")
-    expect(Settlement.takeMore(settlement)).toBe(1)
+    expect(Settlement.takeMore(settlement, control)).toBe(1)
     expect([0, 1, 2, 3, 4, 5].map((index) => Settlement.positionOf(settlement, index))).toEqual([
       10, 11, 12, 20, 21, 30
     ])
   })
 
   it("is that of its own batch: the parts of the one before are forgotten", () => {
-    const { settlement, more } = made()
+    const { control, settlement, more } = made()
     Settlement.startRun(settlement, batchOf(["a"], 10))
     more.push({ count: 1, first: 20 })
-    Settlement.takeMore(settlement)
+    Settlement.takeMore(settlement, control)
     Settlement.startRun(settlement, batchOf(["c", "d"], 30))
     expect([0, 1].map((index) => Settlement.positionOf(settlement, index))).toEqual([30, 31])
   })
@@ -124,11 +128,11 @@ describe("a batch", () => {
   })
 
   it("settles by the sizes of its own records", () => {
-    const { settlement, settled, told, wait } = made()
+    const { control, settlement, settled, told, wait } = made()
     const batch = batchOf(["a", "b", "c"], 5, [1, 20, 300])
     Settlement.startRun(settlement, batch)
     for (const position of [5, 6, 7]) wait(position)
-    Settlement.settleStored(settlement, batch, 1, 3, 1)
+    Settlement.settleStored(settlement, control, batch, 1, 3, 1)
     expect(settled).toEqual([{ count: 2, bytes: 320 }])
     expect(told).toEqual(["6 stored", "7 stored"])
     expect(settlement.account).toMatchObject({ stored: 2, duplicates: 1 })
@@ -154,11 +158,11 @@ describe("a record that cannot be stored", () => {
     { sink: "failed", outcome: "NotStored", setAside: 0, sinkFailed: 1, told: "5 handed back: " },
     { sink: "failed", outcome: "Unknown", setAside: 0, sinkFailed: 1, told: "5 outcome unknown: " }
   ] as const)("is written down once, with $outcome and a sink that is $sink", (row) => {
-    const { settlement, intake, settled, told, wait } = made()
+    const { control, settlement, intake, settled, told, wait } = made()
     const batch = batchOf(["a", "b"], 4, [1, 20])
     Settlement.startRun(settlement, batch)
     wait(5)
-    Settlement.settleBad(settlement, batch, isolated("b", 1, row.outcome), row.sink)
+    Settlement.settleBad(settlement, control, batch, 1, isolated("b", row.outcome), row.sink)
     expect(settled).toEqual([{ count: 1, bytes: 20 }])
     expect(intake.released).toBe(0)
     expect(settlement.account).toMatchObject({ setAside: row.setAside, setAsideEvents: row.setAside })
@@ -181,36 +185,36 @@ describe("what is saved again", () => {
     const batch = batchOf([...bad], 0, [1, 2, 3, 4])
     Settlement.startRun(all.settlement, batch)
     for (const [index, record] of bad.entries()) {
-      Settlement.settleBad(all.settlement, batch, isolated(record, index, outcome), "none")
+      Settlement.settleBad(all.settlement, all.control, batch, index, isolated(record, outcome), "none")
     }
     return all
   }
 
   it("is parted into whole batches, and takes its room as any other", () => {
-    const { again, settlement } = held({ limit: 2 })
+    const { again, control, settlement } = held({ limit: 2 })
     expect(DeadLetters.size(settlement.deadLetters)).toBe(4)
-    expect(Settlement.redrive(settlement)).toBe(4)
-    expect(again).toEqual([
+    expect(Settlement.redrive(settlement, control)).toBe(4)
+    expect(again()).toEqual([
       { items: ["a", "b"], sizes: undefined },
       { items: ["c", "d"], sizes: undefined }
     ])
     expect(DeadLetters.size(settlement.deadLetters)).toBe(0)
     expect(settlement.account).toMatchObject({ setAside: 0, setAsideEvents: 4 })
-    expect(Settlement.redrive(settlement)).toBe(0)
+    expect(Settlement.redrive(settlement, control)).toBe(0)
   })
 
   it("keeps its sizes where a bound asks for sizes", () => {
     const bytes = held({ limit: 3, bound: { overflow: "reject", count: 9, sizeOf: (text) => text.length } })
-    Settlement.redrive(bytes.settlement)
-    expect(bytes.again.map(({ sizes }) => sizes)).toEqual([[1, 2, 3], [4]])
+    Settlement.redrive(bytes.settlement, bytes.control)
+    expect(bytes.again().map(({ sizes }) => sizes)).toEqual([[1, 2, 3], [4]])
     const count = held({ limit: 3, bound: { overflow: "reject", count: 9 } })
-    Settlement.redrive(count.settlement)
-    expect(count.again.map(({ sizes }) => sizes)).toEqual([undefined, undefined])
+    Settlement.redrive(count.settlement, count.control)
+    expect(count.again().map(({ sizes }) => sizes)).toEqual([undefined, undefined])
   })
 
   it("waits while another batch is at work", () => {
-    const { settlement } = held({ limit: 2 }, "Unknown")
-    Settlement.redrive(settlement)
+    const { control, settlement } = held({ limit: 2 }, "Unknown")
+    Settlement.redrive(settlement, control)
     Settlement.startRun(settlement, batchOf(["other"], 50))
     const back = Settlement.handBack(settlement, { current: ["other"], queued: bad, cause: ended() })
     expect(back.map(({ outcome, record }) => `${record} ${outcome}`)).toEqual([
@@ -223,10 +227,10 @@ describe("what is saved again", () => {
     "is handed back with the outcome %s it had, begun or not",
     (outcome) => {
       for (const begins of [true, false]) {
-        const { again, settlement } = held({}, outcome)
-        Settlement.redrive(settlement)
+        const { again, control, settlement } = held({}, outcome)
+        Settlement.redrive(settlement, control)
         const batch = settlement.redriven[0]?.batch
-        expect(again).toHaveLength(1)
+        expect(again()).toHaveLength(1)
         if (begins && batch !== undefined) Settlement.startRun(settlement, batch)
         const back = Settlement.handBack(settlement, {
           current: begins ? bad : [],

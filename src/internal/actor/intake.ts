@@ -4,7 +4,8 @@
  */
 
 import { atOnce, type InSlices } from "../slices.js"
-import { type Bound, belowHalf, closeGap, fits, type Gaps, noGaps, noteDrop, sizeIn } from "./bound.js"
+import { type Bound, belowHalf, fits, sizeIn } from "./bound.js"
+import { closeGap, type Gaps, noGaps, noReleases, noteDrop, noteRelease, type Releases } from "./gaps.js"
 import * as Mailbox from "./mailbox.js"
 
 /** A saver that waits for room, under the policy `suspend`. */
@@ -19,7 +20,9 @@ export interface Waiter<Item> {
 export interface Intake<Item> {
   readonly mailbox: Mailbox.Mailbox<Item>
   readonly bound: Bound<Item> | undefined
+  /** The intervals of drops. */
   readonly gaps: Gaps
+  readonly releases: Releases
   /** First in, first out. */
   readonly waiters: Set<Waiter<Item>>
   /** How many items all of them hold. */
@@ -74,6 +77,7 @@ export const make = <Item>(options: {
   mailbox: Mailbox.make(options.limit, options.bound?.sizeOf !== undefined),
   bound: options.bound,
   gaps: noGaps(),
+  releases: noReleases(),
   waiters: new Set(),
   waiting: 0,
   now: options.now,
@@ -153,6 +157,15 @@ export const refuse = <Item>(intake: Intake<Item>, count: number): false => {
   return false
 }
 
+/** Counts one item as released from memory; true when it begins an interval of releases. */
+export const release = <Item>(intake: Intake<Item>): boolean => {
+  intake.released++
+  return noteRelease(intake.releases, intake.now(), intake.monotonic())
+}
+
+/** There is room again: the next release begins an interval. */
+export const endReleases = <Item>({ releases }: Intake<Item>): void => closeGap(releases.gaps)
+
 /**
  * Offers one item to an unbounded intake. Costs one array slot: no wrapper, no closure, no clock. An open segment
  * says that the intake is open: whatever closes the intake closes the segment.
@@ -175,6 +188,12 @@ export const offer = <Item>(intake: Intake<Item>, item: Item): boolean => {
   if (taken) signalFull(intake)
   return taken
 }
+
+/** How one item is offered at the least cost: known once, for all of them. */
+export const offererOf = <Item>(intake: Intake<Item>): ((item: Item) => boolean) =>
+  intake.bound === undefined && !intake.lingers
+    ? (item) => offerUnbounded(intake, item)
+    : (item) => offer(intake, item)
 
 const offerBounded = <Item>(intake: Intake<Item>, bound: Bound<Item>, item: Item): boolean => {
   const bytes = sizeIn(bound, item)

@@ -1,17 +1,26 @@
 /** The worker of an actor: the loop that runs one step after the other. */
 import { Deferred, Effect, Exit } from "effect"
+import * as Batches from "./batches.js"
 import {
   batchIsReady,
+  beginBatch,
   beginStep,
   type Engine,
   endStep,
-  finishBatch,
-  hasBatchReady,
-  nextBatch,
+  phaseChanged,
   type Request,
   signal
 } from "./engine.js"
 import * as Mailbox from "./mailbox.js"
+
+/** The most items of one batch: the smaller of what the settings and the resource allow. */
+const maxBatchSizeOf = <R, I>({ behavior }: Engine<R, I>, resource: R): number => {
+  const { maxBatchSize, resourceMaxBatchSize } = behavior
+  const most = resourceMaxBatchSize(resource)
+  return most !== undefined && Number.isSafeInteger(most) && most > 0
+    ? Math.min(most, maxBatchSize)
+    : maxBatchSize
+}
 
 const acquireStep = <R, I>(engine: Engine<R, I>): Effect.Effect<void, unknown> => {
   const step = beginStep(engine, Number.POSITIVE_INFINITY)
@@ -20,9 +29,9 @@ const acquireStep = <R, I>(engine: Engine<R, I>): Effect.Effect<void, unknown> =
     endStep(engine)
     engine.resource = resource
     engine.phase = "Running"
-    engine.intake.mailbox.limit = engine.behavior.maxBatchSize(resource)
+    engine.intake.mailbox.limit = maxBatchSizeOf(engine, resource)
     Deferred.unsafeDone(engine.acquired, Exit.void)
-    engine.behavior.onPhase()
+    phaseChanged(engine)
   })
 }
 
@@ -39,7 +48,7 @@ const stepEnded = <R, I>(engine: Engine<R, I>, finished: boolean | void): void =
   if (engine.step === 0 || engine.step !== engine.batchStep) return
   endStep(engine)
   if (finished === false) return
-  finishBatch(engine)
+  Batches.finish(engine.batches)
   engine.turnIsOver = false
 }
 
@@ -62,7 +71,8 @@ const idle = <R, I>(engine: Engine<R, I>): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
     engine.turnIsOver = true
     engine.wakeWorker = resume
-    if (engine.intake.mailbox.head !== undefined || hasBatchReady(engine) || engine.closing) signal(engine)
+    if (engine.intake.mailbox.head !== undefined || Batches.hasReady(engine.batches) || engine.closing)
+      signal(engine)
   })
 
 const lingerStep = <R, I>(engine: Engine<R, I>, millis: number): Effect.Effect<void> =>
@@ -84,7 +94,7 @@ const lingerStep = <R, I>(engine: Engine<R, I>, millis: number): Effect.Effect<v
 const lingerLeft = <R, I>(engine: Engine<R, I>): number =>
   engine.closing || engine.lingerIsOver || batchIsReady(engine)
     ? 0
-    : (Mailbox.oldestAt(engine.intake.mailbox) ?? 0) + engine.linger - engine.monotonic()
+    : (Mailbox.oldestAt(engine.intake.mailbox) ?? 0) + engine.behavior.linger - engine.intake.monotonic()
 
 const nextStep = <R, I>(
   engine: Engine<R, I>,
@@ -93,23 +103,24 @@ const nextStep = <R, I>(
   // The interruption of a step that ended in the same moment is still on its way: it must not meet the next step.
   if (engine.interruption !== undefined) return Effect.never
   if (engine.phase === "Starting") return acquireStep(engine)
-  if (engine.current !== undefined) return batchStep(engine, engine.current)
-  const mailbox = engine.intake.mailbox
-  const ahead = hasBatchReady(engine)
-  if (mailbox.head === undefined && !ahead) {
+  const { batches, intake } = engine
+  if (batches.current !== undefined) return batchStep(engine, batches.current)
+  const { mailbox } = intake
+  const isReady = Batches.hasReady(batches)
+  if (mailbox.head === undefined && !isReady) {
     if (!engine.closing) return idle
     engine.phase = "Closed"
     return Effect.void
   }
-  if (!ahead) {
+  if (!isReady) {
     const request = Mailbox.shiftRequest(mailbox) as Request<R> | undefined
     if (request !== undefined) return requestStep(engine, request)
-    const left = engine.linger > 0 ? lingerLeft(engine) : 0
+    const left = engine.behavior.linger > 0 ? lingerLeft(engine) : 0
     if (left > 0) return lingerStep(engine, left)
   }
   if (!engine.turnIsOver) return idle
-  engine.current = nextBatch(engine)
-  return engine.current === undefined ? Effect.void : batchStep(engine, engine.current)
+  const batch = beginBatch(engine)
+  return batch === undefined ? Effect.void : batchStep(engine, batch)
 }
 
 /** Runs the steps until the actor is closed. A failure ends it; so does an interruption. */

@@ -1,11 +1,11 @@
 /** The account of a recorder, and its metrics. */
 import type { MetricLabel } from "effect"
+import type { Control } from "../../Actor.js"
 import * as Metrics from "../../Metrics.js"
-import * as Intake from "../actor/intake.js"
 
 /**
- * What became of the records that have an outcome. Together with the intake (accepted, dropped, pending) it is the
- * account: `accepted = stored + setAside + dropped + handedBack + pending` after every synchronous change.
+ * What became of the records that have an outcome. Together with the actor's counts (accepted, dropped, pending) it is
+ * the account: `accepted = stored + setAside + dropped + handedBack + pending` after every synchronous change.
  */
 export interface Account {
   stored: number
@@ -34,9 +34,9 @@ export const make = (): Account => ({
  * Publishes the counters that have grown, and the gauge when it has changed. It runs with every save: what changes
  * rarely is looked at only when the sum of it has changed.
  */
-export const publisher = <Item>(
+export const publisher = (
   account: Account,
-  source: { readonly intake: Intake.Intake<Item> },
+  { counts }: Pick<Control<never>, "counts">,
   labels: ReadonlyArray<MetricLabel.MetricLabel>
 ): (() => void) => {
   const rare = {
@@ -58,11 +58,8 @@ export const publisher = <Item>(
     rare[name] = now
   }
   return () => {
-    const { intake } = source
     const { duplicates, handedBackEvents, retries, setAsideEvents } = account
-    const dropped = Intake.dropped(intake)
-    const acceptedNow = Intake.accepted(intake)
-    const pendingNow = Intake.pending(intake)
+    const { accepted: acceptedNow, dropped, pending: pendingNow, refused, released } = counts()
     if (acceptedNow !== accepted) {
       Metrics.accepted.unsafeUpdate(acceptedNow - accepted, labels)
       accepted = acceptedNow
@@ -76,7 +73,6 @@ export const publisher = <Item>(
       pending = pendingNow
     }
     // None of them ever falls.
-    const { refused, released } = intake
     const sum = duplicates + handedBackEvents + retries + setAsideEvents + released + dropped + refused
     if (sum === rareSum) return
     rareSum = sum

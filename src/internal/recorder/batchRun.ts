@@ -1,80 +1,66 @@
 /**
- * Takes one batch through its saves, waits and dead letters, one step a call, as the bisection says.
+ * Takes one batch through its saves, waits and dead letters, one step a call, as the bisection decides.
  *
- * Invariant: an answer changes the machine, the account and the receipts in one synchronous piece, so that a
- * step that is interrupted has changed nothing, and may be told as failed afterwards.
+ * Invariant: an answer changes the bisection, the account and the receipts in one synchronous piece. So a step that is
+ * interrupted has changed nothing, and may be reported as failed afterwards.
  */
-import { type Cause, Effect, Exit, type Schedule } from "effect"
-import type { Batch } from "../actor/mailbox.js"
+import { type Cause, type Clock, Effect, Exit, type Schedule } from "effect"
+import type { Batch } from "../../Actor.js"
+import type { Outcome, Saved, Storage, StorageError } from "../../Storage.js"
 import * as Time from "../time.js"
 import * as Bisection from "./bisection.js"
+import { classify, errorOfRecord } from "./classify.js"
+import type { SetAside } from "./deadLetters.js"
 
-export type Acknowledgement = { readonly duplicates: number } | void
-export type Save = Effect.Effect<Acknowledgement, unknown>
+/** One bulk save, or its answer that is on its way. */
+export type Save = Effect.Effect<Saved | void, unknown>
 
-/** The part of a storage that saves. */
-export interface SaveTarget<in Item> {
-  readonly save: (items: ReadonlyArray<Item>) => Save
-}
-
-/** What the runner tells its recorder. Synchronous. */
-export interface Listener<Item, F extends Bisection.Failure> {
-  readonly onStored: (batch: Batch<Item>, from: number, to: number, duplicates: number) => void
-  readonly onAcknowledged: (count: number) => void
-  readonly onBad: (batch: Batch<Item>, entry: BadRecord<Item, F>, sink: SinkResult) => void
-  readonly onRetry: (failure: F, attempt: number) => void
-  /** The storage has answered: it is there. */
-  readonly onAnswer: () => void
-  /** Asks for more items behind those that fail alone; how many came. */
-  readonly takeMore: () => number
-  /** No more items can come. */
-  readonly isClosing: () => boolean
-}
-
+/** What became of a record that cannot be stored: no sink is there, or it took the record, or it failed. */
 export type SinkResult = "none" | "taken" | "failed"
 
-/** A record that cannot be stored. */
-export interface BadRecord<Item, F> {
-  readonly index: number
-  readonly record: Item
-  readonly cause: F
-  readonly outcome: "NotStored" | "Unknown"
-  readonly at: number
+/** What the runner reports, synchronously, when it has happened. */
+export interface Listener<Record> {
+  readonly onStored: (batch: Batch<Record>, from: number, to: number, duplicates: number) => void
+  readonly onAcknowledged: (count: number) => void
+  /** The record at this index cannot be stored. */
+  readonly onBad: (batch: Batch<Record>, index: number, entry: SetAside<Record>, sink: SinkResult) => void
+  readonly onRetry: (failure: StorageError, attempt: number) => void
+  /** The storage has answered: it is there. */
+  readonly onAnswer: () => void
 }
 
-export interface Config<Item, F extends Bisection.Failure> {
-  readonly now: () => number
-  /** Milliseconds of monotonic time. */
-  readonly elapsed: () => number
-  readonly schedule: Schedule.Schedule<unknown, F>
+export interface Config<Record> {
+  readonly clock: Clock.Clock
+  readonly retry: Schedule.Schedule<unknown, StorageError>
   readonly onFatal: "stop" | "set-aside"
-  readonly sink: ((entry: BadRecord<Item, F>) => Effect.Effect<void, unknown>) | undefined
-  readonly classify: (cause: Cause.Cause<unknown>) => F
-  /** The failure of one record, from that of its batch and what the storage said of it. */
-  readonly single: (failure: F, detail: unknown) => F
+  readonly deadLetters: ((entry: SetAside<Record>) => Effect.Effect<void, unknown>) | undefined
   /** Puts something around a save, such as a span. */
-  readonly wrap: ((save: Save, batch: Batch<Item>, from: number, to: number) => Save) | undefined
-  readonly listener: Listener<Item, F>
+  readonly wrap: ((save: Save, batch: Batch<Record>, from: number, to: number) => Save) | undefined
+  /** Puts more records behind those that fail alone; how many came. */
+  readonly takeMore: () => number
+  /** Whether more records can come. */
+  readonly isOpen: () => boolean
+  readonly listener: Listener<Record>
 }
 
 /** A batch on its way. */
-export interface BatchRun<Item, F extends Bisection.Failure> {
-  readonly batch: Batch<Item>
+export interface BatchRun<Record> {
+  readonly batch: Batch<Record>
   /** None until a save has failed: the first one holds the whole batch, and as a rule the only one. */
-  bisection: Bisection.Bisection<F> | undefined
+  bisection: Bisection.Bisection<StorageError> | undefined
   prepared: Save | undefined
   /** What a save under way holds: its outcome is open. */
   saving: { readonly from: number; readonly to: number } | undefined
   attempt: number
-  driver: Pick<Schedule.ScheduleDriver<unknown, F>, "next"> | undefined
+  driver: Pick<Schedule.ScheduleDriver<unknown, StorageError>, "next"> | undefined
   sinkTries: number
   /** The sink has failed and is left alone for a while: the next step is that pause. */
   sinkPauses: boolean
-  /** The records' fate has been told: a late answer changes nothing. */
+  /** All records have an outcome: a late answer changes nothing. */
   isOver: boolean
 }
 
-export const makeRun = <Item, F extends Bisection.Failure>(batch: Batch<Item>): BatchRun<Item, F> => ({
+export const makeRun = <Record>(batch: Batch<Record>): BatchRun<Record> => ({
   batch,
   bisection: undefined,
   prepared: undefined,
@@ -87,11 +73,11 @@ export const makeRun = <Item, F extends Bisection.Failure>(batch: Batch<Item>): 
 })
 
 /** The machine of a batch that needs one; `fit` is what was learned of sizes before. */
-export const bisectionOf = <Item, F extends Bisection.Failure>(
-  run: BatchRun<Item, F>,
+export const bisectionOf = <Record>(
+  run: BatchRun<Record>,
   fit?: Bisection.Fit
-): Bisection.Bisection<F> => {
-  run.bisection ??= Bisection.make<F>(run.batch.items.length, fit)
+): Bisection.Bisection<StorageError> => {
+  run.bisection ??= Bisection.make<StorageError>(run.batch.items.length, fit)
   return run.bisection
 }
 
@@ -100,23 +86,16 @@ const maxSinkTries = 3
 const sinkPauseMillis = 100
 
 /** Whether the next step of this batch waits on purpose, so that no limit holds for it. */
-export const waits = <Item, F extends Bisection.Failure>(run: BatchRun<Item, F>): boolean =>
+export const waits = <Record>(run: BatchRun<Record>): boolean =>
   run.sinkPauses || (run.bisection !== undefined && Bisection.mustWait(run.bisection))
 
-const answered = <Item, F extends Bisection.Failure>(
-  config: Config<Item, F>,
-  run: BatchRun<Item, F>
-): void => {
+const answered = <Record>(config: Config<Record>, run: BatchRun<Record>): void => {
   run.attempt = 0
   run.driver = undefined
   config.listener.onAnswer()
 }
 
-const saveFailed = <Item, F extends Bisection.Failure>(
-  config: Config<Item, F>,
-  run: BatchRun<Item, F>,
-  failure: F
-): void => {
+const saveFailed = <Record>(config: Config<Record>, run: BatchRun<Record>, failure: StorageError): void => {
   const { batch } = run
   const from = run.saving?.from ?? 0
   run.saving = undefined
@@ -127,17 +106,17 @@ const saveFailed = <Item, F extends Bisection.Failure>(
 }
 
 /** The step under way took too long and was interrupted: of a save nothing is known, a sink has failed. */
-export const timedOut = <Item, F extends Bisection.Failure>(
-  config: Config<Item, F>,
-  run: BatchRun<Item, F>,
-  failure: F
+export const timedOut = <Record>(
+  config: Config<Record>,
+  run: BatchRun<Record>,
+  failure: StorageError
 ): void => {
   if (run.saving !== undefined) saveFailed(config, run, failure)
   else sinkFailed(config, run)
 }
 
 /** Calls the storage; what it throws is a defect of its effect. `Effect.suspend` would cost a step of the fiber. */
-const call = <Item>(storage: SaveTarget<Item>, items: ReadonlyArray<Item>): Save => {
+const call = <Record>(storage: Storage<Record>, items: ReadonlyArray<Record>): Save => {
   try {
     return storage.save(items)
   } catch (defect) {
@@ -146,21 +125,21 @@ const call = <Item>(storage: SaveTarget<Item>, items: ReadonlyArray<Item>): Save
 }
 
 /** Saves batches. It is asked for one step at a time, and the next one when that has ended. */
-export interface BatchRunner<Item, F extends Bisection.Failure> {
-  readonly config: Config<Item, F>
+export interface BatchRunner<Record> {
+  readonly config: Config<Record>
   /** The batch of the save under way. */
-  run: BatchRun<Item, F> | undefined
+  run: BatchRun<Record> | undefined
   /** What was learned of sizes of late, and until when it holds. */
   fit: (Bisection.Fit & { readonly until: number }) | undefined
   readonly answers: {
     readonly onFailure: (cause: Cause.Cause<unknown>) => Effect.Effect<boolean>
-    readonly onSuccess: (acknowledgement: Acknowledgement) => Effect.Effect<boolean>
+    readonly onSuccess: (acknowledgement: Saved | void) => Effect.Effect<boolean>
   }
 }
 
 /** What an answer leads to is made once, not for every save. */
-export const make = <Item, F extends Bisection.Failure>(config: Config<Item, F>): BatchRunner<Item, F> => {
-  const runner: BatchRunner<Item, F> = {
+export const make = <Record>(config: Config<Record>): BatchRunner<Record> => {
+  const runner: BatchRunner<Record> = {
     config,
     run: undefined,
     fit: undefined,
@@ -168,7 +147,7 @@ export const make = <Item, F extends Bisection.Failure>(config: Config<Item, F>)
       onFailure: (cause) => {
         const { run } = runner
         if (run === undefined || run.isOver) return isFinished
-        saveFailed(config, run, config.classify(cause))
+        saveFailed(config, run, classify(cause))
         return run.isOver ? isFinished : isNotFinished
       },
       onSuccess: (acknowledgement) => {
@@ -188,40 +167,42 @@ const fitMillis = 60_000
 const maxFit = 65_536
 
 /** What was learned of sizes, as far as it holds. */
-const fitNow = <Item, F extends Bisection.Failure>(
-  runner: BatchRunner<Item, F>
-): Bisection.Fit | undefined => {
+const fitNow = <Record>(runner: BatchRunner<Record>): Bisection.Fit | undefined => {
   const { config, fit } = runner
-  if (fit === undefined || config.elapsed() < fit.until) return fit
+  if (fit === undefined || Time.monotonicMillis(config.clock) < fit.until) return fit
   const { proven, size } = fit
-  const next = { size: size * 2, proven, until: config.elapsed() + fitMillis }
+  const next = { size: size * 2, proven, until: Time.monotonicMillis(config.clock) + fitMillis }
   runner.fit = proven && size < maxFit ? next : undefined
   return runner.fit
 }
 
 /** The most records that a save may hold, by what has passed of late. */
-export const fitOf = <Item, F extends Bisection.Failure>(runner: BatchRunner<Item, F>): number => {
+export const fitOf = <Record>(runner: BatchRunner<Record>): number => {
   const fit = fitNow(runner)
   return fit?.proven === true ? fit.size : Number.POSITIVE_INFINITY
 }
 
 /** The next batches begin with the size that passed, without failing at a larger one first. */
-const remember = <Item, F extends Bisection.Failure>(
-  runner: BatchRunner<Item, F>,
-  { passed, sizeSuspected, sizeProven }: Bisection.Bisection<F>
+const remember = <Record>(
+  runner: BatchRunner<Record>,
+  { passed, sizeSuspected, sizeProven }: Bisection.Bisection<StorageError>
 ): void => {
   if (!sizeSuspected || passed === 0) return
-  runner.fit = { size: passed, proven: sizeProven, until: runner.config.elapsed() + fitMillis }
+  runner.fit = {
+    size: passed,
+    proven: sizeProven,
+    until: Time.monotonicMillis(runner.config.clock) + fitMillis
+  }
 }
 
 const isFinished = Effect.succeed(true)
 const isNotFinished = Effect.succeed(false)
 
 /** Whether the batch is finished. */
-const saveSucceeded = <Item, F extends Bisection.Failure>(
-  config: Config<Item, F>,
-  run: BatchRun<Item, F>,
-  acknowledgement: Acknowledgement
+const saveSucceeded = <Record>(
+  config: Config<Record>,
+  run: BatchRun<Record>,
+  acknowledgement: Saved | void
 ): boolean => {
   const { batch, bisection, saving } = run
   const { from, to } = saving ?? { from: 0, to: 0 }
@@ -233,10 +214,10 @@ const saveSucceeded = <Item, F extends Bisection.Failure>(
   return bisection === undefined || Bisection.isDone(bisection)
 }
 
-const saveStep = <Item, F extends Bisection.Failure>(
-  runner: BatchRunner<Item, F>,
-  run: BatchRun<Item, F>,
-  storage: SaveTarget<Item>,
+const saveStep = <Record>(
+  runner: BatchRunner<Record>,
+  run: BatchRun<Record>,
+  storage: Storage<Record>,
   from: number,
   to: number
 ): Effect.Effect<boolean> => {
@@ -252,17 +233,17 @@ const saveStep = <Item, F extends Bisection.Failure>(
   return Effect.matchCauseEffect(wrapped, runner.answers)
 }
 
-const waitStep = <Item, F extends Bisection.Failure>(
-  config: Config<Item, F>,
-  run: BatchRun<Item, F>,
-  failure: F
+const waitStep = <Record>(
+  config: Config<Record>,
+  run: BatchRun<Record>,
+  failure: StorageError
 ): Effect.Effect<boolean> => {
   const bisection = bisectionOf(run)
-  if (config.listener.isClosing() && Bisection.conclude(bisection)) return isNotFinished
+  if (!config.isOpen() && Bisection.conclude(bisection)) return isNotFinished
   if (compareWithMore(config, run)) return isNotFinished
   run.attempt++
   config.listener.onRetry(failure, run.attempt)
-  const driver = run.driver === undefined ? Time.driver(config.schedule) : Effect.succeed(run.driver)
+  const driver = run.driver === undefined ? Time.driver(config.retry) : Effect.succeed(run.driver)
   return Effect.flatMap(driver, (driver) => {
     run.driver = driver
     return Effect.match(driver.next(failure), {
@@ -278,23 +259,17 @@ const waitStep = <Item, F extends Bisection.Failure>(
   })
 }
 
-const compareWithMore = <Item, F extends Bisection.Failure>(
-  config: Config<Item, F>,
-  run: BatchRun<Item, F>
-): boolean => {
+const compareWithMore = <Record>(config: Config<Record>, run: BatchRun<Record>): boolean => {
   const bisection = bisectionOf(run)
   if (!bisection.needsComparison) return false
-  const count = config.listener.takeMore()
+  const count = config.takeMore()
   if (count === 0) return false
   run.prepared = undefined
   Bisection.extend(bisection, count)
   return true
 }
 
-const sinkFailed = <Item, F extends Bisection.Failure>(
-  config: Config<Item, F>,
-  run: BatchRun<Item, F>
-): void => {
+const sinkFailed = <Record>(config: Config<Record>, run: BatchRun<Record>): void => {
   run.sinkTries++
   run.sinkPauses = run.sinkTries < maxSinkTries
   if (run.sinkPauses) return
@@ -302,37 +277,36 @@ const sinkFailed = <Item, F extends Bisection.Failure>(
   if (step._tag === "Isolate") settleBad(config, run, step, entryOf(config, run, step), "failed")
 }
 
-const entryOf = <Item, F extends Bisection.Failure>(
-  config: Config<Item, F>,
-  run: BatchRun<Item, F>,
-  { cause, detail, index }: Bisection.Suspect<F>
-): BadRecord<Item, F> => ({
-  index,
-  record: run.batch.items[index] as Item,
-  cause: config.single(cause, detail),
+const entryOf = <Record>(
+  config: Config<Record>,
+  run: BatchRun<Record>,
+  { cause, detail, index }: Bisection.Suspect<StorageError>
+): SetAside<Record> => ({
+  record: run.batch.items[index] as Record,
+  cause: errorOfRecord(cause, detail),
   outcome: Bisection.outcomeOf(bisectionOf(run), index),
-  at: config.now()
+  at: config.clock.unsafeCurrentTimeMillis()
 })
 
-const settleBad = <Item, F extends Bisection.Failure>(
-  config: Config<Item, F>,
-  run: BatchRun<Item, F>,
-  suspect: Bisection.Suspect<F>,
-  entry: BadRecord<Item, F>,
+const settleBad = <Record>(
+  config: Config<Record>,
+  run: BatchRun<Record>,
+  suspect: Bisection.Suspect<StorageError>,
+  entry: SetAside<Record>,
   result: SinkResult
 ): boolean => {
   run.sinkTries = 0
   Bisection.isolated(bisectionOf(run))
   // The storage has judged this very record: it is there.
   if (suspect.times > 0) answered(config, run)
-  config.listener.onBad(run.batch, entry, result)
+  config.listener.onBad(run.batch, suspect.index, entry, result)
   return Bisection.next(bisectionOf(run))._tag === "Done"
 }
 
-const sinkStep = <Item, F extends Bisection.Failure>(
-  config: Config<Item, F>,
-  run: BatchRun<Item, F>,
-  suspect: Bisection.Suspect<F>
+const sinkStep = <Record>(
+  config: Config<Record>,
+  run: BatchRun<Record>,
+  suspect: Bisection.Suspect<StorageError>
 ): Effect.Effect<boolean> => {
   if (run.sinkPauses) {
     return Effect.map(Effect.sleep(sinkPauseMillis * 2 ** (run.sinkTries - 1)), () => {
@@ -341,7 +315,7 @@ const sinkStep = <Item, F extends Bisection.Failure>(
     })
   }
   const entry = entryOf(config, run, suspect)
-  const { sink } = config
+  const { deadLetters: sink } = config
   if (sink === undefined) return Effect.sync(() => settleBad(config, run, suspect, entry, "none"))
   const attempt = Effect.suspend(() => sink(entry))
   return Effect.map(Effect.exit(attempt), (exit) => {
@@ -353,11 +327,11 @@ const sinkStep = <Item, F extends Bisection.Failure>(
 }
 
 /** The next step of a batch: true when the batch is finished. A failure stops the recorder. */
-export const step = <Item, F extends Bisection.Failure>(
-  runner: BatchRunner<Item, F>,
-  run: BatchRun<Item, F>,
-  storage: SaveTarget<Item>
-): Effect.Effect<boolean, F> => {
+export const step = <Record>(
+  runner: BatchRunner<Record>,
+  run: BatchRun<Record>,
+  storage: Storage<Record>
+): Effect.Effect<boolean, StorageError> => {
   const { config } = runner
   const { length } = run.batch.items
   const fit = run.bisection === undefined && runner.fit !== undefined ? fitNow(runner) : undefined
@@ -385,22 +359,20 @@ export const step = <Item, F extends Bisection.Failure>(
 }
 
 /** A record without an outcome, and what is known of it. */
-export interface Unsettled<Item> {
+export interface Unsettled<Record> {
   readonly index: number
-  readonly record: Item
-  readonly outcome: "NotStored" | "Unknown"
+  readonly record: Record
+  readonly outcome: Outcome
 }
 
 /** The records of a batch that has been given up, in order. */
-export const unsettledOf = <Item, F extends Bisection.Failure>(
-  run: BatchRun<Item, F>
-): ReadonlyArray<Unsettled<Item>> =>
+export const unsettledOf = <Record>(run: BatchRun<Record>): ReadonlyArray<Unsettled<Record>> =>
   Bisection.remaining(bisectionOf(run)).map((index) => {
     const { saving } = run
     const inFlight = saving !== undefined && index >= saving.from && index < saving.to
     return {
       index,
-      record: run.batch.items[index] as Item,
+      record: run.batch.items[index] as Record,
       outcome: inFlight ? "Unknown" : Bisection.outcomeOf(bisectionOf(run), index)
     }
   })

@@ -2,7 +2,17 @@
  * What a recorder keeps in memory for its owner after it has an outcome: records set aside without a sink, and those
  * that a sink did not take. Oldest first, and at most so many: what comes beyond that releases the oldest.
  */
-import { closeGap, type Gaps, noGaps, noteDrop } from "../actor/bound.js"
+import type { Outcome, StorageError } from "../../Storage.js"
+
+/** A record that its storage cannot hold. */
+export interface SetAside<out Record> {
+  readonly record: Record
+  readonly cause: StorageError
+  /** `Unknown` when an earlier attempt that held this record had an unknown outcome. */
+  readonly outcome: Outcome
+  /** Milliseconds since the epoch. */
+  readonly at: number
+}
 
 /** A queue from which the oldest are taken one by one, at a constant cost. */
 export interface Queue<A> {
@@ -46,25 +56,3 @@ export const takeAll = <A>(queue: Queue<A>): Array<A> => {
 export function* entriesOf<A>({ entries, start }: Queue<A>): Generator<A> {
   for (let i = start; i < entries.length; i++) yield entries[i] as A
 }
-
-/** The intervals in which records were released. */
-export interface Releases {
-  readonly gaps: Gaps
-  /** When the last record was released, in monotonic milliseconds. */
-  last: number
-}
-
-export const noReleases = (): Releases => ({ gaps: noGaps(), last: 0 })
-
-/** After so many milliseconds without a release the interval is over; the next release finds that out. */
-export const quietMillis = 60_000
-
-/** Notes the release of one record; true when it begins an interval. */
-export const noteRelease = (releases: Releases, wall: number, monotonic: number): boolean => {
-  if (monotonic - releases.last >= quietMillis) closeGap(releases.gaps)
-  releases.last = monotonic
-  return noteDrop(releases.gaps, "released", wall)
-}
-
-/** There is room again: the next release begins an interval. */
-export const endInterval = ({ gaps }: Releases): void => closeGap(gaps)

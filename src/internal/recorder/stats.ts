@@ -1,9 +1,6 @@
-/** What a recorder tells of itself at any instant. */
-import { type GapNote, gapNotes, maxGaps } from "../actor/bound.js"
-import * as Intake from "../actor/intake.js"
-import * as Mailbox from "../actor/mailbox.js"
-import type { Failure } from "./bisection.js"
-import type { Settlement } from "./settlement.js"
+/** The statistics of a recorder at one instant. */
+import type { Control, GapNote } from "../../Actor.js"
+import type { Account } from "./account.js"
 
 /** The account, and what a load shedder wants to know. All counts are since `make`. */
 export interface Stats {
@@ -32,48 +29,26 @@ export interface Stats {
   readonly gaps: ReadonlyArray<GapNote>
 }
 
-/** Milliseconds since the oldest pending record came; 0 when there is none. */
-export const oldestAge = <Item, F extends Failure, E>({ control, run }: Settlement<Item, F, E>): number => {
-  const { intake } = control
-  const since = intake.inFlight > 0 ? run?.batch.openedAt : Mailbox.oldestAt(intake.mailbox)
-  return since === undefined ? 0 : Math.max(0, intake.monotonic() - since)
-}
-
-/** The notes of both kinds. Each kind is in its order, whatever was done to the wall clock meanwhile. */
-const mergedGaps = <Item, F extends Failure, E>(
-  settlement: Settlement<Item, F, E>
-): ReadonlyArray<GapNote> => {
-  const drops = gapNotes(settlement.control.intake.gaps)
-  const releases = gapNotes(settlement.releases.gaps)
-  if (releases.length === 0) return drops
-  const all: Array<GapNote> = []
-  let next = 0
-  for (const release of releases) {
-    for (let drop = drops[next]; drop !== undefined && drop.from <= release.from; drop = drops[++next]) {
-      all.push(drop)
-    }
-    all.push(release)
-  }
-  return [...all, ...drops.slice(next)].slice(-maxGaps)
-}
-
-export const statsOf = <Item, F extends Failure, E>(settlement: Settlement<Item, F, E>): Stats => {
-  const { intake } = settlement.control
-  const { account } = settlement
+/** The stats, of the account and of what the actor counts. */
+export const statsOf = (
+  account: Account,
+  control: Pick<Control<never>, "counts" | "gaps" | "oldestAge">
+): Stats => {
+  const { accepted, dropped, pending, pendingBytes, refused, released } = control.counts()
   return {
-    accepted: Intake.accepted(intake),
-    pending: Intake.pending(intake),
+    accepted,
+    pending,
     stored: account.stored,
     duplicates: account.duplicates,
     setAside: account.setAside,
-    released: intake.released,
-    dropped: Intake.dropped(intake),
+    released,
+    dropped,
     handedBack: account.handedBack,
-    refused: intake.refused,
+    refused,
     saves: account.saves,
     retries: account.retries,
-    pendingBytes: Intake.pendingBytes(intake),
-    oldestAge: oldestAge(settlement),
-    gaps: mergedGaps(settlement)
+    pendingBytes,
+    oldestAge: control.oldestAge(),
+    gaps: control.gaps()
   }
 }
