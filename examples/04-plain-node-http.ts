@@ -17,12 +17,8 @@ const columns = {
   actor: Storage.Column.text,
   url: Storage.Column.text
 }
-type Row = Storage.RowOf<typeof columns>
 
-class Audit extends Context.Tag("Audit")<
-  Audit,
-  Recorder.Recorder<Row, Storage.Query<typeof columns>, ReadonlyArray<Row>>
->() {}
+class Audit extends Context.Tag("Audit")<Audit, Recorder.OfTable<typeof columns>>() {}
 
 /** What the handlers see. `save` never waits and never throws; `close` is awaited once, at the end. */
 const openAudit = async (filename: string) => {

@@ -12,12 +12,10 @@ const columns = {
   what: Storage.Column.text,
   detail: Storage.Column.nullable(Storage.Column.json)
 }
+/** What is loaded: `detail` may be `null`. What is saved may leave it out. */
 type Row = Storage.RowOf<typeof columns>
 
-class Audit extends Context.Tag("Audit")<
-  Audit,
-  Recorder.Recorder<Row, Storage.Query<typeof columns>, ReadonlyArray<Row>>
->() {}
+class Audit extends Context.Tag("Audit")<Audit, Recorder.OfTable<typeof columns>>() {}
 
 /** A service that audits what it does. */
 class Orders extends Context.Tag("Orders")<

@@ -9,7 +9,7 @@ import * as HttpAudit from "effect-recorder/platform/HttpAudit"
 
 class Audit extends Context.Tag("Audit")<Audit, HttpAudit.AuditRecorder>() {}
 
-const login = Effect.zipRight(HttpAudit.setWho("alice"), HttpServerResponse.text("welcome"))
+const login = Effect.zipRight(HttpAudit.setActor("alice"), HttpServerResponse.text("welcome"))
 
 const routes = HttpRouter.empty.pipe(
   HttpRouter.post("/login", login),
@@ -18,7 +18,7 @@ const routes = HttpRouter.empty.pipe(
 )
 
 const audit = HttpAudit.middleware(Audit, {
-  who: (request) => request.headers["x-user"],
+  actor: (request) => request.headers["x-user"],
   redact: (entry) => (entry.target.startsWith("/health") ? undefined : entry)
 })
 
@@ -39,9 +39,10 @@ const program = Effect.gen(function* () {
   yield* client.get(`${url}/broken`)
   yield* client.get(`${url}/health`)
   const rows = yield* Effect.flatMap(Audit, (audit) => audit.load({ orderBy: [Storage.Query.asc("id")] }))
-  for (const { outcome, status, target, what, who } of rows) console.log(who, what, target, status, outcome)
+  for (const { outcome, status, target, action, actor } of rows)
+    console.log(actor, action, target, status, outcome)
   assert.deepEqual(
-    rows.map(({ outcome, status, target, what, who }) => [who, what, target, status, outcome]),
+    rows.map(({ outcome, status, target, action, actor }) => [actor, action, target, status, outcome]),
     [
       ["alice", "POST /login", "/login", 200, "ok"],
       ["bob", "GET /orders/:id", "/orders/17", 200, "ok"],

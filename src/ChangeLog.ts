@@ -9,7 +9,7 @@
  * what a storage stores, and {@link asStorage} lets a recorder store nothing but a log.
  */
 import { Effect, Either } from "effect"
-import { type ChangeLog, noteAppendNow, type ReadOptions, ringEach } from "./internal/log/changeLog.js"
+import { type Append, type ChangeLog, type ReadOptions, ringEach } from "./internal/log/changeLog.js"
 import {
   type Change,
   type ChangeLogError,
@@ -22,9 +22,9 @@ import {
   type Revision,
   wrongLimit
 } from "./internal/log/events.js"
-import * as History from "./internal/log/memoryLog.js"
-import { checkSelector } from "./internal/log/selector.js"
-import { InvalidOptions } from "./internal/options.js"
+import * as MemoryLog from "./internal/log/memoryLog.js"
+import { resolveSelector } from "./internal/log/selector.js"
+import { func, type InvalidOptions, oneOf, or, resolve, whole } from "./internal/options.js"
 import { makeRandom, randomName } from "./internal/random.js"
 import { type BadRecord, type Saved, type Storage, StorageError } from "./Storage.js"
 
@@ -72,20 +72,11 @@ export interface Options<in V> {
   readonly sizeOf?: ((change: Change<V>) => number) | undefined
 }
 
-const problem = <V>(options: Options<V>): InvalidOptions | undefined => {
-  const { maxBytes, maxRevisions, sizeOf, state } = options
-  for (const [option, value] of Object.entries({ maxBytes, maxRevisions })) {
-    if (value !== undefined && !wholeAbove0(value)) {
-      return new InvalidOptions({ option, message: "must be a whole number above 0" })
-    }
-  }
-  if (state !== undefined && state !== "latest" && state !== "none") {
-    return new InvalidOptions({ option: "state", message: 'must be "latest" or "none"' })
-  }
-  if (sizeOf !== undefined && typeof sizeOf !== "function") {
-    return new InvalidOptions({ option: "sizeOf", message: "must be a function" })
-  }
-  return undefined
+const rules = {
+  state: or(oneOf("none", "latest"), "none"),
+  maxRevisions: or(whole(1), 10_240),
+  maxBytes: or(whole(1, "bytes"), 8 * 1024 * 1024),
+  sizeOf: or(func("that gives the bytes of a change"), MemoryLog.estimateSize)
 }
 
 /**
@@ -96,47 +87,46 @@ const problem = <V>(options: Options<V>): InvalidOptions | undefined => {
  */
 export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, InvalidOptions> =>
   Effect.gen(function* () {
-    const wrong = problem(options)
-    if (wrong !== undefined) return yield* wrong
+    const { maxBytes, maxRevisions, sizeOf, state } = yield* resolve<Options<V>>()(rules, options)
     const random = yield* makeRandom
-    const state = options.state ?? "none"
-    const history = History.make<V>({
+    const history = MemoryLog.make<V>({
       epoch: randomName(random),
-      maxRevisions: options.maxRevisions ?? 10_240,
-      maxBytes: options.maxBytes ?? 8 * 1024 * 1024,
-      sizeOf: options.sizeOf ?? History.estimateSize,
+      maxRevisions,
+      maxBytes,
+      sizeOf,
       random,
       keepsState: state === "latest"
     })
     const rings = new Set<() => void>()
     const commit = (
       entries: ReadonlyArray<Entry<V>>
-    ): Either.Either<History.CommitResult, ChangeLogError> => {
-      const committed = History.commit(history, entries)
+    ): Either.Either<MemoryLog.CommitResult, ChangeLogError> => {
+      const committed = MemoryLog.commit(history, entries)
       if (Either.isRight(committed) && committed.right.revisions.length > 0) ringEach(rings)
       return committed
     }
     const appendNow = (changes: ReadonlyArray<Change<V>>): Either.Either<Revision, ChangeLogError> =>
       Either.map(commit([{ changes }]), ({ revisions }) => revisions[0] as Revision)
+    const append: Append<V> = (changes) => Effect.suspend(() => appendNow(changes))
     return {
-      append: noteAppendNow((changes) => Effect.suspend(() => appendNow(changes)), appendNow),
+      append: Object.assign(append, { now: appendNow }),
       commit: (entries) => Effect.suspend(() => commit(entries)),
-      check: (entry) => History.check(history, entry),
+      check: (entry) => MemoryLog.check(history, entry),
       read: ({ after, limit }) =>
         Effect.suspend(
           (): Either.Either<ReadonlyArray<LoggedRevision<V>>, Compacted | EpochChanged | ChangeLogError> =>
-            wholeAbove0(limit) ? History.read(history, after, limit) : Either.left(wrongLimit)
+            wholeAbove0(limit) ? MemoryLog.read(history, after, limit) : Either.left(wrongLimit)
         ),
       head: Effect.sync(() => ({ head: history.head, floor: history.floor })),
-      compact: (upTo) => Effect.sync(() => History.compact(history, upTo)),
+      compact: (upTo) => Effect.sync(() => MemoryLog.compact(history, upTo)),
       renewEpoch: Effect.sync(() => {
-        History.renew(history, randomName(random))
+        MemoryLog.renew(history, randomName(random))
         ringEach(rings)
         return history.head.epoch
       }),
       snapshot: (selector) =>
-        Effect.flatMap(checkSelector(selector), (selector) => {
-          const entries = History.snapshot(history, selector)
+        Effect.flatMap(resolveSelector(selector), (selector) => {
+          const entries = MemoryLog.snapshot(history, selector)
           return entries === undefined ? noState : Effect.succeed({ revision: history.head, entries })
         }),
       state,

@@ -39,7 +39,7 @@ export const saveDuration = Metric.histogram(
   "recorder_save_duration_millis",
   MetricBoundaries.fromIterable([0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 30000])
 )
-/** Faults of the HTTP audit's hooks; tagged by `hook` (`who`, `setWho`, `what`, `redact`, `toRecord`). */
+/** Faults of the HTTP audit's hooks; tagged by `hook` (`actor`, `setActor`, `action`, `redact`, `toRecord`). */
 export const httpHookFaults = Metric.counter("recorder_http_hook_faults_total", { incremental: true })
 /** Watchers of a watch; tagged by `watch`: the name given to it. */
 export const watchers = Metric.gauge("recorder_watch_watchers")

@@ -6,11 +6,17 @@
  */
 import { Data, Effect, Either, Stream } from "effect"
 import { checkPrune, checkQuery } from "./internal/columns/checkQuery.js"
-import { compile, compileNormalise, type Rule } from "./internal/columns/checkRow.js"
-import { type Columns, columnsProblem, type IdOf, type RowOf } from "./internal/columns/columns.js"
-import { answer } from "./internal/columns/evaluateQuery.js"
+import { compileCheckRow, compileNormalise, type Rule } from "./internal/columns/checkRow.js"
+import {
+  type Columns,
+  type IdOf,
+  type NewRowOf,
+  type RowOf,
+  validateColumns
+} from "./internal/columns/columns.js"
+import { evaluateQuery } from "./internal/columns/evaluateQuery.js"
 import type { InvalidQuery, Prune, Query } from "./internal/columns/query.js"
-import type { InvalidOptions } from "./internal/options.js"
+import { anything, type InvalidOptions, resolve } from "./internal/options.js"
 
 export type { Rule } from "./internal/columns/checkRow.js"
 export {
@@ -19,6 +25,7 @@ export {
   type ColumnType,
   type ColumnTypes,
   type IdOf,
+  type NewRowOf,
   type RowOf
 } from "./internal/columns/columns.js"
 export { type Condition, InvalidQuery, type Order, type Prune, Query } from "./internal/columns/query.js"
@@ -132,9 +139,9 @@ export const rowCheck = <const C extends Columns>(
   columns: C,
   id: IdOf<C>
 ): Either.Either<(batch: ReadonlyArray<unknown>) => StorageError | undefined, InvalidOptions> => {
-  const problem = columnsProblem(columns, id)
+  const problem = validateColumns(columns, id)
   if (problem !== undefined) return Either.left(problem)
-  const check = compile(columns, id)
+  const check = compileCheckRow(columns, id)
   return Either.right((batch) => {
     let bad: Array<BadRecord> | undefined
     for (let index = 0; index < batch.length; index++) {
@@ -155,8 +162,8 @@ export const rowCheck = <const C extends Columns>(
  * the records whose id it already holds (their count is `duplicates`), and answers typed queries.
  */
 export interface TableStorage<C extends Columns, Q = Query<C>>
-  extends Storage<RowOf<C>, Q, ReadonlyArray<RowOf<C>>> {
-  readonly save: (batch: ReadonlyArray<RowOf<C>>) => Effect.Effect<Saved, StorageError>
+  extends Storage<NewRowOf<C>, Q, ReadonlyArray<RowOf<C>>> {
+  readonly save: (batch: ReadonlyArray<NewRowOf<C>>) => Effect.Effect<Saved, StorageError>
   readonly load: (query: Q) => Effect.Effect<ReadonlyArray<RowOf<C>>, StorageError | InvalidQuery>
   /**
    * The rows of `load`, as a stream that holds one page of them in memory at a time. It reads beside a recorder's
@@ -217,19 +224,31 @@ const memoryArray = <Record>(): MemoryStorage<Record> => {
   }
 }
 
+/** Which table is kept in memory. */
+export interface MemoryOptions<C extends Columns> {
+  readonly columns: C
+  /** Records whose id the table already holds are counted as duplicates, and not stored. */
+  readonly id: IdOf<C>
+}
+
+// `rowCheck` looks at the two together.
+const memoryRules = { columns: anything, id: anything }
+
 const memoryTable = <const C extends Columns>(
-  columns: C,
-  id: IdOf<C>
+  options: MemoryOptions<C>
 ): Effect.Effect<MemoryTable<C>, InvalidOptions> =>
-  Effect.map(rowCheck(columns, id), (check) => {
+  Effect.gen(function* () {
+    yield* resolve<MemoryOptions<C>>()(memoryRules, options)
+    const { columns, id } = options
+    const check = yield* rowCheck(columns, id)
     type Row = RowOf<C> & { readonly [column: string]: unknown }
     // A normalised row has the columns of the definition with their values, which is what RowOf says.
     const copy = compileNormalise(columns)
-    const normalise = (record: RowOf<C>) => copy(record) as Row
+    const normalise = (record: NewRowOf<C>) => copy(record) as Row
     const rows = new Map<unknown, Row>()
     const load: MemoryTable<C>["load"] = (query) =>
       Effect.map(checkQuery(columns, id, query), (checked) =>
-        answer(columns, checked, rows.values()).map((row) => normalise(row))
+        evaluateQuery(columns, checked, rows.values()).map((row) => normalise(row))
       )
     return {
       save: (batch) =>
@@ -249,7 +268,7 @@ const memoryTable = <const C extends Columns>(
       query: (query) => Stream.unwrap(Effect.map(load(query), Stream.fromIterable)),
       prune: (options) =>
         Effect.map(checkPrune(columns, id, options), ({ query }) => {
-          const gone = answer(columns, query, rows.values())
+          const gone = evaluateQuery(columns, query, rows.values())
           for (const row of gone) rows.delete(row[id])
           return gone.length
         }),
@@ -270,10 +289,7 @@ const memoryTable = <const C extends Columns>(
  */
 export const memory: {
   <Record>(): MemoryStorage<Record>
-  <const C extends Columns>(options: {
-    readonly columns: C
-    readonly id: IdOf<C>
-  }): Effect.Effect<MemoryTable<C>, InvalidOptions>
-} = (options?: { readonly columns: Columns; readonly id: string }): never =>
+  <const C extends Columns>(options: MemoryOptions<C>): Effect.Effect<MemoryTable<C>, InvalidOptions>
+} = (options?: MemoryOptions<Columns>): never =>
   // The two signatures share no return type; each branch has the type of its own one.
-  (options === undefined ? memoryArray() : memoryTable(options.columns, options.id as never)) as never
+  (options === undefined ? memoryArray() : memoryTable(options)) as never

@@ -32,7 +32,6 @@ import {
   type Selector,
   type Snapshot
 } from "./ChangeLog.js"
-import { appendNow } from "./internal/log/changeLog.js"
 import type { Change, Revision } from "./internal/log/events.js"
 import { InvalidOptions, millisOf } from "./internal/options.js"
 import { monotonicMillis } from "./internal/time.js"
@@ -43,7 +42,7 @@ import { type Health, healthOf } from "./internal/watch/health.js"
 import * as Opening from "./internal/watch/opening.js"
 import { type FollowError, WatchRefused } from "./internal/watch/opening.js"
 import * as Reader from "./internal/watch/reader.js"
-import * as Hub from "./internal/watch/registry.js"
+import * as Registry from "./internal/watch/registry.js"
 import * as Snapshots from "./internal/watch/snapshots.js"
 import * as Metrics from "./Metrics.js"
 
@@ -134,7 +133,7 @@ export interface Options<V> {
   readonly closeDeadline?: Duration.DurationInput | undefined
 }
 
-interface Runtime<V> extends Opening.Desk<V> {
+interface Runtime<V> extends Opening.Admission<V> {
   readonly actor: Actor.Actor<ChangeLog<V>, "wake", void>
   readonly heartbeat: number
 }
@@ -142,16 +141,16 @@ interface Runtime<V> extends Opening.Desk<V> {
 const isSuspect = <V>({ dispatcher, heartbeat }: Runtime<V>): boolean =>
   heartbeat > 0 && dispatcher.millis() - dispatcher.answeredAt > 2 * heartbeat
 
-const handleOf = <V>(runtime: Runtime<V>, watcher: Hub.Watcher<V>): Watcher<V> => {
+const handleOf = <V>(runtime: Runtime<V>, watcher: Registry.Watcher<V>): Watcher<V> => {
   const { dispatcher } = runtime
-  const { hub } = dispatcher
+  const { registry } = dispatcher
   return Reader.withSignal(watcher, {
     id: watcher.id,
     selector: watcher.selector,
-    take: Reader.take(hub, watcher),
-    takeAll: Reader.takeAll(hub, watcher),
-    unsafePoll: () => Reader.poll(hub, watcher),
-    frames: Stream.repeatEffectChunk(Reader.takeAll(hub, watcher)),
+    take: Reader.take(registry, watcher),
+    takeAll: Reader.takeAll(registry, watcher),
+    unsafePoll: () => Reader.poll(registry, watcher),
+    frames: Stream.repeatEffectChunk(Reader.takeAll(registry, watcher)),
     health: Effect.sync(() => Reader.healthOf(dispatcher, watcher, isSuspect(runtime))),
     cancel: Opening.cancel(runtime, watcher)
   })
@@ -192,33 +191,34 @@ const register = <V>(
     })
   )
 
-const publishing = <V>({ dispatcher: { hub }, log }: Runtime<V>): Watch<V>["publish"] => {
-  const append = appendNow(log) ?? log.append
+const publishing = <V>({ dispatcher: { registry }, log }: Runtime<V>): Watch<V>["publish"] => {
+  const append = log.append.now ?? log.append
   const appendAndWait = (changes: ReadonlyArray<Change<V>>) =>
     Effect.tap(log.append(changes), (revision) =>
       Effect.async<void>((resume) =>
-        Effect.sync(Hub.whenDispatched(hub, revision, () => resume(Effect.void)))
+        Effect.sync(Registry.whenDispatched(registry, revision, () => resume(Effect.void)))
       )
     )
-  return (changes) => Effect.suspend(() => (hub.blocking === 0 ? append(changes) : appendAndWait(changes)))
+  return (changes) =>
+    Effect.suspend(() => (registry.blocking === 0 ? append(changes) : appendAndWait(changes)))
 }
 
-const beat = <V>(runtime: Runtime<V>): Effect.Effect<void> => {
+const heartbeats = <V>(runtime: Runtime<V>): Effect.Effect<void> => {
   const { actor, dispatcher, heartbeat } = runtime
-  const { hub, source } = dispatcher
+  const { registry, source } = dispatcher
   const answered = (head: Revision): void => {
     dispatcher.head = head
     dispatcher.answeredAt = dispatcher.millis()
-    if (hub.position === undefined) return
+    if (registry.position === undefined) return
     // A doorbell that did not ring costs a heartbeat at most.
-    if (head.seq !== hub.position.seq || head.epoch !== hub.position.epoch) hub.ring()
-    Dispatch.tellProgress(dispatcher)
+    if (head.seq !== registry.position.seq || head.epoch !== registry.position.epoch) registry.ring()
+    Dispatch.signalProgress(dispatcher)
   }
   const ask = actor.ask(() =>
     Effect.matchEffect(source.head, {
       onSuccess: ({ head }) => Effect.sync(() => answered(head)),
       // The next pass asks until it is answered, and says meanwhile why it is not.
-      onFailure: () => Effect.sync(hub.ring)
+      onFailure: () => Effect.sync(registry.ring)
     })
   )
   const pause = Effect.flatMap(Random.nextRange(0.9, 1.1), (factor) => Effect.sleep(heartbeat * factor))
@@ -232,9 +232,10 @@ const endAll = <V>(
   message: string,
   cause?: unknown
 ): void => {
-  const { hub } = runtime.dispatcher
-  for (const watcher of [...hub.watchers.values()]) Hub.end(hub, watcher, reason, message, cause)
-  runtime.told()
+  const { registry } = runtime.dispatcher
+  for (const watcher of [...registry.watchers.values()])
+    Registry.end(registry, watcher, reason, message, cause)
+  runtime.setGauge()
 }
 
 const optionProblem = <V>({ maxWatchers, name, snapshots }: Options<V>): InvalidOptions | undefined => {
@@ -266,32 +267,32 @@ export const make = <V>(
     const clock = yield* Effect.clock
     const labels = [MetricLabel.make("watch", name)]
     let isClosed = false
-    let rung = false
+    let pending = false
     const ring = (): void => {
-      if (rung || hub.watchers.size === 0) return
-      rung = true
+      if (pending || registry.watchers.size === 0) return
+      pending = true
       actor.unsafeOffer("wake")
     }
-    const hub: Hub.Hub<V> = Hub.make(ring)
+    const registry: Registry.Registry<V> = Registry.make(ring)
     const dispatcher: Dispatch.Dispatcher<V> = {
-      hub,
+      registry,
       source: {
         read: log.read,
         head: log.head,
         snapshot: snapshotsOf(log, options),
-        foreign: options.snapshots !== undefined,
-        slots: yield* Effect.makeSemaphore(Snapshots.slotCount)
+        isExternal: options.snapshots !== undefined,
+        slots: yield* Effect.makeSemaphore(Snapshots.maxSlots)
       },
       nanos: () => clock.unsafeCurrentTimeNanos(),
       millis: () => monotonicMillis(clock),
       head: undefined,
       answeredAt: monotonicMillis(clock),
-      trouble: undefined,
+      cause: undefined,
       closing: false,
       failure: undefined
     }
-    const over = yield* Deferred.make<never, WatchRefused>()
-    const refuse = (refused: WatchRefused): void => Deferred.unsafeDone(over, refused)
+    const refused = yield* Deferred.make<never, WatchRefused>()
+    const refuse = (error: WatchRefused): void => Deferred.unsafeDone(refused, error)
     const failed = (error: unknown): void => {
       if (dispatcher.closing || dispatcher.failure !== undefined) return
       const cause = Cause.isCause(error) ? Cause.squash(error) : error
@@ -301,7 +302,7 @@ export const make = <V>(
       refuse(new WatchRefused({ reason: "Log", message, cause }))
     }
     const onBatch = Effect.suspend(() => {
-      rung = false
+      pending = false
       return Effect.catchAll(Dispatch.pass(dispatcher), (error) => Effect.sync(() => failed(error)))
     })
     const actor: Actor.Actor<ChangeLog<V>, "wake", void> = yield* Actor.make<ChangeLog<V>, "wake", void>(
@@ -322,13 +323,13 @@ export const make = <V>(
       maxWatchers: options.maxWatchers ?? Number.POSITIVE_INFINITY,
       hasSnapshots: log.state === "latest" || options.snapshots !== undefined,
       lastId: 0,
-      over,
+      refused,
       inTurn: (effect) =>
         Effect.catchTags(
           actor.ask(() => effect),
-          { ActorStopped: () => Deferred.await(over), AskTimedOut: Effect.die }
+          { ActorStopped: () => Deferred.await(refused), AskTimedOut: Effect.die }
         ),
-      told: () => Metrics.watchers.unsafeUpdate(hub.watchers.size, labels)
+      setGauge: () => Metrics.watchers.unsafeUpdate(registry.watchers.size, labels)
     }
     const close = Effect.suspend(() => {
       ring()
@@ -343,7 +344,7 @@ export const make = <V>(
       )
     })
     yield* log.doorbell(ring)
-    if (heartbeat > 0) yield* Effect.forkScoped(Effect.interruptible(beat(runtime)))
+    if (heartbeat > 0) yield* Effect.forkScoped(Effect.interruptible(heartbeats(runtime)))
     yield* Effect.addFinalizer(() => close)
     return {
       publish: publishing(runtime),

@@ -44,6 +44,23 @@ describe("Storage.memory({ columns, id })", () => {
     })
   )
 
+  it.effect("loads null for a nullable column that was left out, and has it in the type", () =>
+    Effect.gen(function* () {
+      const some = { id: Column.text, n: Column.nullable(Column.integer) }
+      const table = yield* memory({ columns: some, id: "id" })
+      yield* table.save([{ id: "a" }, { id: "b", n: undefined }, { id: "c", n: null }, { id: "d", n: 4 }])
+      const loaded = yield* table.load({})
+      const numbers: ReadonlyArray<number | null> = loaded.map(({ n }) => n)
+      expect(numbers).toEqual([null, null, null, 4])
+      expect(loaded.every((row) => Object.hasOwn(row, "n"))).toBe(true)
+      // What was loaded can be saved, and asked for the next page.
+      expect(yield* table.save(loaded)).toEqual({ duplicates: 4 })
+      expect(yield* table.load({ after: loaded[2]! })).toEqual(loaded.slice(3))
+      // @ts-expect-error a column that is not nullable is never left out
+      expect(yield* Effect.isFailure(table.save([{ n: 1 }]))).toBe(true)
+    })
+  )
+
   it.effect("refuses wrong options, typed", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(memory({ columns, id: "at" as "id" }))

@@ -8,7 +8,7 @@ import type * as WatchSse from "effect-recorder/platform/WatchSse"
 
 /** What the page is told of. The key says which of them: `records/…`, `batches/…` or `queue/…`. */
 export type Moment =
-  | HttpAudit.Row
+  | HttpAudit.NewRow
   /** One bulk save. */
   | { readonly size: number; readonly millis: number }
   /** The recorder, at a time in milliseconds since the epoch. */
@@ -33,7 +33,10 @@ export const telling = (log: ChangeLog.ChangeLog<Moment>, storage: Trail): Trail
   const batch = inTurn("batches", 120)
   const record = inTurn("records", 50)
   const { prepare } = storage
-  const told = <A, E>(rows: ReadonlyArray<HttpAudit.Row>, save: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  const told = <A, E>(
+    rows: ReadonlyArray<HttpAudit.NewRow>,
+    save: Effect.Effect<A, E>
+  ): Effect.Effect<A, E> =>
     Effect.flatMap(Effect.timed(save), ([took, saved]) =>
       log.append([batch({ size: rows.length, millis: Duration.toMillis(took) }), ...rows.map(record)]).pipe(
         // They are stored all the same.

@@ -40,7 +40,7 @@ export const routes = HttpRouter.empty.pipe(
 
 /** Routes, each request recorded. The load balancer's looks at the health are left out. */
 export const auditing = HttpAudit.middleware(Audit, {
-  who: (request) => request.headers["x-user"],
+  actor: (request) => request.headers["x-user"],
   redact: (entry) => (entry.target === "/health" ? undefined : entry)
 })
 

@@ -5,9 +5,9 @@
 import { NodeInspectSymbol } from "effect/Inspectable"
 
 /** So many elements are made at once, into a plain array. */
-const mostAtOnce = 10_000
+const maxEager = 10_000
 
-const mostPrinted = 100
+const maxPrinted = 100
 
 /**
  * An array of the `length` elements that `elements` gives. Above 10,000 it makes an element, and those before it, when
@@ -15,7 +15,7 @@ const mostPrinted = 100
  * cloned to another thread: for that, `Array.from` it.
  */
 export const lazyArray = <A>(length: number, elements: Iterable<A>): ReadonlyArray<A> =>
-  length <= mostAtOnce ? Array.from(elements) : lazy(length, elements)
+  length <= maxEager ? Array.from(elements) : lazy(length, elements)
 
 const lazy = <A>(length: number, elements: Iterable<A>): ReadonlyArray<A> => {
   const made: Array<A> = []
@@ -44,8 +44,8 @@ const lazy = <A>(length: number, elements: Iterable<A>): ReadonlyArray<A> => {
   // What prints a value does not ask its proxy.
   Object.defineProperty(made, NodeInspectSymbol, {
     value: () => {
-      make(mostPrinted)
-      return [...made.slice(0, mostPrinted), `... ${length - mostPrinted} more`]
+      make(maxPrinted)
+      return [...made.slice(0, maxPrinted), `... ${length - maxPrinted} more`]
     }
   })
   /** From here on it is a plain array, which may be changed. */

@@ -13,7 +13,7 @@ export const atOnce: InSlices = (items, each) => {
 const sliceNanos = 2_000_000n
 
 /** Each item may resume a fiber, which runs in the same turn and takes up to 30 microseconds. */
-const mostOfSlice = 200
+const maxPerSlice = 200
 
 /** The first slice at once, so that few are done with when it returns; each further one at the end of a turn. */
 export const inSlices =
@@ -22,7 +22,7 @@ export const inSlices =
     const left = items[Symbol.iterator]()
     const slice = (): void => {
       const until = clock.unsafeCurrentTimeNanos() + sliceNanos
-      for (let done = 1; done <= mostOfSlice; done++) {
+      for (let done = 1; done <= maxPerSlice; done++) {
         const next = left.next()
         if (next.done === true) return
         each(next.value)

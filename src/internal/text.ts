@@ -1,3 +1,5 @@
+/** What strings are as Unicode: their order, their size, and whether they are well-formed. */
+
 // UTF-16 puts U+E000-U+FFFF behind the surrogates, code points put them before.
 const rank = (unit: number): number => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800)
 
@@ -12,3 +14,19 @@ export const compareText = (a: string, b: string): number => {
   }
   return a.length - b.length
 }
+
+/** The bytes of a well-formed string in UTF-8. */
+export const utf8Length = (text: string): number => {
+  let bytes = text.length
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    // A surrogate is half of a code point of 4 bytes: 2 bytes for each half.
+    if (unit >= 0x80) bytes += unit >= 0x800 && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1
+  }
+  return bytes
+}
+
+/** Whether a string has no lone surrogate. */
+export const isWellFormed = (text: string): boolean =>
+  // Every supported runtime has it (Node 20); the ES2022 library that this compiles against does not declare it.
+  (text as unknown as { readonly isWellFormed: () => boolean }).isWellFormed()

@@ -24,9 +24,10 @@
 import { type HttpApp, HttpServerRequest } from "@effect/platform"
 import { type Context, Effect } from "effect"
 import * as Id from "../Id.js"
+import { func, type InvalidOptions, optional, type Resolved, resolve } from "../internal/options.js"
 import type { Recorder, Saver } from "../Recorder.js"
-import { Column, type Columns, type Query, type RowOf } from "../Storage.js"
-import { type Entry, entryOf, type Options, unsafeSetWho } from "./internal/audit/entry.js"
+import { Column, type Columns, type NewRowOf, type Query, type RowOf } from "../Storage.js"
+import { type Entry, entryOf, type Options, unsafeSetActor } from "./internal/audit/entry.js"
 import { type OnHead, observe } from "./internal/audit/head.js"
 import * as Storable from "./internal/audit/storable.js"
 import * as Faults from "./internal/hookFaults.js"
@@ -37,8 +38,8 @@ export type { Entry, Options, Outcome } from "./internal/audit/entry.js"
 export const columns = {
   id: Column.uuid,
   at: Column.timestamp,
-  who: Column.nullable(Column.text),
-  what: Column.text,
+  actor: Column.nullable(Column.text),
+  action: Column.text,
   target: Column.text,
   outcome: Column.text,
   status: Column.integer,
@@ -49,13 +50,16 @@ export const columns = {
 
 /**
  * The table of an audit trail, for any storage of tables; override its name or add indexes as you like. Postgres
- * indexes no text of more than about 2,700 bytes, and a client can send a longer path: index `target`, and a `who`
+ * indexes no text of more than about 2,700 bytes, and a client can send a longer path: index `target`, and an `actor`
  * that clients choose, by their hash or beginning, or records are set aside.
  */
 export const table = { table: "http_audit", columns, id: "id" } as const
 
-/** A row of {@link columns}: what a recorder of them takes, and what its queries answer. */
+/** A row of {@link columns} that a query returns. */
 export type Row = RowOf<typeof columns>
+
+/** A row of {@link columns} that a recorder takes: it may leave out nullable columns. */
+export type NewRow = NewRowOf<typeof columns>
 
 /**
  * A recorder of audit rows, whatever stores them:
@@ -66,7 +70,7 @@ export type Row = RowOf<typeof columns>
  * const AuditLive = Recorder.layer(Audit, SqliteWorker.make({ ...HttpAudit.table, filename: "audit.db" }))
  * ```
  */
-export type AuditRecorder = Recorder<Row, Query<typeof columns>, ReadonlyArray<Row>>
+export type AuditRecorder = Recorder<NewRow, Query<typeof columns>, ReadonlyArray<Row>>
 
 /** The options for a recorder of records of your own. */
 export interface OptionsTo<A> extends Options {
@@ -83,11 +87,18 @@ export type Middleware<R = never> = <E, R1>(app: HttpApp.Default<E, R1>) => Http
 
 /**
  * Says who makes the current request, from inside of a handler, or of an authentication middleware: they know it
- * better than the hook `who` can. The last call holds. It never fails: what cannot be stored is made storable, or
- * recorded as null, and counted as a fault of `setWho`, as the hooks of {@link Options} are.
+ * better than the hook `actor` can. The last call holds. It never fails: what cannot be stored is made storable, or
+ * recorded as null, and counted as a fault of `setActor`, as the hooks of {@link Options} are.
  */
-export const setWho = (who: string): Effect.Effect<void, never, HttpServerRequest.HttpServerRequest> =>
-  Effect.map(HttpServerRequest.HttpServerRequest, (request) => unsafeSetWho(request, who))
+export const setActor = (actor: string): Effect.Effect<void, never, HttpServerRequest.HttpServerRequest> =>
+  Effect.map(HttpServerRequest.HttpServerRequest, (request) => unsafeSetActor(request, actor))
+
+const rules = {
+  actor: optional(func("that gives the actor of a request")),
+  action: optional(func("that gives the action of a request")),
+  redact: optional(func("that gives the entry to record")),
+  toRecord: optional(func("that gives the record of an entry"))
+}
 
 /**
  * The middleware over a recorder that is at hand; {@link middleware} takes it from the context.
@@ -96,30 +107,39 @@ export const setWho = (who: string): Effect.Effect<void, never, HttpServerReques
  * the recorder's `stats.refused`.
  */
 export const make: {
-  <A>(recorder: Saver<A>, options: OptionsTo<A>): Effect.Effect<Middleware>
-  (recorder: Saver<Entry>, options?: Options): Effect.Effect<Middleware>
-} = <A>(recorder: Saver<A>, options: Partial<OptionsTo<A>> = {}): Effect.Effect<Middleware> =>
-  Effect.map(Id.makeUuid7, (nextId) => {
-    const faults = Faults.make()
-    // Without `toRecord` the overloads have made sure that an Entry is an A.
-    const toRecord = options.toRecord ?? ((entry: Entry) => entry as A)
-    const record: OnHead["record"] = (arrival, status, duration) => {
-      const entry = entryOf(options, faults, arrival, nextId(), status, duration)
-      if (entry === undefined) return
-      try {
-        const record = toRecord(entry, arrival.request)
-        if (Storable.isPromise(record)) {
-          recorder.unsafeRefuse(1)
-          faults.returned("toRecord", "a promise instead of a record")
-        } else recorder.unsafeSave(record)
-      } catch (error) {
-        recorder.unsafeRefuse(1)
-        faults.threw("toRecord", error)
-      }
-    }
-    const onHead: OnHead = { record, due: faults.due }
+  <A>(recorder: Saver<A>, options: OptionsTo<A>): Effect.Effect<Middleware, InvalidOptions>
+  (recorder: Saver<Entry>, options?: Options): Effect.Effect<Middleware, InvalidOptions>
+} = <A>(recorder: Saver<A>, options: Partial<OptionsTo<A>> = {}): Effect.Effect<Middleware, InvalidOptions> =>
+  Effect.zipWith(resolve<Partial<OptionsTo<A>>>()(rules, options), Id.makeUuid7, (hooks, nextId) => {
+    const onHead = recording(recorder, hooks, nextId)
     return (app) => observe(app, onHead)
   })
+
+/** What is done when the head of a response is known: the hooks make a record, and the recorder queues it. */
+const recording = <A>(
+  recorder: Saver<A>,
+  hooks: Resolved<Partial<OptionsTo<A>>, typeof rules>,
+  nextId: () => string
+): OnHead => {
+  const faults = Faults.make()
+  // Without `toRecord` the overloads have made sure that an Entry is an A.
+  const toRecord = hooks.toRecord ?? ((entry: Entry) => entry as A)
+  const record: OnHead["record"] = (arrival, status, duration) => {
+    const entry = entryOf(hooks, faults, arrival, nextId(), status, duration)
+    if (entry === undefined) return
+    try {
+      const record = toRecord(entry, arrival.request)
+      if (Storable.isPromise(record)) {
+        recorder.unsafeRefuse(1)
+        faults.returned("toRecord", "a promise instead of a record")
+      } else recorder.unsafeSave(record)
+    } catch (error) {
+      recorder.unsafeRefuse(1)
+      faults.threw("toRecord", error)
+    }
+  }
+  return { record, due: faults.due }
+}
 
 /**
  * The middleware over the recorder of a tag, taken from the server's context: the requirement shows in the app's
@@ -137,7 +157,8 @@ export const middleware: {
     let resolved: { readonly recorder: Saver<Entry>; readonly app: HttpApp.Default<E, R> } | undefined
     return Effect.flatMap(tag, (recorder) => {
       if (resolved?.recorder === recorder) return resolved.app
-      return Effect.flatMap(make(recorder, options), (audit) => {
+      // The type of an app has no room for options that cannot work: they are a defect of every request.
+      return Effect.flatMap(Effect.orDie(make(recorder, options)), (audit) => {
         resolved = { recorder, app: audit(app) }
         return resolved.app
       })

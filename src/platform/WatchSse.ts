@@ -50,8 +50,14 @@ import type { Watch, Watcher } from "../Watch.js"
 import * as Encoding from "./internal/sse/encodedFrames.js"
 import * as Cursor from "./internal/sse/encoding.js"
 import { type EndReason, type GapReason, json, type Next } from "./internal/sse/frames.js"
-import * as Beats from "./internal/sse/heartbeat.js"
-import { type Answer, begin, refused, type ServeError, type ServeOptions } from "./internal/sse/open.js"
+import * as Heartbeat from "./internal/sse/heartbeat.js"
+import {
+  type Answer,
+  openResponse,
+  refused,
+  type ServeError,
+  type ServeOptions
+} from "./internal/sse/open.js"
 import * as Session from "./internal/sse/session.js"
 import * as Slices from "./internal/sse/slices.js"
 
@@ -125,10 +131,10 @@ export interface WatchSse<V> {
 export const cursorOf: (revision: Revision) => string = Cursor.cursorOf
 
 /** How many responses begin in one turn of the event loop. One takes some 0.2 ms, most of it behind its first wait. */
-const opensPerTurn = 8
+const admittedPerTurn = 8
 
 /** A log that has not answered for so long is told to the client, before a proxy gives up. */
-const beginWithin = "10 seconds"
+const openTimeout = "10 seconds"
 
 // nginx holds events back without x-accel-buffering. A connection that stayed open behind the end of a response would
 // hold up a server that closes.
@@ -182,9 +188,9 @@ const answerOf = <V>(
   Effect.gen(function* () {
     const answer = yield* Effect.timeoutTo(
       // The server's handlers are not interruptible: what has taken too long would be waited for.
-      Effect.interruptible(begin(runtime.watch, selector, options, runtime.wire.starts, cursor)),
+      Effect.interruptible(openResponse(runtime.watch, selector, options, runtime.wire.starts, cursor)),
       {
-        duration: beginWithin,
+        duration: openTimeout,
         onTimeout: () => refused("Unavailable"),
         onSuccess: (answer) => answer
       }
@@ -203,7 +209,7 @@ const serve = <V>(
     const request = yield* HttpServerRequest.HttpServerRequest
     // Its body would never be read, and its follow not be ended by the end of the body.
     if (request.method === "HEAD") return HttpServerResponse.raw(null, { contentType, headers })
-    yield* Slices.enter(runtime.wire.opens)
+    yield* Slices.admit(runtime.wire.admission)
     const cursor = cursorIn(request)
     const answer = yield* answerOf(runtime, selector, options, cursor)
     const retry = runtime.retry * (yield* Random.nextRange(0.8, 1.2))
@@ -241,9 +247,9 @@ export const make = <V, I = V>(
         encode,
         encoding: Encoding.make(encode),
         starts,
-        beats: Beats.make(heartbeat, yield* Effect.scope),
+        heartbeat: Heartbeat.make(heartbeat, yield* Effect.scope),
         slices: Slices.make(turn, nanos),
-        opens: Slices.make(turn, nanos, opensPerTurn)
+        admission: Slices.make(turn, nanos, admittedPerTurn)
       },
       retry,
       watchers: new Set(),
@@ -256,7 +262,7 @@ export const make = <V, I = V>(
     yield* Effect.addFinalizer(() => close)
     return {
       close,
-      cursorOf: (revision) => Cursor.cursorOf(Cursor.issued(starts, revision)),
+      cursorOf: (revision) => Cursor.cursorOf(Cursor.toClient(starts, revision)),
       serve: (selector, options = {}) => serve(runtime, selector, options)
     }
   })

@@ -2,7 +2,12 @@
 import { Effect, type Scope } from "effect"
 import type { InvalidOptions } from "../internal/options.js"
 import type { StorageError } from "../Storage.js"
-import { apart, type LogOptions, makeSqlChangeLog, type SqlChangeLog } from "./internal/log/sqlChangeLog.js"
+import {
+  type LogOptions,
+  makeSqlChangeLog,
+  noTransaction,
+  type SqlChangeLog
+} from "./internal/log/sqlChangeLog.js"
 import { pgLog } from "./internal/pg/log.js"
 import { openPool, type PgConnectOptions } from "./internal/pg/pool.js"
 
@@ -26,6 +31,6 @@ export const make = <V>(
     Effect.map(openPool(options), ({ executor }) => ({
       statements: pgLog,
       client: undefined,
-      backend: { executor, joined: apart }
+      backend: { executor, joined: noTransaction }
     }))
   )

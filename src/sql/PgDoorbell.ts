@@ -34,13 +34,13 @@ export interface PgDoorbell extends Doorbell {
 }
 
 /** Rings that came close together. */
-const together = Duration.millis(10)
+const coalesceWindow = Duration.millis(10)
 
 /** How long its end may wait for the server to have its last rings. */
-const lastRings = Duration.seconds(1)
+const lastRingsTimeout = Duration.seconds(1)
 
-const firstPause = 50
-const longestPause = 2000
+const minPauseMillis = 50
+const maxPauseMillis = 2000
 
 const starting: State = { _tag: "Down", cause: "not connected yet" }
 
@@ -70,7 +70,7 @@ const ringAllOf = (feeds: ReadonlyMap<string, Rings> | undefined): void => {
 }
 
 /** Rings whom a payload `feed:seq` is for; any other payload is for everybody on the channel. */
-const heardBy = (channels: Channels) => (channel: string, payload: string) => {
+const deliverTo = (channels: Channels) => (channel: string, payload: string) => {
   const feeds = channels.get(channel)
   const end = payload.lastIndexOf(":")
   if (end === -1) return ringAllOf(feeds)
@@ -115,7 +115,7 @@ export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, Inva
     const state = yield* SubscriptionRef.make<State>(starting)
     const channels: Channels = new Map()
     let current: Listener | undefined
-    let waiting = new Map<string, Ring>()
+    let pending = new Map<string, Ring>()
     const dirty = yield* Queue.sliding<void>(1)
 
     const ringAll = Effect.sync(() => {
@@ -123,7 +123,7 @@ export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, Inva
     })
 
     const session = Effect.gen(function* () {
-      const listener = yield* connectListener(config, heardBy(channels))
+      const listener = yield* connectListener(config, deliverTo(channels))
       // Who comes from here on listens on it at once; who was here before does below.
       current = listener
       yield* Effect.addFinalizer(() => Effect.sync(() => (current = undefined)))
@@ -143,7 +143,7 @@ export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, Inva
         const { _tag } = yield* SubscriptionRef.get(state)
         yield* SubscriptionRef.set(state, { _tag: "Down", cause })
         const again = _tag === "Up" ? 0 : failures + 1
-        const pause = Math.min(longestPause, firstPause * 2 ** again)
+        const pause = Math.min(maxPauseMillis, minPauseMillis * 2 ** again)
         yield* Effect.sleep(pause * (yield* Random.nextRange(0.5, 1)))
         return yield* connect(again)
       })
@@ -151,44 +151,44 @@ export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, Inva
     // What cannot be sent waits for the next connection, unless there is something newer.
     const keep = (ring: Ring): void => {
       const key = JSON.stringify([ring.channel, ring.feed])
-      if ((waiting.get(key)?.seq ?? -1) < ring.seq) waiting.set(key, ring)
+      if ((pending.get(key)?.seq ?? -1) < ring.seq) pending.set(key, ring)
     }
     let sending: Listener | undefined
     const sendAll = Effect.sync(() => {
       const listener = current
       // One at a time: behind a slow server rings become fewer, and do not pile up.
-      if (listener === undefined || sending === listener || waiting.size === 0) return
-      const rings = [...waiting.values()]
-      waiting = new Map()
+      if (listener === undefined || sending === listener || pending.size === 0) return
+      const rings = [...pending.values()]
+      pending = new Map()
       sending = listener
-      const told = rings.map(({ channel, feed, seq }) => ({ channel, payload: `${feed}:${seq}` }))
-      listener.send(notifyAll, [JSON.stringify(told)], (error) => {
+      const payloads = rings.map(({ channel, feed, seq }) => ({ channel, payload: `${feed}:${seq}` }))
+      listener.send(notifyAll, [JSON.stringify(payloads)], (error) => {
         if (sending === listener) sending = undefined
         if (error !== undefined) rings.forEach(keep)
-        else if (waiting.size > 0) dirty.unsafeOffer(undefined)
+        else if (pending.size > 0) dirty.unsafeOffer(undefined)
       })
     })
     // Statements are answered in their order.
-    const answered = Effect.suspend(() =>
+    const awaitSent = Effect.suspend(() =>
       current === undefined || sending !== current
         ? Effect.void
-        : Effect.ignore(ask(current, lastRings, "SELECT 1"))
+        : Effect.ignore(ask(current, lastRingsTimeout, "SELECT 1"))
     )
     const up = Effect.suspend(() =>
-      current !== undefined || waiting.size === 0
+      current !== undefined || pending.size === 0
         ? Effect.void
         : Stream.runHead(Stream.filter(state.changes, ({ _tag }) => _tag === "Up"))
     )
     // What was being sent, and what has come meanwhile. Whoever is not rung then finds out by the poll.
     const sendLast = up.pipe(
-      Effect.zipRight(answered),
+      Effect.zipRight(awaitSent),
       Effect.zipRight(sendAll),
-      Effect.zipRight(answered),
+      Effect.zipRight(awaitSent),
       // A finalizer is not interruptible by itself, and a link that is half-open does not answer.
       Effect.interruptible,
-      Effect.timeoutOption(lastRings)
+      Effect.timeoutOption(lastRingsTimeout)
     )
-    const send = Effect.zipRight(Queue.take(dirty), Effect.zipRight(sendAll, Effect.sleep(together)))
+    const send = Effect.zipRight(Queue.take(dirty), Effect.zipRight(sendAll, Effect.sleep(coalesceWindow)))
 
     const pollOnce = Effect.flatMap(SubscriptionRef.get(state), ({ _tag }) =>
       Effect.zipRight(Effect.sleep(_tag === "Up" ? poll : pollWhileDown), ringAll)
@@ -200,7 +200,7 @@ export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, Inva
     yield* Effect.forkScoped(Effect.interruptible(Effect.forever(send)))
     yield* Effect.forkScoped(Effect.interruptible(Effect.forever(pollOnce)))
 
-    const hang = (channel: string, feed: string, ring: () => void) =>
+    const listen = (channel: string, feed: string, ring: () => void) =>
       Effect.sync(() => {
         const own = () => ring()
         const feeds = channels.get(channel) ?? new Map<string, Rings>()
@@ -214,7 +214,7 @@ export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, Inva
         return own
       })
 
-    const takeDown = (channel: string, feed: string, own: () => void) =>
+    const unlisten = (channel: string, feed: string, own: () => void) =>
       Effect.sync(() => {
         const feeds = channels.get(channel)
         const rings = feeds?.get(feed)
@@ -230,7 +230,7 @@ export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, Inva
       states: state.changes,
       listen: (channel, feed, ring) =>
         Effect.asVoid(
-          Effect.acquireRelease(hang(channel, feed, ring), (own) => takeDown(channel, feed, own))
+          Effect.acquireRelease(listen(channel, feed, ring), (own) => unlisten(channel, feed, own))
         ),
       ring: (channel, feed, seq) =>
         Effect.sync(() => {

@@ -14,7 +14,8 @@ import { makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.j
 import type { TableOptions } from "./internal/storage/tableOptions.js"
 
 export { SqlFailure } from "./internal/errors.js"
-export type { SqlQuery, SqlStorage } from "./internal/storage/sqlStorage.js"
+export type { SqlQuery } from "./internal/storage/reading.js"
+export type { SqlStorage } from "./internal/storage/sqlStorage.js"
 export type { IndexOptions, StorageLog, TableOptions } from "./internal/storage/tableOptions.js"
 
 /**

@@ -2,8 +2,13 @@
 import { Effect, type Scope } from "effect"
 import { InvalidOptions } from "../internal/options.js"
 import type { StorageError } from "../Storage.js"
-import { apart, type LogOptions, makeSqlChangeLog, type SqlChangeLog } from "./internal/log/sqlChangeLog.js"
-import { ensure, openFile, takeTurns } from "./internal/sqlite/file.js"
+import {
+  type LogOptions,
+  makeSqlChangeLog,
+  noTransaction,
+  type SqlChangeLog
+} from "./internal/log/sqlChangeLog.js"
+import { ensureTables, exclusiveExecutor, openFile } from "./internal/sqlite/file.js"
 import { sqliteLog } from "./internal/sqlite/log.js"
 import { gentleCheckpoint } from "./internal/sqlite/open.js"
 
@@ -29,11 +34,14 @@ export const make = <V>(
     ? Effect.fail(new InvalidOptions({ option: "filename", message: "filename must be a path, or :memory:" }))
     : makeSqlChangeLog(options, (feed) =>
         Effect.map(
-          Effect.flatMap(openFile(options.filename, gentleCheckpoint, ensure(undefined, feed)), takeTurns),
+          Effect.flatMap(
+            openFile(options.filename, gentleCheckpoint, ensureTables(undefined, feed)),
+            exclusiveExecutor
+          ),
           (executor) => ({
             statements: sqliteLog,
             client: undefined,
-            backend: { executor, joined: apart }
+            backend: { executor, joined: noTransaction }
           })
         )
       )

@@ -5,10 +5,11 @@ import type { Columns } from "../internal/columns/columns.js"
 import { InvalidOptions } from "../internal/options.js"
 import type { StorageError } from "../Storage.js"
 import { sqliteDialect } from "./internal/sqlite/dialect.js"
-import { eachAlone, ensure, openFile, takeTurns } from "./internal/sqlite/file.js"
+import { ensureTables, exclusiveExecutor, openFile, statementExecutor } from "./internal/sqlite/file.js"
 import { sqliteLog } from "./internal/sqlite/log.js"
 import { gentleCheckpoint } from "./internal/sqlite/open.js"
-import { type Backend, makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
+import type { StorageBackend } from "./internal/storage/outbox.js"
+import { makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
 import type { TableOptions } from "./internal/storage/tableOptions.js"
 
 /** A table, and the file that holds it. */
@@ -49,15 +50,15 @@ export const make = <const C extends Columns>(
     ? Effect.fail(new InvalidOptions({ option: "filename", message: "filename must be a path, or :memory:" }))
     : makeSqlStorage(options, (table, feed) =>
         Effect.gen(function* () {
-          const file = yield* openFile(options.filename, gentleCheckpoint, ensure(table, feed))
+          const file = yield* openFile(options.filename, gentleCheckpoint, ensureTables(table, feed))
           // Without a log nothing takes more than one statement, and there is nothing to take turns for.
-          const executor = feed === undefined ? eachAlone(file) : yield* takeTurns(file)
+          const executor = feed === undefined ? statementExecutor(file) : yield* exclusiveExecutor(file)
           const insert = sqliteDialect.insert(table)
           const compiler = Statement.makeCompilerSqlite()
-          const backend: Backend = {
+          const backend: StorageBackend = {
             dialect: sqliteDialect,
             executor,
-            beside: executor.run,
+            read: executor.run,
             insert: (rows) => executor.run(insert(rows)),
             logStatements: sqliteLog,
             compile: (fragment) => compiler.compile(fragment, false)

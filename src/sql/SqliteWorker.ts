@@ -11,8 +11,8 @@ import { sqliteDialect } from "./internal/sqlite/dialect.js"
 import { sqliteLog } from "./internal/sqlite/log.js"
 import { encodeColumns, type Refusal, type Request } from "./internal/sqlite/protocol.js"
 import { remoteSqlite } from "./internal/sqlite/remote.js"
-import type { Stored } from "./internal/storage/outbox.js"
-import { type Backend, makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
+import type { StorageBackend, Stored } from "./internal/storage/outbox.js"
+import { makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
 import type { TableOptions } from "./internal/storage/tableOptions.js"
 
 /** A table, and the file that holds it. */
@@ -34,7 +34,7 @@ const threadDialect: Dialect = {
 }
 
 /** What the thread says of a transaction that has failed, or of a lost file; everything else is the driver's. */
-const told = (error: unknown): unknown => {
+const asStorageError = (error: unknown): unknown => {
   const refusal = error as Extract<Refusal, { readonly of: "store" }>
   if (refusal.of !== "store") return error
   const { blame, code, constraint, kind, message, outcome } = refusal
@@ -46,9 +46,9 @@ const connect = (
   filename: string,
   table: Table,
   feed: Feed | undefined
-): Effect.Effect<Backend, StorageError, Scope.Scope> =>
-  Effect.map(remoteSqlite(filename, table, feed), (remote): Backend => {
-    const ask = (request: Request) => Effect.mapError(remote(request), told)
+): Effect.Effect<StorageBackend, StorageError, Scope.Scope> =>
+  Effect.map(remoteSqlite(filename, table, feed), (remote): StorageBackend => {
+    const ask = (request: Request) => Effect.mapError(remote(request), asStorageError)
     const bigints = table.columns.some(({ type }) => type === "bigint")
     const run: Run = ({ params, text }) => ask(["run", text, params, bigints])
     const compiler = Statement.makeCompilerSqlite()
@@ -56,7 +56,7 @@ const connect = (
       dialect: threadDialect,
       // The thread has one connection, and this storage is the only one that uses it.
       executor: { run, reserve: Effect.succeed(run) },
-      beside: run,
+      read: run,
       insert: (rows) => ask(["insert", rows.length, encodeColumns(table, rows)]),
       logStatements: sqliteLog,
       // The whole transaction is one request: no other one runs into it, and a thread that ends rolls it back.

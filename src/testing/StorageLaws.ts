@@ -13,14 +13,13 @@
  * A law whose needs the capabilities do not meet is left out, with the reason.
  */
 
+export { type CheckOptions, LawBroken } from "./internal/law.js"
 export type { LeftOut, Report } from "./internal/report.js"
 export { laws, run } from "./internal/storage/laws.js"
 export {
   type Capabilities,
-  type CheckOptions,
   type Group,
   type Law,
-  LawBroken,
   leftOutReason,
   type Need,
   type Place,

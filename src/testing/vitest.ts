@@ -11,11 +11,13 @@
  * themselves are in `effect-recorder/testing/StorageLaws` and `effect-recorder/testing/ChangeLogLaws`.
  */
 import { describe, it } from "@effect/vitest"
-import { Duration, type Effect } from "effect"
-import { logLaws } from "./internal/log/laws.js"
-import { type LogSubject, logLeftOutReason } from "./internal/log/subject.js"
-import { laws } from "./internal/storage/laws.js"
-import { type CheckOptions, type LawBroken, leftOutReason, type Subject } from "./internal/storage/subject.js"
+import { Duration } from "effect"
+import type { TypeLambda } from "effect/HKT"
+import { type CheckOptions, type Kit, leftOutReasonOf, type SubjectOf } from "./internal/law.js"
+import { logKit } from "./internal/log/laws.js"
+import type { LogSubject } from "./internal/log/subject.js"
+import { storageKit } from "./internal/storage/laws.js"
+import type { Subject } from "./internal/storage/subject.js"
 
 /** How the laws are run. */
 export interface LawsOptions extends CheckOptions {
@@ -23,49 +25,28 @@ export interface LawsOptions extends CheckOptions {
   readonly timeout?: Duration.DurationInput | undefined
 }
 
-interface Named {
-  readonly name: string
-  readonly group: string
-  readonly statement: string
-}
-
-const register = <L extends Named>(
-  title: string,
-  laws: ReadonlyArray<L>,
-  reasonOf: (law: L) => string | undefined,
-  check: (law: L) => Effect.Effect<void, LawBroken>,
-  options: LawsOptions
-): void => {
-  const timeout = Duration.toMillis(options.timeout ?? "60 seconds")
-  describe(title, () => {
-    for (const law of laws) {
-      const reason = reasonOf(law)
-      const title = `${law.group}: ${law.name}: ${law.statement}`
-      if (reason !== undefined) it(title, ({ skip }) => skip(`left out: ${reason}`))
-      else it.live(title, () => check(law), timeout)
-    }
-  })
-}
+/** Registers a test for every law of a kit. */
+const testsOf =
+  <Subjects extends TypeLambda, Need extends string>({ lacks, laws }: Kit<Subjects, Need, string>) =>
+  <A, B>(title: string, subject: SubjectOf<Subjects, A, B>, options: LawsOptions): void => {
+    const leftOutReason = leftOutReasonOf(lacks)
+    const timeout = Duration.toMillis(options.timeout ?? "60 seconds")
+    describe(title, () => {
+      for (const law of laws) {
+        const reason = leftOutReason(law, subject)
+        const title = `${law.id} ${law.group}: ${law.name}: ${law.statement}`
+        if (reason !== undefined) it(title, ({ skip }) => skip(`left out: ${reason}`))
+        else it.live(title, () => law.check(subject, options), timeout)
+      }
+    })
+  }
 
 /** Registers a test for every law of storages. They run on the live clock, each in a place of its own. */
 export const storageLaws = <Record, Query>(
   subject: Subject<Record, Query>,
   options: LawsOptions = {}
-): void =>
-  register(
-    `the storage laws: ${subject.name}`,
-    laws,
-    (law) => leftOutReason(law, subject),
-    (law) => law.check(subject, options),
-    options
-  )
+): void => testsOf(storageKit)(`the storage laws: ${subject.name}`, subject, options)
 
 /** Registers a test for every law of change logs. They run on the live clock, each in a place of its own. */
 export const changeLogLaws = (subject: LogSubject, options: LawsOptions = {}): void =>
-  register(
-    `the laws of change logs: ${subject.name}`,
-    logLaws,
-    (law) => logLeftOutReason(law, subject),
-    (law) => law.check(subject, options),
-    options
-  )
+  testsOf(logKit)(`the laws of change logs: ${subject.name}`, subject, options)

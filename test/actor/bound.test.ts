@@ -1,19 +1,14 @@
 import { describe, expect, it } from "@effect/vitest"
-import {
-  type Bound,
-  belowHalf,
-  closeGap,
-  fits,
-  gapNotes,
-  invalidBound,
-  noGaps,
-  noteDrop,
-  sizeIn
-} from "../../src/internal/actor/bound.js"
+import { type Bound, belowHalf, boundRule, fits, sizeIn } from "../../src/internal/actor/bound.js"
+import { closeGap, gapNotes, noGaps, noteDrop } from "../../src/internal/actor/gaps.js"
+import { InvalidOptions } from "../../src/internal/options.js"
 
 const sizeOf = (item: number): number => item
 
-const wrong = (bound: Bound<number>): string | undefined => invalidBound(bound)?.option
+const wrong = (bound: Bound<number>): string | undefined => {
+  const checked = boundRule<number>().read("bound", bound)
+  return checked instanceof InvalidOptions ? checked.option : undefined
+}
 
 describe("bounds", () => {
   it("are told wrong by the name of the option", () => {

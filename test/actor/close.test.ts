@@ -7,7 +7,7 @@ import { manual, microtasks, scenario, settled, started, withTurn } from "../sup
 const stopped = { _tag: "ActorStopped", reason: "Closed" }
 
 describe("close", () => {
-  scenario("finishes what was accepted and gives the resource back, still usable", function* () {
+  scenario("R13: finishes what was accepted and gives the resource back, still usable", function* () {
     const lines: Array<string> = []
     const gate = yield* Deferred.make<void>()
     const actor = yield* keeper(lines, { maxBatchSize: 2, onBatch: gated(gate) })
@@ -28,7 +28,7 @@ describe("close", () => {
     expect(rest).toMatchObject({ current: [], queued: [], busy: false, cause: Option.none() })
     yield* read("after")(Option.getOrThrow(rest.resource))
     expect(lines).toEqual(["batch 1 2", "batch 3", "question", "batch 4", "after"])
-    expect(actor.unsafeStatus()).toEqual({ _tag: "Closed" })
+    expect(actor.unsafeStatus()).toEqual({ _tag: "Closed", cause: Option.none() })
     expect(yield* Effect.flip(actor.flush)).toMatchObject(stopped)
     expect(actor.unsafeOffer(6)).toBe(false)
   })
@@ -41,7 +41,7 @@ describe("close", () => {
     expect(Option.isSome((yield* fresh.close).resource)).toBe(true)
   })
 
-  scenario("gives all closers one report, and makes it once", function* () {
+  scenario("R14: gives all closers one report, and makes it once", function* () {
     const gate = yield* Deferred.make<void>()
     let reports = 0
     const actor = yield* keeper([], {
@@ -110,7 +110,7 @@ describe("a deadline", () => {
       return [result, (yield* Clock.currentTimeMillis) - from] as const
     })
 
-  scenario("interrupts the step under way and hands everything back in order", function* () {
+  scenario("R15: interrupts the step under way and hands everything back in order", function* () {
     const interrupted = yield* Deferred.make<void>()
     const actor = yield* keeper([], {
       maxBatchSize: 2,
@@ -131,7 +131,7 @@ describe("a deadline", () => {
     expect(took).toBeLessThanOrEqual(1100)
   })
 
-  scenario("leaves behind a step that ignores its interruption, and says so", function* () {
+  scenario("R16: leaves behind a step that ignores its interruption, and says so", function* () {
     const lines: Array<string> = []
     const gate = yield* Deferred.make<void>()
     const actor = yield* keeper(lines, {
@@ -146,12 +146,12 @@ describe("a deadline", () => {
     const [rest, took] = yield* Fiber.join(closing)
     expect(rest).toMatchObject({ current: [1], queued: [2], busy: true })
     expect(took).toBeLessThanOrEqual(1100)
-    expect(actor.unsafeStatus()).toEqual({ _tag: "Closed" })
+    expect(actor.unsafeStatus()).toEqual({ _tag: "Closed", cause: Option.none() })
     // It ends at last, which changes nothing any more.
     yield* Deferred.succeed(gate, undefined)
     yield* settled
     expect(lines).toEqual(["batch 1"])
-    expect(actor.unsafeStatus()).toEqual({ _tag: "Closed" })
+    expect(actor.unsafeStatus()).toEqual({ _tag: "Closed", cause: Option.none() })
     expect(yield* actor.close).toBe(rest)
   })
 
@@ -217,7 +217,7 @@ describe("a deadline", () => {
 })
 
 describe("the scope", () => {
-  scenario("closes the actor first and the resource after it", function* () {
+  scenario("R17: closes the actor first and the resource after it", function* () {
     const lines: Array<string> = []
     const scope = yield* Scope.make()
     const acquire = Effect.acquireRelease(Effect.succeed({ lines }), () =>
@@ -298,7 +298,7 @@ describe("the scope", () => {
     yield* Scope.close(scope, Exit.void)
     const actor = yield* Scope.extend(keeper([]), scope)
     expect(actor.unsafeOffer(1)).toBe(false)
-    expect(actor.unsafeStatus()).toEqual({ _tag: "Closed" })
+    expect(actor.unsafeStatus()).toEqual({ _tag: "Closed", cause: Option.none() })
   })
 
   scenario("waits 10 seconds by default", function* () {
@@ -373,7 +373,7 @@ describe("nothing stays behind", () => {
     ]
   ]
   for (const [name, effect] of ends) {
-    scenario(`after the close of ${name}: no fiber`, function* () {
+    scenario(`R18: after the close of ${name}: no fiber`, function* () {
       const left = yield* alive(Effect.scoped(effect))
       expect(left).toEqual([])
     })
@@ -398,7 +398,7 @@ describe("nothing stays behind", () => {
     }).pipe(withTurn(microtasks))
   )
 
-  scenario("while an actor idles: no alarm is set", function* () {
+  scenario("R18: while an actor idles: no alarm is set", function* () {
     const actor = yield* keeper([])
     actor.unsafeOffer(1)
     yield* actor.ask(() => Effect.sleep(10)).pipe(started)
@@ -416,7 +416,7 @@ describe("nothing stays behind", () => {
       yield* TestClock.adjust(120)
       expect((yield* Fiber.join(closing)).queued).toEqual([1])
       yield* turn.end
-      expect(actor.unsafeStatus()).toEqual({ _tag: "Closed" })
+      expect(actor.unsafeStatus()).toEqual({ _tag: "Closed", cause: Option.none() })
     }).pipe(withTurn(turn))
   })
 })

@@ -3,7 +3,8 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import fc from "fast-check"
-import { type Bound, gapNotes, type Overflow } from "../../src/internal/actor/bound.js"
+import type { Bound, Overflow } from "../../src/internal/actor/bound.js"
+import { gapNotes } from "../../src/internal/actor/gaps.js"
 import * as Intake from "../../src/internal/actor/intake.js"
 import * as Mailbox from "../../src/internal/actor/mailbox.js"
 import { ensure, ensureList, ensureSame, lawTimeout } from "../support/laws/ensure.js"
@@ -63,7 +64,7 @@ class World {
       monotonic: () => this.now,
       events: {
         work: () => undefined,
-        full: () => this.fulls++,
+        noRoom: () => this.fulls++,
         dropped: (position) => this.droppedPositions.push(position),
         gapOpened: () => this.gapsOpened++,
         grown: () => undefined
@@ -171,8 +172,8 @@ class World {
     if (parked === undefined) return
     this.parked = this.parked.filter((other) => other !== parked)
     this.refused += parked.items.length
-    Intake.abandon(this.intake, parked.waiter)
-    Intake.abandon(this.intake, parked.waiter)
+    Intake.cancelWaiter(this.intake, parked.waiter)
+    Intake.cancelWaiter(this.intake, parked.waiter)
     this.admit()
   }
 
@@ -330,7 +331,7 @@ describe("the call for work", () => {
       bound: undefined,
       now: () => 0,
       monotonic: () => 0,
-      events: { work: () => calls++, full: nothing, dropped: nothing, gapOpened: nothing, grown: nothing }
+      events: { work: () => calls++, noRoom: nothing, dropped: nothing, gapOpened: nothing, grown: nothing }
     })
     for (const item of [0, 1, 2]) Intake.offer(intake, item)
     expect(calls).toBe(2)
@@ -344,7 +345,7 @@ describe("the call for work", () => {
 
 describe("intake", () => {
   it(
-    "accounts for every item offered, under every policy",
+    "R3: accounts for every item offered, under every policy",
     () => {
       holds(sample, 2000, ({ bounds: bound, limit, moves, shutAt }) => {
         const world = new World(bound, limit)
@@ -373,7 +374,7 @@ const make = (bound: Bound<Item> | undefined, limit = 10, lingers = false) => {
     monotonic: () => 0,
     events: {
       work: () => seen.work++,
-      full: () => seen.full++,
+      noRoom: () => seen.full++,
       dropped: (position) => seen.dropped.push(position),
       gapOpened: () => undefined,
       grown: (pending) => seen.grown.push(pending)
@@ -470,7 +471,7 @@ describe("offers", () => {
       bound: { count: 1, overflow: "suspend" },
       now: () => 0,
       monotonic: () => 0,
-      events: { work: nothing, full: nothing, dropped: nothing, gapOpened: nothing, grown: nothing },
+      events: { work: nothing, noRoom: nothing, dropped: nothing, gapOpened: nothing, grown: nothing },
       inSlices: (waiters, each) => {
         for (const waiter of waiters) slices.push(() => each(waiter))
       }
@@ -487,7 +488,7 @@ describe("offers", () => {
     // Room that comes now lets nobody in, and who goes away now is not refused twice.
     Mailbox.take(intake.mailbox, 1)
     Intake.freed(intake)
-    Intake.abandon(intake, waiters[2]!)
+    Intake.cancelWaiter(intake, waiters[2]!)
     expect([told, Intake.accepted(intake), intake.refused]).toEqual([[], 1, 3])
     for (const slice of slices.slice(0, 2)) slice()
     expect(told).toEqual(["2: undefined", "3: undefined"])
@@ -509,9 +510,9 @@ describe("offers", () => {
       return offered.park((position) => told.push(`${wanted.length}: ${position}`))
     })
     expect(told).toEqual([])
-    Intake.abandon(intake, large as Intake.Waiter<Item>)
+    Intake.cancelWaiter(intake, large as Intake.Waiter<Item>)
     expect(told).toEqual(["2: 2"])
-    Intake.abandon(intake, small as Intake.Waiter<Item>)
+    Intake.cancelWaiter(intake, small as Intake.Waiter<Item>)
     expect([intake.refused, Intake.accepted(intake)]).toEqual([3, 4])
   })
 

@@ -12,7 +12,7 @@ interface Item {
   readonly bytes: number
 }
 
-interface Command extends Mailbox.Command<never> {
+interface Request extends Mailbox.Request<never> {
   readonly id: number
 }
 
@@ -21,13 +21,13 @@ const push = <A>(mailbox: Mailbox.Mailbox<A>, item: A, bytes: number, now: numbe
   Mailbox.push(mailbox, item, bytes)
 }
 
-type Entry = { readonly item: Item } | { readonly command: Command }
+type Entry = { readonly item: Item } | { readonly request: Request }
 
-const command = (id: number, passable: boolean): Command => ({
-  _tag: "Command",
+const command = (id: number, kind: Request["kind"]): Request => ({
+  _tag: "Request",
   id,
-  gone: false,
-  passable,
+  cancelled: false,
+  kind,
   run: () => undefined
 })
 
@@ -66,7 +66,7 @@ class Model {
   behind(): number | undefined {
     for (const [at, entry] of this.entries.entries()) {
       if ("item" in entry) return at
-      if (!entry.command.passable && !entry.command.gone) return undefined
+      if (entry.request.kind === "query" && !entry.request.cancelled) return undefined
     }
     return undefined
   }
@@ -78,15 +78,15 @@ class Model {
     return this.first - 1
   }
 
-  shiftCommand(): Command | undefined {
+  shiftRequest(): Request | undefined {
     const head = this.entries[0]
     if (head === undefined || "item" in head) return undefined
     this.entries.shift()
-    return head.command
+    return head.request
   }
 
-  drainCommands(): ReadonlyArray<Command> {
-    const commands = this.entries.flatMap((entry) => ("command" in entry ? [entry.command] : []))
+  drainRequests(): ReadonlyArray<Request> {
+    const commands = this.entries.flatMap((entry) => ("request" in entry ? [entry.request] : []))
     this.entries = this.entries.filter((entry) => "item" in entry)
     return commands
   }
@@ -94,11 +94,11 @@ class Model {
 
 type Move =
   | { readonly do: "push"; readonly bytes: ReadonlyArray<number> }
-  | { readonly do: "post"; readonly passable: boolean }
+  | { readonly do: "post"; readonly kind: Request["kind"] }
   | { readonly do: "leave"; readonly which: number }
   | { readonly do: "take" | "takeBehind"; readonly max: number }
   | { readonly do: "dropOldest"; readonly times: number }
-  | { readonly do: "shiftCommand" | "drainCommands" }
+  | { readonly do: "shiftRequest" | "drainRequests" }
   | { readonly do: "limit"; readonly limit: number }
 
 const size = fc.integer({ min: 1, max: 6 })
@@ -112,13 +112,19 @@ const moves: fc.Arbitrary<ReadonlyArray<Move>> = fc.array(
         bytes: fc.array(fc.nat({ max: 9 }), { minLength: 1, maxLength: 9 })
       })
     },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant("post" as const), passable: fc.boolean() }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        do: fc.constant("post" as const),
+        kind: fc.constantFrom("query" as const, "barrier" as const)
+      })
+    },
     { weight: 1, arbitrary: fc.record({ do: fc.constant("leave" as const), which: fc.nat({ max: 9 }) }) },
     { weight: 3, arbitrary: fc.record({ do: fc.constant("take" as const), max: size }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant("takeBehind" as const), max: size }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant("dropOldest" as const), times: size }) },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant("shiftCommand" as const) }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant("drainCommands" as const) }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant("shiftRequest" as const) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant("drainRequests" as const) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant("limit" as const), limit: size }) }
   ),
   { maxLength: 60 }
@@ -128,7 +134,7 @@ const sample = fc.record({ limit: size, sized: fc.boolean(), moves })
 
 describe("mailbox", () => {
   it(
-    "is a queue of items and commands, whatever is done to it in whatever order",
+    "R4: is a queue of items and commands, whatever is done to it in whatever order",
     () => {
       holds(sample, 2000, ({ limit, moves, sized }) => {
         const mailbox = Mailbox.make<Item>(limit, sized)
@@ -166,15 +172,15 @@ describe("mailbox", () => {
               }
               break
             case "post": {
-              const posted = command(now++, move.passable)
+              const posted = command(now++, move.kind)
               Mailbox.post(mailbox, posted)
-              model.entries.push({ command: posted })
+              model.entries.push({ request: posted })
               break
             }
             case "leave": {
-              const commands = model.entries.flatMap((entry) => ("command" in entry ? [entry.command] : []))
+              const commands = model.entries.flatMap((entry) => ("request" in entry ? [entry.request] : []))
               const left = commands[move.which % Math.max(1, commands.length)]
-              if (left !== undefined) left.gone = true
+              if (left !== undefined) left.cancelled = true
               break
             }
             case "take":
@@ -195,11 +201,11 @@ describe("mailbox", () => {
                 ensureSame(Mailbox.dropOldest(mailbox), model.dropOldest(), "the dropped one")
               }
               break
-            case "shiftCommand":
-              ensureSame(Mailbox.shiftCommand(mailbox), model.shiftCommand(), "the command at the head")
+            case "shiftRequest":
+              ensureSame(Mailbox.shiftRequest(mailbox), model.shiftRequest(), "the command at the head")
               break
-            case "drainCommands":
-              ensureList(Mailbox.drainCommands(mailbox), model.drainCommands(), "all commands in order")
+            case "drainRequests":
+              ensureList(Mailbox.drainRequests(mailbox), model.drainRequests(), "all commands in order")
               break
             case "limit":
               mailbox.limit = move.limit
@@ -212,8 +218,8 @@ describe("mailbox", () => {
           ensureSame(mailbox.bytes, sized ? model.bytes : 0, "bytes")
           ensureSame(mailbox.head === undefined, model.entries.length === 0, "no head when empty")
           ensureSame(mailbox.tail === undefined, model.entries.length === 0, "no tail when empty")
-          const commands = model.entries.some((entry) => "command" in entry)
-          ensureSame(Mailbox.hasCommand(mailbox), commands, "whether a command waits")
+          const commands = model.entries.some((entry) => "request" in entry)
+          ensureSame(Mailbox.hasRequest(mailbox), commands, "whether a command waits")
           const oldest = Mailbox.oldestAt(mailbox)
           const head = items[0]
           ensureSame(oldest === undefined, head === undefined, "the age of an empty queue")
@@ -221,7 +227,7 @@ describe("mailbox", () => {
         }
         // The end: all that is left is taken as it stands.
         const { next } = mailbox
-        ensureList(Mailbox.drainCommands(mailbox), model.drainCommands(), "the last commands")
+        ensureList(Mailbox.drainRequests(mailbox), model.drainRequests(), "the last commands")
         const contents = Mailbox.takeAll(mailbox)
         ensureSame(contents.count, model.items.length, "how much is left")
         ensureList([...Mailbox.itemsOf(contents)], model.items, "what is left")
@@ -244,7 +250,7 @@ describe("mailbox", () => {
     expect(array).toEqual([0, 1, 2])
   })
 
-  it("never touches an array again that it has handed over", () => {
+  it("R4: never touches an array again that it has handed over", () => {
     const mailbox = Mailbox.make<number>(10, false)
     push(mailbox, 0, 0, 0)
     const batch = Mailbox.take(mailbox, 10)
@@ -275,7 +281,7 @@ describe("mailbox", () => {
       const items = Array.from({ length: count }, (_, n) => n)
       const ended: ReadonlyArray<() => void> = [
         () => {},
-        () => Mailbox.post(mailbox, command(1, false)),
+        () => Mailbox.post(mailbox, command(1, "query")),
         () => Mailbox.closeSegment(mailbox),
         () => Mailbox.openSegment(mailbox, 0)
       ]
@@ -286,7 +292,7 @@ describe("mailbox", () => {
         while (Mailbox.size(mailbox) > 0) taken.push(Mailbox.take(mailbox, limit)?.items ?? [])
         expect(taken.map(({ length }) => length)).toEqual([limit, limit, count - 2 * limit])
         expect(taken.flat()).toEqual(items)
-        Mailbox.drainCommands(mailbox)
+        Mailbox.drainRequests(mailbox)
         Mailbox.take(mailbox, limit)
       }
     }
@@ -299,7 +305,7 @@ describe("mailbox", () => {
       return mailbox.write?.length
     }
     expect(Array.from({ length: 9 }, slots)).toEqual([1, 2, 3, 4, 4, 4, 4, 4, 4])
-    Mailbox.post(mailbox, command(1, false))
+    Mailbox.post(mailbox, command(1, "query"))
     expect(slots()).toBe(1)
   })
 

@@ -30,7 +30,7 @@ describe("questions", () => {
       message: "thrown"
     })
     expect(Exit.isInterrupted(interrupted)).toBe(true)
-    expect(actor.unsafeStatus()).toEqual({ _tag: "Running" })
+    expect(actor.unsafeStatus()).toEqual({ _tag: "Running", cause: Option.none() })
     actor.unsafeOffer(1)
     expect(yield* actor.ask(read("fine"))).toEqual(["batch 1"])
   })
@@ -49,7 +49,7 @@ describe("questions", () => {
     expect(lines).toEqual(["batch 1", "stays"])
   })
 
-  scenario("are interrupted when their caller goes, and nothing else is", function* () {
+  scenario("R9: are interrupted when their caller goes, and nothing else is", function* () {
     const lines: Array<string> = []
     const actor = yield* keeper(lines)
     const interrupted = yield* Deferred.make<void>()
@@ -64,7 +64,7 @@ describe("questions", () => {
     yield* Fiber.join(next)
     yield* actor.flush
     expect(lines).toEqual(["next", "batch 1"])
-    expect(actor.unsafeStatus()).toEqual({ _tag: "Running" })
+    expect(actor.unsafeStatus()).toEqual({ _tag: "Running", cause: Option.none() })
   })
 
   scenario("end at their limit, which counts from their turn on", function* () {
@@ -82,10 +82,10 @@ describe("questions", () => {
     yield* TestClock.adjust(1)
     expect(yield* Fiber.join(answer)).toMatchObject({ left: { _tag: "AskTimedOut", millis: 300 } })
     expect(yield* Fiber.join(next)).toEqual(["batch 1"])
-    expect(actor.unsafeStatus()).toEqual({ _tag: "Running" })
+    expect(actor.unsafeStatus()).toEqual({ _tag: "Running", cause: Option.none() })
   })
 
-  scenario("that ignore their interruption are awaited before anything else begins", function* () {
+  scenario("R8: that ignore their interruption are awaited before anything else begins", function* () {
     const lines: Array<string> = []
     const gate = yield* Deferred.make<void>()
     const actor = yield* keeper(lines)
@@ -118,7 +118,7 @@ describe("questions", () => {
       yield* actor.flush
       expect(lines.slice(-2)).toEqual([`next ${round}`, `batch ${round}`])
     }
-    expect(actor.unsafeStatus()).toEqual({ _tag: "Running" })
+    expect(actor.unsafeStatus()).toEqual({ _tag: "Running", cause: Option.none() })
   })
 
   scenario("that die after they were interrupted do not end the actor", function* () {
@@ -141,7 +141,7 @@ describe("questions", () => {
     yield* TestClock.adjust(10)
     expect(yield* Fiber.join(told)).toMatchObject({ left: { _tag: "AskTimedOut" } })
     expect(yield* actor.ask(read("fine"))).toEqual([])
-    expect(actor.unsafeStatus()).toEqual({ _tag: "Running" })
+    expect(actor.unsafeStatus()).toEqual({ _tag: "Running", cause: Option.none() })
   })
 
   scenario("run under the span of who asked, batches under none", function* () {
@@ -175,7 +175,7 @@ describe("a failure", () => {
     ]
   ]
   for (const [name, onBatch, squashed] of causes) {
-    scenario(`${name}, ends the actor, and everything is answered and handed back`, function* () {
+    scenario(`R10: ${name}, ends the actor, and everything is answered and handed back`, function* () {
       const gate = yield* Deferred.make<void>()
       const failures: Array<unknown> = []
       const actor = yield* keeper([], {
@@ -197,7 +197,7 @@ describe("a failure", () => {
       expect(yield* Fiber.join(asked)).toMatchObject(stopped("Failed"))
       expect(Cause.squash((yield* Fiber.join(flushing)).cause)).toBe(squashed)
       expect(yield* Fiber.join(waiting)).toBe(false)
-      expect(actor.unsafeStatus()).toEqual({ _tag: "Failed", cause: squashed })
+      expect(actor.unsafeStatus()).toEqual({ _tag: "Failed", cause: Option.some(squashed) })
       expect(failures).toEqual([squashed])
       expect(actor.unsafeOffer(8)).toBe(false)
       expect(yield* actor.offerAll([8, 9])).toBe(false)
@@ -228,11 +228,21 @@ describe("a failure", () => {
       const asked = yield* started(Effect.flip(actor.ask(read("never"))))
       expect(yield* Fiber.join(asked)).toMatchObject(stopped("Failed"))
       expect(yield* Effect.flip(actor.ready)).toMatchObject(stopped("Failed"))
-      expect(actor.unsafeStatus()).toEqual({ _tag: "Failed", cause: squashed })
+      expect(actor.unsafeStatus()).toEqual({ _tag: "Failed", cause: Option.some(squashed) })
       const rest = yield* actor.close
       expect(rest).toMatchObject({ current: [], queued: [1], resource: Option.none() })
       expect(yield* Effect.flip(actor.ready)).toMatchObject(stopped("Closed"))
     }
+  })
+
+  scenario("of the acquisition is what `ready` fails with, also while a close is pending", function* () {
+    const gate = yield* Deferred.make<void>()
+    const actor = yield* keeper([], { acquire: Effect.zipRight(Deferred.await(gate), Effect.fail("away")) })
+    const ready = yield* started(Effect.flip(actor.ready))
+    const closing = yield* started(actor.close)
+    yield* Deferred.succeed(gate, undefined)
+    expect(yield* Fiber.join(ready)).toMatchObject({ reason: "Failed", cause: { error: "away" } })
+    expect(Option.map((yield* Fiber.join(closing)).cause, Cause.squash)).toEqual(Option.some("away"))
   })
 
   scenario("is what a step is that interrupts itself: it would not end otherwise", function* () {
@@ -253,7 +263,7 @@ describe("a failure", () => {
     })
     actor.unsafeOffer(1)
     yield* settled
-    expect(actor.unsafeStatus()).toEqual({ _tag: "Failed", cause: "no size" })
+    expect(actor.unsafeStatus()).toEqual({ _tag: "Failed", cause: Option.some("no size") })
     const rest = yield* actor.close
     expect(rest.queued).toEqual([1])
     expect(Option.getOrThrow(rest.resource).lines).toBe(lines)
@@ -310,7 +320,7 @@ describe("what is said beside the steps", () => {
 
 describe("the limit of a step", () => {
   scenario(
-    "interrupts only that step, exactly when it has passed, and the batch is handled again",
+    "R11: interrupts only that step, exactly when it has passed, and the batch is handled again",
     function* () {
       const lines: Array<string> = []
       const overruns: Array<string> = []
@@ -434,7 +444,7 @@ describe("the limit of a step", () => {
     yield* TestClock.adjust(100)
     yield* actor.flush
     expect([lines, overruns]).toEqual([["batch 1"], [0]])
-    expect(actor.unsafeStatus()).toEqual({ _tag: "Running" })
+    expect(actor.unsafeStatus()).toEqual({ _tag: "Running", cause: Option.none() })
   })
 })
 
@@ -442,7 +452,7 @@ describe("the status", () => {
   const seen = <R, I, Report>(actor: Actor.Actor<R, I, Report>) =>
     started(Effect.map(Stream.runCollect(actor.statusChanges), Chunk.toReadonlyArray))
 
-  scenario("is told from the present one to the terminal one", function* () {
+  scenario("R12: is told from the present one to the terminal one", function* () {
     const acquired = yield* Deferred.make<Diary>()
     const controls = yield* Deferred.make<Actor.Control<number>>()
     const actor = yield* keeper([], (control) => {
@@ -463,12 +473,12 @@ describe("the status", () => {
     control.setOutage(undefined)
     yield* actor.close
     const told = [
-      { _tag: "Running" },
-      { _tag: "Degraded", since: 500, cause: "away", attempt: 1 },
-      { _tag: "Degraded", since: 500, cause: "still away", attempt: 2 },
-      { _tag: "Running" },
+      { _tag: "Running", cause: Option.none() },
+      { _tag: "Degraded", since: 500, cause: Option.some("away"), attempt: 1 },
+      { _tag: "Degraded", since: 500, cause: Option.some("still away"), attempt: 2 },
+      { _tag: "Running", cause: Option.none() },
       { _tag: "Closing", cause: Option.none() },
-      { _tag: "Closed" }
+      { _tag: "Closed", cause: Option.none() }
     ]
     expect(yield* Fiber.join(some)).toEqual(told)
     expect(yield* Fiber.join(all)).toEqual([
@@ -477,7 +487,7 @@ describe("the status", () => {
       ...told
     ])
     const late = yield* seen(actor)
-    expect(yield* Fiber.join(late)).toEqual([{ _tag: "Closed" }])
+    expect(yield* Fiber.join(late)).toEqual([{ _tag: "Closed", cause: Option.none() }])
   })
 
   scenario("ends with Failed, and a slow watcher gets that too", function* () {
@@ -501,9 +511,9 @@ describe("the status", () => {
     yield* settled
     yield* Deferred.succeed(slow, undefined)
     const statuses = yield* Fiber.join(watcher)
-    expect(statuses.at(-1)).toEqual({ _tag: "Failed", cause: "over" })
+    expect(statuses.at(-1)).toEqual({ _tag: "Failed", cause: Option.some("over") })
     expect(statuses.length).toBeLessThan(100)
-    expect(yield* Fiber.join(yield* seen(actor))).toEqual([{ _tag: "Failed", cause: "over" }])
+    expect(yield* Fiber.join(yield* seen(actor))).toEqual([{ _tag: "Failed", cause: Option.some("over") }])
   })
 })
 

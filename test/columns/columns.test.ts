@@ -1,21 +1,21 @@
 import { describe, expect, it } from "@effect/vitest"
 import fc from "fast-check"
-import { compile, compileNormalise, maxJsonDepth } from "../../src/internal/columns/checkRow.js"
+import { compileCheckRow, compileNormalise, maxJsonDepth } from "../../src/internal/columns/checkRow.js"
 import {
   Column,
   type Columns,
-  columnsProblem,
   maxIdBytes,
-  nameProblem,
-  utf8Length
+  validateColumns,
+  validateName
 } from "../../src/internal/columns/columns.js"
 import { InvalidOptions } from "../../src/internal/options.js"
+import { utf8Length } from "../../src/internal/text.js"
 import { holds } from "../support/laws/laws.js"
 import { columns, plainRow, readBack, row } from "../support/laws/rows.js"
 
 const id = "00000000-0000-7000-8000-000000000001"
 
-const rule = (record: unknown, of: Columns = columns) => compile(of, "id")(record)?.rule
+const rule = (record: unknown, of: Columns = columns) => compileCheckRow(of, "id")(record)?.rule
 
 const nested = (depth: number, wrap: (inner: unknown) => unknown) => {
   let value: unknown = []
@@ -25,7 +25,7 @@ const nested = (depth: number, wrap: (inner: unknown) => unknown) => {
 
 describe("the check of columns", () => {
   it("takes every record that has its types", () => {
-    const check = compile(columns, "id")
+    const check = compileCheckRow(columns, "id")
     holds(row, 300, (record) => expect(check(record)).toBeUndefined())
   })
 
@@ -136,7 +136,7 @@ describe("the check of columns", () => {
 
   it("never shows a value, nor a key that could be one", () => {
     const secret = "s3cr3t value"
-    const check = compile(columns, "id")
+    const check = compileCheckRow(columns, "id")
     const records = [
       ...["text", "integer", "bigint", "real", "boolean", "timestamp", "bytes", "maybeUuid"].map((name) => ({
         ...plainRow(id),
@@ -156,7 +156,7 @@ describe("the check of columns", () => {
       const copy = normalise(record)
       expect(copy).toEqual(readBack(record))
       expect(normalise(copy)).toEqual(copy)
-      expect(compile(columns, "id")(copy)).toBeUndefined()
+      expect(compileCheckRow(columns, "id")(copy)).toBeUndefined()
       expect(copy.bytes).not.toBe(record.bytes)
       expect(copy.timestamp).not.toBe(record.timestamp)
     })
@@ -166,7 +166,7 @@ describe("the check of columns", () => {
 
 describe("the definition of columns", () => {
   it("is checked", () => {
-    const problem = (of: unknown, name = "id") => columnsProblem(of as Columns, name)
+    const problem = (of: unknown, name = "id") => validateColumns(of as Columns, name)
     const fine = { id: Column.text, other: Column.nullable(Column.json) }
     expect(problem(fine)).toBeUndefined()
     const wrong: ReadonlyArray<readonly [string, unknown, string?]> = [
@@ -194,7 +194,7 @@ describe("the definition of columns", () => {
       expect(found, JSON.stringify(of)).toBeInstanceOf(InvalidOptions)
       expect(found).toMatchObject({ option })
     }
-    expect(nameProblem("x".repeat(63))).toBeUndefined()
-    expect(nameProblem("x".repeat(64))).toBeDefined()
+    expect(validateName("x".repeat(63))).toBeUndefined()
+    expect(validateName("x".repeat(64))).toBeDefined()
   })
 })

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Either } from "effect"
 import fc from "fast-check"
 import { checkQuery } from "../../src/internal/columns/checkQuery.js"
-import { answer } from "../../src/internal/columns/evaluateQuery.js"
+import { evaluateQuery } from "../../src/internal/columns/evaluateQuery.js"
 import { compareText } from "../../src/internal/text.js"
 import { Column, type Condition, Query } from "../../src/Storage.js"
 import { holds } from "../support/laws/laws.js"
@@ -29,7 +29,7 @@ const rows = [
 ]
 
 const ask = (query: Query<Cs>) =>
-  answer(columns, Either.getOrThrow(checkQuery(columns, "id", query)), rows)
+  evaluateQuery(columns, Either.getOrThrow(checkQuery(columns, "id", query)), rows)
     .map(({ id }) => id)
     .join("")
 

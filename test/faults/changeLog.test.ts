@@ -4,7 +4,7 @@
  *
  * Where a test is about the doorbell nobody polls, so that only its rings lead to what was missed. Removed once by
  * hand, each of these guards made a test fail: the rings of everybody at Up, and the ping (PgDoorbell), the lock of the
- * head (pgLog), the tag of the cursor (events.cursorProblem).
+ * head (pgLog), the tag of the cursor (events.validateCursor).
  */
 import { SqlClient } from "@effect/sql/SqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"

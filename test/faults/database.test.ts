@@ -9,7 +9,7 @@ import * as path from "node:path"
 import * as SqlClient from "@effect/sql/SqlClient"
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Layer, Logger } from "effect"
+import { Deferred, Effect, Layer, Logger, Option } from "effect"
 import { StorageError } from "../../src/Storage.js"
 import { SqlFailure } from "../../src/sql/internal/errors.js"
 import * as SqlStorage from "../../src/sql/SqlStorage.js"
@@ -42,7 +42,8 @@ const quiet = Logger.remove(Logger.defaultLogger)
  */
 const degradedBy = (recorder: UnderLoad["recorder"], code: string, attempts = 7) =>
   status(recorder, "Degraded", ({ attempt, cause }) => {
-    const failure = cause instanceof StorageError ? cause.cause : undefined
+    const error = Option.getOrUndefined(cause)
+    const failure = error instanceof StorageError ? error.cause : undefined
     return attempt >= attempts && failure instanceof SqlFailure && failure.code === code
   })
 
@@ -78,7 +79,7 @@ describe("locks on PostgreSQL", () => {
         yield* locker("BEGIN")
         yield* locker("LOCK TABLE trail")
         const { cause } = yield* status(recorder, "Degraded", ({ attempt }) => attempt >= 3)
-        expect(cause).toMatchObject({ kind: "Transient", outcome: "Unknown" })
+        expect(Option.getOrThrow(cause)).toMatchObject({ kind: "Transient", outcome: "Unknown" })
         yield* locker("ROLLBACK")
         yield* progress()
         const { duplicates, retries } = yield* finish("a lock beyond saveTimeout")

@@ -1,6 +1,6 @@
 /** Limits of a server and of the way to it, which no record is to blame for, or just one. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Effect, Logger, Schedule } from "effect"
+import { Effect, Logger, Option, Schedule } from "effect"
 import * as Recorder from "../../src/Recorder.js"
 import { Column } from "../../src/Storage.js"
 import * as PgStorage from "../../src/sql/PgStorage.js"
@@ -46,7 +46,7 @@ describe("the queue of notifications is full", () => {
         const recorder = yield* Recorder.make(storage, { retry })
         yield* recorder.saveAll(rows(2000, "a note"))
         const { cause } = yield* status(recorder, "Degraded", ({ attempt }) => attempt >= 8)
-        expect(cause).toMatchObject({ kind: "Transient", cause: { code: "54000" } })
+        expect(Option.getOrThrow(cause)).toMatchObject({ kind: "Transient", cause: { code: "54000" } })
         expect(recorder.unsafeStats()).toMatchObject({ pending: 2000, setAside: 0 })
         yield* listener("COMMIT")
         // What has been read is freed by a sender, and none gets through, or by whoever asks how full the queue is.

@@ -5,7 +5,7 @@ import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Logger, Redacted, Schedule, type Scope } from "effect"
 import * as Recorder from "../../src/Recorder.js"
-import { Column, Query, type RowOf } from "../../src/Storage.js"
+import { Column, type NewRowOf, Query } from "../../src/Storage.js"
 import type { SqlFailure } from "../../src/sql/internal/errors.js"
 import * as PgStorage from "../../src/sql/PgStorage.js"
 import * as SqliteStorage from "../../src/sql/SqliteStorage.js"
@@ -85,7 +85,7 @@ describe("trap: another unique constraint under ON CONFLICT", () => {
   }
 })
 
-type Rows = Recorder.Recorder<RowOf<typeof columns>, SqlStorage.SqlQuery<typeof columns>, unknown>
+type Rows = Recorder.Recorder<NewRowOf<typeof columns>, SqlStorage.SqlQuery<typeof columns>, unknown>
 
 /** Makes a recorder, saves by it, and then rolls back whatever the transaction holds. */
 const rolledBack = (make: Effect.Effect<Rows, unknown, Scope.Scope | SqlClient.SqlClient>, awaits: boolean) =>

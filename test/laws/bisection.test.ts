@@ -35,7 +35,7 @@ const cost = (bad: ReadonlySet<number>) =>
 
 describe("1,000 records", () => {
   it.effect(
-    "of which one is bad cost at most 22 saves, at each of the 1,000 positions",
+    "A17: of which one is bad cost at most 22 saves, at each of the 1,000 positions",
     () =>
       Effect.gen(function* () {
         // Fails when a range is not halved, and when a half is tried that must hold the bad record.
@@ -47,7 +47,7 @@ describe("1,000 records", () => {
   )
 
   it.effect(
-    "of which k are bad cost at most 22 k saves, wherever they stand",
+    "A17: of which k are bad cost at most 22 k saves, wherever they stand",
     () => {
       const bad = fc.uniqueArray(fc.integer({ min: 1, max: 1000 }), { minLength: 1, maxLength: 40 })
       return holdsEffect(bad, 100, (bad) =>

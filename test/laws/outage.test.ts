@@ -130,7 +130,7 @@ const setsNothingAside = async (sample: Sample): Promise<void> => {
 
 describe("an outage", () => {
   it.live(
-    "sets nothing aside, of any length and any kind of error, whenever it begins and ends",
+    "A16: sets nothing aside, of any length and any kind of error, whenever it begins and ends",
     () => holdsSeeded("an outage sets nothing aside", sample, 100, setsNothingAside),
     seededTimeout
   )

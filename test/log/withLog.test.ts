@@ -33,7 +33,7 @@ const database = Effect.sync((): LoggedDatabase => {
   const open = <const C extends Storage.Columns>({ columns, id, log: options, table }: TableOptions<C>) =>
     Effect.gen(function* () {
       const storage = yield* once(`table ${table}`, Storage.memory({ columns, id }))
-      const toEntry = (row: Storage.RowOf<C>) => ({
+      const toEntry = (row: Storage.NewRowOf<C>) => ({
         ...options!.toEntry(row),
         id: String((row as { readonly [name: string]: unknown })[id]).toLowerCase()
       })

@@ -56,22 +56,22 @@ const handingBack: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "drop the hand-back of a prepared batch",
-    file: internal("actor/supervisor"),
-    find: "engine.prepared === undefined ? engine.again : [...engine.again, engine.prepared]",
-    replace: "engine.again",
+    file: internal("actor/batches"),
+    find: "prepared === undefined ? requeued : [...requeued, prepared]",
+    replace: "requeued",
     test: actor("actor", "is handed back in its place when the actor must end")
   },
   {
     name: "hand back uncounted",
     file: internal("recorder/settlement"),
-    find: "  book.ledger.handedBack += count\n",
+    find: "  account.handedBack += count\n",
     replace: "",
     test: recorder("closeWithin", "of 0 hands back what is not written, at once")
   },
   {
     name: "drop the hand-back of what no sink took",
     file: internal("recorder/settlement"),
-    find: "    yield* unsunk\n",
+    find: "    yield* sinkFailed\n",
     replace: "",
     test: recorder(
       "deadLetters",
@@ -95,14 +95,14 @@ const handingBack: ReadonlyArray<NamedMutant> = [
   {
     name: "forget that an attempt had an unknown outcome",
     file: internal("recorder/bisection"),
-    find: 'if (outcome === "Unknown") markUnknown(bulk, from, to)',
+    find: 'if (outcome === "Unknown") markUnknown(bisection, from, to)',
     replace: "",
     test: recorder("closeWithin", "a record known to have an unknown outcome keeps it through later failures")
   },
   {
     name: "forget in a redrive that an outcome is unknown",
     file: internal("recorder/settlement"),
-    find: 'if (outcome === "Unknown") Bulk.markUnknown(bulk, index, index + 1)',
+    find: 'if (outcome === "Unknown") Bisection.markUnknown(bisection, index, index + 1)',
     replace: "",
     test: inside(
       "recorder/batchRun",
@@ -121,7 +121,7 @@ const handingBack: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "let a deadline go with its closer",
-    file: "src/Actor.ts",
+    file: internal("actor/lifetime"),
     find: ".pipe(Effect.interruptible, Effect.forkDaemon, Effect.zipRight(report))",
     replace: ".pipe(Effect.interruptible, Effect.zipRight(report))",
     test: recorder("closeWithin", "interrupting its closer abandons only the wait: the deadline holds")
@@ -129,8 +129,8 @@ const handingBack: ReadonlyArray<NamedMutant> = [
   {
     name: "release the storage before the drain",
     file: "src/Actor.ts",
-    find: "yield* Scope.fork(scope, ExecutionStrategy.sequential)",
-    replace: "scope",
+    find: "yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)",
+    replace: "yield* Effect.scope",
     test: recorder("close", "lives until the caller's scope ends, also one that was acquired late")
   }
 ]
@@ -140,8 +140,8 @@ const storing: ReadonlyArray<NamedMutant> = [
   {
     name: "skip a retry",
     file: internal("recorder/batchRun"),
-    find: "if (!compare(config, run)) Bulk.retry(bulk)",
-    replace: "if (!compare(config, run)) Bulk.exhausted(bulk)",
+    find: "if (!compareWithMore(config, run)) Bisection.retry(bisection)",
+    replace: "if (!compareWithMore(config, run)) Bisection.exhausted(bisection)",
     test: recorder(
       "transient",
       "the same batch is retried from 100 ms by factor 2, at most each 30 s, for ever"
@@ -167,20 +167,20 @@ const storing: ReadonlyArray<NamedMutant> = [
   {
     name: "lose a prefix: it is not counted",
     file: internal("recorder/batchRun"),
-    find: "config.listener.stored(batch, from, from + stored, 0)",
+    find: "config.listener.onStored(batch, from, from + stored, 0)",
     replace: "",
     test: recorder("saves", "stored through an acknowledged prefix completes with that prefix")
   },
   {
     name: "count twice: a prefix is sent again",
     file: internal("recorder/bisection"),
-    find: "    cut(bulk, start + stored)\n    bulk.ranges.pop()\n",
+    find: "    cut(bisection, start + stored)\n    bisection.ranges.pop()\n",
     replace: "",
     test: recorder("saves", "stored through an acknowledged prefix completes with that prefix")
   },
   {
     name: "count twice: a prepared batch ends with the one before it",
-    file: internal("actor/engine"),
+    file: internal("actor/batches"),
     find: "intake.inFlight - (prepared?.items.length ?? 0)",
     replace: "intake.inFlight",
     test: recorder(
@@ -191,7 +191,7 @@ const storing: ReadonlyArray<NamedMutant> = [
   {
     name: "count duplicates as nothing",
     file: internal("recorder/settlement"),
-    find: "  book.ledger.duplicates += duplicates\n",
+    find: "  account.duplicates += duplicates\n",
     replace: "",
     test: recorder("transient", "one with it holds each record once, and says how many were there already")
   },
@@ -205,14 +205,14 @@ const storing: ReadonlyArray<NamedMutant> = [
   {
     name: "let a save hang for ever",
     file: internal("actor/watchdog"),
-    find: '  interruptStep(engine, "Overrun")\n',
+    find: '  interruptStep(engine, "Timeout")\n',
     replace: "",
     test: recorder("timeouts", "the interrupted save is awaited before the retry: saves never overlap")
   },
   {
     name: "forget that a save was interrupted",
     file: internal("actor/supervisor"),
-    find: 'else if (engine.current !== undefined && why === "Overrun") engine.behavior.onOverrun(engine.current)',
+    find: 'else if (batches.current !== undefined && why === "Timeout") engine.behavior.onTimeout(batches.current)',
     replace: "",
     test: recorder("timeouts", "the interrupted save is awaited before the retry: saves never overlap")
   },
@@ -226,11 +226,11 @@ const storing: ReadonlyArray<NamedMutant> = [
   {
     name: "let newcomers overtake a load",
     file: internal("actor/mailbox"),
-    find: "    if (!node.command.passable && !node.command.gone) return undefined\n",
+    find: '    if (node.request.kind === "query" && !node.request.cancelled) return undefined\n',
     replace: "",
     test: inside(
       "actor/mailbox",
-      "is a queue of items and commands, whatever is done to it in whatever order"
+      "R4: is a queue of items and commands, whatever is done to it in whatever order"
     )
   }
 ]
@@ -240,23 +240,23 @@ const settingAside: ReadonlyArray<NamedMutant> = [
   {
     name: "condemn a batch for one bad record",
     file: internal("recorder/bisectionRounds"),
-    find: 'else halve(bulk, blame === "record")',
+    find: 'else halve(bisection, blame === "record")',
     replace:
-      "else for (const all = popFailed(bulk); all.from < all.to; all.from++) bulk.bad.push({ index: all.from, cause: failure, detail: undefined, times: 1 })",
+      "else for (const all = popFailed(bisection); all.from < all.to; all.from++) bisection.bad.push({ index: all.from, cause: failure, detail: undefined, times: 1 })",
     test: inside("recorder/bisection", "sets nothing aside that was not refused by itself")
   },
   {
     name: "condemn what fails in an outage",
     file: internal("recorder/bisectionRounds"),
-    find: "doubts > 0 && doubts >= doubtsOf(blameOf(cause))",
+    find: "lastRounds > 0 && lastRounds >= lastRoundsOf(blameOf(cause))",
     replace: "true",
     test: inside("recorder/bisection", "set nothing aside while nothing can be stored, however long")
   },
   {
     name: "try a sink once",
     file: internal("recorder/batchRun"),
-    find: "run.sinkRests = run.sinkTries < sinkTries",
-    replace: "run.sinkRests = false",
+    find: "run.sinkPauses = run.sinkTries < maxSinkTries",
+    replace: "run.sinkPauses = false",
     test: recorder("deadLetters", "one that recovers on its third try has taken the record")
   },
   {
@@ -272,7 +272,7 @@ const settingAside: ReadonlyArray<NamedMutant> = [
   {
     name: "lose what is set aside without a sink",
     file: internal("recorder/settlement"),
-    find: 'if (sink === "none") Held.add(book.held, { entry, bytes })',
+    find: 'if (sink === "none") DeadLetters.add(deadLetters, { entry, bytes })',
     replace: "",
     test: recorder(
       "deadLetters",
@@ -282,7 +282,7 @@ const settingAside: ReadonlyArray<NamedMutant> = [
   {
     name: "count what is saved again as set aside too",
     file: internal("recorder/settlement"),
-    find: "  book.ledger.setAside -= held.length\n",
+    find: "  settlement.account.setAside -= held.length\n",
     replace: "",
     test: recorder("deadLetters", "saves again what was set aside and is held, and says how many")
   }
@@ -300,28 +300,28 @@ const telling: ReadonlyArray<NamedMutant> = [
   {
     name: "forget a waiter whose record is stored",
     file: internal("recorder/settlement"),
-    find: "  if (book.receipts.waiting.size === 0) return\n",
-    replace: "  return\n",
+    find: "  if (receipts.waiting.size === 0) return\n  for",
+    replace: "  return\n  for",
     test: recorder("saves", "completes after the commit that holds the record, not before")
   },
   {
     name: "forget a waiter whose record is set aside",
     file: internal("recorder/settlement"),
-    find: "  Receipts.settle(book.receipts, positionOf(book, entry.index), error)\n",
+    find: "  Receipts.settle(receipts, positionOf(settlement, index), receiptErrorOf(entry, sink))\n",
     replace: "",
     test: recorder("saves", "SetAside, while the rest of its batch is not stored yet")
   },
   {
     name: "forget a waiter whose record is dropped",
-    file: "src/Actor.ts",
-    find: "dropped: options.onDropped ?? constVoid",
-    replace: "dropped: constVoid",
+    file: internal("actor/engine"),
+    find: "dropped: behavior.onDropped",
+    replace: "dropped: () => undefined",
     test: recorder("saves", "Dropped, when the policy gives the record up")
   },
   {
     name: "forget the waiters of a recorder that fails",
-    file: "src/Recorder.ts",
-    find: "          Book.failWaiters(book, Cause.squash(cause))\n",
+    file: internal("recorder/behavior"),
+    find: "        Settlement.failReceipts(settlement, Cause.squash(cause))\n",
     replace: "",
     test: recorder(
       "saves",
@@ -350,9 +350,16 @@ const telling: ReadonlyArray<NamedMutant> = [
     test: actor("close", "ends a question that hangs, with an answer")
   },
   {
+    name: "forget why the resource never came when a close is pending",
+    file: "src/Actor.ts",
+    find: "wasClosed ? Engine.stoppedError(engine) : stopped",
+    replace: "void stopped ?? Engine.stoppedError(engine)",
+    test: actor("supervision", "of the acquisition is what `ready` fails with, also while a close is pending")
+  },
+  {
     name: "forget the questions that wait at the close",
     file: internal("actor/supervisor"),
-    find: 'engine.intake.inSlices(queued as ReadonlyArray<Command<R>>, (command) => command.stopped("Stopped"))',
+    find: 'engine.intake.inSlices(queued as ReadonlyArray<Request<R>>, (request) => request.stopped("Stopped"))',
     replace: "void queued",
     test: actor("close", "ends the wait for a resource that never comes")
   }
@@ -383,9 +390,9 @@ const admitting: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "forget the room of what is in flight",
-    file: internal("actor/engine"),
-    find: "  intake.inFlight += batch.items.length\n",
-    replace: "",
+    file: internal("actor/batches"),
+    find: "  if (batch === undefined) return undefined\n  intake.inFlight += batch.items.length\n",
+    replace: "  if (batch === undefined) return undefined\n",
     test: recorder("bounds", "by count counts all pending records, in flight too")
   },
   {

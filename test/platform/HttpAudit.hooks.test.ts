@@ -1,6 +1,6 @@
-import { HttpRouter } from "@effect/platform"
+import { HttpRouter, HttpServerRequest } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Metric, Option } from "effect"
+import { Cause, Context, Effect, Metric, Option } from "effect"
 import { Metrics, Recorder, Storage } from "effect-recorder"
 import * as HttpAudit from "effect-recorder/platform/HttpAudit"
 import { makeHooked, makeSink, text } from "../support/http/auditing.js"
@@ -14,20 +14,20 @@ const broken = (): never => {
 }
 
 describe("the hooks of HttpAudit", () => {
-  it.scopedLive("who reads the request and the server's context; what names the request", () =>
+  it.scopedLive("actor reads the request and the server's context; action names the request", () =>
     Effect.gen(function* () {
       class Tenant extends Context.Tag("test/Tenant")<Tenant, string>() {}
       const { next, saver } = yield* makeSink
       const audit = yield* HttpAudit.make(saver, {
-        who: ({ headers }, context) =>
+        actor: ({ headers }, context) =>
           `${Option.getOrThrow(Context.getOption(context, Tenant))}/${headers["x-user"]}`,
-        what: ({ method, url }) => (url === "/a" ? `${method} an a` : undefined)
+        action: ({ method, url }) => (url === "/a" ? `${method} an a` : undefined)
       })
       const port = yield* serve(text, audit).pipe(Effect.provideService(Tenant, "acme"))
       yield* ask(port, "/a", { headers: { "x-user": "bob" } })
-      expect(yield* next).toMatchObject({ who: "acme/bob", what: "GET an a" })
+      expect(yield* next).toMatchObject({ actor: "acme/bob", action: "GET an a" })
       yield* ask(port, "/b", { headers: { "x-user": "bob" } })
-      expect(yield* next).toMatchObject({ who: "acme/bob", what: "GET" })
+      expect(yield* next).toMatchObject({ actor: "acme/bob", action: "GET" })
     })
   )
 
@@ -35,16 +35,16 @@ describe("the hooks of HttpAudit", () => {
     Effect.gen(function* () {
       const { next, saver } = yield* makeSink
       const router = HttpRouter.empty.pipe(
-        HttpRouter.get("/login", Effect.zipRight(HttpAudit.setWho("carol"), text)),
+        HttpRouter.get("/login", Effect.zipRight(HttpAudit.setActor("carol"), text)),
         HttpRouter.get("/", text),
         HttpRouter.prefixAll("/v1")
       )
-      const audit = yield* HttpAudit.make(saver, { who: () => undefined })
+      const audit = yield* HttpAudit.make(saver, { actor: () => undefined })
       const port = yield* serve(router, audit)
       yield* ask(port, "/v1/login")
-      expect(yield* next).toMatchObject({ who: "carol", target: "/v1/login", what: "GET /v1/login" })
+      expect(yield* next).toMatchObject({ actor: "carol", target: "/v1/login", action: "GET /v1/login" })
       yield* ask(port, "/v1")
-      expect(yield* next).toMatchObject({ who: null })
+      expect(yield* next).toMatchObject({ actor: null })
     })
   )
 
@@ -64,29 +64,29 @@ describe("the hooks of HttpAudit", () => {
 
   it.scopedLive("one that throws disturbs no request, and the record is kept with what is left", () =>
     Effect.gen(function* () {
-      const before = yield* Effect.all([faultsOf("who"), faultsOf("what")])
-      const { get, lines, next } = yield* makeHooked({ who: broken, what: broken })
+      const before = yield* Effect.all([faultsOf("actor"), faultsOf("action")])
+      const { get, lines, next } = yield* makeHooked({ actor: broken, action: broken })
       for (let i = 0; i < 5; i++) {
         expect(yield* get).toBe(200)
-        expect(yield* next).toMatchObject({ who: null, what: "GET /orders/:id", request_id: "r" })
+        expect(yield* next).toMatchObject({ actor: null, action: "GET /orders/:id", request_id: "r" })
       }
-      const after = yield* Effect.all([faultsOf("who"), faultsOf("what")])
+      const after = yield* Effect.all([faultsOf("actor"), faultsOf("action")])
       expect(after).toEqual(before.map((count) => count + 5))
       // The first, the second and the fourth time, of each of the two.
       expect(lines.length).toBe(6)
       expect(lines.join()).not.toContain("secret")
-      expect(lines[0]).toMatch(/^WARN: the audit hook "who" threw TypeError at .*; 1 times so far$/)
+      expect(lines[0]).toMatch(/^WARN: the audit hook "actor" threw TypeError at .*; 1 times so far$/)
     })
   )
 
   it.scopedLive("a redaction that throws leaves nothing that a client can influence", () =>
     Effect.gen(function* () {
-      const { get, lines, next } = yield* makeHooked({ redact: broken, who: () => "alice" })
+      const { get, lines, next } = yield* makeHooked({ redact: broken, actor: () => "alice" })
       expect(yield* get).toBe(200)
       const { at, duration_ms, id, ...rest } = yield* next
       expect(rest).toEqual({
-        who: null,
-        what: "GET",
+        actor: null,
+        action: "GET",
         target: "",
         outcome: "ok",
         status: 200,
@@ -118,5 +118,36 @@ describe("the hooks of HttpAudit", () => {
       expect(yield* get).toBe(200)
       expect([yield* count, refused.length, lines.length]).toEqual([0, 1, 1])
     })
+  )
+
+  it.effect(
+    "an option that is unknown, or no function, is refused: by make in its type, else at a request",
+    () =>
+      Effect.gen(function* () {
+        class Audit extends Context.Tag("test/Refusing")<Audit, Recorder.Saver<HttpAudit.Entry>>() {}
+        const { count, saver } = yield* makeSink
+        const wrong: ReadonlyArray<readonly [object, string]> = [
+          [{ redcat: () => undefined }, "redcat there is no such option: did you mean redact?"],
+          [{ actor: "alice" }, "actor must be a function that gives the actor of a request, not a string"],
+          [{ toRecord: 5 }, "toRecord must be a function that gives the record of an entry, not 5"]
+        ]
+        for (const [options, expected] of wrong) {
+          // They are not of the type: that is the point.
+          const error = yield* Effect.flip(HttpAudit.make(saver, options as HttpAudit.Options))
+          expect(`${error.option} ${error.message}`).toBe(expected)
+          const app = HttpAudit.middleware(Audit, options as HttpAudit.Options)(text)
+          const cause = yield* app.pipe(
+            Effect.provideService(Audit, saver),
+            Effect.provideService(
+              HttpServerRequest.HttpServerRequest,
+              HttpServerRequest.fromWeb(new Request("http://localhost/"))
+            ),
+            Effect.sandbox,
+            Effect.flip
+          )
+          expect(Option.getOrThrow(Cause.dieOption(cause))).toEqual(error)
+        }
+        expect(yield* count).toBe(0)
+      })
   )
 })

@@ -15,7 +15,7 @@ import { holds, holdsEffect } from "../support/laws/laws.js"
 
 const check = Either.getOrThrow(Storage.rowCheck(HttpAudit.columns, "id"))
 
-const hooks = ["who", "setWho", "what", "redact", "toRecord"] as const
+const hooks = ["actor", "setActor", "action", "redact", "toRecord"] as const
 
 const faults = Effect.map(
   Effect.forEach(hooks, (hook) => Metric.value(Metric.tagged(Metrics.httpHookFaults, "hook", hook))),
@@ -66,7 +66,7 @@ const redactions: fc.Arbitrary<(entry: HttpAudit.Entry) => unknown> = fc.oneof(
         Object.freeze({ ...entry, [field]: answer() })
   ),
   fc.constantFrom(...fieldNames).map((field) => (entry: HttpAudit.Entry) => {
-    const { [field as "who"]: _, ...rest } = entry
+    const { [field as "actor"]: _, ...rest } = entry
     return rest
   }),
   fc
@@ -87,7 +87,7 @@ describe("a text", () => {
 
   it("is storable whatever it was", () => {
     holds(badText, 300, (bad) => {
-      const row = { ...sample, who: Storable.text(bad), target: Storable.text(bad) }
+      const row = { ...sample, actor: Storable.text(bad), target: Storable.text(bad) }
       expect(check([row])).toBe(undefined)
     })
   })
@@ -96,8 +96,8 @@ describe("a text", () => {
 const sample: HttpAudit.Entry = {
   id: "0190163d-8694-739b-aea5-966c26f8ad90",
   at: new Date(0),
-  who: null,
-  what: "GET",
+  actor: null,
+  action: "GET",
   target: "/",
   outcome: "ok",
   status: 200,
@@ -110,10 +110,10 @@ describe("what a hook returns", () => {
   it.effect("whatever it is, the request has one record that can be stored, and its own response", () =>
     Effect.gen(function* () {
       const samples = fc.record(
-        { who: answers, setWho: answers, what: answers, redact: redactions },
+        { actor: answers, setActor: answers, action: answers, redact: redactions },
         { requiredKeys: [] }
       )
-      yield* holdsEffect(samples, 400, ({ redact, setWho, what, who }) =>
+      yield* holdsEffect(samples, 400, ({ redact, setActor, action, actor }) =>
         Effect.gen(function* () {
           const saved: Array<HttpAudit.Entry> = []
           let keptOut = false
@@ -126,8 +126,8 @@ describe("what a hook returns", () => {
           }
           // What they return is not of their types: that is the point.
           const options = {
-            ...(who === undefined ? {} : { who }),
-            ...(what === undefined ? {} : { what }),
+            ...(actor === undefined ? {} : { actor }),
+            ...(action === undefined ? {} : { action }),
             ...(redact === undefined
               ? {}
               : {
@@ -139,8 +139,8 @@ describe("what a hook returns", () => {
                 })
           } as HttpAudit.Options
           const audit = yield* HttpAudit.make(saver, options)
-          const said = Effect.try(() => setWho?.() as string)
-          const app = Effect.zipRight(Effect.ignore(Effect.flatMap(said, HttpAudit.setWho)), text)
+          const said = Effect.try(() => setActor?.() as string)
+          const app = Effect.zipRight(Effect.ignore(Effect.flatMap(said, HttpAudit.setActor)), text)
           const response = yield* audit(app).pipe(
             Effect.provideService(
               HttpServerRequest.HttpServerRequest,
@@ -167,39 +167,41 @@ describe("what a hook returns", () => {
     ["a symbol", Symbol("alice"), null]
   ]
 
-  it.effect.each(cases)("who is %s: the DELETE is in the trail, and the fault is counted", ([, given, who]) =>
-    Effect.gen(function* () {
-      const storage = yield* Storage.memory({ columns: HttpAudit.columns, id: "id" })
-      const recorder = yield* Recorder.make(storage)
-      const before = yield* faults
-      const request = HttpServerRequest.fromWeb(
-        new Request("http://localhost/orders/1", { method: "DELETE" })
-      )
-      const asked = Effect.provideService(HttpServerRequest.HttpServerRequest, request)
-      // They are not of the type: that is the point.
-      const byHook = yield* HttpAudit.make(recorder, { who: () => given as string })
-      yield* asked(byHook(text))
-      const bySetWho = yield* HttpAudit.make(recorder)
-      yield* asked(bySetWho(Effect.zipRight(HttpAudit.setWho(given as string), text)))
-      const rows = yield* recorder.load({})
-      expect(rows.map(({ what, who }) => [what, who])).toEqual([
-        ["DELETE", who],
-        ["DELETE", who]
-      ])
-      expect(yield* recorder.stats).toMatchObject({ accepted: 2, stored: 2, setAside: 0 })
-      expect((yield* faults) - before).toBe(2)
-    }).pipe(Effect.scoped, Effect.provide(Logger.remove(Logger.defaultLogger)))
+  it.effect.each(cases)(
+    "actor is %s: the DELETE is in the trail, and the fault is counted",
+    ([, given, actor]) =>
+      Effect.gen(function* () {
+        const storage = yield* Storage.memory({ columns: HttpAudit.columns, id: "id" })
+        const recorder = yield* Recorder.make(storage)
+        const before = yield* faults
+        const request = HttpServerRequest.fromWeb(
+          new Request("http://localhost/orders/1", { method: "DELETE" })
+        )
+        const asked = Effect.provideService(HttpServerRequest.HttpServerRequest, request)
+        // They are not of the type: that is the point.
+        const byHook = yield* HttpAudit.make(recorder, { actor: () => given as string })
+        yield* asked(byHook(text))
+        const bySetActor = yield* HttpAudit.make(recorder)
+        yield* asked(bySetActor(Effect.zipRight(HttpAudit.setActor(given as string), text)))
+        const rows = yield* recorder.load({})
+        expect(rows.map(({ action, actor }) => [action, actor])).toEqual([
+          ["DELETE", actor],
+          ["DELETE", actor]
+        ])
+        expect(yield* recorder.stats).toMatchObject({ accepted: 2, stored: 2, setAside: 0 })
+        expect((yield* faults) - before).toBe(2)
+      }).pipe(Effect.scoped, Effect.provide(Logger.remove(Logger.defaultLogger)))
   )
 
   it.effect("no answer at all is no fault, and a name that can be stored is kept as it is", () =>
     Effect.gen(function* () {
       const { next, saver } = yield* makeSink
       const before = yield* faults
-      for (const who of [undefined, null, "alice", "日本 😀"]) {
-        const audit = yield* HttpAudit.make(saver, { who: () => who, redact: (entry) => entry })
+      for (const actor of [undefined, null, "alice", "日本 😀"]) {
+        const audit = yield* HttpAudit.make(saver, { actor: () => actor, redact: (entry) => entry })
         const request = HttpServerRequest.fromWeb(new Request("http://localhost/"))
         yield* Effect.provideService(audit(text), HttpServerRequest.HttpServerRequest, request)
-        expect((yield* next).who).toBe(who ?? null)
+        expect((yield* next).actor).toBe(actor ?? null)
       }
       expect((yield* faults) - before).toBe(0)
     })
@@ -210,18 +212,18 @@ describe("what a hook returns", () => {
       const { next, saver } = yield* makeSink
       // It is no entry: that is the point.
       const half = {
-        who: undefined,
+        actor: undefined,
         status: 200,
         duration_ms: Number.NaN,
         extra: 1
       } as unknown as HttpAudit.Entry
-      const audit = yield* HttpAudit.make(saver, { who: () => "alice", redact: () => half })
+      const audit = yield* HttpAudit.make(saver, { actor: () => "alice", redact: () => half })
       const request = HttpServerRequest.fromWeb(
         new Request("http://localhost/card/4111", { headers: { "x-request-id": "r" } })
       )
       yield* Effect.provideService(audit(text), HttpServerRequest.HttpServerRequest, request)
       const { duration_ms, id, ...entry } = yield* next
-      expect(entry).toMatchObject({ who: null, what: "GET", target: "", request_id: id, trace_id: null })
+      expect(entry).toMatchObject({ actor: null, action: "GET", target: "", request_id: id, trace_id: null })
       expect(Number.isFinite(duration_ms)).toBe(true)
     }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)))
   )
@@ -229,7 +231,7 @@ describe("what a hook returns", () => {
   it.effect("a logger that throws disturbs no request", () =>
     Effect.gen(function* () {
       const { next, saver } = yield* makeSink
-      const audit = yield* HttpAudit.make(saver, { who: broken })
+      const audit = yield* HttpAudit.make(saver, { actor: broken })
       const request = HttpServerRequest.fromWeb(new Request("http://localhost/"))
       const exit = yield* audit(text).pipe(
         Effect.provideService(HttpServerRequest.HttpServerRequest, request),
@@ -237,7 +239,7 @@ describe("what a hook returns", () => {
         Effect.exit
       )
       expect(Exit.match(exit, { onFailure: Cause.pretty, onSuccess: ({ status }) => status })).toBe(200)
-      expect((yield* next).who).toBe(null)
+      expect((yield* next).actor).toBe(null)
     })
   )
 
@@ -338,7 +340,7 @@ describe("what a client sends", () => {
       yield* Effect.provideService(audit(text), HttpServerRequest.HttpServerRequest, request)
       const entry = yield* next
       expect(check([entry])).toBe(undefined)
-      expect([entry.what, entry.target.slice(0, 4), entry.target.length, entry.request_id]).toEqual([
+      expect([entry.action, entry.target.slice(0, 4), entry.target.length, entry.request_id]).toEqual([
         "DE\uFFFDLETE",
         "/\uFFFD\uFFFDx",
         Storable.maxLength,

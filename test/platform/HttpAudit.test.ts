@@ -41,12 +41,12 @@ class Conflict extends Data.TaggedError("Conflict") implements HttpServerRespond
 
 describe.each(places)("HttpAudit %s", (place) => {
   it.scopedLive(
-    "records a request: who, what, when, target, outcome, status, duration, request and trace",
+    "records a request: actor, action, when, target, outcome, status, duration, request and trace",
     () =>
       Effect.gen(function* () {
         const { next, saver } = yield* makeSink
         const router = HttpRouter.empty.pipe(HttpRouter.get("/orders/:id", text))
-        const audit = yield* HttpAudit.make(saver, { who: (request) => request.headers["x-user"] })
+        const audit = yield* HttpAudit.make(saver, { actor: (request) => request.headers["x-user"] })
         const port = yield* serve(router, audit, place)
         // The record's time is that of the host, as a reader of the table compares it.
         const before = Date.now()
@@ -61,8 +61,8 @@ describe.each(places)("HttpAudit %s", (place) => {
         expect(answer).toMatchObject({ status: 200, body: "hello" })
         const { at, duration_ms, id, ...rest } = yield* next
         expect(rest).toEqual({
-          who: "alice",
-          what: "GET /orders/:id",
+          actor: "alice",
+          action: "GET /orders/:id",
           target: "/orders/17",
           outcome: "ok",
           status: 200,
@@ -89,7 +89,7 @@ describe.each(places)("HttpAudit %s", (place) => {
         HttpRouter.get("/interrupted", Effect.interrupt)
       )
       const port = yield* serve(router, yield* HttpAudit.make(saver), place)
-      for (const [path, status, outcome, what] of [
+      for (const [path, status, outcome, action] of [
         ["/conflict", 409, "clientError", "GET /conflict"],
         ["/untyped", 500, "serverError", "GET /untyped"],
         ["/defect", 500, "serverError", "GET /defect"],
@@ -101,7 +101,7 @@ describe.each(places)("HttpAudit %s", (place) => {
         const answer = yield* ask(port, path)
         const entry = yield* next
         expect([path, answer.status]).toEqual([path, status])
-        expect(entry).toMatchObject({ status, outcome, what, target: path.replace(/\?.*/, "") })
+        expect(entry).toMatchObject({ status, outcome, action, target: path.replace(/\?.*/, "") })
       }
     })
   )
@@ -122,7 +122,7 @@ describe.each(places)("HttpAudit %s", (place) => {
       expect(yield* count).toBe(0)
       socket.destroy()
       const entry = yield* next
-      expect(entry).toMatchObject({ status: 499, outcome: "aborted", what: "GET /slow", target: "/slow" })
+      expect(entry).toMatchObject({ status: 499, outcome: "aborted", action: "GET /slow", target: "/slow" })
       yield* Deferred.await(interrupted)
     })
   )
@@ -282,7 +282,7 @@ describe("HttpAudit", () => {
       const handler = HttpApp.toWebHandler(router, audit)
       const response = yield* Effect.promise(() => handler(new Request("http://a.example/b?c=d#e")))
       expect(response.status).toBe(200)
-      expect(yield* next).toMatchObject({ target: "/b", what: "GET /b", status: 200 })
+      expect(yield* next).toMatchObject({ target: "/b", action: "GET /b", status: 200 })
     })
   )
 
@@ -362,7 +362,7 @@ describe("HttpAudit", () => {
             )
           )
         )
-        expect(rows.map(({ status, target, what }) => [what, target, status])).toEqual([
+        expect(rows.map(({ status, target, action }) => [action, target, status])).toEqual([
           ["GET /orders/:id", "/orders/1", 200],
           ["GET", "/nowhere", 404]
         ])
@@ -379,7 +379,7 @@ describe("HttpAudit", () => {
         Effect.locally(HttpMiddleware.currentTracerDisabledWhen, () => true)
       )
       yield* ask(port, "/orders/1")
-      expect(yield* next).toMatchObject({ what: "GET", target: "/orders/1", trace_id: null })
+      expect(yield* next).toMatchObject({ action: "GET", target: "/orders/1", trace_id: null })
     })
   )
 })

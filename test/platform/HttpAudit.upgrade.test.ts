@@ -90,7 +90,7 @@ describe.each(places)("HttpAudit %s: an upgrade", (place) => {
       const router = HttpRouter.empty.pipe(
         HttpRouter.get(
           "/live/:id",
-          Effect.zipRight(HttpAudit.setWho("alice"), upgrading(echo)).pipe(
+          Effect.zipRight(HttpAudit.setActor("alice"), upgrading(echo)).pipe(
             Effect.ensuring(Deferred.succeed(over, undefined))
           )
         ),
@@ -103,8 +103,8 @@ describe.each(places)("HttpAudit %s: an upgrade", (place) => {
       const entry = yield* next
       expect(yield* Deferred.isDone(over)).toBe(false)
       expect(entry).toMatchObject({
-        who: "alice",
-        what: "GET /live/:id",
+        actor: "alice",
+        action: "GET /live/:id",
         target: "/live/1",
         status: 101,
         outcome: "ok"

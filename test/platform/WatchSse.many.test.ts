@@ -195,7 +195,7 @@ describe("a slice", () => {
       const done: Array<number> = []
       const work = (i: number) =>
         Effect.zipRight(
-          Slices.enter(slices),
+          Slices.admit(slices),
           Effect.sync(() => {
             done.push(i)
             spend(2)
@@ -218,13 +218,13 @@ describe("a slice", () => {
   it.effect("is not held up by one who goes away", () =>
     Effect.gen(function* () {
       const { slices, spend, turn } = setUpSlices()
-      yield* Slices.enter(slices)
+      yield* Slices.admit(slices)
       spend(10)
       const done: Array<number> = []
       const fibers = yield* Effect.forEach([1, 2, 3], (i) =>
         Effect.fork(
           Effect.zipRight(
-            Slices.enter(slices),
+            Slices.admit(slices),
             Effect.sync(() => done.push(i))
           )
         )

@@ -1,36 +1,27 @@
 /** The account and its metrics, where a recorder's own tests do not look. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, MetricLabel } from "effect"
-import * as Intake from "../../src/internal/actor/intake.js"
-import * as Ledger from "../../src/internal/recorder/account.js"
+import * as Account from "../../src/internal/recorder/account.js"
 import { metricValuesOf } from "../support/recorder/watching.js"
 
-const nothing = (): void => {}
-
 const made = (name: string) => {
-  const ledger = Ledger.make()
-  const intake = Intake.make<number>({
-    limit: 10,
-    bound: undefined,
-    now: () => 0,
-    monotonic: () => 0,
-    events: { work: nothing, full: nothing, dropped: nothing, gapOpened: nothing, grown: nothing }
-  })
-  const publish = Ledger.publisher(ledger, { intake }, [MetricLabel.make("recorder", name)])
-  return { ledger, intake, publish }
+  const account = Account.make()
+  const counts = { accepted: 0, pending: 0, pendingBytes: 0, dropped: 0, refused: 0, released: 0 }
+  const publish = Account.publisher(account, { counts: () => counts }, [MetricLabel.make("recorder", name)])
+  return { account, counts, publish }
 }
 
 type Made = ReturnType<typeof made>
 
 /** What raises each of the counters that change rarely, by the metric that shows it. */
 const rare: { readonly [metric: string]: (of: Made) => void } = {
-  recorder_duplicates_total: ({ ledger }) => ledger.duplicates++,
-  recorder_set_aside_total: ({ ledger }) => ledger.setAsideEvents++,
-  recorder_dropped_total: ({ intake }) => intake.droppedNew++,
-  recorder_released_total: ({ intake }) => intake.released++,
-  recorder_handed_back_total: ({ ledger }) => ledger.handedBackEvents++,
-  recorder_refused_total: ({ intake }) => intake.refused++,
-  recorder_retries_total: ({ ledger }) => ledger.retries++
+  recorder_duplicates_total: ({ account }) => account.duplicates++,
+  recorder_set_aside_total: ({ account }) => account.setAsideEvents++,
+  recorder_dropped_total: ({ counts }) => counts.dropped++,
+  recorder_released_total: ({ counts }) => counts.released++,
+  recorder_handed_back_total: ({ account }) => account.handedBackEvents++,
+  recorder_refused_total: ({ counts }) => counts.refused++,
+  recorder_retries_total: ({ account }) => account.retries++
 }
 
 const metrics = Object.keys(rare)

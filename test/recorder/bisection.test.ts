@@ -1,15 +1,15 @@
 /**
- * The bulk machine against model backends: every record gets one outcome, at the cost that was promised.
+ * The bisection against model backends: every record gets one outcome, at the cost that was promised.
  */
 import { describe, expect, it } from "@effect/vitest"
 import fc from "fast-check"
-import * as Bulk from "../../src/internal/recorder/bisection.js"
+import * as Bisection from "../../src/internal/recorder/bisection.js"
 import { ensure, lawTimeout } from "../support/laws/ensure.js"
 import { holds } from "../support/laws/laws.js"
 
-type Kind = Bulk.Failure["kind"]
+type Kind = Bisection.Failure["kind"]
 
-interface Fail extends Bulk.Failure {
+interface Fail extends Bisection.Failure {
   readonly why: string
 }
 
@@ -18,12 +18,12 @@ type Backend = (from: number, to: number) => Fail | undefined
 
 /** A machine with everything that is known of it from outside. */
 interface World {
-  readonly bulk: Bulk.Bulk<Fail>
+  readonly bisection: Bisection.Bisection<Fail>
   readonly backend: Backend
   length: number
   /** In the order of their acknowledgement. */
   readonly stored: Array<number>
-  readonly setAside: Array<Bulk.Suspect<Fail>>
+  readonly setAside: Array<Bisection.Suspect<Fail>>
   /** Records that were in an attempt of unknown outcome. */
   readonly unknown: Set<number>
   /** Records that failed alone for an unknown reason: they may be stored after later ones. */
@@ -34,7 +34,7 @@ interface World {
 }
 
 const world = (length: number, backend: Backend): World => ({
-  bulk: Bulk.make<Fail>(length),
+  bisection: Bisection.make<Fail>(length),
   backend,
   length,
   stored: [],
@@ -49,7 +49,7 @@ const world = (length: number, backend: Backend): World => ({
 const indexesOf = (length: number): Array<number> => Array.from({ length }, (_, i) => i)
 const sorted = (indexes: Iterable<number>): Array<number> => [...indexes].sort((a, b) => a - b)
 
-const sameStep = (a: Bulk.Step<Fail>, b: Bulk.Step<Fail>): boolean => {
+const sameStep = (a: Bisection.Step<Fail>, b: Bisection.Step<Fail>): boolean => {
   if (a._tag === "Save" && b._tag === "Save") return a.from === b.from && a.to === b.to
   if (a._tag === "Isolate" && b._tag === "Isolate") return a.index === b.index && a.cause === b.cause
   return a._tag === b._tag
@@ -64,14 +64,14 @@ const check = (w: World): void => {
   }
   for (const i of w.stored) close(i)
   for (const { index } of w.setAside) close(index)
-  const remaining = Bulk.remaining(w.bulk)
+  const remaining = Bisection.remaining(w.bisection)
   let next = 0
   for (const i of remaining) {
     while (next < i) ensure(open[next++] === 0, "remaining holds all that has no outcome")
     ensure(open[i] === 1, "remaining is in order and holds nothing with an outcome")
     next++
     ensure(
-      (Bulk.outcomeOf(w.bulk, i) === "Unknown") === w.unknown.has(i),
+      (Bisection.outcomeOf(w.bisection, i) === "Unknown") === w.unknown.has(i),
       `the outcome of ${i} is told right`
     )
   }
@@ -83,10 +83,10 @@ const store = (w: World, from: number, to: number): void => {
 }
 
 /** One move; the step that was made. */
-const move = (w: World, onWait: (w: World) => void): Bulk.Step<Fail> => {
-  const step = Bulk.next(w.bulk)
+const move = (w: World, onWait: (w: World) => void): Bisection.Step<Fail> => {
+  const step = Bisection.next(w.bisection)
   check(w)
-  ensure(sameStep(Bulk.next(w.bulk), step), "asking changes nothing")
+  ensure(sameStep(Bisection.next(w.bisection), step), "asking changes nothing")
   switch (step._tag) {
     case "Save": {
       const { from, to } = step
@@ -95,11 +95,11 @@ const move = (w: World, onWait: (w: World) => void): Bulk.Step<Fail> => {
       w.largest = Math.max(w.largest, to - from)
       const failure = w.backend(from, to)
       if (failure === undefined) {
-        Bulk.saved(w.bulk)
+        Bisection.saved(w.bisection)
         store(w, from, to)
         break
       }
-      const count = Bulk.failed(w.bulk, failure)
+      const count = Bisection.failed(w.bisection, failure)
       ensure(count === (failure.stored ?? 0), "the stored part is what the storage said")
       store(w, from, from + count)
       if (failure.outcome === "Unknown") for (let i = from + count; i < to; i++) w.unknown.add(i)
@@ -112,10 +112,10 @@ const move = (w: World, onWait: (w: World) => void): Bulk.Step<Fail> => {
       break
     case "Isolate":
       ensure(
-        (Bulk.outcomeOf(w.bulk, step.index) === "Unknown") === w.unknown.has(step.index),
+        (Bisection.outcomeOf(w.bisection, step.index) === "Unknown") === w.unknown.has(step.index),
         `the outcome of ${step.index} is told right`
       )
-      Bulk.isolated(w.bulk)
+      Bisection.isolated(w.bisection)
       w.setAside.push(step)
       break
     case "Stop":
@@ -126,10 +126,10 @@ const move = (w: World, onWait: (w: World) => void): Bulk.Step<Fail> => {
   return step
 }
 
-const retry = (w: World): void => Bulk.retry(w.bulk)
+const retry = (w: World): void => Bisection.retry(w.bisection)
 
 /** Moves until the machine is done or stops, or for `most` moves. */
-const run = (w: World, onWait: (w: World) => void = retry, most = 20_000): Bulk.Step<Fail>["_tag"] => {
+const run = (w: World, onWait: (w: World) => void = retry, most = 20_000): Bisection.Step<Fail>["_tag"] => {
   for (let i = 0; i < most; i++) {
     const { _tag } = move(w, onWait)
     if (_tag === "Done" || _tag === "Stop") return _tag
@@ -137,7 +137,11 @@ const run = (w: World, onWait: (w: World) => void = retry, most = 20_000): Bulk.
   return "Wait"
 }
 
-const fail = (kind: Kind, outcome: Bulk.Failure["outcome"], why: string): Fail => ({ kind, outcome, why })
+const fail = (kind: Kind, outcome: Bisection.Failure["outcome"], why: string): Fail => ({
+  kind,
+  outcome,
+  why
+})
 
 const has = (bad: ReadonlySet<number>, from: number, to: number): boolean => {
   for (let i = from; i < to; i++) if (bad.has(i)) return true
@@ -247,7 +251,7 @@ describe("poison", () => {
         // Eight bad ones in front of the good ones may outlast a round. Behind trouble, with none good left to compare
         // with, they are retried once more.
         expect(w.waits).toBeGreaterThanOrEqual(met)
-        expect(w.waits).toBeLessThanOrEqual(met === 0 ? 2 : met + 2 + Bulk.unknownRetries)
+        expect(w.waits).toBeLessThanOrEqual(met === 0 ? 2 : met + 2 + Bisection.unknownRetries)
       })
     },
     lawTimeout
@@ -278,7 +282,7 @@ describe("poison", () => {
           )
           let end = run(w)
           while (end === "Stop" && onFatal === "set-aside") {
-            Bulk.condemn(w.bulk)
+            Bisection.failRemaining(w.bisection)
             check(w)
             end = run(w)
           }
@@ -287,7 +291,7 @@ describe("poison", () => {
           const acknowledged = new Set(w.stored)
           for (const i of acknowledged) expect(held.has(i), `${i} is stored`).toBe(true)
           const uncertain = new Set(
-            [...w.setAside.map(({ index }) => index), ...Bulk.remaining(w.bulk)].filter((i) =>
+            [...w.setAside.map(({ index }) => index), ...Bisection.remaining(w.bisection)].filter((i) =>
               w.unknown.has(i)
             )
           )
@@ -302,16 +306,20 @@ describe("poison", () => {
     for (const length of [1, 2, 3, 5, 8, 33, 64, 100, 1000]) {
       const most = 2 + 2 * Math.ceil(Math.log2(length))
       for (const bad of indexesOf(length)) {
-        const w = { bulk: Bulk.make<Fail>(length), saves: 0, setAside: [] as Array<number> }
-        for (let step = Bulk.next(w.bulk); step._tag !== "Done"; step = Bulk.next(w.bulk)) {
+        const w = { bisection: Bisection.make<Fail>(length), saves: 0, setAside: [] as Array<number> }
+        for (
+          let step = Bisection.next(w.bisection);
+          step._tag !== "Done";
+          step = Bisection.next(w.bisection)
+        ) {
           if (step._tag === "Isolate") {
             w.setAside.push(step.index)
-            Bulk.isolated(w.bulk)
+            Bisection.isolated(w.bisection)
           } else if (step._tag === "Save") {
             w.saves++
             const failure = refusing(new Set([bad]))(step.from, step.to)
-            if (failure === undefined) Bulk.saved(w.bulk)
-            else Bulk.failed(w.bulk, failure)
+            if (failure === undefined) Bisection.saved(w.bisection)
+            else Bisection.failed(w.bisection, failure)
           } else expect(step._tag).toBe("Save")
         }
         expect(w.setAside).toEqual([bad])
@@ -337,16 +345,16 @@ describe("poison", () => {
     () => {
       const bad = fc.uniqueArray(fc.integer({ min: 0, max: 999 }), { minLength: 1, maxLength: 12 })
       holds(bad, 60, (indexes) => {
-        const bulk = Bulk.make<Fail>(1000)
+        const bisection = Bisection.make<Fail>(1000)
         const backend = refusing(new Set(indexes))
         let saves = 0
-        for (let step = Bulk.next(bulk); step._tag !== "Done"; step = Bulk.next(bulk)) {
-          if (step._tag === "Isolate") Bulk.isolated(bulk)
+        for (let step = Bisection.next(bisection); step._tag !== "Done"; step = Bisection.next(bisection)) {
+          if (step._tag === "Isolate") Bisection.isolated(bisection)
           else if (step._tag === "Save") {
             saves++
             const failure = backend(step.from, step.to)
-            if (failure === undefined) Bulk.saved(bulk)
-            else Bulk.failed(bulk, failure)
+            if (failure === undefined) Bisection.saved(bisection)
+            else Bisection.failed(bisection, failure)
           }
         }
         expect(saves).toBeLessThanOrEqual(22 * indexes.length)
@@ -367,30 +375,30 @@ describe("poison", () => {
   })
 
   it("counts `bad` from the start of the save also when a part of it was stored", () => {
-    const bulk = Bulk.make<Fail>(6)
+    const bisection = Bisection.make<Fail>(6)
     const named = { ...fail("Poison", "NotStored", "bad"), stored: 2, bad: [{ index: 4, cause: "it" }] }
-    expect(Bulk.failed(bulk, named)).toBe(2)
-    expect(Bulk.next(bulk)).toMatchObject({ _tag: "Isolate", index: 4, detail: "it" })
+    expect(Bisection.failed(bisection, named)).toBe(2)
+    expect(Bisection.next(bisection)).toMatchObject({ _tag: "Isolate", index: 4, detail: "it" })
   })
 
   it("takes no nonsense for positions", () => {
     for (const stored of [Number.NaN, -1, 0.5, Number.POSITIVE_INFINITY]) {
-      const bulk = Bulk.make<Fail>(3)
-      expect(Bulk.failed(bulk, { ...fail("Transient", "NotStored", "x"), stored })).toBe(0)
-      expect(Bulk.remaining(bulk)).toEqual([0, 1, 2])
+      const bisection = Bisection.make<Fail>(3)
+      expect(Bisection.failed(bisection, { ...fail("Transient", "NotStored", "x"), stored })).toBe(0)
+      expect(Bisection.remaining(bisection)).toEqual([0, 1, 2])
     }
-    const beyond = Bulk.make<Fail>(3)
-    expect(Bulk.failed(beyond, { ...fail("Transient", "NotStored", "x"), stored: 9 })).toBe(3)
-    expect(Bulk.next(beyond)._tag).toBe("Done")
-    const later = Bulk.make<Fail>(4)
-    Bulk.failed(later, { ...fail("Transient", "NotStored", "x"), stored: 2 })
-    Bulk.retry(later)
-    expect(Bulk.failed(later, { ...fail("Transient", "NotStored", "x"), stored: 9 })).toBe(2)
-    expect(Bulk.next(later)._tag).toBe("Done")
+    const beyond = Bisection.make<Fail>(3)
+    expect(Bisection.failed(beyond, { ...fail("Transient", "NotStored", "x"), stored: 9 })).toBe(3)
+    expect(Bisection.next(beyond)._tag).toBe("Done")
+    const later = Bisection.make<Fail>(4)
+    Bisection.failed(later, { ...fail("Transient", "NotStored", "x"), stored: 2 })
+    Bisection.retry(later)
+    expect(Bisection.failed(later, { ...fail("Transient", "NotStored", "x"), stored: 9 })).toBe(2)
+    expect(Bisection.next(later)._tag).toBe("Done")
     const odd = [-1, 3, 0.5, Number.NaN].map((index) => ({ index, cause: "x" }))
-    const bulk = Bulk.make<Fail>(3)
-    Bulk.failed(bulk, { ...fail("Poison", "NotStored", "x"), bad: odd })
-    expect(Bulk.next(bulk)).toEqual({ _tag: "Save", from: 0, to: 2 })
+    const bisection = Bisection.make<Fail>(3)
+    Bisection.failed(bisection, { ...fail("Poison", "NotStored", "x"), bad: odd })
+    expect(Bisection.next(bisection)).toEqual({ _tag: "Save", from: 0, to: 2 })
   })
 
   it("sets nothing aside that was not refused by itself", () => {
@@ -425,7 +433,7 @@ describe("unknown failures", () => {
   it("count in a row: what is stored in between begins the count anew", () => {
     const w = world(20, () => ({ ...fail("Unknown", "NotStored", "slow"), stored: 1 }))
     const onWait = (waiting: World) => {
-      expect(waiting.bulk.wantsMore, "there is nothing to compare yet").toBe(false)
+      expect(waiting.bisection.needsComparison, "there is nothing to compare yet").toBe(false)
       retry(waiting)
     }
     expect(run(w, onWait)).toBe("Done")
@@ -490,7 +498,7 @@ describe("unknown failures", () => {
         begins: fc.integer({ min: 0, max: 60 }),
         lasts: fc.integer({ min: 1, max: 60 }),
         kinds: fc.array(fc.constantFrom<Kind>("Unknown", "Transient"), { minLength: 1, maxLength: 4 }),
-        outcome: fc.constantFrom<Bulk.Failure["outcome"]>("NotStored", "Unknown")
+        outcome: fc.constantFrom<Bisection.Failure["outcome"]>("NotStored", "Unknown")
       })
       holds(sample, 1000, ({ given: { bad, length }, begins, kinds, lasts, outcome }) => {
         let attempts = 0
@@ -518,10 +526,10 @@ describe("unknown failures", () => {
     const w = world(1, refusing(new Set([0]), "Unknown"))
     expect(run(w, retry, 200)).toBe("Wait")
     expect(w.setAside).toEqual([])
-    for (let i = 0; i < 20 && !w.bulk.wantsMore; i++) move(w, retry)
-    expect(w.bulk.wantsMore).toBe(true)
-    while (Bulk.next(w.bulk)._tag !== "Wait") move(w, retry)
-    Bulk.extend(w.bulk, 1)
+    for (let i = 0; i < 20 && !w.bisection.needsComparison; i++) move(w, retry)
+    expect(w.bisection.needsComparison).toBe(true)
+    while (Bisection.next(w.bisection)._tag !== "Wait") move(w, retry)
+    Bisection.extend(w.bisection, 1)
     w.length++
     expect(run(w)).toBe("Done")
     expect(w.stored).toEqual([1])
@@ -545,10 +553,10 @@ describe("unknown failures", () => {
         const newcomers = [...steps]
         const rounds: Array<number> = []
         const end = run(w, (waiting) => {
-          const count = waiting.bulk.wantsMore ? newcomers.shift() : undefined
+          const count = waiting.bisection.needsComparison ? newcomers.shift() : undefined
           if (count === undefined) return retry(waiting)
           rounds.push(waiting.waits)
-          Bulk.extend(waiting.bulk, count)
+          Bisection.extend(waiting.bisection, count)
           waiting.length += count
         })
         expect(end).toBe("Done")
@@ -568,19 +576,27 @@ describe("unknown failures", () => {
 
   it("keep what is known of the outcomes when newcomers come", () => {
     const w = world(1, () => fail("Unknown", "Unknown", "outage"))
-    while (!w.bulk.wantsMore) move(w, retry)
-    Bulk.extend(w.bulk, 2)
+    while (!w.bisection.needsComparison) move(w, retry)
+    Bisection.extend(w.bisection, 2)
     w.length += 2
     check(w)
-    expect(indexesOf(3).map((i) => Bulk.outcomeOf(w.bulk, i))).toEqual(["Unknown", "NotStored", "NotStored"])
+    expect(indexesOf(3).map((i) => Bisection.outcomeOf(w.bisection, i))).toEqual([
+      "Unknown",
+      "NotStored",
+      "NotStored"
+    ])
     // Fails when there is no room for the outcomes of newcomers.
-    while (Bulk.next(w.bulk)._tag === "Save") move(w, retry)
-    expect(indexesOf(3).map((i) => Bulk.outcomeOf(w.bulk, i))).toEqual(["Unknown", "Unknown", "Unknown"])
+    while (Bisection.next(w.bisection)._tag === "Save") move(w, retry)
+    expect(indexesOf(3).map((i) => Bisection.outcomeOf(w.bisection, i))).toEqual([
+      "Unknown",
+      "Unknown",
+      "Unknown"
+    ])
   })
 
   it("are one batch again after a bisection in which nothing could be stored", () => {
     const w = world(4, () => fail("Unknown", "NotStored", "outage"))
-    while (!w.bulk.wantsMore) move(w, retry)
+    while (!w.bisection.needsComparison) move(w, retry)
     const recovered: World = { ...w, backend: () => undefined }
     expect(run(recovered)).toBe("Done")
     expect(recovered.saves - w.saves).toBe(1)
@@ -588,10 +604,10 @@ describe("unknown failures", () => {
 
   it("are saved in parts as large as the batch, also those that came later, once the outage is over", () => {
     const w = world(4, () => fail("Unknown", "NotStored", "outage"))
-    while (!w.bulk.wantsMore) move(w, retry)
-    Bulk.extend(w.bulk, 1)
+    while (!w.bisection.needsComparison) move(w, retry)
+    Bisection.extend(w.bisection, 1)
     w.length++
-    while (Bulk.next(w.bulk)._tag === "Save") move(w, retry)
+    while (Bisection.next(w.bisection)._tag === "Save") move(w, retry)
     const { saves } = w
     const recovered: World = { ...w, backend: () => undefined }
     expect(run(recovered)).toBe("Done")
@@ -618,7 +634,7 @@ describe("unknown failures", () => {
       return fail("Unknown", "NotStored", "outage")
     })
     for (let i = 0; i < 100 && w.setAside.length === 0; i++) move(w, retry)
-    while (Bulk.next(w.bulk)._tag === "Save") move(w, retry)
+    while (Bisection.next(w.bisection)._tag === "Save") move(w, retry)
     away = false
     expect(run(w)).toBe("Done")
     expect(w.stored).toEqual([0, 2])
@@ -640,18 +656,18 @@ describe("unknown failures", () => {
 describe("the end of retries", () => {
   it("stops at a transient failure, with every record left", () => {
     const w = world(4, () => fail("Transient", "Unknown", "away"))
-    expect(run(w, (waiting) => Bulk.exhausted(waiting.bulk))).toBe("Stop")
-    expect(Bulk.next(w.bulk)).toMatchObject({ _tag: "Stop", failure: { why: "away" } })
-    expect(Bulk.remaining(w.bulk)).toEqual([0, 1, 2, 3])
+    expect(run(w, (waiting) => Bisection.exhausted(waiting.bisection))).toBe("Stop")
+    expect(Bisection.next(w.bisection)).toMatchObject({ _tag: "Stop", failure: { why: "away" } })
+    expect(Bisection.remaining(w.bisection)).toEqual([0, 1, 2, 3])
   })
 
   it("splits at an unknown failure, and stops when nothing can be stored", () => {
     const w = world(4, refusing(new Set([1, 3]), "Unknown"))
-    expect(run(w, (waiting) => Bulk.exhausted(waiting.bulk))).toBe("Done")
+    expect(run(w, (waiting) => Bisection.exhausted(waiting.bisection))).toBe("Done")
     expect(sorted(w.setAside.map(({ index }) => index))).toEqual([1, 3])
     expect(w.stored).toEqual([0, 2])
     const outage = world(4, () => fail("Unknown", "Unknown", "outage"))
-    expect(run(outage, (waiting) => Bulk.exhausted(waiting.bulk))).toBe("Stop")
+    expect(run(outage, (waiting) => Bisection.exhausted(waiting.bisection))).toBe("Stop")
     expect(outage.setAside).toEqual([])
   })
 
@@ -663,10 +679,10 @@ describe("the end of retries", () => {
         const held = new Set<number>()
         const backend = faulty({ ...given, kind: "Unknown", troubles: troubles[Symbol.iterator](), held })
         const w = world(length, backend)
-        if (run(w, (waiting) => Bulk.exhausted(waiting.bulk)) === "Stop") {
-          const left = Bulk.remaining(w.bulk)
+        if (run(w, (waiting) => Bisection.exhausted(waiting.bisection)) === "Stop") {
+          const left = Bisection.remaining(w.bisection)
           const before = w.setAside.length
-          Bulk.condemn(w.bulk)
+          Bisection.failRemaining(w.bisection)
           check(w)
           expect(run(w)).toBe("Done")
           expect(w.setAside.slice(before).map(({ index }) => index)).toEqual(left)
@@ -678,16 +694,16 @@ describe("the end of retries", () => {
   )
 
   it("keeps the storage's word on a record that is condemned with the others", () => {
-    const bulk = Bulk.make<Fail>(3)
-    Bulk.failed(bulk, { ...fail("Poison", "NotStored", "bad"), bad: [{ index: 1, cause: "why" }] })
-    Bulk.isolated(bulk)
-    Bulk.failed(bulk, fail("Fatal", "NotStored", "gone"))
-    expect(Bulk.next(bulk)._tag).toBe("Stop")
-    Bulk.condemn(bulk)
-    expect(Bulk.next(bulk)).toMatchObject({ _tag: "Isolate", index: 0, cause: { why: "gone" } })
+    const bisection = Bisection.make<Fail>(3)
+    Bisection.failed(bisection, { ...fail("Poison", "NotStored", "bad"), bad: [{ index: 1, cause: "why" }] })
+    Bisection.isolated(bisection)
+    Bisection.failed(bisection, fail("Fatal", "NotStored", "gone"))
+    expect(Bisection.next(bisection)._tag).toBe("Stop")
+    Bisection.failRemaining(bisection)
+    expect(Bisection.next(bisection)).toMatchObject({ _tag: "Isolate", index: 0, cause: { why: "gone" } })
   })
 })
 
 it("an empty batch is done", () => {
-  expect(Bulk.next(Bulk.make<Fail>(0))).toEqual({ _tag: "Done" })
+  expect(Bisection.next(Bisection.make<Fail>(0))).toEqual({ _tag: "Done" })
 })

@@ -1,23 +1,23 @@
-/** What the bulk machine makes of a failure that may be a record's, the table's, the size's or the server's. */
+/** What the bisection makes of a failure that may be a record's, the table's, the size's or the server's. */
 import { describe, expect, it } from "@effect/vitest"
 import fc from "fast-check"
-import * as Bulk from "../../src/internal/recorder/bisection.js"
+import * as Bisection from "../../src/internal/recorder/bisection.js"
 import { lawTimeout } from "../support/laws/ensure.js"
 import { holds } from "../support/laws/laws.js"
 
-type Blame = NonNullable<Bulk.Failure["blame"]>
+type Blame = NonNullable<Bisection.Failure["blame"]>
 
 /** What a save of the records `from` to `to` fails with, at the n-th save; none: it is stored. */
-type Backend = (from: number, to: number, nth: number) => Bulk.Failure | undefined
+type Backend = (from: number, to: number, nth: number) => Bisection.Failure | undefined
 
-const failure = (kind: Bulk.Failure["kind"], blame?: Blame): Bulk.Failure => ({
+const failure = (kind: Bisection.Failure["kind"], blame?: Blame): Bisection.Failure => ({
   kind,
   outcome: "NotStored",
   blame
 })
 
 interface Played {
-  readonly bulk: Bulk.Bulk<Bulk.Failure>
+  readonly bisection: Bisection.Bisection<Bisection.Failure>
   readonly stored: Array<number>
   readonly setAside: Array<number>
   readonly saves: Array<readonly [number, number]>
@@ -27,38 +27,38 @@ interface Played {
 }
 
 /** Plays until the machine is done, stops, or has waited so often. */
-const play = (length: number, backend: Backend, maxWaits = 50, fit?: Bulk.Fit): Played => {
-  const bulk = Bulk.make<Bulk.Failure>(length, fit)
-  const played: Played = { bulk, stored: [], setAside: [], saves: [], waits: [], end: "Wait" }
+const play = (length: number, backend: Backend, maxWaits = 50, fit?: Bisection.Fit): Played => {
+  const bisection = Bisection.make<Bisection.Failure>(length, fit)
+  const played: Played = { bisection, stored: [], setAside: [], saves: [], waits: [], end: "Wait" }
   return goOn(played, backend, maxWaits)
 }
 
 const goOn = (played: Played, backend: Backend, maxWaits: number): Played => {
-  const { bulk, saves, setAside, stored, waits } = played
+  const { bisection, saves, setAside, stored, waits } = played
   const last = waits.length + maxWaits
   for (;;) {
-    const step = Bulk.next(bulk)
+    const step = Bisection.next(bisection)
     if (step._tag === "Done" || step._tag === "Stop") return Object.assign(played, { end: step._tag })
     if (step._tag === "Isolate") {
       setAside.push(step.index)
-      Bulk.isolated(bulk)
+      Bisection.isolated(bisection)
     } else if (step._tag === "Wait") {
       waits.push(saves.length)
       if (waits.length >= last) return played
-      Bulk.retry(bulk)
+      Bisection.retry(bisection)
     } else {
       const { from, to } = step
       saves.push([from, to])
       const failed = backend(from, to, saves.length)
-      const count = failed === undefined ? to - from : Bulk.failed(bulk, failed)
-      if (failed === undefined) Bulk.saved(bulk)
+      const count = failed === undefined ? to - from : Bisection.failed(bisection, failed)
+      if (failed === undefined) Bisection.saved(bisection)
       for (let i = from; i < from + count; i++) stored.push(i)
     }
   }
 }
 
 const refusing =
-  (bad: ReadonlySet<number>, fails: Bulk.Failure): Backend =>
+  (bad: ReadonlySet<number>, fails: Bisection.Failure): Backend =>
   (from, to) => {
     for (let i = from; i < to; i++) if (bad.has(i)) return fails
     return undefined
@@ -77,7 +77,7 @@ const dataLike = [
   failure("Unknown")
 ]
 
-const named = (fails: Bulk.Failure): string =>
+const named = (fails: Bisection.Failure): string =>
   `${fails.kind}${fails.blame === undefined ? "" : `, ${fails.blame}`}`
 
 describe.each(dataLike.map((fails) => [named(fails), fails] as const))("when all fail (%s)", (_, fails) => {
@@ -87,12 +87,12 @@ describe.each(dataLike.map((fails) => [named(fails), fails] as const))("when all
       expect(setAside, `of ${length}`).toEqual([])
       // What has no word for its kind is retried first, as it is.
       const first = waits[fails.kind === "Unknown" ? 5 : 0] ?? saves.length
-      expect(first, `the first round of ${length}`).toBeLessThanOrEqual(Bulk.maxMisses(length, 0) + 5)
+      expect(first, `the first round of ${length}`).toBeLessThanOrEqual(Bisection.maxMisses(length, 0) + 5)
       expect(end).toBe(fails.kind === "Fatal" ? "Stop" : "Wait")
       const rounds = waits.map((n, i) => n - (waits[i - 1] ?? 0))
-      expect(Math.max(0, ...rounds)).toBeLessThanOrEqual(Bulk.maxMisses(length, 9))
+      expect(Math.max(0, ...rounds)).toBeLessThanOrEqual(Bisection.maxMisses(length, 9))
     }
-    expect(Bulk.maxMisses(1000, 0)).toBe(24)
+    expect(Bisection.maxMisses(1000, 0)).toBe(24)
   })
 
   it("whatever the length of the outage, all is stored once it is over, and nothing is set aside", () => {
@@ -116,11 +116,11 @@ describe.each(dataLike.map((fails) => [named(fails), fails] as const))("when all
       const bad = new Set(numbers(length))
       const backend = refusing(bad, fails)
       const played = play(length, backend, 1)
-      while (!played.bulk.wantsMore) {
-        Bulk.retry(played.bulk)
+      while (!played.bisection.needsComparison) {
+        Bisection.retry(played.bisection)
         goOn(played, backend, 1)
       }
-      Bulk.extend(played.bulk, 2)
+      Bisection.extend(played.bisection, 2)
       goOn(played, backend, 30)
       expect(played.end, `of ${length}`).toBe("Done")
       expect(sorted(played.stored)).toEqual([length, length + 1])
@@ -195,11 +195,11 @@ describe("a batch that is too large", () => {
   })
 
   it("that was none, but a backend that was away, is soon saved as a whole again", () => {
-    const lost: Bulk.Failure = { kind: "Transient", outcome: "Unknown", blame: "size" }
-    const { bulk, end, saves, stored } = play(1000, (_from, _to, nth) => (nth <= 14 ? lost : undefined))
+    const lost: Bisection.Failure = { kind: "Transient", outcome: "Unknown", blame: "size" }
+    const { bisection, end, saves, stored } = play(1000, (_from, _to, nth) => (nth <= 14 ? lost : undefined))
     expect([end, sorted(stored).length]).toEqual(["Done", 1000])
     expect(saves.length).toBeLessThanOrEqual(14 + 14)
-    expect(bulk.sizeProven).toBe(false)
+    expect(bisection.sizeProven).toBe(false)
   })
 
   it("is cut where the storage says what fits, without a failure", () => {
@@ -226,7 +226,7 @@ describe("a batch that is too large", () => {
   })
 
   it("and may have lost its connection by chance is retried as it is, twice", () => {
-    const lost: Bulk.Failure = { kind: "Transient", outcome: "Unknown", blame: "size" }
+    const lost: Bisection.Failure = { kind: "Transient", outcome: "Unknown", blame: "size" }
     const { saves, waits } = play(8, (_from, _to, nth) => (nth <= 3 ? lost : undefined))
     expect(waits.length).toBe(2)
     expect(saves).toEqual([
@@ -239,7 +239,7 @@ describe("a batch that is too large", () => {
   })
 
   it("sets a lone record aside only when others are stored between its failures", () => {
-    const lost: Bulk.Failure = { kind: "Transient", outcome: "Unknown", blame: "size" }
+    const lost: Bisection.Failure = { kind: "Transient", outcome: "Unknown", blame: "size" }
     const among = play(16, refusing(new Set([3]), lost), 30)
     expect([among.end, among.setAside]).toEqual(["Done", [3]])
     const backend = refusing(new Set([7]), lost)
@@ -247,7 +247,7 @@ describe("a batch that is too large", () => {
     // It failed alone, and nothing comes that it can be compared with.
     expect([last.end, last.setAside]).toEqual(["Wait", []])
     for (let n = 0; n < 4 && last.end !== "Done"; n++) {
-      Bulk.extend(last.bulk, 1)
+      Bisection.extend(last.bisection, 1)
       goOn(last, backend, 30)
     }
     expect([last.end, last.setAside]).toEqual(["Done", [7]])
@@ -257,23 +257,23 @@ describe("a batch that is too large", () => {
 describe("the end", () => {
   it("of newcomers makes a record bad that was blamed itself, and no other one", () => {
     const own = play(3, () => failure("Poison"), 1)
-    expect(Bulk.conclude(own.bulk)).toBe(true)
+    expect(Bisection.conclude(own.bisection)).toBe(true)
     expect(goOn(own, () => failure("Poison"), 1)).toMatchObject({ end: "Done", setAside: [0, 1, 2] })
     const other = play(3, () => failure("Poison", "either"), 1)
-    expect(Bulk.conclude(other.bulk)).toBe(false)
+    expect(Bisection.conclude(other.bisection)).toBe(false)
   })
 
   it("of retries sets nothing aside that was never tried", () => {
     const fails = failure("Transient", "either")
     const played = play(2, () => fails, 1)
-    Bulk.extend(played.bulk, 3)
+    Bisection.extend(played.bisection, 3)
     // The two fail once more; then the schedule ends.
-    const step = Bulk.next(played.bulk)
+    const step = Bisection.next(played.bisection)
     expect(step).toEqual({ _tag: "Save", from: 0, to: 2 })
-    Bulk.failed(played.bulk, failure("Transient"))
-    Bulk.exhausted(played.bulk)
-    expect(Bulk.next(played.bulk)._tag).toBe("Stop")
-    Bulk.condemn(played.bulk)
+    Bisection.failed(played.bisection, failure("Transient"))
+    Bisection.exhausted(played.bisection)
+    expect(Bisection.next(played.bisection)._tag).toBe("Stop")
+    Bisection.failRemaining(played.bisection)
     expect(goOn(played, () => undefined, 1)).toMatchObject({
       end: "Done",
       setAside: [0, 1],

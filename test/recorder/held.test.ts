@@ -1,6 +1,6 @@
 /** What stays with the recorder after it could not be stored: a bound of its own, and none of the room for others. */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Fiber, Stream, TestClock } from "effect"
+import { Effect, Fiber, Option, Stream, TestClock } from "effect"
 import * as Recorder from "../../src/Recorder.js"
 import { expectAccount, expectBalance, numbers } from "../support/recorder/account.js"
 import { backend, poison, refusing, type SaveCall } from "../support/recorder/backends.js"
@@ -96,7 +96,7 @@ describe("beyond maxHeld", () => {
     bad(3).forEach(recorder.unsafeSave)
     yield* recorder.flush
     expect(recorder.unsafeStats()).toMatchObject({ setAside: 3, released: 0, gaps: [] })
-    expect(yield* recorder.status).toEqual({ _tag: "Running" })
+    expect(yield* recorder.status).toEqual({ _tag: "Running", cause: Option.none() })
     bad(2, 4).forEach(recorder.unsafeSave)
     yield* recorder.flush
     yield* TestClock.adjust(7)
@@ -105,7 +105,7 @@ describe("beyond maxHeld", () => {
     expectBalance(recorder.unsafeStats())
     expect(recorder.unsafeStats()).toMatchObject({ accepted: 6, setAside: 6, released: 3, handedBack: 0 })
     expect(recorder.unsafeStats().gaps).toEqual([{ from: 10, to: 17, count: 3, reason: "released" }])
-    expect(yield* recorder.status).toEqual({ _tag: "Running", released: 3 })
+    expect(yield* recorder.status).toEqual({ _tag: "Running", cause: Option.none(), released: 3 })
     yield* settled
     expect(lines.filter(({ text }) => text.includes(overLimit))).toEqual([
       {
@@ -124,10 +124,10 @@ describe("beyond maxHeld", () => {
     expect(report.stats).toMatchObject({ setAside: 6, released: 3, handedBack: 0, pending: 0 })
     // Three records were released, and one change of the status says so.
     expect([...(yield* Fiber.join(seen))]).toMatchObject([
-      { _tag: "Running" },
+      { _tag: "Running", cause: Option.none() },
       { _tag: "Running", released: 1 },
       { _tag: "Closing", released: 3 },
-      { _tag: "Closed" }
+      { _tag: "Closed", cause: Option.none() }
     ])
   })
 

@@ -59,7 +59,9 @@ describe("status", () => {
     recorder.unsafeSave(1)
     const seen = Chunk.toReadonlyArray(yield* Fiber.join(watcher))
     expect(tags(seen)).toEqual(["Running", "Failed"])
-    expect(seen[1]).toMatchObject({ cause: { _tag: "StorageError", message: "no such table" } })
+    expect(seen[1]).toMatchObject({
+      cause: { _tag: "Some", value: { _tag: "StorageError", message: "no such table" } }
+    })
     expect(tags(yield* Stream.runCollect(recorder.statusChanges))).toEqual(["Failed"])
     yield* closeAndAccount(recorder, storage, { accepted: [1] })
   })

@@ -62,7 +62,7 @@ describe("acquire", () => {
     }
     yield* recorder.ready
     expect(at).toEqual([0, 100, 300, 700, 1500])
-    expect(yield* recorder.status).toEqual({ _tag: "Running" })
+    expect(yield* recorder.status).toEqual({ _tag: "Running", cause: Option.none() })
     yield* closeAndAccount(recorder, storage, { accepted: [1] })
   })
 
@@ -103,7 +103,10 @@ describe("acquire", () => {
         const ready = yield* Effect.fork(recorder.ready)
         yield* TestClock.adjust(seconds * 1000)
         const failed = yield* recorder.status
-        expect(failed).toMatchObject({ _tag: "Failed", cause: { _tag: "StorageError" } })
+        expect(failed).toMatchObject({
+          _tag: "Failed",
+          cause: { _tag: "Some", value: { _tag: "StorageError" } }
+        })
         expect(at).toHaveLength(seconds === 0 ? 1 : 3)
         for (const waiting of [load, flush, ready]) {
           const error = yield* Effect.flip(Fiber.join<unknown, unknown>(waiting))

@@ -38,7 +38,7 @@ describe("saveTimeout", () => {
         expect(degraded).toMatchObject({
           _tag: "Degraded",
           attempt: 1,
-          cause: { _tag: "StorageError", kind: "Transient", outcome: "Unknown" }
+          cause: { _tag: "Some", value: { _tag: "StorageError", kind: "Transient", outcome: "Unknown" } }
         })
         yield* TestClock.adjust("100 millis")
         yield* closeAndAccount(recorder, storage, { accepted: [1] })

@@ -1,6 +1,6 @@
 /** A backend that is away: retries, and what they repeat. */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Random, Schedule, TestClock } from "effect"
+import { Effect, Option, Random, Schedule, TestClock } from "effect"
 import * as Recorder from "../../src/Recorder.js"
 import { StorageError } from "../../src/Storage.js"
 import { closeAndAccount, expectBalance, numbers } from "../support/recorder/account.js"
@@ -114,10 +114,14 @@ describe("transient:", () => {
     yield* TestClock.adjust("1 second")
     recorder.unsafeSave(1)
     const first = yield* storage.next
-    expect(yield* recorder.status).toEqual({ _tag: "Running" })
+    expect(yield* recorder.status).toEqual({ _tag: "Running", cause: Option.none() })
     yield* TestClock.adjust("10 millis")
     yield* first.fail(transient({ message: "one" }))
-    const cause = (message: string) => expect.objectContaining({ _tag: "StorageError", message })
+    const cause = (message: string) =>
+      expect.objectContaining({
+        _tag: "Some",
+        value: expect.objectContaining({ _tag: "StorageError", message })
+      })
     expect(yield* status(recorder, "Degraded")).toEqual({
       _tag: "Degraded",
       since: 1010,

@@ -1,6 +1,6 @@
 /** Whose matter a failure is, on Postgres. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Logger } from "effect"
+import { Effect, Logger, Option } from "effect"
 import * as Recorder from "../../src/Recorder.js"
 import { Column } from "../../src/Storage.js"
 import * as PgStorage from "../../src/sql/PgStorage.js"
@@ -67,7 +67,7 @@ describe.each(databaseUrls())("on $name", ({ url: server }) => {
         )
         yield* recorder.saveAll(rows(1, 1000))
         const failed = yield* status(recorder, "Failed")
-        expect(failed.cause).toMatchObject({ kind: "Fatal", cause: { code: "42501" } })
+        expect(Option.getOrThrow(failed.cause)).toMatchObject({ kind: "Fatal", cause: { code: "42501" } })
         expect(saves).toBeLessThanOrEqual(24 + 48 + 72)
         const { setAside, unsaved } = yield* recorder.close
         expect([setAside.length, unsaved.length]).toEqual([0, 1000])

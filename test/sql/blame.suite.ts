@@ -3,7 +3,7 @@
  * stored, the bad ones set aside, and what no record can be blamed for is waited out.
  */
 import { expect, it } from "@effect/vitest"
-import { Effect, Logger, Schedule, type Scope } from "effect"
+import { Effect, Logger, Option, Schedule, type Scope } from "effect"
 import * as Recorder from "../../src/Recorder.js"
 import { Column, type RowOf } from "../../src/Storage.js"
 import { CurrentSizeLimits } from "../../src/sql/internal/statementSize.js"
@@ -178,7 +178,7 @@ export const blameSuite = (name: string, opened: Effect.Effect<Database, unknown
         for (const text of add) yield* sql(text)
         expect(yield* recorder.saveAll(rows(2, 300))).toBe(true)
         const { cause } = yield* status(recorder, "Degraded", ({ attempt }) => attempt >= 2)
-        expect(cause).toMatchObject({ kind: "Poison", blame: "either" })
+        expect(Option.getOrThrow(cause)).toMatchObject({ kind: "Poison", blame: "either" })
         // A lone record, too, waits for what it can be compared with.
         recorder.unsafeSave({ id: 302, note: good })
         yield* status(recorder, "Degraded", ({ attempt }) => attempt >= 4)

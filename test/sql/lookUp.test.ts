@@ -6,7 +6,8 @@ import type { Run } from "../../src/sql/internal/dialect.js"
 import { sqliteDialect } from "../../src/sql/internal/sqlite/dialect.js"
 import { sqliteLog } from "../../src/sql/internal/sqlite/log.js"
 import { gentleCheckpoint, openSqlite } from "../../src/sql/internal/sqlite/open.js"
-import { type Backend, makeSqlStorage } from "../../src/sql/internal/storage/sqlStorage.js"
+import type { StorageBackend } from "../../src/sql/internal/storage/outbox.js"
+import { makeSqlStorage } from "../../src/sql/internal/storage/sqlStorage.js"
 
 const table = { table: "t", columns: { id: Column.text }, id: "id" } as const
 
@@ -22,14 +23,14 @@ describe("a look-up that fails after an insert that is committed", () => {
       for (const [what, failure] of Object.entries(failures)) {
         let fails = true
         const storage = yield* makeSqlStorage(table, (made) =>
-          Effect.map(openSqlite(":memory:", gentleCheckpoint), ({ run }): Backend => {
+          Effect.map(openSqlite(":memory:", gentleCheckpoint), ({ run }): StorageBackend => {
             const failing: Run = (statement) =>
               fails && statement.text.includes("json_each(?)") ? Effect.fail(failure) : run(statement)
             const insert = sqliteDialect.insert(made)
             return {
               dialect: sqliteDialect,
               executor: { run: failing, reserve: Effect.succeed(failing) },
-              beside: failing,
+              read: failing,
               insert: (rows) => failing(insert(rows)),
               logStatements: sqliteLog,
               compile: () => ["", []]

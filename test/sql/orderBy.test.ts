@@ -83,7 +83,7 @@ const statementsOf = (log: LogStatements): Record<keyof LogStatements, ReadonlyA
     ),
     append: log.append === undefined ? [] : [log.append([entry], at)],
     store: log.store === undefined ? [] : [log.store(table)([], [], [entry], at)],
-    found: [log.found("bell", "epoch")],
+    createFeed: [log.createFeed("bell", "epoch")],
     head: [log.head()],
     read: [log.read(1, 2)],
     snapshot: [log.snapshot({ _tag: "Prefix", prefix: "" })],

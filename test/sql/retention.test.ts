@@ -7,10 +7,10 @@ import { Effect, Queue, type Scope, TestClock } from "effect"
 import * as ChangeLog from "../../src/ChangeLog.js"
 import type { StorageError } from "../../src/Storage.js"
 import type { Executor } from "../../src/sql/internal/dialect.js"
-import { apart, makeSqlChangeLog } from "../../src/sql/internal/log/sqlChangeLog.js"
+import { makeSqlChangeLog, noTransaction } from "../../src/sql/internal/log/sqlChangeLog.js"
 import { pgLog } from "../../src/sql/internal/pg/log.js"
 import { openPool } from "../../src/sql/internal/pg/pool.js"
-import { openFile, takeTurns } from "../../src/sql/internal/sqlite/file.js"
+import { exclusiveExecutor, openFile } from "../../src/sql/internal/sqlite/file.js"
 import { sqliteLog } from "../../src/sql/internal/sqlite/log.js"
 import { gentleCheckpoint } from "../../src/sql/internal/sqlite/open.js"
 import type { LogOptions, SqlChangeLog } from "../../src/sql/SqlChangeLog.js"
@@ -44,7 +44,7 @@ const placeOf = (executor: Executor, statements: typeof pgLog): Effect.Effect<Pl
           Effect.succeed({
             statements,
             client: undefined,
-            backend: { executor: { run: executor.run, reserve }, joined: apart }
+            backend: { executor: { run: executor.run, reserve }, joined: noTransaction }
           })
         )
     }
@@ -169,7 +169,7 @@ suite(
   "SQLite",
   Effect.gen(function* () {
     const file = yield* openFile(":memory:", gentleCheckpoint, () => Effect.void)
-    return yield* placeOf(yield* takeTurns(file), sqliteLog)
+    return yield* placeOf(yield* exclusiveExecutor(file), sqliteLog)
   })
 )
 

@@ -7,8 +7,8 @@ import {
   Column,
   type Columns,
   type InvalidOptions,
+  type NewRowOf,
   type Query,
-  type RowOf,
   type StorageError,
   type TableStorage
 } from "../../src/Storage.js"
@@ -18,7 +18,7 @@ import { expectGapFree, keysOf } from "../support/watch/histories.js"
 
 const columns = { id: Column.text, n: Column.integer, at: Column.nullable(Column.timestamp) }
 type C = typeof columns
-type Row = RowOf<C>
+type Row = NewRowOf<C>
 
 type State = "none" | "latest"
 

@@ -205,12 +205,17 @@ describe("FaultStorage", () => {
     Effect.gen(function* () {
       const fault = Fault.fail()
       const wrong: ReadonlyArray<readonly [string, Script<number>]> = [
-        ["call", [{ call: 0, fault }]],
-        ["call", [{ call: 1.5, fault }]],
-        ["call", [{ call: [3, 2], fault }]],
-        ["times", [{ times: 0, fault }]],
-        ["record", [{ of: "load", record: () => true, fault }]],
-        ["duration", [{ fault: Fault.delay("soon" as "1 second") }]]
+        ["script[0].call", [{ call: 0, fault }]],
+        ["script[0].call", [{ call: 1.5, fault }]],
+        ["script[0].call", [{ call: [3, 2], fault }]],
+        ["script[1].times", [{ fault }, { times: 0, fault }]],
+        ["script[0].record", [{ of: "load", record: () => true, fault }]],
+        ["script[0].record", [{ record: 3 as never, fault }]],
+        ["script[0].of", [{ of: "prepare" as "save", fault }]],
+        ["script[0].fault", [{ fault: { _tag: "Away" } as never }]],
+        ["script[0].nth", [{ nth: 2, fault } as never]],
+        ["script[0].fault.duration", [{ fault: Fault.delay("soon" as "1 second") }]],
+        ["script", {} as never]
       ]
       const { play } = yield* over()
       for (const [option, script] of wrong) {

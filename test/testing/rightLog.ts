@@ -1,10 +1,10 @@
 /** A change log that keeps every law, in parts that a wrong one replaces. */
 import { Effect, Either, Option } from "effect"
 import * as ChangeLog from "../../src/ChangeLog.js"
-import { checkValue } from "../../src/internal/columns/checkRow.js"
-import { cursorProblem } from "../../src/internal/log/events.js"
-import { entryProblem } from "../../src/internal/log/memoryLog.js"
-import { checkSelector } from "../../src/internal/log/selector.js"
+import { validateValue } from "../../src/internal/columns/checkRow.js"
+import { validateCursor } from "../../src/internal/log/events.js"
+import { validateEntry } from "../../src/internal/log/memoryLog.js"
+import { resolveSelector } from "../../src/internal/log/selector.js"
 import type { Subject } from "../../src/testing/ChangeLogLaws.js"
 
 type Entry = ChangeLog.Entry<unknown>
@@ -73,7 +73,9 @@ export const newDisk = (): Disk => {
 
 const valueProblem = ({ changes }: Entry): string | undefined => {
   try {
-    return changes.some((change) => change._tag === "Put" && checkValue("json", change.value) !== undefined)
+    return changes.some(
+      (change) => change._tag === "Put" && validateValue("json", change.value) !== undefined
+    )
       ? "a value is no JSON"
       : undefined
   } catch {
@@ -92,7 +94,7 @@ export const floorAt = (disk: Disk, upTo: number): Revision =>
   disk.rows.filter(({ revision }) => revision.seq <= upTo).at(-1)?.revision ?? disk.floor
 
 export const parts: Parts = {
-  problem: (entry) => entryProblem(entry) ?? valueProblem(entry),
+  problem: (entry) => validateEntry(entry) ?? valueProblem(entry),
   tooLarge: ({ changes }) => changes.length > 100,
   fresh: (disk, entries) => notHeld(disk, firstOfEachId(entries)),
   number: ({ head }) => head.seq + 1,
@@ -108,7 +110,11 @@ export const parts: Parts = {
     for (const bell of bells) bell()
   },
   cursor: (disk, after) =>
-    cursorProblem(after, disk, (seq) => disk.rows.find(({ revision }) => revision.seq === seq)?.revision.tag),
+    validateCursor(
+      after,
+      disk,
+      (seq) => disk.rows.find(({ revision }) => revision.seq === seq)?.revision.tag
+    ),
   after: ({ rows }, seq, limit) => rows.filter(({ revision }) => revision.seq > seq).slice(0, limit),
   compact: (disk, upTo) => {
     if (!(upTo > disk.floor.seq)) return
@@ -206,7 +212,7 @@ export const right = (disk: Disk, state: "latest" | "none", over: Partial<Parts>
       return Either.right(disk.head.epoch)
     }),
     snapshot: (selector) =>
-      Effect.flatMap(checkSelector(selector), (selector) =>
+      Effect.flatMap(resolveSelector(selector), (selector) =>
         state === "none"
           ? new ChangeLog.ChangeLogError({ reason: "NoState", message: "no state" })
           : moment(() => Either.right({ revision: disk.head, entries: of.select(disk, selector) }))

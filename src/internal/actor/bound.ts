@@ -1,11 +1,9 @@
-/**
- * Bounds of a mailbox: what happens to an item that would take it over its bound.
- */
-import { InvalidOptions } from "../options.js"
+/** Bounds of a mailbox: what happens to an item that would take it over its bound. */
+import * as Rules from "../options.js"
 
 /**
- * What happens over the bound. `reject` and `suspend` tell the caller; `drop-newest` and `drop-oldest` tell the
- * account: the call says accepted, and the item that was given up is counted as dropped.
+ * What happens over the bound. Under `reject` and `suspend` the call reports it: it is refused, or waits. Under
+ * `drop-newest` and `drop-oldest` the call is accepted, and the item that was given up is counted as dropped.
  */
 export type Overflow = "reject" | "suspend" | "drop-newest" | "drop-oldest"
 
@@ -20,37 +18,33 @@ export interface Bound<in Item> {
   readonly overflow: Overflow
 }
 
-/**
- * An interval in which items were dropped by the bound's policy (`drop-newest`, `drop-oldest`), or in which records
- * that had been set aside were released from memory (`released`). Times are milliseconds since the epoch.
- */
-export interface GapNote {
-  readonly from: number
-  readonly to: number
-  readonly count: number
-  readonly reason: "drop-newest" | "drop-oldest" | "released"
-}
+const rulesOf = <Item>() =>
+  Rules.nested<Bound<Item>>()({
+    overflow: Rules.oneOf("reject", "suspend", "drop-newest", "drop-oldest"),
+    count: Rules.optional(Rules.whole(1, "records")),
+    bytes: Rules.optional(Rules.whole(1, "bytes")),
+    sizeOf: Rules.optional(Rules.func("that gives a record's size in bytes"))
+  })
 
-const overflows: ReadonlyArray<string> = ["reject", "suspend", "drop-newest", "drop-oldest"]
-
-export const invalidBound = <Item>(bound: Bound<Item>): InvalidOptions | undefined => {
-  const wrong = (option: string, message: string) =>
-    new InvalidOptions({ option: `bound.${option}`, message })
-  const whole = (n: number | undefined) => n === undefined || (Number.isSafeInteger(n) && n > 0)
-  if (!overflows.includes(bound.overflow)) return wrong("overflow", `must be one of ${overflows.join(", ")}`)
-  if (bound.count === undefined && bound.bytes === undefined) {
-    return wrong("count", "a bound needs a number of records, of bytes, or both")
+/** What is wrong with a bound whose options are right one by one. */
+const validateBound = <Item>(option: string, bound: Bound<Item>): Rules.InvalidOptions | undefined => {
+  const { bytes, count, sizeOf } = bound
+  if (count === undefined && bytes === undefined) {
+    return Rules.invalid(`${option}.count`, `a number of records, or ${option}.bytes one of bytes`, count)
   }
-  if (!whole(bound.count)) return wrong("count", "must be a whole number of records above 0")
-  if (!whole(bound.bytes)) return wrong("bytes", "must be a whole number of bytes above 0")
-  if (bound.bytes !== undefined && bound.sizeOf === undefined) {
-    return wrong("sizeOf", "is required with a bound in bytes")
-  }
-  if (bound.sizeOf !== undefined && typeof bound.sizeOf !== "function") {
-    return wrong("sizeOf", "must be a function that gives a record's size in bytes")
+  if (bytes !== undefined && sizeOf === undefined) {
+    return Rules.invalid(`${option}.sizeOf`, `a function, because ${option}.bytes is given`, sizeOf)
   }
   return undefined
 }
+
+/** The rule of a bound. */
+export const boundRule = <Item>(): Rules.Rule<Bound<Item>> => ({
+  read: (option, given) => {
+    const bound = rulesOf<Item>().read(option, given)
+    return bound instanceof Rules.InvalidOptions ? bound : (validateBound(option, bound) ?? bound)
+  }
+})
 
 /** The size of an item, or none when it has no sensible one. */
 export const sizeIn = <Item>(bound: Bound<Item>, item: Item): number | undefined => {
@@ -70,37 +64,3 @@ export const fits = <Item>(bound: Bound<Item>, items: number, bytes: number): bo
 export const belowHalf = <Item>(bound: Bound<Item>, items: number, bytes: number): boolean =>
   items < (bound.count ?? Number.POSITIVE_INFINITY) / 2 &&
   bytes < (bound.bytes ?? Number.POSITIVE_INFINITY) / 2
-
-/** So many gap notes are kept. */
-export const keptGaps = 100
-
-/** Gap notes of one kind; the last ones are kept. */
-export interface Gaps {
-  readonly closed: Array<GapNote>
-  open: { from: number; to: number; count: number; reason: GapNote["reason"] } | undefined
-}
-
-export const noGaps = (): Gaps => ({ closed: [], open: undefined })
-
-/** Notes one drop; true when it begins an interval. */
-export const noteDrop = (gaps: Gaps, reason: GapNote["reason"], now: number): boolean => {
-  if (gaps.open !== undefined) {
-    gaps.open.count++
-    gaps.open.to = now
-    return false
-  }
-  gaps.open = { from: now, to: now, count: 1, reason }
-  return true
-}
-
-export const closeGap = (gaps: Gaps): void => {
-  if (gaps.open === undefined) return
-  gaps.closed.push(gaps.open)
-  gaps.open = undefined
-  if (gaps.closed.length > keptGaps) gaps.closed.shift()
-}
-
-export const gapNotes = (gaps: Gaps): ReadonlyArray<GapNote> => {
-  const notes = gaps.open === undefined ? [...gaps.closed] : [...gaps.closed, { ...gaps.open }]
-  return notes.slice(-keptGaps)
-}

@@ -4,7 +4,8 @@
  */
 
 import { atOnce, type InSlices } from "../slices.js"
-import { type Bound, belowHalf, closeGap, fits, type Gaps, noGaps, noteDrop, sizeIn } from "./bound.js"
+import { type Bound, belowHalf, fits, sizeIn } from "./bound.js"
+import { closeGap, type Gaps, noGaps, noReleases, noteDrop, noteRelease, type Releases } from "./gaps.js"
 import * as Mailbox from "./mailbox.js"
 
 /** A saver that waits for room, under the policy `suspend`. */
@@ -19,7 +20,9 @@ export interface Waiter<Item> {
 export interface Intake<Item> {
   readonly mailbox: Mailbox.Mailbox<Item>
   readonly bound: Bound<Item> | undefined
+  /** The intervals of drops. */
   readonly gaps: Gaps
+  readonly releases: Releases
   /** First in, first out. */
   readonly waiters: Set<Waiter<Item>>
   /** How many items all of them hold. */
@@ -50,7 +53,7 @@ export interface Events {
   /** The queue has got a new segment, or is full enough for one who lingers: there is work. */
   readonly work: () => void
   /** An item found no room: waiting for more brings nothing. */
-  readonly full: () => void
+  readonly noRoom: () => void
   /** A queued item was dropped; its position. */
   readonly dropped: (position: number) => void
   /** An interval of drops has begun. */
@@ -74,6 +77,7 @@ export const make = <Item>(options: {
   mailbox: Mailbox.make(options.limit, options.bound?.sizeOf !== undefined),
   bound: options.bound,
   gaps: noGaps(),
+  releases: noReleases(),
   waiters: new Set(),
   waiting: 0,
   now: options.now,
@@ -121,10 +125,10 @@ const openSegment = <Item>(intake: Intake<Item>): void => {
 const enqueue = <Item>(intake: Intake<Item>, item: Item, bytes: number): void => {
   if (Mailbox.openItems(intake.mailbox) === undefined) openSegment(intake)
   Mailbox.push(intake.mailbox, item, bytes)
-  tellFull(intake)
+  signalFull(intake)
 }
 
-const tellFull = <Item>(intake: Intake<Item>): void => {
+const signalFull = <Item>(intake: Intake<Item>): void => {
   if (intake.lingers && Mailbox.size(intake.mailbox) >= intake.mailbox.limit) intake.events.work()
 }
 
@@ -153,6 +157,15 @@ export const refuse = <Item>(intake: Intake<Item>, count: number): false => {
   return false
 }
 
+/** Counts one item as released from memory; true when it begins an interval of releases. */
+export const release = <Item>(intake: Intake<Item>): boolean => {
+  intake.released++
+  return noteRelease(intake.releases, intake.now(), intake.monotonic())
+}
+
+/** There is room again: the next release begins an interval. */
+export const endReleases = <Item>({ releases }: Intake<Item>): void => closeGap(releases.gaps)
+
 /**
  * Offers one item to an unbounded intake. Costs one array slot: no wrapper, no closure, no clock. An open segment
  * says that the intake is open: whatever closes the intake closes the segment.
@@ -172,9 +185,15 @@ export const offerUnbounded = <Item>(intake: Intake<Item>, item: Item): boolean 
 export const offer = <Item>(intake: Intake<Item>, item: Item): boolean => {
   if (intake.bound !== undefined) return offerBounded(intake, intake.bound, item)
   const taken = offerUnbounded(intake, item)
-  if (taken) tellFull(intake)
+  if (taken) signalFull(intake)
   return taken
 }
+
+/** How one item is offered at the least cost: known once, for all of them. */
+export const offererOf = <Item>(intake: Intake<Item>): ((item: Item) => boolean) =>
+  intake.bound === undefined && !intake.lingers
+    ? (item) => offerUnbounded(intake, item)
+    : (item) => offer(intake, item)
 
 const offerBounded = <Item>(intake: Intake<Item>, bound: Bound<Item>, item: Item): boolean => {
   const bytes = sizeIn(bound, item)
@@ -185,7 +204,7 @@ const offerBounded = <Item>(intake: Intake<Item>, bound: Bound<Item>, item: Item
 
 const offerSized = <Item>(intake: Intake<Item>, bound: Bound<Item>, item: Item, bytes: number): boolean => {
   if (!hasRoom(intake, bound, 1, bytes)) {
-    intake.events.full()
+    intake.events.noRoom()
     if (bound.overflow === "reject" || bound.overflow === "suspend") return refuse(intake, 1)
     // An item that would not fit even then must not push out the ones that do.
     if (bound.overflow === "drop-oldest" && hasRoomBesideQueue(intake, bound, bytes)) {
@@ -248,7 +267,7 @@ export const offerAll = <Item>(intake: Intake<Item>, items: ReadonlyArray<Item>)
     for (let i = 0; i < items.length; i++) offerSized(intake, bound, items[i] as Item, sizes[i] ?? 0)
     return { _tag: "Taken", position, queued: intake.mailbox.next - position }
   }
-  intake.events.full()
+  intake.events.noRoom()
   if (bound.overflow === "reject" || !fits(bound, items.length, bytes)) {
     refuse(intake, items.length)
     return { _tag: "Refused" }
@@ -265,7 +284,7 @@ export const offerAll = <Item>(intake: Intake<Item>, items: ReadonlyArray<Item>)
 }
 
 /** The one who waited has gone; nothing of it was accepted. */
-export const abandon = <Item>(intake: Intake<Item>, waiter: Waiter<Item>): void => {
+export const cancelWaiter = <Item>(intake: Intake<Item>, waiter: Waiter<Item>): void => {
   // A closed intake has counted all of them, and tells them one after the other.
   if (!intake.waiters.delete(waiter) || !intake.open) return
   intake.waiting -= waiter.items.length

@@ -1,8 +1,8 @@
 /**
- * The queue of an actor: items in order, cut into segments by commands.
+ * The queue of an actor: items in order, cut into segments by requests.
  *
  * Items stand in plain arrays of at most `limit` and an array is handed over whole when a batch may take it all, so
- * that an item costs one array slot, and draining costs nothing per item. A command closes the segment before it.
+ * that an item costs one array slot, and draining costs nothing per item. A request closes the segment before it.
  * Whoever fills a segment is in a burst: the next one has its slots from the first, because an array that grows by
  * pushes costs twice as much. Slots without an item are cut off before anybody reads the array.
  * Every item has a sequence number, counted from 0 in order of arrival.
@@ -21,22 +21,22 @@ export interface Segment<Item> {
 }
 
 /** Something to be run alone, at its place in the queue. */
-export interface Command<Resource> {
-  readonly _tag: "Command"
+export interface Request<Resource> {
+  readonly _tag: "Request"
   /** Whoever asked has gone: skip it. */
-  gone: boolean
-  /** Items that came after it may be handled before it: it reads nothing. */
-  readonly passable: boolean
+  cancelled: boolean
+  /** A barrier reads nothing: items that came after it may be handled before it. */
+  readonly kind: "query" | "barrier"
   readonly run: (resource: Resource) => unknown
 }
 
-interface CommandNode<Item> {
-  readonly _tag: "CommandNode"
-  readonly command: Command<never>
+interface RequestNode<Item> {
+  readonly _tag: "RequestNode"
+  readonly request: Request<never>
   next: Node<Item> | undefined
 }
 
-type Node<Item> = Segment<Item> | CommandNode<Item>
+type Node<Item> = Segment<Item> | RequestNode<Item>
 
 export interface Mailbox<Item> {
   head: Node<Item> | undefined
@@ -54,8 +54,8 @@ export interface Mailbox<Item> {
   opened: number
   /** Sum of the sizes of the queued items, when sizes are kept. */
   bytes: number
-  /** How many commands are queued. */
-  commands: number
+  /** How many requests are queued. */
+  requests: number
 }
 
 /** What a drain takes: items that stood next to each other, in order. */
@@ -78,7 +78,7 @@ export const make = <Item>(limit: number, sized: boolean): Mailbox<Item> => ({
   next: 0,
   opened: 0,
   bytes: 0,
-  commands: 0
+  requests: 0
 })
 
 const link = <Item>(mailbox: Mailbox<Item>, node: Node<Item>): void => {
@@ -98,10 +98,10 @@ const unlink = <Item>(mailbox: Mailbox<Item>, before: Node<Item> | undefined, no
 export const size = <Item>(mailbox: Mailbox<Item>): number => mailbox.next - mailbox.first
 
 /** The most slots that a segment has from the first: 16 KiB, were they all in vain. */
-const mostSlots = 2048
+const maxSlots = 2048
 
 /** Copied, and not `new Array`, so that no batch is an array with holes. */
-const emptySlots: ReadonlyArray<unknown> = [...new Array<unknown>(mostSlots)]
+const emptySlots: ReadonlyArray<unknown> = [...new Array<unknown>(maxSlots)]
 
 /** Opens the segment that the next items go to. */
 export const openSegment = <Item>(mailbox: Mailbox<Item>, now: number): void => {
@@ -150,39 +150,39 @@ export const push = <Item>(mailbox: Mailbox<Item>, item: Item, bytes: number): v
   }
 }
 
-/** Queues a command: everything pushed before it stands before it. */
-export const post = <Item, Resource>(mailbox: Mailbox<Item>, command: Command<Resource>): void => {
+/** Queues a request: everything pushed before it stands before it. */
+export const post = <Item, Resource>(mailbox: Mailbox<Item>, request: Request<Resource>): void => {
   closeSegment(mailbox)
-  link(mailbox, { _tag: "CommandNode", command, next: undefined })
-  mailbox.commands++
+  link(mailbox, { _tag: "RequestNode", request, next: undefined })
+  mailbox.requests++
 }
 
-/** Takes the command at the head, if the next thing in the queue is one. */
-export const shiftCommand = <Item>(mailbox: Mailbox<Item>): Command<never> | undefined => {
+/** Takes the request at the head, if the next thing in the queue is one. */
+export const shiftRequest = <Item>(mailbox: Mailbox<Item>): Request<never> | undefined => {
   const head = mailbox.head
   if (head === undefined || head._tag === "Segment") return undefined
   unlink(mailbox, undefined, head)
-  mailbox.commands--
-  return head.command
+  mailbox.requests--
+  return head.request
 }
 
-/** Removes every command from the queue, in order; the items stay. */
-export const drainCommands = <Item>(mailbox: Mailbox<Item>): Array<Command<never>> => {
-  const commands: Array<Command<never>> = []
+/** Removes every request from the queue, in order; the items stay. */
+export const drainRequests = <Item>(mailbox: Mailbox<Item>): Array<Request<never>> => {
+  const requests: Array<Request<never>> = []
   let before: Node<Item> | undefined
-  for (let node = mailbox.head; node !== undefined && mailbox.commands > 0; node = node.next) {
+  for (let node = mailbox.head; node !== undefined && mailbox.requests > 0; node = node.next) {
     if (node._tag === "Segment") before = node
     else {
-      commands.push(node.command)
+      requests.push(node.request)
       unlink(mailbox, before, node)
-      mailbox.commands--
+      mailbox.requests--
     }
   }
-  return commands
+  return requests
 }
 
-/** Whether a command waits in the queue. */
-export const hasCommand = <Item>({ commands }: Mailbox<Item>): boolean => commands > 0
+/** Whether a request waits in the queue. */
+export const hasRequest = <Item>({ requests }: Mailbox<Item>): boolean => requests > 0
 
 const cut = <Item>(
   mailbox: Mailbox<Item>,
@@ -207,7 +207,7 @@ const cut = <Item>(
 }
 
 /**
- * Takes everything that is ready up to the next command, at most `max` items. Hands the array over without a copy
+ * Takes everything that is ready up to the next request, at most `max` items. Hands the array over without a copy
  * when one segment is the whole batch.
  */
 export const take = <Item>(mailbox: Mailbox<Item>, max: number): Batch<Item> | undefined => {
@@ -226,14 +226,14 @@ export const append = <Item>(batch: Batch<Item>, more: Batch<Item>): void => {
 }
 
 /**
- * Takes the next items for a batch that was taken before, passing over commands that read nothing or whose caller
+ * Takes the next items for a batch that was taken before, passing over requests that read nothing or whose caller
  * has gone. For a batch that needs a second record to compare with.
  */
 export const takeBehind = <Item>(mailbox: Mailbox<Item>, max: number): Batch<Item> | undefined => {
   let before: Node<Item> | undefined
   for (let node = mailbox.head; node !== undefined; node = node.next) {
     if (node._tag === "Segment") return cut(mailbox, before, node, max)
-    if (!node.command.passable && !node.command.gone) return undefined
+    if (node.request.kind === "query" && !node.request.cancelled) return undefined
     before = node
   }
   return undefined
@@ -270,7 +270,7 @@ export interface Contents<Item> {
   readonly head: Node<Item> | undefined
 }
 
-/** Takes all items at once, however many there are. There are no commands. */
+/** Takes all items at once, however many there are. There are no requests. */
 export const takeAll = <Item>(mailbox: Mailbox<Item>): Contents<Item> => {
   closeSegment(mailbox)
   const contents = { count: size(mailbox), head: mailbox.head }

@@ -1,10 +1,20 @@
 /** The supervisor of an actor: awaits its worker, replaces it, and ends the actor. */
-import { Cause, Deferred, Effect, Exit, Fiber, FiberId } from "effect"
-import { lazyArray } from "../lazyArray.js"
-import { type Command, type Engine, end, type Rest, runNotices, signal } from "./engine.js"
+import { type Cause, Deferred, Effect, Exit, Fiber, FiberId, Option } from "effect"
+import * as Batches from "./batches.js"
+import {
+  type Engine,
+  endStep,
+  phaseChanged,
+  publish,
+  type Request,
+  runBackgroundWork,
+  signal,
+  stoppedError
+} from "./engine.js"
 import * as Intake from "./intake.js"
 import * as Mailbox from "./mailbox.js"
-import { sentinel } from "./watchdog.js"
+import type { Leftover } from "./options.js"
+import { watchdog } from "./watchdog.js"
 import { work } from "./worker.js"
 
 const hasEnded = <R, I>(engine: Engine<R, I>): boolean => engine.phase === "Closed"
@@ -24,49 +34,49 @@ const stepInterrupted = <R, I>(engine: Engine<R, I>): void => {
   const why = engine.interruption
   engine.interruption = undefined
   if (engine.step === 0 || why === undefined) return
-  end(engine)
-  const command = engine.command
-  engine.command = undefined
-  if (command !== undefined) command.stopped(why)
-  else if (engine.current !== undefined && why === "Overrun") engine.behavior.onOverrun(engine.current)
+  endStep(engine)
+  const { batches, request } = engine
+  engine.request = undefined
+  if (request !== undefined) request.stopped(why)
+  else if (batches.current !== undefined && why === "Timeout") engine.behavior.onTimeout(batches.current)
 }
 
-const stopCommands = <R, I>(engine: Engine<R, I>): void => {
-  const running = engine.command
-  engine.command = undefined
+const stopRequests = <R, I>(engine: Engine<R, I>): void => {
+  const running = engine.request
+  engine.request = undefined
   running?.stopped("Stopped")
-  const queued: ReadonlyArray<unknown> = Mailbox.drainCommands(engine.intake.mailbox)
-  engine.intake.inSlices(queued as ReadonlyArray<Command<R>>, (command) => command.stopped("Stopped"))
+  // The mailbox holds what `post` was given: requests of this engine.
+  const queued: ReadonlyArray<unknown> = Mailbox.drainRequests(engine.intake.mailbox)
+  engine.intake.inSlices(queued as ReadonlyArray<Request<R>>, (request) => request.stopped("Stopped"))
+}
+
+/** Accepts nothing more; what waits for an answer, for room or for the resource gets the reason. */
+const stop = <R, I>(engine: Engine<R, I>): void => {
+  Intake.shut(engine.intake)
+  stopRequests(engine)
+  Deferred.unsafeDone(engine.acquired, Exit.fail(stoppedError(engine)))
 }
 
 const fail = <R, I>(engine: Engine<R, I>, cause: Cause.Cause<unknown>): void => {
-  end(engine)
+  endStep(engine)
   engine.phase = "Failed"
   engine.cause = cause
-  Intake.shut(engine.intake)
-  stopCommands(engine)
-  Deferred.unsafeDone(engine.acquired, Exit.fail(cause))
-  engine.behavior.onPhase()
+  stop(engine)
+  phaseChanged(engine)
 }
 
-/** What no step has seen: the batches that come again, the prepared one, and the queue. */
-function* itemsOf<I>(batches: ReadonlyArray<Mailbox.Batch<I>>, contents: Mailbox.Contents<I>): Generator<I> {
-  for (const { items } of batches) yield* items
-  yield* Mailbox.itemsOf(contents)
-}
-
-/** The end: whoever waits is told, and what is left is taken as it stands, however much it is. */
-const close = <R, I>(engine: Engine<R, I>, busy: boolean): Rest<R, I> => {
-  end(engine)
+/** Ends the actor. What is left is taken as it stands, however much it is. */
+const close = <R, I>(engine: Engine<R, I>, busy: boolean): Leftover<R, I> => {
+  endStep(engine)
   engine.phase = "Closed"
-  Intake.shut(engine.intake)
-  stopCommands(engine)
-  Deferred.unsafeDone(engine.acquired, Exit.fail(engine.cause ?? Cause.empty))
-  const batches = engine.prepared === undefined ? engine.again : [...engine.again, engine.prepared]
-  const contents = Mailbox.takeAll(engine.intake.mailbox)
-  const count = batches.reduce((sum, { items }) => sum + items.length, contents.count)
-  const queued = lazyArray(count, itemsOf(batches, contents))
-  return { resource: engine.resource, current: engine.current, queued, busy, cause: engine.cause }
+  stop(engine)
+  return {
+    resource: Option.fromNullable(engine.resource),
+    current: engine.batches.current?.items ?? [],
+    queued: Batches.takeAll(engine.batches),
+    busy,
+    cause: Option.fromNullable(engine.cause)
+  }
 }
 
 /** Accepts nothing more, finishes what was accepted, then ends. */
@@ -75,7 +85,7 @@ export const requestClose = <R, I>(engine: Engine<R, I>): void => {
   engine.closing = true
   Intake.shut(engine.intake)
   Deferred.unsafeDone(engine.closeRequested, Effect.void)
-  engine.behavior.onClosing()
+  publish(engine)
   signal(engine)
 }
 
@@ -98,9 +108,12 @@ export const forceClose = <R, I>(engine: Engine<R, I>): Effect.Effect<void> =>
  * Runs the actor to its end. Ends only after `requestClose`. What is left is taken and accounted for, by `report`, in one
  * synchronous piece.
  */
-export const supervise = <R, I, A>(engine: Engine<R, I>, report: (rest: Rest<R, I>) => A): Effect.Effect<A> =>
+export const supervise = <R, I, A>(
+  engine: Engine<R, I>,
+  report: (rest: Leftover<R, I>) => A
+): Effect.Effect<A> =>
   Effect.gen(function* () {
-    const watch = yield* Effect.forkDaemon(Effect.interruptible(sentinel(engine)))
+    const watch = yield* Effect.forkDaemon(Effect.interruptible(watchdog(engine)))
     let busy = false
     while (!hasEnded(engine)) {
       const ended = yield* runWorker(engine)
@@ -113,7 +126,7 @@ export const supervise = <R, I, A>(engine: Engine<R, I>, report: (rest: Rest<R, 
       } else stepInterrupted(engine)
     }
     const reported = report(close(engine, busy))
-    yield* runNotices(engine)
+    yield* runBackgroundWork(engine)
     yield* Fiber.interruptFork(watch)
     return reported
   })

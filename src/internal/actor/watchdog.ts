@@ -1,25 +1,25 @@
 /**
- * The sentinel of an actor: runs what synchronous code has asked for, looks after the time limit of the step under
+ * The watchdog of an actor: runs what synchronous code has asked for, looks after the time limit of the step under
  * way, and ticks. It begins when a step outlives its turn, and sleeps again when a second went by without a step.
  *
  * While it looks after the steps it never sleeps longer than the shortest limit, so that it is awake before a limit
  * passes, and then sleeps for exactly what is left of it.
  */
 import { Effect } from "effect"
-import { type Engine, interruptStep, runNotices } from "./engine.js"
+import { type Engine, interruptStep, runBackgroundWork } from "./engine.js"
 
 const tickMillis = 1000
 
 const ignore = (): void => undefined
 
-export const sentinel = <R, I>(engine: Engine<R, I>): Effect.Effect<never> => {
+export const watchdog = <R, I>(engine: Engine<R, I>): Effect.Effect<never> => {
   let seen = 0
-  const busy = () => engine.notices.length > 0 || engine.step !== 0
+  const busy = () => engine.backgroundWork.length > 0 || engine.step !== 0
   const asleep = Effect.async<void>((resume) => {
     engine.watched = false
     if (busy()) return resume(Effect.void)
-    engine.wakeSentinel = () => {
-      engine.wakeSentinel = undefined
+    engine.wakeWatchdog = () => {
+      engine.wakeWatchdog = undefined
       resume(Effect.void)
     }
   })
@@ -27,8 +27,8 @@ export const sentinel = <R, I>(engine: Engine<R, I>): Effect.Effect<never> => {
     Effect.raceFirst(
       Effect.sleep(millis),
       Effect.async<void>((resume) => {
-        if (engine.notices.length > 0) return resume(Effect.void)
-        engine.wakeSentinel = () => resume(Effect.void)
+        if (engine.backgroundWork.length > 0) return resume(Effect.void)
+        engine.wakeWatchdog = () => resume(Effect.void)
       })
     )
   const look = Effect.suspend(() => {
@@ -36,8 +36,8 @@ export const sentinel = <R, I>(engine: Engine<R, I>): Effect.Effect<never> => {
     seen = engine.steps
     engine.behavior.onTick()
     return Effect.zipRight(
-      runNotices(engine),
-      Effect.suspend(() => pause(Math.min(tickMillis, engine.shortest, millisLeft(engine))))
+      runBackgroundWork(engine),
+      Effect.suspend(() => pause(Math.min(tickMillis, engine.shortestLimit, millisLeft(engine))))
     )
   })
   const watching = () => busy() || engine.steps !== seen
@@ -52,6 +52,6 @@ const millisLeft = <R, I>(engine: Engine<R, I>): number => {
   if (engine.step === 0) return Number.POSITIVE_INFINITY
   const left = engine.limit - Number(engine.clock.unsafeCurrentTimeNanos() - engine.startedAt) / 1e6
   if (left > 0) return Math.ceil(left)
-  interruptStep(engine, "Overrun")
+  interruptStep(engine, "Timeout")
   return Number.POSITIVE_INFINITY
 }

@@ -1,28 +1,37 @@
 /** The worker of an actor: the loop that runs one step after the other. */
 import { Deferred, Effect, Exit } from "effect"
+import * as Batches from "./batches.js"
 import {
   batchIsReady,
-  begin,
-  type Command,
+  beginBatch,
+  beginStep,
   type Engine,
-  end,
-  finishBatch,
-  hasAhead,
-  nextBatch,
+  endStep,
+  phaseChanged,
+  type Request,
   signal
 } from "./engine.js"
 import * as Mailbox from "./mailbox.js"
 
+/** The most items of one batch: the smaller of what the settings and the resource allow. */
+const maxBatchSizeOf = <R, I>({ behavior }: Engine<R, I>, resource: R): number => {
+  const { maxBatchSize, resourceMaxBatchSize } = behavior
+  const most = resourceMaxBatchSize(resource)
+  return most !== undefined && Number.isSafeInteger(most) && most > 0
+    ? Math.min(most, maxBatchSize)
+    : maxBatchSize
+}
+
 const acquireStep = <R, I>(engine: Engine<R, I>): Effect.Effect<void, unknown> => {
-  const step = begin(engine, Number.POSITIVE_INFINITY)
+  const step = beginStep(engine, Number.POSITIVE_INFINITY)
   return Effect.map(engine.behavior.acquire, (resource) => {
     if (engine.step !== step || engine.phase !== "Starting") return
-    end(engine)
+    endStep(engine)
     engine.resource = resource
     engine.phase = "Running"
-    engine.intake.mailbox.limit = engine.behavior.maxBatchSize(resource)
+    engine.intake.mailbox.limit = maxBatchSizeOf(engine, resource)
     Deferred.unsafeDone(engine.acquired, Exit.void)
-    engine.behavior.onPhase()
+    phaseChanged(engine)
   })
 }
 
@@ -30,27 +39,27 @@ const batchStep = <R, I>(
   engine: Engine<R, I>,
   batch: Mailbox.Batch<I>
 ): Effect.Effect<boolean | void, unknown> => {
-  engine.batchStep = begin(engine, engine.behavior.limit(batch))
+  engine.batchStep = beginStep(engine, engine.behavior.limit(batch))
   return engine.behavior.onBatch(engine.resource as R, batch)
 }
 
 /** Every step comes here when it has ended; the others have done their own part by then, and are no step any more. */
 const stepEnded = <R, I>(engine: Engine<R, I>, finished: boolean | void): void => {
   if (engine.step === 0 || engine.step !== engine.batchStep) return
-  end(engine)
+  endStep(engine)
   if (finished === false) return
-  finishBatch(engine)
+  Batches.finish(engine.batches)
   engine.turnIsOver = false
 }
 
-const commandStep = <R, I>(engine: Engine<R, I>, command: Command<R>): Effect.Effect<void> => {
-  if (command.gone) return Effect.void
-  engine.command = command
-  const step = begin(engine, command.limit)
-  return Effect.map(command.run(engine.resource as R), () => {
+const requestStep = <R, I>(engine: Engine<R, I>, request: Request<R>): Effect.Effect<void> => {
+  if (request.cancelled) return Effect.void
+  engine.request = request
+  const step = beginStep(engine, request.limit)
+  return Effect.map(request.run(engine.resource as R), () => {
     if (engine.step !== step) return
-    end(engine)
-    engine.command = undefined
+    endStep(engine)
+    engine.request = undefined
   })
 }
 
@@ -62,7 +71,8 @@ const idle = <R, I>(engine: Engine<R, I>): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
     engine.turnIsOver = true
     engine.wakeWorker = resume
-    if (engine.intake.mailbox.head !== undefined || hasAhead(engine) || engine.closing) signal(engine)
+    if (engine.intake.mailbox.head !== undefined || Batches.hasReady(engine.batches) || engine.closing)
+      signal(engine)
   })
 
 const lingerStep = <R, I>(engine: Engine<R, I>, millis: number): Effect.Effect<void> =>
@@ -82,9 +92,9 @@ const lingerStep = <R, I>(engine: Engine<R, I>, millis: number): Effect.Effect<v
   )
 
 const lingerLeft = <R, I>(engine: Engine<R, I>): number =>
-  engine.closing || engine.hurried || batchIsReady(engine)
+  engine.closing || engine.lingerIsOver || batchIsReady(engine)
     ? 0
-    : (Mailbox.oldestAt(engine.intake.mailbox) ?? 0) + engine.linger - engine.monotonic()
+    : (Mailbox.oldestAt(engine.intake.mailbox) ?? 0) + engine.behavior.linger - engine.intake.monotonic()
 
 const nextStep = <R, I>(
   engine: Engine<R, I>,
@@ -93,23 +103,24 @@ const nextStep = <R, I>(
   // The interruption of a step that ended in the same moment is still on its way: it must not meet the next step.
   if (engine.interruption !== undefined) return Effect.never
   if (engine.phase === "Starting") return acquireStep(engine)
-  if (engine.current !== undefined) return batchStep(engine, engine.current)
-  const mailbox = engine.intake.mailbox
-  const ahead = hasAhead(engine)
-  if (mailbox.head === undefined && !ahead) {
+  const { batches, intake } = engine
+  if (batches.current !== undefined) return batchStep(engine, batches.current)
+  const { mailbox } = intake
+  const isReady = Batches.hasReady(batches)
+  if (mailbox.head === undefined && !isReady) {
     if (!engine.closing) return idle
     engine.phase = "Closed"
     return Effect.void
   }
-  if (!ahead) {
-    const command = Mailbox.shiftCommand(mailbox) as Command<R> | undefined
-    if (command !== undefined) return commandStep(engine, command)
-    const left = engine.linger > 0 ? lingerLeft(engine) : 0
+  if (!isReady) {
+    const request = Mailbox.shiftRequest(mailbox) as Request<R> | undefined
+    if (request !== undefined) return requestStep(engine, request)
+    const left = engine.behavior.linger > 0 ? lingerLeft(engine) : 0
     if (left > 0) return lingerStep(engine, left)
   }
   if (!engine.turnIsOver) return idle
-  engine.current = nextBatch(engine)
-  return engine.current === undefined ? Effect.void : batchStep(engine, engine.current)
+  const batch = beginBatch(engine)
+  return batch === undefined ? Effect.void : batchStep(engine, batch)
 }
 
 /** Runs the steps until the actor is closed. A failure ends it; so does an interruption. */

@@ -3,7 +3,7 @@
  * taken for granted.
  */
 import { Either } from "effect"
-import { checkValue } from "./checkRow.js"
+import { validateValue } from "./checkRow.js"
 import type { Column, Columns } from "./columns.js"
 import { type AnyCondition, type CheckedQuery, InvalidQuery, type Order } from "./query.js"
 
@@ -29,7 +29,7 @@ const columnOf = (columns: Columns, name: unknown, part: string): Column | Inval
     ? columns[name]!
     : invalid(part, `there is no column ${typeof name === "string" ? JSON.stringify(name) : "of that name"}`)
 
-const valueProblem = (
+const validateComparedValue = (
   column: Column,
   name: string,
   value: unknown,
@@ -38,12 +38,12 @@ const valueProblem = (
   if (value === null || value === undefined) {
     return invalid(part, `column "${name}" is compared with no value; use isNull to ask for NULL`)
   }
-  return checkValue(column.type, value) === undefined
+  return validateValue(column.type, value) === undefined
     ? undefined
     : invalid(part, `column "${name}" is compared with a value that no ${column.type} column can hold`)
 }
 
-const comparisonProblem = (columns: Columns, condition: Unchecked): InvalidQuery | undefined => {
+const validateComparison = (columns: Columns, condition: Unchecked): InvalidQuery | undefined => {
   const column = columnOf(columns, condition.column, "where")
   if (column instanceof InvalidQuery) return column
   const name = condition.column as string
@@ -58,26 +58,30 @@ const comparisonProblem = (columns: Columns, condition: Unchecked): InvalidQuery
         return invalid("where", `"in" of column "${name}" takes at most ${maxValues} values`)
       }
       for (const value of condition.values) {
-        const problem = valueProblem(column, name, value, "where")
+        const problem = validateComparedValue(column, name, value, "where")
         if (problem !== undefined) return problem
       }
       return undefined
     }
     case "between":
       return (
-        valueProblem(column, name, condition.from, "where") ??
-        valueProblem(column, name, condition.to, "where")
+        validateComparedValue(column, name, condition.from, "where") ??
+        validateComparedValue(column, name, condition.to, "where")
       )
     case "startsWith":
       return column.type === "text"
-        ? valueProblem(column, name, condition.value, "where")
+        ? validateComparedValue(column, name, condition.value, "where")
         : invalid("where", `"startsWith" needs a text column, and "${name}" is of type ${column.type}`)
     default:
-      return valueProblem(column, name, condition.value, "where")
+      return validateComparedValue(column, name, condition.value, "where")
   }
 }
 
-const conditionProblem = (columns: Columns, condition: unknown, budget: Budget): InvalidQuery | undefined => {
+const validateCondition = (
+  columns: Columns,
+  condition: unknown,
+  budget: Budget
+): InvalidQuery | undefined => {
   if (!isObject(condition))
     return invalid("where", "a condition must be an object, as the functions of Query build it")
   if (--budget.left < 0) return invalid("where", `a query takes at most ${maxConditions} conditions`)
@@ -87,13 +91,13 @@ const conditionProblem = (columns: Columns, condition: unknown, budget: Budget):
       if (!Array.isArray(condition.conditions))
         return invalid("where", `"${condition.op}" needs an array of conditions`)
       for (const inner of condition.conditions) {
-        const problem = conditionProblem(columns, inner, budget)
+        const problem = validateCondition(columns, inner, budget)
         if (problem !== undefined) return problem
       }
       return undefined
     }
     case "not":
-      return conditionProblem(columns, condition.condition, budget)
+      return validateCondition(columns, condition.condition, budget)
     case "eq":
     case "ne":
     case "lt":
@@ -104,7 +108,7 @@ const conditionProblem = (columns: Columns, condition: unknown, budget: Budget):
     case "between":
     case "startsWith":
     case "isNull":
-      return comparisonProblem(columns, condition)
+      return validateComparison(columns, condition)
     default:
       return invalid("where", "a condition has an operator that is not known")
   }
@@ -115,12 +119,16 @@ export const checkCondition = (
   columns: Columns,
   condition: unknown
 ): Either.Either<AnyCondition, InvalidQuery> => {
-  const problem = conditionProblem(columns, condition, { left: maxConditions })
+  const problem = validateCondition(columns, condition, { left: maxConditions })
   // Every node has been looked at: the condition has the shape of the type.
   return problem === undefined ? Either.right(condition as AnyCondition) : Either.left(problem)
 }
 
-const checkOrder = (columns: Columns, id: string, orderBy: unknown): ReadonlyArray<Order> | InvalidQuery => {
+const resolveOrder = (
+  columns: Columns,
+  id: string,
+  orderBy: unknown
+): ReadonlyArray<Order> | InvalidQuery => {
   if (orderBy !== undefined && !Array.isArray(orderBy)) return invalid("orderBy", "orderBy must be an array")
   const order: Array<Order> = []
   const seen = new Set<string>()
@@ -141,7 +149,7 @@ const checkOrder = (columns: Columns, id: string, orderBy: unknown): ReadonlyArr
   return order
 }
 
-const checkAfter = (
+const resolveAfter = (
   columns: Columns,
   order: ReadonlyArray<Order>,
   after: unknown
@@ -157,7 +165,7 @@ const checkAfter = (
       }
       values.push(null)
     } else {
-      if (checkValue(column.type, value) !== undefined) {
+      if (validateValue(column.type, value) !== undefined) {
         return invalid(
           "after",
           `column "${name}" of after has a value that no ${column.type} column can hold`
@@ -190,7 +198,7 @@ export const checkQuery = (
     if (Either.isLeft(checked)) return Either.left(checked.left)
     where = checked.right
   }
-  const orderBy = checkOrder(columns, id, query.orderBy)
+  const orderBy = resolveOrder(columns, id, query.orderBy)
   if (orderBy instanceof InvalidQuery) return Either.left(orderBy)
   const limit = query.limit
   if (limit !== undefined && !(typeof limit === "number" && Number.isSafeInteger(limit) && limit >= 0)) {
@@ -198,7 +206,7 @@ export const checkQuery = (
   }
   let after: ReadonlyArray<unknown> | undefined
   if (query.after !== undefined) {
-    const checked = checkAfter(columns, orderBy, query.after)
+    const checked = resolveAfter(columns, orderBy, query.after)
     if (checked instanceof InvalidQuery) return Either.left(checked)
     after = checked
   }

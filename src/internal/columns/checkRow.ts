@@ -2,7 +2,8 @@
  * The check that every record passes before any statement: what one backend stores, every backend stores, and it
  * reads back equal. All of it is pure.
  */
-import { type Columns, type ColumnType, isWellFormed, maxIdBytes, utf8Length } from "./columns.js"
+import { isWellFormed, utf8Length } from "../text.js"
+import { type Columns, type ColumnType, maxIdBytes } from "./columns.js"
 
 /** Why a value cannot be stored. */
 export type Rule =
@@ -51,7 +52,7 @@ const isUuid = (text: string): boolean => {
   return true
 }
 
-const checkText = (text: string): Rule | undefined =>
+const validateText = (text: string): Rule | undefined =>
   text.includes("\0") ? "NullCharacter" : isWellFormed(text) ? undefined : "LoneSurrogate"
 
 const isPlainObject = (value: object): boolean => {
@@ -60,10 +61,10 @@ const isPlainObject = (value: object): boolean => {
   return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-const checkJson = (value: unknown, depth: number): Rule | undefined => {
+const validateJson = (value: unknown, depth: number): Rule | undefined => {
   switch (typeof value) {
     case "string":
-      return checkText(value)
+      return validateText(value)
     case "number":
       return Number.isFinite(value) ? undefined : "NotFinite"
     case "boolean":
@@ -74,7 +75,7 @@ const checkJson = (value: unknown, depth: number): Rule | undefined => {
       if (depth === maxJsonDepth) return "TooDeep"
       if (Array.isArray(value)) {
         for (let i = 0; i < value.length; i++) {
-          const rule = checkJson(value[i], depth + 1)
+          const rule = validateJson(value[i], depth + 1)
           if (rule !== undefined) return rule
         }
         return undefined
@@ -85,7 +86,7 @@ const checkJson = (value: unknown, depth: number): Rule | undefined => {
         const key = keys[i]!
         const property = (value as { readonly [key: string]: unknown })[key]
         if (property === undefined) continue
-        const rule = checkText(key) ?? checkJson(property, depth + 1)
+        const rule = validateText(key) ?? validateJson(property, depth + 1)
         if (rule !== undefined) return rule
       }
       return undefined
@@ -96,10 +97,10 @@ const checkJson = (value: unknown, depth: number): Rule | undefined => {
 }
 
 /** The rule that a value of a column breaks, or `undefined`. The value is neither null nor undefined. */
-export const checkValue = (type: ColumnType, value: unknown): Rule | undefined => {
+export const validateValue = (type: ColumnType, value: unknown): Rule | undefined => {
   switch (type) {
     case "text":
-      return typeof value === "string" ? checkText(value) : "WrongType"
+      return typeof value === "string" ? validateText(value) : "WrongType"
     case "uuid":
       return typeof value !== "string" ? "WrongType" : isUuid(value) ? undefined : "InvalidUuid"
     case "integer":
@@ -120,13 +121,13 @@ export const checkValue = (type: ColumnType, value: unknown): Rule | undefined =
       return Number.isNaN(time) ? "InvalidDate" : "OutOfRange"
     }
     case "json":
-      return checkJson(value, 0)
+      return validateJson(value, 0)
     case "bytes":
       return value instanceof Uint8Array ? undefined : "WrongType"
   }
 }
 
-const says: { readonly [R in Rule]: (type: ColumnType) => string } = {
+const messageOf: { readonly [R in Rule]: (type: ColumnType) => string } = {
   NotARecord: () => "the record is not an object, or one of its properties cannot be read",
   UnknownColumn: () => "the table has no such column, and a part of a record is not stored",
   Missing: () => "a value is required",
@@ -151,10 +152,10 @@ const says: { readonly [R in Rule]: (type: ColumnType) => string } = {
 export const reason = (column: string, rule: Rule, type: ColumnType): Reason => ({
   column,
   rule,
-  message: `column ${JSON.stringify(column)}: ${says[rule](type)}`
+  message: `column ${JSON.stringify(column)}: ${messageOf[rule](type)}`
 })
 
-const checkId = (value: unknown): Rule | undefined => {
+const validateId = (value: unknown): Rule | undefined => {
   if (typeof value !== "string") return undefined
   if (value === "") return "Missing"
   // A code unit has at most 3 bytes, and at least one.
@@ -169,7 +170,7 @@ const shownKey = (key: string): string => (/^\w{1,63}$/.test(key) ? key : "(not 
  * Compiles the check of a whole record: the reason why it cannot be stored, or `undefined`. It never throws. The
  * columns and the id are valid.
  */
-export const compile = (columns: Columns, id: string): ((record: unknown) => Reason | undefined) => {
+export const compileCheckRow = (columns: Columns, id: string): ((record: unknown) => Reason | undefined) => {
   const names = Object.keys(columns)
   const count = names.length
   const types = names.map((name) => columns[name]!.type)
@@ -183,7 +184,7 @@ export const compile = (columns: Columns, id: string): ((record: unknown) => Rea
     if (value === undefined || value === null) {
       return nullable[at] === true ? undefined : reason(names[at]!, "Missing", type)
     }
-    const rule = checkValue(type, value) ?? (at === idAt ? checkId(value) : undefined)
+    const rule = validateValue(type, value) ?? (at === idAt ? validateId(value) : undefined)
     return rule === undefined ? undefined : reason(names[at]!, rule, type)
   }
 

@@ -2,6 +2,7 @@
  * Column definitions: plain data that says which records a table takes and how they read in TypeScript.
  */
 import { InvalidOptions } from "../options.js"
+import { isWellFormed, utf8Length } from "../text.js"
 
 /** What a column holds, and how its values read in TypeScript. */
 export interface ColumnTypes {
@@ -69,18 +70,23 @@ export interface Columns {
 
 type Value<C extends Column> =
   C extends Column<infer Type, infer Nullable>
-    ? ColumnTypes[Type] | (Nullable extends true ? null | undefined : never)
+    ? ColumnTypes[Type] | (Nullable extends true ? null : never)
     : never
 
 type NullableKeys<C extends Columns> = {
-  [K in keyof C]: C[K] extends Column<ColumnType, true> ? K : never
+  [K in keyof C]: C[K] extends Column<ColumnType, false> ? never : K
 }[keyof C]
 
-/** The record type that a set of columns describes: what `save` takes and `load` returns. */
+/** The row that `load` returns: every column has a value, and `null` where a nullable column holds none. */
 export type RowOf<C extends Columns> = {
+  readonly [K in keyof C]: Value<C[K]>
+}
+
+/** The row that `save` takes: it may leave out nullable columns. Each {@link RowOf} is one too. */
+export type NewRowOf<C extends Columns> = {
   readonly [K in Exclude<keyof C, NullableKeys<C>>]: Value<C[K]>
 } & {
-  readonly [K in NullableKeys<C>]?: Value<C[K]>
+  readonly [K in NullableKeys<C>]?: Value<C[K]> | undefined
 }
 
 /** The columns that can be a table's id: text, uuid, integer or bigint, and not nullable. */
@@ -106,24 +112,8 @@ const types: ReadonlySet<string> = new Set<ColumnType>([
 
 const idTypes: ReadonlySet<string> = new Set<ColumnType>(["text", "uuid", "integer", "bigint"])
 
-/** The bytes of a well-formed string in UTF-8. */
-export const utf8Length = (text: string): number => {
-  let bytes = text.length
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i)
-    // A surrogate is half of a code point of 4 bytes: 2 bytes for each half.
-    if (unit >= 0x80) bytes += unit >= 0x800 && (unit < 0xd800 || unit > 0xdfff) ? 2 : 1
-  }
-  return bytes
-}
-
-/** Whether a string has no lone surrogate. */
-export const isWellFormed = (text: string): boolean =>
-  // Every supported runtime has it (Node 20); the ES2022 library that this compiles against does not declare it.
-  (text as unknown as { readonly isWellFormed: () => boolean }).isWellFormed()
-
 /** What is wrong with a name of a table, a column or an index, or `undefined`. */
-export const nameProblem = (name: unknown): string | undefined => {
+export const validateName = (name: unknown): string | undefined => {
   if (typeof name !== "string") return "must be a string"
   if (name === "") return "must not be empty"
   if (!isWellFormed(name)) return "must be well-formed Unicode"
@@ -135,13 +125,13 @@ export const nameProblem = (name: unknown): string | undefined => {
 
 const invalid = (option: string, message: string) => new InvalidOptions({ option, message })
 
-const columnProblem = (name: string, definition: unknown): InvalidOptions | undefined => {
-  const problem = nameProblem(name)
+const validateColumn = (name: string, definition: unknown): InvalidOptions | undefined => {
+  const problem = validateName(name)
   if (problem !== undefined) return invalid("columns", `the column name ${JSON.stringify(name)} ${problem}`)
   if (name in Object.prototype) {
     return invalid(
       "columns",
-      `the column name "${name}" is a member of every JavaScript object; choose another`
+      `the column name "${name}" is a member of every JavaScript object: choose another`
     )
   }
   const { nullable, type } = (definition ?? {}) as { readonly type?: unknown; readonly nullable?: unknown }
@@ -155,27 +145,27 @@ const columnProblem = (name: string, definition: unknown): InvalidOptions | unde
 }
 
 /** What is wrong with a set of columns and its id, or `undefined`. */
-export const columnsProblem = (columns: Columns, id: string): InvalidOptions | undefined => {
+export const validateColumns = (columns: Columns, id: string): InvalidOptions | undefined => {
   if (typeof columns !== "object" || columns === null)
-    return invalid("columns", "columns must be a record of columns")
+    return invalid("columns", "must be a record of columns")
   const names = Object.keys(columns)
-  if (names.length === 0) return invalid("columns", "a table needs at least one column")
+  if (names.length === 0) return invalid("columns", "must have at least one column")
   const seen = new Map<string, string>()
   for (const name of names) {
-    const problem = columnProblem(name, columns[name])
+    const problem = validateColumn(name, columns[name])
     if (problem !== undefined) return problem
     const lower = name.toLowerCase()
     const other = seen.get(lower)
     if (other !== undefined) {
       return invalid(
         "columns",
-        `the columns "${other}" and "${name}" differ by case only, which SQLite does not tell apart`
+        `the columns "${other}" and "${name}" differ by case only, which SQLite takes for one: rename one of them`
       )
     }
     seen.set(lower, name)
   }
   if (typeof id !== "string" || !Object.hasOwn(columns, id))
-    return invalid("id", "id must name one of the columns")
+    return invalid("id", "must name one of the columns")
   const { nullable, type } = columns[id]!
   if (nullable) return invalid("id", `the id column "${id}" must not be nullable`)
   if (!idTypes.has(type))

@@ -39,7 +39,7 @@ const compareNullable = (type: ColumnType, a: unknown, b: unknown): number => {
   return compareValues(type, a, b)
 }
 
-const holds = (op: Compare<unknown, unknown>["op"], order: number): boolean => {
+const isInOrder = (op: Compare<unknown, unknown>["op"], order: number): boolean => {
   switch (op) {
     case "eq":
       return order === 0
@@ -57,12 +57,12 @@ const holds = (op: Compare<unknown, unknown>["op"], order: number): boolean => {
 }
 
 /** True, false, or undefined where a NULL leaves it open. */
-const evaluate = (columns: Columns, condition: AnyCondition, row: Row): boolean | undefined => {
+const evaluateCondition = (columns: Columns, condition: AnyCondition, row: Row): boolean | undefined => {
   switch (condition.op) {
     case "and": {
       let result: boolean | undefined = true
       for (const inner of condition.conditions) {
-        const value = evaluate(columns, inner, row)
+        const value = evaluateCondition(columns, inner, row)
         if (value === false) return false
         if (value === undefined) result = undefined
       }
@@ -71,14 +71,14 @@ const evaluate = (columns: Columns, condition: AnyCondition, row: Row): boolean 
     case "or": {
       let result: boolean | undefined = false
       for (const inner of condition.conditions) {
-        const value = evaluate(columns, inner, row)
+        const value = evaluateCondition(columns, inner, row)
         if (value === true) return true
         if (value === undefined) result = undefined
       }
       return result
     }
     case "not": {
-      const value = evaluate(columns, condition.condition, row)
+      const value = evaluateCondition(columns, condition.condition, row)
       return value === undefined ? undefined : !value
     }
     case "isNull":
@@ -97,7 +97,7 @@ const evaluate = (columns: Columns, condition: AnyCondition, row: Row): boolean 
     case "startsWith":
       return (value as string).startsWith(condition.value)
     default:
-      return holds(condition.op, compareValues(type, value, condition.value))
+      return isInOrder(condition.op, compareValues(type, value, condition.value))
   }
 }
 
@@ -114,12 +114,16 @@ export const comparePlace = (columns: Columns, orderBy: ReadonlyArray<Order>) =>
 }
 
 /** The rows that answer the query, in its order. The rows are normalised: NULL is null. */
-export const answer = <R extends Row>(columns: Columns, query: CheckedQuery, rows: Iterable<R>): Array<R> => {
+export const evaluateQuery = <R extends Row>(
+  columns: Columns,
+  query: CheckedQuery,
+  rows: Iterable<R>
+): Array<R> => {
   const { after, limit, orderBy, where } = query
   const compare = comparePlace(columns, orderBy)
   const found: Array<R> = []
   for (const row of rows) {
-    if (where !== undefined && evaluate(columns, where, row) !== true) continue
+    if (where !== undefined && evaluateCondition(columns, where, row) !== true) continue
     if (after !== undefined && compare((i) => after[i], row) >= 0) continue
     found.push(row)
   }

@@ -6,7 +6,7 @@
  * byte by byte; NULL comes before every value (first ascending, last descending).
  */
 import { Data } from "effect"
-import type { Columns, ColumnTypes, RowOf } from "./columns.js"
+import type { Columns, ColumnTypes, NewRowOf } from "./columns.js"
 
 /** A query that says nothing sensible over these columns. Nothing was read. */
 export class InvalidQuery extends Data.TaggedError("InvalidQuery")<{
@@ -107,7 +107,7 @@ export interface Query<C extends Columns> {
   readonly where?: Condition<C>
   readonly orderBy?: ReadonlyArray<Order<Sortable<C>>>
   readonly limit?: number
-  readonly after?: Partial<RowOf<C>>
+  readonly after?: Partial<NewRowOf<C>>
 }
 
 /**

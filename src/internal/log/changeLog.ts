@@ -1,5 +1,5 @@
 /** What a log of changes is, wherever it is kept. */
-import type { Effect, Either, Scope } from "effect"
+import type { Effect, Scope } from "effect"
 import type {
   Change,
   ChangeLogError,
@@ -29,10 +29,19 @@ export interface ReadOptions {
   readonly limit: number
 }
 
+/** Appends one revision. */
+export interface Append<in V> {
+  (changes: ReadonlyArray<Change<V>>): Effect.Effect<Revision, ChangeLogError>
+  /**
+   * Appends during the call, and returns the outcome. Only a log in memory has it. It is a property of `append`, so that
+   * a log with another `append` does not have it.
+   */
+  readonly now?: (changes: ReadonlyArray<Change<V>>) => Effect.Effect<Revision, ChangeLogError>
+}
+
 /** A log of changes of values `V`. */
 export interface ChangeLog<in out V> {
-  /** Appends one revision. */
-  readonly append: (changes: ReadonlyArray<Change<V>>) => Effect.Effect<Revision, ChangeLogError>
+  readonly append: Append<V>
   /**
    * Appends a revision for each entry, all in one commit or none. An entry whose id the log holds, or held earlier in
    * this commit, is a duplicate: it appends nothing, and an id is known for as long as its revision is held.
@@ -80,19 +89,3 @@ export const ringEach = (rings: Iterable<() => void>): void => {
     }
   }
 }
-
-type Append<V> = ChangeLog<V>["append"]
-type AppendNow<V> = (changes: ReadonlyArray<Change<V>>) => Either.Either<Revision, ChangeLogError>
-
-const immediate = new WeakMap<object, unknown>()
-
-/** Notes what `append` does when it runs: whoever runs anyway then saves a step. */
-export const noteAppendNow = <V>(append: Append<V>, now: AppendNow<V>): Append<V> => {
-  immediate.set(append, now)
-  return append
-}
-
-/** What `append` does when it runs; a log that has an `append` of another's making has none. */
-export const appendNow = <V>({ append }: ChangeLog<V>): AppendNow<V> | undefined =>
-  // Written by `noteAppendNow` only, for this very function.
-  immediate.get(append) as AppendNow<V> | undefined

@@ -123,7 +123,7 @@ export const epochChanged = (epoch: string): EpochChanged =>
  * Why a cursor cannot be read after, or `undefined`. `tagAt` gives the tag of a revision above the floor, none when
  * the log does not hold it.
  */
-export const cursorProblem = (
+export const validateCursor = (
   after: Revision,
   { floor, head }: { readonly head: Revision; readonly floor: Revision },
   tagAt: (seq: number) => number | undefined

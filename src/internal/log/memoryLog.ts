@@ -10,7 +10,6 @@ import {
   type Change,
   type ChangeLogError,
   type Compacted,
-  cursorProblem,
   type Entry,
   type EpochChanged,
   type Event,
@@ -18,9 +17,10 @@ import {
   type LoggedRevision,
   type Revision,
   refusal,
-  start
+  start,
+  validateCursor
 } from "./events.js"
-import { compareKeys, keyProblem, matcherOf, type Selector } from "./selector.js"
+import { compareKeys, matcherOf, type Selector, validateKey } from "./selector.js"
 
 interface Row<V> extends LoggedRevision<V> {
   readonly bytes: number
@@ -67,13 +67,13 @@ export const make = <V>(options: {
 }
 
 /** How many revisions it holds. */
-const size = <V>({ floor, head }: History<V>): number => head.seq - floor.seq
+const countOf = <V>({ floor, head }: History<V>): number => head.seq - floor.seq
 
-const at = <V>(history: History<V>, index: number): Row<V> =>
+const rowAt = <V>(history: History<V>, index: number): Row<V> =>
   history.rows[(history.start + index) & (history.rows.length - 1)] as Row<V>
 
 const evict = <V>(history: History<V>): void => {
-  const row = at(history, 0)
+  const row = rowAt(history, 0)
   history.rows[history.start] = undefined
   history.start = (history.start + 1) & (history.rows.length - 1)
   history.bytes -= row.bytes
@@ -82,21 +82,21 @@ const evict = <V>(history: History<V>): void => {
 }
 
 const grow = <V>(history: History<V>): void => {
-  const count = size(history)
+  const count = countOf(history)
   const rows = new Array<Row<V> | undefined>(history.rows.length * 2)
-  for (let i = 0; i < count; i++) rows[i] = at(history, i)
+  for (let i = 0; i < count; i++) rows[i] = rowAt(history, i)
   history.rows = rows
   history.start = 0
 }
 
 const add = <V>(history: History<V>, row: Row<V>): void => {
-  const count = size(history)
+  const count = countOf(history)
   if (count === history.rows.length) grow(history)
   history.rows[(history.start + count) & (history.rows.length - 1)] = row
   history.bytes += row.bytes
   history.head = row.revision
   if (row.id !== undefined) history.ids.add(row.id)
-  while (size(history) > history.maxRevisions || history.bytes > history.maxBytes) evict(history)
+  while (countOf(history) > history.maxRevisions || history.bytes > history.maxBytes) evict(history)
 }
 
 const apply = <V>(state: Map<string, KeyValue<V>>, event: Event<V>): Option.Option<V> => {
@@ -134,20 +134,20 @@ const append = <V>(history: History<V>, { changes, id }: Entry<V>, bytes: number
   return revision
 }
 
-const changeProblem = (change: unknown): string | undefined => {
+const validateChange = (change: unknown): string | undefined => {
   const { _tag, key } = (change ?? {}) as { readonly _tag?: unknown; readonly key?: unknown }
-  return _tag === "Put" || _tag === "Delete" ? keyProblem(key) : "a change must be made by put or remove"
+  return _tag === "Put" || _tag === "Delete" ? validateKey(key) : "a change must be made by put or remove"
 }
 
 /** What is wrong with an entry, whatever log it is for. */
-export const entryProblem = ({ changes, id }: Entry<unknown>): string | undefined => {
+export const validateEntry = ({ changes, id }: Entry<unknown>): string | undefined => {
   if (!Array.isArray(changes) || changes.length === 0) return "a revision needs at least one change"
   if (id !== undefined) {
-    const problem = keyProblem(id)
+    const problem = validateKey(id)
     if (problem !== undefined) return problem.replace("a key", "an id")
   }
   for (const change of changes) {
-    const problem = changeProblem(change)
+    const problem = validateChange(change)
     if (problem !== undefined) return problem
   }
   return undefined
@@ -167,7 +167,7 @@ const bytesOf = <V>(history: History<V>, changes: ReadonlyArray<Change<V>>): num
 
 /** The size of an entry, or why it cannot be appended. */
 const measure = <V>(history: History<V>, entry: Entry<V>): Either.Either<number, ChangeLogError> => {
-  const problem = entryProblem(entry)
+  const problem = validateEntry(entry)
   if (problem !== undefined) return Either.left(refusal("Invalid", problem))
   const bytes = bytesOf(history, entry.changes)
   if (!(bytes >= 0)) return Either.left(refusal("Invalid", "sizeOf must give a number of bytes"))
@@ -222,22 +222,22 @@ export const read = <V>(
   after: Revision,
   limit: number
 ): Either.Either<ReadonlyArray<LoggedRevision<V>>, Compacted | EpochChanged> => {
-  const problem = cursorProblem(
+  const problem = validateCursor(
     after,
     history,
-    (seq) => at(history, seq - history.floor.seq - 1).revision.tag
+    (seq) => rowAt(history, seq - history.floor.seq - 1).revision.tag
   )
   if (problem !== undefined) return Either.left(problem)
   const first = after.seq - history.floor.seq
-  const count = Math.min(limit, size(history) - first)
+  const count = Math.min(limit, countOf(history) - first)
   const rows = new Array<LoggedRevision<V>>(count)
-  for (let i = 0; i < count; i++) rows[i] = at(history, first + i)
+  for (let i = 0; i < count; i++) rows[i] = rowAt(history, first + i)
   return Either.right(rows)
 }
 
 /** Gives up the revisions up to `upTo`. */
 export const compact = <V>(history: History<V>, upTo: number): void => {
-  while (size(history) > 0 && history.floor.seq < upTo) evict(history)
+  while (countOf(history) > 0 && history.floor.seq < upTo) evict(history)
 }
 
 /** Begins another life: the history is gone, the state stays as it is. */

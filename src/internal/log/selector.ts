@@ -1,7 +1,6 @@
 /** Which keys somebody follows: one key, all keys below a prefix, a range, or several of these. All of it is pure. */
-import { Data, Either } from "effect"
-import { isWellFormed, utf8Length } from "../columns/columns.js"
-import { compareText } from "../text.js"
+import { Data, Effect } from "effect"
+import { compareText, isWellFormed, utf8Length } from "../text.js"
 
 /** One part of a selector. */
 export type Part =
@@ -41,7 +40,7 @@ export class InvalidSelector extends Data.TaggedError("InvalidSelector")<{
 export const maxKeyBytes = 1024
 
 /** What is wrong with a key, or `undefined`. */
-export const keyProblem = (key: unknown): string | undefined => {
+export const validateKey = (key: unknown): string | undefined => {
   if (typeof key !== "string") return "a key must be a string"
   if (key === "") return "a key must not be empty"
   if (key.includes("\0")) return "a key must not contain U+0000"
@@ -91,22 +90,22 @@ export const matcherOf = (selector: Selector): ((key: string) => boolean) => {
   return (key) => keys.has(key) || rest.some((part) => matchesPart(part, key))
 }
 
-const partProblem = (part: unknown): string | undefined => {
+const validatePart = (part: unknown): string | undefined => {
   const given = (part ?? {}) as { readonly [key: string]: unknown }
   switch (given._tag) {
     case "Key":
-      return keyProblem(given.key)
+      return validateKey(given.key)
     case "Prefix": {
       const { prefix } = given
       if (prefix === "") return undefined
-      const problem = keyProblem(prefix)
+      const problem = validateKey(prefix)
       if (problem !== undefined) return problem.replace("a key", "a prefix")
       return (prefix as string).endsWith("/")
         ? undefined
         : 'a prefix must be empty (all keys) or end with "/", so that /config does not match /configextra'
     }
     case "Range": {
-      const problem = keyProblem(given.from) ?? keyProblem(given.to)
+      const problem = validateKey(given.from) ?? validateKey(given.to)
       if (problem !== undefined) return problem.replace("a key", "an end of a range")
       return compareKeys(given.from as string, given.to as string) < 0
         ? undefined
@@ -117,12 +116,12 @@ const partProblem = (part: unknown): string | undefined => {
   }
 }
 
-const problemOf = (selector: unknown): string | undefined => {
+const validateSelector = (selector: unknown): string | undefined => {
   const given = (selector ?? {}) as { readonly _tag?: unknown; readonly parts?: unknown }
-  if (given._tag !== "AnyOf") return partProblem(selector)
+  if (given._tag !== "AnyOf") return validatePart(selector)
   if (!Array.isArray(given.parts) || given.parts.length === 0) return "anyOf needs at least one part"
   for (const part of given.parts) {
-    const problem = partProblem(part)
+    const problem = validatePart(part)
     if (problem !== undefined) return problem
   }
   return undefined
@@ -131,13 +130,15 @@ const problemOf = (selector: unknown): string | undefined => {
 const ownPart = (part: Part): Part => Object.freeze({ ...part })
 
 /** A copy that the giver of the selector cannot change: a follow is found by the same keys as long as it lives. */
-const own = (selector: Selector): Selector =>
+const ownSelector = (selector: Selector): Selector =>
   selector._tag === "AnyOf"
     ? Object.freeze({ _tag: "AnyOf" as const, parts: Object.freeze(selector.parts.map(ownPart)) })
     : ownPart(selector)
 
 /** A copy of the selector, when it is one. */
-export const checkSelector = (selector: Selector): Either.Either<Selector, InvalidSelector> => {
-  const message = problemOf(selector)
-  return message === undefined ? Either.right(own(selector)) : Either.left(new InvalidSelector({ message }))
+export const resolveSelector = (selector: Selector): Effect.Effect<Selector, InvalidSelector> => {
+  const message = validateSelector(selector)
+  return message === undefined
+    ? Effect.succeed(ownSelector(selector))
+    : Effect.fail(new InvalidSelector({ message }))
 }

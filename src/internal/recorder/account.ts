@@ -1,13 +1,13 @@
 /** The account of a recorder, and its metrics. */
 import type { MetricLabel } from "effect"
+import type { Control } from "../../Actor.js"
 import * as Metrics from "../../Metrics.js"
-import * as Intake from "../actor/intake.js"
 
 /**
- * What became of the records that have an outcome. Together with the intake (accepted, dropped, pending) it is the
- * account: `accepted = stored + setAside + dropped + handedBack + pending` after every synchronous change.
+ * What became of the records that have an outcome. Together with the actor's counts (accepted, dropped, pending) it is
+ * the account: `accepted = stored + setAside + dropped + handedBack + pending` after every synchronous change.
  */
-export interface Ledger {
+export interface Account {
   stored: number
   duplicates: number
   setAside: number
@@ -19,7 +19,7 @@ export interface Ledger {
   handedBackEvents: number
 }
 
-export const make = (): Ledger => ({
+export const make = (): Account => ({
   stored: 0,
   duplicates: 0,
   setAside: 0,
@@ -34,9 +34,9 @@ export const make = (): Ledger => ({
  * Publishes the counters that have grown, and the gauge when it has changed. It runs with every save: what changes
  * rarely is looked at only when the sum of it has changed.
  */
-export const publisher = <Item>(
-  ledger: Ledger,
-  source: { readonly intake: Intake.Intake<Item> },
+export const publisher = (
+  account: Account,
+  { counts }: Pick<Control<never>, "counts">,
   labels: ReadonlyArray<MetricLabel.MetricLabel>
 ): (() => void) => {
   const rare = {
@@ -58,25 +58,21 @@ export const publisher = <Item>(
     rare[name] = now
   }
   return () => {
-    const { intake } = source
-    const { duplicates, handedBackEvents, retries, setAsideEvents } = ledger
-    const dropped = Intake.dropped(intake)
-    const acceptedNow = Intake.accepted(intake)
-    const pendingNow = Intake.pending(intake)
+    const { duplicates, handedBackEvents, retries, setAsideEvents } = account
+    const { accepted: acceptedNow, dropped, pending: pendingNow, refused, released } = counts()
     if (acceptedNow !== accepted) {
       Metrics.accepted.unsafeUpdate(acceptedNow - accepted, labels)
       accepted = acceptedNow
     }
-    if (ledger.stored !== stored) {
-      Metrics.stored.unsafeUpdate(ledger.stored - stored, labels)
-      stored = ledger.stored
+    if (account.stored !== stored) {
+      Metrics.stored.unsafeUpdate(account.stored - stored, labels)
+      stored = account.stored
     }
     if (pendingNow !== pending) {
       Metrics.pending.unsafeUpdate(pendingNow, labels)
       pending = pendingNow
     }
     // None of them ever falls.
-    const { refused, released } = intake
     const sum = duplicates + handedBackEvents + retries + setAsideEvents + released + dropped + refused
     if (sum === rareSum) return
     rareSum = sum

@@ -19,15 +19,15 @@
  */
 import { blameOf, byIndex, type Failure, type Range, range, type Suspect } from "./bisectionRanges.js"
 import {
-  accuse,
-  type Bulk,
+  type Bisection,
   beginRound,
+  bisect,
   cut,
   endRound,
   halve,
   popFailed,
-  probe,
   progressed,
+  retest,
   retriesOf,
   roundIsOver,
   sizeLimit,
@@ -35,7 +35,7 @@ import {
 } from "./bisectionRounds.js"
 
 export type { Failure, Suspect } from "./bisectionRanges.js"
-export { type Bulk, type Fit, make, maxMisses, unknownRetries } from "./bisectionRounds.js"
+export { type Bisection, type Fit, make, maxMisses, unknownRetries } from "./bisectionRounds.js"
 
 /** What to do next. */
 export type Step<F extends Failure> =
@@ -52,64 +52,70 @@ export type Step<F extends Failure> =
 const done = { _tag: "Done" } as const
 
 /** What to do now. Asking changes nothing that an answer would not: it may be asked again. */
-export const next = <F extends Failure>(bulk: Bulk<F>): Step<F> => {
-  if (bulk.bad.length === 0 && bulk.probing && !bulk.stopped && bulk.failure === undefined) {
-    if (bulk.followed > 0) accuse(bulk)
-    if (roundIsOver(bulk)) endRound(bulk)
+export const next = <F extends Failure>(bisection: Bisection<F>): Step<F> => {
+  if (
+    bisection.bad.length === 0 &&
+    bisection.inRound &&
+    !bisection.stopped &&
+    bisection.failure === undefined
+  ) {
+    if (bisection.followed > 0) retest(bisection)
+    if (roundIsOver(bisection)) endRound(bisection)
   }
-  if (bulk.stopped) return { _tag: "Stop", failure: bulk.failure as F }
-  const bad = bulk.bad[0]
+  if (bisection.stopped) return { _tag: "Stop", failure: bisection.failure as F }
+  const bad = bisection.bad[0]
   if (bad !== undefined) return { _tag: "Isolate", ...bad }
-  if (bulk.failure !== undefined) return { _tag: "Wait", failure: bulk.failure }
-  if (bulk.ranges.length === 0) return done
-  while (top(bulk).guilty && top(bulk).to - top(bulk).from > 1) halve(bulk, true)
-  const most = sizeLimit(bulk)
-  if (top(bulk).to - top(bulk).from > most) cut(bulk, top(bulk).from + most)
-  return { _tag: "Save", from: top(bulk).from, to: top(bulk).to }
+  if (bisection.failure !== undefined) return { _tag: "Wait", failure: bisection.failure }
+  if (bisection.ranges.length === 0) return done
+  while (top(bisection).knownBad && top(bisection).to - top(bisection).from > 1) halve(bisection, true)
+  const most = sizeLimit(bisection)
+  if (top(bisection).to - top(bisection).from > most) cut(bisection, top(bisection).from + most)
+  return { _tag: "Save", from: top(bisection).from, to: top(bisection).to }
 }
 
 /** Whether the next step is a wait. In the ordinary case this is known without making the step. */
-export const mustWait = <F extends Failure>(bulk: Bulk<F>): boolean =>
-  (bulk.failure !== undefined || bulk.probing) && next(bulk)._tag === "Wait"
+export const mustWait = <F extends Failure>(bisection: Bisection<F>): boolean =>
+  (bisection.failure !== undefined || bisection.inRound) && next(bisection)._tag === "Wait"
 
 /** Whether every record has an outcome. */
-export const isDone = <F extends Failure>(bulk: Bulk<F>): boolean =>
-  bulk.ranges.length === 0 && next(bulk)._tag === "Done"
+export const isDone = <F extends Failure>(bisection: Bisection<F>): boolean =>
+  bisection.ranges.length === 0 && next(bisection)._tag === "Done"
 
 /** The save of the last `Save` step succeeded. */
-export const saved = <F extends Failure>(bulk: Bulk<F>): void => {
-  const { from, to } = bulk.ranges.pop() as Range<F>
-  if (bulk.sizeDoubted) bulk.passed = Math.max(bulk.passed, to - from)
-  progressed(bulk)
-  const right = bulk.ranges[bulk.ranges.length - 1]
+export const saved = <F extends Failure>(bisection: Bisection<F>): void => {
+  const { from, to } = bisection.ranges.pop() as Range<F>
+  if (bisection.sizeSuspected) bisection.passed = Math.max(bisection.passed, to - from)
+  progressed(bisection)
+  const right = bisection.ranges[bisection.ranges.length - 1]
   if (right?.rightHalf) {
     right.rightHalf = false
-    right.guilty = true
+    right.knownBad = true
   }
 }
 
 /** An attempt of unknown outcome held these records. */
-export const markUnknown = <F extends Failure>(bulk: Bulk<F>, from: number, to: number): void => {
-  bulk.unknownOutcome ??= new Uint8Array(bulk.length)
-  bulk.unknownOutcome.fill(1, from, to)
+export const markUnknown = <F extends Failure>(bisection: Bisection<F>, from: number, to: number): void => {
+  bisection.unknownOutcome ??= new Uint8Array(bisection.length)
+  bisection.unknownOutcome.fill(1, from, to)
 }
 
 /** Whether the storage has named bad records of the save, which began at `start`: those are bad by its word. */
-const failedByName = <F extends Failure>(bulk: Bulk<F>, failure: F, start: number): boolean => {
-  const { from, to } = top(bulk)
+const failedByName = <F extends Failure>(bisection: Bisection<F>, failure: F, start: number): boolean => {
+  const { from, to } = top(bisection)
   const details = new Map<number, unknown>()
   for (const { index, cause } of failure.bad ?? []) {
     if (Number.isInteger(index) && start + index >= from && start + index < to)
       details.set(start + index, cause)
   }
   if (details.size === 0) return false
-  popFailed(bulk)
+  popFailed(bisection)
   const indexes = [...details.keys()].sort((a, b) => a - b)
-  for (const index of indexes) bulk.bad.push({ index, cause: failure, detail: details.get(index), times: 1 })
+  for (const index of indexes)
+    bisection.bad.push({ index, cause: failure, detail: details.get(index), times: 1 })
   for (let i = indexes.length; i >= 0; i--) {
     const start = i === 0 ? from : (indexes[i - 1] as number) + 1
     const end = i === indexes.length ? to : (indexes[i] as number)
-    if (start < end) bulk.ranges.push({ ...range(start, end), tried: true })
+    if (start < end) bisection.ranges.push({ ...range(start, end), tried: true })
   }
   return true
 }
@@ -121,143 +127,146 @@ const storedOf = ({ stored = 0 }: Failure, most: number): number =>
 /**
  * The save of the last `Save` step failed. Returns how many records at the start of it are stored all the same.
  */
-export const failed = <F extends Failure>(bulk: Bulk<F>, failure: F): number => {
-  const tried = top(bulk)
+export const failed = <F extends Failure>(bisection: Bisection<F>, failure: F): number => {
+  const tried = top(bisection)
   const start = tried.from
   const stored = storedOf(failure, tried.to - start)
   if (stored === tried.to - start) {
-    saved(bulk)
+    saved(bisection)
     return stored
   }
   if (stored > 0) {
-    cut(bulk, start + stored)
-    bulk.ranges.pop()
-    progressed(bulk)
+    cut(bisection, start + stored)
+    bisection.ranges.pop()
+    progressed(bisection)
   }
-  learn(bulk, failure, start)
+  learn(bisection, failure, start)
   return stored
 }
 
-const learn = <F extends Failure>(bulk: Bulk<F>, failure: F, start: number): void => {
-  const { from, to } = top(bulk)
+const learn = <F extends Failure>(bisection: Bisection<F>, failure: F, start: number): void => {
+  const { from, to } = top(bisection)
   const { fits = 0, kind, outcome } = failure
   const blame = blameOf(failure)
-  top(bulk).tried = true
-  if (outcome === "Unknown") markUnknown(bulk, from, to)
-  if (kind === "Poison" && failedByName(bulk, failure, start)) return
+  top(bisection).tried = true
+  if (outcome === "Unknown") markUnknown(bisection, from, to)
+  if (kind === "Poison" && failedByName(bisection, failure, start)) return
   // It was not even tried: the next one is of the size that can be.
   if (Number.isInteger(fits) && start + fits > from && start + fits < to) {
-    cut(bulk, start + fits)
+    cut(bisection, start + fits)
     return
   }
   if (blame === "backend") {
-    bulk.repeats = 0
-    bulk.wantsMore = false
-    bulk.failure = failure
-    bulk.stopped = kind === "Fatal"
+    bisection.repeats = 0
+    bisection.needsComparison = false
+    bisection.failure = failure
+    bisection.stopped = kind === "Fatal"
     return
   }
   if (blame === "size" && to - from > 1) {
-    bulk.sizeDoubted = true
-    bulk.sizeProven ||= bulk.passed > 0 && to - from > bulk.passed
+    bisection.sizeSuspected = true
+    bisection.sizeProven ||= bisection.passed > 0 && to - from > bisection.passed
   }
   // One record is not too large for having met a lost connection or a time-out once.
-  const mayPass = !bulk.probing || (blame === "size" && outcome === "Unknown" && to - from === 1)
-  if (mayPass && ++bulk.repeats <= retriesOf(bulk, failure, blame)) bulk.failure = failure
-  else probe(bulk, failure, blame)
+  const mayPass = !bisection.inRound || (blame === "size" && outcome === "Unknown" && to - from === 1)
+  if (mayPass && ++bisection.repeats <= retriesOf(bisection, failure, blame)) bisection.failure = failure
+  else bisect(bisection, failure, blame)
 }
 
 /** The wait of a `Wait` step is over. */
-export const retry = <F extends Failure>(bulk: Bulk<F>): void => {
-  bulk.failure = undefined
-  bulk.storedSince = false
+export const retry = <F extends Failure>(bisection: Bisection<F>): void => {
+  bisection.failure = undefined
+  bisection.storedSince = false
 }
 
 /**
  * No newcomer can come any more. What failed alone while nothing was stored, and was blamed itself, is bad by that
  * alone; whether there was one.
  */
-export const conclude = <F extends Failure>(bulk: Bulk<F>): boolean => {
-  if (bulk.probing) return false
+export const conclude = <F extends Failure>(bisection: Bisection<F>): boolean => {
+  if (bisection.inRound) return false
   const blamed = (of: Range<F>): boolean =>
     of.suspects?.every(({ cause }) => blameOf(cause) === "record") === true
-  const found = bulk.ranges.filter(blamed).flatMap(({ suspects = [] }) => suspects)
+  const found = bisection.ranges.filter(blamed).flatMap(({ suspects = [] }) => suspects)
   if (found.length === 0) return false
-  bulk.bad.push(...found.sort(byIndex))
-  bulk.ranges = bulk.ranges.filter((of) => !blamed(of))
-  bulk.failure = undefined
-  bulk.stopped = false
+  bisection.bad.push(...found.sort(byIndex))
+  bisection.ranges = bisection.ranges.filter((of) => !blamed(of))
+  bisection.failure = undefined
+  bisection.stopped = false
   return true
 }
 
 /** The schedule has no further wait: what was still to be retried is halved now, any other failure stops. */
-export const exhausted = <F extends Failure>(bulk: Bulk<F>): void => {
-  const { failure } = bulk
-  if (failure === undefined || conclude(bulk)) return
+export const exhausted = <F extends Failure>(bisection: Bisection<F>): void => {
+  const { failure } = bisection
+  if (failure === undefined || conclude(bisection)) return
   const blame = blameOf(failure)
   // However often it is retried, a lone record is not bad for its size alone.
-  const tellsMore = blame !== "backend" && !(blame === "size" && bulk.doubts > 0)
-  if (tellsMore && bulk.repeats > 0) {
-    bulk.failure = undefined
-    bulk.repeats = 0
-    probe(bulk, failure, blame)
-  } else bulk.stopped = true
+  const mayBeData = blame !== "backend" && !(blame === "size" && bisection.lastRounds > 0)
+  if (mayBeData && bisection.repeats > 0) {
+    bisection.failure = undefined
+    bisection.repeats = 0
+    bisect(bisection, failure, blame)
+  } else bisection.stopped = true
 }
 
 /** The record of an `Isolate` step has its outcome. */
-export const isolated = <F extends Failure>(bulk: Bulk<F>): void => {
-  bulk.bad.shift()
+export const isolated = <F extends Failure>(bisection: Bisection<F>): void => {
+  bisection.bad.shift()
 }
 
 /** The policy is to go on after a `Stop`: every record left that was tried is bad, by the failure that stopped it. */
-export const condemn = <F extends Failure>(bulk: Bulk<F>): void => {
-  const failure = bulk.failure as F
+export const failRemaining = <F extends Failure>(bisection: Bisection<F>): void => {
+  const failure = bisection.failure as F
   // Newcomers, and the later parts of a batch, may not have been tried yet.
-  const untried = bulk.ranges.filter(({ tried }) => !tried)
-  bulk.ranges = bulk.ranges.filter(({ tried }) => tried)
+  const untried = bisection.ranges.filter(({ tried }) => !tried)
+  bisection.ranges = bisection.ranges.filter(({ tried }) => tried)
   // None is bad yet: a save, and a wait, begin only when those have their outcome.
-  for (const index of remaining(bulk)) bulk.bad.push({ index, cause: failure, detail: undefined, times: 0 })
-  bulk.ranges = untried
-  bulk.suspects = []
-  bulk.deferred = []
-  bulk.followed = 0
-  bulk.failure = undefined
-  bulk.probing = false
-  bulk.doubts = 0
-  bulk.wantsMore = false
-  bulk.repeats = 0
-  bulk.stopped = false
+  for (const index of remaining(bisection))
+    bisection.bad.push({ index, cause: failure, detail: undefined, times: 0 })
+  bisection.ranges = untried
+  bisection.suspects = []
+  bisection.deferred = []
+  bisection.followed = 0
+  bisection.failure = undefined
+  bisection.inRound = false
+  bisection.lastRounds = 0
+  bisection.needsComparison = false
+  bisection.repeats = 0
+  bisection.stopped = false
 }
 
 /** Newcomers stand behind the batch now: compare with them at once. */
-export const extend = <F extends Failure>(bulk: Bulk<F>, count: number): void => {
-  const from = bulk.length
-  bulk.length += count
-  if (bulk.unknownOutcome !== undefined) {
-    const longer = new Uint8Array(bulk.length)
-    longer.set(bulk.unknownOutcome)
-    bulk.unknownOutcome = longer
+export const extend = <F extends Failure>(bisection: Bisection<F>, count: number): void => {
+  const from = bisection.length
+  bisection.length += count
+  if (bisection.unknownOutcome !== undefined) {
+    const longer = new Uint8Array(bisection.length)
+    longer.set(bisection.unknownOutcome)
+    bisection.unknownOutcome = longer
   }
-  bulk.most = Math.max(bulk.most, count)
-  bulk.ranges.unshift(range(from, bulk.length))
-  bulk.failure = undefined
-  bulk.stopped = false
-  bulk.doubts = 0
-  bulk.storedSince = false
-  beginRound(bulk, from)
+  bisection.maxSize = Math.max(bisection.maxSize, count)
+  bisection.ranges.unshift(range(from, bisection.length))
+  bisection.failure = undefined
+  bisection.stopped = false
+  bisection.lastRounds = 0
+  bisection.storedSince = false
+  beginRound(bisection, from)
 }
 
 /** The records without an outcome, in order. */
-export const remaining = <F extends Failure>(bulk: Bulk<F>): ReadonlyArray<number> => {
+export const remaining = <F extends Failure>(bisection: Bisection<F>): ReadonlyArray<number> => {
   const indexes: Array<number> = []
-  for (const { from, to } of [...bulk.ranges, ...bulk.deferred]) {
+  for (const { from, to } of [...bisection.ranges, ...bisection.deferred]) {
     for (let i = from; i < to; i++) indexes.push(i)
   }
-  for (const { index } of bulk.suspects) indexes.push(index)
-  for (const { index } of bulk.bad) indexes.push(index)
+  for (const { index } of bisection.suspects) indexes.push(index)
+  for (const { index } of bisection.bad) indexes.push(index)
   return indexes.sort((a, b) => a - b)
 }
 
 /** Whether the record may be stored although no save of it was acknowledged. */
-export const outcomeOf = <F extends Failure>(bulk: Bulk<F>, index: number): "NotStored" | "Unknown" =>
-  bulk.unknownOutcome?.[index] === 1 ? "Unknown" : "NotStored"
+export const outcomeOf = <F extends Failure>(
+  bisection: Bisection<F>,
+  index: number
+): "NotStored" | "Unknown" => (bisection.unknownOutcome?.[index] === 1 ? "Unknown" : "NotStored")

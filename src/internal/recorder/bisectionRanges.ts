@@ -1,4 +1,4 @@
-/** The parts of a batch that have no outcome yet, for the machine of `bulk`: ranges, and records that failed alone. */
+/** The parts of a batch that have no outcome yet, for the machine of `bisection`: ranges, and records that failed alone. */
 
 /** The failure of one save, as far as the machine needs it. */
 export interface Failure {
@@ -18,13 +18,13 @@ export interface Range<F extends Failure> {
   from: number
   readonly to: number
   /** A bad record is known to be in it: halve it without a try. */
-  guilty: boolean
+  knownBad: boolean
   /** The right half of a range that failed by its data, while nothing is known of the left half. */
   rightHalf: boolean
   /** Of each of its records, that it failed alone; none: not all of them did. */
   readonly suspects: ReadonlyArray<Suspect<F>> | undefined
   /** Another record was stored since they failed. */
-  accused: boolean
+  retested: boolean
   /** A save that held all of it has failed. */
   tried: boolean
 }
@@ -47,10 +47,10 @@ export const blameOf = ({ blame, kind }: Failure): Blame =>
 export const range = <F extends Failure>(from: number, to: number): Range<F> => ({
   from,
   to,
-  guilty: false,
+  knownBad: false,
   rightHalf: false,
   suspects: undefined,
-  accused: false,
+  retested: false,
   tried: false
 })
 
@@ -62,7 +62,7 @@ export const byIndex = (a: { readonly index: number }, b: { readonly index: numb
 export const rangesOf = <F extends Failure>(
   suspects: ReadonlyArray<Suspect<F>>,
   most: number,
-  accused: boolean
+  retested: boolean
 ): Array<Range<F>> => {
   const sorted = [...suspects].sort(byIndex)
   const ranges: Array<Range<F>> = []
@@ -70,7 +70,7 @@ export const rangesOf = <F extends Failure>(
     const start = i
     const from = (sorted[i] as Suspect<F>).index
     for (i++; i < sorted.length && i - start < most && sorted[i]?.index === from + i - start; ) i++
-    ranges.push({ ...range(from, from + i - start), suspects: sorted.slice(start, i), accused, tried: true })
+    ranges.push({ ...range(from, from + i - start), suspects: sorted.slice(start, i), retested, tried: true })
   }
   return ranges
 }

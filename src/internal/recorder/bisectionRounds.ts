@@ -1,5 +1,5 @@
 /**
- * The state of the machine of `bulk`, and its rounds: halving a range that fails, suspecting what failed alone, and
+ * The state of the machine of `bisection`, and its rounds: halving a range that fails, suspecting what failed alone, and
  * judging by what was stored meanwhile.
  */
 import {
@@ -13,7 +13,7 @@ import {
   type Suspect
 } from "./bisectionRanges.js"
 
-export interface Bulk<F extends Failure> {
+export interface Bisection<F extends Failure> {
   length: number
   /** Top of the stack last; the leftmost range is on top. */
   ranges: Array<Range<F>>
@@ -31,8 +31,8 @@ export interface Bulk<F extends Failure> {
   /** Failures in a row that may be a matter of the records, before the present range is halved. */
   repeats: number
   /** Inside a round of halving, and what is known of it. */
-  probing: boolean
-  last: F | undefined
+  inRound: boolean
+  lastFailure: F | undefined
   /** Something was stored since the last wait. */
   storedSince: boolean
   /** Something of this batch was stored. */
@@ -46,13 +46,13 @@ export interface Bulk<F extends Failure> {
   /** The last round ended before each record had failed alone. */
   unfinished: boolean
   /** What is left failed alone after others of the batch were stored; so many rounds of retries it has had since. */
-  doubts: number
+  lastRounds: number
   /** Only records are left that fail while nothing else does: newcomers are wanted, to be compared with. */
-  wantsMore: boolean
+  needsComparison: boolean
   /** No save may hold more. */
-  most: number
+  maxSize: number
   /** A save of several records has failed, maybe by its size. */
-  sizeDoubted: boolean
+  sizeSuspected: boolean
   /** The largest save that passed since; 0: none did. */
   passed: number
   /** A larger one failed after it had passed: it was the size, and not a backend that was away for a while. */
@@ -68,7 +68,7 @@ export const unknownRetries = 5
  * After so many rounds of retries a record is bad that failed alone after others were stored, when nothing comes to
  * compare it with: the backend may have gone away meanwhile, and look as if it refused the record.
  */
-export const doubtsOf = (blame: Blame): number =>
+export const lastRoundsOf = (blame: Blame): number =>
   blame === "record" ? 1 : blame === "either" ? 2 : Number.POSITIVE_INFINITY
 
 /** A batch that may be too large, and of unknown outcome (its connection was lost), is retried this often first. */
@@ -91,11 +91,11 @@ export interface Fit {
 }
 
 /** A batch of this length. What was learned of sizes holds for it. */
-export const make = <F extends Failure>(length: number, fit?: Fit): Bulk<F> => {
-  const most = Math.min(length, fit?.proven === true ? fit.size : length)
+export const make = <F extends Failure>(length: number, fit?: Fit): Bisection<F> => {
+  const maxSize = Math.min(length, fit?.proven === true ? fit.size : length)
   const ranges: Array<Range<F>> = []
-  for (let n = Math.ceil(length / most) - 1; n >= 0; n--) {
-    ranges.push(range(n * most, Math.min(length, (n + 1) * most)))
+  for (let n = Math.ceil(length / maxSize) - 1; n >= 0; n--) {
+    ranges.push(range(n * maxSize, Math.min(length, (n + 1) * maxSize)))
   }
   return {
     length,
@@ -107,160 +107,170 @@ export const make = <F extends Failure>(length: number, fit?: Fit): Bulk<F> => {
     failure: undefined,
     stopped: false,
     repeats: 0,
-    probing: false,
-    last: undefined,
+    inRound: false,
+    lastFailure: undefined,
     storedSince: false,
     storedEver: false,
     newcomersFrom: undefined,
     misses: 0,
     rounds: 0,
     unfinished: false,
-    doubts: 0,
-    wantsMore: false,
-    most,
-    sizeDoubted: fit !== undefined,
+    lastRounds: 0,
+    needsComparison: false,
+    maxSize,
+    sizeSuspected: fit !== undefined,
     passed: fit?.size ?? 0,
     sizeProven: fit?.proven ?? false,
     unknownOutcome: undefined
   }
 }
 
-export const top = <F extends Failure>(bulk: Bulk<F>): Range<F> =>
-  bulk.ranges[bulk.ranges.length - 1] as Range<F>
+export const top = <F extends Failure>(bisection: Bisection<F>): Range<F> =>
+  bisection.ranges[bisection.ranges.length - 1] as Range<F>
 
 /** Pops the top range, which did not go through as a whole: nothing follows from it for its right half. */
-export const popFailed = <F extends Failure>(bulk: Bulk<F>): Range<F> => {
-  const failed = bulk.ranges.pop() as Range<F>
-  const right = bulk.ranges[bulk.ranges.length - 1]
+export const popFailed = <F extends Failure>(bisection: Bisection<F>): Range<F> => {
+  const failed = bisection.ranges.pop() as Range<F>
+  const right = bisection.ranges[bisection.ranges.length - 1]
   if (right !== undefined) right.rightHalf = false
   return failed
 }
 
 /** Cuts the top range in two, and gives the right part. */
-export const cut = <F extends Failure>(bulk: Bulk<F>, at: number): Range<F> => {
-  const { accused, from, suspects, to, tried } = popFailed(bulk)
-  const right = { ...range<F>(at, to), suspects: suspects?.slice(at - from), accused, tried }
-  const left = { ...range<F>(from, at), suspects: suspects?.slice(0, at - from), accused, tried }
-  bulk.ranges.push(right, left)
+export const cut = <F extends Failure>(bisection: Bisection<F>, at: number): Range<F> => {
+  const { retested, from, suspects, to, tried } = popFailed(bisection)
+  const right = { ...range<F>(at, to), suspects: suspects?.slice(at - from), retested, tried }
+  const left = { ...range<F>(from, at), suspects: suspects?.slice(0, at - from), retested, tried }
+  bisection.ranges.push(right, left)
   return right
 }
 
-export const halve = <F extends Failure>(bulk: Bulk<F>, byData: boolean): void => {
-  const { from, to } = top(bulk)
-  cut(bulk, (from + to + 1) >> 1).rightHalf = byData
+export const halve = <F extends Failure>(bisection: Bisection<F>, byData: boolean): void => {
+  const { from, to } = top(bisection)
+  cut(bisection, (from + to + 1) >> 1).rightHalf = byData
 }
 
 /** Puts ranges on the stack, the leftmost on top. All of them stand before those that are there. */
-const pushAll = <F extends Failure>(bulk: Bulk<F>, ranges: ReadonlyArray<Range<F>>): void => {
-  bulk.ranges.push(...[...ranges].sort((a, b) => b.from - a.from))
+const pushAll = <F extends Failure>(bisection: Bisection<F>, ranges: ReadonlyArray<Range<F>>): void => {
+  bisection.ranges.push(...[...ranges].sort((a, b) => b.from - a.from))
 }
 
 /** The backend works, for a record was stored after these had failed: they are tried once more. */
-export const accuse = <F extends Failure>(bulk: Bulk<F>): void => {
-  const suspects = bulk.suspects.splice(0, bulk.followed)
-  bulk.followed = 0
-  pushAll(bulk, [...rangesOf(suspects, bulk.most, true), ...bulk.deferred])
-  bulk.deferred = []
+export const retest = <F extends Failure>(bisection: Bisection<F>): void => {
+  const suspects = bisection.suspects.splice(0, bisection.followed)
+  bisection.followed = 0
+  pushAll(bisection, [...rangesOf(suspects, bisection.maxSize, true), ...bisection.deferred])
+  bisection.deferred = []
 }
 
-export const beginRound = <F extends Failure>(bulk: Bulk<F>, newcomersFrom: number | undefined): void => {
-  bulk.probing = true
-  bulk.newcomersFrom = newcomersFrom
-  bulk.misses = 0
-  bulk.wantsMore = false
+export const beginRound = <F extends Failure>(
+  bisection: Bisection<F>,
+  newcomersFrom: number | undefined
+): void => {
+  bisection.inRound = true
+  bisection.newcomersFrom = newcomersFrom
+  bisection.misses = 0
+  bisection.needsComparison = false
 }
 
 /** The round has told what it can: what is left is in order again, and waits. */
-export const endRound = <F extends Failure>(bulk: Bulk<F>): void => {
-  const { deferred, doubts, last, most, newcomersFrom, storedEver, storedSince, suspects } = bulk
-  bulk.probing = false
-  bulk.repeats = 0
-  bulk.suspects = []
-  bulk.followed = 0
-  bulk.deferred = []
-  const isBad = ({ cause }: Suspect<F>): boolean => doubts > 0 && doubts >= doubtsOf(blameOf(cause))
-  bulk.bad.push(...suspects.filter(isBad))
+export const endRound = <F extends Failure>(bisection: Bisection<F>): void => {
+  const { deferred, lastRounds, lastFailure, maxSize, newcomersFrom, storedEver, storedSince, suspects } =
+    bisection
+  bisection.inRound = false
+  bisection.repeats = 0
+  bisection.suspects = []
+  bisection.followed = 0
+  bisection.deferred = []
+  const isBad = ({ cause }: Suspect<F>): boolean =>
+    lastRounds > 0 && lastRounds >= lastRoundsOf(blameOf(cause))
+  bisection.bad.push(...suspects.filter(isBad))
   const left = rangesOf(
     suspects.filter((suspect) => !isBad(suspect)),
-    most,
+    maxSize,
     false
   )
-  const all = [...bulk.ranges, ...deferred, ...left].sort((a, b) => a.from - b.from)
-  bulk.ranges = joined(all, most).reverse()
-  if (bulk.ranges.length === 0) return
-  bulk.rounds = storedSince ? 1 : bulk.rounds + 1
-  bulk.unfinished = bulk.ranges.some(({ suspects }) => suspects === undefined)
+  const all = [...bisection.ranges, ...deferred, ...left].sort((a, b) => a.from - b.from)
+  bisection.ranges = joined(all, maxSize).reverse()
+  if (bisection.ranges.length === 0) return
+  bisection.rounds = storedSince ? 1 : bisection.rounds + 1
+  bisection.unfinished = bisection.ranges.some(({ suspects }) => suspects === undefined)
   // What failed alone after others were stored needs no newcomer: further rounds of retries show what it is.
-  bulk.doubts = storedEver && !bulk.unfinished ? doubts + 1 : 0
-  if (bulk.doubts > 0) bulk.repeats = 1
-  bulk.failure = last
+  bisection.lastRounds = storedEver && !bisection.unfinished ? lastRounds + 1 : 0
+  if (bisection.lastRounds > 0) bisection.repeats = 1
+  bisection.failure = lastFailure
   // The end of the recorder is not for the first records of a batch to decide.
-  const isLast = !bulk.unfinished || bulk.rounds >= fatalRounds
-  bulk.stopped = last?.kind === "Fatal" && !storedEver && isLast
+  const isLast = !bisection.unfinished || bisection.rounds >= fatalRounds
+  bisection.stopped = lastFailure?.kind === "Fatal" && !storedEver && isLast
   // Newcomers that failed too speak for an outage: more of them would not tell more before the next round.
-  bulk.wantsMore = storedEver || newcomersFrom === undefined
+  bisection.needsComparison = storedEver || newcomersFrom === undefined
 }
 
-export const roundIsOver = <F extends Failure>({ misses, most, ranges, rounds }: Bulk<F>): boolean =>
-  ranges.length === 0 || misses >= maxMisses(most, rounds)
+export const roundIsOver = <F extends Failure>({ misses, maxSize, ranges, rounds }: Bisection<F>): boolean =>
+  ranges.length === 0 || misses >= maxMisses(maxSize, rounds)
 
 /**
  * The most records that the next save may hold: what passed, once it is known to be the size; twice as much before, so
  * that a backend which was away for a while is soon as fast as before.
  */
-export const sizeLimit = <F extends Failure>({ passed, sizeProven }: Bulk<F>): number =>
+export const sizeLimit = <F extends Failure>({ passed, sizeProven }: Bisection<F>): number =>
   passed === 0 ? Number.POSITIVE_INFINITY : sizeProven ? passed : passed * 2
 
 /** At least one record was stored. */
-export const progressed = <F extends Failure>(bulk: Bulk<F>): void => {
-  bulk.repeats = 0
-  bulk.rounds = 0
-  bulk.unfinished = false
-  bulk.wantsMore = false
-  bulk.storedSince = true
-  bulk.storedEver = true
-  bulk.doubts = 0
-  for (const range of bulk.ranges) range.accused = range.suspects !== undefined
-  if (!bulk.probing) return
-  bulk.misses = 0
-  bulk.followed = bulk.suspects.length
+export const progressed = <F extends Failure>(bisection: Bisection<F>): void => {
+  bisection.repeats = 0
+  bisection.rounds = 0
+  bisection.unfinished = false
+  bisection.needsComparison = false
+  bisection.storedSince = true
+  bisection.storedEver = true
+  bisection.lastRounds = 0
+  for (const range of bisection.ranges) range.retested = range.suspects !== undefined
+  if (!bisection.inRound) return
+  bisection.misses = 0
+  bisection.followed = bisection.suspects.length
 }
 
 /** Whether there is no other record to compare the top one with. */
-const isLone = <F extends Failure>({ deferred, ranges, suspects }: Bulk<F>): boolean =>
+const isLone = <F extends Failure>({ deferred, ranges, suspects }: Bisection<F>): boolean =>
   ranges.length === 1 && suspects.length + deferred.length === 0
 
 /** The top range has failed in a round: by halves it shows which records are at fault, if any is. */
-export const probe = <F extends Failure>(bulk: Bulk<F>, failure: F, blame: Blame): void => {
-  if (!bulk.probing) beginRound(bulk, undefined)
-  bulk.last = failure
-  const { accused, from, suspects, to } = top(bulk)
-  bulk.repeats = 0
-  const retested = accused || bulk.doubts > 0
-  const defers = !bulk.storedSince && to <= (bulk.newcomersFrom ?? 0)
+export const bisect = <F extends Failure>(bisection: Bisection<F>, failure: F, blame: Blame): void => {
+  if (!bisection.inRound) beginRound(bisection, undefined)
+  bisection.lastFailure = failure
+  const { retested, from, suspects, to } = top(bisection)
+  bisection.repeats = 0
+  const isJudged = retested || bisection.lastRounds > 0
+  const defers = !bisection.storedSince && to <= (bisection.newcomersFrom ?? 0)
   // What failed before another record was stored is judged now: its failures tell nothing of the backend.
-  if (!defers && !retested) bulk.misses++
+  if (!defers && !isJudged) bisection.misses++
   // That they failed alone is known: what has not been tried yet tells more.
-  if (suspects !== undefined && !retested && (bulk.unfinished || defers)) {
-    popFailed(bulk)
-    bulk.suspects.push(...suspects)
+  if (suspects !== undefined && !isJudged && (bisection.unfinished || defers)) {
+    popFailed(bisection)
+    bisection.suspects.push(...suspects)
   } else if (to - from > 1) {
-    if (defers) bulk.deferred.push(popFailed(bulk))
-    else halve(bulk, blame === "record")
+    if (defers) bisection.deferred.push(popFailed(bisection))
+    else halve(bisection, blame === "record")
   } else {
     const before = suspects?.[0]?.times ?? 0
-    const times = before === 0 || accused ? before + 1 : before
+    const times = before === 0 || retested ? before + 1 : before
     const suspect: Suspect<F> = { index: from, cause: failure, detail: undefined, times }
-    const isBad = blame === "record" ? bulk.storedSince || isLone(bulk) : accused && times >= proofsOf(blame)
-    popFailed(bulk)
-    if (isBad) bulk.bad.push(suspect)
-    else bulk.suspects.push(suspect)
+    const isBad =
+      blame === "record" ? bisection.storedSince || isLone(bisection) : retested && times >= proofsOf(blame)
+    popFailed(bisection)
+    if (isBad) bisection.bad.push(suspect)
+    else bisection.suspects.push(suspect)
   }
 }
 
 /** How often the save is retried as it is, before its range is halved. */
-export const retriesOf = <F extends Failure>(bulk: Bulk<F>, { kind, outcome }: F, blame: Blame): number => {
-  if (bulk.unfinished) return 0
-  if (kind === "Unknown" || bulk.doubts > 0 || bulk.rounds > 0) return unknownRetries
+export const retriesOf = <F extends Failure>(
+  bisection: Bisection<F>,
+  { kind, outcome }: F,
+  blame: Blame
+): number => {
+  if (bisection.unfinished) return 0
+  if (kind === "Unknown" || bisection.lastRounds > 0 || bisection.rounds > 0) return unknownRetries
   return blame === "size" && outcome === "Unknown" ? lostRetries : 0
 }

@@ -1,5 +1,6 @@
 /** The errors of a recorder. */
 import { Data } from "effect"
+import type { StorageError } from "../../Storage.js"
 
 /**
  * A durable save that did not end in the storage.
@@ -25,7 +26,7 @@ export class RecorderFailed extends Data.TaggedError("RecorderFailed")<{
 /** The recorder is closed, or closing: it answers no more queries. */
 export class RecorderClosed extends Data.TaggedError("RecorderClosed")<{ readonly message: string }> {}
 
-export const notStored = (reason: NotStored["reason"], message: string, cause?: unknown): NotStored =>
+const notStored = (reason: NotStored["reason"], message: string, cause?: unknown): NotStored =>
   new NotStored({ reason, message, cause })
 
 export const refusedError = notStored(
@@ -34,6 +35,15 @@ export const refusedError = notStored(
 )
 
 export const droppedError = notStored("Dropped", "the record was given up by the recorder's overflow policy")
+
+export const setAsideError = (cause: StorageError): NotStored =>
+  notStored("SetAside", `the storage cannot hold this record: ${cause.message}`, cause)
+
+export const handedBackError = (cause: unknown): NotStored =>
+  notStored("HandedBack", "the recorder ended before the record was stored", cause)
+
+export const outcomeUnknownError = (cause: unknown): NotStored =>
+  notStored("OutcomeUnknown", "the record may be stored or not: reuse its id when you save it again", cause)
 
 export const recorderFailed = (cause: unknown): RecorderFailed => {
   const reason = cause instanceof Error ? cause.message : String(cause)

@@ -1,6 +1,6 @@
 /** The saving side of a recorder: how records are offered, and how their outcome is awaited. */
 import { Context, Effect, Option, Tracer } from "effect"
-import * as Intake from "../actor/intake.js"
+import type { Actor, Control, Placed } from "../../Actor.js"
 import { droppedError, type NotStored, refusedError } from "./errors.js"
 import type { Receipts } from "./receipts.js"
 import * as Spans from "./spans.js"
@@ -55,48 +55,44 @@ export const mapInput = <A, B>(saver: Saver<B>, f: (record: A) => B): Saver<A> =
   }
 }
 
-/** Where offered records went; undefined: refused. */
-type Answer = (placed: { readonly position: number; readonly queued: number } | undefined) => void
+type Answer = (placed: Placed | undefined) => void
 
 /** The part of an actor that takes records. */
-export interface Taker<Item> {
-  readonly unsafeOffer: (item: Item) => boolean
-  readonly offer: (item: Item) => Effect.Effect<boolean>
-  readonly unsafeOfferAll: (items: ReadonlyArray<Item>, answer: Answer) => () => void
-  readonly control: { readonly intake: Intake.Intake<Item> }
+type Taker<Record> = Pick<Actor<never, Record>, "unsafeOffer" | "offer" | "unsafeOfferAll"> & {
+  readonly control: Pick<Control<Record>, "refuse">
 }
 
 /**
  * The saver of an actor. A record's position, its caller's span and its receipt are noted in the same synchronous
  * piece that queues it: its outcome cannot be decided before somebody waits for it.
  */
-export const makeSaver = <Item>(
-  actor: Taker<Item>,
-  receipts: Receipts<NotStored>,
+export const makeSaver = <Record>(
+  actor: Taker<Record>,
+  receipts: Receipts,
   spans: Spans.Spans | undefined
-): Saver<Item> => {
-  const offer = (context: Context.Context<never>, items: ReadonlyArray<Item>, answer: Answer) =>
-    actor.unsafeOfferAll(items, (placed) => {
+): Saver<Record> => {
+  const offer = (context: Context.Context<never>, records: ReadonlyArray<Record>, answer: Answer) =>
+    actor.unsafeOfferAll(records, (placed) => {
       if (spans !== undefined && placed !== undefined && placed.queued > 0) {
         const span = Context.getOption(context, Tracer.ParentSpan)
-        if (Option.isSome(span)) Spans.called(spans, placed.position, span.value)
+        if (Option.isSome(span)) Spans.noteCaller(spans, placed.position, span.value)
       }
       answer(placed)
     })
 
-  const accepted = (items: ReadonlyArray<Item>): Effect.Effect<boolean> =>
+  const accepted = (records: ReadonlyArray<Record>): Effect.Effect<boolean> =>
     Effect.contextWithEffect((context: Context.Context<never>) =>
       Effect.async<boolean>((resume) => {
-        const cancel = offer(context, items, (placed) => resume(Effect.succeed(placed !== undefined)))
+        const cancel = offer(context, records, (placed) => resume(Effect.succeed(placed !== undefined)))
         return Effect.sync(cancel)
       })
     )
 
-  const durable = (item: Item): Effect.Effect<void, NotStored> =>
+  const durable = (record: Record): Effect.Effect<void, NotStored> =>
     Effect.contextWithEffect((context: Context.Context<never>) =>
       Effect.async<void, NotStored>((resume) => {
         let position: number | undefined
-        const cancel = offer(context, [item], (placed) => {
+        const cancel = offer(context, [record], (placed) => {
           if (placed === undefined) return resume(refusedError)
           if (placed.queued === 0) return resume(droppedError)
           position = placed.position
@@ -111,9 +107,9 @@ export const makeSaver = <Item>(
 
   return {
     unsafeSave: actor.unsafeOffer,
-    unsafeRefuse: (count) => Intake.refuse(actor.control.intake, count),
-    save: spans === undefined ? actor.offer : (item) => accepted([item]),
-    saveAll: (items) => Effect.suspend(() => accepted(Array.from(items))),
+    unsafeRefuse: actor.control.refuse,
+    save: spans === undefined ? actor.offer : (record) => accepted([record]),
+    saveAll: (records) => Effect.suspend(() => accepted(Array.from(records))),
     saveDurable: durable
   }
 }

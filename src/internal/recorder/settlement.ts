@@ -1,15 +1,17 @@
 /**
- * The books of a recorder: the account, the receipts that wait, and what is kept to be handed back. It hears of
- * every outcome exactly once, and writes it down everywhere in one synchronous piece.
+ * The settlement of a recorder's records: the account, the receipts that wait, and what is kept to be handed back.
+ * Every outcome is settled exactly once, everywhere in one synchronous piece.
  */
 import { Cause, Option } from "effect"
-import type * as Intake from "../actor/intake.js"
-import type { Batch } from "../actor/mailbox.js"
+import type { Batch, Control, Leftover } from "../../Actor.js"
+import type { Outcome } from "../../Storage.js"
 import { lazyArray } from "../lazyArray.js"
-import * as Ledger from "./account.js"
-import * as Saver from "./batchRun.js"
-import * as Bulk from "./bisection.js"
-import * as Held from "./deadLetters.js"
+import type { InSlices } from "../slices.js"
+import * as Account from "./account.js"
+import * as BatchRun from "./batchRun.js"
+import * as Bisection from "./bisection.js"
+import * as DeadLetters from "./deadLetters.js"
+import { handedBackError, type NotStored, outcomeUnknownError, setAsideError } from "./errors.js"
 import * as Receipts from "./receipts.js"
 
 /**
@@ -17,254 +19,224 @@ import * as Receipts from "./receipts.js"
  * `Deadline`: time ran out. `Failed`: the recorder had failed. `SinkFailed`: it could not be stored, and the
  * dead-letter sink did not take it; the last `maxHeld` of them are given back.
  */
-export interface Unsaved<Item> {
-  readonly record: Item
+export interface Unsaved<out Record> {
+  readonly record: Record
   readonly reason: "Deadline" | "Failed" | "SinkFailed"
   /** `Unknown`: it may be stored all the same. */
-  readonly outcome: "NotStored" | "Unknown"
+  readonly outcome: Outcome
   /** What was in the way; none when only time ran out. */
   readonly cause: Option.Option<unknown>
 }
 
-/** The part of an actor's control that the books need. */
-export interface Control<Item> {
-  readonly intake: Intake.Intake<Item>
-  readonly settle: (count: number, bytes: number) => void
-  readonly takeMore: () => { readonly count: number; readonly first: number }
-  readonly requeue: (items: Array<Item>, sizes: Array<number> | undefined) => Batch<Item>
-}
-
-/** The errors that waiting savers get. */
-export interface Errors<F, E> {
-  readonly setAside: (cause: F) => E
-  readonly handedBack: (cause: unknown) => E
-  readonly outcomeUnknown: (cause: unknown) => E
-}
-
-export interface Book<Item, F extends Bulk.Failure, E> {
-  readonly ledger: Ledger.Ledger
-  readonly receipts: Receipts.Receipts<E>
-  readonly errors: Errors<F, E>
-  readonly control: Control<Item>
-  /** The most records of `held` and `unsunk` together. */
+export interface Settlement<Record> {
+  readonly account: Account.Account
+  readonly receipts: Receipts.Receipts
+  /** For what is done for each of very many. */
+  readonly inSlices: InSlices
+  /** The most records of `deadLetters` and `sinkFailed` together. */
   readonly maxHeld: number
   /** Records set aside that no sink took, with their sizes. They take no room of the bound. */
-  readonly held: Held.Held<{ readonly entry: Saver.Isolated<Item, F>; readonly bytes: number }>
-  readonly releases: Held.Releases
+  readonly deadLetters: DeadLetters.Queue<{
+    readonly entry: DeadLetters.SetAside<Record>
+    readonly bytes: number
+  }>
   /** Records that are saved again and have not begun, with what is known of them. */
   readonly redriven: Array<{
-    readonly batch: Batch<Item>
-    readonly entries: ReadonlyArray<Saver.Isolated<Item, F>>
+    readonly batch: Batch<Record>
+    readonly entries: ReadonlyArray<DeadLetters.SetAside<Record>>
   }>
   /** Records whose sink failed: they are handed back by the close. */
-  readonly unsunk: Held.Held<Unsaved<Item>>
+  readonly sinkFailed: DeadLetters.Queue<Unsaved<Record>>
   /** How many records were handed back that may be stored all the same. */
-  unknown: number
-  run: Saver.Run<Item, F> | undefined
-  ahead: Saver.Run<Item, F> | undefined
-  /** Where the records that the present batch took in later stood in the queue: a part begins at each `index`. */
-  parts: Array<{ readonly index: number; readonly position: number }>
+  handedBackUnknown: number
+  run: BatchRun.BatchRun<Record> | undefined
+  prepared: BatchRun.BatchRun<Record> | undefined
+  /** Where the records that the present batch took in later stood in the queue: each begins at its `index`. */
+  extensions: Array<{ readonly index: number; readonly position: number }>
 }
 
-export const make = <Item, F extends Bulk.Failure, E>(
-  control: Control<Item>,
-  errors: Errors<F, E>,
-  maxHeld: number
-): Book<Item, F, E> => ({
-  ledger: Ledger.make(),
+export const make = <Record>(maxHeld: number, inSlices: InSlices): Settlement<Record> => ({
+  account: Account.make(),
   receipts: Receipts.make(),
-  errors,
-  control,
+  inSlices,
   maxHeld,
-  held: Held.make(),
-  releases: Held.noReleases(),
+  deadLetters: DeadLetters.make(),
   redriven: [],
-  unsunk: Held.make(),
-  unknown: 0,
+  sinkFailed: DeadLetters.make(),
+  handedBackUnknown: 0,
   run: undefined,
-  ahead: undefined,
-  parts: []
+  prepared: undefined,
+  extensions: []
 })
 
-/** The run of the batch that is being saved now. */
-export const runOf = <Item, F extends Bulk.Failure, E>(
-  book: Book<Item, F, E>,
-  batch: Batch<Item>
-): Saver.Run<Item, F> => {
-  if (book.run?.batch === batch) return book.run
-  book.run = book.ahead?.batch === batch ? book.ahead : Saver.begin<Item, F>(batch)
-  book.ahead = undefined
-  if (book.parts.length > 0) book.parts = []
-  if (book.redriven[0]?.batch === batch) {
-    const { entries } = book.redriven.shift() ?? { entries: [] }
-    const bulk = Saver.bulkOf(book.run)
+/** The run of the batch that is being saved now; starts it when there is none yet. */
+export const startRun = <Record>(
+  settlement: Settlement<Record>,
+  batch: Batch<Record>
+): BatchRun.BatchRun<Record> => {
+  if (settlement.run?.batch === batch) return settlement.run
+  settlement.run =
+    settlement.prepared?.batch === batch ? settlement.prepared : BatchRun.makeRun<Record>(batch)
+  settlement.prepared = undefined
+  if (settlement.extensions.length > 0) settlement.extensions = []
+  if (settlement.redriven[0]?.batch === batch) {
+    const { entries } = settlement.redriven.shift() ?? { entries: [] }
+    const bisection = BatchRun.bisectionOf(settlement.run)
     for (const [index, { outcome }] of entries.entries()) {
-      if (outcome === "Unknown") Bulk.markUnknown(bulk, index, index + 1)
+      if (outcome === "Unknown") Bisection.markUnknown(bisection, index, index + 1)
     }
   }
-  return book.run
+  return settlement.run
 }
 
 /** Prepares the next batch. */
-export const prepare = <Item, F extends Bulk.Failure, E>(
-  book: Book<Item, F, E>,
-  batch: Batch<Item>,
-  encode: () => Saver.Save | undefined
+export const prepare = <Record>(
+  settlement: Settlement<Record>,
+  batch: Batch<Record>,
+  encode: () => BatchRun.Save | undefined
 ): void => {
-  book.ahead = Saver.begin<Item, F>(batch)
+  settlement.prepared = BatchRun.makeRun<Record>(batch)
   try {
-    book.ahead.prepared = encode()
+    settlement.prepared.prepared = encode()
   } catch {
-    // Nobody waits here for the error: the save of this batch meets it again, and classifies it.
+    // The error is not lost: the save of this batch meets it again, and classifies it.
   }
 }
 
 /** Where a record of the present batch stood in the queue. */
-export const positionOf = <Item, F extends Bulk.Failure, E>(
-  book: Book<Item, F, E>,
-  index: number
-): number => {
-  let position = (book.run?.batch.first ?? 0) + index
-  for (const part of book.parts) if (part.index <= index) position = part.position + index - part.index
+export const positionOf = <Record>({ extensions, run }: Settlement<Record>, index: number): number => {
+  let position = (run?.batch.first ?? 0) + index
+  for (const part of extensions) if (part.index <= index) position = part.position + index - part.index
   return position
 }
 
-const settled = <Item, F extends Bulk.Failure, E>(
-  book: Book<Item, F, E>,
-  batch: Batch<Item>,
-  from: number,
-  to: number
-): void => {
+const sizeOf = <Record>({ sizes }: Batch<Record>, from: number, to: number): number => {
   let bytes = 0
-  if (batch.sizes !== undefined) for (let i = from; i < to; i++) bytes += batch.sizes[i] ?? 0
-  book.control.settle(to - from, bytes)
+  if (sizes !== undefined) for (let i = from; i < to; i++) bytes += sizes[i] ?? 0
+  return bytes
 }
 
-/** Records of the present batch are stored. */
-export const stored = <Item, F extends Bulk.Failure, E>(
-  book: Book<Item, F, E>,
-  batch: Batch<Item>,
+/** Settles records of the present batch that are stored. */
+export const settleStored = <Record>(
+  settlement: Settlement<Record>,
+  control: Pick<Control<Record>, "settle">,
+  batch: Batch<Record>,
   from: number,
   to: number,
   duplicates: number
 ): void => {
-  book.ledger.stored += to - from
-  book.ledger.duplicates += duplicates
-  settled(book, batch, from, to)
-  if (book.receipts.waiting.size === 0) return
-  for (let index = from; index < to; index++)
-    Receipts.settle(book.receipts, positionOf(book, index), undefined)
+  const { account, receipts } = settlement
+  account.stored += to - from
+  account.duplicates += duplicates
+  control.settle(to - from, sizeOf(batch, from, to))
+  if (receipts.waiting.size === 0) return
+  for (let index = from; index < to; index++) {
+    Receipts.settle(receipts, positionOf(settlement, index), undefined)
+  }
 }
 
 /** Releases the oldest of what is kept beyond `maxHeld`; whether that begins an interval of releases. */
-const release = <Item, F extends Bulk.Failure, E>(book: Book<Item, F, E>): boolean => {
-  const { control, held, ledger, maxHeld, releases, unsunk } = book
-  const { intake } = control
-  let begun = false
-  while (Held.size(held) + Held.size(unsunk) > maxHeld) {
-    if (Held.size(held) > 0) Held.shift(held)
-    else {
-      Held.shift(unsunk)
-      // It cannot be handed back any more: what is left of it is that it was set aside.
-      ledger.handedBack--
-      ledger.setAside++
-    }
-    intake.released++
-    if (Held.noteRelease(releases, intake.now(), intake.monotonic())) begun = true
-  }
-  return begun
-}
-
-/** A record of the present batch cannot be stored. True when an interval begins in which records are released. */
-export const isolated = <Item, F extends Bulk.Failure, E>(
-  book: Book<Item, F, E>,
-  batch: Batch<Item>,
-  entry: Saver.Isolated<Item, F>,
-  sink: Saver.SinkResult
+const release = <Record>(
+  { account, deadLetters, maxHeld, sinkFailed }: Settlement<Record>,
+  control: Pick<Control<Record>, "release">
 ): boolean => {
-  const { ledger } = book
-  const bytes = batch.sizes?.[entry.index] ?? 0
-  if (sink === "failed") {
-    ledger.handedBack++
-    ledger.handedBackEvents++
-    Held.add(book.unsunk, {
-      record: entry.record,
-      reason: "SinkFailed",
-      outcome: entry.outcome,
-      cause: Option.some(entry.cause)
-    })
-  } else {
-    ledger.setAside++
-    ledger.setAsideEvents++
-    if (sink === "none") Held.add(book.held, { entry, bytes })
+  let begins = false
+  while (DeadLetters.size(deadLetters) + DeadLetters.size(sinkFailed) > maxHeld) {
+    if (DeadLetters.size(deadLetters) > 0) DeadLetters.shift(deadLetters)
+    else {
+      DeadLetters.shift(sinkFailed)
+      // It cannot be handed back any more: what is left of it is that it was set aside.
+      account.handedBack--
+      account.setAside++
+    }
+    if (control.release()) begins = true
   }
-  const begins = release(book)
-  settled(book, batch, entry.index, entry.index + 1)
-  const error =
-    sink !== "failed"
-      ? book.errors.setAside(entry.cause)
-      : entry.outcome === "Unknown"
-        ? book.errors.outcomeUnknown(entry.cause)
-        : book.errors.handedBack(entry.cause)
-  Receipts.settle(book.receipts, positionOf(book, entry.index), error)
   return begins
 }
 
+/** Settles a record of the present batch that cannot be stored. True when that begins an interval of releases. */
+export const settleBad = <Record>(
+  settlement: Settlement<Record>,
+  control: Pick<Control<Record>, "settle" | "release">,
+  batch: Batch<Record>,
+  index: number,
+  entry: DeadLetters.SetAside<Record>,
+  sink: BatchRun.SinkResult
+): boolean => {
+  const { account, deadLetters, receipts, sinkFailed } = settlement
+  const { cause, outcome, record } = entry
+  const bytes = batch.sizes?.[index] ?? 0
+  if (sink === "failed") {
+    account.handedBack++
+    account.handedBackEvents++
+    DeadLetters.add(sinkFailed, { record, reason: "SinkFailed", outcome, cause: Option.some(cause) })
+  } else {
+    account.setAside++
+    account.setAsideEvents++
+    if (sink === "none") DeadLetters.add(deadLetters, { entry, bytes })
+  }
+  const begins = release(settlement, control)
+  control.settle(1, bytes)
+  Receipts.settle(receipts, positionOf(settlement, index), receiptErrorOf(entry, sink))
+  return begins
+}
+
+const receiptErrorOf = (
+  { cause, outcome }: DeadLetters.SetAside<unknown>,
+  sink: BatchRun.SinkResult
+): NotStored => {
+  if (sink !== "failed") return setAsideError(cause)
+  return outcome === "Unknown" ? outcomeUnknownError(cause) : handedBackError(cause)
+}
+
 /** Takes more records behind the present batch; how many came. */
-export const extend = <Item, F extends Bulk.Failure, E>(book: Book<Item, F, E>): number => {
-  const index = book.run?.batch.items.length ?? 0
-  const { count, first } = book.control.takeMore()
-  if (count > 0) book.parts.push({ index, position: first })
+export const takeMore = <Record>(
+  settlement: Settlement<Record>,
+  control: Pick<Control<Record>, "takeMore">
+): number => {
+  const index = settlement.run?.batch.items.length ?? 0
+  const { count, first } = control.takeMore()
+  if (count > 0) settlement.extensions.push({ index, position: first })
   return count
 }
 
-/** A record that was begun and has no outcome. */
-type Left<Item> = Pick<Saver.Left<Item>, "record" | "outcome">
-
-/** The recorder has failed: nobody's record is going to be stored, so nobody waits any longer. */
-export const failWaiters = <Item, F extends Bulk.Failure, E>(
-  book: Book<Item, F, E>,
-  cause: unknown
-): void => {
-  const { control, errors, receipts, run } = book
+/** Fails all receipts that wait: the recorder has failed, or ended, and stores no record any more. */
+export const failReceipts = <Record>(settlement: Settlement<Record>, cause: unknown): void => {
+  const { inSlices, receipts, run } = settlement
   if (receipts.waiting.size === 0) return
-  const isOpen = run === undefined ? () => false : openIn(book, run)
-  const handedBack = errors.handedBack(cause)
-  const outcomeUnknown = errors.outcomeUnknown(cause)
-  const errorOf = (position: number): E => (isOpen(position) ? outcomeUnknown : handedBack)
-  Receipts.settleAll(receipts, errorOf, control.intake.inSlices)
+  const mayBeStored = run === undefined ? () => false : maybeStored(settlement, run)
+  const handedBack = handedBackError(cause)
+  const outcomeUnknown = outcomeUnknownError(cause)
+  Receipts.settleAll(receipts, (position) => (mayBeStored(position) ? outcomeUnknown : handedBack), inSlices)
 }
 
 /** Which positions hold records of the present batch that may be stored. A batch of one save is not looked at. */
-const openIn = <Item, F extends Bulk.Failure, E>(
-  book: Book<Item, F, E>,
-  run: Saver.Run<Item, F>
+const maybeStored = <Record>(
+  settlement: Settlement<Record>,
+  run: BatchRun.BatchRun<Record>
 ): ((position: number) => boolean) => {
-  const { batch, bulk, saving = nothing } = run
-  if (bulk === undefined) {
+  const { batch, bisection, saving = nothing } = run
+  if (bisection === undefined) {
     const { from, to } = saving
     return (position) => position >= batch.first + from && position < batch.first + to
   }
   const open = new Set<number>()
-  for (const left of Saver.leftOf(run)) if (isUnknown(left)) open.add(positionOf(book, left.index))
+  for (const left of BatchRun.unsettledOf(run))
+    if (isUnknown(left)) open.add(positionOf(settlement, left.index))
   return (position) => open.has(position)
 }
 
-/** What an ended actor leaves. */
-export interface Rest<Item> {
-  readonly current: ReadonlyArray<Item>
-  readonly queued: ReadonlyArray<Item>
-  readonly cause: Option.Option<Cause.Cause<unknown>>
-}
+/** A record that was begun and has no outcome. */
+type Left<Record> = Pick<BatchRun.Unsettled<Record>, "record" | "outcome">
 
 const nothing = { from: 0, to: 0 }
 
 /** The records behind the first `skipped`; those in the range are being saved. */
-function* withOutcome<Item>(
-  records: ReadonlyArray<Item>,
+function* withOutcome<Record>(
+  records: ReadonlyArray<Record>,
   saving: { readonly from: number; readonly to: number },
   skipped = 0
-): Generator<Left<Item>> {
+): Generator<Left<Record>> {
   let index = 0
   for (const record of records) {
     const outcome = index >= saving.from && index < saving.to ? "Unknown" : "NotStored"
@@ -273,69 +245,84 @@ function* withOutcome<Item>(
 }
 
 /** What is left of the present batch, and how much of it may be stored. A batch of one save is not looked at. */
-const leftOf = <Item, F extends Bulk.Failure>(
-  current: ReadonlyArray<Item>,
-  run: Saver.Run<Item, F> | undefined
-): { readonly count: number; readonly unknown: number; readonly records: Iterable<Left<Item>> } => {
+const leftOf = <Record>(
+  current: ReadonlyArray<Record>,
+  run: BatchRun.BatchRun<Record> | undefined
+): { readonly count: number; readonly unknown: number; readonly records: Iterable<Left<Record>> } => {
   const count = current.length
-  if (run?.bulk !== undefined) {
-    const left = Saver.leftOf(run)
+  if (run?.bisection !== undefined) {
+    const left = BatchRun.unsettledOf(run)
     return { count: left.length, unknown: left.filter(isUnknown).length, records: left }
   }
   const { saving = nothing } = run ?? {}
   return { count, unknown: saving.to - saving.from, records: withOutcome(current, saving) }
 }
 
-const isUnknown = ({ outcome }: { readonly outcome: "NotStored" | "Unknown" }): boolean =>
-  outcome === "Unknown"
+const isUnknown = ({ outcome }: { readonly outcome: Outcome }): boolean => outcome === "Unknown"
 
 /**
- * The end: everything without an outcome is handed back. All of it is counted at once, and nothing is done for each
+ * Hands back everything without an outcome, at the end. All of it is counted at once, and nothing is done for each
  * record until it is read: there may be millions of them, and a deadline.
  */
-export const handBack = <Item, F extends Bulk.Failure, E>(
-  book: Book<Item, F, E>,
-  { cause: ended, current, queued }: Rest<Item>
-): ReadonlyArray<Unsaved<Item>> => {
-  const reason: Unsaved<Item>["reason"] = Option.isSome(ended) ? "Failed" : "Deadline"
-  const run = current.length > 0 && book.run !== undefined && !book.run.over ? book.run : undefined
-  const cause = Option.orElse(Option.map(ended, Cause.squash), () => Option.fromNullable(run?.bulk?.failure))
+export const handBack = <Record>(
+  settlement: Settlement<Record>,
+  { cause: ended, current, queued }: Pick<Leftover<unknown, Record>, "cause" | "current" | "queued">
+): ReadonlyArray<Unsaved<Record>> => {
+  const { account } = settlement
+  const reason: Unsaved<Record>["reason"] = Option.isSome(ended) ? "Failed" : "Deadline"
+  const run = current.length > 0 && settlement.run?.isOver === false ? settlement.run : undefined
+  const cause = Option.orElse(Option.map(ended, Cause.squash), () =>
+    Option.fromNullable(run?.bisection?.failure)
+  )
   const left = leftOf(current, run)
-  failWaiters(book, Option.getOrUndefined(cause))
-  if (run !== undefined) run.over = true
-  const unsunk = Held.takeAll(book.unsunk)
-  const redriven = book.redriven.map(({ entries }) => entries)
+  failReceipts(settlement, Option.getOrUndefined(cause))
+  if (run !== undefined) run.isOver = true
+  const sinkFailed = DeadLetters.takeAll(settlement.sinkFailed)
+  const redriven = settlement.redriven.map(({ entries }) => entries)
   const begunAgain = redriven.reduce((count, entries) => count + entries.length, 0)
   const count = left.count + queued.length
-  book.ledger.handedBack += count
-  book.ledger.handedBackEvents += count
-  book.unknown = unsunk.filter(isUnknown).length + left.unknown
-  for (const entries of redriven) book.unknown += entries.filter(isUnknown).length
-  book.control.intake.inFlight = 0
-  book.control.intake.inFlightBytes = 0
-  function* all(): Generator<Unsaved<Item>> {
-    yield* unsunk
-    const unsaved = ({ outcome, record }: Left<Item>) => ({ record, reason, outcome, cause })
+  account.handedBack += count
+  account.handedBackEvents += count
+  settlement.handedBackUnknown = sinkFailed.filter(isUnknown).length + left.unknown
+  for (const entries of redriven) settlement.handedBackUnknown += entries.filter(isUnknown).length
+  function* all(): Generator<Unsaved<Record>> {
+    yield* sinkFailed
+    const unsaved = ({ outcome, record }: Left<Record>) => ({ record, reason, outcome, cause })
     for (const record of left.records) yield unsaved(record)
     // They stand before everything else that has not begun: they are the first of what is queued.
     for (const entries of redriven) for (const entry of entries) yield unsaved(entry)
     for (const record of withOutcome(queued, nothing, begunAgain)) yield unsaved(record)
   }
-  return lazyArray(unsunk.length + count, all())
+  return lazyArray(sinkFailed.length + count, all())
 }
 
 /** Saves again what is held; how many. They take room of the bound again, also beyond it. */
-export const redrive = <Item, F extends Bulk.Failure, E>(book: Book<Item, F, E>): number => {
-  const held = Held.takeAll(book.held)
-  const { bound, mailbox } = book.control.intake
-  book.ledger.setAside -= held.length
-  Held.endInterval(book.releases)
-  for (let from = 0; from < held.length; from += mailbox.limit) {
-    const part = held.slice(from, from + mailbox.limit)
-    const entries = part.map(({ entry }) => entry)
-    const sizes = bound?.sizeOf === undefined ? undefined : part.map(({ bytes }) => bytes)
-    const items = entries.map(({ record }) => record)
-    book.redriven.push({ batch: book.control.requeue(items, sizes), entries })
+export const redrive = <Record>(
+  settlement: Settlement<Record>,
+  control: Pick<Control<Record>, "requeue" | "endReleases">
+): number => {
+  const held = DeadLetters.takeAll(settlement.deadLetters)
+  settlement.account.setAside -= held.length
+  control.endReleases()
+  const batches = control.requeue(
+    held.map(({ entry }) => entry.record),
+    held.map(({ bytes }) => bytes)
+  )
+  let from = 0
+  for (const batch of batches) {
+    const entries = held.slice(from, from + batch.items.length).map(({ entry }) => entry)
+    settlement.redriven.push({ batch, entries })
+    from += batch.items.length
   }
   return held.length
+}
+
+/** The records set aside that no sink took, oldest first. */
+export const heldOf = <Record>({
+  deadLetters
+}: Settlement<Record>): ReadonlyArray<DeadLetters.SetAside<Record>> => {
+  function* entries(): Generator<DeadLetters.SetAside<Record>> {
+    for (const { entry } of DeadLetters.entriesOf(deadLetters)) yield entry
+  }
+  return lazyArray(DeadLetters.size(deadLetters), entries())
 }

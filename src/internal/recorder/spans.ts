@@ -19,7 +19,7 @@ export interface Spans {
 export const make = (name: string): Spans => ({ name, callers: [] })
 
 /** A record of this caller stands in the queue. */
-export const called = (spans: Spans, position: number, span: Tracer.AnySpan): void => {
+export const noteCaller = (spans: Spans, position: number, span: Tracer.AnySpan): void => {
   if (spans.callers.length < maxCallers) spans.callers.push({ position, span })
 }
 

@@ -1,9 +1,6 @@
-/** What a recorder tells of itself at any instant. */
-import { type GapNote, gapNotes, keptGaps } from "../actor/bound.js"
-import * as Intake from "../actor/intake.js"
-import * as Mailbox from "../actor/mailbox.js"
-import type { Failure } from "./bisection.js"
-import type { Book } from "./settlement.js"
+/** The statistics of a recorder at one instant. */
+import type { Control, GapNote } from "../../Actor.js"
+import type { Account } from "./account.js"
 
 /** The account, and what a load shedder wants to know. All counts are since `make`. */
 export interface Stats {
@@ -32,46 +29,26 @@ export interface Stats {
   readonly gaps: ReadonlyArray<GapNote>
 }
 
-/** Milliseconds since the oldest pending record came; 0 when there is none. */
-export const oldestAge = <Item, F extends Failure, E>({ control, run }: Book<Item, F, E>): number => {
-  const { intake } = control
-  const since = intake.inFlight > 0 ? run?.batch.openedAt : Mailbox.oldestAt(intake.mailbox)
-  return since === undefined ? 0 : Math.max(0, intake.monotonic() - since)
-}
-
-/** The notes of both kinds. Each kind is in its order, whatever was done to the wall clock meanwhile. */
-const allGaps = <Item, F extends Failure, E>(book: Book<Item, F, E>): ReadonlyArray<GapNote> => {
-  const drops = gapNotes(book.control.intake.gaps)
-  const releases = gapNotes(book.releases.gaps)
-  if (releases.length === 0) return drops
-  const all: Array<GapNote> = []
-  let next = 0
-  for (const release of releases) {
-    for (let drop = drops[next]; drop !== undefined && drop.from <= release.from; drop = drops[++next]) {
-      all.push(drop)
-    }
-    all.push(release)
-  }
-  return [...all, ...drops.slice(next)].slice(-keptGaps)
-}
-
-export const statsOf = <Item, F extends Failure, E>(book: Book<Item, F, E>): Stats => {
-  const { intake } = book.control
-  const { ledger } = book
+/** The stats, of the account and of what the actor counts. */
+export const statsOf = (
+  account: Account,
+  control: Pick<Control<never>, "counts" | "gaps" | "oldestAge">
+): Stats => {
+  const { accepted, dropped, pending, pendingBytes, refused, released } = control.counts()
   return {
-    accepted: Intake.accepted(intake),
-    pending: Intake.pending(intake),
-    stored: ledger.stored,
-    duplicates: ledger.duplicates,
-    setAside: ledger.setAside,
-    released: intake.released,
-    dropped: Intake.dropped(intake),
-    handedBack: ledger.handedBack,
-    refused: intake.refused,
-    saves: ledger.saves,
-    retries: ledger.retries,
-    pendingBytes: Intake.pendingBytes(intake),
-    oldestAge: oldestAge(book),
-    gaps: allGaps(book)
+    accepted,
+    pending,
+    stored: account.stored,
+    duplicates: account.duplicates,
+    setAside: account.setAside,
+    released,
+    dropped,
+    handedBack: account.handedBack,
+    refused,
+    saves: account.saves,
+    retries: account.retries,
+    pendingBytes,
+    oldestAge: control.oldestAge(),
+    gaps: control.gaps()
   }
 }

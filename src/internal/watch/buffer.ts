@@ -19,7 +19,7 @@ import { type EventsFrame, type Frame, type GapFrame, type SnapshotFrame, WatchE
  */
 export type Policy = "resync" | "conflate" | "cancel" | "drop-oldest" | "block"
 
-export interface Outbox<V> {
+export interface FrameBuffer<V> {
   /**
    * The revision that waits first, whole; its reader makes the frame. One who keeps up never needs more room than this,
    * and telling him makes nothing.
@@ -37,25 +37,25 @@ export interface Outbox<V> {
   /** Conflating again is worth while when this many frames wait. */
   conflateAt: number
   /** The revision of the last frame that was taken. */
-  taken: Revision
+  lastTaken: Revision
   ended: WatchEnded | undefined
 }
 
-export const isFull = <V>({ capacity, size }: Outbox<V>): boolean => size >= capacity
+export const isFull = <V>({ capacity, size }: FrameBuffer<V>): boolean => size >= capacity
 
-const wake = <V>(outbox: Outbox<V>): void => {
-  const resume = outbox.wake
+const wake = <V>(buffer: FrameBuffer<V>): void => {
+  const resume = buffer.wake
   if (resume === undefined) return
-  outbox.wake = undefined
+  buffer.wake = undefined
   resume()
 }
 
 /** Puts a frame behind the others; the policy has made room. */
-export const push = <V>(outbox: Outbox<V>, frame: Frame<V>): void => {
-  if (outbox.frames === undefined) outbox.frames = [frame]
-  else outbox.frames.push(frame)
-  if (frame._tag === "Events") outbox.size++
-  if (outbox.wake !== undefined) wake(outbox)
+export const push = <V>(buffer: FrameBuffer<V>, frame: Frame<V>): void => {
+  if (buffer.frames === undefined) buffer.frames = [frame]
+  else buffer.frames.push(frame)
+  if (frame._tag === "Events") buffer.size++
+  if (buffer.wake !== undefined) wake(buffer)
 }
 
 const frameOf = <V>({ events, revision }: LoggedRevision<V>): EventsFrame<V> => ({
@@ -65,30 +65,30 @@ const frameOf = <V>({ events, revision }: LoggedRevision<V>): EventsFrame<V> => 
 })
 
 /** Puts a whole revision behind the others; there is room. */
-export const pushRow = <V>(outbox: Outbox<V>, row: LoggedRevision<V>): void => {
-  if (outbox.row !== undefined || outbox.frames !== undefined) {
-    push(outbox, frameOf(row))
+export const pushRow = <V>(buffer: FrameBuffer<V>, row: LoggedRevision<V>): void => {
+  if (buffer.row !== undefined || buffer.frames !== undefined) {
+    push(buffer, frameOf(row))
     return
   }
-  outbox.row = row
-  outbox.size++
-  if (outbox.wake !== undefined) wake(outbox)
+  buffer.row = row
+  buffer.size++
+  if (buffer.wake !== undefined) wake(buffer)
 }
 
 /** The end, behind everything that waits. The first reason holds. */
-export const end = <V>(outbox: Outbox<V>, ended: WatchEnded): void => {
-  outbox.ended ??= ended
-  wake(outbox)
+export const end = <V>(buffer: FrameBuffer<V>, ended: WatchEnded): void => {
+  buffer.ended ??= ended
+  wake(buffer)
 }
 
 /** Why it has ended, for whoever has taken everything. */
-export const ending = <V>({ ended, taken }: Outbox<V>): WatchEnded | undefined => {
+export const finalError = <V>({ ended, lastTaken }: FrameBuffer<V>): WatchEnded | undefined => {
   if (ended === undefined) return undefined
   // An error's message and cause are not enumerable: spreading it would lose them.
   const { cause, message, reason } = ended
   // Whoever is ended in the middle of a dispatch may have taken more than the watch knew of.
-  const isBeyond = taken.epoch === ended.cursor.epoch && taken.seq > ended.cursor.seq
-  const cursor = isBeyond ? taken : ended.cursor
+  const isAhead = lastTaken.epoch === ended.cursor.epoch && lastTaken.seq > ended.cursor.seq
+  const cursor = isAhead ? lastTaken : ended.cursor
   return new WatchEnded({ reason, message, cursor, ...(cause === undefined ? {} : { cause }) })
 }
 
@@ -96,52 +96,53 @@ export const ending = <V>({ ended, taken }: Outbox<V>): WatchEnded | undefined =
 export const nudge = wake
 
 /** Whether no frame waits. */
-export const isEmpty = <V>({ frames, row }: Outbox<V>): boolean => row === undefined && frames === undefined
+export const isEmpty = <V>({ frames, row }: FrameBuffer<V>): boolean =>
+  row === undefined && frames === undefined
 
 // A watcher that never quite empties its buffer must not keep the slots of what has gone.
 const slack = 1024
 
 /** Replaces the frames. */
-const keep = <V>(outbox: Outbox<V>, frames: Array<Frame<V> | undefined>): void => {
-  outbox.frames = frames.length === 0 ? undefined : frames
-  outbox.start = 0
+const replaceFrames = <V>(buffer: FrameBuffer<V>, frames: Array<Frame<V> | undefined>): void => {
+  buffer.frames = frames.length === 0 ? undefined : frames
+  buffer.start = 0
 }
 
-const shift = <V>(outbox: Outbox<V>, frames: Array<Frame<V> | undefined>): Frame<V> | undefined => {
-  const { start } = outbox
+const shift = <V>(buffer: FrameBuffer<V>, frames: Array<Frame<V> | undefined>): Frame<V> | undefined => {
+  const { start } = buffer
   const frame = frames[start]
   frames[start] = undefined
-  outbox.start = start + 1
-  if (outbox.start === frames.length) keep(outbox, [])
-  else if (outbox.start >= slack && outbox.start * 2 >= frames.length)
-    keep(outbox, frames.slice(outbox.start))
+  buffer.start = start + 1
+  if (buffer.start === frames.length) replaceFrames(buffer, [])
+  else if (buffer.start >= slack && buffer.start * 2 >= frames.length)
+    replaceFrames(buffer, frames.slice(buffer.start))
   return frame
 }
 
-const takeRow = <V>(outbox: Outbox<V>, row: LoggedRevision<V>): Frame<V> => {
-  outbox.row = undefined
+const takeRow = <V>(buffer: FrameBuffer<V>, row: LoggedRevision<V>): Frame<V> => {
+  buffer.row = undefined
   return frameOf(row)
 }
 
 /** Takes the first frame. */
-export const take = <V>(outbox: Outbox<V>): Frame<V> | undefined => {
-  const { frames, row } = outbox
+export const take = <V>(buffer: FrameBuffer<V>): Frame<V> | undefined => {
+  const { frames, row } = buffer
   const frame =
-    row !== undefined ? takeRow(outbox, row) : frames === undefined ? undefined : shift(outbox, frames)
+    row !== undefined ? takeRow(buffer, row) : frames === undefined ? undefined : shift(buffer, frames)
   if (frame === undefined) return undefined
-  if (frame._tag === "Events") outbox.size--
-  if (frame._tag !== "Gap") outbox.taken = frame.revision
+  if (frame._tag === "Events") buffer.size--
+  if (frame._tag !== "Gap") buffer.lastTaken = frame.revision
   return frame
 }
 
 /** Makes a frame of the row, and returns all frames: those from `start` on. */
-const spill = <V>(outbox: Outbox<V>): Array<Frame<V> | undefined> => {
-  const { frames = [], row } = outbox
+const spill = <V>(buffer: FrameBuffer<V>): Array<Frame<V> | undefined> => {
+  const { frames = [], row } = buffer
   if (row === undefined) return frames
-  outbox.frames = frames
-  const frame = takeRow(outbox, row)
-  if (outbox.start === 0) frames.unshift(frame)
-  else frames[--outbox.start] = frame
+  buffer.frames = frames
+  const frame = takeRow(buffer, row)
+  if (buffer.start === 0) frames.unshift(frame)
+  else frames[--buffer.start] = frame
   return frames
 }
 
@@ -149,23 +150,23 @@ const spill = <V>(outbox: Outbox<V>): Array<Frame<V> | undefined> => {
  * Puts a Gap and a Snapshot behind the others. They take the place of a Gap and a Snapshot that still wait, and of what
  * stands behind those: a watcher that takes nothing holds no more than one.
  */
-export const pushSnapshot = <V>(outbox: Outbox<V>, gap: GapFrame, snapshot: SnapshotFrame<V>): void => {
-  const frames = spill(outbox)
-  const { start } = outbox
+export const pushSnapshot = <V>(buffer: FrameBuffer<V>, gap: GapFrame, snapshot: SnapshotFrame<V>): void => {
+  const frames = spill(buffer)
+  const { start } = buffer
   const at = frames.findIndex(
     (frame, i) => i >= start && frame?._tag === "Gap" && frame.reason !== "Overflow"
   )
   const before = frames[at]
   if (before?._tag === "Gap") {
-    for (const frame of frames.slice(at)) if (frame?._tag === "Events") outbox.size--
-    keep(outbox, frames.slice(start, at))
+    for (const frame of frames.slice(at)) if (frame?._tag === "Events") buffer.size--
+    replaceFrames(buffer, frames.slice(start, at))
   }
-  push(outbox, before?._tag === "Gap" ? together(before, gap) : gap)
-  push(outbox, snapshot)
+  push(buffer, before?._tag === "Gap" ? mergeGaps(before, gap) : gap)
+  push(buffer, snapshot)
 }
 
 /** Two that follow each other as one. */
-const together = (before: GapFrame, gap: GapFrame): GapFrame => {
+const mergeGaps = (before: GapFrame, gap: GapFrame): GapFrame => {
   if (gap.reason === "EpochChanged") return gap
   return before.reason === "EpochChanged"
     ? { ...gap, from: Math.min(1, gap.to), reason: "EpochChanged" }
@@ -173,21 +174,21 @@ const together = (before: GapFrame, gap: GapFrame): GapFrame => {
 }
 
 /** Gives up the oldest frame of events; a Gap stands in its place. */
-export const dropOldest = <V>(outbox: Outbox<V>): void => {
-  const frames = spill(outbox)
-  const { start } = outbox
+export const dropOldest = <V>(buffer: FrameBuffer<V>): void => {
+  const frames = spill(buffer)
+  const { start } = buffer
   const i = frames.findIndex((frame, i) => i >= start && frame?._tag === "Events")
   const oldest = frames[i]
   if (oldest?._tag !== "Events") return
   const { seq } = oldest.revision
   const before = i > start ? frames[i - 1] : undefined
-  outbox.size--
+  buffer.size--
   if (before?._tag !== "Gap" || before.reason !== "Overflow") {
     frames[i] = { _tag: "Gap", from: seq, to: seq, reason: "Overflow" }
     return
   }
   frames[i] = { ...before, to: seq }
-  if (i - 1 === start) shift(outbox, frames)
+  if (i - 1 === start) shift(buffer, frames)
   else frames.splice(i - 1, 1)
 }
 
@@ -195,9 +196,9 @@ export const dropOldest = <V>(outbox: Outbox<V>): void => {
  * Keeps the last event of each key only. Frames keep their order and their revisions. Nothing is given up for an event
  * behind a Synced: what that says must be true when it is taken.
  */
-export const conflate = <V>(outbox: Outbox<V>): void => {
+export const conflate = <V>(buffer: FrameBuffer<V>): void => {
   // Whatever waits from `start` on is a frame.
-  const waiting = spill(outbox).slice(outbox.start) as Array<Frame<V>>
+  const waiting = spill(buffer).slice(buffer.start) as Array<Frame<V>>
   const seen = new Set<string>()
   const kept: Array<Frame<V>> = []
   let size = 0
@@ -208,10 +209,10 @@ export const conflate = <V>(outbox: Outbox<V>): void => {
     if (left._tag === "Events") size++
     kept.push(left)
   }
-  keep(outbox, kept.reverse())
-  outbox.size = size
+  replaceFrames(buffer, kept.reverse())
+  buffer.size = size
   // Each time at least as many frames have come as were kept: an event costs a constant, whatever the number of keys.
-  outbox.conflateAt = Math.max(outbox.capacity, 2 * size)
+  buffer.conflateAt = Math.max(buffer.capacity, 2 * size)
 }
 
 const withoutOlder = <V>(frame: EventsFrame<V>, seen: Set<string>): EventsFrame<V> | undefined => {

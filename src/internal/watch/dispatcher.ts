@@ -7,14 +7,14 @@
 import { Effect } from "effect"
 import type { ChangeLogError, Compacted, EpochChanged, LoggedRevision, Revision } from "../log/events.js"
 import { matches } from "../log/selector.js"
-import * as Outbox from "./buffer.js"
-import * as Telling from "./fanOut.js"
-import * as Hub from "./registry.js"
+import * as Buffer from "./buffer.js"
+import * as FanOut from "./fanOut.js"
+import * as Registry from "./registry.js"
 import * as Resnapshot from "./resnapshot.js"
 import { backoff, isUnavailable, type Source } from "./snapshots.js"
 
 export interface Dispatcher<V> {
-  readonly hub: Hub.Hub<V>
+  readonly registry: Registry.Registry<V>
   readonly source: Source<V>
   readonly nanos: () => bigint
   /** Milliseconds that only grow. */
@@ -24,7 +24,7 @@ export interface Dispatcher<V> {
   /** When the log last answered, by `millis`. */
   answeredAt: number
   /** Why it does not answer. */
-  trouble: ChangeLogError | undefined
+  cause: ChangeLogError | undefined
   /** Nobody waits for the log any more. */
   closing: boolean
   /** The log has failed for good, or the dispatcher has: nobody is told anything any more. */
@@ -32,159 +32,172 @@ export interface Dispatcher<V> {
 }
 
 /** How much one pass does at once: watchers that are behind, and revisions; and for how long. */
-const mostWatchers = 512
-const mostRevisions = 1000
+const maxWatchersPerPass = 512
+const maxRevisionsPerPass = 1000
 const sliceNanos = 2_000_000n
 
 /** Asks the log until it answers, if only that something is gone, or until the watch is closed. */
-export const insist = <V, A, E>(
+export const retryWhileUnavailable = <V, A, E>(
   dispatcher: Dispatcher<V>,
   question: Effect.Effect<A, E | ChangeLogError>
 ): Effect.Effect<A, E | ChangeLogError> =>
   question.pipe(
     Effect.tapBoth({
-      onFailure: (error) => Effect.sync(() => noted(dispatcher, isUnavailable(error) ? error : undefined)),
-      onSuccess: () => Effect.sync(() => noted(dispatcher, undefined))
+      onFailure: (error) =>
+        Effect.sync(() => recordAnswer(dispatcher, isUnavailable(error) ? error : undefined)),
+      onSuccess: () => Effect.sync(() => recordAnswer(dispatcher, undefined))
     }),
     Effect.retry({ schedule: backoff, while: (error) => isUnavailable(error) && !dispatcher.closing })
   )
 
-const noted = <V>(dispatcher: Dispatcher<V>, trouble: ChangeLogError | undefined): void => {
-  dispatcher.trouble = trouble
+const recordAnswer = <V>(dispatcher: Dispatcher<V>, trouble: ChangeLogError | undefined): void => {
+  dispatcher.cause = trouble
   if (trouble === undefined) dispatcher.answeredAt = dispatcher.millis()
 }
 
 const dispatchAll = <V>(dispatcher: Dispatcher<V>, rows: ReadonlyArray<LoggedRevision<V>>): void => {
-  const { hub } = dispatcher
+  const { registry } = dispatcher
   const until = dispatcher.nanos() + sliceNanos
   let done = 0
   // Reading the clock costs as much as telling a few watchers.
-  do done = Telling.dispatch(hub, rows, done, Math.min(done + 32, rows.length))
-  while (done < rows.length && !hub.blocked && dispatcher.nanos() <= until)
+  do done = FanOut.dispatch(registry, rows, done, Math.min(done + 32, rows.length))
+  while (done < rows.length && !registry.blocked && dispatcher.nanos() <= until)
   dispatcher.head = rows[rows.length - 1]?.revision ?? dispatcher.head
-  if (!hub.blocked && (done < rows.length || rows.length === mostRevisions)) hub.ring()
+  if (!registry.blocked && (done < rows.length || rows.length === maxRevisionsPerPass)) registry.ring()
 }
 
 /** Tells the live watchers what has been committed since. */
 const advance = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
   Effect.suspend(() => {
-    const { hub, source } = dispatcher
-    if (hub.position === undefined) return Effect.void
-    const read = insist(dispatcher, source.read({ after: hub.position, limit: mostRevisions }))
+    const { registry, source } = dispatcher
+    if (registry.position === undefined) return Effect.void
+    const read = retryWhileUnavailable(
+      dispatcher,
+      source.read({ after: registry.position, limit: maxRevisionsPerPass })
+    )
     return read.pipe(
       Effect.map((rows) => dispatchAll(dispatcher, rows)),
-      Effect.catchTags({ Compacted: () => begin(dispatcher), EpochChanged: () => begin(dispatcher) })
+      Effect.catchTags({
+        Compacted: () => restartAtHead(dispatcher),
+        EpochChanged: () => restartAtHead(dispatcher)
+      })
     )
   })
 
 /** What comes next is gone: everybody who was live is behind now, and the dispatcher goes on at the head. */
-const begin = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
-  Effect.map(insist(dispatcher, dispatcher.source.head), ({ head }) => {
-    const { hub } = dispatcher
-    const { position } = hub
+const restartAtHead = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
+  Effect.map(retryWhileUnavailable(dispatcher, dispatcher.source.head), ({ head }) => {
+    const { registry } = dispatcher
+    const { position } = registry
     dispatcher.head = head
     if (position === undefined) return
-    for (const watcher of hub.watchers.values()) {
-      Hub.fallBehind(watcher, Hub.standing(hub, watcher))
-      watcher.since = 0
-      if (!Outbox.isFull(watcher) && watcher.wait === undefined) hub.hungry.add(watcher)
+    for (const watcher of registry.watchers.values()) {
+      Registry.fallBehind(watcher, Registry.positionOf(registry, watcher))
+      watcher.deliveredFrom = 0
+      if (!Buffer.isFull(watcher) && watcher.snapshotWait === undefined) registry.catchingUp.add(watcher)
     }
-    Hub.goOnAt(hub, head)
+    Registry.skipTo(registry, head)
   })
 
 /** Those who stand furthest back; all of one epoch, because they are told of the same revisions. */
-const oldestFirst = <V>(hungry: Set<Hub.Watcher<V>>): ReadonlyArray<Hub.Watcher<V>> => {
-  const all = [...hungry]
+const oldestFirst = <V>(catchingUp: Set<Registry.Watcher<V>>): ReadonlyArray<Registry.Watcher<V>> => {
+  const all = [...catchingUp]
     .filter(({ cursor }) => cursor !== undefined)
     .sort((a, b) => a.cursor!.seq - b.cursor!.seq)
   const epoch = all[0]?.cursor?.epoch
-  return all.filter(({ cursor }) => cursor?.epoch === epoch).slice(0, mostWatchers)
+  return all.filter(({ cursor }) => cursor?.epoch === epoch).slice(0, maxWatchersPerPass)
 }
 
 /** Lets those who are behind read on, the oldest first. */
 const catchUp = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
   Effect.suspend(() => {
-    const { hub, source } = dispatcher
-    const slice = oldestFirst(hub.hungry)
+    const { registry, source } = dispatcher
+    const slice = oldestFirst(registry.catchingUp)
     const oldest = slice[0]
-    if (oldest?.cursor === undefined || hub.position === undefined) return Effect.void
+    if (oldest?.cursor === undefined || registry.position === undefined) return Effect.void
     const after = oldest.cursor
-    return insist(dispatcher, source.read({ after, limit: mostRevisions })).pipe(
+    return retryWhileUnavailable(dispatcher, source.read({ after, limit: maxRevisionsPerPass })).pipe(
       Effect.map((rows) => replayAll(dispatcher, slice, rows)),
       Effect.catchTags({
-        Compacted: (error) => lost(dispatcher, oldest, error),
-        EpochChanged: (error) => lost(dispatcher, oldest, error),
-        ChangeLogError: (error) => unreadable(dispatcher, oldest, error)
+        Compacted: (error) => resnapshotOrEnd(dispatcher, oldest, error),
+        EpochChanged: (error) => resnapshotOrEnd(dispatcher, oldest, error),
+        ChangeLogError: (error) => endUnreadable(dispatcher, oldest, error)
       }),
-      Effect.tap(() => (hub.hungry.size > 0 ? Effect.sync(hub.ring) : Effect.void))
+      Effect.tap(() => (registry.catchingUp.size > 0 ? Effect.sync(registry.ring) : Effect.void))
     )
   })
 
 const replayAll = <V>(
-  { hub, ...dispatcher }: Dispatcher<V>,
-  slice: ReadonlyArray<Hub.Watcher<V>>,
+  { registry, ...dispatcher }: Dispatcher<V>,
+  slice: ReadonlyArray<Registry.Watcher<V>>,
   rows: ReadonlyArray<LoggedRevision<V>>
 ): void => {
-  const { position } = hub
+  const { position } = registry
   if (position === undefined) return
   const until = dispatcher.nanos() + sliceNanos
   for (const row of rows) {
     for (const watcher of slice) {
       const { cursor } = watcher
-      if (cursor === undefined || cursor.seq >= row.revision.seq || !hub.hungry.has(watcher)) continue
-      if (!Telling.replay(hub, watcher, row, matches)) hub.hungry.delete(watcher)
+      if (cursor === undefined || cursor.seq >= row.revision.seq || !registry.catchingUp.has(watcher))
+        continue
+      if (!FanOut.replay(registry, watcher, row, matches)) registry.catchingUp.delete(watcher)
     }
     if (dispatcher.nanos() > until) break
   }
   for (const watcher of slice) {
     const { cursor } = watcher
-    if (cursor === undefined || !hub.watchers.has(watcher.id)) continue
-    if (cursor.epoch === position.epoch && cursor.seq >= position.seq) Hub.standAt(hub, watcher, cursor)
+    if (cursor === undefined || !registry.watchers.has(watcher.id)) continue
+    if (cursor.epoch === position.epoch && cursor.seq >= position.seq)
+      Registry.advanceTo(registry, watcher, cursor)
   }
 }
 
 /** A watcher cannot read on: it begins again with a snapshot, or ends. */
-const lost = <V>(
+const resnapshotOrEnd = <V>(
   dispatcher: Dispatcher<V>,
-  watcher: Hub.Watcher<V>,
+  watcher: Registry.Watcher<V>,
   error: Compacted | EpochChanged
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const { hub } = dispatcher
-    hub.hungry.delete(watcher)
-    if (!hub.watchers.has(watcher.id)) return Effect.void
-    if (watcher.autoResnapshot) return Resnapshot.begin(dispatcher, watcher, error)
-    Hub.end(hub, watcher, error._tag, error.message)
+    const { registry } = dispatcher
+    registry.catchingUp.delete(watcher)
+    if (!registry.watchers.has(watcher.id)) return Effect.void
+    if (watcher.autoResnapshot) return Resnapshot.start(dispatcher, watcher, error)
+    Registry.end(registry, watcher, error._tag, error.message)
     return Effect.void
   })
 
 /** What a watcher would read next cannot be read: those who are live need it no more. */
-const unreadable = <V>(
-  { hub }: Dispatcher<V>,
-  watcher: Hub.Watcher<V>,
+const endUnreadable = <V>(
+  { registry }: Dispatcher<V>,
+  watcher: Registry.Watcher<V>,
   error: ChangeLogError
 ): Effect.Effect<void, ChangeLogError> =>
   // The watch is being closed.
   isUnavailable(error)
     ? Effect.fail(error)
-    : Effect.sync(() => Hub.end(hub, watcher, "Failed", "the log cannot be read where it stands", error))
+    : Effect.sync(() =>
+        Registry.end(registry, watcher, "Failed", "the log cannot be read where it stands", error)
+      )
 
 /** One pass: what is new for the live ones, then a slice for those that are behind. */
 export const pass = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
   Effect.suspend(() =>
-    dispatcher.hub.watchers.size === 0
+    dispatcher.registry.watchers.size === 0
       ? Effect.void
       : Effect.zipRight(
           advance(dispatcher),
-          Effect.suspend(() => (dispatcher.hub.hungry.size === 0 ? Effect.void : catchUp(dispatcher)))
+          Effect.suspend(() =>
+            dispatcher.registry.catchingUp.size === 0 ? Effect.void : catchUp(dispatcher)
+          )
         )
   )
 
 /** Everybody who is live and waits is told how far the log is. */
-export const tellProgress = <V>({ hub }: Dispatcher<V>): void => {
-  for (const watcher of hub.watchers.values()) {
+export const signalProgress = <V>({ registry }: Dispatcher<V>): void => {
+  for (const watcher of registry.watchers.values()) {
     if (watcher.cursor !== undefined) continue
     watcher.owesProgress = true
-    if (Outbox.isEmpty(watcher)) Outbox.nudge(watcher)
+    if (Buffer.isEmpty(watcher)) Buffer.nudge(watcher)
   }
 }

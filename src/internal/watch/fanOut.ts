@@ -4,10 +4,10 @@
  */
 import type { Event, LoggedRevision, Revision } from "../log/events.js"
 import type { Selector } from "../log/selector.js"
-import * as Outbox from "./buffer.js"
+import * as Buffer from "./buffer.js"
 import type { EventsFrame } from "./frames.js"
 import * as KeyIndex from "./keyIndex.js"
-import * as Hub from "./registry.js"
+import * as Registry from "./registry.js"
 
 const withPrevious = <V>({ events, previous }: LoggedRevision<V>): ReadonlyArray<Event<V>> =>
   Object.freeze(
@@ -38,7 +38,7 @@ const wholeFrame = <V>(frames: Frames<V>, previous: boolean): EventsFrame<V> => 
 /** The frame of a watcher, with the events at these positions; none when its predicate takes none of them. */
 const frameOf = <V>(
   frames: Frames<V>,
-  watcher: Hub.Watcher<V>,
+  watcher: Registry.Watcher<V>,
   positions: ReadonlyArray<number> | undefined
 ): EventsFrame<V> | undefined => {
   const whole = wholeFrame(frames, watcher.previous)
@@ -53,18 +53,22 @@ const frameOf = <V>(
 }
 
 /** Makes room by the policy of a watcher that is live and full; false: the frame is not for it. */
-const makeRoom = <V>(hub: Hub.Hub<V>, watcher: Hub.Watcher<V>, before: Revision): boolean => {
+const makeRoom = <V>(
+  registry: Registry.Registry<V>,
+  watcher: Registry.Watcher<V>,
+  before: Revision
+): boolean => {
   const { policy } = watcher
   switch (policy) {
     case "drop-oldest":
-      Outbox.dropOldest(watcher)
+      Buffer.dropOldest(watcher)
       return true
     case "conflate":
-      if (watcher.size >= watcher.conflateAt) Outbox.conflate(watcher)
+      if (watcher.size >= watcher.conflateAt) Buffer.conflate(watcher)
       return true
     case "cancel":
-      Hub.end(
-        hub,
+      Registry.end(
+        registry,
         watcher,
         "Overflow",
         `more than ${watcher.capacity} revisions were waiting: take them faster, or choose another policy`,
@@ -74,88 +78,92 @@ const makeRoom = <V>(hub: Hub.Hub<V>, watcher: Hub.Watcher<V>, before: Revision)
       return false
     case "resync":
     case "block":
-      Hub.fallBehind(watcher, before)
+      Registry.fallBehind(watcher, before)
       return false
   }
 }
 
 /** Tells one watcher of a revision; `before` is the revision before it. */
 const offer = <V>(
-  hub: Hub.Hub<V>,
-  watcher: Hub.Watcher<V>,
+  registry: Registry.Registry<V>,
+  watcher: Registry.Watcher<V>,
   frames: Frames<V>,
   positions: ReadonlyArray<number> | undefined,
   before: Revision
 ): void => {
-  if (watcher.cursor !== undefined || frames.logged.revision.seq <= watcher.since) return
+  if (watcher.cursor !== undefined || frames.logged.revision.seq <= watcher.deliveredFrom) return
   // The predicate of another one may have ended it.
   if (watcher.ended !== undefined) return
   let frame: EventsFrame<V> | undefined
   try {
     frame = frameOf(frames, watcher, positions)
   } catch (cause) {
-    Hub.end(hub, watcher, "Failed", "its predicate threw", cause, before)
+    Registry.end(registry, watcher, "Failed", "its predicate threw", cause, before)
     return
   }
   if (frame === undefined) return
-  if (watcher.size >= watcher.capacity && !makeRoom(hub, watcher, before)) return
-  Outbox.push(watcher, frame)
-  if (watcher.room === 0) Hub.setRoom(hub, watcher)
+  if (watcher.size >= watcher.capacity && !makeRoom(registry, watcher, before)) return
+  Buffer.push(watcher, frame)
+  if (watcher.room === 0) Registry.setRoom(registry, watcher)
 }
 
-const mayBlock = <V>(hub: Hub.Hub<V>, { events, revision }: LoggedRevision<V>): boolean => {
+const mayBlock = <V>(registry: Registry.Registry<V>, { events, revision }: LoggedRevision<V>): boolean => {
   for (const event of events) {
-    for (const watcher of KeyIndex.findAll(hub.index, event.key)) {
+    for (const watcher of KeyIndex.findAll(registry.index, event.key)) {
       if (watcher.policy !== "block" || watcher.cursor !== undefined) continue
-      if (revision.seq > watcher.since && Outbox.isFull(watcher)) return true
+      if (revision.seq > watcher.deliveredFrom && Buffer.isFull(watcher)) return true
     }
   }
   return false
 }
 
-const dispatchMany = <V>(hub: Hub.Hub<V>, frames: Frames<V>, before: Revision): void => {
-  const touched: Array<Hub.Watcher<V>> = []
+const dispatchMany = <V>(registry: Registry.Registry<V>, frames: Frames<V>, before: Revision): void => {
+  const touched: Array<Registry.Watcher<V>> = []
   for (const [i, event] of frames.logged.events.entries()) {
-    for (const watcher of KeyIndex.findAll(hub.index, event.key)) {
-      if (watcher.gathered === undefined) {
-        watcher.gathered = []
+    for (const watcher of KeyIndex.findAll(registry.index, event.key)) {
+      if (watcher.matched === undefined) {
+        watcher.matched = []
         touched.push(watcher)
       }
-      watcher.gathered.push(i)
+      watcher.matched.push(i)
     }
   }
   touched.sort((a, b) => a.id - b.id)
   for (const watcher of touched) {
-    const positions = watcher.gathered
-    watcher.gathered = undefined
-    offer(hub, watcher, frames, positions, before)
+    const positions = watcher.matched
+    watcher.matched = undefined
+    offer(registry, watcher, frames, positions, before)
   }
 }
 
 /** Tells the watchers of a revision with one event. Most have room for it and take it as it is. */
-const dispatchOne = <V>(hub: Hub.Hub<V>, logged: LoggedRevision<V>, before: Revision): void => {
-  const found = KeyIndex.find(hub.index, logged.events[0]!.key)
+const dispatchOne = <V>(
+  registry: Registry.Registry<V>,
+  logged: LoggedRevision<V>,
+  before: Revision
+): void => {
+  const found = KeyIndex.find(registry.index, logged.events[0]!.key)
   if (found === undefined) return
-  if (isList(found)) offerEach(hub, found, logged, before)
-  else if (found.size < found.room) Outbox.pushRow(found, logged)
-  else offer(hub, found, { logged, plain: undefined, previous: undefined }, undefined, before)
+  if (isList(found)) offerEach(registry, found, logged, before)
+  else if (found.size < found.room) Buffer.pushRow(found, logged)
+  else offer(registry, found, { logged, plain: undefined, previous: undefined }, undefined, before)
 }
 
 const isList = <V>(
-  found: Hub.Watcher<V> | ReadonlyArray<Hub.Watcher<V>>
-): found is ReadonlyArray<Hub.Watcher<V>> => Array.isArray(found)
+  found: Registry.Watcher<V> | ReadonlyArray<Registry.Watcher<V>>
+): found is ReadonlyArray<Registry.Watcher<V>> => Array.isArray(found)
 
 const offerEach = <V>(
-  hub: Hub.Hub<V>,
-  watchers: ReadonlyArray<Hub.Watcher<V>>,
+  registry: Registry.Registry<V>,
+  watchers: ReadonlyArray<Registry.Watcher<V>>,
   logged: LoggedRevision<V>,
   before: Revision
 ): void => {
   const frames: Frames<V> = { logged, plain: undefined, previous: undefined }
   // One who is ended leaves the list that is being read.
   for (const watcher of watchers.slice()) {
-    if (watcher.size < watcher.room) Outbox.pushRow(watcher, logged)
-    else offer(hub, watcher, frames, undefined, before)
+    if (watcher.size < watcher.room) Buffer.pushRow(watcher, logged)
+    else offer(registry, watcher, frames, undefined, before)
   }
 }
 
@@ -164,26 +172,26 @@ const offerEach = <V>(
  * ids. Returns the index of the first that they were not told of, which is `to` unless somebody blocks it.
  */
 export const dispatch = <V>(
-  hub: Hub.Hub<V>,
+  registry: Registry.Registry<V>,
   rows: ReadonlyArray<LoggedRevision<V>>,
   from: number,
   to: number
 ): number => {
-  let before = hub.position
+  let before = registry.position
   if (before === undefined) return to
   let next = from
   while (next < to) {
     const logged = rows[next]!
-    hub.blocked = hub.blocking > 0 && mayBlock(hub, logged)
-    if (hub.blocked) break
-    if (logged.events.length === 1) dispatchOne(hub, logged, before)
-    else dispatchMany(hub, { logged, plain: undefined, previous: undefined }, before)
+    registry.blocked = registry.blocking > 0 && mayBlock(registry, logged)
+    if (registry.blocked) break
+    if (logged.events.length === 1) dispatchOne(registry, logged, before)
+    else dispatchMany(registry, { logged, plain: undefined, previous: undefined }, before)
     before = logged.revision
     next++
   }
   // Nobody looks at it meanwhile, and each write of it would cost as much as telling a watcher.
-  if (hub.watchers.size > 0) hub.position = before
-  if (hub.waiting.size > 0) Hub.tellDispatched(hub)
+  if (registry.watchers.size > 0) registry.position = before
+  if (registry.dispatchWaiters.size > 0) Registry.resolveDispatched(registry)
   return next
 }
 
@@ -192,24 +200,24 @@ export const dispatch = <V>(
  * whatever its policy, reading waits for room.
  */
 export const replay = <V>(
-  hub: Hub.Hub<V>,
-  watcher: Hub.Watcher<V>,
+  registry: Registry.Registry<V>,
+  watcher: Registry.Watcher<V>,
   logged: LoggedRevision<V>,
   matches: (selector: Selector, key: string) => boolean
 ): boolean => {
   const positions: Array<number> = []
   for (const [i, { key }] of logged.events.entries()) if (matches(watcher.selector, key)) positions.push(i)
   if (positions.length > 0) {
-    if (Outbox.isFull(watcher)) return false
+    if (Buffer.isFull(watcher)) return false
     let frame: EventsFrame<V> | undefined
     try {
       frame = frameOf({ logged, plain: undefined, previous: undefined }, watcher, positions)
     } catch (cause) {
-      Hub.end(hub, watcher, "Failed", "its predicate threw", cause)
+      Registry.end(registry, watcher, "Failed", "its predicate threw", cause)
       return false
     }
     if (frame !== undefined) {
-      Outbox.push(watcher, frame)
+      Buffer.push(watcher, frame)
     }
   }
   watcher.cursor = logged.revision

@@ -1,7 +1,7 @@
 /** How somebody follows, and the check of it. */
 import type { Event, Revision } from "../log/events.js"
 import { InvalidOptions } from "../options.js"
-import type * as Outbox from "./buffer.js"
+import type * as Buffer from "./buffer.js"
 
 /** What a follow is; everything has a default. */
 export interface FollowOptions<V> {
@@ -22,7 +22,7 @@ export interface FollowOptions<V> {
   /** The most revisions that wait. Default 256. */
   readonly buffer?: number | undefined
   /** What happens when they are more. Default `resync`, of `register` `cancel`. */
-  readonly policy?: Outbox.Policy | undefined
+  readonly policy?: Buffer.Policy | undefined
   /** `include`: tells with each event what was there before it. Default `omit`. */
   readonly previous?: "include" | "omit" | undefined
   /**

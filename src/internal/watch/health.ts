@@ -22,24 +22,24 @@ export interface Health {
 }
 
 /** What a watch has failed with, as an error of its log. */
-const troubleOf = (cause: unknown): ChangeLogError =>
+const causeOf = (cause: unknown): ChangeLogError =>
   cause instanceof ChangeLogError
     ? cause
     : new ChangeLogError({ reason: "Unavailable", message: "a call of the log died", cause })
 
 export const healthOf = <V>(
-  { failure, hub, trouble }: Pick<Dispatcher<V>, "failure" | "hub" | "trouble">,
+  { failure, registry, cause }: Pick<Dispatcher<V>, "failure" | "registry" | "cause">,
   isClosed: boolean,
   isSuspect: boolean
 ): Health => {
   let behind = 0
-  for (const { cursor } of hub.watchers.values()) if (cursor !== undefined) behind++
+  for (const { cursor } of registry.watchers.values()) if (cursor !== undefined) behind++
   const alive = failure !== undefined ? "Failed" : isSuspect ? "Suspect" : "Live"
   return {
     state: isClosed ? "Closed" : alive,
-    watchers: hub.watchers.size,
+    watchers: registry.watchers.size,
     behind,
-    position: Option.fromNullable(hub.position),
-    cause: Option.fromNullable(failure === undefined ? trouble : troubleOf(failure.cause))
+    position: Option.fromNullable(registry.position),
+    cause: Option.fromNullable(failure === undefined ? cause : causeOf(failure.cause))
   }
 }

@@ -14,18 +14,18 @@ interface Node<O extends Owner> {
   readonly to: string
   readonly owner: O
   readonly priority: number
-  furthest: string
+  maxEnd: string
   left: Node<O> | undefined
   right: Node<O> | undefined
 }
 
-export interface Intervals<O extends Owner> {
+export interface IntervalTree<O extends Owner> {
   root: Node<O> | undefined
   /** How many ranges there ever were. */
   added: number
 }
 
-export const make = <O extends Owner>(): Intervals<O> => ({ root: undefined, added: 0 })
+export const make = <O extends Owner>(): IntervalTree<O> => ({ root: undefined, added: 0 })
 
 // Well mixed: a tree needs no chance of its own to be balanced. Each range has another one, since an owner may bring
 // thousands in order: with one for all of them they would be a list, too deep to walk.
@@ -38,11 +38,11 @@ const priorityOf = (nth: number): number => {
 const compare = <O extends Owner>(a: Node<O>, b: Node<O>): number =>
   compareKeys(a.from, b.from) || a.owner.id - b.owner.id || compareKeys(a.to, b.to)
 
-const further = (a: string, b: Node<Owner> | undefined): string =>
-  b !== undefined && compareKeys(b.furthest, a) > 0 ? b.furthest : a
+const laterEnd = (a: string, b: Node<Owner> | undefined): string =>
+  b !== undefined && compareKeys(b.maxEnd, a) > 0 ? b.maxEnd : a
 
 const update = <O extends Owner>(node: Node<O>): Node<O> => {
-  node.furthest = further(further(node.to, node.left), node.right)
+  node.maxEnd = laterEnd(laterEnd(node.to, node.left), node.right)
   return node
 }
 
@@ -84,12 +84,12 @@ const split = <O extends Owner>(
   return [left, update(tree)]
 }
 
-const without = <O extends Owner>(tree: Node<O> | undefined, node: Node<O>): Node<O> | undefined => {
+const removeNode = <O extends Owner>(tree: Node<O> | undefined, node: Node<O>): Node<O> | undefined => {
   if (tree === undefined) return undefined
   const order = compare(node, tree)
   if (order === 0) return merge(tree.left, tree.right)
-  if (order < 0) tree.left = without(tree.left, node)
-  else tree.right = without(tree.right, node)
+  if (order < 0) tree.left = removeNode(tree.left, node)
+  else tree.right = removeNode(tree.right, node)
   return update(tree)
 }
 
@@ -98,27 +98,22 @@ const nodeOf = <O extends Owner>(from: string, to: string, owner: O, priority: n
   to,
   owner,
   priority,
-  furthest: to,
+  maxEnd: to,
   left: undefined,
   right: undefined
 })
 
 /** Adds the range from `from` until before `to`. */
-export const add = <O extends Owner>(intervals: Intervals<O>, from: string, to: string, owner: O): void => {
-  intervals.root = insert(intervals.root, nodeOf(from, to, owner, priorityOf(++intervals.added)))
+export const add = <O extends Owner>(tree: IntervalTree<O>, from: string, to: string, owner: O): void => {
+  tree.root = insert(tree.root, nodeOf(from, to, owner, priorityOf(++tree.added)))
 }
 
-export const remove = <O extends Owner>(
-  intervals: Intervals<O>,
-  from: string,
-  to: string,
-  owner: O
-): void => {
-  intervals.root = without(intervals.root, nodeOf(from, to, owner, 0))
+export const remove = <O extends Owner>(tree: IntervalTree<O>, from: string, to: string, owner: O): void => {
+  tree.root = removeNode(tree.root, nodeOf(from, to, owner, 0))
 }
 
 const collectFrom = <O extends Owner>(node: Node<O> | undefined, key: string, found: Array<O>): void => {
-  if (node === undefined || compareKeys(node.furthest, key) <= 0) return
+  if (node === undefined || compareKeys(node.maxEnd, key) <= 0) return
   collectFrom(node.left, key, found)
   if (compareKeys(node.from, key) > 0) return
   if (compareKeys(key, node.to) < 0) found.push(node.owner)
@@ -126,5 +121,5 @@ const collectFrom = <O extends Owner>(node: Node<O> | undefined, key: string, fo
 }
 
 /** Adds the owners of the ranges that hold a key. */
-export const collect = <O extends Owner>(intervals: Intervals<O>, key: string, found: Array<O>): void =>
-  collectFrom(intervals.root, key, found)
+export const collect = <O extends Owner>(tree: IntervalTree<O>, key: string, found: Array<O>): void =>
+  collectFrom(tree.root, key, found)

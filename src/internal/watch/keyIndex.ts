@@ -4,9 +4,9 @@
  */
 
 import { type Part, partsOf, type Selector } from "../log/selector.js"
-import * as Intervals from "./intervalTree.js"
+import * as IntervalTree from "./intervalTree.js"
 
-export interface Owner extends Intervals.Owner {
+export interface Owner extends IntervalTree.Owner {
   readonly selector: Selector
 }
 
@@ -14,13 +14,13 @@ export interface KeyIndex<O extends Owner> {
   /** One who is alone stands there without a list: following it would cost two more misses of the processor's cache. */
   readonly byKey: Map<string, O | Array<O>>
   readonly byPrefix: Map<string, O | Array<O>>
-  readonly ranges: Intervals.Intervals<O>
+  readonly ranges: IntervalTree.IntervalTree<O>
 }
 
 export const make = <O extends Owner>(): KeyIndex<O> => ({
   byKey: new Map(),
   byPrefix: new Map(),
-  ranges: Intervals.make()
+  ranges: IntervalTree.make()
 })
 
 /** Where an owner stands, or would stand, in a list ordered by id. */
@@ -61,13 +61,13 @@ const removeFrom = <O extends Owner>(lists: Map<string, O | Array<O>>, key: stri
 const addPart = <O extends Owner>(index: KeyIndex<O>, part: Part, owner: O): void => {
   if (part._tag === "Key") addTo(index.byKey, part.key, owner)
   else if (part._tag === "Prefix") addTo(index.byPrefix, part.prefix, owner)
-  else Intervals.add(index.ranges, part.from, part.to, owner)
+  else IntervalTree.add(index.ranges, part.from, part.to, owner)
 }
 
 const removePart = <O extends Owner>(index: KeyIndex<O>, part: Part, owner: O): void => {
   if (part._tag === "Key") removeFrom(index.byKey, part.key, owner)
   else if (part._tag === "Prefix") removeFrom(index.byPrefix, part.prefix, owner)
-  else Intervals.remove(index.ranges, part.from, part.to, owner)
+  else IntervalTree.remove(index.ranges, part.from, part.to, owner)
 }
 
 export const add = <O extends Owner>(index: KeyIndex<O>, owner: O): void => {
@@ -99,7 +99,7 @@ export const find = <O extends Owner>(index: KeyIndex<O>, key: string): O | Read
   for (let end = key.indexOf("/"); end !== -1; end = key.indexOf("/", end + 1)) {
     addAll(found, index.byPrefix.get(key.slice(0, end + 1)))
   }
-  Intervals.collect(index.ranges, key, found)
+  IntervalTree.collect(index.ranges, key, found)
   if (found.length === 0) return own
   addAll(found, own)
   found.sort((a, b) => a.id - b.id)

@@ -13,14 +13,14 @@ import {
   type Revision,
   start
 } from "../log/events.js"
-import { checkSelector, type InvalidSelector, type Selector } from "../log/selector.js"
+import { type InvalidSelector, resolveSelector, type Selector } from "../log/selector.js"
 import type { InvalidOptions } from "../options.js"
 import { outsideTransaction } from "../surroundings.js"
-import * as Outbox from "./buffer.js"
+import * as Buffer from "./buffer.js"
 import type { Dispatcher } from "./dispatcher.js"
 import { type FollowOptions, followProblem } from "./followOptions.js"
 import { type SnapshotFrame, WatchEnded } from "./frames.js"
-import * as Hub from "./registry.js"
+import * as Registry from "./registry.js"
 import * as Snapshots from "./snapshots.js"
 
 /** Why a follow could not begin; nothing was registered. */
@@ -44,18 +44,18 @@ export type FollowError =
   | ChangeLogError
 
 /** The part of a watch that admits watchers. */
-export interface Desk<V> {
+export interface Admission<V> {
   readonly log: ChangeLog<V>
   readonly dispatcher: Dispatcher<V>
   readonly maxWatchers: number
   readonly hasSnapshots: boolean
   lastId: number
   /** Fails as soon as nobody is admitted any more. */
-  readonly over: Deferred.Deferred<never, WatchRefused>
+  readonly refused: Deferred.Deferred<never, WatchRefused>
   /** Runs something in the dispatcher's turn. */
   readonly inTurn: (effect: Effect.Effect<void, WatchRefused>) => Effect.Effect<void, WatchRefused>
   /** The number of watchers may have changed. */
-  readonly told: () => void
+  readonly setGauge: () => void
 }
 
 const noSnapshots = (what: string): ChangeLogError =>
@@ -65,30 +65,33 @@ const noSnapshots = (what: string): ChangeLogError =>
   })
 
 /** Ends a watcher whose reader, or whose scope, wants no more. */
-export const cancel = <V>({ dispatcher, told }: Desk<V>, watcher: Hub.Watcher<V>): Effect.Effect<void> =>
+export const cancel = <V>(
+  { dispatcher, setGauge }: Admission<V>,
+  watcher: Registry.Watcher<V>
+): Effect.Effect<void> =>
   Effect.sync(() => {
-    Hub.end(dispatcher.hub, watcher, "Closed", "it was cancelled")
-    told()
+    Registry.end(dispatcher.registry, watcher, "Closed", "it was cancelled")
+    setGauge()
   })
 
 /** Where a watcher begins, and what it is told first. */
-interface Beginning<V> {
+interface StartPosition<V> {
   readonly at: Revision
   /** The log has come at least so far. */
   readonly head: Revision
-  readonly first?: SnapshotFrame<V> | Snapshots.Threw
+  readonly first?: SnapshotFrame<V> | Snapshots.PredicateThrew
 }
 
-const beginning = <V>(
+const startPosition = <V>(
   { source }: Dispatcher<V>,
-  watcher: Hub.Watcher<V>,
+  watcher: Registry.Watcher<V>,
   { after, snapshot }: FollowOptions<V>
-): Effect.Effect<Beginning<V>, FollowError> => {
+): Effect.Effect<StartPosition<V>, FollowError> => {
   const head = Effect.map(source.head, ({ head }) => ownRevision(head))
   if (snapshot === "first") {
     return Effect.map(Snapshots.take(source, watcher), (first) => ({
       // To whom nothing was told, he stands where the log begins.
-      at: first._tag === "Threw" ? start(first.revision.epoch) : first.revision,
+      at: first._tag === "PredicateThrew" ? start(first.revision.epoch) : first.revision,
       head: first.revision,
       first
     }))
@@ -102,41 +105,46 @@ const beginning = <V>(
   )
 }
 
-const isFull = <V>({ dispatcher: { hub }, maxWatchers }: Desk<V>): boolean => hub.watchers.size >= maxWatchers
+const isFull = <V>({ dispatcher: { registry }, maxWatchers }: Admission<V>): boolean =>
+  registry.watchers.size >= maxWatchers
 
-const full = <V>({ maxWatchers }: Desk<V>): WatchRefused =>
+const full = <V>({ maxWatchers }: Admission<V>): WatchRefused =>
   new WatchRefused({ reason: "Full", message: `the cap of ${maxWatchers} watchers is reached` })
 
 const admit = <V>(
-  desk: Desk<V>,
-  watcher: Hub.Watcher<V>,
-  { at, first, head }: Beginning<V>
+  admission: Admission<V>,
+  watcher: Registry.Watcher<V>,
+  { at, first, head }: StartPosition<V>
 ): Effect.Effect<void, WatchRefused> =>
   Effect.suspend(() => {
-    const { dispatcher, told } = desk
-    const { hub } = dispatcher
+    const { dispatcher, setGauge } = admission
+    const { registry } = dispatcher
     // Whoever asked may have gone meanwhile.
     if (watcher.ended !== undefined) return Effect.void
-    if (isFull(desk)) return full(desk)
+    if (isFull(admission)) return full(admission)
     dispatcher.head = head
     dispatcher.answeredAt = dispatcher.millis()
-    watcher.taken = at
-    if (first?._tag === "Threw") {
+    watcher.lastTaken = at
+    if (first?._tag === "PredicateThrew") {
       const { cause } = first
       const failed = new WatchEnded({ reason: "Failed", message: "its predicate threw", cursor: at, cause })
-      Outbox.end(watcher, failed)
+      Buffer.end(watcher, failed)
       return Effect.void
     }
-    if (first !== undefined) Outbox.push(watcher, first)
-    hub.position ??= head
-    Hub.add(hub, watcher, at)
-    told()
+    if (first !== undefined) Buffer.push(watcher, first)
+    registry.position ??= head
+    Registry.add(registry, watcher, at)
+    setGauge()
     return Effect.void
   })
 
-const newWatcher = <V>(desk: Desk<V>, selector: Selector, options: FollowOptions<V>): Hub.Watcher<V> =>
-  Hub.newWatcher({
-    id: ++desk.lastId,
+const newWatcher = <V>(
+  admission: Admission<V>,
+  selector: Selector,
+  options: FollowOptions<V>
+): Registry.Watcher<V> =>
+  Registry.newWatcher({
+    id: ++admission.lastId,
     selector,
     where: options.where,
     policy: options.policy ?? "resync",
@@ -148,36 +156,36 @@ const newWatcher = <V>(desk: Desk<V>, selector: Selector, options: FollowOptions
 
 /** Begins a follow, which ends with the scope. */
 export const open = <V>(
-  desk: Desk<V>,
+  admission: Admission<V>,
   selector: Selector,
   options: FollowOptions<V>
-): Effect.Effect<Hub.Watcher<V>, FollowError, Scope.Scope> =>
+): Effect.Effect<Registry.Watcher<V>, FollowError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
-      const checked = yield* checkSelector(selector)
+      const checked = yield* resolveSelector(selector)
       const wrong = followProblem(options)
       if (wrong !== undefined) return yield* wrong
-      const { dispatcher, hasSnapshots, inTurn, log, over } = desk
+      const { dispatcher, hasSnapshots, inTurn, log, refused } = admission
       if (options.previous === "include" && log.state !== "latest")
         return yield* noSnapshots("a previous value")
       if ((options.snapshot === "first" || options.autoResnapshot === "on") && !hasSnapshots) {
         return yield* noSnapshots("a snapshot")
       }
-      const watcher = newWatcher(desk, checked, options)
-      const gone = cancel(desk, watcher)
+      const watcher = newWatcher(admission, checked, options)
+      const gone = cancel(admission, watcher)
       const begins = Effect.suspend(() =>
-        isFull(desk) ? full(desk) : outsideTransaction(beginning(dispatcher, watcher, options))
+        isFull(admission) ? full(admission) : outsideTransaction(startPosition(dispatcher, watcher, options))
       )
       yield* restore(
         // The one that loses is interrupted also where the caller cannot be: a server's handlers, say.
         Effect.flatMap(
-          Effect.raceFirst(Effect.interruptible(Deferred.await(over)), Effect.interruptible(begins)),
-          (found) => inTurn(admit(desk, watcher, found))
+          Effect.raceFirst(Effect.interruptible(Deferred.await(refused)), Effect.interruptible(begins)),
+          (found) => inTurn(admit(admission, watcher, found))
         )
       ).pipe(Effect.onError(() => gone))
       yield* Effect.addFinalizer(() => gone)
       // There may be something to read on from the log, or for everybody.
-      dispatcher.hub.ring()
+      dispatcher.registry.ring()
       return watcher
     })
   )

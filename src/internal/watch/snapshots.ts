@@ -16,7 +16,7 @@ import {
 } from "../log/events.js"
 import type { Selector } from "../log/selector.js"
 import type { SnapshotFrame } from "./frames.js"
-import type * as Hub from "./registry.js"
+import type * as Registry from "./registry.js"
 
 /** The part of a change log that a watch needs. */
 export interface Source<V> {
@@ -27,16 +27,16 @@ export interface Source<V> {
   readonly head: Effect.Effect<{ readonly head: Revision }, ChangeLogError>
   readonly snapshot: (selector: Selector) => Effect.Effect<Snapshot<V>, ChangeLogError>
   /** Snapshots come from the user: whether the log can go on from their revisions has to be asked. */
-  readonly foreign: boolean
+  readonly isExternal: boolean
   /** How many snapshots may be taken at once. */
   readonly slots: Effect.Semaphore
 }
 
 /** At most so many snapshots are taken at once, as far as they are quick. */
-export const slotCount = 8
+export const maxSlots = 8
 
 /** One that takes longer goes on without its slot: the others do not wait for it. */
-const slotFor = "1 second"
+const slotTimeout = "1 second"
 
 /** Exponential from 50 ms by factor 2, at most 2 s, jittered by 20 %. */
 export const backoff = Schedule.exponential("50 millis", 2).pipe(
@@ -64,14 +64,14 @@ const inSlot = <A, E>(slots: Effect.Semaphore, effect: Effect.Effect<A, E>): Eff
         held = false
         return slots.release(1)
       })
-      const late = Effect.sleep(slotFor).pipe(Effect.zipRight(release), Effect.zipRight(Effect.never))
+      const late = Effect.sleep(slotTimeout).pipe(Effect.zipRight(release), Effect.zipRight(Effect.never))
       return Effect.ensuring(restore(Effect.raceFirst(effect, Effect.interruptible(late))), release)
     })
   )
 
 /** The predicate of a watcher threw. */
-export interface Threw {
-  readonly _tag: "Threw"
+export interface PredicateThrew {
+  readonly _tag: "PredicateThrew"
   readonly revision: Revision
   readonly cause: unknown
 }
@@ -88,13 +88,16 @@ const putOf = <V>({ key, revision, value }: KeyValue<V>): Event<V> =>
 
 const none: ReadonlyArray<string> = Object.freeze([])
 
-const frameOf = <V>(snapshot: Snapshot<V>, where: Hub.Watcher<V>["where"]): SnapshotFrame<V> | Threw => {
+const frameOf = <V>(
+  snapshot: Snapshot<V>,
+  where: Registry.Watcher<V>["where"]
+): SnapshotFrame<V> | PredicateThrew => {
   const revision = ownRevision(snapshot.revision)
   let entries = snapshot.entries.map(ownEntry)
   try {
     if (where !== undefined) entries = entries.filter((entry) => where(putOf(entry)))
   } catch (cause) {
-    return { _tag: "Threw", revision, cause }
+    return { _tag: "PredicateThrew", revision, cause }
   }
   return { _tag: "Snapshot", revision, entries: Object.freeze(entries), deleted: none }
 }
@@ -104,13 +107,13 @@ const frameOf = <V>(snapshot: Snapshot<V>, where: Hub.Watcher<V>["where"]): Snap
  * `EpochChanged` when the log cannot.
  */
 export const take = <V>(
-  { foreign, read, slots, snapshot }: Source<V>,
-  { selector, where }: Pick<Hub.Watcher<V>, "selector" | "where">
-): Effect.Effect<SnapshotFrame<V> | Threw, ChangeLogError | Compacted | EpochChanged> =>
+  { isExternal, read, slots, snapshot }: Source<V>,
+  { selector, where }: Pick<Registry.Watcher<V>, "selector" | "where">
+): Effect.Effect<SnapshotFrame<V> | PredicateThrew, ChangeLogError | Compacted | EpochChanged> =>
   inSlot(
     slots,
     Effect.suspend(() => snapshot(selector)).pipe(
-      Effect.tap(({ revision }) => (foreign ? read({ after: revision, limit: 1 }) : Effect.void)),
+      Effect.tap(({ revision }) => (isExternal ? read({ after: revision, limit: 1 }) : Effect.void)),
       Effect.map((snapshot) => frameOf(snapshot, where))
     )
   )

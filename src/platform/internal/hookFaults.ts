@@ -5,21 +5,21 @@
 import { Effect, MetricLabel } from "effect"
 import * as Metrics from "../../Metrics.js"
 
-export type Hook = "who" | "setWho" | "what" | "redact" | "toRecord"
+export type Hook = "actor" | "setActor" | "action" | "redact" | "toRecord"
 
 export interface Faults {
   /** Counts that a hook threw. */
   readonly threw: (hook: Hook, error: unknown) => void
-  /** Counts that a hook returned what its column does not take. `what` is no part of what it returned. */
-  readonly returned: (hook: Hook, what: string) => void
+  /** Counts that a hook returned what its column does not take. `answer` names its kind, and quotes no part of it. */
+  readonly returned: (hook: Hook, answer: string) => void
   /** The log lines that are due, if any; they are due once. */
   readonly due: () => Effect.Effect<void> | undefined
 }
 
 const consequence: { readonly [H in Hook]: string } = {
-  who: "its records are kept without who",
-  setWho: "its records are kept without who",
-  what: "its records are kept with the method and route instead",
+  actor: "its records are kept without an actor",
+  setActor: "its records are kept without an actor",
+  action: "its records are kept with the method and route instead",
   redact: "its records are kept without anything that a client can influence",
   toRecord: "its records are refused"
 }
@@ -31,7 +31,7 @@ const placeOf = ({ message, stack = "" }: Error): string | undefined => {
   return places.split("\n").find((line) => /^\s+at /.test(line))
 }
 
-// An error's message may quote the very data that a redaction was to remove: only its kind and place are told.
+// An error's message may quote the very data that a redaction was to remove: only its kind and place are logged.
 export const describe = (error: unknown): string => {
   try {
     if (!(error instanceof Error)) return `a ${typeof error}`
@@ -44,22 +44,22 @@ export const describe = (error: unknown): string => {
 }
 
 export const make = (): Faults => {
-  const counts = { who: 0, setWho: 0, what: 0, redact: 0, toRecord: 0 }
+  const counts = { actor: 0, setActor: 0, action: 0, redact: 0, toRecord: 0 }
   let lines: Effect.Effect<void> | undefined
-  const count = (hook: Hook, told: () => string): void => {
+  const count = (hook: Hook, describeFault: () => string): void => {
     const count = ++counts[hook]
     Metrics.httpHookFaults.unsafeUpdate(1, [MetricLabel.make("hook", hook)])
     if ((count & (count - 1)) !== 0) return
-    const line = Effect.logWarning(`the audit hook "${hook}" ${told()}; ${count} times so far`)
+    const line = Effect.logWarning(`the audit hook "${hook}" ${describeFault()}; ${count} times so far`)
     // A logger that throws must not disturb a request.
     const safe = Effect.asVoid(Effect.exit(line))
     lines = lines === undefined ? safe : Effect.zipRight(lines, safe)
   }
   return {
     threw: (hook, error) => count(hook, () => `threw ${describe(error)}; ${consequence[hook]}`),
-    returned: (hook, what) => {
+    returned: (hook, answer) => {
       const rest = hook === "toRecord" ? consequence[hook] : "its records keep what of it can be stored"
-      count(hook, () => `returned ${what}; ${rest}`)
+      count(hook, () => `returned ${answer}; ${rest}`)
     },
     due: () => {
       const now = lines

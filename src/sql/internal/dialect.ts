@@ -22,7 +22,7 @@ export interface TableColumn {
   /** Whether the table that was found may hold values that are finer than those that are read. */
   readonly finer?: boolean
   /** Whether the table that was found may hold NULL in a column that is not nullable here. */
-  readonly lacking?: boolean
+  readonly mayHoldNull?: boolean
 }
 
 /** A named index over columns, ascending, NULLs first. */

@@ -68,7 +68,7 @@ const pauses = Schedule.exponential("10 millis", 1.5).pipe(
   Schedule.jittered
 )
 
-const patienceMillis = 10_000
+const busyTimeoutMillis = 10_000
 
 const isBusy = ({ cause }: StorageError): boolean =>
   cause instanceof SqlFailure && /^SQLITE_(BUSY|LOCKED)/.test(cause.code ?? "")
@@ -77,7 +77,7 @@ const isBusy = ({ cause }: StorageError): boolean =>
 export const whileBusy = <A, E, R>(effect: Effect.Effect<A, E | StorageError, R>) =>
   Effect.clockWith((clock) => {
     // A schedule that ends after a while reads the wall clock, which may be set meanwhile.
-    const end = monotonicMillis(clock) + patienceMillis
+    const end = monotonicMillis(clock) + busyTimeoutMillis
     return Effect.retry(effect, {
       schedule: pauses,
       while: (error) => error instanceof StorageError && isBusy(error) && monotonicMillis(clock) < end

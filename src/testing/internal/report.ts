@@ -1,6 +1,7 @@
-/** How something stands to laws: those that hold, those that are broken, those that were left out. */
+/** Holds a subject against the laws of a kit: those that hold, those that are broken, those that were left out. */
 import { Effect } from "effect"
-import type { LawBroken } from "./storage/subject.js"
+import type { TypeLambda } from "effect/HKT"
+import { type CheckOptions, type Kit, type LawBroken, leftOutReasonOf, type SubjectOf } from "./law.js"
 
 /** A law that was not checked. */
 export interface LeftOut {
@@ -8,7 +9,7 @@ export interface LeftOut {
   readonly reason: string
 }
 
-/** How a storage stands to the laws. */
+/** Which laws a subject keeps. */
 export interface Report {
   /** The laws that hold. */
   readonly held: ReadonlyArray<string>
@@ -16,25 +17,30 @@ export interface Report {
   readonly leftOut: ReadonlyArray<LeftOut>
 }
 
-/** Holds something against laws, one after the other. It does not fail: a broken law stands in the report. */
-export const report = <L extends { readonly name: string }>(
-  laws: ReadonlyArray<L>,
-  leftOutReason: (law: L) => string | undefined,
-  check: (law: L) => Effect.Effect<void, LawBroken>
-): Effect.Effect<Report> =>
-  Effect.gen(function* () {
-    const held: Array<string> = []
-    const broken: Array<LawBroken> = []
-    const leftOut: Array<LeftOut> = []
-    for (const law of laws) {
-      const reason = leftOutReason(law)
-      if (reason !== undefined) {
-        leftOut.push({ law: law.name, reason })
-        continue
+/**
+ * Makes the runner of a kit. It holds a subject against every law, each in a place of its own, one after the other. It
+ * does not fail: a broken law is in the report.
+ */
+export const runnerOf =
+  <Subjects extends TypeLambda, Need extends string, Group extends string>({
+    lacks,
+    laws
+  }: Kit<Subjects, Need, Group>) =>
+  <A, B>(subject: SubjectOf<Subjects, A, B>, options: CheckOptions = {}): Effect.Effect<Report> =>
+    Effect.gen(function* () {
+      const leftOutReason = leftOutReasonOf(lacks)
+      const held: Array<string> = []
+      const broken: Array<LawBroken> = []
+      const leftOut: Array<LeftOut> = []
+      for (const law of laws) {
+        const reason = leftOutReason(law, subject)
+        if (reason !== undefined) {
+          leftOut.push({ law: law.name, reason })
+          continue
+        }
+        const result = yield* Effect.either(law.check(subject, options))
+        if (result._tag === "Right") held.push(law.name)
+        else broken.push(result.left)
       }
-      const result = yield* Effect.either(check(law))
-      if (result._tag === "Right") held.push(law.name)
-      else broken.push(result.left)
-    }
-    return { held, broken, leftOut }
-  })
+      return { held, broken, leftOut }
+    })

@@ -2,9 +2,9 @@
 import { EventEmitter } from "node:events"
 import { Chunk, Effect, PubSub, Queue } from "effect"
 import * as ChangeLog from "../../../src/ChangeLog.js"
-import * as Outbox from "../../../src/internal/watch/buffer.js"
-import * as Telling from "../../../src/internal/watch/fanOut.js"
-import * as Hub from "../../../src/internal/watch/registry.js"
+import * as Buffer from "../../../src/internal/watch/buffer.js"
+import * as FanOut from "../../../src/internal/watch/fanOut.js"
+import * as Registry from "../../../src/internal/watch/registry.js"
 import * as Watch from "../../../src/Watch.js"
 import { slots } from "../baselines/slots.js"
 import { type Bench, type Case, collect, interleave } from "../support/bench.js"
@@ -16,8 +16,8 @@ const keysOf = (count: number): ReadonlyArray<string> =>
 
 const start: ChangeLog.Revision = { epoch: "bench", seq: 0, tag: 0 }
 
-const watcherOf = (id: number, selector: ChangeLog.Selector): Hub.Watcher<number> =>
-  Hub.newWatcher({
+const watcherOf = (id: number, selector: ChangeLog.Selector): Registry.Watcher<number> =>
+  Registry.newWatcher({
     id,
     selector,
     where: undefined,
@@ -66,9 +66,9 @@ const nanos = (
 const dispatching = async (bench: Bench, count: number): Promise<void> => {
   const keys = keysOf(count)
   const floor = slots<ChangeLog.Event<number>>(keys)
-  const hub = Hub.make<number>(() => {})
+  const registry = Registry.make<number>(() => {})
   const watchers = new Map(keys.map((key, i) => [key, watcherOf(i + 1, ChangeLog.key(key))]))
-  for (const watcher of watchers.values()) Hub.add(hub, watcher, start)
+  for (const watcher of watchers.values()) Registry.add(registry, watcher, start)
   let rows = drawn(keys)
   const samples = await interleave(
     {
@@ -88,13 +88,13 @@ const dispatching = async (bench: Bench, count: number): Promise<void> => {
           floor.take
         ),
       watch: () => {
-        hub.position = start
+        registry.position = start
         return nanos(
           rows,
-          (rows, from, to) => Telling.dispatch(hub, rows, from, to),
+          (rows, from, to) => FanOut.dispatch(registry, rows, from, to),
           (key) => {
             const watcher = watchers.get(key)
-            while (watcher !== undefined && Outbox.take(watcher) !== undefined);
+            while (watcher !== undefined && Buffer.take(watcher) !== undefined);
           }
         )
       }

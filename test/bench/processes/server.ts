@@ -57,8 +57,8 @@ const placeOrder = HttpRouter.post(
     yield* recorder.saveDurable({
       id,
       at: new Date(),
-      who: null,
-      what: "POST /orders",
+      actor: null,
+      action: "POST /orders",
       target: "/orders",
       outcome: "ok",
       status: 204,

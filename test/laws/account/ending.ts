@@ -17,16 +17,16 @@ const end = async (world: World): Promise<Report> => {
     world.closing = true
     start(world, Scope.close(scope, Exit.void), () => undefined)
     await time.advance(closeDeadline + 100)
-    ensure(isOver(), "the scope ends within its deadline")
+    ensure(isOver(), "A14: the scope ends within its deadline")
   }
   if (!isOver() || way === "closeWithin") {
     close(world, recorder.closeWithin(1000))
     await time.advance(1100)
-    ensure(isOver(), "closeWithin returns within its time and 100 ms")
+    ensure(isOver(), "A14: closeWithin returns within its time and 100 ms")
   }
   const [report] = reports
   if (report === undefined) throw new Error("there is no report")
-  for (const other of reports) ensure(other === report, "all closers share one report")
+  for (const other of reports) ensure(other === report, "A14: all closers share one report")
   return report
 }
 
@@ -40,21 +40,21 @@ const goneOf = ({ redriven, sample, sunk }: World, report: Report): Gone => {
   const outcomes = new Map<number, Outcome>()
   const setAside = [...report.setAside, ...sunk]
   for (const { outcome, record } of [...setAside, ...report.unsaved]) {
-    ensure(!outcomes.has(record.id), `record ${record.id} has one outcome`)
+    ensure(!outcomes.has(record.id), `A4: record ${record.id} has one outcome`)
     outcomes.set(record.id, outcome)
   }
   const { released } = report.stats
   ensureSame(
     setAside.length + released,
     report.stats.setAside,
-    "each record set aside is named, or was released"
+    "A4: each record set aside is named, or was released"
   )
-  ensureSame(report.unsaved.length, report.stats.handedBack, "each record handed back is named")
+  ensureSame(report.unsaved.length, report.stats.handedBack, "A4: each record handed back is named")
   const { maxHeld, sink } = sample.setting
   const sinkFailed = report.unsaved.filter(({ reason }) => reason === "SinkFailed")
   const held = sinkFailed.length + (sink === "none" ? report.setAside.length : 0)
-  ensure(maxHeld === undefined || held <= maxHeld, "no more are held than may be")
-  if (released > 0 && redriven.count === 0) ensureSame(held, maxHeld, "no more are released than must be")
+  ensure(maxHeld === undefined || held <= maxHeld, "A5: no more are held than may be")
+  if (released > 0 && redriven.count === 0) ensureSame(held, maxHeld, "A5: no more are released than must be")
   return { outcomes, setAside: new Set(setAside.map(({ record }) => record.id)) }
 }
 
@@ -68,10 +68,10 @@ const acceptedOf = (world: World, { outcomes }: Gone): ReadonlyArray<Known> => {
   }
   const accepted = world.known.filter(isAccepted)
   const stats = world.recorder.unsafeStats()
-  ensureSame(accepted.length, stats.accepted, "accepted is what the callers were told")
-  ensureSame(world.known.length - accepted.length, stats.refused, "all others were refused")
+  ensureSame(accepted.length, stats.accepted, "A6: accepted is what the callers were told")
+  ensureSame(world.known.length - accepted.length, stats.refused, "A6: all others were refused")
   for (const { row } of world.known.filter((known) => !accepted.includes(known))) {
-    ensure(!handed.has(row.id) && !outcomes.has(row.id), `record ${row.id}, refused, is nowhere`)
+    ensure(!handed.has(row.id) && !outcomes.has(row.id), `A6: record ${row.id}, refused, is nowhere`)
   }
   return accepted
 }
@@ -89,16 +89,16 @@ const checkPartition = (
   const stored = new Set(rest.filter((id) => holds.has(id)))
   const nowhere = rest.filter((id) => !stored.has(id))
   const neverHanded = nowhere.filter((id) => !world.backend.handed.has(id))
-  ensure(neverHanded.length >= stats.dropped, "what was dropped was never handed to the storage")
+  ensure(neverHanded.length >= stats.dropped, "A8: what was dropped was never handed to the storage")
   // Nobody names a record that was released. The backend may hold it, where the outcome of its save was unknown.
   const released = nowhere.length - stats.dropped + (stored.size - stats.stored)
-  ensureSame(released, stats.released, "what is nowhere was dropped, or released")
-  ensure(stored.size >= stats.stored, "the backend holds every stored record")
-  ensureSame(holds.size, held.length, "the backend holds each record once")
+  ensureSame(released, stats.released, "A8: what is nowhere was dropped, or released")
+  ensure(stored.size >= stats.stored, "A7: the backend holds every stored record")
+  ensureSame(holds.size, held.length, "A7: the backend holds each record once")
   for (const id of held) {
     ensure(
       stored.has(id) || outcomes.get(id) === "Unknown",
-      `record ${id}, held, is stored or of unknown outcome`
+      `A7: record ${id}, held, is stored or of unknown outcome`
     )
   }
   return stored
@@ -130,10 +130,10 @@ const checkReceipts = async (
   }
   for (const known of accepted) {
     if (!known.durable || known.told === "nothing") continue
-    ensure(holds(known), `the receipt of record ${known.row.id} (${known.told}) says what became of it`)
+    ensure(holds(known), `A9: the receipt of record ${known.row.id} (${known.told}) says what became of it`)
   }
   for (const { id, seen } of world.receipts) {
-    ensure((await seen).includes(id), `record ${id} is there for others when its durable save is told`)
+    ensure((await seen).includes(id), `A9: record ${id} is there for others when its durable save is told`)
   }
 }
 
@@ -143,9 +143,10 @@ const checkLoads = ({ known, loads, recorder, redriven }: World, stored: Readonl
     const present = new Set(seen)
     for (const { at: offered, atOnce, row } of known) {
       if (!atOnce) continue
-      if (offered > at) ensure(!present.has(row.id), `a load does not see record ${row.id}, saved after it`)
+      if (offered > at)
+        ensure(!present.has(row.id), `A10: a load does not see record ${row.id}, saved after it`)
       else if (stored.has(row.id) && redriven.count === 0 && released === 0) {
-        ensure(present.has(row.id), `a load sees record ${row.id}, saved before it`)
+        ensure(present.has(row.id), `A10: a load sees record ${row.id}, saved before it`)
       }
     }
   }
@@ -165,7 +166,7 @@ const checkOrder = ({ known, redriven, sample }: World, held: ReadonlyArray<numb
   if (redriven.count > 0 || sample.setting.overflow === "suspend") return
   ensure(
     held.every((id, i) => i === 0 || (held[i - 1] as number) < id),
-    "records are stored in the order of their saves"
+    "A12: records are stored in the order of their saves"
   )
 }
 
@@ -175,10 +176,10 @@ export const checkEnd = async (world: World): Promise<void> => {
   const report = await end(world)
   // A storage that was left behind may still answer: that changes nothing any more.
   await time.advance(5000)
-  for (const fiber of waiters) ensure(fiber.unsafePoll() !== null, "every waiter is answered")
+  for (const fiber of waiters) ensure(fiber.unsafePoll() !== null, "A14: every waiter is answered")
   const stats = recorder.unsafeStats()
-  ensureSame(backend.overlaps(), 0, "calls of the storage never overlap")
-  ensureSame(stats.pending, 0, "nothing is pending after the close")
+  ensureSame(backend.overlaps(), 0, "A13: calls of the storage never overlap")
+  ensureSame(stats.pending, 0, "A14: nothing is pending after the close")
   for (const key of [
     "accepted",
     "stored",
@@ -188,7 +189,7 @@ export const checkEnd = async (world: World): Promise<void> => {
     "duplicates",
     "released"
   ] as const) {
-    ensureSame(report.stats[key], stats[key], `the report tells of ${key}`)
+    ensureSame(report.stats[key], stats[key], `A14: the report tells of ${key}`)
   }
   // The database is in the host's time, not in that of the schedule.
   const held = await Effect.runPromise(table.peek)
@@ -198,6 +199,6 @@ export const checkEnd = async (world: World): Promise<void> => {
   await checkReceipts(world, gone, accepted, stored)
   checkLoads(world, stored)
   checkOrder(world, held)
-  ensure(!recorder.unsafeSave({ id: -1, bad: "no" }), "a closed recorder refuses")
+  ensure(!recorder.unsafeSave({ id: -1, bad: "no" }), "A15: a closed recorder refuses")
   for (const error of world.broken) throw error
 }

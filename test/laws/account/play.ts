@@ -71,18 +71,18 @@ const ensureBalance = (
   redriven: number
 ): void => {
   const { accepted, dropped, gaps, handedBack, pending, pendingBytes, released, setAside, stored } = stats
-  ensureSame(accepted, stored + setAside + dropped + handedBack + pending, "the account at every instant")
+  ensureSame(accepted, stored + setAside + dropped + handedBack + pending, "A1: the account at every instant")
   for (const count of [accepted, stored, setAside, dropped, handedBack, pending, released]) {
     ensure(Number.isInteger(count) && count >= 0, "a count is a count")
   }
   // What was set aside takes no room until it is redriven, and then also beyond the bound.
-  ensure(overflow === undefined || pending <= most + redriven, "what is pending is within the bound")
-  ensure(overflow === undefined || pendingBytes <= (bytes ?? 0) + redriven * largest, "its bytes are too")
-  ensure(released <= setAside, "what was released was set aside")
+  ensure(overflow === undefined || pending <= most + redriven, "A2: what is pending is within the bound")
+  ensure(overflow === undefined || pendingBytes <= (bytes ?? 0) + redriven * largest, "A2: its bytes are too")
+  ensure(released <= setAside, "A3: what was released was set aside")
   const noted = { dropped: 0, released: 0 }
   for (const { count, reason } of gaps) noted[reason === "released" ? "released" : "dropped"] += count
-  ensureSame(noted.dropped, dropped, "the gap notes count every drop")
-  ensureSame(noted.released, released, "and every release")
+  ensureSame(noted.dropped, dropped, "A3: the gap notes count every drop")
+  ensureSame(noted.released, released, "A3: and every release")
 }
 
 const acquire = (storage: Rows, start: Setting["start"]): Effect.Effect<Rows, unknown> => {
@@ -230,7 +230,7 @@ const saveOne = (world: World, { bad, how }: Extract<Action, { readonly do: "sav
   else {
     known.told = recorder.unsafeSave(known.row) ? "accepted" : "refused"
     known.atOnce = true
-    ensure(!closing || known.told === "refused", "a closing recorder takes nothing more")
+    ensure(!closing || known.told === "refused", "A15: a closing recorder takes nothing more")
   }
 }
 
@@ -246,7 +246,7 @@ const flush = (world: World): void => {
   start(world, world.recorder.flush, (exit) => {
     if (!Exit.isSuccess(exit) || world.closing || world.redriven.count > 0) return
     const stats = world.recorder.unsafeStats()
-    ensure(stats.accepted - stats.pending >= accepted, "a flush covers what was accepted before it")
+    ensure(stats.accepted - stats.pending >= accepted, "A11: a flush covers what was accepted before it")
   })
 }
 

@@ -25,7 +25,7 @@ const holdsFor = async (sample: Sample, table: Table): Promise<void> => {
 /** So many random schedules over one backend. */
 export const accountLaw = (name: string, count: number, open: OpenTables): void => {
   it.scopedLive(
-    `the account over ${name} holds under any schedule of calls, faults, interruptions and ends`,
+    `A1-A15: the account over ${name} holds under any schedule of calls, faults, interruptions and ends`,
     () =>
       Effect.gen(function* () {
         const tableOf = yield* open

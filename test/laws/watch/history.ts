@@ -370,7 +370,7 @@ export const breaksOf = (
     const lives = yield* place.lives
     return [
       ...writer.defects,
-      ...accountProblems(lives, writer.writes),
+      ...accountProblems(lives, writer.writes).map((problem) => `W14: ${problem}`),
       ...(place.fails ? [] : writer.writes.flatMap(({ told }) => (typeof told === "string" ? [told] : []))),
       ...followProblems(truthOf(lives), world.done)
     ]

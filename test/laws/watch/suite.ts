@@ -18,7 +18,7 @@ export const watchLaw = (
   open: Effect.Effect<OpenPlace, unknown, Scope.Scope>
 ): void => {
   it.scopedLive(
-    `every watcher is told what its policy promises, over ${name}`,
+    `W1-W14: every watcher is told what its policy promises, over ${name}`,
     () =>
       Effect.gen(function* () {
         const openPlace = yield* open

@@ -5,6 +5,7 @@ import * as ChangeLog from "../../../src/ChangeLog.js"
 import { type Frame, type Policy, WatchEnded } from "../../../src/Watch.js"
 import {
   type Change,
+  citationOf,
   type Law,
   type Observed,
   type Truth,
@@ -219,7 +220,7 @@ describe("the validators", () => {
   })
 
   for (const [fault, law, follow] of planted) {
-    it(`${law} catches it when ${fault}`, () => {
+    it(`${citationOf(law)} catches it when ${fault}`, () => {
       expect(validators[law](truth, follow)).not.toEqual([])
       expect(validate(truth, follow)).not.toEqual([])
     })

@@ -6,6 +6,7 @@ import { Option } from "effect"
 import type { Event, Selector } from "../../../src/ChangeLog.js"
 import { compareKeys, matches } from "../../../src/ChangeLog.js"
 import type { Frame, Policy, WatchEnded } from "../../../src/Watch.js"
+import { watchLaws } from "../laws.js"
 
 export type Value = number
 
@@ -362,6 +363,9 @@ export const validators = {
 
 export type Law = keyof typeof validators
 
+/** A law by its number and its name. */
+export const citationOf = (law: Law): string => `${watchLaws.find(({ name }) => name === law)?.id} ${law}`
+
 const always: ReadonlyArray<Law> = [
   "ordered",
   "unique",
@@ -387,6 +391,6 @@ export const promises: { readonly [P in Policy]: ReadonlyArray<Law> } = {
 export const validate = (truth: Truth, observed: Observed): ReadonlyArray<string> => [
   ...(observed.ended?.reason === "Failed" ? [`failed: ${String(observed.ended.cause)}`] : []),
   ...promises[observed.policy].flatMap((law) =>
-    validators[law](truth, observed).map((problem) => `${law}: ${problem}`)
+    validators[law](truth, observed).map((problem) => `${citationOf(law)}: ${problem}`)
   )
 ]

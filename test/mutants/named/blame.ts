@@ -13,21 +13,21 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "blame: look for a bad record without an end",
     file: rounds,
-    find: "ranges.length === 0 || misses >= maxMisses(most, rounds)",
+    find: "ranges.length === 0 || misses >= maxMisses(maxSize, rounds)",
     replace: "ranges.length === 0",
     test: machine("nothing is set aside, and each round has a bounded number of saves")
   },
   {
     name: "blame: believe a failure of one record while nothing is stored",
     file: rounds,
-    find: 'blame === "record" ? bulk.storedSince || isLone(bulk) :',
+    find: 'blame === "record" ? bisection.storedSince || isLone(bisection) :',
     replace: 'blame === "record" ? true :',
     test: machine("nothing is set aside, and each round has a bounded number of saves")
   },
   {
     name: "blame: believe a rule at its first word",
     file: rounds,
-    find: ": accused && times >= proofsOf(blame)",
+    find: ": retested && times >= proofsOf(blame)",
     replace: ": true",
     test: machine(
       "whatever the length of the outage, all is stored once it is over, and nothing is set aside"
@@ -36,7 +36,7 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "blame: forget that another record was stored",
     file: rounds,
-    find: "  bulk.followed = bulk.suspects.length\n",
+    find: "  bisection.followed = bisection.suspects.length\n",
     replace: "",
     test: machine("wait for no retry where the failure says that it may be theirs")
   },
@@ -64,22 +64,22 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "blame: set aside what was never tried",
     file: bulk,
-    find: "const untried = bulk.ranges.filter(({ tried }) => !tried)",
-    replace: "const untried = bulk.ranges.filter(() => false)",
+    find: "const untried = bisection.ranges.filter(({ tried }) => !tried)",
+    replace: "const untried = bisection.ranges.filter(() => false)",
     test: machine("of retries sets nothing aside that was never tried")
   },
   {
     name: "blame: try a size again that did not pass",
     file: bulk,
-    find: "if (top(bulk).to - top(bulk).from > most)",
-    replace: "if (top(bulk).to - top(bulk).from > 2 * most)",
+    find: "if (top(bisection).to - top(bisection).from > most)",
+    replace: "if (top(bisection).to - top(bisection).from > 2 * most)",
     test: machine("is cut to what passes, and the rest of it is saved in that size")
   },
   {
     name: "blame: take an outage for a matter of size",
     file: bulk,
-    find: "bulk.sizeProven ||= bulk.passed > 0 &&",
-    replace: "bulk.sizeProven ||= bulk.passed >= 0 &&",
+    find: "bisection.sizeProven ||= bisection.passed > 0 &&",
+    replace: "bisection.sizeProven ||= bisection.passed >= 0 &&",
     test: machine("that was none, but a backend that was away, is soon saved as a whole again")
   },
   {
@@ -92,7 +92,7 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "blame: forget the size that passed",
     file: saver,
-    find: "if (!sizeDoubted || passed === 0) return",
+    find: "if (!sizeSuspected || passed === 0) return",
     replace: "if (passed < 1000) return",
     test: {
       file: "test/recorder/sizes.test.ts",
@@ -102,7 +102,7 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "blame: take a full queue of notifications for bad data",
     file: pg,
-    find: 'if (trouble.file === "async.c") return ["Transient"]',
+    find: 'if (details.file === "async.c") return ["Transient"]',
     replace: "",
     test: errors("is blamed by its details: on the record, the table, the size or the server")
   },

@@ -63,7 +63,7 @@ export const platformMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "serve the same cursor for ever",
     file: inside("sse/frames"),
-    find: 'next === "restart" ? event + Sse.forget : event',
+    find: 'next === "restart" ? event + Sse.resetId : event',
     replace: "event",
     test: anyCursor
   },
@@ -84,7 +84,7 @@ export const platformMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "serve everybody in one turn",
     file: inside("sse/slices"),
-    find: "slices.admitted < slices.most && slices.nanos() < slices.until",
+    find: "slices.admitted < slices.maxPerTurn && slices.nanos() < slices.until",
     replace: "true",
     test: test(
       "WatchSse.many",

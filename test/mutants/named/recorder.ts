@@ -12,49 +12,49 @@ const intervals = "an interval of releases ends with a redrive, or after a minut
 const holding: ReadonlyArray<NamedMutant> = [
   {
     name: "let what is redriven take no room",
-    file: "src/internal/actor/engine.ts",
-    find: "  intake.inFlight += items.length\n",
-    replace: "",
+    file: "src/internal/actor/batches.ts",
+    find: "    intake.inFlight += batch.items.length\n    intake.inFlightBytes += sum",
+    replace: "    intake.inFlightBytes += sum",
     test: held("redriven ones take room again, also beyond the bound")
   },
   {
     name: "hold without a bound",
     file: "src/internal/recorder/settlement.ts",
-    find: "while (Held.size(held) + Held.size(unsunk) > maxHeld)",
-    replace: "while (begun && Held.size(held) + Held.size(unsunk) > maxHeld)",
+    find: "while (DeadLetters.size(deadLetters) + DeadLetters.size(sinkFailed) > maxHeld)",
+    replace: "while (begun && DeadLetters.size(deadLetters) + DeadLetters.size(sinkFailed) > maxHeld)",
     test: held(released)
   },
   {
     name: "hold what no sink took without a bound",
     file: "src/internal/recorder/settlement.ts",
-    find: "Held.size(held) + Held.size(unsunk) > maxHeld",
-    replace: "Held.size(held) > maxHeld",
+    find: "DeadLetters.size(deadLetters) + DeadLetters.size(sinkFailed) > maxHeld",
+    replace: "DeadLetters.size(deadLetters) > maxHeld",
     test: held("the oldest that the sink refused are set aside instead of handed back")
   },
   {
     name: "release uncounted",
-    file: "src/internal/recorder/settlement.ts",
-    find: "    intake.released++\n",
+    file: "src/internal/actor/intake.ts",
+    find: "  intake.released++\n",
     replace: "",
     test: held(released)
   },
   {
     name: "count as handed back what was released",
     file: "src/internal/recorder/settlement.ts",
-    find: "      ledger.handedBack--\n",
+    find: "      account.handedBack--\n",
     replace: "",
     test: held("the oldest that the sink refused are set aside instead of handed back")
   },
   {
     name: "tell of each release",
-    file: "src/internal/recorder/deadLetters.ts",
+    file: "src/internal/actor/gaps.ts",
     find: 'return noteDrop(releases.gaps, "released", wall)',
     replace: 'noteDrop(releases.gaps, "released", wall)\n  return true',
     test: held(released)
   },
   {
     name: "release for ever in one interval",
-    file: "src/internal/recorder/deadLetters.ts",
+    file: "src/internal/actor/gaps.ts",
     find: "  if (monotonic - releases.last >= quietMillis) closeGap(releases.gaps)\n",
     replace: "",
     test: held(intervals)
@@ -62,14 +62,14 @@ const holding: ReadonlyArray<NamedMutant> = [
   {
     name: "go on with an interval of releases after a redrive",
     file: "src/internal/recorder/settlement.ts",
-    find: "  Held.endInterval(book.releases)\n",
+    find: "  control.endReleases()\n",
     replace: "",
     test: held(intervals)
   },
   {
     name: "leave a release out of the statuses",
-    file: "src/Recorder.ts",
-    find: "        control.statusChanged()\n",
+    file: "src/internal/actor/control.ts",
+    find: "    if (begins) Engine.publish(engine)\n",
     replace: "",
     test: held(released)
   }
@@ -79,14 +79,14 @@ const holding: ReadonlyArray<NamedMutant> = [
 const timing: ReadonlyArray<NamedMutant> = [
   {
     name: "linger by the wall clock",
-    file: "src/Actor.ts",
-    find: "const monotonic = () => monotonicMillis(clock)",
-    replace: "const monotonic = now",
+    file: "src/internal/actor/engine.ts",
+    find: "monotonic: () => monotonicMillis(clock)",
+    replace: "monotonic: () => clock.unsafeCurrentTimeMillis()",
     test: clock("leaves a linger as long as it is, to the millisecond")
   },
   {
     name: "tell the oldest age by the wall clock",
-    file: "src/internal/recorder/stats.ts",
+    file: "src/internal/actor/batches.ts",
     find: "intake.monotonic() - since",
     replace: "intake.now() - since",
     test: clock("does not change the age of the oldest record, in flight or queued")
@@ -100,9 +100,9 @@ const timing: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "end an interval of releases by the wall clock",
-    file: "src/internal/recorder/settlement.ts",
-    find: "Held.noteRelease(releases, intake.now(), intake.monotonic())",
-    replace: "Held.noteRelease(releases, intake.now(), intake.now())",
+    file: "src/internal/actor/intake.ts",
+    find: "noteRelease(intake.releases, intake.now(), intake.monotonic())",
+    replace: "noteRelease(intake.releases, intake.now(), intake.now())",
     test: clock("ends no interval of releases")
   },
   {
@@ -126,7 +126,7 @@ const slicing: ReadonlyArray<NamedMutant> = [
   {
     name: "tell all waiters in one piece",
     file: "src/internal/slices.ts",
-    find: "done <= mostOfSlice",
+    find: "done <= maxPerSlice",
     replace: "done <= Number.POSITIVE_INFINITY",
     test: handBack("of a close are told in slices; the report waits for none of them")
   },
@@ -140,7 +140,7 @@ const slicing: ReadonlyArray<NamedMutant> = [
   {
     name: "make all that is handed back at once",
     file: "src/internal/lazyArray.ts",
-    find: "length <= mostAtOnce",
+    find: "length <= maxEager",
     replace: "length >= 0",
     test: {
       file: "test/internal/lazyArray.test.ts",

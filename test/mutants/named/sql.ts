@@ -22,7 +22,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "say of a failed look-up that nothing is stored",
-    file: internal("storage/sqlStorage"),
+    file: internal("storage/saving"),
     find: 'withOutcome(error, "Unknown")',
     replace: 'withOutcome(error, "NotStored")',
     test: sql("lookUp", "has an unknown outcome: what was written is stored")
@@ -53,9 +53,9 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "go on with pages that do not go on",
-    file: internal("storage/sqlStorage"),
-    find: "typed.after === undefined || goesOn(",
-    replace: "typed.after !== null || goesOn(",
+    file: internal("storage/reading"),
+    find: "typed.after === undefined || continues(",
+    replace: "typed.after !== null || continues(",
     test: sql("foreignRows", "with text that is no Unicode never make pages without an end"),
     needs: "servers"
   },
@@ -69,7 +69,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "pass by rows with a NULL that is not foreseen",
-    file: internal("storage/sqlStorage"),
+    file: internal("storage/reading"),
     find: "endsAtNull(typed, rows) ? page(",
     replace: "false ? page(",
     test: sql("foreignRows", "that no column can hold fail each read that meets them, and only those"),

@@ -53,7 +53,7 @@ export const sqlite: ReadonlyArray<NamedMutant> = [
   {
     name: "SQLite: do not look before a statement",
     file,
-    find: "      current !== undefined && stands(current) ? Effect.succeed(current) : reopened",
+    find: "      current !== undefined && isAtPath(current) ? Effect.succeed(current) : reopened",
     replace: "      current !== undefined ? Effect.succeed(current) : reopened",
     test: losing("is replaced, is read and pruned anew, also before anything is saved")
   },
@@ -81,7 +81,7 @@ export const sqlite: ReadonlyArray<NamedMutant> = [
   {
     name: "SQLite: take what cannot be opened anew as it is at the start",
     file,
-    find: 'return away(at ?? name, "NotStored", what, cause)',
+    find: 'return unavailable(at ?? name, "NotStored", what, cause)',
     replace: 'return new StorageError({ kind: "Fatal", outcome: "NotStored", message: what, cause })',
     test: losing("is replaced by what does not serve: away, with the reason, until it does")
   },

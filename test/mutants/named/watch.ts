@@ -29,8 +29,8 @@ const sharing: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: keep the selector of the caller",
     file: internal("log/selector"),
-    find: "Either.right(own(selector))",
-    replace: "Either.right(selector)",
+    find: "Effect.succeed(ownSelector(selector))",
+    replace: "Effect.succeed(selector)",
     test: watch("sharing", "a selector may be changed when somebody follows it")
   },
   {
@@ -43,7 +43,7 @@ const sharing: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: give all ranges of an owner one priority",
     file: internal("watch/intervalTree"),
-    find: "priorityOf(++intervals.added)",
+    find: "priorityOf(++tree.added)",
     replace: "priorityOf(owner.id)",
     test: watch("sharing", "a follow of very many ranges in order is told of each, and goes as it came")
   },
@@ -67,30 +67,30 @@ const snapshots: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: take a predicate that throws for a source that dies",
     file: internal("watch/snapshots"),
-    find: '    return { _tag: "Threw", revision, cause }',
+    find: '    return { _tag: "PredicateThrew", revision, cause }',
     replace: "    throw cause",
     test: watch("snapshots", "one that throws on an entry of a later snapshot ends its watcher alone")
   },
   {
     name: "watch: wait for a snapshot in the dispatcher's turn",
     file: internal("watch/resnapshot"),
-    find: "Effect.forkDaemon(Effect.interruptible(taking(needs, watcher, gone, wait)))",
+    find: "Effect.forkDaemon(Effect.interruptible(takeWithRetry(needs, watcher, gone, wait)))",
     replace:
-      "Effect.flatMap(Effect.forkDaemon(Effect.interruptible(taking(needs, watcher, gone, wait))), (fiber) => Effect.as(fiber.await, fiber))",
+      "Effect.flatMap(Effect.forkDaemon(Effect.interruptible(takeWithRetry(needs, watcher, gone, wait))), (fiber) => Effect.as(fiber.await, fiber))",
     test: watch("snapshots", "holds up nobody while its source hangs, and its cancel ends the wait")
   },
   {
     name: "watch: take a snapshot on for one who has ended",
     file: internal("watch/registry"),
-    find: "  wait?.stop()\n",
+    find: "  snapshotWait?.stop()\n",
     replace: "",
     test: watch("snapshots", "is ended at once by the end of the watch, and its source is interrupted")
   },
   {
     name: "watch: let a snapshot that hangs keep its slot",
     file: internal("watch/snapshots"),
-    find: "Effect.sleep(slotFor).pipe(Effect.zipRight(release), ",
-    replace: "Effect.sleep(slotFor).pipe(",
+    find: "Effect.sleep(slotTimeout).pipe(Effect.zipRight(release), ",
+    replace: "Effect.sleep(slotTimeout).pipe(",
     test: watch("snapshots", "does not wait for many whose source hangs")
   },
   {
@@ -110,28 +110,28 @@ const snapshots: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: trust the revision of a source",
     file: internal("watch/snapshots"),
-    find: "(foreign ? read({ after: revision, limit: 1 }) : Effect.void)",
-    replace: "(foreign ? Effect.void : Effect.void)",
+    find: "(isExternal ? read({ after: revision, limit: 1 }) : Effect.void)",
+    replace: "(isExternal ? Effect.void : Effect.void)",
     test: watch("snapshots", "ends its watcher when it is of what is not there yet, after some more tries")
   },
   {
     name: "watch: ask a source of stale snapshots for ever",
     file: internal("watch/resnapshot"),
-    find: "++stale <= mostStale",
+    find: "++stale <= maxStale",
     replace: "++stale <= Number.POSITIVE_INFINITY",
     test: watch("snapshots", "ends its watcher when it is of another epoch, after some more tries")
   },
   {
     name: "watch: keep every snapshot for one who takes none",
     file: internal("watch/buffer"),
-    find: "    keep(outbox, frames.slice(start, at))\n",
+    find: "    replaceFrames(buffer, frames.slice(start, at))\n",
     replace: "",
     test: watch("snapshots", "holds one snapshot, however often it cannot read on before it takes anything")
   },
   {
     name: "watch: let an open hang behind the end of the watch",
     file: internal("watch/opening"),
-    find: "Effect.raceFirst(Effect.interruptible(Deferred.await(over)), Effect.interruptible(begins))",
+    find: "Effect.raceFirst(Effect.interruptible(Deferred.await(refused)), Effect.interruptible(begins))",
     replace: "begins",
     test: watch(
       "snapshots",
@@ -141,22 +141,22 @@ const snapshots: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: begin a follow in the dispatcher's turn",
     file: internal("watch/opening"),
-    find: "Effect.raceFirst(Effect.interruptible(Deferred.await(over)), Effect.interruptible(begins))",
+    find: "Effect.raceFirst(Effect.interruptible(Deferred.await(refused)), Effect.interruptible(begins))",
     replace: "Effect.flatMap(inTurn(Effect.asVoid(Effect.orDie(begins))), () => begins)",
     test: watch("snapshots", "where the log hangs holds up nobody")
   },
   {
     name: "watch: wait for the loser where nothing can be interrupted",
     file: internal("watch/opening"),
-    find: "Effect.interruptible(Deferred.await(over))",
-    replace: "Deferred.await(over)",
+    find: "Effect.interruptible(Deferred.await(refused))",
+    replace: "Deferred.await(refused)",
     test: watch("health", "a follow begins also where nothing can be interrupted, as in a server's handlers")
   },
   {
     name: "watch: look at the log from within the caller's transaction",
     file: internal("watch/opening"),
-    find: "outsideTransaction(beginning(dispatcher, watcher, options))",
-    replace: "beginning(dispatcher, watcher, options)",
+    find: "outsideTransaction(startPosition(dispatcher, watcher, options))",
+    replace: "startPosition(dispatcher, watcher, options)",
     test: watch("snapshots", "does not look at the log from within the transaction of its caller")
   }
 ]
@@ -165,28 +165,28 @@ const standing: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: say of one who has ended what it has taken last",
     file: internal("watch/buffer"),
-    find: "const cursor = isBeyond ? taken : ended.cursor",
-    replace: "const cursor = isBeyond ? taken : taken",
+    find: "const cursor = isAhead ? lastTaken : ended.cursor",
+    replace: "const cursor = isAhead ? lastTaken : lastTaken",
     test: watch("cursors", "that was told nothing for long and was cancelled is where the watch was")
   },
   {
     name: "watch: let the position of a dispatch under way be a cursor",
     file: internal("watch/buffer"),
-    find: "const cursor = isBeyond ? taken : ended.cursor",
-    replace: "const cursor = isBeyond ? ended.cursor : ended.cursor",
+    find: "const cursor = isAhead ? lastTaken : ended.cursor",
+    replace: "const cursor = isAhead ? ended.cursor : ended.cursor",
     test: watch("cursors", "whom another one's predicate ends is not behind what it has been told")
   },
   {
     name: "watch: forget in a dispatch what was told before a predicate threw",
     file: internal("watch/fanOut"),
-    find: 'Hub.end(hub, watcher, "Failed", "its predicate threw", cause, before)',
-    replace: 'Hub.end(hub, watcher, "Failed", "its predicate threw", cause)',
+    find: 'Registry.end(registry, watcher, "Failed", "its predicate threw", cause, before)',
+    replace: 'Registry.end(registry, watcher, "Failed", "its predicate threw", cause)',
     test: watch("cursors", "in the middle of a commit is the revision before the one that it was not told")
   },
   {
     name: "watch: put one who began ahead behind with the others",
     file: internal("watch/registry"),
-    find: "position.epoch === began.epoch && position.seq < began.seq ? began : position",
+    find: "position.epoch === liveFrom.epoch && position.seq < liveFrom.seq ? liveFrom : position",
     replace: "position",
     test: watch("cursors", "one who began ahead of the others is not told that it has missed what they have")
   },
@@ -207,14 +207,14 @@ const standing: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: stop behind a full read for those who are live",
     file: internal("watch/dispatcher"),
-    find: "done < rows.length || rows.length === mostRevisions",
+    find: "done < rows.length || rows.length === maxRevisionsPerPass",
     replace: "done < rows.length",
     test: watch("cursors", "is followed by another one for those who are live, though nobody rings")
   },
   {
     name: "watch: stop behind a full read for those who read on",
     file: internal("watch/dispatcher"),
-    find: "(hub.hungry.size > 0 ? Effect.sync(hub.ring) : Effect.void)",
+    find: "(registry.catchingUp.size > 0 ? Effect.sync(registry.ring) : Effect.void)",
     replace: "Effect.void",
     test: watch("cursors", "is followed by another one for those who read on, though nobody rings")
   }
@@ -238,7 +238,7 @@ const failing: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: end everybody for what one has yet to read",
     file: internal("watch/dispatcher"),
-    find: "        ChangeLogError: (error) => unreadable(dispatcher, oldest, error)\n",
+    find: "        ChangeLogError: (error) => endUnreadable(dispatcher, oldest, error)\n",
     replace: "",
     test: watch("health", "in what one watcher has yet to read ends that watcher alone")
   }

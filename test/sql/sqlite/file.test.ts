@@ -2,7 +2,7 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Logger, Schedule, type Scope, Stream } from "effect"
+import { Effect, Fiber, Logger, Option, Schedule, type Scope, Stream } from "effect"
 import * as Recorder from "../../../src/Recorder.js"
 import * as SqliteStorage from "../../../src/sql/SqliteStorage.js"
 import type { SqlQuery } from "../../../src/sql/SqlStorage.js"
@@ -157,7 +157,7 @@ for (const [name, make] of storages) {
           Stream.runHead,
           Effect.flatten
         )
-        expect((degraded as { cause: Error }).cause.message).toContain(JSON.stringify(at.file))
+        expect((Option.getOrThrow(degraded.cause) as Error).message).toContain(JSON.stringify(at.file))
         fs.renameSync(elsewhere(at), at.folder)
         yield* Fiber.join(saving)
         expect(heldIn(at.file)).toEqual(numbers(400, 0))

@@ -41,7 +41,7 @@ export const holdsEffect = <A, E, R>(
 export const seededTimeout = runs(120_000)
 
 /** Less than that, so that a failure is told although it could be shrunk further. */
-const patience = runs(100_000)
+const shrinkTimeout = runs(100_000)
 
 /**
  * Whether a property in promises holds for `count` samples, one after the other. Says which seed it took, so that a
@@ -60,7 +60,7 @@ export const holdsSeeded = <A>(
     const run = await fc.check(fc.asyncProperty(arbitrary, property), {
       numRuns: runs(count),
       seed,
-      interruptAfterTimeLimit: patience,
+      interruptAfterTimeLimit: shrinkTimeout,
       markInterruptAsFailure: true
     })
     const took = ((performance.now() - begun) / 1000).toFixed(1)

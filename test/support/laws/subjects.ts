@@ -1,6 +1,6 @@
 /** This library's own storages as subjects of the storage laws. */
 import { Effect, type Scope } from "effect"
-import { Column, type IdOf, type MemoryQuery, memory, Query, type RowOf } from "../../../src/Storage.js"
+import { Column, type IdOf, type MemoryQuery, memory, type NewRowOf, Query } from "../../../src/Storage.js"
 import type { Place, Subject } from "../../../src/testing/StorageLaws.js"
 import { columns as everyType, plainRow } from "./rows.js"
 
@@ -15,7 +15,7 @@ export const table = {
   indexes: [{ name: "laws_tag", columns: ["tag"], kind: "unique" }]
 } as const
 
-export type Row = RowOf<typeof columns>
+export type Row = NewRowOf<typeof columns>
 
 interface Named {
   readonly name: string

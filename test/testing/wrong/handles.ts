@@ -144,7 +144,7 @@ export const wrongPreparing: ReadonlyArray<Wrong> = [
     breaks: [
       "prepare-stores-nothing",
       "lost-part-is-completed",
-      "told-part-is-not-repeated",
+      "stored-part-is-not-repeated",
       "outage-loses-nothing"
     ],
     open: (disk) =>
@@ -161,7 +161,7 @@ export const wrongPreparing: ReadonlyArray<Wrong> = [
       "prepare-refuses-late",
       "lost-answer-is-once",
       "lost-part-is-completed",
-      "told-part-is-not-repeated",
+      "stored-part-is-not-repeated",
       "outage-loses-nothing",
       "time-out-is-once"
     ],

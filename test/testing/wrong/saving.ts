@@ -35,7 +35,7 @@ export const wrongSaving: ReadonlyArray<Wrong> = [
       "opening-at-once",
       "handles-see-each-other",
       "prepare-refuses-late",
-      "told-part-is-not-repeated",
+      "stored-part-is-not-repeated",
       "handed-back-and-usable",
       "clash-is-set-aside",
       "equal-or-refused"
@@ -100,7 +100,7 @@ export const wrongSaving: ReadonlyArray<Wrong> = [
       "prepared-is-saved",
       "lost-answer-is-once",
       "lost-part-is-completed",
-      "told-part-is-not-repeated",
+      "stored-part-is-not-repeated",
       "outage-loses-nothing",
       "time-out-is-once",
       "account-balances",
@@ -153,7 +153,7 @@ export const wrongSaving: ReadonlyArray<Wrong> = [
   },
   {
     name: "names a maxBatch that is no count",
-    breaks: ["tells-what-it-has"],
+    breaks: ["properties-are-valid"],
     open: (disk) => Effect.sync(() => ({ ...right(disk), maxBatch: 120.5 }))
   },
   differing(
@@ -206,7 +206,7 @@ export const wrongSaving: ReadonlyArray<Wrong> = [
     "adds-up-over-handles",
     "lost-answer-is-once",
     "lost-part-is-completed",
-    "told-part-is-not-repeated",
+    "stored-part-is-not-repeated",
     "outage-loses-nothing",
     "time-out-is-once"
   ]),
@@ -218,7 +218,7 @@ export const wrongSaving: ReadonlyArray<Wrong> = [
     "adds-up-over-handles",
     "lost-answer-is-once",
     "lost-part-is-completed",
-    "told-part-is-not-repeated",
+    "stored-part-is-not-repeated",
     "outage-loses-nothing",
     "time-out-is-once"
   ]),
@@ -314,7 +314,7 @@ export const wrongSaving: ReadonlyArray<Wrong> = [
           return paused ? nothing : (save(batch) as Save)
         })
     },
-    ["outage-loses-nothing", "lost-part-is-completed", "told-part-is-not-repeated"]
+    ["outage-loses-nothing", "lost-part-is-completed", "stored-part-is-not-repeated"]
   ),
   {
     name: "answers a load from before the last save",

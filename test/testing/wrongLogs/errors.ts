@@ -1,7 +1,7 @@
 /** Wrong in what is refused, in commits that are all or none, and in data. */
 import { Effect } from "effect"
 import * as ChangeLog from "../../../src/ChangeLog.js"
-import { entryProblem } from "../../../src/internal/log/memoryLog.js"
+import { validateEntry } from "../../../src/internal/log/memoryLog.js"
 import { commitNow, type Disk, parts, refusal } from "../rightLog.js"
 import { calling, differing, type Log, type WrongLog, yielding } from "./wrong.js"
 
@@ -104,9 +104,9 @@ const errors: ReadonlyArray<WrongLog> = [
     ["wrong-selectors"]
   ),
   calling("finds nothing wrong before it commits", () => ({ check: () => undefined }), [
-    "check-tells-before"
+    "check-agrees-with-commit"
   ]),
-  differing("takes values that are no JSON", { problem: entryProblem }, ["no-json-is-refused"]),
+  differing("takes values that are no JSON", { problem: validateEntry }, ["no-json-is-refused"]),
   differing("takes what is too large", { tooLarge: () => false }, ["too-large-is-refused"])
 ]
 

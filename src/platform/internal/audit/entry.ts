@@ -6,7 +6,7 @@ import type { Context } from "effect"
 import type { Faults } from "../hookFaults.js"
 import type { Arrival } from "./head.js"
 import * as Redaction from "./redaction.js"
-import { foreignId, keyOf, pathOf } from "./request.js"
+import { keyOf, pathOf, wellFormedId } from "./request.js"
 import * as Storable from "./storable.js"
 
 /**
@@ -25,10 +25,10 @@ export interface Entry {
   readonly id: string
   /** When the request arrived. */
   readonly at: Date
-  /** Who made it, by `setWho` or by the hook `who`; null when neither said. */
-  readonly who: string | null
+  /** Who made it, by `setActor` or by the hook `actor`; null when neither gave one. */
+  readonly actor: string | null
   /** The method and, where a router matched and tracing is on, its route: `GET /orders/:id`. Or the hook's word. */
-  readonly what: string
+  readonly action: string
   /** The path that was asked for, without the query string, as the client wrote it: it is not decoded. */
   readonly target: string
   readonly outcome: Outcome
@@ -58,75 +58,81 @@ export interface Entry {
 export interface Options {
   /**
    * Who made the request, by the request and the services of the server's context. What a handler said by
-   * `HttpAudit.setWho` comes first. When it throws: null.
+   * `HttpAudit.setActor` comes first. When it throws: null.
    */
-  readonly who?: (
-    request: HttpServerRequest.HttpServerRequest,
-    context: Context.Context<never>
-  ) => string | null | undefined
+  readonly actor?:
+    | ((
+        request: HttpServerRequest.HttpServerRequest,
+        context: Context.Context<never>
+      ) => string | null | undefined)
+    | undefined
   /** What was asked for; `undefined` leaves the method and route, and so does a throw. */
-  readonly what?: (
-    request: HttpServerRequest.HttpServerRequest,
-    context: Context.Context<never>
-  ) => string | undefined
+  readonly action?:
+    | ((request: HttpServerRequest.HttpServerRequest, context: Context.Context<never>) => string | undefined)
+    | undefined
   /**
    * The last look at a record before it is queued: return it, a changed copy, or `undefined` to record nothing.
    * When it throws, or returns no entry, only what no client can influence is recorded: id, time, method, outcome,
    * status, duration. A field that is missing or not of its column's type is replaced in the same way, one by one;
    * fields that are no columns are left out.
    */
-  readonly redact?: (entry: Entry) => Entry | undefined
+  readonly redact?: ((entry: Entry) => Entry | undefined) | undefined
 }
 
-// Whatever a handler has said: it is brought into shape when the record is made.
-const said = new WeakMap<object, unknown>()
+// The actor that a handler set for its request, as it was given: it is made storable with the record. A handler sees
+// only its request, which servers and other middlewares make and copy: there is no field of ours to keep it in.
+const actorOfRequest = new WeakMap<object, unknown>()
 
-export const unsafeSetWho = (request: HttpServerRequest.HttpServerRequest, who: string): void => {
-  said.set(keyOf(request), who)
+export const unsafeSetActor = (request: HttpServerRequest.HttpServerRequest, actor: string): void => {
+  actorOfRequest.set(keyOf(request), actor)
 }
 
 const outcomeOf = (status: number): Outcome =>
   status < 400 ? "ok" : status >= 500 ? "serverError" : status === 499 ? "aborted" : "clientError"
 
 /** The word of a hook, or none; what was changed or left out is a fault. */
-const wordOf = (faults: Faults, hook: "who" | "setWho" | "what", given: unknown): string | undefined => {
+const textOf = (
+  faults: Faults,
+  hook: "actor" | "setActor" | "action",
+  given: unknown
+): string | undefined => {
   if (given === undefined || given === null) return undefined
-  const word = Storable.word(given)
-  if (word !== given) {
-    const text = typeof given === "string" ? "text that cannot be stored as it is" : undefined
-    faults.returned(hook, text ?? `a ${typeof given} instead of a text`)
+  const text = Storable.asText(given)
+  if (text !== given) {
+    const changed = typeof given === "string" ? "text that cannot be stored as it is" : undefined
+    faults.returned(hook, changed ?? `a ${typeof given} instead of a text`)
   }
-  return word
+  return text
 }
 
 /** What a hook returns; none when it throws, or there is no such hook. */
-const asked = (
+const callHook = (
   faults: Faults,
-  hook: "who" | "what",
-  ask: (() => unknown) | undefined
+  hook: "actor" | "action",
+  hookCall: (() => unknown) | undefined
 ): string | undefined => {
-  if (ask === undefined) return undefined
+  if (hookCall === undefined) return undefined
   let given: unknown
   try {
-    given = ask()
+    given = hookCall()
   } catch (error) {
     faults.threw(hook, error)
     return undefined
   }
-  return wordOf(faults, hook, given)
+  return textOf(faults, hook, given)
 }
 
-const whoOf = (options: Options, faults: Faults, { fiber, request }: Arrival): string | null => {
-  const told = said.get(keyOf(request))
-  if (told !== undefined && told !== null) return wordOf(faults, "setWho", told) ?? null
-  const { who } = options
-  return asked(faults, "who", who && (() => who(request, fiber.currentContext))) ?? null
+const actorOf = (options: Options, faults: Faults, { fiber, request }: Arrival): string | null => {
+  const given = actorOfRequest.get(keyOf(request))
+  if (given !== undefined && given !== null) return textOf(faults, "setActor", given) ?? null
+  const { actor } = options
+  return callHook(faults, "actor", actor && (() => actor(request, fiber.currentContext))) ?? null
 }
 
-const whatOf = (options: Options, faults: Faults, { fiber, request }: Arrival): string => {
-  const { what } = options
-  const word = asked(faults, "what", what && (() => what(request, fiber.currentContext)))
-  if (word !== undefined) return word
+const actionOf = (options: Options, faults: Faults, { fiber, request }: Arrival): string => {
+  const { action } = options
+  const text = callHook(faults, "action", action && (() => action(request, fiber.currentContext)))
+  if (text !== undefined) return text
   const span = fiber.currentSpan
   const route = span !== undefined && span._tag === "Span" ? span.attributes.get("http.route") : undefined
   return Storable.text(typeof route === "string" ? `${request.method} ${route}` : request.method)
@@ -145,14 +151,14 @@ export const entryOf = (
   const entry: Entry = {
     id,
     at: new Date(at),
-    who: whoOf(options, faults, arrival),
-    what: whatOf(options, faults, arrival),
+    actor: actorOf(options, faults, arrival),
+    action: actionOf(options, faults, arrival),
     target: Storable.text(pathOf(request.originalUrl)),
     outcome: outcomeOf(status),
     status,
     duration_ms: duration,
-    request_id: foreignId(request.headers["x-request-id"]) ?? id,
-    trace_id: foreignId(fiber.currentSpan?.traceId) ?? null
+    request_id: wellFormedId(request.headers["x-request-id"]) ?? id,
+    trace_id: wellFormedId(fiber.currentSpan?.traceId) ?? null
   }
   return options.redact === undefined ? entry : redacted(options.redact, faults, entry, request.method)
 }
@@ -168,8 +174,8 @@ const redacted = (
     ...entry,
     // The hook may change a date that it is given.
     at: new Date(at.getTime()),
-    who: null,
-    what: Storable.text(method),
+    actor: null,
+    action: Storable.text(method),
     target: "",
     request_id: id,
     trace_id: null
@@ -184,6 +190,6 @@ const redacted = (
   if (given === undefined) return undefined
   const read = Redaction.read(given, bare)
   if (read.error !== undefined) faults.threw("redact", read.error)
-  else if (read.wrong !== undefined) faults.returned("redact", read.wrong)
+  else if (read.problem !== undefined) faults.returned("redact", read.problem)
   return read.entry
 }

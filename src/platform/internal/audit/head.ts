@@ -17,7 +17,7 @@ export interface Arrival {
   readonly clock: Clock.Clock
   /** Nanoseconds of the clock. */
   readonly start: bigint
-  known: boolean
+  recorded: boolean
 }
 
 export interface OnHead {
@@ -45,10 +45,11 @@ export const observe = <E, R>(app: HttpApp.Default<E, R>, onHead: OnHead): HttpA
     const others = present === last?.own ? last.others : present
     const own = Option.some<HttpApp.PreResponseHandler>((request, response) => {
       const own = isSame(request, arrival.request)
-      if (own && place === "unknown") place = arrival.known ? "part" : "server"
-      if (others._tag === "None") return own ? tell(onHead, arrival, response) : Effect.succeed(response)
+      if (own && place === "unknown") place = arrival.recorded ? "part" : "server"
+      if (others._tag === "None")
+        return own ? recordHead(onHead, arrival, response) : Effect.succeed(response)
       return Effect.flatMap(others.value(request, response), (response) =>
-        own ? tell(onHead, arrival, response) : Effect.succeed(response)
+        own ? recordHead(onHead, arrival, response) : Effect.succeed(response)
       )
     })
     last = { own, others }
@@ -63,18 +64,18 @@ export const observe = <E, R>(app: HttpApp.Default<E, R>, onHead: OnHead): HttpA
       at: clock.unsafeCurrentTimeMillis(),
       clock,
       start: clock.unsafeCurrentTimeNanos(),
-      known: false
+      recorded: false
     }
-    const asked = Upgrade.isAsked(arrival.request) ? upgrading(app, onHead, arrival) : app
+    const handled = Upgrade.isRequested(arrival.request) ? upgrading(app, onHead, arrival) : app
     // An interrupted fiber skips handlers in an interruptible region; a server's region is uninterruptible.
     const interruptible = RuntimeFlags.interruptible(running.runtimeFlags)
-    const watched = Effect.matchCauseEffect(interruptible ? Effect.interruptible(asked) : asked, {
-      onSuccess: (response) => tell(onHead, arrival, response),
+    const watched = Effect.matchCauseEffect(interruptible ? Effect.interruptible(handled) : handled, {
+      onSuccess: (response) => recordHead(onHead, arrival, response),
       onFailure: (cause) =>
-        arrival.known
+        arrival.recorded
           ? Effect.failCause(cause)
           : Effect.flatMap(HttpServerError.causeResponse(cause), ([response]) =>
-              Effect.zipRight(tell(onHead, arrival, response), Effect.failCause(cause))
+              Effect.zipRight(recordHead(onHead, arrival, response), Effect.failCause(cause))
             )
     })
     const whole =
@@ -105,14 +106,14 @@ const upgrading = <E, R>(
 }
 
 const record = (onHead: OnHead, arrival: Arrival, status: number): void => {
-  if (arrival.known) return
-  arrival.known = true
+  if (arrival.recorded) return
+  arrival.recorded = true
   const duration = Number(arrival.clock.unsafeCurrentTimeNanos() - arrival.start) / 1e6
   onHead.record(arrival, status, duration)
 }
 
-const tell = (onHead: OnHead, arrival: Arrival, response: Response): Effect.Effect<Response> => {
-  if (arrival.known) return Effect.succeed(response)
+const recordHead = (onHead: OnHead, arrival: Arrival, response: Response): Effect.Effect<Response> => {
+  if (arrival.recorded) return Effect.succeed(response)
   record(onHead, arrival, response.status)
   const then = onHead.due()
   return then === undefined ? Effect.succeed(response) : Effect.as(then, response)

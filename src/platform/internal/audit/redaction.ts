@@ -8,10 +8,10 @@ export interface Redacted {
   /** What a field threw. */
   readonly error: unknown
   /** What was wrong, without any data of the record. */
-  readonly wrong: string | undefined
+  readonly problem: string | undefined
 }
 
-const extra = (given: object, known: object): boolean => {
+const hasExtraField = (given: object, known: object): boolean => {
   let found = false
   for (const key in given) {
     if (key in known) continue
@@ -31,36 +31,36 @@ export const read = (given: unknown, bare: Entry): Redacted => {
     return {
       entry: bare,
       error: undefined,
-      wrong: given === null ? "null" : `a ${typeof given} that is no entry`
+      problem: given === null ? "null" : `a ${typeof given} that is no entry`
     }
   }
   let error: unknown
-  let wrong: string | undefined
+  let problem: string | undefined
   const field = (name: keyof Entry): unknown => {
     try {
       return (given as { readonly [F in keyof Entry]?: unknown })[name]
     } catch (thrown) {
       error = thrown
-      wrong = `an entry whose field "${name}" threw`
+      problem = `an entry whose field "${name}" threw`
       return undefined
     }
   }
   const checked = <A>(name: keyof Entry, of: (given: unknown) => A): A => {
     const given = field(name)
     const value = of(given)
-    if (value !== given) wrong ??= `an entry whose field "${name}" does not fit its column`
+    if (value !== given) problem ??= `an entry whose field "${name}" does not fit its column`
     return value
   }
   const text = <A extends string>(name: keyof Entry, instead: A): A =>
     // A redaction may put another word in the place of an outcome: its column takes every text.
-    checked(name, (given) => (Storable.word(given) ?? instead) as A)
+    checked(name, (given) => (Storable.asText(given) ?? instead) as A)
   const textOrNull = (name: keyof Entry): string | null =>
-    checked(name, (given) => Storable.word(given) ?? null)
+    checked(name, (given) => Storable.asText(given) ?? null)
   const entry: Entry = {
     id: checked("id", (given) => Storable.value("uuid", given, bare.id)),
     at: checked("at", (given) => Storable.value("timestamp", given, bare.at)),
-    who: textOrNull("who"),
-    what: text("what", bare.what),
+    actor: textOrNull("actor"),
+    action: text("action", bare.action),
     target: text("target", bare.target),
     outcome: text("outcome", bare.outcome),
     status: checked("status", (given) => Storable.value("integer", given, bare.status)),
@@ -69,10 +69,10 @@ export const read = (given: unknown, bare: Entry): Redacted => {
     trace_id: textOrNull("trace_id")
   }
   try {
-    if (extra(given, bare)) wrong ??= "an entry with a field that is no column"
+    if (hasExtraField(given, bare)) problem ??= "an entry with a field that is no column"
   } catch (thrown) {
     error ??= thrown
-    wrong ??= "an entry whose fields cannot be listed"
+    problem ??= "an entry whose fields cannot be listed"
   }
-  return { entry, error, wrong }
+  return { entry, error, problem }
 }

@@ -30,6 +30,6 @@ export const pathOf = (url: string): string => {
 const wellFormed = /^[\w.:/+=@-]{1,128}$/
 
 /** An id that a peer sent, when it is one: 1 to 128 ASCII letters, digits or `_ . : / + = @ -`. */
-export const foreignId = (id: unknown): string | undefined =>
+export const wellFormedId = (id: unknown): string | undefined =>
   // A middleware may have put anything into the headers, and a regular expression takes an array for its text.
   typeof id === "string" && wellFormed.test(id) ? id : undefined

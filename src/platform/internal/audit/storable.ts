@@ -2,8 +2,9 @@
  * Brings what hooks and clients give into the shape of the audit's columns, so that no backend sets a record aside.
  * All of it is pure and never throws.
  */
-import { checkValue } from "../../../internal/columns/checkRow.js"
-import { type ColumnType, isWellFormed } from "../../../internal/columns/columns.js"
+import { validateValue } from "../../../internal/columns/checkRow.js"
+import type { ColumnType } from "../../../internal/columns/columns.js"
+import { isWellFormed } from "../../../internal/text.js"
 
 /** The most UTF-16 units of a text. Node.js takes no longer head of a request by default. */
 export const maxLength = 16_384
@@ -32,7 +33,7 @@ export const isPromise = (given: unknown): boolean => {
 }
 
 /** Returns the text that an answer stands for: of a string or a number; none of anything else. */
-export const word = (given: unknown): string | undefined => {
+export const asText = (given: unknown): string | undefined => {
   switch (typeof given) {
     case "string":
       return text(given)
@@ -48,7 +49,7 @@ export const word = (given: unknown): string | undefined => {
 /** Returns the answer when a column of this type stores it, otherwise `instead`. */
 export const value = <A>(type: ColumnType, given: unknown, instead: A): A => {
   try {
-    const fits = given !== undefined && given !== null && checkValue(type, given) === undefined
+    const fits = given !== undefined && given !== null && validateValue(type, given) === undefined
     // The check says that it is of the column's type, and so is `instead`.
     if (fits) return given as A
     isPromise(given)

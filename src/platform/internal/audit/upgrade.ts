@@ -9,7 +9,7 @@ import { keyOf } from "./request.js"
 type Request = HttpServerRequest.HttpServerRequest
 
 /** Whether a request asks for another protocol. */
-export const isAsked = (request: Request): boolean => request.headers.upgrade !== undefined
+export const isRequested = (request: Request): boolean => request.headers.upgrade !== undefined
 
 const observedSocket = (socket: Socket.Socket, onOpen: Effect.Effect<void>): Socket.Socket => {
   const withOpen = (options: { readonly onOpen?: Effect.Effect<void> | undefined } | undefined) => ({

@@ -22,7 +22,7 @@ export const retry = (millis: number): string => `retry: ${Math.round(millis)}\n
 export const anew = "-"
 
 /** Takes the place of a client's id; there is no event in it. */
-export const forget = `id: ${anew}\n\n`
+export const resetId = `id: ${anew}\n\n`
 
 /** What no client sees; it keeps proxies from closing a connection that has nothing to say. */
 export const comment = ":\n\n"
@@ -62,7 +62,7 @@ export interface Starts {
 export const makeStarts = (random: Int32Array): Starts => ({ random, epoch: undefined, word: 0 })
 
 /** The revision as a client is given it. */
-export const issued = (starts: Starts, revision: Revision): Revision => {
+export const toClient = (starts: Starts, revision: Revision): Revision => {
   if (revision.seq !== 0) return revision
   const { epoch } = revision
   if (starts.epoch !== epoch) {
@@ -73,7 +73,7 @@ export const issued = (starts: Starts, revision: Revision): Revision => {
 }
 
 /** The revision of a cursor that a client brings; none when it is no cursor, or a start that it was not given. */
-export const brought = (starts: Starts, cursor: string): Revision | undefined => {
+export const fromClient = (starts: Starts, cursor: string): Revision | undefined => {
   const revision = revisionOf(cursor)
   if (revision?.seq !== 0) return revision
   return revision.epoch === starts.epoch && revision.tag === starts.word ? start(revision.epoch) : undefined

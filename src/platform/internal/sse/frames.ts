@@ -68,7 +68,7 @@ export const gap = (from: number, to: number, reason: GapReason): string =>
 export const end = (reason: EndReason, cursor: string | undefined): string => {
   const next = nextOf[reason]
   const event = Sse.event("end", json({ reason, next, cursor: cursor ?? null }))
-  return next === "restart" ? event + Sse.forget : event
+  return next === "restart" ? event + Sse.resetId : event
 }
 
 /**
@@ -78,7 +78,7 @@ export const end = (reason: EndReason, cursor: string | undefined): string => {
 export const abandon = Sse.dispatch("abandoned")
 
 /** About how much is written at once: what a Node.js response takes before it says that it is full. */
-export const enough = 16_384
+export const chunkBytes = 16_384
 
 /** The JSON of an entry of a snapshot. */
 export const entry = <V>({ key, revision, value }: KeyValue<V>, encode: Encode<V>): string =>
@@ -97,7 +97,7 @@ export function* snapshotParts<V>(
   for (const [i, kept] of entries.entries()) {
     const comma = i === entries.length - 1 ? "" : ","
     part += Sse.data(`${textOf(kept)}${comma}`)
-    if (part.length < enough) continue
+    if (part.length < chunkBytes) continue
     yield part
     part = ""
   }

@@ -4,7 +4,7 @@
  */
 import { Effect, type Scope } from "effect"
 
-export interface Beats {
+export interface Heartbeat {
   /** In milliseconds; 0: never. */
   readonly every: number
   readonly scope: Scope.Scope
@@ -13,7 +13,7 @@ export interface Beats {
   isDriven: boolean
 }
 
-export const make = (every: number, scope: Scope.Scope): Beats => ({
+export const make = (every: number, scope: Scope.Scope): Heartbeat => ({
   every,
   scope,
   due: new Map(),
@@ -26,7 +26,7 @@ const grain = 10
 const millis = Effect.clockWith((clock) => Effect.sync(() => Number(clock.unsafeCurrentTimeNanos()) / 1e6))
 
 /** Calls those that are due at the time, which was slept for: a timer may wake a little early. */
-const beat = ({ due }: Beats, time: number): void => {
+const fireDue = ({ due }: Heartbeat, time: number): void => {
   for (const [onDue, at] of due) {
     if (at > time) return
     due.delete(onDue)
@@ -34,26 +34,26 @@ const beat = ({ due }: Beats, time: number): void => {
   }
 }
 
-const drive = (beats: Beats): Effect.Effect<void> =>
+const drive = (heartbeat: Heartbeat): Effect.Effect<void> =>
   Effect.gen(function* () {
     for (;;) {
-      const first = beats.due.values().next()
+      const first = heartbeat.due.values().next()
       if (first.done === true) {
-        beats.isDriven = false
+        heartbeat.isDriven = false
         return
       }
       const now = yield* millis
-      const time = Math.max(first.value, now + Math.min(grain, beats.every))
+      const time = Math.max(first.value, now + Math.min(grain, heartbeat.every))
       yield* Effect.sleep(time - now)
-      beat(beats, time)
+      fireDue(heartbeat, time)
     }
   })
 
 /** Calls `onDue` once when the interval has passed, unless it is deleted from `due` before. */
-export const arm = (beats: Beats, onDue: () => void): Effect.Effect<void> =>
+export const arm = (heartbeat: Heartbeat, onDue: () => void): Effect.Effect<void> =>
   Effect.flatMap(millis, (now) => {
-    beats.due.set(onDue, now + beats.every)
-    if (beats.isDriven) return Effect.void
-    beats.isDriven = true
-    return Effect.asVoid(Effect.forkIn(Effect.interruptible(drive(beats)), beats.scope))
+    heartbeat.due.set(onDue, now + heartbeat.every)
+    if (heartbeat.isDriven) return Effect.void
+    heartbeat.isDriven = true
+    return Effect.asVoid(Effect.forkIn(Effect.interruptible(drive(heartbeat)), heartbeat.scope))
   })

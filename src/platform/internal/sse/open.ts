@@ -5,7 +5,7 @@ import { InvalidOptions } from "../../../internal/options.js"
 import type { FollowOptions, Policy, Watch } from "../../../Watch.js"
 import * as Sse from "./encoding.js"
 import type { EndReason, GapReason } from "./frames.js"
-import type { Lost, Opened } from "./session.js"
+import type { Opened, ResumeGap } from "./session.js"
 
 /** What a client follows; everything has a default. */
 export interface ServeOptions<V> extends Omit<FollowOptions<V>, "after" | "autoResnapshot" | "policy"> {
@@ -49,11 +49,11 @@ const attempt = <V>(
   watch: Watch<V>,
   selector: Selector,
   options: FollowOptions<V>,
-  lost: Lost | undefined
+  resumeGap: ResumeGap | undefined
 ): Begun<V> => {
   const opened = Effect.map(
     watch.open(selector, options),
-    (watcher): Answer<V> => ({ _tag: "Opened", watcher, lost })
+    (watcher): Answer<V> => ({ _tag: "Opened", watcher, resumeGap })
   )
   return Effect.catchAll(opened, (error): Effect.Effect<Answer<V>, ServeError> => {
     switch (error._tag) {
@@ -74,7 +74,7 @@ const attempt = <V>(
  * Begins the follow of a client that has come with this cursor, or with none. What it may be told is the route's to
  * say: one that delivers no snapshots answers a cursor that cannot be resumed by the end.
  */
-export const begin = <V>(
+export const openResponse = <V>(
   watch: Watch<V>,
   selector: Selector,
   options: ServeOptions<V>,
@@ -83,12 +83,12 @@ export const begin = <V>(
 ): Begun<V> => {
   if (options.policy === ("block" as Policy)) return noBlock
   const { autoResnapshot = options.snapshot === "first" ? "on" : "off", snapshot, ...rest } = options
-  const open = (begin: Pick<FollowOptions<V>, "after" | "snapshot">, lost?: Lost): Begun<V> =>
-    attempt(watch, selector, { ...rest, ...begin, autoResnapshot }, lost)
+  const open = (begin: Pick<FollowOptions<V>, "after" | "snapshot">, resumeGap?: ResumeGap): Begun<V> =>
+    attempt(watch, selector, { ...rest, ...begin, autoResnapshot }, resumeGap)
   const anew = (reason: GapReason & EndReason, from: number): Begun<V> =>
     autoResnapshot === "on" ? open({ snapshot: "first" }, { from, reason }) : Effect.succeed(refused(reason))
   if (cursor === undefined) return open({ snapshot })
-  const after = Sse.brought(starts, cursor)
+  const after = Sse.fromClient(starts, cursor)
   if (after === undefined) return anew("Malformed", 1)
   return Effect.flatMap(open({ after }), (answer) => {
     if (answer._tag === "Opened") return Effect.succeed(answer)

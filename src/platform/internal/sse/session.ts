@@ -10,7 +10,7 @@ import { describe } from "../hookFaults.js"
 import type { Encoding } from "./encodedFrames.js"
 import * as Sse from "./encoding.js"
 import * as Frames from "./frames.js"
-import * as Beats from "./heartbeat.js"
+import * as Heartbeat from "./heartbeat.js"
 import * as Slices from "./slices.js"
 import * as Source from "./source.js"
 
@@ -19,14 +19,14 @@ export interface Wire<V> {
   readonly encode: Frames.Encode<V>
   readonly encoding: Encoding<V>
   readonly starts: Sse.Starts
-  readonly beats: Beats.Beats
+  readonly heartbeat: Heartbeat.Heartbeat
   readonly slices: Slices.Slices
   /** Of responses that begin: most of their work comes after they were let in. */
-  readonly opens: Slices.Slices
+  readonly admission: Slices.Slices
 }
 
 /** Why a client that has come with a cursor is told a snapshot. */
-export interface Lost {
+export interface ResumeGap {
   readonly from: number
   readonly reason: Frames.GapReason
 }
@@ -35,12 +35,12 @@ export interface Lost {
 export interface Opened<V> {
   readonly _tag: "Opened"
   readonly watcher: Watcher<V>
-  readonly lost: Lost | undefined
+  readonly resumeGap: ResumeGap | undefined
 }
 
 const encoder = new TextEncoder()
 const bytesOf = (text: string): Uint8Array => encoder.encode(text)
-const heartbeat = bytesOf(Sse.comment)
+const heartbeatBytes = bytesOf(Sse.comment)
 
 /** A body that ends at once. */
 export const ended = (
@@ -49,13 +49,18 @@ export const ended = (
   cursor: string | undefined
 ): Stream.Stream<Uint8Array> => Stream.succeed(bytesOf(Sse.retry(retry) + Frames.end(reason, cursor)))
 
-function* encodeFrame<V>(wire: Wire<V>, frame: Frame<V>, lost: Lost | undefined): Generator<Uint8Array> {
+function* encodeFrame<V>(
+  wire: Wire<V>,
+  frame: Frame<V>,
+  resumeGap: ResumeGap | undefined
+): Generator<Uint8Array> {
   switch (frame._tag) {
     case "Events":
       yield wire.encoding.events(frame)
       return
     case "Snapshot":
-      if (lost !== undefined) yield bytesOf(Frames.gap(lost.from, frame.revision.seq, lost.reason))
+      if (resumeGap !== undefined)
+        yield bytesOf(Frames.gap(resumeGap.from, frame.revision.seq, resumeGap.reason))
       for (const part of Frames.snapshotParts(frame, wire.encode, wire.encoding.entry)) yield bytesOf(part)
       return
     case "Synced":
@@ -75,7 +80,7 @@ interface Session<V> {
   parts: Iterator<Uint8Array>
   /** The frame being sent, once a part of it is written. */
   sending: Frame<V> | undefined
-  lost: Lost | undefined
+  resumeGap: ResumeGap | undefined
   /** The id of the last event that was sent. */
   cursor: string | undefined
   readonly source: Source.Source<V>
@@ -90,13 +95,13 @@ const none: Iterator<Uint8Array> = [][Symbol.iterator]()
 const issued = <V>({ wire: { starts } }: Session<V>, frame: Frame<V>): Frame<V> =>
   frame._tag === "Gap" || frame.revision.seq !== 0
     ? frame
-    : { ...frame, revision: Sse.issued(starts, frame.revision) }
+    : { ...frame, revision: Sse.toClient(starts, frame.revision) }
 
 const send = <V>(session: Session<V>, taken: Frame<V>): void => {
   const frame = issued(session, taken)
   session.sending = frame
-  session.parts = encodeFrame(session.wire, frame, session.lost)
-  if (frame._tag === "Snapshot") session.lost = undefined
+  session.parts = encodeFrame(session.wire, frame, session.resumeGap)
+  if (frame._tag === "Snapshot") session.resumeGap = undefined
 }
 
 const idOf = (frame: Frame<unknown>): Revision | undefined =>
@@ -123,10 +128,12 @@ const finish = <V>(session: Session<V>, reason: Frames.EndReason, cursor: string
 }
 
 /** What can be written now, about as much as a response takes at once. */
-const gather = <V>(session: Session<V>): { readonly bytes: Array<Uint8Array>; readonly fault?: unknown } => {
+const takeParts = <V>(
+  session: Session<V>
+): { readonly bytes: Array<Uint8Array>; readonly fault?: unknown } => {
   const bytes: Array<Uint8Array> = []
   let size = 0
-  while (size < Frames.enough) {
+  while (size < Frames.chunkBytes) {
     let part: Uint8Array | undefined
     try {
       part = nextPart(session)
@@ -138,13 +145,13 @@ const gather = <V>(session: Session<V>): { readonly bytes: Array<Uint8Array>; re
     bytes.push(part)
     size += part.length
   }
-  session.hasMore = size >= Frames.enough
+  session.hasMore = size >= Frames.chunkBytes
   return { bytes }
 }
 
-const written = <V>(session: Session<V>): Effect.Effect<Chunk.Chunk<Uint8Array>> =>
+const nextChunk = <V>(session: Session<V>): Effect.Effect<Chunk.Chunk<Uint8Array>> =>
   Effect.suspend(() => {
-    const { bytes, fault } = gather(session)
+    const { bytes, fault } = takeParts(session)
     const chunk = Effect.succeed(Chunk.unsafeFromArray(bytes))
     if (fault === undefined) return chunk
     // A value that cannot be encoded may stand in the error's message.
@@ -156,17 +163,17 @@ const written = <V>(session: Session<V>): Effect.Effect<Chunk.Chunk<Uint8Array>>
 
 const over = Effect.fail(Option.none())
 
-type Woken = "told" | "quiet"
+type WokenBy = "frame" | "heartbeat"
 
 /** Waits until there is something to tell, or nothing was sent for too long; goes on in a slice that has time. */
-const woken = <V>({ source, wire: { beats, slices } }: Session<V>): Effect.Effect<Woken> =>
+const awaitWake = <V>({ source, wire: { heartbeat, slices } }: Session<V>): Effect.Effect<WokenBy> =>
   Effect.suspend(() => {
-    let by: Woken | undefined
+    let by: WokenBy | undefined
     let isAdmitted = false
     let resume = (): void => undefined
     let leave = (): void => undefined
     let stop = (): void => undefined
-    const wake = (woken: Woken): void => {
+    const wake = (woken: WokenBy): void => {
       if (by !== undefined) return
       by = woken
       // Thousands are woken in one turn: nothing else is done before there is time.
@@ -175,28 +182,28 @@ const woken = <V>({ source, wire: { beats, slices } }: Session<V>): Effect.Effec
         resume()
       })
     }
-    const onDue = (): void => wake("quiet")
-    const waiting = Effect.async<Woken>((done) => {
+    const onDue = (): void => wake("heartbeat")
+    const waiting = Effect.async<WokenBy>((done) => {
       resume = () =>
         done(
           Effect.sync(() => {
             Slices.running(slices)
-            beats.due.delete(onDue)
+            heartbeat.due.delete(onDue)
             stop()
-            return by ?? "told"
+            return by ?? "frame"
           })
         )
       // The heartbeat may have come first.
       if (isAdmitted) resume()
-      else stop = source.whenTold(() => wake("told"))
+      else stop = source.whenAvailable(() => wake("frame"))
       return Effect.sync(() => {
-        beats.due.delete(onDue)
+        heartbeat.due.delete(onDue)
         stop()
         leave()
       })
     })
     const prepared = Effect.zipRight(source.prepare, waiting)
-    return beats.every > 0 ? Effect.zipRight(Beats.arm(beats, onDue), prepared) : prepared
+    return heartbeat.every > 0 ? Effect.zipRight(Heartbeat.arm(heartbeat, onDue), prepared) : prepared
   })
 
 const ending = <V>(
@@ -217,8 +224,8 @@ const ending = <V>(
 
 /** What comes next, or the end; a client that hears of nothing for too long gets a heartbeat. */
 const next = <V>(session: Session<V>): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<never>> =>
-  Effect.flatMap(woken(session), (by) =>
-    Effect.flatMap(written(session), (chunk) =>
+  Effect.flatMap(awaitWake(session), (by) =>
+    Effect.flatMap(nextChunk(session), (chunk) =>
       Chunk.isEmpty(chunk) ? idle(session, by) : Effect.succeed(chunk)
     )
   )
@@ -226,17 +233,17 @@ const next = <V>(session: Session<V>): Effect.Effect<Chunk.Chunk<Uint8Array>, Op
 /** There was nothing to write. */
 const idle = <V>(
   session: Session<V>,
-  by: Woken
+  by: WokenBy
 ): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<never>> =>
   Effect.flatMap(session.source.ended, (exit) => {
     if (exit !== undefined) return ending(session, exit)
-    return by === "quiet" ? Effect.succeed(Chunk.of(heartbeat)) : next(session)
+    return by === "heartbeat" ? Effect.succeed(Chunk.of(heartbeatBytes)) : next(session)
   })
 
 /** The body of a response, as long as the watcher lives. The client has come with `cursor`, or with none. */
 export const body = <V>(
   wire: Wire<V>,
-  { watcher, lost }: Opened<V>,
+  { watcher, resumeGap }: Opened<V>,
   scope: Scope.Scope,
   retry: number,
   cursor: string | undefined
@@ -248,17 +255,17 @@ export const body = <V>(
       // The client learns at once that it is connected.
       parts: [bytesOf(Sse.retry(retry))][Symbol.iterator](),
       sending: undefined,
-      lost,
+      resumeGap,
       // It is of no use when the client is told everything anew.
-      cursor: lost === undefined ? cursor : undefined,
+      cursor: resumeGap === undefined ? cursor : undefined,
       hasMore: false,
       over: false
     }
     const pull = Effect.suspend(() => {
       if (session.over) return over
       const more = session.hasMore
-        ? Effect.zipRight(Slices.enter(wire.slices), written(session))
-        : written(session)
+        ? Effect.zipRight(Slices.admit(wire.slices), nextChunk(session))
+        : nextChunk(session)
       return Effect.flatMap(more, (chunk) => (Chunk.isEmpty(chunk) ? next(session) : Effect.succeed(chunk)))
     })
     return Stream.repeatEffectChunkOption(pull)

@@ -14,7 +14,7 @@ export interface Slices {
   /** Of a monotonic clock. */
   readonly nanos: () => bigint
   /** How many are let in by one turn at most. */
-  readonly most: number
+  readonly maxPerTurn: number
   /** When the slice of the present turn is used up; none: this turn has not begun one. */
   until: bigint | undefined
   /** How many this turn has let in. */
@@ -29,10 +29,10 @@ export interface Slices {
 /** What one turn spends at most, but for the last who was let in. */
 const sliceNanos = 5_000_000n
 
-export const make = (turn: Turn, nanos: () => bigint, most = Number.POSITIVE_INFINITY): Slices => ({
+export const make = (turn: Turn, nanos: () => bigint, maxPerTurn = Number.POSITIVE_INFINITY): Slices => ({
   turn,
   nanos,
-  most,
+  maxPerTurn,
   until: undefined,
   admitted: 0,
   resumed: false,
@@ -42,27 +42,27 @@ export const make = (turn: Turn, nanos: () => bigint, most = Number.POSITIVE_INF
 
 const isEmpty = ({ start, waiting }: Slices): boolean => start === waiting.length
 
-const begin = (slices: Slices): void => {
+const startSlice = (slices: Slices): void => {
   slices.until = slices.nanos() + sliceNanos
   slices.admitted = 0
   slices.turn.schedule(() => {
     slices.until = undefined
     // One that was resumed may have been interrupted before it ran.
     slices.resumed = false
-    if (!isEmpty(slices)) admit(slices)
+    if (!isEmpty(slices)) admitNext(slices)
   })
 }
 
 /** Whether the slice of this turn has something left. */
 const hasTime = (slices: Slices): boolean => {
-  if (slices.until === undefined) begin(slices)
-  return slices.until !== undefined && slices.admitted < slices.most && slices.nanos() < slices.until
+  if (slices.until === undefined) startSlice(slices)
+  return slices.until !== undefined && slices.admitted < slices.maxPerTurn && slices.nanos() < slices.until
 }
 
 // What has gone leaves its slots behind: they are given up so many at a time.
 const slack = 16_384
 
-const admit = (slices: Slices): void => {
+const admitNext = (slices: Slices): void => {
   if (slices.resumed || isEmpty(slices) || !hasTime(slices)) return
   while (!isEmpty(slices)) {
     const { resume } = slices.waiting[slices.start++]!
@@ -85,7 +85,7 @@ const admit = (slices: Slices): void => {
 export const queue = (slices: Slices, resume: () => void): (() => void) => {
   const waiter: Waiter = { resume }
   slices.waiting.push(waiter)
-  admit(slices)
+  admitNext(slices)
   return () => {
     waiter.resume = undefined
   }
@@ -94,11 +94,11 @@ export const queue = (slices: Slices, resume: () => void): (() => void) => {
 /** Lets the next one in, while there is time. */
 export const running = (slices: Slices): void => {
   slices.resumed = false
-  admit(slices)
+  admitNext(slices)
 }
 
 /** Goes on in a slice that has time: at once when nobody waits. */
-export const enter = (slices: Slices): Effect.Effect<void> =>
+export const admit = (slices: Slices): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (isEmpty(slices) && !slices.resumed && hasTime(slices)) {
       slices.admitted++

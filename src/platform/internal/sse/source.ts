@@ -7,10 +7,10 @@ import type { Watcher } from "../../../Watch.js"
 export interface Source<V> {
   /** The next frame, when there is one. */
   readonly poll: () => Frame<V> | undefined
-  /** To run before {@link whenTold}. */
+  /** To run before {@link whenAvailable}. */
   readonly prepare: Effect.Effect<void>
   /** Calls `wake` once when there is a frame, or the end; perhaps at once. Returns how to wait no longer. */
-  readonly whenTold: (wake: () => void) => () => void
+  readonly whenAvailable: (wake: () => void) => () => void
   /** Why there will be no frame any more; none: there may be one. */
   readonly ended: Effect.Effect<Exit.Exit<never, WatchEnded> | undefined>
 }
@@ -40,7 +40,7 @@ const foreign = <V>(watcher: Watcher<V>, scope: Scope.Scope): Source<V> => {
             taking = fiber
           })
     ),
-    whenTold: (wake) => {
+    whenAvailable: (wake) => {
       const fiber = taking
       const observer = (): void => wake()
       fiber?.addObserver(observer)
@@ -56,7 +56,7 @@ export const of = <V>(watcher: Watcher<V>, scope: Scope.Scope): Source<V> => {
   return {
     poll: watcher.unsafePoll,
     prepare: Effect.void,
-    whenTold: signal.whenTold,
+    whenAvailable: signal.whenAvailable,
     ended: Effect.suspend(() =>
       signal.isOver() ? Effect.map(Effect.exit(watcher.take), failureOf) : Effect.succeed(undefined)
     )

@@ -8,7 +8,7 @@ import type { Dialect, Executor, Run, Table } from "../dialect.js"
 import { pgLog } from "../pg/log.js"
 import { sqliteLog } from "../sqlite/log.js"
 import { preparingAnew } from "../sqlite/preparing.js"
-import type { Backend } from "../storage/sqlStorage.js"
+import type { StorageBackend } from "../storage/outbox.js"
 
 /**
  * Reserves a connection, and gives it back when the scope ends. A reservation that is interrupted while it waits goes
@@ -63,12 +63,12 @@ export const clientBackend = (
   dialect: Dialect,
   table: Table,
   executor: Executor = clientExecutor(client)
-): Backend => {
+): StorageBackend => {
   const insert = dialect.insert(table)
   return {
     dialect,
     executor,
-    beside: preparingAnew()(({ params, text }) => client.unsafe(text, params).raw),
+    read: preparingAnew()(({ params, text }) => client.unsafe(text, params).raw),
     insert: (rows) => executor.run(insert(rows)),
     logStatements: dialect.name === "pg" ? pgLog : sqliteLog,
     compile: (fragment) => client`${fragment}`.compile()

@@ -13,8 +13,14 @@ import { StorageError } from "../../../Storage.js"
 import type { Dialect, Run, Statement } from "../dialect.js"
 import { whileBusy } from "../errors.js"
 import { type Encoded, encodeEntries } from "../log/rows.js"
-import { changeLogError, type OpenLog, openLogOf, ringAll, type SqlChangeLog } from "../log/sqlChangeLog.js"
-import { appendBehind, lockHead, now } from "../log/store.js"
+import {
+  changeLogError,
+  type OpenLog,
+  openLogOf,
+  ringEverywhere,
+  type SqlChangeLog
+} from "../log/sqlChangeLog.js"
+import { appendLocked, lockHead, now } from "../log/store.js"
 import { pgDialect } from "../pg/dialect.js"
 import { sqliteDialect } from "../sqlite/dialect.js"
 import { step, transaction } from "../transaction.js"
@@ -84,21 +90,21 @@ const appendStaged = (
       const one = step(open.store.statements.dialect, run)
       return Effect.flatMap(lockHead(open.store, one), (head) =>
         Effect.map(
-          appendBehind(open.store, one, head, firstOfEach(entries), at),
+          appendLocked(open.store, one, head, firstOfEach(entries), at),
           (revisions) => [open, revisions] as const
         )
       )
     })
   )
 
-const begins: { readonly [Name in Dialect["name"]]: Statement } = {
+const beginStatements: { readonly [Name in Dialect["name"]]: Statement } = {
   // A transaction that reads first could not write any more once another one has written.
   sqlite: { text: "BEGIN IMMEDIATE", params: [] },
   pg: { text: "BEGIN", params: [] }
 }
 
 /** What the body of the transaction failed with, to be told from what the database failed with. */
-interface Told<E> {
+interface BodyFailure<E> {
   readonly of: "body"
   readonly error: E
 }
@@ -113,10 +119,10 @@ const transactOn = <A, E, R>(
   const all = transaction(dialect, reserveConnection(client), runOn, (connection) =>
     Effect.gen(function* () {
       const run = runOn(connection)
-      yield* whileBusy(step(dialect, run)(begins[dialect.name]))
+      yield* whileBusy(step(dialect, run)(beginStatements[dialect.name]))
       const value = yield* body(stage(staged, client)).pipe(
         Effect.provideService(TransactionConnection, [connection, 0] as const),
-        Effect.mapError((error): Told<E> => ({ of: "body", error }))
+        Effect.mapError((error): BodyFailure<E> => ({ of: "body", error }))
       )
       return { value, appended: yield* appendStaged(staged, run) }
     })
@@ -126,7 +132,7 @@ const transactOn = <A, E, R>(
     Effect.tap(({ appended }) =>
       Effect.forEach(appended, ([open, revisions]) => {
         const last = revisions.at(-1)
-        return last === undefined ? Effect.void : ringAll(open, last.seq)
+        return last === undefined ? Effect.void : ringEverywhere(open, last.seq)
       })
     ),
     Effect.map(({ appended, value }) => ({

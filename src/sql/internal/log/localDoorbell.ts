@@ -1,31 +1,25 @@
+/** Rings the logs of this process for each other's commits. */
+import { Context, Effect, type Scope } from "effect"
+import { makeRings, type Rings } from "./rings.js"
+
 /**
- * The doorbells of the logs in this process. A log in a database has a name of its own, so whoever commits to it here
- * rings everybody here who follows it, whatever client or thread each of them uses.
+ * The callbacks of the logs in this process, by the ids of the logs. A log keeps its id in its database, so a commit
+ * here rings every log here that reads the same feed, whatever client or thread each of them uses. The default is one
+ * for the process.
  */
-import { Effect, type Scope } from "effect"
-import { ringEach } from "../../../internal/log/changeLog.js"
+export class LocalDoorbell extends Context.Reference<LocalDoorbell>()("effect-recorder/sql/LocalDoorbell", {
+  defaultValue: makeRings
+}) {}
 
-const bells = new Map<string, Set<() => void>>()
-
-/** Rings everybody who hangs on the bell. */
-export const ringBell = (bell: string): void => {
-  ringEach(bells.get(bell) ?? [])
-}
-
-/** Calls `ring`, synchronously, at every ring of the bell until the scope ends. */
-export const hangBell = (bell: string, ring: () => void): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      // Whoever hangs it twice has two.
-      const own = () => ring()
-      const rings = bells.get(bell) ?? new Set()
-      bells.set(bell, rings.add(own))
-      return own
-    }),
-    (own) =>
-      Effect.sync(() => {
-        const rings = bells.get(bell)
-        rings?.delete(own)
-        if (rings?.size === 0) bells.delete(bell)
-      })
-  ).pipe(Effect.asVoid)
+/** Calls `ring`, synchronously, at every local ring of the log until the scope ends. */
+export const listenLocally = (
+  local: Rings,
+  logId: string,
+  ring: () => void
+): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(
+    Effect.acquireRelease(
+      Effect.sync(() => local.add(logId, ring)),
+      (remove) => Effect.sync(remove)
+    )
+  )

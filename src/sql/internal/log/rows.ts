@@ -1,6 +1,6 @@
 /** From entries to rows of a change log and back. All of it is pure. */
 import { Either, Option } from "effect"
-import { checkValue, reason } from "../../../internal/columns/checkRow.js"
+import { reason, validateValue } from "../../../internal/columns/checkRow.js"
 import {
   type Change,
   type ChangeLogError,
@@ -10,7 +10,7 @@ import {
   type Revision,
   refusal
 } from "../../../internal/log/events.js"
-import { entryProblem } from "../../../internal/log/memoryLog.js"
+import { validateEntry } from "../../../internal/log/memoryLog.js"
 import { word } from "../../../internal/random.js"
 import type { Row } from "../dialect.js"
 
@@ -46,10 +46,10 @@ export type StateChanges = ReadonlyMap<
   { readonly value: string; readonly seq: number; readonly tag: number } | undefined
 >
 
-const valueProblem = (changes: ReadonlyArray<Change<unknown>>): string | undefined => {
+const validateValues = (changes: ReadonlyArray<Change<unknown>>): string | undefined => {
   try {
     for (const change of changes) {
-      const rule = change._tag === "Put" ? checkValue("json", change.value) : undefined
+      const rule = change._tag === "Put" ? validateValue("json", change.value) : undefined
       if (rule !== undefined) return reason("value", rule, "json").message
     }
   } catch {
@@ -59,12 +59,12 @@ const valueProblem = (changes: ReadonlyArray<Change<unknown>>): string | undefin
 }
 
 /** What keeps an entry out of every log in a database, or `undefined`. */
-const problemOf = (entry: Entry<unknown>): string | undefined =>
-  entryProblem(entry) ?? valueProblem(entry.changes)
+const validateJsonEntry = (entry: Entry<unknown>): string | undefined =>
+  validateEntry(entry) ?? validateValues(entry.changes)
 
 /** Why an entry cannot be appended to any log in a database, or `undefined`. */
-export const checkEntry = (entry: Entry<unknown>): ChangeLogError | undefined => {
-  const problem = problemOf(entry)
+export const refuseEntry = (entry: Entry<unknown>): ChangeLogError | undefined => {
+  const problem = validateJsonEntry(entry)
   return problem === undefined ? undefined : refusal("Invalid", problem)
 }
 
@@ -82,7 +82,7 @@ export const encodeEntry = (
   index: number,
   random: Int32Array
 ): Either.Either<Encoded, ChangeLogError> => {
-  const problem = problemOf(entry)
+  const problem = validateJsonEntry(entry)
   if (problem !== undefined) return Either.left(refusal("Invalid", problem, index))
   const { id } = entry
   const changes = entry.changes.map(encodeChange)
@@ -160,8 +160,8 @@ export const placeOf = (
  */
 export const decodeRow = <V>(epoch: string, { changes, previous, seq, tag }: Row): LoggedRevision<V> => {
   const revision: Revision = Object.freeze({ epoch, seq: Number(seq), tag: Number(tag) })
-  const told = JSON.parse(changes as string) as ReadonlyArray<readonly [key: string, value?: V]>
-  const events = told.map((change): Event<V> => {
+  const decoded = JSON.parse(changes as string) as ReadonlyArray<readonly [key: string, value?: V]>
+  const events = decoded.map((change): Event<V> => {
     const [key] = change
     if (typeof key !== "string") throw new TypeError("a change without a key")
     return Object.freeze(

@@ -11,14 +11,15 @@ import {
   wrongLimit
 } from "../../../internal/log/events.js"
 import type { CommitResult } from "../../../internal/log/memoryLog.js"
-import { checkSelector } from "../../../internal/log/selector.js"
+import { resolveSelector } from "../../../internal/log/selector.js"
 import { InvalidOptions } from "../../../internal/options.js"
 import { StorageError } from "../../../Storage.js"
 import { warnOfLosses } from "../durability.js"
 import { SqlFailure } from "../errors.js"
 import type { Doorbell } from "./doorbell.js"
-import { hangBell, ringBell } from "./localDoorbell.js"
-import { checkEntry, encodeEntries } from "./rows.js"
+import { LocalDoorbell, listenLocally } from "./localDoorbell.js"
+import type { Rings } from "./rings.js"
+import { encodeEntries, refuseEntry } from "./rows.js"
 import type { Limits, LogStatements } from "./statements.js"
 import * as Store from "./store.js"
 import { type Feed, type FeedOptions, makeFeed, tablesOf } from "./tables.js"
@@ -126,49 +127,60 @@ const typed = <A, E>(
     error instanceof StorageError ? changeLogError(error) : (error as Exclude<E, StorageError>)
   )
 
-/** A store, the client of the caller's that it is over, and whom to tell of its commits. */
+/** An open log: its store, and what its commits ring. */
 export interface OpenLog {
   readonly store: Store.LogStore
+  /** The client of the caller's that the log is over, if it is over one. */
   readonly client: SqlClient | undefined
+  readonly local: Rings
   readonly doorbell: Doorbell | undefined
 }
 
-const opened = new WeakMap<object, OpenLog>()
+/**
+ * Where a handle carries its open log, for `transact`. It is not enumerable: a copy of a handle, whose members may do
+ * something else, carries none.
+ */
+const openLog: unique symbol = Symbol("effect-recorder/sql/openLog")
 
-/** What stands behind a handle that an adapter has made. */
-export const openLogOf = (log: object): OpenLog | undefined => opened.get(log)
+/** Gives the open log of a handle that an adapter has made. */
+export const openLogOf = (log: object): OpenLog | undefined =>
+  // Only `handle` writes the member: the symbol does not leave this file.
+  (log as { readonly [openLog]?: OpenLog })[openLog]
 
 /** The channel of a log's table: others of the same name hear each other, in vain and to no harm. */
 export const channelOf = ({ log }: Feed): string => log.name
 
 /** Tells everybody of a commit. */
-export const ringAll = ({ doorbell, store }: OpenLog, seq: number): Effect.Effect<void> =>
+export const ringEverywhere = ({ doorbell, local, store }: OpenLog, seq: number): Effect.Effect<void> =>
   Effect.suspend(() => {
-    ringBell(store.bell)
+    local.ring(store.logId)
     return doorbell === undefined ? Effect.void : doorbell.ring(channelOf(store.feed), store.feed.feed, seq)
   })
 
-const sparing = Duration.seconds(1)
-const idle = Duration.seconds(30)
+const pruneInterval = Duration.seconds(1)
+const idlePruneInterval = Duration.seconds(30)
 
 /** Gives up what is beyond the bounds while the log grows. */
-const keepPruned = (store: Store.LogStore, bounds: Store.Bounds): Effect.Effect<void, never, Scope.Scope> =>
+const pruneInBackground = (
+  { local, store }: OpenLog,
+  bounds: Store.Bounds
+): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const rung = yield* Queue.sliding<void>(1)
-    yield* hangBell(store.bell, () => rung.unsafeOffer(undefined))
-    const round = Effect.raceFirst(Queue.take(rung), Effect.sleep(idle)).pipe(
+    const pending = yield* Queue.sliding<void>(1)
+    yield* listenLocally(local, store.logId, () => pending.unsafeOffer(undefined))
+    const round = Effect.raceFirst(Queue.take(pending), Effect.sleep(idlePruneInterval)).pipe(
       Effect.zipRight(Store.prune(store, bounds)),
       // The revisions stay a while longer, and the next round tries again.
       Effect.catchAll(({ message }) =>
         Effect.logWarning(`the log ${store.feed.log.sql} could not give up old revisions: ${message}`)
       ),
-      Effect.zipRight(Effect.sleep(sparing))
+      Effect.zipRight(Effect.sleep(pruneInterval))
     )
     yield* Effect.forkScoped(Effect.interruptible(Effect.forever(round)))
   })
 
 const handle = <V>(open: OpenLog, { bounds, poll }: Checked): SqlChangeLog<V> => {
-  const { doorbell, store } = open
+  const { doorbell, local, store } = open
   const { feed, state } = store.feed
   const commit = (entries: ReadonlyArray<Entry<V>>): Effect.Effect<CommitResult, ChangeLogError> =>
     Effect.flatMap(encodeEntries(entries, store.random), (encoded) =>
@@ -176,7 +188,8 @@ const handle = <V>(open: OpenLog, { bounds, poll }: Checked): SqlChangeLog<V> =>
         const committed = yield* typed(Store.commit(store, encoded, entries.length))
         const last = committed.revisions.at(-1)
         // In a transaction of somebody else's nothing is committed yet: the poll finds it.
-        if (last !== undefined && Option.isNone(yield* store.backend.joined)) yield* ringAll(open, last.seq)
+        if (last !== undefined && Option.isNone(yield* store.backend.joined))
+          yield* ringEverywhere(open, last.seq)
         return committed
       })
     )
@@ -187,22 +200,22 @@ const handle = <V>(open: OpenLog, { bounds, poll }: Checked): SqlChangeLog<V> =>
         ({ revisions }) => revisions[0] as Revision
       ),
     commit: (entries) => Effect.suspend(() => commit(entries)),
-    check: checkEntry,
+    check: refuseEntry,
     read: ({ after, limit }) =>
       Number.isSafeInteger(limit) && limit > 0
         ? typed(Effect.suspend(() => Store.read<V>(store, after, limit)))
         : Effect.fail(wrongLimit),
     head: typed(Effect.map(Store.readHead(store), ({ floor, head }) => ({ floor, head }))),
     compact: (upTo) => typed(Store.compact(store, upTo)),
-    renewEpoch: Effect.tap(typed(Store.renew(store)), () => ringAll(open, 0)),
+    renewEpoch: Effect.tap(typed(Store.renew(store)), () => ringEverywhere(open, 0)),
     snapshot: (selector) =>
-      Effect.flatMap(checkSelector(selector), (selector) =>
+      Effect.flatMap(resolveSelector(selector), (selector) =>
         state === "latest" ? typed(Store.snapshot<V>(store, selector)) : noState
       ),
     state,
     doorbell: (ring) =>
       Effect.zipRight(
-        hangBell(store.bell, ring),
+        listenLocally(local, store.logId, ring),
         doorbell === undefined
           ? Effect.forkScoped(
               Effect.schedule(
@@ -214,8 +227,7 @@ const handle = <V>(open: OpenLog, { bounds, poll }: Checked): SqlChangeLog<V> =>
       ).pipe(Effect.asVoid),
     prune: bounds === undefined ? Effect.succeed(0) : typed(Store.prune(store, bounds))
   }
-  opened.set(log, open)
-  return log
+  return Object.defineProperty(log, openLog, { value: open })
 }
 
 /** What an adapter brings. */
@@ -237,9 +249,10 @@ export const makeSqlChangeLog = <V, R>(
     const { backend, client, statements } = yield* connect(feed)
     const store = yield* Store.openStore(feed, statements(feed, limits), backend)
     yield* warnOfLosses(store.statements.dialect, tablesOf(feed), backend.executor)
-    if (bounds !== undefined) yield* keepPruned(store, bounds)
-    return handle<V>({ store, client, doorbell }, checked)
+    const open: OpenLog = { store, client, local: yield* LocalDoorbell, doorbell }
+    if (bounds !== undefined) yield* pruneInBackground(open, bounds)
+    return handle<V>(open, checked)
   })
 
 /** For a log that owns its connections, which no transaction of a caller's can use. */
-export const apart: Store.LogBackend["joined"] = Effect.succeed(Option.none())
+export const noTransaction: Store.LogBackend["joined"] = Effect.succeed(Option.none())

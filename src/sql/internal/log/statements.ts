@@ -167,13 +167,13 @@ export const sharedStatements = (dialect: Dialect, feed: Feed) => {
   const seq = (value: number) => param(log.column.seq, value)
   return {
     /** Makes the feed when there is none. */
-    found: (bell: string, epoch: string) =>
+    createFeed: (logId: string, epoch: string) =>
       compose(
         dialect,
         `INSERT INTO ${heads.sql} (${heads.columns.map(({ sql }) => sql).join(", ")}) VALUES (`,
         ofFeed,
         ", ",
-        param(heads.column.bell, bell),
+        param(heads.column.bell, logId),
         ", ",
         param(heads.column.state, feed.state),
         ", ",
@@ -185,13 +185,13 @@ export const sharedStatements = (dialect: Dialect, feed: Feed) => {
     /** The head, the tag of the revision at the cursor (`cursor`), and the revisions after it, as of one instant. */
     read: (after: number, limit: number) => {
       const { changes, previous, seq: number, tag } = log.column
-      const told = [number, tag, changes, previous].map(
+      const columns = [number, tag, changes, previous].map(
         (column) => `${dialect.selected(columnOf("l", column))} AS "l_${column.name}"`
       )
       const cursor = dialect.selected(columnOf("c", tag))
       return compose(
         dialect,
-        `SELECT ${headList(dialect, feed)}, ${cursor} AS "cursor", ${told.join(", ")} FROM ${heads.sql} h` +
+        `SELECT ${headList(dialect, feed)}, ${cursor} AS "cursor", ${columns.join(", ")} FROM ${heads.sql} h` +
           ` LEFT JOIN ${log.sql} c ON c."feed" = h."feed" AND c."seq" = `,
         seq(after),
         ` LEFT JOIN (SELECT * FROM ${log.sql} r WHERE r."feed" = `,

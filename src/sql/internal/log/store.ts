@@ -2,18 +2,19 @@
 import { Effect, Either, identity, Option } from "effect"
 import {
   type Compacted,
-  cursorProblem,
   type EpochChanged,
   type KeyValue,
   type LoggedRevision,
   ownRevision,
   type Revision,
-  type Snapshot
+  type Snapshot,
+  validateCursor
 } from "../../../internal/log/events.js"
 import type { CommitResult } from "../../../internal/log/memoryLog.js"
 import type { Selector } from "../../../internal/log/selector.js"
 import { makeRandom, randomName } from "../../../internal/random.js"
 import { StorageError } from "../../../Storage.js"
+import { inBatches } from "../batches.js"
 import type { Executor, Row, Run, Statement } from "../dialect.js"
 import { ensureTable } from "../ensureTable.js"
 import { SqlFailure, storageError, whileBusy } from "../errors.js"
@@ -36,12 +37,12 @@ export interface LogStore {
   readonly backend: LogBackend
   readonly random: Int32Array
   /** By what the logs of one process know each other. */
-  readonly bell: string
+  readonly logId: string
 }
 
 /** The head's row. */
 export interface HeadRow {
-  readonly bell: string
+  readonly logId: string
   readonly state: string
   readonly head: Revision
   readonly floor: Revision
@@ -51,16 +52,16 @@ export interface HeadRow {
 
 const fatal = (message: string) => new StorageError({ kind: "Fatal", outcome: "NotStored", message })
 
-const noHead = (feed: Feed) =>
+const missingFeed = (feed: Feed) =>
   fatal(`the table ${feed.heads.sql} has lost the feed ${JSON.stringify(feed.feed)}: make the log again`)
 
-const foreign = (feed: Feed) =>
+const unreadableRow = (feed: Feed) =>
   fatal(`a row of the table ${feed.log.sql} cannot be read: another program has written it`)
 
-const headOf = (row: Row): HeadRow => {
+const decodeHead = (row: Row): HeadRow => {
   const epoch = String(row.epoch)
   return {
-    bell: String(row.bell),
+    logId: String(row.bell),
     state: String(row.state),
     head: ownRevision({ epoch, seq: Number(row.seq), tag: Number(row.tag) }),
     floor: ownRevision({ epoch, seq: Number(row.floor), tag: Number(row.floor_tag) }),
@@ -68,13 +69,13 @@ const headOf = (row: Row): HeadRow => {
   }
 }
 
-const headIn = (
+const headFrom = (
   feed: Feed,
   statements: LogStatements,
   result: unknown
 ): Either.Either<HeadRow, StorageError> => {
   const row = statements.dialect.rows(statements.last(result))[0]
-  return row === undefined ? Either.left(noHead(feed)) : Either.right(headOf(row))
+  return row === undefined ? Either.left(missingFeed(feed)) : Either.right(decodeHead(row))
 }
 
 /** Creates the tables and the feed where there are none. */
@@ -91,9 +92,9 @@ export const openStore = (
       yield* ensureTable(dialect, table, executor)
     }
     const run = step(dialect, executor.run)
-    yield* whileBusy(run(statements.found(randomName(random), randomName(random))))
-    const { bell, state } = yield* Effect.flatMap(run(statements.head()), (result) =>
-      headIn(feed, statements, result)
+    yield* whileBusy(run(statements.createFeed(randomName(random), randomName(random))))
+    const { logId, state } = yield* Effect.flatMap(run(statements.head()), (result) =>
+      headFrom(feed, statements, result)
     )
     if (state !== feed.state) {
       const says = state === "latest" ? "keeps the state" : "keeps no state"
@@ -101,11 +102,14 @@ export const openStore = (
         `the feed ${JSON.stringify(feed.feed)} ${says}: make it with state: "${state}", or use another feed`
       )
     }
-    return { feed, statements, backend, random, bell }
+    return { feed, statements, backend, random, logId }
   })
 
 /** Runs one statement, in the transaction of the calling fiber when it is in one. */
-const ask = ({ backend, statements }: LogStore, statement: Statement): Effect.Effect<unknown, StorageError> =>
+const execute = (
+  { backend, statements }: LogStore,
+  statement: Statement
+): Effect.Effect<unknown, StorageError> =>
   Effect.flatMap(backend.joined, (joined) =>
     storageError(statements.dialect, { saved: true })(
       Option.isSome(joined) ? joined.value(statement) : backend.executor.run(statement)
@@ -120,7 +124,7 @@ const withHead = <A>(
   const { dialect } = statements
   const begin = (run: Run, first: ReadonlyArray<Statement>) =>
     Effect.flatMap(steps(dialect, run, first), (result) =>
-      Effect.flatMap(headIn(feed, statements, result), (head) => use(step(dialect, run), head))
+      Effect.flatMap(headFrom(feed, statements, result), (head) => use(step(dialect, run), head))
     )
   return Effect.flatMap(backend.joined, (joined) =>
     Option.isSome(joined)
@@ -136,10 +140,10 @@ export const lockHead = (
   { feed, statements }: Pick<LogStore, "feed" | "statements">,
   run: Step
 ): Effect.Effect<HeadRow, StorageError> =>
-  Effect.flatMap(run(statements.lock), (result) => headIn(feed, statements, result))
+  Effect.flatMap(run(statements.lock), (result) => headFrom(feed, statements, result))
 
 /** Appends what the log does not hold. The head is locked. */
-export const appendBehind = (
+export const appendLocked = (
   { feed, statements }: Pick<LogStore, "feed" | "statements">,
   run: Step,
   { bytes, head }: HeadRow,
@@ -171,7 +175,7 @@ export const appendBehind = (
  * Another commit has appended an entry of the same id, after this statement took its view of the log and before it had
  * the head. The next try sees it.
  */
-const metAnother = ({ feed }: LogStore, error: StorageError): boolean =>
+const metConcurrentAppend = ({ feed }: LogStore, error: StorageError): boolean =>
   error.cause instanceof SqlFailure &&
   error.cause.code === "23505" &&
   error.cause.constraint === idIndex(feed.log.name)
@@ -184,7 +188,7 @@ export const revisionsOf = (
   const rows = statements.dialect.rows(result)
   const written = Number(rows[0]?.fresh)
   if (rows[0]?.epoch == null) {
-    return written === 0 ? Either.right({ written, revisions: [] }) : Either.left(noHead(feed))
+    return written === 0 ? Either.right({ written, revisions: [] }) : Either.left(missingFeed(feed))
   }
   const revisions = rows.map(({ epoch, seq, tag }) => ({
     epoch: epoch as string,
@@ -198,9 +202,9 @@ const appendAtOnce = (
   store: LogStore,
   statement: Statement
 ): Effect.Effect<ReadonlyArray<Revision>, StorageError> =>
-  Effect.flatMap(ask(store, statement), (result) =>
+  Effect.flatMap(execute(store, statement), (result) =>
     Either.map(revisionsOf(store, result), ({ revisions }) => revisions)
-  ).pipe(Effect.retry({ times: 20, while: (error) => metAnother(store, error) }))
+  ).pipe(Effect.retry({ times: 20, while: (error) => metConcurrentAppend(store, error) }))
 
 /** Appends the entries whose id the log does not hold, all in one commit. */
 export const commit = (
@@ -215,7 +219,7 @@ export const commit = (
     const joined = yield* store.backend.joined
     const revisions =
       append === undefined || Option.isSome(joined)
-        ? yield* withHead(store, (run, head) => appendBehind(store, run, head, entries, at))
+        ? yield* withHead(store, (run, head) => appendLocked(store, run, head, entries, at))
         : yield* appendAtOnce(store, append(entries, at))
     return { revisions, duplicates: given - revisions.length }
   })
@@ -227,8 +231,8 @@ export const now: Effect.Effect<Date> = Effect.clockWith((clock) =>
 
 /** The head's row as it is now. */
 export const readHead = (store: LogStore): Effect.Effect<HeadRow, StorageError> =>
-  Effect.flatMap(ask(store, store.statements.head()), (result) =>
-    headIn(store.feed, store.statements, result)
+  Effect.flatMap(execute(store, store.statements.head()), (result) =>
+    headFrom(store.feed, store.statements, result)
   )
 
 /** Whole revisions after a cursor. */
@@ -241,11 +245,11 @@ export const read = <V>(
     const { feed, statements } = store
     // A cursor that is none at all fits no row.
     const seq = Number.isSafeInteger(after.seq) ? after.seq : -1
-    const rows = statements.dialect.rows(yield* ask(store, statements.read(seq, limit)))
+    const rows = statements.dialect.rows(yield* execute(store, statements.read(seq, limit)))
     const first = rows[0]
-    if (first === undefined) return yield* noHead(feed)
-    const head = headOf(first)
-    const problem = cursorProblem(after, head, () =>
+    if (first === undefined) return yield* missingFeed(feed)
+    const head = decodeHead(first)
+    const problem = validateCursor(after, head, () =>
       first.cursor == null ? undefined : Number(first.cursor)
     )
     if (problem !== undefined) return yield* problem
@@ -255,7 +259,7 @@ export const read = <V>(
         rows.map(({ l_changes: changes, l_previous: previous, l_seq: seq, l_tag: tag }) =>
           decodeRow<V>(head.head.epoch, { changes, previous, seq, tag })
         ),
-      catch: () => foreign(feed)
+      catch: () => unreadableRow(feed)
     })
   })
 
@@ -263,10 +267,10 @@ export const read = <V>(
 export const snapshot = <V>(store: LogStore, selector: Selector): Effect.Effect<Snapshot<V>, StorageError> =>
   Effect.gen(function* () {
     const { feed, statements } = store
-    const rows = statements.dialect.rows(yield* ask(store, statements.snapshot(selector)))
+    const rows = statements.dialect.rows(yield* execute(store, statements.snapshot(selector)))
     const first = rows[0]
-    if (first === undefined) return yield* noHead(feed)
-    const { head } = headOf(first)
+    if (first === undefined) return yield* missingFeed(feed)
+    const { head } = decodeHead(first)
     if (first.s_key == null) return { revision: head, entries: [] }
     const entries = yield* Effect.try({
       try: () =>
@@ -279,43 +283,34 @@ export const snapshot = <V>(store: LogStore, selector: Selector): Effect.Effect<
               revision: ownRevision({ epoch: head.epoch, seq: Number(seq), tag: Number(tag) })
             })
         ),
-      catch: () => foreign(feed)
+      catch: () => unreadableRow(feed)
     })
     return { revision: head, entries }
   })
 
 /** Revisions that go in one transaction: others commit in between. */
-const batchRows = 1000
+const maxDiscarded = 1000
 
 /** Gives up revisions of an epoch, a batch at a time, and gives their number. */
-const giveUp = (store: LogStore, epoch: string, upTo: number): Effect.Effect<number, StorageError> => {
+const discardUpTo = (store: LogStore, epoch: string, upTo: number): Effect.Effect<number, StorageError> => {
   const { statements } = store
   const batch = withHead(store, (run, { floor, head }) =>
     Effect.gen(function* () {
-      const to = Math.min(upTo, head.seq, floor.seq + batchRows)
+      const to = Math.min(upTo, head.seq, floor.seq + maxDiscarded)
       if (head.epoch !== epoch || !(to > floor.seq)) return 0
       const found = to === head.seq ? head : statements.dialect.rows(yield* run(statements.tagAt(to)))[0]
-      if (found === undefined) return yield* foreign(store.feed)
+      if (found === undefined) return yield* unreadableRow(store.feed)
       yield* run(statements.deleteUpTo(to))
       yield* run(statements.moveFloor(to, Number(found.tag)))
       return to - floor.seq
     })
   )
-  const from = (gone: number): Effect.Effect<number, StorageError> =>
-    Effect.flatMap(batch, (more) =>
-      more < batchRows
-        ? Effect.succeed(gone + more)
-        : Effect.zipRight(
-            Effect.yieldNow(),
-            Effect.suspend(() => from(gone + more))
-          )
-    )
-  return from(0)
+  return inBatches(batch, maxDiscarded)
 }
 
 /** Gives up the revisions up to and including `upTo`. */
 export const compact = (store: LogStore, upTo: number): Effect.Effect<void, StorageError> =>
-  Effect.flatMap(readHead(store), ({ head }) => giveUp(store, head.epoch, Math.ceil(upTo)))
+  Effect.flatMap(readHead(store), ({ head }) => discardUpTo(store, head.epoch, Math.ceil(upTo)))
 
 /** How much of its history a log holds. What is not said has no bound. */
 export interface Bounds {
@@ -334,7 +329,7 @@ export const prune = (store: LogStore, { age, bytes, count }: Bounds): Effect.Ef
     const { statements } = store
     const { bytes: all, head } = yield* readHead(store)
     const before = (column: "base" | "at", value: unknown, none: number) =>
-      Effect.map(ask(store, statements.firstFrom(column, value)), (result) => {
+      Effect.map(execute(store, statements.firstFrom(column, value)), (result) => {
         const found = statements.dialect.rows(result)[0]
         return found === undefined ? none : Number(found.seq) - 1
       })
@@ -345,7 +340,7 @@ export const prune = (store: LogStore, { age, bytes, count }: Bounds): Effect.Ef
       const from = new Date(Math.max((yield* now).getTime() - age, earliest))
       upTo = Math.max(upTo, yield* before("at", from, head.seq))
     }
-    return upTo > 0 ? yield* giveUp(store, head.epoch, upTo) : 0
+    return upTo > 0 ? yield* discardUpTo(store, head.epoch, upTo) : 0
   })
 
 /** Begins another epoch, and gives its name. */

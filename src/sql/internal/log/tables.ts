@@ -1,7 +1,7 @@
 /** The tables of change logs: one of revisions, one of heads, and one of last values when a log keeps the state. */
 import { Either } from "effect"
-import { Column, type Columns, nameProblem } from "../../../internal/columns/columns.js"
-import { keyProblem } from "../../../internal/log/selector.js"
+import { Column, type Columns, validateName } from "../../../internal/columns/columns.js"
+import { validateKey } from "../../../internal/log/selector.js"
 import { InvalidOptions } from "../../../internal/options.js"
 import type { Layout, TableColumn } from "../dialect.js"
 
@@ -129,14 +129,14 @@ const invalid = (option: string, message: string) => Either.left(new InvalidOpti
 /** Checks the options. */
 export const makeFeed = (options: FeedOptions): Either.Either<Feed, InvalidOptions> => {
   const { feed = "main", schema, state = "none", table } = options
-  const nameWrong = nameProblem(table)
+  const nameWrong = validateName(table)
   if (nameWrong !== undefined) return invalid("table", `the table's name ${nameWrong}`)
-  if (nameProblem(`${table}${"x".repeat(longestSuffix)}`) !== undefined) {
+  if (validateName(`${table}${"x".repeat(longestSuffix)}`) !== undefined) {
     return invalid("table", `the table's name must have at most ${63 - longestSuffix} bytes`)
   }
-  const schemaWrong = schema === undefined ? undefined : nameProblem(schema)
+  const schemaWrong = schema === undefined ? undefined : validateName(schema)
   if (schemaWrong !== undefined) return invalid("schema", `the schema's name ${schemaWrong}`)
-  const feedWrong = keyProblem(feed)
+  const feedWrong = validateKey(feed)
   if (feedWrong !== undefined) return invalid("feed", feedWrong.replace("a key", "the name of a feed"))
   if (Buffer.byteLength(feed) > 512) return invalid("feed", "the name of a feed must have at most 512 bytes")
   if (state !== "latest" && state !== "none") return invalid("state", 'must be "latest" or "none"')

@@ -9,7 +9,7 @@ import type { FailedSave, Failure } from "../dialect.js"
 import { withoutValues } from "../withoutValues.js"
 
 /** The parts of a driver's error that are used here, each one checked. */
-interface Trouble {
+interface ErrorDetails {
   /** SQLSTATE, when the server has spoken. */
   readonly state: string | undefined
   /** `ERROR`, `FATAL` or `PANIC`; in the server's language, so only `ERROR` can be relied on. */
@@ -35,7 +35,7 @@ export const unsentMessage = "Failed to acquire connection"
 
 const textOf = (value: unknown): string | undefined => (typeof value === "string" ? value : undefined)
 
-const inspect = (error: unknown): Trouble => {
+const inspect = (error: unknown): ErrorDetails => {
   let unsent = false
   let at = error
   // A SqlError wraps the driver's error; Node wraps the attempts at several addresses of a host.
@@ -120,7 +120,7 @@ const certificateCodes: ReadonlySet<string> = new Set([
 ])
 
 /** TLS and login troubles that the client itself finds: like class 28, they last until somebody acts. */
-const isLogin = ({ code, message }: Trouble): boolean =>
+const isLogin = ({ code, message }: ErrorDetails): boolean =>
   message.startsWith("SASL: ") ||
   message === "Password must be a string" ||
   message === "The server does not support SSL connections" ||
@@ -130,12 +130,12 @@ const isLogin = ({ code, message }: Trouble): boolean =>
 type Verdict = readonly [kind: FailureKind, blame?: Blame]
 
 /** It comes from a function or a statement inside of one, such as a trigger's. These words are in no language. */
-const inFunction = ({ where }: Trouble): boolean => where !== undefined && /SQL|PL\//.test(where)
+const inFunction = ({ where }: ErrorDetails): boolean => where !== undefined && /SQL|PL\//.test(where)
 
 /** A constraint of the record's own columns, and not of a column that the definition does not have. */
-const breaksOwnConstraint = (trouble: Trouble, save: FailedSave | undefined): boolean => {
-  const { column, constraint, state } = trouble
-  if (inFunction(trouble)) return false
+const breaksOwnConstraint = (details: ErrorDetails, save: FailedSave | undefined): boolean => {
+  const { column, constraint, state } = details
+  if (inFunction(details)) return false
   if (state === "23502") {
     return (
       save === undefined || column === undefined || save.table.columns.some(({ name }) => name === column)
@@ -145,19 +145,24 @@ const breaksOwnConstraint = (trouble: Trouble, save: FailedSave | undefined): bo
   return state !== "23514" || constraint !== undefined
 }
 
-const ofLimit = (trouble: Trouble): Verdict => {
+const ofLimit = (details: ErrorDetails): Verdict => {
   // The queue of notifications is full, whatever the record: it empties when its slowest listener has read it.
-  if (trouble.file === "async.c") return ["Transient"]
-  return ["Poison", trouble.state === "54000" && !inFunction(trouble) ? "record" : "either"]
+  if (details.file === "async.c") return ["Transient"]
+  return ["Poison", details.state === "54000" && !inFunction(details) ? "record" : "either"]
 }
 
-const ofDefinition = ({ routine, state }: Trouble, saved: boolean): Verdict => {
+const ofDefinition = ({ routine, state }: ErrorDetails, saved: boolean): Verdict => {
   // Row-level security judges each row.
   if (state === "42501" && routine === "ExecWithCheckOptions") return ["Poison", "either"]
   return [saved ? "Transient" : "Fatal", "either"]
 }
 
-const ofState = (trouble: Trouble, state: string, saved: boolean, save: FailedSave | undefined): Verdict => {
+const ofState = (
+  details: ErrorDetails,
+  state: string,
+  saved: boolean,
+  save: FailedSave | undefined
+): Verdict => {
   if (state === "55P03" || state === "25006" || state.startsWith("57P")) return ["Transient"]
   if (state === "57014") return ["Transient", "size"]
   if (state === "44000") return ["Poison", "either"]
@@ -169,38 +174,38 @@ const ofState = (trouble: Trouble, state: string, saved: boolean, save: FailedSa
     case "53":
       return ["Transient", state === "53200" ? "size" : "backend"]
     case "22":
-      return ["Poison", inFunction(trouble) ? "either" : "record"]
+      return ["Poison", inFunction(details) ? "either" : "record"]
     case "23":
-      return ["Poison", breaksOwnConstraint(trouble, save) ? "record" : "either"]
+      return ["Poison", breaksOwnConstraint(details, save) ? "record" : "either"]
     case "54":
-      return ofLimit(trouble)
+      return ofLimit(details)
     case "28":
     case "3D":
     case "3F":
-      return [saved ? "Transient" : "Fatal", inFunction(trouble) ? "either" : "backend"]
+      return [saved ? "Transient" : "Fatal", inFunction(details) ? "either" : "backend"]
     case "42":
-      return ofDefinition(trouble, saved)
+      return ofDefinition(details, saved)
     case "P0":
       return ["Poison", "either"]
     default:
       // Also what a function raises under a code of its own, and a value that is too large for any memory.
-      return inFunction(trouble) || trouble.file === "mcxt.c" ? ["Poison", "either"] : ["Unknown"]
+      return inFunction(details) || details.file === "mcxt.c" ? ["Poison", "either"] : ["Unknown"]
   }
 }
 
-const isLost = ({ code, message, syscall }: Trouble): boolean =>
+const isLost = ({ code, message, syscall }: ErrorDetails): boolean =>
   (code !== undefined && connectionCodes.has(code)) ||
   // A socket's file that is not there yet; other files are not the connection's.
   (code === "ENOENT" && syscall === "connect") ||
   unsentMessages.has(message) ||
   lostMessages.has(message)
 
-const verdictOf = (trouble: Trouble, saved: boolean, save: FailedSave | undefined): Verdict => {
-  if (trouble.state !== undefined) return ofState(trouble, trouble.state, saved, save)
+const verdictOf = (details: ErrorDetails, saved: boolean, save: FailedSave | undefined): Verdict => {
+  if (details.state !== undefined) return ofState(details, details.state, saved, save)
   // A server closes the connection, unread, over a message that is too large, and so may what is in between.
-  if (isLost(trouble)) return ["Transient", outcomeOf(trouble) === "Unknown" ? "size" : "backend"]
-  if (isLogin(trouble)) return [saved ? "Transient" : "Fatal"]
-  return [trouble.message === closedMessage ? "Fatal" : "Unknown"]
+  if (isLost(details)) return ["Transient", outcomeOf(details) === "Unknown" ? "size" : "backend"]
+  if (isLogin(details)) return [saved ? "Transient" : "Fatal"]
+  return [details.message === closedMessage ? "Fatal" : "Unknown"]
 }
 
 /**
@@ -218,7 +223,7 @@ const verdictOf = (trouble: Trouble, saved: boolean, save: FailedSave | undefine
  *   answer; a full WAL disk panics inside of the commit.
  * - Class 08, which poolers in between send for a server that they lost, and 40003, which says so itself.
  */
-const outcomeOf = ({ message, severity, state, syscall, unsent }: Trouble): Outcome => {
+const outcomeOf = ({ message, severity, state, syscall, unsent }: ErrorDetails): Outcome => {
   if (unsent || syscall === "connect" || syscall === "getaddrinfo") return "NotStored"
   if (state !== undefined) {
     return severity === "ERROR" && state !== "40003" && !state.startsWith("08") ? "NotStored" : "Unknown"
@@ -272,8 +277,8 @@ const advice: Readonly<Record<string, string>> = {
   EAI_AGAIN: "the name service does not answer: check the network and the host's name"
 }
 
-const adviceOf = (trouble: Trouble): string | undefined => {
-  const { code, file, message, state } = trouble
+const adviceOf = (details: ErrorDetails): string | undefined => {
+  const { code, file, message, state } = details
   if (file === "async.c" && state === "54000") {
     return "a trigger notifies, and a listener does not read: end the transaction or the connection that it is in"
   }
@@ -281,34 +286,34 @@ const adviceOf = (trouble: Trouble): string | undefined => {
   if (message === closedMessage) return "the storage's scope is closed"
   if (message.startsWith("SASL: "))
     return "the server asks for a password: check the password, in the url or the options"
-  if (isLogin(trouble)) return "check the ssl option and the server's certificate"
+  if (isLogin(details)) return "check the ssl option and the server's certificate"
   if (unsentMessages.has(message))
     return "no connection in time: check the host and the port, and the network"
   return code === undefined ? undefined : advice[code]
 }
 
 /** What the error itself says, where that is known to quote no value of a row. */
-const saidBy = (trouble: Trouble): string | undefined => {
-  const { code, message, state } = trouble
+const ownMessage = (details: ErrorDetails): string | undefined => {
+  const { code, message, state } = details
   if (state !== undefined) return quotesNoValue.has(state.slice(0, 2)) ? message : undefined
-  const known = code !== undefined || isLost(trouble) || isLogin(trouble) || message === closedMessage
+  const known = code !== undefined || isLost(details) || isLogin(details) || message === closedMessage
   return known ? message : undefined
 }
 
 /** What was said of or in a function: its author's text, or names that it made. Without what they quote of a row. */
-const saidInside = (trouble: Trouble, save: FailedSave | undefined): string | undefined =>
-  save === undefined ? undefined : withoutValues(trouble.message, save)
+const functionMessage = (details: ErrorDetails, save: FailedSave | undefined): string | undefined =>
+  save === undefined ? undefined : withoutValues(details.message, save)
 
-const isInside = (trouble: Trouble): boolean =>
-  trouble.state?.startsWith("P0") === true || trouble.routine === "exec_stmt_raise" || inFunction(trouble)
+const isInside = (details: ErrorDetails): boolean =>
+  details.state?.startsWith("P0") === true || details.routine === "exec_stmt_raise" || inFunction(details)
 
-const messageOf = (trouble: Trouble, save: FailedSave | undefined): string => {
-  const { code, column, constraint, state, table } = trouble
+const messageOf = (details: ErrorDetails, save: FailedSave | undefined): string => {
+  const { code, column, constraint, state, table } = details
   // A function's line holds its name, the types of its arguments and a number.
-  const source = /^PL\/.*$/m.exec(trouble.where ?? "")?.[0]
+  const source = /^PL\/.*$/m.exec(details.where ?? "")?.[0]
   const said = [
-    isInside(trouble) ? saidInside(trouble, save) : saidBy(trouble),
-    adviceOf(trouble),
+    isInside(details) ? functionMessage(details, save) : ownMessage(details),
+    adviceOf(details),
     source === undefined ? undefined : `in ${source}`
   ].filter((part) => part !== undefined && part !== "")
   const where = [
@@ -340,14 +345,14 @@ export const losesNamedStatement = (error: unknown): boolean => {
 
 /** {@link Dialect.classify}, for Postgres. */
 export const classifyPg = (error: unknown, saved: boolean, save?: FailedSave): Failure => {
-  const trouble = inspect(error)
-  const [kind, blame] = verdictOf(trouble, saved, save)
+  const details = inspect(error)
+  const [kind, blame] = verdictOf(details, saved, save)
   return {
     kind,
     blame,
-    outcome: outcomeOf(trouble),
-    code: trouble.state ?? trouble.code,
-    constraint: trouble.constraint,
-    message: messageOf(trouble, save)
+    outcome: outcomeOf(details),
+    code: details.state ?? details.code,
+    constraint: details.constraint,
+    message: messageOf(details, save)
   }
 }

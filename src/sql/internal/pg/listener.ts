@@ -4,7 +4,7 @@ import * as Pg from "pg"
 import { classifyPg } from "./errors.js"
 
 /** Hears of a notification; the payload is empty when there was none. */
-export type Heard = (channel: string, payload: string) => void
+export type OnNotification = (channel: string, payload: string) => void
 
 /** A connection that listens. */
 export interface Listener {
@@ -19,9 +19,9 @@ export interface Listener {
 }
 
 /** How long the end of a connection may take before its socket is destroyed. */
-const endPatience = Duration.seconds(1)
+const endTimeout = Duration.seconds(1)
 
-const told = (error: unknown): string => classifyPg(error, true).message
+const messageOf = (error: unknown): string => classifyPg(error, true).message
 
 // `pg` does not declare the connection below a client, which it has had since its version 7.
 const destroy = (client: Pg.Client): void =>
@@ -36,7 +36,7 @@ const failed = (exit: Exit.Exit<unknown, unknown>): boolean =>
 /** Connects; ends the connection with the scope. Fails with a message when there is none in time. */
 export const connectListener = (
   config: Pg.ClientConfig,
-  heard: Heard
+  onNotification: OnNotification
 ): Effect.Effect<Listener, string, Scope.Scope> =>
   Effect.gen(function* () {
     const gone = yield* Deferred.make<never, string>()
@@ -48,26 +48,26 @@ export const connectListener = (
         // Before anything can happen: an error that nobody listens for ends the process.
         client.on("error", (error) => {
           alive = false
-          lose(told(error))
+          lose(messageOf(error))
         })
         client.on("end", () => {
           alive = false
           lose("the connection was closed")
         })
-        client.on("notification", ({ channel, payload }) => heard(channel, payload ?? ""))
+        client.on("notification", ({ channel, payload }) => onNotification(channel, payload ?? ""))
         return client
       }),
       (client, exit) =>
         (alive && !failed(exit) ? Effect.promise(() => client.end()) : Effect.void).pipe(
           Effect.interruptible,
-          Effect.timeoutOption(endPatience),
+          Effect.timeoutOption(endTimeout),
           Effect.zipRight(Effect.sync(() => destroy(client)))
         )
     )
     yield* Effect.async<void, string>((resume) => {
       client.connect((error: Error | null | undefined) => {
         if (error) alive = false
-        resume(error ? Effect.fail(told(error)) : Effect.void)
+        resume(error ? Effect.fail(messageOf(error)) : Effect.void)
       })
       // A connection that is not there yet cannot be ended in order.
       return Effect.sync(() => {
@@ -83,7 +83,7 @@ export const connectListener = (
         const start = () => {
           client.query(text, [...params], (error: Error | null | undefined) => {
             queue.shift()
-            done(error ? told(error) : undefined)
+            done(error ? messageOf(error) : undefined)
             next()
           })
         }

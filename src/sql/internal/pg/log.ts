@@ -121,7 +121,7 @@ const append = (feed: Feed, { lock }: Limits) => {
     ` fresh AS MATERIALIZED (SELECT * FROM entries e WHERE e.id IS NULL OR NOT EXISTS` +
     ` (SELECT 1 FROM ${feed.log.sql} l WHERE l."feed" = $1 AND l."id" = e.id)),` +
     ` ${appendTo(feed, 1)}` +
-    told("fresh")
+    appended("fresh")
   const name = statementName(text)
   return (entries: ReadonlyArray<Encoded>, at: Date): PgStatement => {
     const of = entries as unknown as ReadonlyArray<Row>
@@ -143,7 +143,7 @@ const append = (feed: Feed, { lock }: Limits) => {
 }
 
 /** What was appended, and how many entries were to be. */
-const told = (fresh: string): string =>
+const appended = (fresh: string): string =>
   ` SELECT (SELECT count(*) FROM ${fresh})::text AS "fresh", head."epoch", added."seq"::text, added."tag"::text` +
   ` FROM (SELECT 1) one LEFT JOIN (head CROSS JOIN added) ON true ORDER BY added."seq"`
 
@@ -160,7 +160,7 @@ const store =
       ` fresh AS MATERIALIZED (SELECT NULL::text AS id, e.tag, e.json, e.bytes, e.n` +
       ` FROM unnest(${entries.join(", ")}) WITH ORDINALITY AS e ("row", tag, json, bytes, n)` +
       ` JOIN stored ON stored."row" = e."row"),` +
-      ` ${appendTo(feed, first)}${told("stored")}`
+      ` ${appendTo(feed, first)}${appended("stored")}`
     const name = statementName(text)
     return (
       rows: ReadonlyArray<Row>,

@@ -50,17 +50,17 @@ export interface PgPool {
 }
 
 /**
- * How long an interruption waits for the server to be told. The request itself has {@link cancelTime}. Over a dead link
+ * How long an interruption waits for the server to be told. The request itself has {@link cancelRequestTimeout}. Over a dead link
  * it is in vain, and a save that is tried again after its time-out must not wait long for that.
  */
-const cancelPatience = Duration.millis(250)
+const cancelTimeout = Duration.millis(250)
 
-const cancelTime = Duration.seconds(5)
+const cancelRequestTimeout = Duration.seconds(5)
 
 /** How long the pool's end waits for connections that are in use, before it destroys them. */
-const endPatience = Duration.seconds(1)
+const endTimeout = Duration.seconds(1)
 
-const idleTime = Duration.seconds(30)
+const idleTimeout = Duration.seconds(30)
 
 /** Before the kernel probes an idle connection, so that its death is known before a statement needs it. */
 const keepAliveDelay = Duration.seconds(10)
@@ -119,7 +119,7 @@ const poolConfig = (options: PgConnectOptions): Either.Either<Pg.PoolConfig, Inv
   return Either.map(connectionConfig(options), (config) => ({
     ...config,
     max: maxConnections,
-    idleTimeoutMillis: Duration.toMillis(idleTime),
+    idleTimeoutMillis: Duration.toMillis(idleTimeout),
     // A process that has nothing else to do may end; statements hold it.
     allowExitOnIdle: true
   }))
@@ -185,17 +185,17 @@ const makeExecutor = (pool: Pg.Pool, scope: Scope.Scope, leases: Set<Lease>): Ex
   }
 
   /** Stops what a connection does and destroys it. */
-  const abandon = (lease: Lease): Effect.Effect<void> => {
+  const cancelAndDestroy = (lease: Lease): Effect.Effect<void> => {
     const target = cancelTarget(lease.client)
     const cancelled =
       target === undefined
         ? Effect.void
         : requestCancel(target).pipe(
             Effect.interruptible,
-            Effect.timeoutOption(cancelTime),
+            Effect.timeoutOption(cancelRequestTimeout),
             Effect.forkIn(scope),
             Effect.flatMap((fiber) =>
-              Fiber.await(fiber).pipe(Effect.interruptible, Effect.timeoutOption(cancelPatience))
+              Fiber.await(fiber).pipe(Effect.interruptible, Effect.timeoutOption(cancelTimeout))
             )
           )
     // A pooler forwards the request only while the connection that it names is there.
@@ -230,7 +230,7 @@ const makeExecutor = (pool: Pg.Pool, scope: Scope.Scope, leases: Set<Lease>): Ex
       return Effect.suspend(() => {
         if (over) return Effect.void
         over = true
-        return held === undefined ? Effect.void : abandon(held)
+        return held === undefined ? Effect.void : cancelAndDestroy(held)
       })
     })
 
@@ -244,7 +244,7 @@ const makeExecutor = (pool: Pg.Pool, scope: Scope.Scope, leases: Set<Lease>): Ex
           over = true
           resume(result)
         })
-        return Effect.suspend(() => (over ? Effect.void : abandon(lease)))
+        return Effect.suspend(() => (over ? Effect.void : cancelAndDestroy(lease)))
       })
 
   const reserve = Effect.acquireRelease(
@@ -278,7 +278,7 @@ export const openPool = (
       (pool) =>
         Effect.promise(() => pool.end()).pipe(
           Effect.interruptible,
-          Effect.timeoutOption(endPatience),
+          Effect.timeoutOption(endTimeout),
           Effect.zipRight(
             Effect.sync(() => {
               for (const { giveBack } of [...leases]) giveBack(new Error("The pool is closed"))

@@ -77,8 +77,8 @@ const rows = (result: unknown): ReadonlyArray<Row> =>
 
 // The clients of other SQLite drivers name it differently; one that does not tell makes the storage look the ids up.
 const affected = (result: unknown): number => {
-  const told = (result ?? {}) as { readonly changes?: unknown; readonly rowsAffected?: unknown }
-  return Number(told.changes ?? told.rowsAffected ?? -1)
+  const counts = (result ?? {}) as { readonly changes?: unknown; readonly rowsAffected?: unknown }
+  return Number(counts.changes ?? counts.rowsAffected ?? -1)
 }
 
 const countIds = (table: Table) => {
@@ -112,8 +112,8 @@ const inspect: Dialect["inspect"] = (table, run) =>
       if (!columns.some(({ name }) => name === column.name)) continue
       // In a compound the collation of the first column decides what is the same.
       const probe = `SELECT count(*) AS n FROM (SELECT ${column.sql} FROM ${table.sql} WHERE 1 = 0 ${likeTexts})`
-      const told = rows(yield* run(plain(probe)))[0]
-      if (Number(told?.n) < 3) loose.push({ column: column.name, index: undefined })
+      const counted = rows(yield* run(plain(probe)))[0]
+      if (Number(counted?.n) < 3) loose.push({ column: column.name, index: undefined })
     }
     const exact = (name: unknown) => table.exact.some((column) => column.name === name)
     for (const { name: index, partial, unique } of indexes) {

@@ -20,7 +20,7 @@ import { openSqlite } from "./open.js"
 export type Prepare = (executor: Executor) => Effect.Effect<unknown, StorageError>
 
 /** Creates the tables of a storage and of a log where there are none, and fails where they do not fit. */
-export const ensure =
+export const ensureTables =
   (table: Table | undefined, feed: Feed | undefined): Prepare =>
   (executor) =>
     Effect.zipRight(
@@ -42,7 +42,7 @@ export interface SqliteFile {
 type Found = fs.BigIntStats | "nothing" | "unknown"
 
 // A file is never opened here: closing it would drop all locks that the process holds on it.
-const look = (file: string): Found => {
+const statOf = (file: string): Found => {
   try {
     // As bigints, because a file system may number its files beyond 2^53.
     return fs.statSync(file, { bigint: true, throwIfNoEntry: false }) ?? "nothing"
@@ -76,7 +76,7 @@ interface Place {
 /** How often a path is opened until what was opened is known to be what stands there. */
 const attempts = 5
 
-const away = (file: string, outcome: Outcome, what: string, cause?: unknown): StorageError => {
+const unavailable = (file: string, outcome: Outcome, what: string, cause?: unknown): StorageError => {
   const message = `the SQLite file ${JSON.stringify(file)} ${what}`
   const known = cause instanceof SqlFailure ? cause : undefined
   return new StorageError({
@@ -87,8 +87,8 @@ const away = (file: string, outcome: Outcome, what: string, cause?: unknown): St
   })
 }
 
-const lost = (place: Place): StorageError =>
-  away(
+const lostFile = (place: Place): StorageError =>
+  unavailable(
     place.path,
     "Unknown",
     "was deleted, moved or replaced during the statement: nothing is known to be stored in what stands there now"
@@ -101,18 +101,18 @@ const isEmptied = (now: Found, { file }: Place): boolean =>
   isSame(now, file) && isEmpty(now) && !isEmpty(file)
 
 /** Whether the path leads to the open file. */
-const stands = ({ place, walLost }: Connection): boolean => {
+const isAtPath = ({ place, walLost }: Connection): boolean => {
   if (place === undefined) return true
   if (walLost) return false
-  const now = look(place.path)
+  const now = statOf(place.path)
   return isSame(now, place.file) && !isEmptied(now, place)
 }
 
 /** Whether a commit that has just been done is in the file at the path, or in its WAL file. */
-const holds = (connection: Connection): boolean => {
+const hasCommit = (connection: Connection): boolean => {
   const { place } = connection
   if (place === undefined) return true
-  if (!stands(connection)) return false
+  if (!isAtPath(connection)) return false
   // Whether it is the same one is not asked here: a file system keeps finer times for what is looked at, and the next
   // commit would take half as long again.
   if (typeof place.wal === "object" && !fs.existsSync(place.walPath)) connection.walLost = true
@@ -126,12 +126,14 @@ const checked =
     if (place === undefined) return run(statement)
     return Effect.matchCauseEffect(run(statement), {
       onSuccess: (result) =>
-        !isWrite(statement.text, result) || holds(connection)
+        !isWrite(statement.text, result) || hasCommit(connection)
           ? Effect.succeed(result)
-          : Effect.fail(lost(place)),
+          : Effect.fail(lostFile(place)),
       // What fails on a lost file says nothing of the file at the path, nor of the record.
       onFailure: (cause) =>
-        Cause.isInterrupted(cause) || stands(connection) ? Effect.failCause(cause) : Effect.fail(lost(place))
+        Cause.isInterrupted(cause) || isAtPath(connection)
+          ? Effect.failCause(cause)
+          : Effect.fail(lostFile(place))
     })
   }
 
@@ -140,11 +142,15 @@ const isCommit = (text: string): boolean => text === "COMMIT"
 
 const remove = (file: string, expected: Found, of: string): Effect.Effect<void, StorageError> =>
   Effect.suspend(() => {
-    if (!isSame(look(file), expected)) return Effect.void
+    if (!isSame(statOf(file), expected)) return Effect.void
     return Effect.try({
       try: () => fs.unlinkSync(file),
       catch: () =>
-        away(of, "NotStored", `was replaced, and ${JSON.stringify(file)} of the former one cannot be deleted`)
+        unavailable(
+          of,
+          "NotStored",
+          `was replaced, and ${JSON.stringify(file)} of the former one cannot be deleted`
+        )
     })
   })
 
@@ -153,11 +159,11 @@ const remove = (file: string, expected: Found, of: string): Effect.Effect<void, 
  * Then its companions leave the path, because SQLite would take them for those of the file that stands there now, and
  * garble it. That is done under the write lock of the lost file: another connection to it may be about to do the same.
  */
-const takeLeave = ({ run }: Connection, place: Place): Effect.Effect<void, StorageError> => {
+const releaseLostFile = ({ run }: Connection, place: Place): Effect.Effect<void, StorageError> => {
   const one = (text: string) => storageError(sqliteDialect, { saved: true })(run({ text, params: [] }))
   return Effect.gen(function* () {
     // Where another WAL file stands beside the same file, others work with both already.
-    if (!isSame(look(place.path), place.file) || look(place.walPath) === "nothing") {
+    if (!isSame(statOf(place.path), place.file) || statOf(place.walPath) === "nothing") {
       yield* Effect.ignore(one("PRAGMA wal_checkpoint(PASSIVE)"))
     }
     yield* Effect.ignore(whileBusy(one("BEGIN IMMEDIATE")))
@@ -168,18 +174,22 @@ const takeLeave = ({ run }: Connection, place: Place): Effect.Effect<void, Stora
 }
 
 /** Why a connection is kept although its file is not at its path: the file may come back, and nothing can be opened. */
-const reasonToStay = (place: Place): StorageError | undefined => {
-  const now = look(place.path)
-  const noFolder = now === "nothing" && typeof look(path.dirname(place.path)) !== "object"
+const whyNotReopen = (place: Place): StorageError | undefined => {
+  const now = statOf(place.path)
+  const noFolder = now === "nothing" && typeof statOf(path.dirname(place.path)) !== "object"
   if (now === "unknown" || noFolder) {
-    return away(
+    return unavailable(
       place.path,
       "NotStored",
       "cannot be reached: its folder was moved or deleted, or denies access"
     )
   }
   return isEmptied(now, place)
-    ? away(place.path, "NotStored", "was emptied while it was open: delete it, or move a whole one there")
+    ? unavailable(
+        place.path,
+        "NotStored",
+        "was emptied while it was open: delete it, or move a whole one there"
+      )
     : undefined
 }
 
@@ -194,7 +204,7 @@ export const openFile = (
 ): Effect.Effect<SqliteFile, StorageError, Scope.Scope> =>
   Effect.gen(function* () {
     const parent = yield* Effect.scope
-    const one = yield* Effect.makeSemaphore(1)
+    const mutex = yield* Effect.makeSemaphore(1)
     // As the driver takes it. The same path also after the process has changed its folder.
     const trimmed = filename.trim()
     const named = trimmed === "" || trimmed === ":memory:" || trimmed.startsWith("file:")
@@ -206,16 +216,16 @@ export const openFile = (
     const open = (scope: Scope.CloseableScope): Effect.Effect<Connection, StorageError> =>
       Effect.gen(function* () {
         for (let attempt = 1; ; attempt++) {
-          const before = at === undefined ? "nothing" : look(at)
+          const before = at === undefined ? "nothing" : statOf(at)
           const opening = yield* Scope.fork(scope, ExecutionStrategy.sequential)
           const { file, run } = yield* Scope.extend(openSqlite(name, checkpointPages), opening)
           // Some file systems number the same file anew each time: there it cannot be watched.
           if (file === "" || attempt > attempts) return { run, scope, place: undefined, walLost: false }
           at ??= file
-          const after = look(at)
+          const after = statOf(at)
           if (isSame(before, after)) {
             const [walPath, sharedPath] = [`${file}-wal`, `${file}-shm`]
-            const [wal, shared] = [look(walPath), look(sharedPath)]
+            const [wal, shared] = [statOf(walPath), statOf(sharedPath)]
             const place: Place = { path: at, file: after, walPath, wal, sharedPath, shared }
             return { run, scope, place, walLost: false }
           }
@@ -239,7 +249,7 @@ export const openFile = (
     const anew = connect(({ run }) => prepare({ run, reserve: Effect.succeed(run) })).pipe(
       Effect.mapError(({ cause, message }) => {
         const what = `was deleted, moved or replaced, and what stands there now does not serve: ${message}`
-        return away(at ?? name, "NotStored", what, cause)
+        return unavailable(at ?? name, "NotStored", what, cause)
       })
     )
 
@@ -247,9 +257,9 @@ export const openFile = (
       Effect.gen(function* () {
         if (current?.place === undefined) return
         const { place, scope } = current
-        const reason = reasonToStay(place)
+        const reason = whyNotReopen(place)
         if (reason !== undefined) return yield* reason
-        yield* restore(takeLeave(current, place))
+        yield* restore(releaseLostFile(current, place))
         current = undefined
         yield* Scope.close(scope, Exit.void)
       })
@@ -257,12 +267,12 @@ export const openFile = (
 
     const reopen = Effect.zipRight(leave, anew)
 
-    const reopened = one.withPermits(1)(
-      Effect.suspend(() => (current !== undefined && stands(current) ? Effect.succeed(current) : reopen))
+    const reopened = mutex.withPermits(1)(
+      Effect.suspend(() => (current !== undefined && isAtPath(current) ? Effect.succeed(current) : reopen))
     )
 
     const present: Effect.Effect<Connection, StorageError> = Effect.suspend(() =>
-      current !== undefined && stands(current) ? Effect.succeed(current) : reopened
+      current !== undefined && isAtPath(current) ? Effect.succeed(current) : reopened
     )
 
     yield* connect(() => Effect.void)
@@ -274,17 +284,17 @@ export const openFile = (
   })
 
 /** For a file on which nothing takes more than one statement, once its tables are there. */
-export const eachAlone = ({ connection, run }: SqliteFile): Executor => ({ run, reserve: connection })
+export const statementExecutor = ({ connection, run }: SqliteFile): Executor => ({ run, reserve: connection })
 
 /** Whoever has reserved the connection has it alone, so that nothing else runs into a transaction. */
-export const takeTurns = ({ connection, run }: SqliteFile): Effect.Effect<Executor> =>
-  Effect.map(Effect.makeSemaphore(1), (one) => ({
-    run: (statement) => one.withPermits(1)(run(statement)),
+export const exclusiveExecutor = ({ connection, run }: SqliteFile): Effect.Effect<Executor> =>
+  Effect.map(Effect.makeSemaphore(1), (mutex) => ({
+    run: (statement) => mutex.withPermits(1)(run(statement)),
     reserve: Effect.uninterruptibleMask((restore) =>
       Effect.zipRight(
-        restore(one.take(1)),
+        restore(mutex.take(1)),
         Effect.zipRight(
-          Effect.addFinalizer(() => one.release(1)),
+          Effect.addFinalizer(() => mutex.release(1)),
           restore(connection)
         )
       )

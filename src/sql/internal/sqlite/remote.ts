@@ -25,13 +25,13 @@ interface Running {
 }
 
 /** How long an interrupted call waits for the thread before it ends it. Statements take milliseconds. */
-const grace = "1 second"
+const interruptTimeout = "1 second"
 
 // Bundlers know this form, and bundle the thread with it.
 const spawnThread = (): Thread =>
   new Thread(new URL("./thread.js", import.meta.url), { name: "effect-recorder-sqlite" })
 
-const ended = (cause: Cause.Cause<unknown>, kind: "Transient" | "Fatal"): StorageError => {
+const threadEnded = (cause: Cause.Cause<unknown>, kind: "Transient" | "Fatal"): StorageError => {
   const error = Cause.squash(cause)
   const reason = error instanceof WorkerError ? error.cause : error
   const told = reason instanceof Error ? reason.message : "it was stopped"
@@ -60,7 +60,7 @@ const asStorageError = (error: Failed, opened: boolean): StorageError => {
   if (error instanceof StorageError) return error
   return "of" in error && error.of === "open"
     ? opening(error, opened)
-    : ended(Cause.fail(error), opened ? "Transient" : "Fatal")
+    : threadEnded(Cause.fail(error), opened ? "Transient" : "Fatal")
 }
 
 /** Starts one thread in the scope. When it ends, by itself or with the scope, all its calls fail. */
@@ -101,7 +101,7 @@ const start = (kindOfEnd: () => "Transient" | "Fatal"): Effect.Effect<Running, W
       Effect.onExit((exit) =>
         Effect.sync(() => {
           const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
-          over = Exit.fail(ended(cause, kindOfEnd()))
+          over = Exit.fail(threadEnded(cause, kindOfEnd()))
           for (const id of [...answers.keys()]) settle(id, over)
         })
       ),
@@ -128,7 +128,7 @@ const start = (kindOfEnd: () => "Transient" | "Fatal"): Effect.Effect<Running, W
                 Deferred.await(answer).pipe(
                   Effect.exit,
                   Effect.interruptible,
-                  Effect.timeoutOption(grace),
+                  Effect.timeoutOption(interruptTimeout),
                   Effect.flatMap((exit) => (Option.isSome(exit) ? Effect.void : terminate))
                 )
               )
@@ -151,7 +151,7 @@ export const remoteSqlite = (
 ): Effect.Effect<Ask, StorageError, Scope.Scope> =>
   Effect.gen(function* () {
     const parent = yield* Effect.scope
-    const one = yield* Effect.makeSemaphore(1)
+    const mutex = yield* Effect.makeSemaphore(1)
     let current: { readonly running: Running; readonly scope: Scope.CloseableScope } | undefined
     let opened = false
 
@@ -177,7 +177,7 @@ export const remoteSqlite = (
     const running = Effect.suspend(() =>
       current?.running.isAlive() === true
         ? Effect.succeed(current.running)
-        : one.withPermits(1)(
+        : mutex.withPermits(1)(
             Effect.suspend(() =>
               current?.running.isAlive() === true ? Effect.succeed(current.running) : open
             )

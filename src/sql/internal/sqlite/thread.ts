@@ -11,7 +11,7 @@ import type { SqlFailure } from "../errors.js"
 import type { Feed } from "../log/tables.js"
 import { type LoggedEntries, type Stored, storeInTransaction } from "../storage/outbox.js"
 import { driverError } from "./errors.js"
-import { eachAlone, ensure, openFile, takeTurns } from "./file.js"
+import { ensureTables, exclusiveExecutor, openFile, statementExecutor } from "./file.js"
 import { compileInsert, returningNew } from "./insert.js"
 import { sqliteLog } from "./log.js"
 import { decodeColumns, type Refusal, type Request } from "./protocol.js"
@@ -71,10 +71,10 @@ const runner = Effect.gen(function* () {
     if (request[0] === "open") {
       const [, filename, table, feed, again] = request
       return Effect.gen(function* () {
-        const prepare = ensure(table, feed)
+        const prepare = ensureTables(table, feed)
         const file = yield* openFile(filename, checkpointPages, prepare)
         // Each request has a fiber of its own. Without a log none of them takes more than one statement.
-        const executor = feed === undefined ? eachAlone(file) : yield* takeTurns(file)
+        const executor = feed === undefined ? statementExecutor(file) : yield* exclusiveExecutor(file)
         if (again) yield* prepare(executor)
         opened = {
           run: executor.run,

@@ -2,10 +2,13 @@
 import { Effect, Either, identity } from "effect"
 import { type Entry, entryOf, type Revision } from "../../../internal/log/events.js"
 import { type BadRecord, StorageError } from "../../../Storage.js"
+import type { Backend } from "../backend.js"
 import type { Dialect, Executor, Row, Run, Statement, Table } from "../dialect.js"
 import { storageError } from "../errors.js"
 import { type Encoded, encodeEntry } from "../log/rows.js"
-import { appendBehind, type LogStore, lockHead, revisionsOf } from "../log/store.js"
+import type { Limits, LogStatements } from "../log/statements.js"
+import { appendLocked, type LogStore, lockHead, revisionsOf } from "../log/store.js"
+import type { Feed } from "../log/tables.js"
 import { budgetOf, spend } from "../statementSize.js"
 import { step, transaction } from "../transaction.js"
 
@@ -69,7 +72,7 @@ export const encodeBatch = (
   return Either.left(new StorageError({ kind: "Poison", outcome: "NotStored", message, bad }))
 }
 
-const begins: { readonly [Name in Dialect["name"]]: Statement } = {
+const beginStatements: { readonly [Name in Dialect["name"]]: Statement } = {
   sqlite: { text: "BEGIN IMMEDIATE", params: [] },
   // A view from before the wait for the head would not show the commit before.
   pg: { text: "BEGIN ISOLATION LEVEL READ COMMITTED", params: [] }
@@ -90,18 +93,26 @@ export const storeInTransaction = (
   const body = (connection: Run) =>
     Effect.gen(function* () {
       const run = step(dialect, connection, state, { table, rows })
-      yield* run(begins[dialect.name])
+      yield* run(beginStatements[dialect.name])
       const stored = new Set(dialect.rows(yield* run(insert)).map(({ row }) => idText(table, row)))
       const fresh = entries.filter((_, n) => stored.has(ids[n] as string))
       if (fresh.length === 0) return { written: stored.size, revisions: [] }
       const head = yield* lockHead(store, run)
-      return { written: stored.size, revisions: yield* appendBehind(store, run, head, fresh, at) }
+      return { written: stored.size, revisions: yield* appendLocked(store, run, head, fresh, at) }
     })
   return transaction(dialect, reserve, identity, body)
 }
 
 /** Encodes a batch at once, and gives what stores and logs it. */
 export type StoreBatch = (batch: LoggedBatch) => (at: Date) => Effect.Effect<Stored, StorageError>
+
+/** What an adapter brings to a storage. */
+export interface StorageBackend extends Backend {
+  /** The statements of a log in the same database. */
+  readonly logStatements: (feed: Feed, limits: Limits) => LogStatements
+  /** Stores and logs, where it is not done by the executor. */
+  readonly store?: StoreBatch
+}
 
 /** Stores and logs by one statement where the database has one. */
 export const makeStore = (

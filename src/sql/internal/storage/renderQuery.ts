@@ -1,6 +1,6 @@
 /** From checked queries to SQL. Every value is a parameter; every name is quoted. */
 import { Either } from "effect"
-import { checkValue, reason } from "../../../internal/columns/checkRow.js"
+import { reason, validateValue } from "../../../internal/columns/checkRow.js"
 import {
   type AnyCondition,
   type CheckedQuery,
@@ -143,12 +143,12 @@ export const select = (
   dialect: Dialect,
   table: Table,
   query: CheckedQuery,
-  further: Condition | undefined
+  extra: Condition | undefined
 ): Either.Either<Statement, InvalidQuery> => {
   // The caller's placeholders count from the first, so its condition comes first.
-  const params: Array<unknown> = further === undefined ? [] : [...further.params]
+  const params: Array<unknown> = extra === undefined ? [] : [...extra.params]
   const { after, columnOf, condition, orderKey } = renderer(dialect, table, params)
-  const conditions = further === undefined ? [] : [further.text]
+  const conditions = extra === undefined ? [] : [extra.text]
   if (query.where !== undefined) conditions.push(condition(query.where))
   if (query.after !== undefined) conditions.push(after(query.orderBy, query.after))
   if (params.length > dialect.maxParams) {
@@ -205,7 +205,7 @@ export const rowDecoder = (dialect: Dialect, table: Table): ((row: Row) => Row) 
       }
       const is = decode(value)
       // Nothing is compared with json, and what was parsed is plain data.
-      const rule = type === "json" ? undefined : checkValue(type, is)
+      const rule = type === "json" ? undefined : validateValue(type, is)
       if (rule !== undefined) throw new Unreadable(reason(name, rule, type).message)
       decoded[name] = is
     }

@@ -2,10 +2,10 @@
 import { Either } from "effect"
 import {
   type Columns,
-  columnsProblem,
   type IdOf,
-  nameProblem,
-  type RowOf
+  type NewRowOf,
+  validateColumns,
+  validateName
 } from "../../../internal/columns/columns.js"
 import type { Sortable } from "../../../internal/columns/query.js"
 import type { Entry } from "../../../internal/log/events.js"
@@ -31,7 +31,7 @@ export interface StorageLog<C extends Columns>
    * The changes that a record makes, at least one: they are one revision. A record for which it throws, or gives what
    * cannot be logged, is bad. The id of the entry is not used: the record's own id says whether it is new.
    */
-  readonly toEntry: (record: RowOf<C>) => Entry<unknown>
+  readonly toEntry: (record: NewRowOf<C>) => Entry<unknown>
 }
 
 /** Which table a storage writes and reads. */
@@ -66,7 +66,7 @@ const makeIndexes = (
   const indexes: Array<TableIndex> = []
   for (const option of options as ReadonlyArray<unknown>) {
     const { columns: on, kind = "plain", name } = (option ?? {}) as { readonly [key: string]: unknown }
-    const problem = nameProblem(name)
+    const problem = validateName(name)
     if (problem !== undefined) return invalid("indexes", `the name of an index ${problem}`)
     if (names.has((name as string).toLowerCase())) {
       return invalid("indexes", `the index name "${name}" is taken by the table or by another index`)
@@ -97,11 +97,11 @@ export const makeTable = <C extends Columns>(
   limits: SizeLimits
 ): Either.Either<Table, InvalidOptions> => {
   const { columns, id, indexes = [], schema, table } = options
-  const nameWrong = nameProblem(table)
+  const nameWrong = validateName(table)
   if (nameWrong !== undefined) return invalid("table", `the table's name ${nameWrong}`)
-  const schemaWrong = schema === undefined ? undefined : nameProblem(schema)
+  const schemaWrong = schema === undefined ? undefined : validateName(schema)
   if (schemaWrong !== undefined) return invalid("schema", `the schema's name ${schemaWrong}`)
-  const problem = columnsProblem(columns, id)
+  const problem = validateColumns(columns, id)
   if (problem !== undefined) return Either.left(problem)
   const list = Object.entries(columns).map(
     ([name, { nullable, type }], position): TableColumn => ({

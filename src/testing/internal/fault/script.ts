@@ -1,6 +1,17 @@
 /** What can go wrong in a call of a storage, as data, and which call meets it. */
-import { Data, Duration, Option } from "effect"
-import { InvalidOptions } from "../../../internal/options.js"
+import { Data, type Duration } from "effect"
+import {
+  func,
+  InvalidOptions,
+  invalid,
+  millis,
+  nested,
+  oneOf,
+  optional,
+  or,
+  that,
+  whole
+} from "../../../internal/options.js"
 import type { FailureKind, Outcome } from "../../../Storage.js"
 
 /**
@@ -30,7 +41,7 @@ export type Fault = Data.TaggedEnum<{
   Fail: { readonly kind: FailureKind; readonly outcome: Outcome; readonly commits: Commits }
   Raise: { readonly error: unknown; readonly commits: Commits }
   Die: { readonly defect: unknown; readonly commits: Commits }
-  Refuse: { readonly tells: "positions" | "prefix" | "nothing" }
+  Refuse: { readonly reports: "positions" | "prefix" | "nothing" }
   Hang: { readonly commits: Commits; readonly interruption: Interruption }
   Delay: {
     readonly duration: Duration.DurationInput
@@ -54,7 +65,7 @@ export const Fault = {
   die: (defect: unknown = new Error("a scripted defect"), commits: Commits = "none"): Fault =>
     fault.Die({ defect, commits }),
   /** Refuses the records that the rule names. */
-  refuse: (tells: "positions" | "prefix" | "nothing" = "positions"): Fault => fault.Refuse({ tells }),
+  refuse: (reports: "positions" | "prefix" | "nothing" = "positions"): Fault => fault.Refuse({ reports }),
   hang: (commits: Commits = "none", interruption: Interruption = "heeded"): Fault =>
     fault.Hang({ commits, interruption }),
   delay: (
@@ -89,30 +100,58 @@ interface Counted<in Record> {
 /** A script under way. */
 export type Running<Record> = ReadonlyArray<Counted<Record>>
 
-export const run = <Record>(script: Script<Record>): Running<Record> =>
+export const startScript = <Record>(script: Script<Record>): Running<Record> =>
   script.map((rule) => ({ rule, met: 0 }))
 
-const isCount = (value: number): boolean => Number.isInteger(value) && value > 0
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) > 0
+
+const isCalls = (given: unknown): boolean =>
+  isCount(given) ||
+  (Array.isArray(given) && given.length === 2 && given.every(isCount) && given[0] <= given[1])
+
+const tags: { readonly [Tag in Fault["_tag"]]: true } = {
+  Fail: true,
+  Raise: true,
+  Die: true,
+  Refuse: true,
+  Hang: true,
+  Delay: true
+}
+
+const isFault = (given: unknown): boolean =>
+  typeof given === "object" && given !== null && "_tag" in given && Object.hasOwn(tags, String(given._tag))
+
+const ruleRules = nested<Rule<never>>()({
+  fault: that("a Fault", isFault),
+  of: or(oneOf("save", "load"), "save"),
+  call: optional(
+    that("the number of a call, counted from 1, or the first and the last of several calls", isCalls)
+  ),
+  record: optional(func("that tests a record")),
+  times: optional(whole(1))
+})
+
+/** What is wrong with a rule of a script, or `undefined`. */
+const validateRule = <Record>(option: string, rule: Rule<Record>): InvalidOptions | undefined => {
+  const checked = ruleRules.read(option, rule)
+  if (checked instanceof InvalidOptions) return checked
+  if (rule.of === "load" && rule.record !== undefined) {
+    return new InvalidOptions({
+      option: `${option}.record`,
+      message: "a load has no records: choose it by its call"
+    })
+  }
+  if (rule.fault._tag !== "Delay") return undefined
+  const duration = millis().read(`${option}.fault.duration`, rule.fault.duration)
+  return duration instanceof InvalidOptions ? duration : undefined
+}
 
 /** What is wrong with a script, or `undefined`. */
-export const scriptProblem = <Record>(script: Script<Record>): InvalidOptions | undefined => {
-  for (const { call, fault, of, record, times } of script) {
-    const [from, to] = typeof call === "object" ? call : [call ?? 1, call ?? 1]
-    if (!isCount(from) || !isCount(to) || to < from) {
-      return new InvalidOptions({
-        option: "call",
-        message: "calls are whole numbers from 1, the lower one first"
-      })
-    }
-    if (times !== undefined && !isCount(times)) {
-      return new InvalidOptions({ option: "times", message: "must be a whole number above 0" })
-    }
-    if (of === "load" && record !== undefined) {
-      return new InvalidOptions({ option: "record", message: "a load has no records: name its call" })
-    }
-    if (fault._tag === "Delay" && Option.isNone(Duration.decodeUnknown(fault.duration))) {
-      return new InvalidOptions({ option: "duration", message: 'must be a duration, such as "1 second"' })
-    }
+export const validateScript = <Record>(script: Script<Record>): InvalidOptions | undefined => {
+  if (!Array.isArray(script)) return invalid("script", "an array of rules", script)
+  for (const [at, rule] of script.entries()) {
+    const problem = validateRule(`script[${at}]`, rule)
+    if (problem !== undefined) return problem
   }
   return undefined
 }

@@ -8,9 +8,9 @@ import {
   match,
   type Rule,
   type Running,
-  run,
   type Script,
-  scriptProblem
+  startScript,
+  validateScript
 } from "./script.js"
 
 /** One call, from its beginning on. */
@@ -59,7 +59,7 @@ export interface FaultStorage<in out Record, in out Query = never, out Result = 
 
 type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 
-const refusal = <Record>(batch: ReadonlyArray<Record>, rule: Rule<Record>, tells: string): StorageError => {
+const refusal = <Record>(batch: ReadonlyArray<Record>, rule: Rule<Record>, reports: string): StorageError => {
   const isBad = rule.record ?? (() => true)
   const at = batch.flatMap((record, index) => (isBad(record) ? [index] : []))
   const cause = "refused by the script"
@@ -67,8 +67,8 @@ const refusal = <Record>(batch: ReadonlyArray<Record>, rule: Rule<Record>, tells
     kind: "Poison",
     outcome: "NotStored",
     message: `${at.length} of ${batch.length} records are refused by the script`,
-    ...(tells === "positions" ? { bad: at.map((index) => ({ index, cause })) } : {}),
-    ...(tells === "prefix" ? { stored: at[0] ?? 0 } : {})
+    ...(reports === "positions" ? { bad: at.map((index) => ({ index, cause })) } : {}),
+    ...(reports === "prefix" ? { stored: at[0] ?? 0 } : {})
   })
 }
 
@@ -82,16 +82,16 @@ const failure = (fault: Extract<Fault, { readonly _tag: "Fail" }>, stored: numbe
   })
 }
 
-const stubborn =
+const withInterruption =
   (interruption: "heeded" | "ignored") =>
   <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     interruption === "ignored" ? Effect.uninterruptible(effect) : effect
 
-const late = <A, E>(
+const delayed = <A, E>(
   fault: Extract<Fault, { readonly _tag: "Delay" }>,
   call: Effect.Effect<A, E>
 ): Effect.Effect<A, E> =>
-  stubborn(fault.interruption)(
+  withInterruption(fault.interruption)(
     fault.when === "before"
       ? Effect.delay(call, fault.duration)
       : Effect.zipLeft(call, Effect.sleep(fault.duration))
@@ -105,9 +105,9 @@ const faulty = <Record, A>(
   whole: Effect.Effect<A, unknown>
 ): Effect.Effect<A, unknown> => {
   const { fault } = rule
-  if (fault._tag === "Delay") return late(fault, whole)
+  if (fault._tag === "Delay") return delayed(fault, whole)
   if (fault._tag === "Refuse") {
-    const error = refusal(batch, rule, fault.tells)
+    const error = refusal(batch, rule, fault.reports)
     return Effect.zipRight(commit(error.stored ?? 0), Effect.fail(error))
   }
   const count = committed(fault.commits, batch.length)
@@ -119,7 +119,7 @@ const faulty = <Record, A>(
     case "Die":
       return Effect.zipRight(commit(count), Effect.die(fault.defect))
     case "Hang":
-      return stubborn(fault.interruption)(Effect.zipRight(commit(count), Effect.never))
+      return withInterruption(fault.interruption)(Effect.zipRight(commit(count), Effect.never))
   }
 }
 
@@ -149,7 +149,7 @@ const ruleOf = <Record, Query, Result>(
 }
 
 /** Begins a call, keeps how it ends, and whether it was alone. */
-const observed = <Answer, C extends Mutable<Call<Answer>>>(
+const recorded = <Answer, C extends Mutable<Call<Answer>>>(
   state: { open: number; overlaps: number },
   begin: (at: number) => readonly [call: C, effect: Effect.Effect<Answer, unknown>]
 ): Effect.Effect<Answer, unknown> =>
@@ -169,7 +169,7 @@ const observed = <Answer, C extends Mutable<Call<Answer>>>(
 const makeSave =
   <Record, Query, Result>(below: Storage<Record, Query, Result>, state: State<Record, Query, Result>) =>
   (given: ReadonlyArray<Record>, through: Effect.Effect<Saved | void, unknown>) =>
-    observed<Saved | void, Mutable<SaveCall<Record>>>(state, (at) => {
+    recorded<Saved | void, Mutable<SaveCall<Record>>>(state, (at) => {
       const batch = given.slice()
       const nth = state.saves.length + 1
       const rule = ruleOf(state, "save", nth, batch)
@@ -196,7 +196,7 @@ const makeSave =
 const makeLoad =
   <Record, Query, Result>(below: Storage<Record, Query, Result>, state: State<Record, Query, Result>) =>
   (query: Query) =>
-    observed<Result, Mutable<LoadCall<Query, Result>>>(state, (at) => {
+    recorded<Result, Mutable<LoadCall<Query, Result>>>(state, (at) => {
       const nth = state.loads.length + 1
       const rule = ruleOf(state, "load", nth, [])
       const call: Mutable<LoadCall<Query, Result>> = { nth, at, query, fault: rule?.fault, exit: undefined }
@@ -205,10 +205,10 @@ const makeLoad =
       return [call, rule === undefined ? whole : faulty(rule, [], () => Effect.void, whole)]
     })
 
-const playable = <Record>(script: Script<Record>): Effect.Effect<Running<Record>, InvalidOptions> =>
+const started = <Record>(script: Script<Record>): Effect.Effect<Running<Record>, InvalidOptions> =>
   Effect.suspend(() => {
-    const problem = scriptProblem(script)
-    return problem === undefined ? Effect.succeed(run(script)) : Effect.fail(problem)
+    const problem = validateScript(script)
+    return problem === undefined ? Effect.succeed(startScript(script)) : Effect.fail(problem)
   })
 
 /**
@@ -219,7 +219,7 @@ export const make = <Record, Query, Result>(
   below: Storage<Record, Query, Result>,
   script: Script<Record> = []
 ): Effect.Effect<FaultStorage<Record, Query, Result>, InvalidOptions> =>
-  Effect.map(playable(script), (running) => {
+  Effect.map(started(script), (running) => {
     const state: State<Record, Query, Result> = {
       saves: [],
       loads: [],
@@ -257,7 +257,7 @@ export const make = <Record, Query, Result>(
           state.nextLoads.push(...faults)
         }),
       play: (script) =>
-        Effect.map(playable(script), (running) => {
+        Effect.map(started(script), (running) => {
           state.running = running
         }),
       saveBegun: (nth) =>

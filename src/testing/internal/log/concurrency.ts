@@ -2,15 +2,19 @@
 import { Effect, Exit, Fiber, Logger, LogLevel, Queue, Scope } from "effect"
 import { asStorage, type Entry, type LoggedRevision, put, type Revision } from "../../../ChangeLog.js"
 import { make } from "../../../Recorder.js"
+import { ensure, succeeds, unless } from "../calls.js"
 import { difference } from "../sameData.js"
-import { ensure, succeeds, unless } from "../storage/fixture.js"
+import { briefly, gapFree, type LogFixture, type LogTrial, logLaw, sameRevision } from "./fixture.js"
 import { holdsKeys, one } from "./reading.js"
-import { briefly, gapFree, type Hand, type LogLaw, type LogTrial, logLaw, sameRevision } from "./subject.js"
+import type { LogLaw } from "./subject.js"
 
 /** Handles for several writers: as many as the place may have. */
-const handles = (trial: LogTrial, count: number): Effect.Effect<ReadonlyArray<Hand>, string, Scope.Scope> =>
+const handles = (
+  trial: LogTrial,
+  count: number
+): Effect.Effect<ReadonlyArray<LogFixture>, string, Scope.Scope> =>
   trial.subject.capabilities.handles === "one"
-    ? Effect.succeed(new Array<Hand>(count).fill(trial))
+    ? Effect.succeed(new Array<LogFixture>(count).fill(trial))
     : Effect.map(
         Effect.forEach(Array.from({ length: count - 1 }), () => trial.open),
         (others) => [trial, ...others]
@@ -20,7 +24,7 @@ const keysOf = (logged: ReadonlyArray<LoggedRevision<unknown>>): ReadonlyArray<s
   logged.flatMap(({ events }) => events.map(({ key }) => key))
 
 /** Reads from a cursor on until nobody writes any more and there is nothing left. */
-const tail = ({ read }: Hand, from: Revision, limit: number, over: () => boolean) =>
+const tail = ({ read }: LogFixture, from: Revision, limit: number, over: () => boolean) =>
   Effect.gen(function* () {
     const seen: Array<LoggedRevision<unknown>> = []
     let cursor = from
@@ -41,6 +45,7 @@ const commits = 5
 const concurrency: ReadonlyArray<LogLaw> = [
   logLaw(
     {
+      id: "C42",
       name: "one-order-for-all",
       group: "concurrency",
       statement:
@@ -50,9 +55,9 @@ const concurrency: ReadonlyArray<LogLaw> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const hands = yield* handles(trial, writers)
+        const fixtures = yield* handles(trial, writers)
         const { head: from } = yield* trial.head
-        const write = ({ commit }: Hand, w: number) =>
+        const write = ({ commit }: LogFixture, w: number) =>
           Effect.forEach(Array.from({ length: commits }), (_, n) =>
             commit(
               { changes: [put(`/${w}/${n}/a`, n), put(`/${w}/${n}/b`, n)] },
@@ -61,11 +66,15 @@ const concurrency: ReadonlyArray<LogLaw> = [
           )
         let over = false
         const readers = yield* Effect.fork(
-          Effect.forEach(hands, (hand, n) => tail(hand, from, [1, 3, 50, 1000][n] ?? 1, () => over), {
-            concurrency: "unbounded"
-          })
+          Effect.forEach(
+            fixtures,
+            (fixture, n) => tail(fixture, from, [1, 3, 50, 1000][n] ?? 1, () => over),
+            {
+              concurrency: "unbounded"
+            }
+          )
         )
-        yield* Effect.forEach(hands, write, { concurrency: "unbounded" }).pipe(
+        yield* Effect.forEach(fixtures, write, { concurrency: "unbounded" }).pipe(
           Effect.ensuring(Effect.sync(() => (over = true)))
         )
         const views = yield* succeeds(trial, "reading what others write", Fiber.join(readers))
@@ -77,14 +86,14 @@ const concurrency: ReadonlyArray<LogLaw> = [
             "two readers see different histories"
           )
         }
-        const wanted = hands.flatMap((_, w) =>
+        const wanted = fixtures.flatMap((_, w) =>
           Array.from({ length: commits }, (_, n) =>
             ["a", "b", "c"].map((part) => `/${w}/${n}/${part}`)
           ).flat()
         )
         const differs = difference(keysOf(first), wanted)
         yield* unless(differs && `after ${writers} writers have written at once, the log has ${differs}`)
-        for (const [w] of hands.entries()) {
+        for (const [w] of fixtures.entries()) {
           const own = keysOf(first).filter((key) => key.startsWith(`/${w}/`))
           const order = wanted.filter((key) => key.startsWith(`/${w}/`))
           yield* ensure(
@@ -96,6 +105,7 @@ const concurrency: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C43",
       name: "id-once-for-all",
       group: "concurrency",
       statement: "Of commits with the same ids that are made at once each id is appended once.",
@@ -103,11 +113,11 @@ const concurrency: ReadonlyArray<LogLaw> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const hands = yield* handles(trial, writers)
+        const fixtures = yield* handles(trial, writers)
         let appended = 0
         for (let round = 0; round < 4; round++) {
           const entries = Array.from({ length: 5 }, (_, n) => one(n, `${round}/${n}`))
-          const done = yield* Effect.forEach(hands, ({ commit }, w) => commit(...entries.slice(w % 3)), {
+          const done = yield* Effect.forEach(fixtures, ({ commit }, w) => commit(...entries.slice(w % 3)), {
             concurrency: "unbounded"
           })
           for (const { revisions } of done) appended += revisions.length
@@ -126,6 +136,7 @@ const concurrency: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C44",
       name: "handles-see-each-other",
       group: "concurrency",
       statement: "What one handle has committed the other one reads, and knows by its id.",
@@ -149,15 +160,15 @@ const concurrency: ReadonlyArray<LogLaw> = [
 ]
 
 /** Hangs a bell until the scope ends. */
-const hang = (trial: LogTrial, hand: Hand) =>
+const listen = (trial: LogTrial, fixture: LogFixture) =>
   Effect.gen(function* () {
-    const rung = yield* Queue.sliding<void>(1)
+    const pending = yield* Queue.sliding<void>(1)
     let rings = 0
-    yield* hand.log.doorbell(() => {
+    yield* fixture.log.doorbell(() => {
       rings++
-      rung.unsafeOffer(undefined)
+      pending.unsafeOffer(undefined)
     })
-    const reads = Effect.zipRight(Queue.take(rung), hand.head)
+    const reads = Effect.zipRight(Queue.take(pending), fixture.head)
     return {
       rings: () => rings,
       /** Commits one revision, and completes when somebody who reads at every ring has seen it. */
@@ -173,6 +184,7 @@ const hang = (trial: LogTrial, hand: Hand) =>
 const doorbell: ReadonlyArray<LogLaw> = [
   logLaw(
     {
+      id: "C45",
       name: "rings-after-commit",
       group: "doorbell",
       statement: "Whoever reads at every ring of the doorbell, on whatever handle, sees every commit.",
@@ -180,7 +192,7 @@ const doorbell: ReadonlyArray<LogLaw> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const bells = yield* Effect.forEach(yield* handles(trial, 2), (hand) => hang(trial, hand))
+        const bells = yield* Effect.forEach(yield* handles(trial, 2), (fixture) => listen(trial, fixture))
         for (let n = 1; n <= 3; n++) {
           yield* bells.reduce((effect, bell) => bell.shows(n, effect), Effect.asVoid(trial.commit(one(n))))
         }
@@ -188,6 +200,7 @@ const doorbell: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C46",
       name: "silent-after-release",
       group: "doorbell",
       statement: "A doorbell whose scope has ended rings no more, and the others go on.",
@@ -196,8 +209,8 @@ const doorbell: ReadonlyArray<LogLaw> = [
     (trial) =>
       Effect.gen(function* () {
         const scope = yield* Scope.make()
-        const gone = yield* Scope.extend(hang(trial, trial), scope)
-        const stays = yield* hang(trial, trial)
+        const gone = yield* Scope.extend(listen(trial, trial), scope)
+        const stays = yield* listen(trial, trial)
         yield* gone.shows(1, trial.commit(one(1)))
         yield* Scope.close(scope, Exit.void)
         const before = gone.rings()
@@ -213,6 +226,7 @@ const doorbell: ReadonlyArray<LogLaw> = [
 const recorder: ReadonlyArray<LogLaw> = [
   logLaw(
     {
+      id: "C47",
       name: "writes-under-a-recorder",
       group: "recorder",
       statement:

@@ -1,11 +1,12 @@
 /** The laws of what is refused, of commits that are all or none, and of data. */
 import { Effect, Either } from "effect"
 import { type Change, type Entry, type Part, put, remove } from "../../../ChangeLog.js"
+import { ensure, interruptedAfter, moments } from "../calls.js"
 import { sameData } from "../sameData.js"
-import { ensure, interruptedAfter, moments } from "../storage/fixture.js"
 import { badTexts, badValues, draw, hardTexts, hardValues, longText, randomJson } from "../values.js"
+import { type LogTrial, logLaw, refuses, sameRevision } from "./fixture.js"
 import { holdsKeys, one } from "./reading.js"
-import { type LogLaw, type LogTrial, logLaw, refuses, sameRevision } from "./subject.js"
+import type { LogLaw } from "./subject.js"
 
 /** Runs what must change nothing, and looks. */
 const changesNothing = (
@@ -43,6 +44,7 @@ const malformed: ReadonlyArray<readonly [what: string, entry: unknown]> = [
 const errors: ReadonlyArray<LogLaw> = [
   logLaw(
     {
+      id: "C15",
       name: "malformed-is-refused",
       group: "errors",
       statement: "An entry that cannot be is refused as Invalid, by its position, and nothing is appended.",
@@ -68,6 +70,7 @@ const errors: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C16",
       name: "wrong-limits",
       group: "errors",
       statement: "A limit that is no whole number above 0 is refused as Invalid.",
@@ -89,6 +92,7 @@ const errors: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C17",
       name: "wrong-selectors",
       group: "errors",
       statement: "A selector that cannot be is refused as InvalidSelector.",
@@ -124,6 +128,7 @@ const errors: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C18",
       name: "no-json-is-refused",
       group: "errors",
       statement: "A value that is no JSON data is refused as Invalid, and nothing is appended.",
@@ -152,7 +157,8 @@ const errors: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
-      name: "check-tells-before",
+      id: "C19",
+      name: "check-agrees-with-commit",
       group: "errors",
       statement: "What `check` says of an entry, where a log has it, is what a commit of the entry is told.",
       advice: "Let `check` and `commit` ask the same function"
@@ -182,6 +188,7 @@ const errors: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C20",
       name: "too-large-is-refused",
       group: "errors",
       statement: "A revision that the log could never hold is refused as TooLarge, and nothing is appended.",
@@ -205,6 +212,7 @@ const errors: ReadonlyArray<LogLaw> = [
 const allOrNone: ReadonlyArray<LogLaw> = [
   logLaw(
     {
+      id: "C21",
       name: "goes-on-after-a-refusal",
       group: "all or none",
       statement: "After a commit that was refused the next one is the next revision.",
@@ -228,6 +236,7 @@ const allOrNone: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C22",
       name: "interrupted-is-all-or-none",
       group: "all or none",
       statement:
@@ -263,6 +272,7 @@ const allOrNone: ReadonlyArray<LogLaw> = [
 const data: ReadonlyArray<LogLaw> = [
   logLaw(
     {
+      id: "C23",
       name: "values-come-back",
       group: "data",
       statement: "JSON data comes back equal: hard values, and random ones.",
@@ -297,6 +307,7 @@ const data: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C24",
       name: "keys-and-ids-come-back",
       group: "data",
       statement:

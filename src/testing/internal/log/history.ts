@@ -1,9 +1,10 @@
 /** The laws of cursors: compaction, epochs, and what a reader is told when it cannot go on. */
 import { Effect, Fiber } from "effect"
 import { type LoggedRevision, put, type Revision, start } from "../../../ChangeLog.js"
-import { ensure, succeeds } from "../storage/fixture.js"
+import { ensure, succeeds } from "../calls.js"
+import { gapFree, kindOf, type LogTrial, logLaw, refuses, sameRevision } from "./fixture.js"
 import { many, one } from "./reading.js"
-import { gapFree, kindOf, type LogLaw, type LogTrial, logLaw, refuses, sameRevision } from "./subject.js"
+import type { LogLaw } from "./subject.js"
 
 /** Commits so many revisions, and gives all cursors there are: from the start to the last revision. */
 const cursorsOf = (
@@ -24,6 +25,7 @@ const readAfter =
 const compaction: ReadonlyArray<LogLaw> = [
   logLaw(
     {
+      id: "C25",
       name: "compacted-below-the-floor",
       group: "compaction",
       statement:
@@ -60,6 +62,7 @@ const compaction: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C26",
       name: "compaction-moves-no-head",
       group: "compaction",
       statement: "A compaction up to the head or beyond leaves an empty log that goes on counting.",
@@ -88,6 +91,7 @@ const compaction: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C27",
       name: "compaction-goes-forward",
       group: "compaction",
       statement: "A compaction up to a revision that is gone already changes nothing.",
@@ -106,6 +110,7 @@ const compaction: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C28",
       name: "no-hole-while-compacting",
       group: "compaction",
       statement: "A reader that a compaction overtakes is told, and never gets a part with a hole.",
@@ -148,6 +153,7 @@ const compaction: ReadonlyArray<LogLaw> = [
 const epochs: ReadonlyArray<LogLaw> = [
   logLaw(
     {
+      id: "C29",
       name: "other-epoch",
       group: "epochs",
       statement: "A cursor of another epoch fails with EpochChanged, which names the log's own.",
@@ -171,6 +177,7 @@ const epochs: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C30",
       name: "wrong-tag",
       group: "epochs",
       statement:
@@ -196,6 +203,7 @@ const epochs: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C31",
       name: "beyond-the-head",
       group: "epochs",
       statement:
@@ -227,6 +235,7 @@ const epochs: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C32",
       name: "renewal",
       group: "epochs",
       statement: "A renewed log has another epoch, is empty, counts from 1, and knows no cursor of before.",

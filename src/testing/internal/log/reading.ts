@@ -1,8 +1,9 @@
 /** The laws of appending, reading, and ids. */
 import { Effect } from "effect"
 import { type Entry, type LoggedRevision, put, type Revision, remove, start } from "../../../ChangeLog.js"
-import { ensure, unless } from "../storage/fixture.js"
-import { brief, briefly, gapFree, type Hand, type LogLaw, logLaw, sameRevision } from "./subject.js"
+import { ensure, unless } from "../calls.js"
+import { brief, briefly, gapFree, type LogFixture, logLaw, sameRevision } from "./fixture.js"
+import type { LogLaw } from "./subject.js"
 
 /** An entry of one change. */
 export const one = (n: number, id?: string): Entry<unknown> => ({
@@ -25,7 +26,7 @@ const isRevision = ({ epoch, seq, tag }: Revision): boolean =>
 
 /** Fails unless exactly these keys were put, revision by revision. */
 export const holdsKeys = (
-  { all }: Hand,
+  { all }: LogFixture,
   keys: ReadonlyArray<string>,
   when: string
 ): Effect.Effect<void, string> =>
@@ -40,6 +41,7 @@ export const holdsKeys = (
 const appending: ReadonlyArray<LogLaw> = [
   logLaw(
     {
+      id: "C1",
       name: "starts-empty",
       group: "appending",
       statement: "A new log has no revision, and reading from its start gives none.",
@@ -59,6 +61,7 @@ const appending: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C2",
       name: "seq-from-one",
       group: "appending",
       statement: "Revisions count from 1 without gaps, in one epoch, each with a tag of 32 bits.",
@@ -86,6 +89,7 @@ const appending: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C3",
       name: "tags-are-random",
       group: "appending",
       statement: "Two logs do not give the same tags, so that one is not taken for the other.",
@@ -108,6 +112,7 @@ const appending: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C4",
       name: "gives-the-revision",
       group: "appending",
       statement: "What an append gives is the revision that a reader sees.",
@@ -127,6 +132,7 @@ const appending: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C5",
       name: "order-of-commit",
       group: "appending",
       statement: "The entries of a commit are revisions of their own, in order, behind what was there.",
@@ -143,6 +149,7 @@ const appending: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C6",
       name: "empty-commit",
       group: "appending",
       statement: "A commit of no entries changes nothing.",
@@ -163,6 +170,7 @@ const together = [put("/b", 1), put("/a", 1), remove("/b"), put("/a", 2), put("/
 const reading: ReadonlyArray<LogLaw> = [
   logLaw(
     {
+      id: "C7",
       name: "never-split",
       group: "reading",
       statement: "A revision is read with all its changes, in their order, whatever the limit.",
@@ -185,6 +193,7 @@ const reading: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C8",
       name: "exclusive-and-complete",
       group: "reading",
       statement:
@@ -211,6 +220,7 @@ const reading: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C9",
       name: "events-name-their-revision",
       group: "reading",
       statement: "Every event carries the revision that it stands in.",
@@ -232,6 +242,7 @@ const reading: ReadonlyArray<LogLaw> = [
 const ids: ReadonlyArray<LogLaw> = [
   logLaw(
     {
+      id: "C10",
       name: "replay-appends-nothing",
       group: "ids",
       statement: "A commit that comes again appends nothing, moves nothing and says so.",
@@ -257,6 +268,7 @@ const ids: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C11",
       name: "id-once-in-a-commit",
       group: "ids",
       statement: "Of the entries of a commit that have the same id the first one counts.",
@@ -280,6 +292,7 @@ const ids: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C12",
       name: "new-ones-of-a-replay",
       group: "ids",
       statement: "Of a commit that is known in part the new entries are appended, without gaps.",
@@ -305,6 +318,7 @@ const ids: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C13",
       name: "without-id-always-new",
       group: "ids",
       statement: "An entry without an id is never a duplicate.",
@@ -318,6 +332,7 @@ const ids: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C14",
       name: "id-goes-with-its-revision",
       group: "ids",
       statement: "An id is known for as long as its revision is held, and no longer.",

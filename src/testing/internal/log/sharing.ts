@@ -1,9 +1,10 @@
 /** The laws of what a log shares with those who write to it and those who read it. */
 import { Effect, Fiber } from "effect"
 import { type Change, key, prefix, put, remove } from "../../../ChangeLog.js"
+import { ensure, succeeds } from "../calls.js"
 import { sameData } from "../sameData.js"
-import { ensure, succeeds } from "../storage/fixture.js"
-import { type LogLaw, type LogTrial, logLaw } from "./subject.js"
+import { type LogTrial, logLaw } from "./fixture.js"
+import type { LogLaw } from "./subject.js"
 
 /** All that a reader can see, as text. */
 const visible = (trial: LogTrial) =>
@@ -14,11 +15,11 @@ const visible = (trial: LogTrial) =>
   })
 
 /** Tries to change an object, and everything that it is made of. What refuses is as good as what is a copy. */
-const spoil = (given: unknown): void => {
+const overwrite = (given: unknown): void => {
   if (typeof given !== "object" || given === null) return
   for (const [name, part] of Object.entries(given)) {
     if (name === "value") continue
-    spoil(part)
+    overwrite(part)
     Reflect.set(given, name, typeof part === "number" ? part + 7 : "spoiled")
   }
   if (Array.isArray(given)) Reflect.set(given, "length", 0)
@@ -27,6 +28,7 @@ const spoil = (given: unknown): void => {
 export const logLawsOfSharing: ReadonlyArray<LogLaw> = [
   logLaw(
     {
+      id: "C39",
       name: "readers-share-nothing",
       group: "reading",
       statement: "What a reader does to the revisions that it was given, no other reader sees.",
@@ -38,11 +40,11 @@ export const logLawsOfSharing: ReadonlyArray<LogLaw> = [
         yield* trial.append(remove("/a"), put("/b", 3))
         const before = yield* visible(trial)
         const reads = Effect.gen(function* () {
-          spoil(yield* trial.all)
-          spoil(yield* trial.head)
+          overwrite(yield* trial.all)
+          overwrite(yield* trial.head)
           if (trial.subject.capabilities.state === "latest") {
-            spoil(yield* trial.snapshot(prefix("")))
-            spoil(yield* trial.snapshot(key("/b")))
+            overwrite(yield* trial.snapshot(prefix("")))
+            overwrite(yield* trial.snapshot(key("/b")))
           }
         })
         yield* reads
@@ -52,6 +54,7 @@ export const logLawsOfSharing: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C40",
       name: "changes-are-taken-once",
       group: "appending",
       statement: "What a writer does to its changes after the append has no effect on what is read.",
@@ -71,6 +74,7 @@ export const logLawsOfSharing: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C41",
       name: "state-is-of-the-log",
       group: "state",
       statement: "The state holds the values of the log, also when a writer changes them while it appends.",

@@ -14,15 +14,16 @@ import {
   type Selector,
   type Snapshot
 } from "../../../ChangeLog.js"
+import { ensure, succeeds } from "../calls.js"
 import { sameData } from "../sameData.js"
-import { ensure, succeeds } from "../storage/fixture.js"
 import { type Draw, draw, randomJson } from "../values.js"
-import { type Hand, type LogLaw, logLaw, refuses, sameRevision } from "./subject.js"
+import { type LogFixture, logLaw, refuses, sameRevision } from "./fixture.js"
+import type { LogLaw } from "./subject.js"
 
 /** The last values, folded from a history. */
 type Fold = Map<string, { readonly value: unknown; readonly revision: Revision }>
 
-const fold = (logged: Effect.Effect.Success<Hand["all"]>, upTo = Number.POSITIVE_INFINITY): Fold => {
+const fold = (logged: Effect.Effect.Success<LogFixture["all"]>, upTo = Number.POSITIVE_INFINITY): Fold => {
   const state: Fold = new Map()
   for (const { events, revision } of logged) {
     if (revision.seq > upTo) break
@@ -68,7 +69,7 @@ const randomChange = (by: Draw): Change<unknown> => {
 }
 
 /** Appends random revisions of up to four changes. */
-const randomHistory = ({ commit }: Hand, by: Draw, count: number): Effect.Effect<void, string> =>
+const randomHistory = ({ commit }: LogFixture, by: Draw, count: number): Effect.Effect<void, string> =>
   Effect.gen(function* () {
     for (let left = count; left > 0; ) {
       const size = Math.min(left, 1 + by.below(5))
@@ -105,6 +106,7 @@ const matchesFold = (what: string, selector: Selector, { entries }: Snapshot<unk
 const withState: ReadonlyArray<LogLaw> = [
   logLaw(
     {
+      id: "C33",
       name: "snapshot-is-the-fold",
       group: "state",
       statement:
@@ -132,6 +134,7 @@ const withState: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C34",
       name: "previous-values",
       group: "state",
       statement: "Each event comes with the value before it, also inside of one revision and of one commit.",
@@ -163,6 +166,7 @@ const withState: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C35",
       name: "replay-keeps-the-state",
       group: "state",
       statement: "An entry that is a duplicate changes no last value.",
@@ -182,6 +186,7 @@ const withState: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C36",
       name: "state-outlives-history",
       group: "state",
       statement: "Compaction and renewal leave the last values, at revisions that a reader can read after.",
@@ -207,6 +212,7 @@ const withState: ReadonlyArray<LogLaw> = [
   ),
   logLaw(
     {
+      id: "C37",
       name: "snapshot-of-one-moment",
       group: "state",
       statement: "A snapshot that is taken while others write is what the history says of its revision.",
@@ -234,6 +240,7 @@ const withState: ReadonlyArray<LogLaw> = [
 const withoutState: ReadonlyArray<LogLaw> = [
   logLaw(
     {
+      id: "C38",
       name: "no-state-no-snapshot",
       group: "state",
       statement: "A log that keeps no state refuses snapshots as NoState, and tells no previous values.",

@@ -1,18 +1,8 @@
-/** What a law of change logs is, what it is held against, what it needs, and the moves that it is made of. */
-import { Cause, type Duration, Effect, Exit, Scope } from "effect"
-import type {
-  Change,
-  ChangeLog,
-  CommitResult,
-  Entry,
-  Head,
-  LoggedRevision,
-  Revision,
-  Selector,
-  Snapshot
-} from "../../../ChangeLog.js"
-import { ended, succeeds, unless } from "../storage/fixture.js"
-import { type CheckOptions, judged, type LawBroken, withDefaults } from "../storage/subject.js"
+/** What the laws of change logs are held against, and what they need of it. */
+import type { Effect, Scope } from "effect"
+import type { TypeLambda } from "effect/HKT"
+import type { Change, ChangeLog } from "../../../ChangeLog.js"
+import { type Law, leftOutReasonOf } from "../law.js"
 
 /** Where a log keeps its revisions. Empty when it is made. */
 export interface LogPlace {
@@ -61,104 +51,16 @@ export type LogGroup =
   | "data"
   | "recorder"
 
+/** The subjects of this kit: they have no free types. */
+export interface LogSubjects extends TypeLambda {
+  readonly type: LogSubject
+}
+
 /** One law. */
-export interface LogLaw {
-  /** For tables and for leaving it out: short, and never changed. */
-  readonly name: string
-  readonly group: LogGroup
-  /** The law in one sentence. */
-  readonly statement: string
-  /** The law is left out for a log that has not all of these. */
-  readonly needs: ReadonlyArray<LogNeed>
-  /** Holds the law against a log, in a place of its own. */
-  readonly check: (subject: LogSubject, options?: CheckOptions) => Effect.Effect<void, LawBroken>
-}
+export type LogLaw = Law<LogSubjects, LogNeed, LogGroup>
 
-/** A handle whose calls have to succeed, each within the limit. */
-export interface Hand {
-  readonly log: ChangeLog<unknown>
-  readonly append: (...changes: ReadonlyArray<Change<unknown>>) => Effect.Effect<Revision, string>
-  readonly commit: (...entries: ReadonlyArray<Entry<unknown>>) => Effect.Effect<CommitResult, string>
-  readonly read: (
-    after: Revision,
-    limit?: number
-  ) => Effect.Effect<ReadonlyArray<LoggedRevision<unknown>>, string>
-  /** Everything that is held. */
-  readonly all: Effect.Effect<ReadonlyArray<LoggedRevision<unknown>>, string>
-  readonly head: Effect.Effect<Head, string>
-  readonly compact: (upTo: number) => Effect.Effect<void, string>
-  readonly renew: Effect.Effect<string, string>
-  readonly snapshot: (selector: Selector) => Effect.Effect<Snapshot<unknown>, string>
-}
-
-/** A law under way, and the first handle on a place of its own. */
-export interface LogTrial extends Hand {
-  readonly subject: LogSubject
-  readonly limit: Duration.Duration
-  readonly seed: number
-  readonly samples: number
-  /** Another handle on the place. */
-  readonly open: Effect.Effect<Hand, string, Scope.Scope>
-}
-
-/** More than any law appends. */
-const everything = 100_000
-
-const handOf = (limits: { readonly limit: Duration.Duration }, log: ChangeLog<unknown>): Hand => {
-  const ok = <A>(what: string, call: () => Effect.Effect<A, unknown>) =>
-    succeeds(limits, what, Effect.suspend(call))
-  const head = ok("asking for the head", () => log.head)
-  const read = (after: Revision, limit = everything) =>
-    ok(`reading after ${after.seq}`, () => log.read({ after, limit }))
-  return {
-    log,
-    append: (...changes) => ok(`appending ${changes.length} changes`, () => log.append(changes)),
-    commit: (...entries) => ok(`committing ${entries.length} entries`, () => log.commit(entries)),
-    read,
-    all: Effect.flatMap(head, ({ floor }) => read(floor)),
-    head,
-    compact: (upTo) => ok(`compacting up to ${upTo}`, () => log.compact(upTo)),
-    renew: ok("renewing the epoch", () => log.renewEpoch),
-    snapshot: (selector) => ok("taking a snapshot", () => log.snapshot(selector))
-  }
-}
-
-const begin = (
-  subject: LogSubject,
-  options: ReturnType<typeof withDefaults>
-): Effect.Effect<LogTrial, string, Scope.Scope> =>
-  Effect.flatMap(Effect.scope, (scope) =>
-    Effect.gen(function* () {
-      const place = yield* succeeds(options, "making a place", Scope.extend(subject.place, scope))
-      const open = Effect.flatMap(Effect.scope, (scope) =>
-        Effect.map(succeeds(options, "opening the log", Scope.extend(place.open, scope)), (log) =>
-          handOf(options, log)
-        )
-      )
-      return { subject, ...options, open, ...(yield* open) }
-    })
-  )
-
-/** What a law does: it fails with what was seen. */
-export type LogBody = (trial: LogTrial) => Effect.Effect<void, string, Scope.Scope>
-
-/** Makes a law of its data and its body; `advice` says what to do when it is broken. */
-export const logLaw = (
-  data: Omit<LogLaw, "check" | "needs"> & { readonly needs?: LogLaw["needs"]; readonly advice: string },
-  body: LogBody
-): LogLaw => {
-  const { advice, group, name, needs = [], statement } = data
-  return {
-    name,
-    group,
-    statement,
-    needs,
-    check: (subject, options) =>
-      judged(name, advice, Effect.flatMap(begin(subject, withDefaults(options)), body))
-  }
-}
-
-const lacks = ({ capabilities, tooLarge }: LogSubject, need: LogNeed): string | undefined => {
+/** Why a log does not meet a need; `undefined` when it does. */
+export const lacks = ({ capabilities, tooLarge }: LogSubject, need: LogNeed): string | undefined => {
   const { handles, state, values } = capabilities
   switch (need) {
     case "state":
@@ -175,63 +77,4 @@ const lacks = ({ capabilities, tooLarge }: LogSubject, need: LogNeed): string | 
 }
 
 /** Why a law is left out for this log; `undefined` when it is not. */
-export const logLeftOutReason = ({ needs }: LogLaw, subject: LogSubject): string | undefined => {
-  for (const need of needs) {
-    const reason = lacks(subject, need)
-    if (reason !== undefined) return reason
-  }
-  return undefined
-}
-
-/** An error's tag, and its reason when it has one. */
-export const kindOf = (error: unknown): string => {
-  const { _tag, reason } = (error ?? {}) as { readonly _tag?: unknown; readonly reason?: unknown }
-  return reason === undefined ? String(_tag) : `${String(_tag)} ${String(reason)}`
-}
-
-/** A call that has to fail, and with an error of this kind. Gives the error. */
-export const refuses = (
-  trial: LogTrial,
-  what: string,
-  kind: string,
-  call: () => Effect.Effect<unknown, unknown>
-): Effect.Effect<{ readonly [property: string]: unknown }, string> =>
-  Effect.flatMap(ended(trial, what, Effect.suspend(call)), (exit) => {
-    if (Exit.isSuccess(exit)) return Effect.fail(`${what} succeeded, and must fail with ${kind}`)
-    const told = Cause.failureOption(exit.cause)
-    const error: unknown = told._tag === "Some" ? told.value : Cause.squash(exit.cause)
-    const seen = told._tag === "Some" ? kindOf(error) : `a defect: ${String(error)}`
-    return seen === kind
-      ? Effect.succeed(error as { readonly [property: string]: unknown })
-      : Effect.fail(`${what} failed with ${seen}, and must fail with ${kind}`)
-  })
-
-/** A revision in words. */
-export const brief = ({ events, revision }: LoggedRevision<unknown>): string =>
-  `${revision.seq}(${events.map((event) => (event._tag === "Put" ? event.key : `-${event.key}`)).join(" ")})`
-
-/** Revisions in words. */
-export const briefly = (logged: ReadonlyArray<LoggedRevision<unknown>>): string =>
-  logged.length === 0
-    ? "nothing"
-    : logged.length > 8
-      ? `${logged.slice(0, 8).map(brief).join(", ")}, …`
-      : logged.map(brief).join(", ")
-
-/** Whether two revisions are the same. */
-export const sameRevision = (a: Revision, b: Revision): boolean =>
-  a.epoch === b.epoch && a.seq === b.seq && a.tag === b.tag
-
-/** Fails unless these are the revisions from `first` on, each one behind the other. */
-export const gapFree = (
-  logged: ReadonlyArray<LoggedRevision<unknown>>,
-  first: number,
-  when: string
-): Effect.Effect<void, string> => {
-  const wrong = logged.findIndex(({ revision }, n) => revision.seq !== first + n)
-  return unless(
-    wrong === -1
-      ? undefined
-      : `${when}, revision ${logged[wrong]?.revision.seq} stands where ${first + wrong} belongs`
-  )
-}
+export const logLeftOutReason = leftOutReasonOf<LogSubjects, LogNeed>(lacks)

@@ -1,23 +1,14 @@
 /** The laws of records that come again, and of other constraints that a record can break. */
 import { Effect, Exit } from "effect"
+import { ensure, failedWith } from "../calls.js"
 import { likeIds } from "../values.js"
-import {
-  begin,
-  ensure,
-  failedWith,
-  given,
-  holds,
-  isPoison,
-  loads,
-  numbered,
-  records,
-  refused
-} from "./fixture.js"
+import { given, holds, isPoison, loads, makeFixture, numbered, records, refused } from "./fixture.js"
 import { type Law, law } from "./subject.js"
 
 const duplicates: ReadonlyArray<Law> = [
   law(
     {
+      id: "S20",
       name: "again-is-once",
       group: "duplicates",
       statement: "A batch that is saved again is held once.",
@@ -26,15 +17,16 @@ const duplicates: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batch = records(trial, 0, 7)
-        for (let time = 0; time < 3; time++) yield* ground.save(batch)
-        yield* holds(trial, ground, batch, "after a batch that came three times")
-        yield* loads(trial, ground, batch, "after a batch that came three times")
+        for (let time = 0; time < 3; time++) yield* fixture.save(batch)
+        yield* holds(trial, fixture, batch, "after a batch that came three times")
+        yield* loads(trial, fixture, batch, "after a batch that came three times")
       })
   ),
   law(
     {
+      id: "S21",
       name: "known-among-new",
       group: "duplicates",
       statement: "A batch of known and new records stores the new ones.",
@@ -43,14 +35,15 @@ const duplicates: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* ground.save(numbered(trial, 1, 3))
-        yield* ground.save(numbered(trial, 0, 1, 2, 3, 4))
-        yield* holds(trial, ground, records(trial, 0, 5), "after known and new records in one batch")
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save(numbered(trial, 1, 3))
+        yield* fixture.save(numbered(trial, 0, 1, 2, 3, 4))
+        yield* holds(trial, fixture, records(trial, 0, 5), "after known and new records in one batch")
       })
   ),
   law(
     {
+      id: "S22",
       name: "twice-in-a-batch",
       group: "duplicates",
       statement: "A record that stands twice in one batch is held once.",
@@ -59,13 +52,14 @@ const duplicates: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* ground.save(numbered(trial, 0, 1, 0, 2, 2))
-        yield* holds(trial, ground, records(trial, 0, 3), "after a batch with records in it twice")
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save(numbered(trial, 0, 1, 0, 2, 2))
+        yield* holds(trial, fixture, records(trial, 0, 3), "after a batch with records in it twice")
       })
   ),
   law(
     {
+      id: "S23",
       name: "duplicates-are-counted",
       group: "duplicates",
       statement: "The number of duplicates that a save tells, where it tells one, is right.",
@@ -74,7 +68,7 @@ const duplicates: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         for (const [batch, expected] of [
           [numbered(trial, 0, 1, 2), 0],
           [numbered(trial, 1, 3, 2, 4), 2],
@@ -82,7 +76,7 @@ const duplicates: ReadonlyArray<Law> = [
           [numbered(trial, 5, 5), 1],
           [numbered(trial, 6), 0]
         ] as const) {
-          const saved = yield* ground.save(batch)
+          const saved = yield* fixture.save(batch)
           const count = saved?.duplicates ?? expected
           yield* ensure(
             count === expected,
@@ -93,6 +87,7 @@ const duplicates: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S24",
       name: "first-one-stays",
       group: "duplicates",
       statement: "A record with a known id does not change the one that is held.",
@@ -102,12 +97,12 @@ const duplicates: ReadonlyArray<Law> = [
     (trial) =>
       Effect.gen(function* () {
         const withText = given(trial, "withText")
-        const ground = yield* begin(trial)
-        yield* ground.save([withText(0, "first")])
-        yield* ground.save([withText(0, "second"), withText(1, "first"), withText(1, "second")])
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save([withText(0, "first")])
+        yield* fixture.save([withText(0, "second"), withText(1, "first"), withText(1, "second")])
         yield* loads(
           trial,
-          ground,
+          fixture,
           [withText(0, "first"), withText(1, "first")],
           "after others with the same ids"
         )
@@ -115,6 +110,7 @@ const duplicates: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S25",
       name: "like-ids-are-others",
       group: "duplicates",
       statement: "Ids that differ by case or by a space at the end are different ids.",
@@ -125,11 +121,11 @@ const duplicates: ReadonlyArray<Law> = [
     (trial) =>
       Effect.gen(function* () {
         const withId = given(trial, "withId")
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batch = likeIds.map((id, i) => withId(i, id))
-        yield* ground.save(batch.slice(0, 3))
-        yield* ground.save(batch.slice(3))
-        yield* holds(trial, ground, batch, "after ids that differ by case or by a space")
+        yield* fixture.save(batch.slice(0, 3))
+        yield* fixture.save(batch.slice(3))
+        yield* holds(trial, fixture, batch, "after ids that differ by case or by a space")
       })
   )
 ]
@@ -137,6 +133,7 @@ const duplicates: ReadonlyArray<Law> = [
 const uniqueConstraints: ReadonlyArray<Law> = [
   law(
     {
+      id: "S26",
       name: "clash-is-refused",
       group: "unique constraints",
       statement: "A record that breaks another unique constraint fails its save: it is no duplicate.",
@@ -147,11 +144,11 @@ const uniqueConstraints: ReadonlyArray<Law> = [
     (trial) =>
       Effect.gen(function* () {
         const clash = given(trial, "clash")
-        const ground = yield* begin(trial)
-        yield* ground.save(records(trial, 0, 1))
-        yield* refused(ground, [clash(1, 0)], "a record that breaks another unique constraint")
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save(records(trial, 0, 1))
+        yield* refused(fixture, [clash(1, 0)], "a record that breaks another unique constraint")
         yield* refused(
-          ground,
+          fixture,
           [...numbered(trial, 2), clash(3, 0), ...numbered(trial, 4)],
           "a batch with a record in it that breaks another unique constraint"
         )
@@ -159,6 +156,7 @@ const uniqueConstraints: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S27",
       name: "clash-in-a-batch",
       group: "unique constraints",
       statement: "Two records of one batch that clash with each other fail its save.",
@@ -168,12 +166,13 @@ const uniqueConstraints: ReadonlyArray<Law> = [
     (trial) =>
       Effect.gen(function* () {
         const clash = given(trial, "clash")
-        const ground = yield* begin(trial)
-        yield* refused(ground, [...numbered(trial, 0), clash(1, 0)], "two records that clash")
+        const fixture = yield* makeFixture(trial)
+        yield* refused(fixture, [...numbered(trial, 0), clash(1, 0)], "two records that clash")
       })
   ),
   law(
     {
+      id: "S28",
       name: "clash-is-poison",
       group: "unique constraints",
       statement: "The failure of a record that breaks another constraint is a StorageError of kind Poison.",
@@ -183,9 +182,9 @@ const uniqueConstraints: ReadonlyArray<Law> = [
     (trial) =>
       Effect.gen(function* () {
         const clash = given(trial, "clash")
-        const ground = yield* begin(trial)
-        yield* ground.save(records(trial, 0, 1))
-        const exit = yield* ground.attempt([clash(1, 0)])
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save(records(trial, 0, 1))
+        const exit = yield* fixture.attempt([clash(1, 0)])
         yield* ensure(Exit.isSuccess(exit) || isPoison(exit), `it failed with ${failedWith(exit)}`)
       })
   )

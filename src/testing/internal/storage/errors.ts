@@ -1,22 +1,21 @@
 /** The laws of what a storage cannot store or answer. */
 import { Cause, Effect, Exit } from "effect"
 import { StorageError } from "../../../Storage.js"
+import { ensure, failedWith } from "../calls.js"
 import { few } from "../sameData.js"
 import {
-  begin,
-  ensure,
-  failedWith,
-  type Ground,
+  type Fixture,
   given,
   holds,
   idsOf,
   isPoison,
   loads,
+  makeFixture,
   numbered,
   records,
   refused
 } from "./fixture.js"
-import { type Law, law, type Trial } from "./subject.js"
+import { type Law, law, type StorageTrial } from "./subject.js"
 
 /** A batch of good records with bad ones at these places. */
 interface Spoilt<out Record> {
@@ -26,7 +25,7 @@ interface Spoilt<out Record> {
 }
 
 /** Every kind of bad record, at the start, in the middle, at the end, and at several places. */
-const spoiltBatches = <Record, Query>(trial: Trial<Record, Query>): ReadonlyArray<Spoilt<Record>> =>
+const spoiltBatches = <Record, Query>(trial: StorageTrial<Record, Query>): ReadonlyArray<Spoilt<Record>> =>
   Object.entries(given(trial, "poison")).flatMap(([what, bad], kind) =>
     [[0], [2], [4], [1, 3]].map((places, variant) => {
       const first = 10 + 20 * kind + 5 * variant
@@ -39,17 +38,17 @@ const spoiltBatches = <Record, Query>(trial: Trial<Record, Query>): ReadonlyArra
 
 /** Saves each spoilt batch and looks at how that ends. */
 const eachRefused = <Record, Query>(
-  trial: Trial<Record, Query>,
+  trial: StorageTrial<Record, Query>,
   look: (
-    ground: Ground<Record, Query>,
+    fixture: Fixture<Record, Query>,
     spoilt: Spoilt<Record>,
     exit: Exit.Exit<unknown, unknown>
   ) => Effect.Effect<void, string>
 ) =>
-  Effect.flatMap(begin(trial), (ground) =>
+  Effect.flatMap(makeFixture(trial), (fixture) =>
     Effect.forEach(
       spoiltBatches(trial),
-      (spoilt) => Effect.flatMap(ground.attempt(spoilt.batch), (exit) => look(ground, spoilt, exit)),
+      (spoilt) => Effect.flatMap(fixture.attempt(spoilt.batch), (exit) => look(fixture, spoilt, exit)),
       { discard: true }
     )
   )
@@ -62,6 +61,7 @@ const storageError = (exit: Exit.Exit<unknown, unknown>): StorageError | undefin
 export const lawsOfErrors: ReadonlyArray<Law> = [
   law(
     {
+      id: "S29",
       name: "bad-record-fails",
       group: "errors",
       statement: "A record that cannot be stored fails its save, wherever it stands in the batch.",
@@ -75,6 +75,7 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S30",
       name: "bad-record-is-poison",
       group: "errors",
       statement: "That failure is a StorageError of kind Poison.",
@@ -88,6 +89,7 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S31",
       name: "not-stored-is-true",
       group: "errors",
       statement:
@@ -97,11 +99,11 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
         "Save a batch in one transaction, or tell what was committed with `stored` or the outcome Unknown"
     },
     (trial) =>
-      eachRefused(trial, (ground, { batch, what }, exit) => {
+      eachRefused(trial, (fixture, { batch, what }, exit) => {
         const error = storageError(exit)
         if (error?.outcome !== "NotStored") return Effect.void
         const rest = new Set(idsOf(trial, batch.slice(error.stored ?? 0)))
-        return Effect.flatMap(ground.peek, (seen) => {
+        return Effect.flatMap(fixture.peek, (seen) => {
           const found = seen.filter((id) => rest.has(id))
           return ensure(
             found.length === 0,
@@ -112,6 +114,7 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S32",
       name: "stored-prefix-is-held",
       group: "partial commits",
       statement: "The prefix that a failure tells as stored is held in the moment of the failure.",
@@ -119,9 +122,9 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
       advice: "Count in `stored` only what is committed, from the start of the batch: it is not sent again"
     },
     (trial) =>
-      eachRefused(trial, (ground, { batch, what }, exit) => {
+      eachRefused(trial, (fixture, { batch, what }, exit) => {
         const prefix = batch.slice(0, storageError(exit)?.stored ?? 0)
-        return Effect.flatMap(ground.peek, (seen) => {
+        return Effect.flatMap(fixture.peek, (seen) => {
           const missing = idsOf(trial, prefix).filter((id) => !seen.includes(id))
           return ensure(
             missing.length === 0,
@@ -132,6 +135,7 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S33",
       name: "retry-after-a-part",
       group: "partial commits",
       statement:
@@ -141,15 +145,15 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const spoilt = spoiltBatches(trial)
         const good = ({ batch, places }: (typeof spoilt)[number]) =>
           batch.filter((_, at) => !places.includes(at))
         for (const each of spoilt) {
-          const exit = yield* ground.attempt(each.batch)
-          if (Exit.isFailure(exit)) yield* ground.save(good(each))
+          const exit = yield* fixture.attempt(each.batch)
+          if (Exit.isFailure(exit)) yield* fixture.save(good(each))
         }
-        const seen = new Set(yield* ground.peek)
+        const seen = new Set(yield* fixture.peek)
         const missing = idsOf(trial, spoilt.flatMap(good)).filter((id) => !seen.has(id))
         yield* ensure(
           missing.length === 0,
@@ -159,6 +163,7 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S34",
       name: "names-the-bad-ones",
       group: "errors",
       statement:
@@ -178,6 +183,7 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S35",
       name: "goes-on-after-bad-records",
       group: "errors",
       statement: "A refused batch does not disturb the saves and loads after it.",
@@ -186,18 +192,19 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* ground.save(numbered(trial, 0))
-        for (const bad of Object.values(given(trial, "poison"))) yield* ground.attempt([bad(5)])
-        yield* ground.save(numbered(trial, 1))
-        const seen = yield* ground.peek
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save(numbered(trial, 0))
+        for (const bad of Object.values(given(trial, "poison"))) yield* fixture.attempt([bad(5)])
+        yield* fixture.save(numbered(trial, 1))
+        const seen = yield* fixture.peek
         const missing = idsOf(trial, numbered(trial, 0, 1)).filter((id) => !seen.includes(id))
         yield* ensure(missing.length === 0, `after a refused record, ${few(missing)} is missing`)
-        yield* ground.load
+        yield* fixture.load
       })
   ),
   law(
     {
+      id: "S36",
       name: "refuses-again",
       group: "errors",
       statement: "A bad record that comes again is refused again.",
@@ -206,16 +213,17 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         for (const [what, bad] of Object.entries(given(trial, "poison"))) {
-          if (Exit.isSuccess(yield* ground.attempt([bad(0)]))) continue
+          if (Exit.isSuccess(yield* fixture.attempt([bad(0)]))) continue
           for (let time = 0; time < 2; time++)
-            yield* refused(ground, [bad(0)], `${what}, which was refused before,`)
+            yield* refused(fixture, [bad(0)], `${what}, which was refused before,`)
         }
       })
   ),
   law(
     {
+      id: "S37",
       name: "wrong-query-fails",
       group: "errors",
       statement: "A query that cannot be answered fails, and disturbs nothing.",
@@ -224,15 +232,15 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batch = records(trial, 0, 3)
-        yield* ground.save(batch)
+        yield* fixture.save(batch)
         const wrong = given(trial, "wrongQuery")
-        const exit = yield* ground.ask(wrong)
+        const exit = yield* fixture.ask(wrong)
         yield* ensure(Exit.isFailure(exit), "a query that cannot be answered was answered")
-        yield* loads(trial, ground, batch, "after a query that failed")
-        yield* ground.save(records(trial, 3, 4))
-        yield* holds(trial, ground, records(trial, 0, 4), "after a query that failed")
+        yield* loads(trial, fixture, batch, "after a query that failed")
+        yield* fixture.save(records(trial, 3, 4))
+        yield* holds(trial, fixture, records(trial, 0, 4), "after a query that failed")
       })
   )
 ]

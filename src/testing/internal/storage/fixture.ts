@@ -1,9 +1,10 @@
-/** The moves that the laws are made of: each is bounded in time, and fails with what was seen. */
-import { Cause, Duration, Effect, Exit, Fiber, FiberId, Schedule, Scope } from "effect"
+/** The moves that the laws of storages are made of: each is bounded in time, and fails with what was seen. */
+import { Cause, Effect, Exit, Schedule, Scope } from "effect"
 import { compileNormalise } from "../../../internal/columns/checkRow.js"
 import { type Saved, type Storage, StorageError } from "../../../Storage.js"
+import { exitOf, succeeds, unless } from "../calls.js"
 import { difference, differingColumn, disorder, sameData } from "../sameData.js"
-import type { Place, Subject, Trial } from "./subject.js"
+import type { Place, StorageTrial, Subject } from "./subject.js"
 
 /** A handle on a place, with its storage. */
 export interface Handle<in out Record, in Query> {
@@ -19,7 +20,7 @@ export interface Handle<in out Record, in Query> {
 }
 
 /** A place of one's own. */
-export interface Site<in out Record, in Query> {
+export interface Location<in out Record, in Query> {
   readonly peek: Effect.Effect<ReadonlyArray<string>, string>
   readonly open: Effect.Effect<Handle<Record, Query>, string, Scope.Scope>
   /** What another reader sees in the very moment in which a save succeeds. */
@@ -27,18 +28,7 @@ export interface Site<in out Record, in Query> {
 }
 
 /** A place, and the first handle on it. */
-export interface Ground<in out Record, in Query> extends Handle<Record, Query>, Site<Record, Query> {}
-
-/** What an error says of itself. */
-export const told = (error: unknown): string =>
-  error instanceof StorageError
-    ? `${error.kind}, ${error.outcome}: ${error.message}`
-    : error instanceof Error
-      ? error.message
-      : String(error)
-
-export const failedWith = (exit: Exit.Exit<unknown, unknown>): string =>
-  Exit.isSuccess(exit) ? "success" : told(Cause.squash(exit.cause))
+export interface Fixture<in out Record, in Query> extends Handle<Record, Query>, Location<Record, Query> {}
 
 /** Whether a call failed with a StorageError of kind Poison. */
 export const isPoison = (exit: Exit.Exit<unknown, unknown>): boolean => {
@@ -48,7 +38,7 @@ export const isPoison = (exit: Exit.Exit<unknown, unknown>): boolean => {
 
 /** A part of the subject that a law needs: a law is not checked where it is left out. */
 export const given = <Record, Query, K extends keyof Subject<Record, Query>>(
-  { subject }: Trial<Record, Query>,
+  { subject }: StorageTrial<Record, Query>,
   key: K
 ): NonNullable<Subject<Record, Query>[K]> => {
   const part = subject[key]
@@ -56,38 +46,10 @@ export const given = <Record, Query, K extends keyof Subject<Record, Query>>(
   return part
 }
 
-/** A law under way, as far as the time goes that its calls may take. */
-export interface Limited {
-  readonly limit: Duration.Duration
-}
-
-/** How a call ends, within the limit: one that hangs is left behind, even when it ignores its interruption. */
-export const ended = <A>(
-  { limit }: Limited,
-  what: string,
-  call: Effect.Effect<A, unknown>
-): Effect.Effect<Exit.Exit<A, unknown>, string> =>
-  Effect.disconnect(Effect.exit(call)).pipe(
-    Effect.timeoutFail({
-      duration: limit,
-      onTimeout: () => `${what} did not end within ${Duration.format(limit)}`
-    })
-  )
-
-/** A call that has to succeed. */
-export const succeeds = <A>(
-  trial: Limited,
-  what: string,
-  call: Effect.Effect<A, unknown>
-): Effect.Effect<A, string> =>
-  Effect.flatMap(ended(trial, what, call), (exit) =>
-    Exit.isSuccess(exit) ? Effect.succeed(exit.value) : Effect.fail(`${what} ended with ${failedWith(exit)}`)
-  )
-
 const isAway = (error: unknown): boolean => error instanceof StorageError && error.kind === "Transient"
 
 const handleOf = <Record, Query>(
-  trial: Trial<Record, Query>,
+  trial: StorageTrial<Record, Query>,
   storage: Storage<Record, Query, ReadonlyArray<Record>>
 ): Handle<Record, Query> => ({
   storage,
@@ -100,13 +62,13 @@ const handleOf = <Record, Query>(
       )
     ),
   attempt: (batch) =>
-    ended(
+    exitOf(
       trial,
       `saving ${batch.length} records`,
       Effect.suspend(() => storage.save(batch.slice()))
     ),
   ask: (query) =>
-    ended(
+    exitOf(
       trial,
       "a load",
       Effect.suspend(() => storage.load(query))
@@ -120,7 +82,7 @@ const handleOf = <Record, Query>(
 
 /** Opens a handle on a place. */
 const openOn = <Record, Query>(
-  trial: Trial<Record, Query>,
+  trial: StorageTrial<Record, Query>,
   { open }: Place<Record, Query>
 ): Effect.Effect<Handle<Record, Query>, string, Scope.Scope> =>
   Effect.flatMap(Effect.scope, (scope) =>
@@ -130,9 +92,9 @@ const openOn = <Record, Query>(
   )
 
 /** A place of one's own, without a handle on it. */
-export const newPlace = <Record, Query>(
-  trial: Trial<Record, Query>
-): Effect.Effect<Site<Record, Query>, string, Scope.Scope> =>
+export const newLocation = <Record, Query>(
+  trial: StorageTrial<Record, Query>
+): Effect.Effect<Location<Record, Query>, string, Scope.Scope> =>
   Effect.flatMap(Effect.scope, (scope) =>
     Effect.map(succeeds(trial, "making a place", Scope.extend(trial.subject.place, scope)), (place) => {
       // A subject in memory may give an array that grows.
@@ -146,41 +108,35 @@ export const newPlace = <Record, Query>(
   )
 
 /** A place of one's own, with one handle on it. */
-export const begin = <Record, Query>(
-  trial: Trial<Record, Query>
-): Effect.Effect<Ground<Record, Query>, string, Scope.Scope> =>
-  Effect.flatMap(newPlace(trial), (place) => Effect.map(place.open, (handle) => ({ ...handle, ...place })))
+export const makeFixture = <Record, Query>(
+  trial: StorageTrial<Record, Query>
+): Effect.Effect<Fixture<Record, Query>, string, Scope.Scope> =>
+  Effect.flatMap(newLocation(trial), (location) =>
+    Effect.map(location.open, (handle) => ({ ...handle, ...location }))
+  )
 
 /** The records from one number up to, and without, another. */
 export const records = <Record, Query>(
-  { subject }: Trial<Record, Query>,
+  { subject }: StorageTrial<Record, Query>,
   from: number,
   to: number
 ): ReadonlyArray<Record> => Array.from({ length: to - from }, (_, i) => subject.record(from + i))
 
 /** The records of these numbers. */
 export const numbered = <Record, Query>(
-  { subject }: Trial<Record, Query>,
+  { subject }: StorageTrial<Record, Query>,
   ...numbers: ReadonlyArray<number>
 ): ReadonlyArray<Record> => numbers.map((i) => subject.record(i))
 
 export const idsOf = <Record, Query>(
-  { subject }: Trial<Record, Query>,
+  { subject }: StorageTrial<Record, Query>,
   batch: ReadonlyArray<Record>
 ): ReadonlyArray<string> => batch.map((record) => subject.idOf(record))
 
-/** Fails with what was seen, unless it is nothing. */
-export const unless = (seen: string | undefined): Effect.Effect<void, string> =>
-  seen === undefined ? Effect.void : Effect.fail(seen)
-
-/** Fails with what was seen, unless the condition holds. */
-export const ensure = (holds: boolean, seen: string): Effect.Effect<void, string> =>
-  holds ? Effect.void : Effect.fail(seen)
-
 /** Another reader sees exactly these records, once each. */
 export const holds = <Record, Query>(
-  trial: Trial<Record, Query>,
-  { peek }: Pick<Site<Record, Query>, "peek">,
+  trial: StorageTrial<Record, Query>,
+  { peek }: Pick<Location<Record, Query>, "peek">,
   expected: ReadonlyArray<Record>,
   when: string
 ): Effect.Effect<void, string> =>
@@ -191,21 +147,21 @@ export const holds = <Record, Query>(
 
 /** Another reader sees exactly these records, in this order. */
 export const holdsInOrder = <Record, Query>(
-  trial: Trial<Record, Query>,
-  ground: Pick<Site<Record, Query>, "peek">,
+  trial: StorageTrial<Record, Query>,
+  fixture: Pick<Location<Record, Query>, "peek">,
   expected: ReadonlyArray<Record>,
   when: string
 ): Effect.Effect<void, string> =>
   Effect.zipRight(
-    holds(trial, ground, expected, when),
-    Effect.flatMap(ground.peek, (seen) => {
+    holds(trial, fixture, expected, when),
+    Effect.flatMap(fixture.peek, (seen) => {
       const differs = disorder(seen, idsOf(trial, expected))
       return unless(differs && `${when}, ${differs}`)
     })
   )
 
 /** What a storage must read back for a record. */
-export const readBack = <Record, Query>({ subject: { table } }: Trial<Record, Query>) => {
+export const readBack = <Record, Query>({ subject: { table } }: StorageTrial<Record, Query>) => {
   if (table === undefined) return (record: Record): unknown => record
   const normalise = compileNormalise(table.columns)
   // With a table the records are its rows, by the subject's own word.
@@ -214,7 +170,7 @@ export const readBack = <Record, Query>({ subject: { table } }: Trial<Record, Qu
 
 /** The records read back with the data that they were saved with. */
 export const sameRecords = <Record, Query>(
-  trial: Trial<Record, Query>,
+  trial: StorageTrial<Record, Query>,
   loaded: ReadonlyArray<Record>,
   saved: ReadonlyArray<Record>
 ): Effect.Effect<void, string> => {
@@ -234,7 +190,7 @@ export const sameRecords = <Record, Query>(
 
 /** Exactly these records are loaded, once each, with their data. */
 export const loads = <Record, Query>(
-  trial: Trial<Record, Query>,
+  trial: StorageTrial<Record, Query>,
   { load }: Handle<Record, Query>,
   expected: ReadonlyArray<Record>,
   when: string
@@ -255,20 +211,3 @@ export const refused = <Record, Query>(
   Effect.flatMap(attempt(batch), (exit) =>
     Exit.isSuccess(exit) ? Effect.fail(`saving ${what} succeeded`) : Effect.succeed(Cause.squash(exit.cause))
   )
-
-/** The moments at which a call is interrupted: after so many turns of the scheduler. */
-export const moments: ReadonlyArray<number> = [0, 1, 2, 3, 4, 5, 8, 13, 21, 34]
-
-/** Starts a call, interrupts it after so many turns, and waits for its end. */
-export const interruptedAfter = (
-  trial: Limited,
-  turns: number,
-  what: string,
-  call: Effect.Effect<unknown, unknown>
-): Effect.Effect<void, string> =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.forkDaemon(Effect.interruptible(call))
-    for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow()
-    yield* Fiber.interruptAsFork(fiber, FiberId.none)
-    yield* ended(trial, `interrupting ${what}`, Fiber.await(fiber))
-  })

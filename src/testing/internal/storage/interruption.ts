@@ -1,29 +1,23 @@
 /** The laws of calls that hang, or that their caller gives up. */
 import { Effect } from "effect"
+import { interruptedAfter, moments, unless } from "../calls.js"
 import { difference } from "../sameData.js"
-import type { Ground } from "./fixture.js"
-import {
-  begin,
-  holds,
-  holdsInOrder,
-  idsOf,
-  interruptedAfter,
-  loads,
-  moments,
-  records,
-  unless
-} from "./fixture.js"
-import type { Trial } from "./subject.js"
+import type { Fixture } from "./fixture.js"
+import { holds, holdsInOrder, idsOf, loads, makeFixture, records } from "./fixture.js"
+import type { StorageTrial } from "./subject.js"
 import { type Law, law } from "./subject.js"
 
 const size = 6
 
 /** The batch for each moment of interruption. */
-const batches = <Record, Query>(trial: Trial<Record, Query>): ReadonlyArray<ReadonlyArray<Record>> =>
+const batches = <Record, Query>(trial: StorageTrial<Record, Query>): ReadonlyArray<ReadonlyArray<Record>> =>
   moments.map((_, at) => records(trial, at * size, (at + 1) * size))
 
 /** Interrupts the save of each batch at another moment. */
-const interruptEach = <Record, Query>(trial: Trial<Record, Query>, { storage }: Ground<Record, Query>) =>
+const interruptEach = <Record, Query>(
+  trial: StorageTrial<Record, Query>,
+  { storage }: Fixture<Record, Query>
+) =>
   Effect.forEach(
     batches(trial),
     (batch, at) =>
@@ -39,6 +33,7 @@ const interruptEach = <Record, Query>(trial: Trial<Record, Query>, { storage }: 
 export const lawsOfInterruption: ReadonlyArray<Law> = [
   law(
     {
+      id: "S38",
       name: "answers-in-time",
       group: "hangs",
       statement: "Each of many saves and loads in a row ends within the limit.",
@@ -46,24 +41,26 @@ export const lawsOfInterruption: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         for (let i = 0; i < 24; i++) {
-          yield* ground.attempt(records(trial, i, i + 1))
-          yield* ground.load
+          yield* fixture.attempt(records(trial, i, i + 1))
+          yield* fixture.load
         }
       })
   ),
   law(
     {
+      id: "S39",
       name: "interruption-ends",
       group: "hangs",
       statement: "A save that is interrupted ends within the limit.",
       advice: "Cancel the statement, or end its connection, when the save is interrupted"
     },
-    (trial) => Effect.flatMap(begin(trial), (ground) => interruptEach(trial, ground))
+    (trial) => Effect.flatMap(makeFixture(trial), (fixture) => interruptEach(trial, fixture))
   ),
   law(
     {
+      id: "S40",
       name: "nothing-after-interruption",
       group: "interruption",
       statement: "When an interrupted save has ended, nothing of it is committed later.",
@@ -71,18 +68,19 @@ export const lawsOfInterruption: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* interruptEach(trial, ground)
-        const then = yield* ground.peek
+        const fixture = yield* makeFixture(trial)
+        yield* interruptEach(trial, fixture)
+        const then = yield* fixture.peek
         const marker = records(trial, moments.length * size, moments.length * size + 1)
         yield* Effect.sleep("20 millis")
-        yield* ground.save(marker)
-        const differs = difference(yield* ground.peek, [...then, ...idsOf(trial, marker)])
+        yield* fixture.save(marker)
+        const differs = difference(yield* fixture.peek, [...then, ...idsOf(trial, marker)])
         yield* unless(differs && `after the end of the interrupted saves, another reader saw ${differs}`)
       })
   ),
   law(
     {
+      id: "S41",
       name: "retry-after-interruption",
       group: "interruption",
       statement: "An interrupted save that is sent again ends with every record held once.",
@@ -91,15 +89,16 @@ export const lawsOfInterruption: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* interruptEach(trial, ground)
-        for (const batch of batches(trial)) yield* ground.save(batch)
-        yield* holds(trial, ground, batches(trial).flat(), "after interrupted saves that came again")
-        yield* loads(trial, ground, batches(trial).flat(), "after interrupted saves that came again")
+        const fixture = yield* makeFixture(trial)
+        yield* interruptEach(trial, fixture)
+        for (const batch of batches(trial)) yield* fixture.save(batch)
+        yield* holds(trial, fixture, batches(trial).flat(), "after interrupted saves that came again")
+        yield* loads(trial, fixture, batches(trial).flat(), "after interrupted saves that came again")
       })
   ),
   law(
     {
+      id: "S42",
       name: "order-after-interruption",
       group: "interruption",
       statement: "An interrupted save that is sent again before the next one leaves the order as it is.",
@@ -108,17 +107,18 @@ export const lawsOfInterruption: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         for (const [at, batch] of batches(trial).entries()) {
-          const save = Effect.suspend(() => ground.storage.save(batch.slice()))
+          const save = Effect.suspend(() => fixture.storage.save(batch.slice()))
           yield* interruptedAfter(trial, moments[at] ?? 0, "a save", save)
-          yield* ground.save(batch)
+          yield* fixture.save(batch)
         }
-        yield* holdsInOrder(trial, ground, batches(trial).flat(), "after interrupted saves that came again")
+        yield* holdsInOrder(trial, fixture, batches(trial).flat(), "after interrupted saves that came again")
       })
   ),
   law(
     {
+      id: "S43",
       name: "free-after-interruption",
       group: "interruption",
       statement: "After an interrupted load, saves and loads go on.",
@@ -126,14 +126,14 @@ export const lawsOfInterruption: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* ground.save(records(trial, 0, 3))
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save(records(trial, 0, 3))
         for (const turns of moments) {
-          const load = Effect.suspend(() => ground.storage.load(trial.subject.all))
+          const load = Effect.suspend(() => fixture.storage.load(trial.subject.all))
           yield* interruptedAfter(trial, turns, "a load", load)
         }
-        yield* ground.save(records(trial, 3, 5))
-        yield* loads(trial, ground, records(trial, 0, 5), "after interrupted loads")
+        yield* fixture.save(records(trial, 3, 5))
+        yield* loads(trial, fixture, records(trial, 0, 5), "after interrupted loads")
       })
   )
 ]

@@ -1,6 +1,6 @@
 /** All laws of storages, and how a storage is held against them. */
-import type { Effect } from "effect"
-import { type Report, report } from "../report.js"
+import type { Kit } from "../law.js"
+import { runnerOf } from "../report.js"
 import { lawsOfData } from "./data.js"
 import { lawsOfDuplicates } from "./duplicates.js"
 import { lawsOfErrors } from "./errors.js"
@@ -10,7 +10,7 @@ import { lawsOfOrder } from "./order.js"
 import { lawsOfPreparing } from "./preparing.js"
 import { lawsOfRecorder } from "./recorder.js"
 import { lawsOfSaving } from "./saving.js"
-import { type CheckOptions, type Law, leftOutReason, type Subject } from "./subject.js"
+import { type Group, type Law, lacks, type Need, type Subjects } from "./subject.js"
 import { lawsOfText } from "./text.js"
 
 /** Every law, by groups. */
@@ -27,13 +27,8 @@ export const laws: ReadonlyArray<Law> = [
   ...lawsOfText
 ]
 
+/** The laws of storages, and which needs a storage does not meet. */
+export const storageKit: Kit<Subjects, Need, Group> = { laws, lacks }
+
 /** Holds a storage against every law, each in a place of its own. */
-export const run = <Record, Query>(
-  subject: Subject<Record, Query>,
-  options: CheckOptions = {}
-): Effect.Effect<Report> =>
-  report(
-    laws,
-    (law) => leftOutReason(law, subject),
-    (law) => law.check(subject, options)
-  )
+export const run = runnerOf(storageKit)

@@ -1,7 +1,8 @@
 /** The laws of order. */
 import { Effect } from "effect"
+import { unless } from "../calls.js"
 import { disorder } from "../sameData.js"
-import { begin, holdsInOrder, idsOf, numbered, unless } from "./fixture.js"
+import { holdsInOrder, idsOf, makeFixture, numbered } from "./fixture.js"
 import { type Law, law } from "./subject.js"
 
 /** Numbers that no order of the ids explains. */
@@ -10,6 +11,7 @@ const mixed = [5, 0, 7, 2, 9, 1, 8, 3]
 export const lawsOfOrder: ReadonlyArray<Law> = [
   law(
     {
+      id: "S16",
       name: "order-in-a-batch",
       group: "order",
       statement: "The records of a batch are held in its order.",
@@ -19,14 +21,15 @@ export const lawsOfOrder: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batch = numbered(trial, ...mixed)
-        yield* ground.save(batch)
-        yield* holdsInOrder(trial, ground, batch, "after one batch")
+        yield* fixture.save(batch)
+        yield* holdsInOrder(trial, fixture, batch, "after one batch")
       })
   ),
   law(
     {
+      id: "S17",
       name: "order-of-batches",
       group: "order",
       statement: "A later batch is held behind the earlier ones.",
@@ -35,14 +38,15 @@ export const lawsOfOrder: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batches = [numbered(trial, 5, 6), numbered(trial, 0), numbered(trial, 3, 4), numbered(trial, 1)]
-        for (const batch of batches) yield* ground.save(batch)
-        yield* holdsInOrder(trial, ground, batches.flat(), "after four batches")
+        for (const batch of batches) yield* fixture.save(batch)
+        yield* holdsInOrder(trial, fixture, batches.flat(), "after four batches")
       })
   ),
   law(
     {
+      id: "S18",
       name: "order-after-duplicates",
       group: "order",
       statement: "A record that comes again stays where it stands, and new ones come behind.",
@@ -51,14 +55,15 @@ export const lawsOfOrder: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* ground.save(numbered(trial, 4, 2, 6))
-        yield* ground.save(numbered(trial, 6, 1, 4, 3))
-        yield* holdsInOrder(trial, ground, numbered(trial, 4, 2, 6, 1, 3), "after records that came again")
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save(numbered(trial, 4, 2, 6))
+        yield* fixture.save(numbered(trial, 6, 1, 4, 3))
+        yield* holdsInOrder(trial, fixture, numbered(trial, 4, 2, 6, 1, 3), "after records that came again")
       })
   ),
   law(
     {
+      id: "S19",
       name: "loads-in-order",
       group: "order",
       statement: "The query for everything is answered in the order of saving.",
@@ -67,11 +72,11 @@ export const lawsOfOrder: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batch = numbered(trial, ...mixed)
-        yield* ground.save(batch.slice(0, 5))
-        yield* ground.save(batch.slice(5))
-        const loaded = idsOf(trial, yield* ground.load)
+        yield* fixture.save(batch.slice(0, 5))
+        yield* fixture.save(batch.slice(5))
+        const loaded = idsOf(trial, yield* fixture.load)
         const differs = disorder(loaded, idsOf(trial, batch))
         yield* unless(differs && `in what is loaded, ${differs}`)
       })

@@ -1,24 +1,22 @@
 /** The laws of a storage under a recorder: the account, and faults that are put between the two. */
 import { Duration, Effect, Logger, LogLevel, Option, Schedule, type Scope } from "effect"
 import { type CloseReport, make, type Options, type Recorder, type Stats } from "../../../Recorder.js"
+import { ensure, succeeds, unless } from "../calls.js"
 import { Fault, type Script } from "../fault/script.js"
 import { make as makeFaulty } from "../fault/storage.js"
 import { difference, few } from "../sameData.js"
 import {
-  begin,
-  ensure,
-  type Ground,
+  type Fixture,
   given,
   holds,
   holdsInOrder,
   idsOf,
   loads,
+  makeFixture,
   numbered,
-  records,
-  succeeds,
-  unless
+  records
 } from "./fixture.js"
-import { type Law, law, type Trial } from "./subject.js"
+import { type Law, law, type StorageTrial } from "./subject.js"
 
 type Recording<Record, Query> = Recorder<Record, Query, ReadonlyArray<Record>>
 type Report<Record, Query> = CloseReport<Record, Query, ReadonlyArray<Record>>
@@ -27,12 +25,12 @@ type Report<Record, Query> = CloseReport<Record, Query, ReadonlyArray<Record>>
 const closing = (limit: Duration.Duration): Duration.Duration => Duration.times(limit, 3)
 
 const start = <Record, Query>(
-  trial: Trial<Record, Query>,
-  ground: Ground<Record, Query>,
+  trial: StorageTrial<Record, Query>,
+  fixture: Fixture<Record, Query>,
   options: Options<Record>,
   script: Script<Record> = []
 ): Effect.Effect<Recording<Record, Query>, string, Scope.Scope> =>
-  makeFaulty(ground.storage, script).pipe(
+  makeFaulty(fixture.storage, script).pipe(
     Effect.flatMap(({ storage }) =>
       make(storage, {
         name: "storage-laws",
@@ -48,8 +46,8 @@ const start = <Record, Query>(
 
 /** Closes the recorder, and holds its account against what another reader sees. */
 const account = <Record, Query>(
-  trial: Trial<Record, Query>,
-  ground: Ground<Record, Query>,
+  trial: StorageTrial<Record, Query>,
+  fixture: Fixture<Record, Query>,
   recorder: Recording<Record, Query>,
   accepted: ReadonlyArray<Record>
 ): Effect.Effect<Report<Record, Query>, string> =>
@@ -67,8 +65,11 @@ const account = <Record, Query>(
       )
     )
     const stored = accepted.filter((record) => !aside.has(trial.subject.idOf(record)))
-    yield* ensure(balances(stats, accepted.length, stored.length), `a recorder's account says ${say(stats)}`)
-    const seen = yield* ground.peek
+    yield* ensure(
+      balances(stats, accepted.length, stored.length),
+      `a recorder's account says ${accountText(stats)}`
+    )
+    const seen = yield* fixture.peek
     const differs = difference(seen, idsOf(trial, stored))
     yield* unless(
       differs && `a recorder counts ${stored.length} records as stored, and another reader sees ${differs}`
@@ -87,37 +88,37 @@ const balances = (stats: Stats, accepted: number, stored: number): boolean =>
   stats.pending === 0 &&
   stats.accepted === stats.stored + stats.setAside + stats.dropped + stats.handedBack
 
-const say = ({ accepted, handedBack, pending, setAside, stored }: Stats): string =>
+const accountText = ({ accepted, handedBack, pending, setAside, stored }: Stats): string =>
   `accepted ${accepted}, stored ${stored}, set aside ${setAside}, handed back ${handedBack}, pending ${pending}`
 
 /** Saves by way of a recorder that meets a script of faults, and checks what is held in the end. */
 const through = <Record, Query>(
-  trial: Trial<Record, Query>,
+  trial: StorageTrial<Record, Query>,
   script: Script<Record>,
   options: Options<Record> = {}
 ): Effect.Effect<void, string, Scope.Scope> =>
   Effect.gen(function* () {
-    const ground = yield* begin(trial)
-    const recorder = yield* start(trial, ground, { maxBatchSize: 5, ...options }, script)
+    const fixture = yield* makeFixture(trial)
+    const recorder = yield* start(trial, fixture, { maxBatchSize: 5, ...options }, script)
     const all = numbered(trial, 3, 1, 4, 15, 9, 2, 6, 5, 35, 8, 97, 93, 23, 84, 62)
     for (const record of all) recorder.unsafeSave(record)
-    yield* account(trial, ground, recorder, all)
+    yield* account(trial, fixture, recorder, all)
     if (trial.subject.capabilities.peeks === "in order") {
-      yield* holdsInOrder(trial, ground, all, "after a recorder's retries")
+      yield* holdsInOrder(trial, fixture, all, "after a recorder's retries")
     }
   })
 
 /** A recorder sets exactly this record aside, and stores the others. */
 const setsAside = <Record, Query>(
-  trial: Trial<Record, Query>,
+  trial: StorageTrial<Record, Query>,
   what: string,
   bad: Record,
   before: ReadonlyArray<Record> = []
 ): Effect.Effect<void, string, Scope.Scope> =>
   Effect.gen(function* () {
-    const ground = yield* begin(trial)
-    if (before.length > 0) yield* ground.save(before)
-    const recorder = yield* start(trial, ground, {})
+    const fixture = yield* makeFixture(trial)
+    if (before.length > 0) yield* fixture.save(before)
+    const recorder = yield* start(trial, fixture, {})
     const good = records(trial, 10, 20)
     const sent = [...good.slice(0, 6), bad, ...good.slice(6)]
     for (const record of sent) recorder.unsafeSave(record)
@@ -130,12 +131,13 @@ const setsAside = <Record, Query>(
       unsaved.length === 0 && aside.length === 1 && setAside[0]?.record === bad,
       `a recorder set ${few(aside)} aside and handed ${unsaved.length} records back, with ${what} among its records`
     )
-    yield* holds(trial, ground, [...before, ...good], `after a recorder has set ${what} aside`)
+    yield* holds(trial, fixture, [...before, ...good], `after a recorder has set ${what} aside`)
   })
 
 const lostAnswers: ReadonlyArray<Law> = [
   law(
     {
+      id: "S58",
       name: "lost-answer-is-once",
       group: "lost answers",
       statement:
@@ -151,6 +153,7 @@ const lostAnswers: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S59",
       name: "lost-part-is-completed",
       group: "lost answers",
       statement:
@@ -167,7 +170,8 @@ const lostAnswers: ReadonlyArray<Law> = [
   ),
   law(
     {
-      name: "told-part-is-not-repeated",
+      id: "S60",
+      name: "stored-part-is-not-repeated",
       group: "lost answers",
       statement:
         "A recorder that is told which prefix was stored sends the rest, and every record is held once, in order.",
@@ -177,6 +181,7 @@ const lostAnswers: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S61",
       name: "outage-loses-nothing",
       group: "lost answers",
       statement: "After an outage a recorder has every record stored once, in order.",
@@ -186,6 +191,7 @@ const lostAnswers: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S62",
       name: "time-out-is-once",
       group: "lost answers",
       statement: "A recorder whose save hangs after its commit ends with every record held once, in order.",
@@ -199,6 +205,7 @@ const lostAnswers: ReadonlyArray<Law> = [
 const recorder: ReadonlyArray<Law> = [
   law(
     {
+      id: "S63",
       name: "account-balances",
       group: "recorder",
       statement: "What a recorder counts as stored is what another reader sees.",
@@ -207,19 +214,20 @@ const recorder: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        const recorder = yield* start(trial, ground, { maxBatchSize: 16 })
+        const fixture = yield* makeFixture(trial)
+        const recorder = yield* start(trial, fixture, { maxBatchSize: 16 })
         const all = records(trial, 0, 120)
         for (const [i, record] of all.entries()) {
           recorder.unsafeSave(record)
           if (i % 30 === 7)
             yield* succeeds(trial, "a query by way of a recorder", recorder.load(trial.subject.all))
         }
-        yield* account(trial, ground, recorder, all)
+        yield* account(trial, fixture, recorder, all)
       })
   ),
   law(
     {
+      id: "S64",
       name: "receipt-is-committed",
       group: "recorder",
       statement: "In the moment in which a durable save completes, another reader sees its record.",
@@ -227,12 +235,12 @@ const recorder: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        const recorder = yield* start(trial, ground, {})
+        const fixture = yield* makeFixture(trial)
+        const recorder = yield* start(trial, fixture, {})
         yield* Effect.forEach(
           records(trial, 0, 16),
           (record) =>
-            Effect.flatMap(ground.peekAfter(recorder.saveDurable(record)), (seen) =>
+            Effect.flatMap(fixture.peekAfter(recorder.saveDurable(record)), (seen) =>
               ensure(
                 seen.includes(trial.subject.idOf(record)),
                 `${trial.subject.idOf(record)} was saved durably, and another reader does not see it`
@@ -244,6 +252,7 @@ const recorder: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S65",
       name: "query-sees-the-saves-before",
       group: "recorder",
       statement: "A query by way of a recorder sees every save made before it, and none made after it.",
@@ -251,8 +260,8 @@ const recorder: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        const recorder = yield* start(trial, ground, {})
+        const fixture = yield* makeFixture(trial)
+        const recorder = yield* start(trial, fixture, {})
         for (let round = 0; round < 4; round++) {
           for (const record of records(trial, round * 5, round * 5 + 5)) recorder.unsafeSave(record)
           const seen = yield* succeeds(
@@ -269,6 +278,7 @@ const recorder: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S66",
       name: "handed-back-and-usable",
       group: "recorder",
       statement: "The storage that a recorder hands back at its close still saves and loads.",
@@ -276,17 +286,18 @@ const recorder: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        const recorder = yield* start(trial, ground, {})
+        const fixture = yield* makeFixture(trial)
+        const recorder = yield* start(trial, fixture, {})
         recorder.unsafeSave(trial.subject.record(0))
         const { storage } = yield* recorder.closeWithin(closing(trial.limit))
         yield* ensure(Option.isSome(storage), "a recorder could not hand the storage back")
-        yield* ground.save(records(trial, 1, 3))
-        yield* loads(trial, ground, records(trial, 0, 3), "after a recorder was closed")
+        yield* fixture.save(records(trial, 1, 3))
+        yield* loads(trial, fixture, records(trial, 0, 3), "after a recorder was closed")
       })
   ),
   law(
     {
+      id: "S67",
       name: "bad-record-is-set-aside",
       group: "recorder",
       statement: "A recorder sets a bad record aside, and stores all the others of its batch.",
@@ -302,6 +313,7 @@ const recorder: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S68",
       name: "clash-is-set-aside",
       group: "unique constraints",
       statement:

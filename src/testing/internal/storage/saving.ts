@@ -1,31 +1,34 @@
 /** The laws that hold when nothing goes wrong: saving, loading, acknowledgement. */
 import { Effect } from "effect"
+import { ensure, unless } from "../calls.js"
 import { difference, sameData } from "../sameData.js"
-import { begin, ensure, holds, idsOf, loads, records, sameRecords, unless } from "./fixture.js"
+import { holds, idsOf, loads, makeFixture, records, sameRecords } from "./fixture.js"
 import { type Law, law } from "./subject.js"
 
 /** The greatest batch that this storage may get from a recorder with the default options. */
-const most = ({ maxBatch = 1000 }: { readonly maxBatch?: number }): number =>
+const maxBatchOf = ({ maxBatch = 1000 }: { readonly maxBatch?: number }): number =>
   maxBatch >= 1 ? Math.min(Math.floor(maxBatch), 1000) : 1
 
 const saving: ReadonlyArray<Law> = [
   law(
     {
+      id: "S1",
       name: "empty-at-first",
       group: "saving",
       statement: "A new place holds nothing.",
       advice: "Give every place its own file, table or map, and let `place` make it empty"
     },
     (trial) =>
-      Effect.flatMap(begin(trial), (ground) =>
+      Effect.flatMap(makeFixture(trial), (fixture) =>
         Effect.zipRight(
-          holds(trial, ground, [], "before any save"),
-          loads(trial, ground, [], "before any save")
+          holds(trial, fixture, [], "before any save"),
+          loads(trial, fixture, [], "before any save")
         )
       )
   ),
   law(
     {
+      id: "S2",
       name: "one-record",
       group: "saving",
       statement: "A record that was saved alone is held and loaded.",
@@ -33,15 +36,16 @@ const saving: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const one = records(trial, 0, 1)
-        yield* ground.save(one)
-        yield* holds(trial, ground, one, "after one save")
-        yield* loads(trial, ground, one, "after one save")
+        yield* fixture.save(one)
+        yield* holds(trial, fixture, one, "after one save")
+        yield* loads(trial, fixture, one, "after one save")
       })
   ),
   law(
     {
+      id: "S3",
       name: "whole-batch",
       group: "saving",
       statement: "Every record of a batch is held once, and loaded.",
@@ -49,15 +53,16 @@ const saving: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batch = records(trial, 0, 37)
-        yield* ground.save(batch)
-        yield* holds(trial, ground, batch, "after a batch of 37")
-        yield* loads(trial, ground, batch, "after a batch of 37")
+        yield* fixture.save(batch)
+        yield* holds(trial, fixture, batch, "after a batch of 37")
+        yield* loads(trial, fixture, batch, "after a batch of 37")
       })
   ),
   law(
     {
+      id: "S4",
       name: "empty-batch",
       group: "saving",
       statement: "Saving no records succeeds and changes nothing.",
@@ -65,16 +70,17 @@ const saving: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* ground.save([])
-        yield* holds(trial, ground, [], "after an empty batch")
-        yield* ground.save(records(trial, 0, 2))
-        yield* ground.save([])
-        yield* holds(trial, ground, records(trial, 0, 2), "after an empty batch")
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save([])
+        yield* holds(trial, fixture, [], "after an empty batch")
+        yield* fixture.save(records(trial, 0, 2))
+        yield* fixture.save([])
+        yield* holds(trial, fixture, records(trial, 0, 2), "after an empty batch")
       })
   ),
   law(
     {
+      id: "S5",
       name: "greatest-batch",
       group: "saving",
       statement: "The greatest batch that a recorder sends is stored whole.",
@@ -83,15 +89,16 @@ const saving: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        const size = most(ground.storage)
+        const fixture = yield* makeFixture(trial)
+        const size = maxBatchOf(fixture.storage)
         const batch = records(trial, 0, size)
-        yield* ground.save(batch)
-        yield* holds(trial, ground, batch, `after a batch of ${size}`)
+        yield* fixture.save(batch)
+        yield* holds(trial, fixture, batch, `after a batch of ${size}`)
       })
   ),
   law(
     {
+      id: "S6",
       name: "batches-add-up",
       group: "saving",
       statement: "A later batch takes nothing away from the earlier ones.",
@@ -99,18 +106,19 @@ const saving: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         let next = 0
         for (const size of [1, 2, 3, 5, 8, 1]) {
-          yield* ground.save(records(trial, next, next + size))
+          yield* fixture.save(records(trial, next, next + size))
           next += size
-          yield* holds(trial, ground, records(trial, 0, next), `after ${next} records`)
+          yield* holds(trial, fixture, records(trial, 0, next), `after ${next} records`)
         }
-        yield* loads(trial, ground, records(trial, 0, next), `after ${next} records`)
+        yield* loads(trial, fixture, records(trial, 0, next), `after ${next} records`)
       })
   ),
   law(
     {
+      id: "S7",
       name: "records-unchanged",
       group: "saving",
       statement: "Saving leaves the records as they are.",
@@ -118,15 +126,16 @@ const saving: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batch = records(trial, 0, 5)
-        yield* ground.save(batch)
+        yield* fixture.save(batch)
         const changed = batch.findIndex((record, i) => !sameData(record, trial.subject.record(i)))
         yield* ensure(changed < 0, `the record at position ${changed} is another one after its save`)
       })
   ),
   law(
     {
+      id: "S8",
       name: "saves-when-run",
       group: "saving",
       statement: "Calling `save` does nothing until the effect that it returns is run.",
@@ -134,15 +143,16 @@ const saving: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        ground.storage.save(records(trial, 0, 2))
-        yield* ground.save(records(trial, 2, 3))
-        yield* holds(trial, ground, records(trial, 2, 3), "after a save that was never run")
+        const fixture = yield* makeFixture(trial)
+        fixture.storage.save(records(trial, 0, 2))
+        yield* fixture.save(records(trial, 2, 3))
+        yield* holds(trial, fixture, records(trial, 2, 3), "after a save that was never run")
       })
   ),
   law(
     {
-      name: "tells-what-it-has",
+      id: "S9",
+      name: "properties-are-valid",
       group: "saving",
       statement:
         "`maxBatch`, where it is named, is a whole number above 0, and the capabilities name `prepare`.",
@@ -150,7 +160,7 @@ const saving: ReadonlyArray<Law> = [
         "Leave `maxBatch` out when there is no limit, and say in the capabilities whether there is a `prepare`"
     },
     (trial) =>
-      Effect.flatMap(begin(trial), ({ storage: { maxBatch, prepare } }) =>
+      Effect.flatMap(makeFixture(trial), ({ storage: { maxBatch, prepare } }) =>
         Effect.zipRight(
           ensure(
             maxBatch === undefined || (Number.isInteger(maxBatch) && maxBatch > 0),
@@ -168,6 +178,7 @@ const saving: ReadonlyArray<Law> = [
 const loading: ReadonlyArray<Law> = [
   law(
     {
+      id: "S10",
       name: "same-data",
       group: "loading",
       statement: "A record is loaded with the data that it was saved with.",
@@ -175,13 +186,14 @@ const loading: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* ground.save(records(trial, 0, 10))
-        yield* sameRecords(trial, yield* ground.load, records(trial, 0, 10))
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save(records(trial, 0, 10))
+        yield* sameRecords(trial, yield* fixture.load, records(trial, 0, 10))
       })
   ),
   law(
     {
+      id: "S11",
       name: "load-changes-nothing",
       group: "loading",
       statement: "Loading takes nothing away: the next load and another reader see the same.",
@@ -189,18 +201,19 @@ const loading: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batch = records(trial, 0, 6)
-        yield* ground.save(batch)
-        const first = idsOf(trial, yield* ground.load)
-        const second = idsOf(trial, yield* ground.load)
+        yield* fixture.save(batch)
+        const first = idsOf(trial, yield* fixture.load)
+        const second = idsOf(trial, yield* fixture.load)
         const differs = difference(second, first)
         yield* unless(differs && `a second load differs from the first one: ${differs}`)
-        yield* holds(trial, ground, batch, "after two loads")
+        yield* holds(trial, fixture, batch, "after two loads")
       })
   ),
   law(
     {
+      id: "S12",
       name: "result-is-a-snapshot",
       group: "loading",
       statement: "What was loaded does not change by later saves.",
@@ -208,11 +221,11 @@ const loading: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        yield* ground.save(records(trial, 0, 4))
-        const loaded = yield* ground.load
+        const fixture = yield* makeFixture(trial)
+        yield* fixture.save(records(trial, 0, 4))
+        const loaded = yield* fixture.load
         const before = loaded.length
-        yield* ground.save(records(trial, 4, 8))
+        yield* fixture.save(records(trial, 4, 8))
         yield* ensure(
           loaded.length === before,
           `a result of ${before} records has ${loaded.length} after another save`
@@ -224,6 +237,7 @@ const loading: ReadonlyArray<Law> = [
 const acknowledgement: ReadonlyArray<Law> = [
   law(
     {
+      id: "S13",
       name: "acknowledged-means-committed",
       group: "acknowledgement",
       statement: "In the moment in which a save succeeds, another reader sees the whole batch.",
@@ -231,14 +245,14 @@ const acknowledgement: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        const { save } = ground.storage
+        const fixture = yield* makeFixture(trial)
+        const { save } = fixture.storage
         for (const [from, to] of [
           [0, 1],
           [1, 9],
           [9, 10]
         ] as const) {
-          const seen = yield* ground.peekAfter(Effect.suspend(() => save(records(trial, from, to).slice())))
+          const seen = yield* fixture.peekAfter(Effect.suspend(() => save(records(trial, from, to).slice())))
           const differs = difference(seen, idsOf(trial, records(trial, 0, to)))
           yield* unless(differs && `in the moment in which a save succeeds, another reader sees ${differs}`)
         }
@@ -246,6 +260,7 @@ const acknowledgement: ReadonlyArray<Law> = [
   ),
   law(
     {
+      id: "S14",
       name: "no-success-without-rows",
       group: "acknowledgement",
       statement: "Whatever the size of a batch, its save succeeds only when all its records were written.",
@@ -253,18 +268,19 @@ const acknowledgement: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
-        const greatest = most(ground.storage)
+        const fixture = yield* makeFixture(trial)
+        const greatest = maxBatchOf(fixture.storage)
         let next = 0
         for (const size of [greatest - 1, 2, Math.ceil(greatest / 2), 64, 1].filter((n) => n > 0)) {
-          yield* ground.save(records(trial, next, next + size))
+          yield* fixture.save(records(trial, next, next + size))
           next += size
-          yield* holds(trial, ground, records(trial, 0, next), `after a batch of ${size}`)
+          yield* holds(trial, fixture, records(trial, 0, next), `after a batch of ${size}`)
         }
       })
   ),
   law(
     {
+      id: "S15",
       name: "many-small-saves",
       group: "acknowledgement",
       statement: "Each of many small saves is there for itself: none waits for the next one.",
@@ -272,10 +288,10 @@ const acknowledgement: ReadonlyArray<Law> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         for (let i = 0; i < 12; i++) {
-          yield* ground.save(records(trial, i, i + 1))
-          yield* holds(trial, ground, records(trial, 0, i + 1), `after save ${i + 1}`)
+          yield* fixture.save(records(trial, i, i + 1))
+          yield* holds(trial, fixture, records(trial, 0, i + 1), `after save ${i + 1}`)
         }
       })
   )

@@ -1,13 +1,9 @@
-/** What a storage law is, what it is held against, what it needs, and what it says when it is broken. */
-import { Cause, Data, Duration, Effect, type Scope } from "effect"
+/** What the laws of storages are held against, and what they need of it. */
+import type { Effect, Scope } from "effect"
+import type { TypeLambda } from "effect/HKT"
 import type { Columns, ColumnType } from "../../../internal/columns/columns.js"
 import type { Storage } from "../../../Storage.js"
-
-/** A storage does not keep a law. `message` says what was seen and what to do. */
-export class LawBroken extends Data.TaggedError("LawBroken")<{
-  readonly law: string
-  readonly message: string
-}> {}
+import { type Law as GenericLaw, lawMaker, leftOutReasonOf, type Trial } from "../law.js"
 
 /** Where a storage keeps its records: a file, a table, a map. Empty when it is made. */
 export interface Place<in out Record, in Query> {
@@ -103,86 +99,22 @@ export type Group =
   | "recorder"
   | "data"
 
-/** How a law is checked. */
-export interface CheckOptions {
-  /** The longest that one call of the storage may take. Default 10 seconds. */
-  readonly limit?: Duration.DurationInput | undefined
-  /** Where the values come from that are drawn: the same seed draws the same. Default 1. */
-  readonly seed?: number | undefined
-  /** How many random records a law draws. Default 100. */
-  readonly samples?: number | undefined
+/** The subjects of this kit, by the types of their records and queries. */
+export interface Subjects extends TypeLambda {
+  readonly type: Subject<this["Target"], this["Out1"]>
 }
 
 /** One law. */
-export interface Law {
-  /** For tables and for leaving it out: short, and never changed. */
-  readonly name: string
-  readonly group: Group
-  /** The law in one sentence. */
-  readonly statement: string
-  /** The law is left out for a storage that has not all of these. */
-  readonly needs: ReadonlyArray<Need>
-  /** Holds the law against a storage, in a place of its own. */
-  readonly check: <Record, Query>(
-    subject: Subject<Record, Query>,
-    options?: CheckOptions
-  ) => Effect.Effect<void, LawBroken>
-}
+export type Law = GenericLaw<Subjects, Need, Group>
 
-/** A law under way: its subject, and the options with their defaults. */
-export interface Trial<in out Record, in out Query> {
-  readonly subject: Subject<Record, Query>
-  readonly limit: Duration.Duration
-  readonly seed: number
-  readonly samples: number
-}
+/** A law of storages under way. */
+export type StorageTrial<Record, Query> = Trial<Subject<Record, Query>>
 
-/** What a law does: it fails with what was seen. */
-export type Body = <Record, Query>(trial: Trial<Record, Query>) => Effect.Effect<void, string, Scope.Scope>
+/** Makes a law of its data and its body. */
+export const law = lawMaker<Subjects, Need, Group>()
 
-const messageOf = (cause: Cause.Cause<string>): string => {
-  const seen = Cause.squash(cause)
-  return typeof seen === "string" ? seen : `it died: ${seen instanceof Error ? seen.message : String(seen)}`
-}
-
-/** Runs the body of a law: what was seen becomes {@link LawBroken}, with `advice` on what to do. */
-export const judged = (
-  name: string,
-  advice: string,
-  body: Effect.Effect<void, string, Scope.Scope>
-): Effect.Effect<void, LawBroken> =>
-  body.pipe(
-    Effect.scoped,
-    Effect.catchAllCause((cause) =>
-      Cause.isInterruptedOnly(cause)
-        ? Effect.interrupt
-        : new LawBroken({ law: name, message: `${messageOf(cause)}. ${advice}` })
-    )
-  )
-
-/** How a law is checked, with the defaults. */
-export const withDefaults = ({ limit, samples, seed }: CheckOptions = {}) => ({
-  limit: Duration.decode(limit ?? "10 seconds"),
-  seed: seed ?? 1,
-  samples: samples ?? 100
-})
-
-/** Makes a law of its data and its body; `advice` says what to do when it is broken. */
-export const law = (
-  data: Omit<Law, "check" | "needs"> & { readonly needs?: Law["needs"]; readonly advice: string },
-  body: Body
-): Law => {
-  const { advice, group, name, needs = [], statement } = data
-  return {
-    name,
-    group,
-    statement,
-    needs,
-    check: (subject, options) => judged(name, advice, body({ subject, ...withDefaults(options) }))
-  }
-}
-
-const lacks = <Record, Query>(subject: Subject<Record, Query>, need: Need): string | undefined => {
+/** Why a subject does not meet a need; `undefined` when it does. */
+export const lacks = <Record, Query>(subject: Subject<Record, Query>, need: Need): string | undefined => {
   const { duplicates, handles, loads, peeks, prepares } = subject.capabilities
   switch (need) {
     case "duplicates ignored":
@@ -216,13 +148,4 @@ const lacks = <Record, Query>(subject: Subject<Record, Query>, need: Need): stri
 }
 
 /** Why a law is left out for this storage; `undefined` when it is not. */
-export const leftOutReason = <Record, Query>(
-  { needs }: Law,
-  subject: Subject<Record, Query>
-): string | undefined => {
-  for (const need of needs) {
-    const reason = lacks(subject, need)
-    if (reason !== undefined) return reason
-  }
-  return undefined
-}
+export const leftOutReason = leftOutReasonOf<Subjects, Need>(lacks)

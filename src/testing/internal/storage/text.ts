@@ -1,12 +1,13 @@
 /** The laws of text, for records of every kind. */
 import { Effect, Exit } from "effect"
 import { badTexts, hardTexts, longText } from "../values.js"
-import { begin, given, holds, idsOf, loads } from "./fixture.js"
+import { given, holds, idsOf, loads, makeFixture } from "./fixture.js"
 import { type Law, law } from "./subject.js"
 
 export const lawsOfText: ReadonlyArray<Law> = [
   law(
     {
+      id: "S85",
       name: "hard-text",
       group: "data",
       statement:
@@ -17,14 +18,15 @@ export const lawsOfText: ReadonlyArray<Law> = [
     (trial) =>
       Effect.gen(function* () {
         const withText = given(trial, "withText")
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batch = hardTexts.map((text, i) => withText(i, text))
-        yield* ground.save(batch)
-        yield* loads(trial, ground, batch, "after text of every kind")
+        yield* fixture.save(batch)
+        yield* loads(trial, fixture, batch, "after text of every kind")
       })
   ),
   law(
     {
+      id: "S86",
       name: "long-text",
       group: "data",
       statement: "Text of 1 MiB reads back equal, and stands in nobody's way.",
@@ -34,14 +36,15 @@ export const lawsOfText: ReadonlyArray<Law> = [
     (trial) =>
       Effect.gen(function* () {
         const withText = given(trial, "withText")
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const batch = [withText(0, "before"), withText(1, longText(1)), withText(2, "after")]
-        yield* ground.save(batch)
-        yield* loads(trial, ground, batch, "after a text of 1 MiB")
+        yield* fixture.save(batch)
+        yield* loads(trial, fixture, batch, "after a text of 1 MiB")
       })
   ),
   law(
     {
+      id: "S87",
       name: "equal-or-refused",
       group: "data",
       statement: "U+0000 and lone surrogates are refused, or they read back equal.",
@@ -51,14 +54,14 @@ export const lawsOfText: ReadonlyArray<Law> = [
     (trial) =>
       Effect.gen(function* () {
         const withText = given(trial, "withText")
-        const ground = yield* begin(trial)
+        const fixture = yield* makeFixture(trial)
         const taken: Array<ReturnType<typeof withText>> = []
         for (const [i, text] of badTexts.entries()) {
           const record = withText(i, text)
-          if (Exit.isSuccess(yield* ground.attempt([record]))) taken.push(record)
+          if (Exit.isSuccess(yield* fixture.attempt([record]))) taken.push(record)
         }
-        yield* holds(trial, ground, taken, `after ${idsOf(trial, taken).length} texts that are no Unicode`)
-        yield* loads(trial, ground, taken, "after texts that are no Unicode")
+        yield* holds(trial, fixture, taken, `after ${idsOf(trial, taken).length} texts that are no Unicode`)
+        yield* loads(trial, fixture, taken, "after texts that are no Unicode")
       })
   )
 ]

@@ -1,0 +1,69 @@
+/** What a failure is taken for: that of a storage, of one record, of a query, of an actor that has stopped. */
+import { Cause } from "effect"
+import { ActorStopped, AskTimedOut } from "../../Actor.js"
+import { StorageError } from "../../Storage.js"
+import { InvalidOptions } from "../options.js"
+import { type RecorderClosed, type RecorderFailed, recorderClosed, recorderFailed } from "./errors.js"
+
+const kinds: ReadonlyArray<unknown> = ["Transient", "Poison", "Fatal", "Unknown"]
+const outcomes: ReadonlyArray<unknown> = ["NotStored", "Unknown"]
+
+/** The tag alone is no proof: other libraries have an error of this name. */
+const isStorageError = (error: unknown): error is StorageError => {
+  if (typeof error !== "object" || error === null) return false
+  const { _tag, kind, outcome } = error as Partial<StorageError>
+  return _tag === "StorageError" && kinds.includes(kind) && outcomes.includes(outcome)
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** What a storage failed with, classified: anything but a `StorageError` is unknown. No retry mends wrong options. */
+export const classify = (cause: Cause.Cause<unknown>): StorageError => {
+  const error = Cause.squash(cause)
+  if (isStorageError(error)) return error
+  if (error instanceof InvalidOptions) {
+    const message = `${error.option}: ${error.message}`
+    return new StorageError({ kind: "Fatal", outcome: "NotStored", message, cause: error })
+  }
+  return new StorageError({ kind: "Unknown", outcome: "Unknown", message: messageOf(error), cause: error })
+}
+
+/** What a log line may show of a failure: an error that no storage has classified may quote the row. */
+export const loggable = (failure: StorageError): string =>
+  failure.kind === "Unknown" ? "an error of unknown kind" : failure.message
+
+/** The failure of one record, from that of its batch and what the storage reported of the record. */
+export const errorOfRecord = (failure: StorageError, detail: unknown): StorageError =>
+  detail === undefined
+    ? failure
+    : new StorageError({
+        kind: "Poison",
+        outcome: failure.outcome,
+        message: messageOf(detail),
+        cause: detail
+      })
+
+/** The failure of a save that took longer than `saveTimeout`. */
+export const saveTimedOut = (millis: number): StorageError =>
+  new StorageError({
+    kind: "Transient",
+    outcome: "Unknown",
+    blame: "size",
+    message: `the save took longer than saveTimeout (${millis} ms) and was interrupted`
+  })
+
+/** Why an actor answers no more, as its recorder reports it. */
+export const stoppedError = (error: ActorStopped): RecorderFailed | RecorderClosed =>
+  error.reason === "Failed" ? recorderFailed(Cause.squash(error.cause)) : recorderClosed
+
+/** What a `load` failed with. */
+export const loadError = (cause: Cause.Cause<unknown>): StorageError | RecorderFailed | RecorderClosed => {
+  const error = Cause.squash(cause)
+  if (error instanceof ActorStopped) return stoppedError(error)
+  if (!(error instanceof AskTimedOut)) return classify(cause)
+  return new StorageError({
+    kind: "Transient",
+    outcome: "Unknown",
+    message: `the query took longer than loadTimeout (${error.millis} ms) and was interrupted`
+  })
+}

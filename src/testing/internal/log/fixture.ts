@@ -1,0 +1,135 @@
+/** The moves that the laws of change logs are made of. */
+import { Cause, Effect, Exit, Scope } from "effect"
+import type {
+  Change,
+  ChangeLog,
+  CommitResult,
+  Entry,
+  Head,
+  LoggedRevision,
+  Revision,
+  Selector,
+  Snapshot
+} from "../../../ChangeLog.js"
+import { exitOf, type Limited, succeeds, unless } from "../calls.js"
+import { lawMaker, type Trial } from "../law.js"
+import type { LogGroup, LogLaw, LogNeed, LogSubject, LogSubjects } from "./subject.js"
+
+/** A handle whose calls have to succeed, each within the limit. */
+export interface LogFixture {
+  readonly log: ChangeLog<unknown>
+  readonly append: (...changes: ReadonlyArray<Change<unknown>>) => Effect.Effect<Revision, string>
+  readonly commit: (...entries: ReadonlyArray<Entry<unknown>>) => Effect.Effect<CommitResult, string>
+  readonly read: (
+    after: Revision,
+    limit?: number
+  ) => Effect.Effect<ReadonlyArray<LoggedRevision<unknown>>, string>
+  /** Everything that is held. */
+  readonly all: Effect.Effect<ReadonlyArray<LoggedRevision<unknown>>, string>
+  readonly head: Effect.Effect<Head, string>
+  readonly compact: (upTo: number) => Effect.Effect<void, string>
+  readonly renew: Effect.Effect<string, string>
+  readonly snapshot: (selector: Selector) => Effect.Effect<Snapshot<unknown>, string>
+}
+
+/** A law under way, and the first handle on a place of its own. */
+export interface LogTrial extends Trial<LogSubject>, LogFixture {
+  /** Another handle on the place. */
+  readonly open: Effect.Effect<LogFixture, string, Scope.Scope>
+}
+
+/** More than any law appends. */
+const everything = 100_000
+
+const fixtureOf = (limits: Limited, log: ChangeLog<unknown>): LogFixture => {
+  const ok = <A>(what: string, call: () => Effect.Effect<A, unknown>) =>
+    succeeds(limits, what, Effect.suspend(call))
+  const head = ok("asking for the head", () => log.head)
+  const read = (after: Revision, limit = everything) =>
+    ok(`reading after ${after.seq}`, () => log.read({ after, limit }))
+  return {
+    log,
+    append: (...changes) => ok(`appending ${changes.length} changes`, () => log.append(changes)),
+    commit: (...entries) => ok(`committing ${entries.length} entries`, () => log.commit(entries)),
+    read,
+    all: Effect.flatMap(head, ({ floor }) => read(floor)),
+    head,
+    compact: (upTo) => ok(`compacting up to ${upTo}`, () => log.compact(upTo)),
+    renew: ok("renewing the epoch", () => log.renewEpoch),
+    snapshot: (selector) => ok("taking a snapshot", () => log.snapshot(selector))
+  }
+}
+
+const startTrial = (trial: Trial<LogSubject>): Effect.Effect<LogTrial, string, Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (scope) =>
+    Effect.gen(function* () {
+      const place = yield* succeeds(trial, "making a place", Scope.extend(trial.subject.place, scope))
+      const open = Effect.flatMap(Effect.scope, (scope) =>
+        Effect.map(succeeds(trial, "opening the log", Scope.extend(place.open, scope)), (log) =>
+          fixtureOf(trial, log)
+        )
+      )
+      return { ...trial, open, ...(yield* open) }
+    })
+  )
+
+const law = lawMaker<LogSubjects, LogNeed, LogGroup>()
+
+/** Makes a law of its data and its body, which begins with a handle on a place of its own. */
+export const logLaw = (
+  data: Parameters<typeof law>[0],
+  body: (trial: LogTrial) => Effect.Effect<void, string, Scope.Scope>
+): LogLaw => law(data, (trial) => Effect.flatMap(startTrial(trial), body))
+
+/** An error's tag, and its reason when it has one. */
+export const kindOf = (error: unknown): string => {
+  const { _tag, reason } = (error ?? {}) as { readonly _tag?: unknown; readonly reason?: unknown }
+  return reason === undefined ? String(_tag) : `${String(_tag)} ${String(reason)}`
+}
+
+/** A call that has to fail, and with an error of this kind. Gives the error. */
+export const refuses = (
+  trial: LogTrial,
+  what: string,
+  kind: string,
+  call: () => Effect.Effect<unknown, unknown>
+): Effect.Effect<{ readonly [property: string]: unknown }, string> =>
+  Effect.flatMap(exitOf(trial, what, Effect.suspend(call)), (exit) => {
+    if (Exit.isSuccess(exit)) return Effect.fail(`${what} succeeded, and must fail with ${kind}`)
+    const failure = Cause.failureOption(exit.cause)
+    const error: unknown = failure._tag === "Some" ? failure.value : Cause.squash(exit.cause)
+    const seen = failure._tag === "Some" ? kindOf(error) : `a defect: ${String(error)}`
+    return seen === kind
+      ? Effect.succeed(error as { readonly [property: string]: unknown })
+      : Effect.fail(`${what} failed with ${seen}, and must fail with ${kind}`)
+  })
+
+/** A revision in words. */
+export const brief = ({ events, revision }: LoggedRevision<unknown>): string =>
+  `${revision.seq}(${events.map((event) => (event._tag === "Put" ? event.key : `-${event.key}`)).join(" ")})`
+
+/** Revisions in words. */
+export const briefly = (logged: ReadonlyArray<LoggedRevision<unknown>>): string =>
+  logged.length === 0
+    ? "nothing"
+    : logged.length > 8
+      ? `${logged.slice(0, 8).map(brief).join(", ")}, …`
+      : logged.map(brief).join(", ")
+
+/** Whether two revisions are the same. */
+export const sameRevision = (a: Revision, b: Revision): boolean =>
+  a.epoch === b.epoch && a.seq === b.seq && a.tag === b.tag
+
+/** Fails unless these are the revisions from `first` on, each one behind the other. */
+export const gapFree = (
+  logged: ReadonlyArray<LoggedRevision<unknown>>,
+  first: number,
+  when: string
+): Effect.Effect<void, string> => {
+  const wrong = logged.findIndex(({ revision }, n) => revision.seq !== first + n)
+  return unless(
+    wrong === -1
+      ? undefined
+      : `${when}, revision ${logged[wrong]?.revision.seq} stands where ${first + wrong} belongs`
+  )
+}

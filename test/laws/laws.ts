@@ -1,0 +1,338 @@
+/**
+ * The laws that this project's own tests prove, by their numbers: of a recorder's account (A), of a watch (W) and of an
+ * actor (R, the runtime). The laws of storages (S) and of change logs (C) are in src/testing: users run them too.
+ *
+ * A number is never given to another law: that of a law that goes is listed in `retired`.
+ */
+
+/** A law that is proved here. */
+export interface TestedLaw {
+  readonly id: `${"A" | "W" | "R"}${number}`
+  readonly name: string
+  /** The law in one sentence. */
+  readonly statement: string
+  /** The files whose titles or checks cite its number. */
+  readonly provedBy: ReadonlyArray<string>
+}
+
+const account = ["test/laws/account/play.ts", "test/laws/account/ending.ts"]
+
+/** Random schedules of calls, faults, interruptions and ends; over memory, SQLite and Postgres. */
+export const accountLaws: ReadonlyArray<TestedLaw> = [
+  {
+    id: "A1",
+    name: "account-balances",
+    statement:
+      "At every instant the accepted records are those that are stored, set aside, dropped, handed back or pending.",
+    provedBy: account.slice(0, 1)
+  },
+  {
+    id: "A2",
+    name: "bound-holds",
+    statement: "What is pending stays within the bound, in records and in bytes, but for what is redriven.",
+    provedBy: account.slice(0, 1)
+  },
+  {
+    id: "A3",
+    name: "gaps-count-every-loss",
+    statement: "The gap notes count every record that is dropped, and every one that is released.",
+    provedBy: account.slice(0, 1)
+  },
+  {
+    id: "A4",
+    name: "one-outcome",
+    statement:
+      "Every record that is set aside or handed back is named once, with one outcome, or counted as released.",
+    provedBy: account.slice(1)
+  },
+  {
+    id: "A5",
+    name: "held-within-max-held",
+    statement: "No more records are held than `maxHeld`, and no more are released than that takes.",
+    provedBy: account.slice(1)
+  },
+  {
+    id: "A6",
+    name: "refused-is-nowhere",
+    statement: "A record is accepted exactly when its caller is answered so; a refused one leaves no trace.",
+    provedBy: account.slice(1)
+  },
+  {
+    id: "A7",
+    name: "stored-is-held",
+    statement:
+      "The backend holds every stored record once, and of the others only those whose outcome is unknown.",
+    provedBy: account.slice(1)
+  },
+  {
+    id: "A8",
+    name: "dropped-is-not-sent",
+    statement: "A dropped record was never handed to the storage; no record is lost without being counted.",
+    provedBy: account.slice(1)
+  },
+  {
+    id: "A9",
+    name: "receipt-is-true",
+    statement:
+      "A durable save ends with the outcome that the account has; a stored record is visible to others by then.",
+    provedBy: account.slice(1)
+  },
+  {
+    id: "A10",
+    name: "load-sees-the-saves-before",
+    statement: "A load sees every record that was saved before it, and none that was saved after it.",
+    provedBy: account.slice(1)
+  },
+  {
+    id: "A11",
+    name: "flush-covers",
+    statement: "When a flush completes, every record that was accepted before it has its outcome.",
+    provedBy: account.slice(0, 1)
+  },
+  {
+    id: "A12",
+    name: "stored-in-order",
+    statement: "Records are stored in the order of their saves, unless some are isolated or redriven.",
+    provedBy: account.slice(1)
+  },
+  {
+    id: "A13",
+    name: "one-call-at-a-time",
+    statement: "Calls of the storage never overlap.",
+    provedBy: account.slice(1)
+  },
+  {
+    id: "A14",
+    name: "close-ends",
+    statement:
+      "A close ends within its time with one report for all closers; every waiter is answered, nothing is pending.",
+    provedBy: account.slice(1)
+  },
+  {
+    id: "A15",
+    name: "closed-refuses",
+    statement: "A closing or closed recorder accepts nothing.",
+    provedBy: account
+  },
+  {
+    id: "A16",
+    name: "outage-sets-nothing-aside",
+    statement: "An outage of any length and any kind of error sets nothing aside, and loses nothing.",
+    provedBy: ["test/laws/outage.test.ts"]
+  },
+  {
+    id: "A17",
+    name: "bad-records-are-found",
+    statement:
+      "Bad records are set aside and no others; each of them costs at most 22 saves of a batch of 1,000.",
+    provedBy: ["test/laws/bisection.test.ts"]
+  }
+]
+
+const validators = ["test/laws/watch/validators.ts", "test/laws/watch/validators.test.ts"]
+
+/** Random histories of writers, readers, compactions, renewals and faults, after the validators of etcd. */
+export const watchLaws = [
+  {
+    id: "W1",
+    name: "ordered",
+    statement: "A watcher gets revisions in the order of the log.",
+    provedBy: validators
+  },
+  {
+    id: "W2",
+    name: "unique",
+    statement: "A watcher gets no revision twice, and none that it knew at its start.",
+    provedBy: validators
+  },
+  {
+    id: "W3",
+    name: "atomic",
+    statement: "All events of a revision that match come in one frame, in their order.",
+    provedBy: validators
+  },
+  {
+    id: "W4",
+    name: "reliable",
+    statement: "Nothing that matches is left out, outside of announced gaps, and no watcher stalls.",
+    provedBy: validators
+  },
+  {
+    id: "W5",
+    name: "resumable",
+    statement: "To resume after the cursor of an ended watcher leaves nothing out.",
+    provedBy: validators
+  },
+  {
+    id: "W6",
+    name: "bookmarkable",
+    statement: "Behind a Synced or a Progress comes nothing of its revision or of an earlier one.",
+    provedBy: validators
+  },
+  {
+    id: "W7",
+    name: "filtered",
+    statement: "A watcher gets only what matches.",
+    provedBy: validators
+  },
+  {
+    id: "W8",
+    name: "previousIsTrue",
+    statement: "The previous value is the one that was there; it comes when it was asked for, and only then.",
+    provedBy: validators
+  },
+  {
+    id: "W9",
+    name: "snapshotIsTrue",
+    statement: "A snapshot is the state at its revision, and names the delivered keys that are gone.",
+    provedBy: validators
+  },
+  {
+    id: "W10",
+    name: "announced",
+    statement: "A Gap has a first and a last revision; one without an overflow is followed by a Snapshot.",
+    provedBy: validators
+  },
+  {
+    id: "W11",
+    name: "lastIsTrue",
+    statement: "A watcher that has read everything knows the last event of each key that matches.",
+    provedBy: validators
+  },
+  {
+    id: "W12",
+    name: "waitsForIt",
+    statement: "A publisher waits for a watcher that blocks: it is behind by its buffer at most.",
+    provedBy: validators
+  },
+  {
+    id: "W13",
+    name: "current",
+    statement: "A watcher that has read everything knows the last epoch, or has ended.",
+    provedBy: validators
+  },
+  {
+    id: "W14",
+    name: "writersKnow",
+    statement:
+      "The log holds what a writer was answered as committed, nothing of what was refused, and no part of a commit.",
+    provedBy: ["test/laws/watch/history.ts"]
+  }
+] as const satisfies ReadonlyArray<TestedLaw>
+
+const inActor = (file: string): ReadonlyArray<string> => [`test/actor/${file}.test.ts`]
+
+export const actorLaws: ReadonlyArray<TestedLaw> = [
+  {
+    id: "R1",
+    name: "question-in-its-place",
+    statement: "A question sees every item offered before it, and none offered after it.",
+    provedBy: inActor("actor")
+  },
+  {
+    id: "R2",
+    name: "batches-in-order",
+    statement: "Adjacent items are handled as one batch, in order, up to its greatest size.",
+    provedBy: inActor("actor")
+  },
+  {
+    id: "R3",
+    name: "every-item-counts",
+    statement: "Every offered item is queued, refused or dropped, and counted so, under every policy.",
+    provedBy: inActor("intake")
+  },
+  {
+    id: "R4",
+    name: "queue-of-items-and-requests",
+    statement:
+      "The mailbox is a queue, whatever is done to it; an array that it has handed over stays as it is.",
+    provedBy: inActor("mailbox")
+  },
+  {
+    id: "R5",
+    name: "late-resource",
+    statement: "Items and questions that come before the resource are served in order when it is there.",
+    provedBy: inActor("actor")
+  },
+  {
+    id: "R6",
+    name: "context-of-its-maker",
+    statement: "An actor has the services of its maker, but neither its transaction nor its parent span.",
+    provedBy: inActor("actor")
+  },
+  {
+    id: "R7",
+    name: "turn-makes-a-batch",
+    statement: "A batch is taken at the end of the turn: all that is offered in one turn shares it.",
+    provedBy: inActor("actor")
+  },
+  {
+    id: "R8",
+    name: "steps-do-not-overlap",
+    statement: "A step that ignores its interruption is awaited before another one begins.",
+    provedBy: inActor("supervision")
+  },
+  {
+    id: "R9",
+    name: "callers-interrupt-their-own",
+    statement: "A question is interrupted when its caller goes, and nothing else is.",
+    provedBy: inActor("supervision")
+  },
+  {
+    id: "R10",
+    name: "failure-answers-all",
+    statement: "When an actor fails, every question is answered, and every item is handed back in order.",
+    provedBy: inActor("supervision")
+  },
+  {
+    id: "R11",
+    name: "limit-ends-one-step",
+    statement: "The limit of a step interrupts that step alone, exactly when it has passed.",
+    provedBy: inActor("supervision")
+  },
+  {
+    id: "R12",
+    name: "status-to-the-end",
+    statement: "A watcher of the status gets the present one first and the terminal one last.",
+    provedBy: inActor("supervision")
+  },
+  {
+    id: "R13",
+    name: "close-finishes",
+    statement: "A close finishes what was accepted, and gives the resource back, still usable.",
+    provedBy: inActor("close")
+  },
+  {
+    id: "R14",
+    name: "one-report",
+    statement: "All closers get one report, which is made once.",
+    provedBy: inActor("close")
+  },
+  {
+    id: "R15",
+    name: "deadline-hands-back",
+    statement: "A deadline interrupts the step under way, and everything is handed back in order.",
+    provedBy: inActor("close")
+  },
+  {
+    id: "R16",
+    name: "left-behind",
+    statement: "A step that ignores the deadline is left behind, and the report names the resource as busy.",
+    provedBy: inActor("close")
+  },
+  {
+    id: "R17",
+    name: "actor-before-resource",
+    statement: "The end of a scope closes the actor first and the resource after it.",
+    provedBy: inActor("close")
+  },
+  {
+    id: "R18",
+    name: "nothing-stays",
+    statement: "After its close no fiber and no alarm of an actor is left.",
+    provedBy: inActor("close")
+  }
+]
+
+/** Numbers of laws that are gone, and are never given again. */
+export const retired: ReadonlyArray<string> = []

@@ -1,0 +1,115 @@
+/** `src/testing/LAWS.md`, made of the laws. `npm run laws` writes it. */
+import { writeFileSync } from "node:fs"
+import * as path from "node:path"
+import { pathToFileURL } from "node:url"
+import * as ChangeLogLaws from "../../src/testing/ChangeLogLaws.js"
+import * as StorageLaws from "../../src/testing/StorageLaws.js"
+import { accountLaws, actorLaws, retired, type TestedLaw, watchLaws } from "../laws/laws.js"
+import { root } from "../support/project.js"
+
+export const page = "src/testing/LAWS.md"
+
+interface Kit {
+  readonly title: string
+  readonly about: ReadonlyArray<string>
+  readonly laws: ReadonlyArray<StorageLaws.Law | ChangeLogLaws.Law>
+}
+
+const kits: ReadonlyArray<Kit> = [
+  {
+    title: "Storages",
+    about: [
+      "`storageLaws` of `effect-recorder/testing/vitest` makes a test of every law for a storage of your own, and",
+      "`StorageLaws.run` of `effect-recorder/testing/StorageLaws` holds it against them without a test runner."
+    ],
+    laws: StorageLaws.laws
+  },
+  {
+    title: "Change logs",
+    about: [
+      "The same for a change log of your own: `changeLogLaws` of `effect-recorder/testing/vitest`, and",
+      "`ChangeLogLaws.run` of `effect-recorder/testing/ChangeLogLaws`."
+    ],
+    laws: ChangeLogLaws.laws
+  }
+]
+
+interface Part {
+  readonly title: string
+  readonly about: string
+  readonly laws: ReadonlyArray<TestedLaw>
+}
+
+const parts: ReadonlyArray<Part> = [
+  {
+    title: "The account of a recorder",
+    about: "Held under random schedules of calls, faults, interruptions and ends, over every backend.",
+    laws: accountLaws
+  },
+  {
+    title: "Watchers",
+    about: "Held under random histories of writers, readers, compactions, renewals and faults.",
+    laws: watchLaws
+  },
+  { title: "Actors", about: "Held by the tests of the runtime that all parts are built on.", laws: actorLaws }
+]
+
+/** Every law that has a number. */
+export const allLaws: ReadonlyArray<{ readonly id: string; readonly name: string }> = [
+  ...kits.flatMap(({ laws }) => laws),
+  ...parts.flatMap(({ laws }) => laws)
+]
+
+const cell = (text: string): string => text.replaceAll("|", "\\|")
+
+const row = (...cells: ReadonlyArray<string>): string => `| ${cells.map(cell).join(" | ")} |`
+
+const groupsOf = ({ laws }: Kit): ReadonlyArray<string> =>
+  [...new Set(laws.map(({ group }) => group))].flatMap((group) => [
+    "",
+    `### ${group[0]?.toUpperCase()}${group.slice(1)}`,
+    "",
+    "| number | name | law | when it is broken |",
+    "| --- | --- | --- | --- |",
+    ...laws
+      .filter((law) => law.group === group)
+      .map(({ advice, id, name, statement }) => row(id, `\`${name}\``, statement, `${advice}.`))
+  ])
+
+const kitSection = (kit: Kit): ReadonlyArray<string> => [
+  "",
+  `## ${kit.title}`,
+  "",
+  ...kit.about,
+  ...groupsOf(kit)
+]
+
+const partSection = ({ about, laws, title }: Part): ReadonlyArray<string> => [
+  "",
+  `## ${title}`,
+  "",
+  about,
+  "",
+  "| number | name | law | proved by |",
+  "| --- | --- | --- | --- |",
+  ...laws.map(({ id, name, provedBy, statement }) =>
+    row(id, `\`${name}\``, statement, provedBy.map((file) => `\`${file}\``).join(", "))
+  )
+]
+
+/** The page as it must be. */
+export const lawsPage = (): string =>
+  [
+    "# Laws",
+    "",
+    "`npm run laws` writes this page from the laws themselves. Tests cite a law by its number. A number never changes,",
+    "and is never given to another law.",
+    ...kits.flatMap(kitSection),
+    ...parts.flatMap(partSection),
+    ...(retired.length === 0 ? [] : ["", `Retired numbers: ${retired.join(", ")}.`]),
+    ""
+  ].join("\n")
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
+  writeFileSync(path.join(root, page), lawsPage())
+}
