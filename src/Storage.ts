@@ -16,7 +16,7 @@ import {
 } from "./internal/columns/columns.js"
 import { evaluateQuery } from "./internal/columns/evaluateQuery.js"
 import type { InvalidQuery, Prune, Query } from "./internal/columns/query.js"
-import { anything, type InvalidOptions, resolve } from "./internal/options.js"
+import { anything, type InvalidOptions, optional, resolve, text } from "./internal/options.js"
 
 export type { Rule } from "./internal/columns/checkRow.js"
 export {
@@ -226,13 +226,15 @@ const memoryArray = <Record>(): MemoryStorage<Record> => {
 
 /** Which table is kept in memory. */
 export interface MemoryOptions<C extends Columns> {
+  /** A name for it. It has no effect here: the options of a table in a database can be passed as they are. */
+  readonly table?: string | undefined
   readonly columns: C
   /** Records whose id the table already holds are counted as duplicates, and not stored. */
   readonly id: IdOf<C>
 }
 
 // `rowCheck` looks at the two together.
-const memoryRules = { columns: anything, id: anything }
+const memoryRules = { table: optional(text), columns: anything, id: anything }
 
 const memoryTable = <const C extends Columns>(
   options: MemoryOptions<C>
