@@ -1,12 +1,12 @@
 /**
- * An ordered log of changes that anybody can resume: what a `Watch` follows.
+ * An ordered log of changes that readers can resume: what a `Watch` follows.
  *
- * A log is a sequence of revisions without gaps. Each is one or more changes of keys, made at once and never split.
- * Whoever has read up to a revision reads on after it; when that is not possible any more, `read` says so and gives
- * nothing. Correctness comes from `read` alone: the doorbell is a hint that reading is worth while.
+ * A log is a sequence of revisions without gaps. Each revision is one or more changes of keys, made at once and never
+ * split. A reader that has read up to a revision continues after it. When that is not possible any more, `read` fails
+ * and returns no part. Correctness comes from `read` alone: the doorbell is a hint that there is something to read.
  *
- * {@link make} keeps a log in memory; `sql/SqlChangeLog` keeps one in SQLite or Postgres. {@link withLog} writes to one
- * what a storage stores, and {@link asStorage} lets a recorder store nothing but a log.
+ * {@link make} keeps a log in memory; `sql/SqlChangeLog` keeps one in SQLite or Postgres. {@link withLog} writes what a
+ * storage stores to a log. {@link asStorage} lets a recorder store to a log alone.
  */
 import { Effect, Either } from "effect"
 import { type Append, type ChangeLog, type ReadOptions, ringEach } from "./internal/log/changeLog.js"
@@ -60,15 +60,15 @@ export { InvalidOptions } from "./internal/options.js"
 
 const wholeAbove0 = (n: number): boolean => Number.isSafeInteger(n) && n > 0
 
-/** How a log in memory behaves; everything has a default. */
+/** The options of a log in memory; each has a default. */
 export interface Options<in V> {
-  /** `latest` keeps the last value of each key, for snapshots and previous values. Default `none`. */
+  /** `latest`: keeps the last value of each key, for snapshots and previous values. Default `none`. */
   readonly state?: "latest" | "none" | undefined
-  /** The most revisions that are held; the oldest go first. Default 10,240. */
+  /** The most revisions that the log holds. Beyond it the oldest are removed. Default 10,240. */
   readonly maxRevisions?: number | undefined
-  /** The most bytes of revisions that are held, by `sizeOf`. Default 8 MiB. */
+  /** The most bytes of revisions that the log holds, measured by `sizeOf`. Default 8 MiB. */
   readonly maxBytes?: number | undefined
-  /** The bytes of one change. Default: an estimate for plain data, two bytes for each UTF-16 unit of its strings. */
+  /** Measures one change in bytes. Default: an estimate for plain data, two bytes for each UTF-16 unit of its strings. */
   readonly sizeOf?: ((change: Change<V>) => number) | undefined
 }
 
@@ -76,14 +76,16 @@ const rules = {
   state: or(oneOf("none", "latest"), "none"),
   maxRevisions: or(whole(1), 10_240),
   maxBytes: or(whole(1, "bytes"), 8 * 1024 * 1024),
-  sizeOf: or(func("that gives the bytes of a change"), MemoryLog.estimateSize)
+  sizeOf: or(func("that returns the bytes of a change"), MemoryLog.estimateSize)
 }
 
 /**
- * Makes a log in memory: a ring bounded by count and bytes. What it no longer holds is `Compacted` to its readers.
- * A revision that alone is larger than `maxBytes` is refused as `TooLarge`. Values are kept by reference, and given so
- * to everybody who reads: nobody may change them afterwards. Everything else that it is given is copied, and all that it
- * gives is frozen.
+ * Makes a log in memory: a ring bounded by count and bytes.
+ *
+ * - A reader of revisions that the log no longer holds fails with `Compacted`.
+ * - A revision that alone is larger than `maxBytes` is refused as `TooLarge`.
+ * - Values are kept and returned by reference: do not change a value after it was appended. Everything else is copied
+ *   on the way in, and frozen on the way out.
  */
 export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, InvalidOptions> =>
   Effect.gen(function* () {
@@ -133,7 +135,7 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
       doorbell: (ring) =>
         Effect.acquireRelease(
           Effect.sync(() => {
-            // Whoever rings twice has two bells.
+            // A function that is registered twice is called twice.
             const own = () => ring()
             rings.add(own)
             return own
@@ -143,12 +145,12 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
     }
   })
 
-/** Which revisions a log that is used as a storage is asked for. */
+/** Which revisions to load from a log that is used as a storage. */
 export type LogQuery = ReadOptions
 
 const storageError = (error: ChangeLogError): StorageError => {
   const { cause, index, message, outcome = "NotStored", reason } = error
-  // A log in a database knows best what it met.
+  // A log in a database has classified the failure already.
   if (cause instanceof StorageError) return cause
   const poison = reason !== "Unavailable"
   const bad: ReadonlyArray<BadRecord> | undefined =
@@ -162,7 +164,7 @@ const storageError = (error: ChangeLogError): StorageError => {
   })
 }
 
-/** The entries of a batch, or the error that names every record that cannot be made into one that the log takes. */
+/** Returns the entries of a batch, or the error that names every record that has no entry which the log accepts. */
 const entriesOf = <V, Record>(
   log: ChangeLog<V>,
   toEntry: (record: Record) => Entry<V>,
@@ -182,9 +184,11 @@ const entriesOf = <V, Record>(
 }
 
 /**
- * A log as the storage of a Recorder, so that records are appended without waiting: each record is a revision of its
- * own, a batch is one commit, and `load` reads revisions. With an `id`, a batch that is saved again appends only what
- * the log does not hold. A record that `toEntry` throws on is bad: it is set aside.
+ * Makes a storage of a log, so that a Recorder appends records without waiting. Each record is a revision of its own, a
+ * batch is one commit, and `load` reads revisions.
+ *
+ * If entries have an `id`, a batch that is saved again appends only what the log does not hold. If `toEntry` throws on a
+ * record, the record is bad, and the recorder sets it aside.
  */
 export const asStorage = <V, Record>(
   log: ChangeLog<V>,
@@ -213,24 +217,25 @@ type SaveOf<S extends AnyStorage> = (
   Effect.Effect.Error<ReturnType<S["save"]>> | StorageError
 >
 
-/** A storage whose records go to a log too: for the rest it offers what it is made of. */
+/** A storage whose records also go to a log. All its other members are those of the storage `S`. */
 export type WithLog<S extends AnyStorage> = Omit<S, "save" | "prepare"> & {
   readonly save: SaveOf<S>
   readonly prepare?: SaveOf<S>
 }
 
-/** Where to log what a storage stores. */
+/** The log that {@link withLog} writes to, and what it writes. */
 export interface WithLogOptions<in Record, in out V> {
   readonly log: ChangeLog<V>
   /**
-   * The changes that a record makes, at least one: they are one revision. A record for which it throws, or gives what
-   * cannot be logged, is bad. With an `id`, a record that is saved again while the log holds its revision is not
-   * logged again: give one where the storage ignores known ids, the same for what the storage takes for the same.
+   * Returns the changes of a record, at least one: they are one revision. If it throws, or returns what cannot be
+   * logged, the record is bad. If the entry has an `id`, a record that is saved again while the log holds its revision is
+   * not logged again. Where the storage ignores known ids, return an `id`: equal for records that the storage takes for
+   * the same.
    */
   readonly toEntry: (record: Record) => Entry<V>
 }
 
-/** The rows are stored, whatever the log says. */
+/** Makes the error of a commit that failed after the rows were stored. */
 const afterStore = (error: ChangeLogError): StorageError => {
   const { bad, cause, kind, message } = storageError(error)
   return new StorageError({
@@ -243,18 +248,19 @@ const afterStore = (error: ChangeLogError): StorageError => {
 }
 
 /**
- * Lets a storage in memory, or any other one without a `log` option of its own, write to a log what it stores: a save
- * stores, then commits all of its batch to the log, a revision for each record, and only then answers. So a receipt,
- * or a `flush`, of a recorder above it says that watchers can read the record.
+ * Makes a storage that also writes to a log what it stores. Use it for storages in memory, and for others that have no
+ * option `log`. A save stores the batch, then commits all of it to the log, a revision for each record, and succeeds
+ * after that. So after a receipt, or a `flush`, of a recorder above it, watchers can read the record.
  *
- * - What cannot be logged is bad before anything is stored, as far as the log can `check`. What only its commit refuses
- *   is stored, and bad with outcome `Unknown`. Either way the recorder sets it aside, and goes on.
- * - A log that fails otherwise fails the save, with outcome `Unknown`, after the rows are stored: the recorder saves
- *   them again. A storage that ignores known ids then holds them once, any other one twice; the log holds them once
- *   when entries have ids.
- * - It is not atomic: of a process that ends between the two, and of a record that is set aside or handed back with
- *   outcome `Unknown`, the row may be there without its revision. Storages in databases have an option `log`, which
- *   is atomic, and knows by the rows what is new however old it is: use that for them.
+ * - A record that cannot be logged is bad before anything is stored, as far as the log has a `check`. A record that only
+ *   the commit refuses is stored, and bad with outcome `Unknown`. In both cases the recorder sets the record aside, and
+ *   goes on.
+ * - If the log fails otherwise, the save fails with outcome `Unknown` after the rows are stored, and the recorder saves
+ *   them again. A storage that ignores known ids then holds them once, any other storage twice. The log holds them once
+ *   if entries have ids.
+ * - It is not atomic. If the process ends between the two steps, or a record is set aside or handed back with outcome
+ *   `Unknown`, the row may be stored without its revision. Storages in databases have an option `log`, which is atomic,
+ *   and finds by the rows what is new, however old it is: use that for them.
  */
 export const withLog = <S extends AnyStorage, V>(
   storage: S,
@@ -264,10 +270,10 @@ export const withLog = <S extends AnyStorage, V>(
   const logged = (batch: ReadonlyArray<RecordOf<S>>, store: AnyStorage["save"]): ReturnType<SaveOf<S>> => {
     const entries = entriesOf(log, toEntry, batch)
     if (Either.isLeft(entries)) return Effect.fail(entries.left)
-    // A batch of what S saves, and the answer that S gives.
+    // The batch is of the records that S saves, and the result is the one that S returns.
     const stored = store(batch as ReadonlyArray<never>) as ReturnType<SaveOf<S>>
     return stored.pipe(
-      // What is stored of a batch that failed is not saved again.
+      // The stored part of a failed batch is not saved again, so it is logged here.
       Effect.tapError((error) => {
         const count = error instanceof StorageError ? (error.stored ?? 0) : 0
         return count > 0 ? append(entries.right.slice(0, count)) : Effect.void
@@ -280,11 +286,11 @@ export const withLog = <S extends AnyStorage, V>(
   const load: AnyStorage["load"] = (query) => storage.load(query)
   const own: PropertyDescriptorMap = { save: { value: save }, load: { value: load } }
   if (storage.prepare !== undefined) own.prepare = { value: prepare }
-  // The rest by way of the storage, whose properties may be computed.
+  // The other members are read from the storage each time: its properties may be computed.
   for (const name of Object.keys(storage) as ReadonlyArray<keyof S & string>) {
     own[name] ??= { get: () => storage[name] }
   }
   for (const descriptor of Object.values(own)) descriptor.enumerable = true
-  // All that S has, with another save.
+  // It has all members of S, with another save.
   return Object.create(Object.getPrototypeOf(storage), own) as WithLog<S>
 }

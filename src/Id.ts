@@ -35,7 +35,7 @@ const next = (clock: Clock.Clock, state: State): string => {
   if (now > state.time) setTime(state, now)
   else if (++state.counter === wordRange) setTime(state, state.time + 1)
   const { counter, prefix, random } = state
-  // Behind the time: the version, the counter's 12 high bits; the variant, its other 20 bits; 42 random bits.
+  // After the time: the version, the counter's 12 high bits; the variant, its other 20 bits; 42 random bits.
   const version = hex16(0x7000 | (counter >>> 20))
   const variant = hex16(0x8000 | ((counter >>> 6) & 0x3fff))
   const first = hex16(((counter & 0x3f) << 10) | (word(random) & 0x3ff))
@@ -44,11 +44,11 @@ const next = (clock: Clock.Clock, state: State): string => {
 }
 
 /**
- * Makes a synchronous maker of ids, for handlers that are no Effect code. It uses the Clock and the Random of the
- * place where it is made; all makers on one Clock share one sequence with {@link uuid7}.
+ * Makes a synchronous function that makes ids, for handlers that are not Effect code. It uses the Clock and the Random
+ * of the fiber that runs this effect. All functions on one Clock share one sequence with {@link uuid7}.
  *
  * Each id is greater than every id made before it in this process, by its text and by its bytes, also within one
- * millisecond and when the clock goes back. The ids are unique, not secret: do not use them as tokens.
+ * millisecond and if the clock goes back. The ids are unique, not secret: do not use them as tokens.
  */
 export const makeUuid7: Effect.Effect<() => string> = Effect.gen(function* () {
   const clock = yield* Effect.clock
@@ -67,7 +67,7 @@ export const makeUuid7: Effect.Effect<() => string> = Effect.gen(function* () {
   return () => next(clock, shared)
 })
 
-/** A new id; see {@link makeUuid7} for what it guarantees. */
+/** Makes an id, with the guarantees of {@link makeUuid7}. */
 export const uuid7: Effect.Effect<string> = Effect.clockWith((clock) => {
   const state = states.get(clock)
   return state === undefined ? Effect.map(makeUuid7, (make) => make()) : Effect.sync(() => next(clock, state))

@@ -1,9 +1,9 @@
 /**
- * Every metric of this library and its name. Each carries the tag `recorder`: the name given to the recorder.
+ * Every metric of this library and its name. Each has the tag `recorder`, whose value is the recorder's name.
  *
- * The counters are the account: at every export `accepted = stored + set_aside + dropped + handed_back + pending`
- * up to what happened since the last bulk save. `set_aside` and `handed_back` count events: a redriven record is
- * counted again. `released` is no term of it: those records stay counted as what they were.
+ * The counters are the account: at every export `accepted = stored + set_aside + dropped + handed_back + pending`,
+ * except for what happened since the last bulk save. `set_aside` and `handed_back` count events: a redriven record is
+ * counted again. `released` is not a term of it: a released record keeps its other count.
  */
 import { Metric, MetricBoundaries } from "effect"
 
@@ -17,9 +17,9 @@ export const duplicates = Metric.counter("recorder_duplicates_total", { incremen
 export const setAside = Metric.counter("recorder_set_aside_total", { incremental: true })
 /** Records set aside, or refused by the dead-letter sink, that were released from memory: more than `maxHeld` waited. */
 export const released = Metric.counter("recorder_released_total", { incremental: true })
-/** Records given up by an overflow policy. */
+/** Records dropped by an overflow policy. */
 export const dropped = Metric.counter("recorder_dropped_total", { incremental: true })
-/** Records given back unsaved. */
+/** Records handed back unsaved. */
 export const handedBack = Metric.counter("recorder_handed_back_total", { incremental: true })
 /** Records that were not accepted. */
 export const refused = Metric.counter("recorder_refused_total", { incremental: true })
@@ -27,7 +27,7 @@ export const refused = Metric.counter("recorder_refused_total", { incremental: t
 export const retries = Metric.counter("recorder_retries_total", { incremental: true })
 /** Records accepted that have no outcome yet. */
 export const pending = Metric.gauge("recorder_pending")
-/** Age of the oldest pending record in milliseconds, looked at about once a second while a save is out. */
+/** Age of the oldest pending record in milliseconds, measured about once a second while a save is running. */
 export const oldestAge = Metric.gauge("recorder_oldest_pending_age_millis")
 /** Records per acknowledged bulk save. */
 export const batchSize = Metric.histogram(
@@ -41,5 +41,5 @@ export const saveDuration = Metric.histogram(
 )
 /** Faults of the HTTP audit's hooks; tagged by `hook` (`actor`, `setActor`, `action`, `redact`, `toRecord`). */
 export const httpHookFaults = Metric.counter("recorder_http_hook_faults_total", { incremental: true })
-/** Watchers of a watch; tagged by `watch`: the name given to it. */
+/** Watchers of a watch; tagged by `watch`, the watch's name. */
 export const watchers = Metric.gauge("recorder_watch_watchers")

@@ -1,8 +1,8 @@
 /**
- * What a backend must do, how its failures are told, and the backend that lives in memory.
+ * What a backend must do, how it reports failures, and the backend in memory.
  *
- * A storage is two functions, `save` and `load`. A recorder owns it: it never calls them at the same time,
- * retries what may pass, isolates single bad records, and hands the storage back when it closes.
+ * A storage is two functions, `save` and `load`. A recorder owns it: it never calls them at the same time, retries
+ * failures that may pass, isolates single bad records, and hands the storage back when it closes.
  */
 import { Data, Effect, Either, Stream } from "effect"
 import { checkPrune, checkQuery } from "./internal/columns/checkQuery.js"
@@ -16,7 +16,7 @@ import {
 } from "./internal/columns/columns.js"
 import { evaluateQuery } from "./internal/columns/evaluateQuery.js"
 import type { InvalidQuery, Prune, Query } from "./internal/columns/query.js"
-import { anything, type InvalidOptions, resolve } from "./internal/options.js"
+import { anything, type InvalidOptions, optional, resolve, text } from "./internal/options.js"
 
 export type { Rule } from "./internal/columns/checkRow.js"
 export {
@@ -32,13 +32,13 @@ export { type Condition, InvalidQuery, type Order, type Prune, Query } from "./i
 export { InvalidOptions } from "./internal/options.js"
 
 /**
- * Which kind of trouble a save met. It decides what the recorder does next.
+ * The kind of a failed save. It decides what the recorder does next.
  *
- * - `Transient`: the backend is away or busy. The same batch is retried, in order, by the retry schedule.
- * - `Poison`: the backend works, but a record of this batch cannot be stored. The batch is split until the bad
- *   records stand alone; those are set aside, the others are stored. When none of several can be stored, the batch is
- *   retried like `Transient`.
- * - `Fatal`: no save can succeed until somebody acts (wrong password, missing table). Policy `onFatal`.
+ * - `Transient`: the backend is away or busy. The recorder retries the same batch, in order, by the retry schedule.
+ * - `Poison`: the backend works, but a record of this batch cannot be stored. The recorder splits the batch until the
+ *   bad records are alone, sets those aside, and stores the others. If none of several records can be stored, it
+ *   retries the batch like `Transient`.
+ * - `Fatal`: no save can succeed before an operator acts (wrong password, missing table). The option `onFatal` decides.
  * - `Unknown`: not classified. Retried like `Transient` five times, then split like `Poison`.
  *
  * It is a first guess: see {@link Blame}.
@@ -46,38 +46,39 @@ export { InvalidOptions } from "./internal/options.js"
 export type FailureKind = "Transient" | "Poison" | "Fatal" | "Unknown"
 
 /**
- * Whether the batch of a failed save may be in the backend all the same: `NotStored` is proof that it is not,
- * `Unknown` is everything else (a lost answer, a time-out).
+ * Whether the backend may hold the batch of a failed save: `NotStored` is proof that it does not, `Unknown` is
+ * everything else (a lost answer, a time-out).
  */
 export type Outcome = "NotStored" | "Unknown"
 
 /**
- * What a failed save may be a matter of, where the storage knows more than the kind says. What could be stored judges
- * it: a recorder halves a batch that may hold the reason before it waits or stops.
+ * The probable cause of a failed save, where the storage knows more than the kind. The recorder verifies it by what
+ * can be stored: it halves a batch that may contain the cause before it waits or stops.
  *
- * - `record`: a record's own data (default for `Poison`). When a record fails so beside another one that is stored, or
- *   with none to compare with, it is set aside at once. When none of a batch can be stored, it was no matter of data.
- * - `either`: a record, or something that every record meets, such as a trigger or a privilege (default for
- *   `Unknown`). A record is set aside when it failed alone, another one was stored, and it failed alone again.
- * - `size`: the batch may be too large or too slow. It is saved in smaller parts, and so are the next ones for a
- *   minute.
- * - `backend`: no record (default for `Transient` and `Fatal`).
+ * - `record`: a record's own data (default for `Poison`). If a record fails so while another one is stored, or if there
+ *   is none to compare with, the recorder sets it aside at once. If none of a batch can be stored, data is not the cause.
+ * - `either`: a record, or something that affects every record, such as a trigger or a privilege (default for
+ *   `Unknown`). The recorder sets a record aside if it failed alone, another one was stored, and it failed alone again.
+ * - `size`: the batch may be too large or too slow. The recorder saves it in smaller parts, and also the next batches
+ *   for a minute.
+ * - `backend`: no record is the cause (default for `Transient` and `Fatal`).
  */
 export type Blame = "record" | "either" | "size" | "backend"
 
-/** One record of a batch that the storage knows to be unstorable, by its position in that batch. */
+/** One record of a batch that the storage knows it cannot store, by its position in that batch. */
 export interface BadRecord {
   readonly index: number
   readonly cause: unknown
 }
 
 /**
- * The failure of a save or a load, classified.
+ * The classified failure of a save or a load.
  *
- * `stored` is the length of the batch's prefix that is known to be committed; it is not sent again. `bad` names
- * the records that the storage already knows to be unstorable, so that no bisection has to find them; with it,
- * nothing of the batch may have been stored. Both count from the start of the batch that failed. `fits`: the batch
- * was too large to be tried, and so many records from its start are not. `blame` says more than `kind` of the reason.
+ * - `stored`: how many records from the start of the batch are certainly committed. They are not sent again.
+ * - `bad`: the records that the storage knows it cannot store, so that no bisection has to find them. With `bad`,
+ *   nothing of the batch may have been stored. Positions count from the start of the batch that failed.
+ * - `fits`: the batch was too large to be tried, and so many records from its start are not too large.
+ * - `blame`: the probable cause, where it is known better than by `kind`.
  */
 export class StorageError extends Data.TaggedError("StorageError")<{
   readonly kind: FailureKind
@@ -90,7 +91,7 @@ export class StorageError extends Data.TaggedError("StorageError")<{
   readonly blame?: Blame
 }> {}
 
-/** What a successful save may tell: how many of its records the backend already held, by their id. */
+/** What a successful save may report: how many of its records the backend already held, by their id. */
 export interface Saved {
   readonly duplicates: number
 }
@@ -98,15 +99,15 @@ export interface Saved {
 /**
  * A backend of records.
  *
- * `save` succeeds only when every record of the batch is committed; records keep the order of the batch. `load`
- * answers a query. Both may fail with anything: a {@link StorageError} says what to do, all else (defects too)
- * counts as kind `Unknown` with an unknown outcome. A recorder never runs two of these calls at the same time,
- * and interrupts a call that takes too long: a storage should stop then, and must not commit later.
+ * `save` succeeds only if every record of the batch is committed; records keep the order of the batch. `load` answers a
+ * query. Both may fail with anything: a {@link StorageError} is classified; every other failure, defects included, counts
+ * as kind `Unknown` with an unknown outcome. A recorder never runs two of these calls at the same time. It interrupts a
+ * call that takes too long: the storage should stop then, and must not commit later.
  *
- * The batch array belongs to the storage and is never reused; its records must not be changed.
+ * The batch array belongs to the storage and is never reused. The storage must not change its records.
  *
- * Idempotence: a retry after an unknown outcome sends the same records again. A storage that ignores the ids it
- * already holds ends with each record once; one without idempotence may hold such a record twice.
+ * Idempotence: a retry after an unknown outcome sends the same records again. A storage that ignores the ids that it
+ * already holds ends with each record once. A storage that does not may hold such a record twice.
  */
 export interface Storage<in Record, in Query = never, out Result = unknown> {
   readonly save: (batch: ReadonlyArray<Record>) => Effect.Effect<Saved | void, unknown>
@@ -114,15 +115,15 @@ export interface Storage<in Record, in Query = never, out Result = unknown> {
   /** The most records that one `save` may get. The smaller of this and the recorder's `maxBatchSize` holds. */
   readonly maxBatch?: number
   /**
-   * A pure head start for `save`: given the next batch while another save is out, do what needs no backend
-   * (encoding), and return the effect that saves it. The returned effect may run any number of times, or never.
+   * Prepares the next batch while another save is running: does what needs no backend, such as encoding, and returns the
+   * effect that saves the batch. It must be pure. The returned effect may run any number of times, or never.
    */
   readonly prepare?: (batch: ReadonlyArray<Record>) => Effect.Effect<Saved | void, unknown>
 }
 
 /**
- * Why one record cannot be stored: the cause of its entry in `StorageError.bad`. `column` and `rule` are for
- * programs, `message` is for people; none of them holds any of the record's data.
+ * Why one record cannot be stored: the cause of its entry in `StorageError.bad`. `column` and `rule` are for programs,
+ * `message` is for people. None of them contains data of the record.
  */
 export class ColumnError extends Data.TaggedError("ColumnError")<{
   readonly column: string
@@ -131,9 +132,9 @@ export class ColumnError extends Data.TaggedError("ColumnError")<{
 }> {}
 
 /**
- * Compiles the check of whole batches that every table storage makes before it stores anything, for a storage of
- * your own: `undefined`, or the error (kind `Poison`, nothing stored) that names every bad record of the batch with
- * its {@link ColumnError}. The check is pure, synchronous, and never throws.
+ * Compiles the check of whole batches that every table storage makes before it stores anything. Use it in a storage of
+ * your own. The check returns `undefined`, or the error (kind `Poison`, nothing stored) that names every bad record of
+ * the batch with its {@link ColumnError}. It is pure, synchronous, and never throws.
  */
 export const rowCheck = <const C extends Columns>(
   columns: C,
@@ -158,27 +159,27 @@ export const rowCheck = <const C extends Columns>(
 }
 
 /**
- * A storage of rows with columns. It checks a whole batch before it stores any of it ({@link rowCheck}), ignores
- * the records whose id it already holds (their count is `duplicates`), and answers typed queries.
+ * A storage of rows with columns. It checks a whole batch before it stores any of it ({@link rowCheck}). It ignores the
+ * records whose id it already holds, and reports their number as `duplicates`. It answers typed queries.
  */
 export interface TableStorage<C extends Columns, Q = Query<C>>
   extends Storage<NewRowOf<C>, Q, ReadonlyArray<RowOf<C>>> {
   readonly save: (batch: ReadonlyArray<NewRowOf<C>>) => Effect.Effect<Saved, StorageError>
   readonly load: (query: Q) => Effect.Effect<ReadonlyArray<RowOf<C>>, StorageError | InvalidQuery>
   /**
-   * The rows of `load`, as a stream that holds one page of them in memory at a time. It reads beside a recorder's
-   * queue: it waits for no save, and sees what is committed when each page is read.
+   * Streams the rows of `load`, with one page of them in memory at a time. It does not use a recorder's queue: it waits
+   * for no save, and reads what is committed at the time of each page.
    */
   readonly query: (query: Q) => Stream.Stream<RowOf<C>, StorageError | InvalidQuery>
   /**
-   * Deletes the rows whose column is before a value, a batch (default 1,000 rows) at a time, until there is none,
-   * and gives their number. It runs beside a recorder's queue. Interrupted or failed, it has deleted a part; run it
-   * again. NULL is before nothing.
+   * Deletes the rows whose column is before a value, a batch (default 1,000 rows) at a time, and returns their number. It
+   * does not use a recorder's queue. If it fails or is interrupted, it has deleted a part: run it again. NULL is before
+   * nothing.
    */
   readonly prune: (options: Prune<C>) => Effect.Effect<number, StorageError | InvalidQuery>
 }
 
-/** Which records a memory storage loads: all without a predicate. */
+/** Which records a storage in memory loads: all of them without a predicate. */
 export type MemoryQuery<Record> = ((record: Record) => boolean) | undefined
 
 /** A storage in memory; `records` is what it holds now, in the order of saving. */
@@ -194,7 +195,7 @@ export interface MemoryTable<C extends Columns> extends TableStorage<C> {
 }
 
 const memoryArray = <Record>(): MemoryStorage<Record> => {
-  // A batch belongs to the storage: a large one is kept as it is, small ones are gathered in the last part.
+  // A batch belongs to the storage: a large one is kept as it is, small ones are copied into the last part.
   let parts: Array<Array<Record>> = []
   let open: Array<Record> | undefined
   const all = (): ReadonlyArray<Record> => {
@@ -224,15 +225,17 @@ const memoryArray = <Record>(): MemoryStorage<Record> => {
   }
 }
 
-/** Which table is kept in memory. */
+/** The options of a table in memory. */
 export interface MemoryOptions<C extends Columns> {
+  /** A name for it. It has no effect here: the options of a table in a database can be passed as they are. */
+  readonly table?: string | undefined
   readonly columns: C
   /** Records whose id the table already holds are counted as duplicates, and not stored. */
   readonly id: IdOf<C>
 }
 
-// `rowCheck` looks at the two together.
-const memoryRules = { columns: anything, id: anything }
+// `rowCheck` checks columns and id together.
+const memoryRules = { table: optional(text), columns: anything, id: anything }
 
 const memoryTable = <const C extends Columns>(
   options: MemoryOptions<C>
@@ -242,7 +245,7 @@ const memoryTable = <const C extends Columns>(
     const { columns, id } = options
     const check = yield* rowCheck(columns, id)
     type Row = RowOf<C> & { readonly [column: string]: unknown }
-    // A normalised row has the columns of the definition with their values, which is what RowOf says.
+    // A normalised row has the columns of the definition with their values, which is the type RowOf.
     const copy = compileNormalise(columns)
     const normalise = (record: NewRowOf<C>) => copy(record) as Row
     const rows = new Map<unknown, Row>()
@@ -279,13 +282,13 @@ const memoryTable = <const C extends Columns>(
   })
 
 /**
- * Storages in memory, for tests and for trying things out. What they hold is gone with the process. `ChangeLog.withLog`
- * lets others follow what they store.
+ * Makes a storage in memory, for tests and for trying things out. What it holds ends with the process. To follow what it
+ * stores, use `ChangeLog.withLog`.
  *
  * - `memory<Record>()` is a plain array: it takes every record, keeps it by reference, and loads with an optional
- *   predicate. It ignores no duplicates.
- * - `memory({ columns, id })` is a table: it refuses, ignores, answers and reads back exactly as the SQL storages
- *   do for the same columns. Wrong options fail with {@link InvalidOptions}.
+ *   predicate. It keeps duplicates.
+ * - `memory({ columns, id })` is a table: it refuses, ignores, answers and reads back exactly as the SQL storages do for
+ *   the same columns. Wrong options fail with {@link InvalidOptions}.
  */
 export const memory: {
   <Record>(): MemoryStorage<Record>

@@ -1,5 +1,5 @@
 /**
- * The parts that need `effect` alone. The adapters are subpaths of their own: `effect-recorder/sql/SqlStorage`,
+ * The modules that need `effect` alone. Each adapter has a subpath of its own: `effect-recorder/sql/SqlStorage`,
  * `effect-recorder/platform/HttpAudit`, and so on.
  */
 export * as Actor from "./Actor.js"

@@ -1,25 +1,25 @@
 /**
- * Options of every `make` and `layer`, checked by rules that are written as data. A rule gives the option's value with
- * its default, or an {@link InvalidOptions} that names the kind of value that was given and what is allowed. Names that
- * have no rule are refused.
+ * Checks the options of every `make` and `layer` by rules that are written as data. A rule returns the option's value with
+ * its default, or an {@link InvalidOptions} that names the kind of the value and what is allowed. Names without a rule
+ * are refused.
  */
 import { Data, Duration, Effect, Option, Schedule } from "effect"
 
 /**
- * Options that cannot work, reported by the `make` that was given them: nothing was opened, created or started.
- * `option` is the option's name (`bound.count` for one inside another), `message` says what it must be.
+ * Options that cannot work. The `make` that takes them fails with it, before anything is opened, created or started.
+ * `option` is the option's name (`bound.count` for one inside another), `message` is what it must be.
  */
 export class InvalidOptions extends Data.TaggedError("InvalidOptions")<{
   readonly option: string
   readonly message: string
 }> {}
 
-/** The type of an option whose rule checks it and leaves its type as its owner declares it. */
+/** The type of an option whose rule checks the value and keeps the type that the options declare. */
 export interface AsGiven {
   readonly _: unique symbol
 }
 
-/** What one option must be. `A` is what its owner works with. */
+/** What one option must be. `A` is the type of the resolved value. */
 export interface Rule<out A> {
   readonly read: (option: string, given: unknown) => A | InvalidOptions
 }
@@ -27,7 +27,7 @@ export interface Rule<out A> {
 /** A rule for each option of `O`. */
 export type Rules<O> = { readonly [K in keyof Required<O>]: Rule<unknown> }
 
-/** What the rules `R` make of options `O`. */
+/** The options `O`, resolved by the rules `R`. */
 export type Resolved<O, R> = {
   readonly [K in keyof R]: R[K] extends Rule<infer A>
     ? [AsGiven] extends [A]
@@ -36,7 +36,7 @@ export type Resolved<O, R> = {
     : never
 }
 
-/** The kind of a value. Only numbers are shown: a text may be a secret. */
+/** Returns the kind of a value. Only numbers are shown: a text may be a secret. */
 const kindOf = (given: unknown): string => {
   if (given === null || given === undefined) return String(given)
   if (typeof given === "number" || typeof given === "bigint") return String(given)
@@ -44,7 +44,7 @@ const kindOf = (given: unknown): string => {
   return typeof given === "object" ? "an object" : `a ${typeof given}`
 }
 
-/** The error of an option whose value is not what is allowed. */
+/** Makes the error of an option whose value is not allowed. */
 export const invalid = (option: string, allowed: string, given: unknown): InvalidOptions =>
   new InvalidOptions({ option, message: `must be ${allowed}, not ${kindOf(given)}` })
 
@@ -68,19 +68,19 @@ export const or = <A, const B>({ read }: Rule<A>, fallback: B): Rule<A | B> => (
   read: (option, given) => (given === undefined ? fallback : read(option, given))
 })
 
-/** A value that passes a test, of the type that its owner declares. `allowed` completes "must be". */
+/** A value that passes a test, of the type that the options declare. `allowed` completes "must be". */
 export const that = (allowed: string, passes: (given: unknown) => boolean): Rule<AsGiven> =>
-  // The mark stands for the type that `Resolved` finds in the owner's options.
+  // `Resolved` replaces the mark by the type that the options declare.
   rule(allowed, (given) => (passes(given) ? (given as AsGiven) : wrong))
 
-/** A function; `what` says what it gives. */
+/** A function; `what` describes it, such as "that returns a size". */
 export const func = (what = ""): Rule<AsGiven> =>
   that(`a function${what === "" ? "" : ` ${what}`}`, (given) => typeof given === "function")
 
 /** A `Schedule`. */
 export const schedule: Rule<AsGiven> = that("a Schedule", Schedule.isSchedule)
 
-/** Anything: a rule of its owner's own checks it. */
+/** Any value: the caller checks it after `resolve`. */
 export const anything: Rule<AsGiven> = that("anything", () => true)
 
 /** A text. */
@@ -123,14 +123,14 @@ export const millis = (least: "0" | "above 0" = "0"): Rule<number> =>
     }
   )
 
-/** A record of options inside another. */
+/** A record of options inside another one. */
 export const nested =
   <O extends object>() =>
   <const R extends Rules<O>>(rules: R): Rule<Resolved<O, R>> => ({
     read: (option, given) => resolveAt<O, R>(`${option}.`, rules, given)
   })
 
-/** The options with their defaults; fails with what is wrong with the first of them that cannot work. */
+/** Resolves options to values with defaults. Fails with the error of the first option that cannot work. */
 export const resolve =
   <O extends object>() =>
   <const R extends Rules<O>>(rules: R, options: O): Effect.Effect<Resolved<O, R>, InvalidOptions> =>
@@ -170,7 +170,7 @@ const unknownOption = (prefix: string, name: string, known: ReadonlyArray<string
   return new InvalidOptions({ option: prefix + name, message: `there is no such option: ${advice}` })
 }
 
-/** How many letters have to be added, removed or replaced (Wagner and Fischer, 1974). */
+/** Counts the letters that have to be added, removed or replaced (Wagner and Fischer, 1974). */
 const distanceOf = (a: string, b: string): number => {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 0; i < a.length; i++) {

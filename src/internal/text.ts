@@ -15,7 +15,7 @@ export const compareText = (a: string, b: string): number => {
   return a.length - b.length
 }
 
-/** The bytes of a well-formed string in UTF-8. */
+/** Counts the bytes of a well-formed string in UTF-8. */
 export const utf8Length = (text: string): number => {
   let bytes = text.length
   for (let i = 0; i < text.length; i++) {

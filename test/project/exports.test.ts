@@ -1,13 +1,8 @@
 import { describe, expect, it } from "vitest"
 import { filesBelow, importsOf, read } from "../support/project.js"
+import { exportsOf, listFile, nameOf, publicModules, publicNames } from "./publicNames.js"
 
 const manifest = JSON.parse(read("package.json"))
-
-const publicModules = ["src", "src/sql", "src/platform", "src/testing"].flatMap((folder) =>
-  filesBelow(folder, /\.ts$/).filter((file) => file.split("/").length === folder.split("/").length + 1)
-)
-
-const nameOf = (file: string) => file.slice("src/".length, -".ts".length)
 
 const packageOf = (specifier: string) =>
   specifier
@@ -62,5 +57,17 @@ describe("package.json", () => {
   it("runs no script of its own when it is installed", () => {
     const scripts = ["preinstall", "install", "postinstall", "prepare", "prepublish"]
     expect(scripts.filter((name) => name in manifest.scripts)).toEqual([])
+  })
+})
+
+describe("the public names", () => {
+  it("are those of the list: after a change, `node --import tsx test/project/publicNames.ts` writes it anew", () => {
+    expect(publicNames().split("\n")).toEqual(read(listFile).split("\n"))
+  })
+
+  it.each(publicModules)("are read from the sources as they are at run time: %s", async (file) => {
+    const values = [...exportsOf(file)].filter(([, { kind }]) => /const|class|function|namespace/.test(kind))
+    const loaded: object = await import(`../../${file.replace(/\.ts$/, ".js")}`)
+    expect(values.map(([name]) => name)).toEqual(Object.keys(loaded).sort())
   })
 })

@@ -1,7 +1,4 @@
-/**
- * Checks queries against columns. A query may come from untyped code or over a wire, so nothing of its shape is
- * taken for granted.
- */
+/** Checks queries against columns. A query may come from untyped code or over a wire, so all of its shape is checked. */
 import { Either } from "effect"
 import { validateValue } from "./checkRow.js"
 import type { Column, Columns } from "./columns.js"
@@ -49,7 +46,7 @@ const validateComparison = (columns: Columns, condition: Unchecked): InvalidQuer
   const name = condition.column as string
   if (condition.op === "isNull") return undefined
   if (column.type === "json")
-    return invalid("where", `the json column "${name}" can only be asked whether it is NULL`)
+    return invalid("where", `the json column "${name}" cannot be compared: its only condition is isNull`)
   switch (condition.op) {
     case "in": {
       if (!Array.isArray(condition.values))
@@ -120,7 +117,7 @@ export const checkCondition = (
   condition: unknown
 ): Either.Either<AnyCondition, InvalidQuery> => {
   const problem = validateCondition(columns, condition, { left: maxConditions })
-  // Every node has been looked at: the condition has the shape of the type.
+  // Every node has been checked: the condition has the shape of the type.
   return problem === undefined ? Either.right(condition as AnyCondition) : Either.left(problem)
 }
 
@@ -179,9 +176,7 @@ const resolveAfter = (
 
 const parts: ReadonlySet<string> = new Set(["where", "orderBy", "limit", "after"])
 
-/**
- * Checks a query against a table's columns. `extra` names further keys that the caller looks at by itself.
- */
+/** Checks a query against a table's columns. `extra` is a further key, which the caller checks. */
 export const checkQuery = (
   columns: Columns,
   id: string,
@@ -215,7 +210,7 @@ export const checkQuery = (
 
 const maxPrune = 10_000
 
-/** Checks what to prune, and gives it as a query. */
+/** Checks what to prune, and returns it as a query. */
 export const checkPrune = (
   columns: Columns,
   id: string,

@@ -1,6 +1,6 @@
 /**
- * The check that every record passes before any statement: what one backend stores, every backend stores, and it
- * reads back equal. All of it is pure.
+ * Checks every record before any statement: what one backend stores, every backend stores, and it reads back equal.
+ * All of it is pure.
  */
 import { isWellFormed, utf8Length } from "../text.js"
 import { type Columns, type ColumnType, maxIdBytes } from "./columns.js"
@@ -96,7 +96,7 @@ const validateJson = (value: unknown, depth: number): Rule | undefined => {
   }
 }
 
-/** The rule that a value of a column breaks, or `undefined`. The value is neither null nor undefined. */
+/** Returns the rule that a value of a column breaks, or `undefined`. The value is neither null nor undefined. */
 export const validateValue = (type: ColumnType, value: unknown): Rule | undefined => {
   switch (type) {
     case "text":
@@ -148,7 +148,7 @@ const messageOf: { readonly [R in Rule]: (type: ColumnType) => string } = {
   TooLong: () => `an id must have at most ${maxIdBytes} bytes of UTF-8`
 }
 
-/** The reason in words. */
+/** Makes the reason, with its message. */
 export const reason = (column: string, rule: Rule, type: ColumnType): Reason => ({
   column,
   rule,
@@ -167,8 +167,8 @@ const validateId = (value: unknown): Rule | undefined => {
 const shownKey = (key: string): string => (/^\w{1,63}$/.test(key) ? key : "(not shown)")
 
 /**
- * Compiles the check of a whole record: the reason why it cannot be stored, or `undefined`. It never throws. The
- * columns and the id are valid.
+ * Compiles the check of a whole record. The check returns why the record cannot be stored, or `undefined`, and never
+ * throws. The columns and the id must be valid.
  */
 export const compileCheckRow = (columns: Columns, id: string): ((record: unknown) => Reason | undefined) => {
   const names = Object.keys(columns)
@@ -223,7 +223,7 @@ export const compileCheckRow = (columns: Columns, id: string): ((record: unknown
   }
 }
 
-/** A checked value as every backend reads it back. */
+/** Returns a checked value as every backend reads it back. */
 const normaliseValue = (type: ColumnType, value: unknown): unknown => {
   if (value === undefined || value === null) return null
   switch (type) {
@@ -243,7 +243,7 @@ const normaliseValue = (type: ColumnType, value: unknown): unknown => {
   }
 }
 
-/** Compiles the copy of a checked record that holds what every backend reads back for it. */
+/** Compiles a function that copies a checked record as every backend reads it back: with `null` for what is left out. */
 export const compileNormalise = (
   columns: Columns
 ): ((record: object) => { readonly [column: string]: unknown }) => {

@@ -1,10 +1,10 @@
 /**
- * Column definitions: plain data that says which records a table takes and how they read in TypeScript.
+ * Column definitions: plain data that defines which records a table takes, and their types in TypeScript.
  */
 import { InvalidOptions } from "../options.js"
 import { isWellFormed, utf8Length } from "../text.js"
 
-/** What a column holds, and how its values read in TypeScript. */
+/** What a column holds: the type of its values, by the type of the column. */
 export interface ColumnTypes {
   readonly text: string
   /** 36 characters with hyphens; stored and read back in lower case. */
@@ -27,6 +27,7 @@ export interface ColumnTypes {
   readonly bytes: Uint8Array
 }
 
+/** The name of a type of column. */
 export type ColumnType = keyof ColumnTypes
 
 /** One column: its type, and whether a record may leave it out (`null` and `undefined` are the same: NULL). */
@@ -44,7 +45,7 @@ const column = <Type extends ColumnType>(type: Type): Column<Type, false> => ({ 
  * const columns = { id: Column.uuid, at: Column.timestamp, actor: Column.text, detail: Column.nullable(Column.json) }
  * ```
  *
- * What each one holds is said at {@link ColumnTypes}. Strings are well-formed Unicode without U+0000.
+ * {@link ColumnTypes} describes what each of them holds. Strings are well-formed Unicode without U+0000.
  */
 export const Column = {
   text: column("text"),
@@ -56,7 +57,7 @@ export const Column = {
   timestamp: column("timestamp"),
   json: column("json"),
   bytes: column("bytes"),
-  /** The same column, and a record may leave it out. It reads back as `null` then. */
+  /** Makes a column nullable: a record may leave it out, and then it loads as `null`. */
   nullable: <Type extends ColumnType>(of: Column<Type>): Column<Type, true> => ({
     type: of.type,
     nullable: true
@@ -112,7 +113,7 @@ const types: ReadonlySet<string> = new Set<ColumnType>([
 
 const idTypes: ReadonlySet<string> = new Set<ColumnType>(["text", "uuid", "integer", "bigint"])
 
-/** What is wrong with a name of a table, a column or an index, or `undefined`. */
+/** Returns what is wrong with the name of a table, a column or an index, or `undefined`. */
 export const validateName = (name: unknown): string | undefined => {
   if (typeof name !== "string") return "must be a string"
   if (name === "") return "must not be empty"
@@ -144,7 +145,7 @@ const validateColumn = (name: string, definition: unknown): InvalidOptions | und
   return undefined
 }
 
-/** What is wrong with a set of columns and its id, or `undefined`. */
+/** Returns what is wrong with a set of columns and its id, or `undefined`. */
 export const validateColumns = (columns: Columns, id: string): InvalidOptions | undefined => {
   if (typeof columns !== "object" || columns === null)
     return invalid("columns", "must be a record of columns")

@@ -56,7 +56,7 @@ const isInOrder = (op: Compare<unknown, unknown>["op"], order: number): boolean 
   }
 }
 
-/** True, false, or undefined where a NULL leaves it open. */
+/** Evaluates a condition: true, false, or `undefined` where a NULL leaves the result open. */
 const evaluateCondition = (columns: Columns, condition: AnyCondition, row: Row): boolean | undefined => {
   switch (condition.op) {
     case "and": {
@@ -113,7 +113,7 @@ export const comparePlace = (columns: Columns, orderBy: ReadonlyArray<Order>) =>
   }
 }
 
-/** The rows that answer the query, in its order. The rows are normalised: NULL is null. */
+/** Returns the rows that a query selects, in its order. The rows must be normalised: NULL is null. */
 export const evaluateQuery = <R extends Row>(
   columns: Columns,
   query: CheckedQuery,

@@ -1,5 +1,5 @@
 /**
- * Typed queries over columns, as plain data: what every table storage answers in the same way.
+ * Typed queries over columns, as plain data. Every table storage answers them in the same way.
  *
  * Comparisons follow SQL: a comparison with NULL is neither true nor false, and neither is its negation. Text
  * compares by code point, never by locale; uuids by their lower-case text; false comes before true; bytes compare
@@ -8,7 +8,7 @@
 import { Data } from "effect"
 import type { Columns, ColumnTypes, NewRowOf } from "./columns.js"
 
-/** A query that says nothing sensible over these columns. Nothing was read. */
+/** A query that is not valid for these columns. Nothing was read. */
 export class InvalidQuery extends Data.TaggedError("InvalidQuery")<{
   /** The part of the query: `where`, `orderBy`, `limit`, `after`, or the unknown key itself. */
   readonly part: string
@@ -22,7 +22,7 @@ export interface Compare<Name, Value> {
   readonly value: Value
 }
 
-/** The column's value is one of these; with none, nothing matches. At most 1,000. */
+/** The column's value is one of these, at most 1,000. Without values nothing matches. */
 export interface OneOf<Name, Value> {
   readonly op: "in"
   readonly column: Name
@@ -50,16 +50,19 @@ export interface IsNull<Name> {
   readonly column: Name
 }
 
+/** All of the conditions are true. */
 export interface And<Inner> {
   readonly op: "and"
   readonly conditions: ReadonlyArray<Inner>
 }
 
+/** At least one of the conditions is true. */
 export interface Or<Inner> {
   readonly op: "or"
   readonly conditions: ReadonlyArray<Inner>
 }
 
+/** The condition is false. */
 export interface Not<Inner> {
   readonly op: "not"
   readonly condition: Inner
@@ -77,7 +80,7 @@ type ColumnCondition<C extends Columns> = {
   [K in keyof C & string]: IsNull<K> | Comparisons<C, K>
 }[keyof C & string]
 
-/** A condition over columns. A json column can only be asked whether it is NULL. A query has at most 500. */
+/** A condition over columns; a query has at most 500. The only condition of a json column is `isNull`. */
 export type Condition<C extends Columns> =
   | ColumnCondition<C>
   | And<Condition<C>>
@@ -96,12 +99,12 @@ export type Sortable<C extends Columns> = {
 }[keyof C & string]
 
 /**
- * What to read: the rows that meet `where` (all without it), in the order of `orderBy`, at most `limit` of them
- * (all without it), beginning behind `after`.
+ * Which rows to read: those that meet `where` (all without it), in the order of `orderBy`, at most `limit` of them
+ * (all without it), beginning after `after`.
  *
- * The id is always the last key of the order, in the direction of the key before it (ascending without one), so
- * that every order is total. `after` is the last row of the page before, or the part of it that has the order's
- * columns and the id: the next page begins right behind that place, also when that row is gone by now.
+ * The id is always the last key of the order, in the direction of the key before it (ascending without one). So every
+ * order is total. `after` is the last row of the page before, or the part of it that has the order's columns and the
+ * id. The next page begins right after that place, also if that row is deleted by now.
  */
 export interface Query<C extends Columns> {
   readonly where?: Condition<C>
@@ -187,7 +190,7 @@ export const Query = {
   desc: <const Name extends string>(column: Name): Order<Name> => ({ column, direction: "desc" })
 } as const
 
-/** A condition whose names and values have been checked, without its types. */
+/** A checked condition, without the types of its columns. */
 export type AnyCondition =
   | Compare<string, unknown>
   | OneOf<string, unknown>
@@ -198,7 +201,7 @@ export type AnyCondition =
   | Or<AnyCondition>
   | Not<AnyCondition>
 
-/** A query that has been checked: the order ends with the id, and `after` holds a value or null for each key. */
+/** A checked query: the order ends with the id, and `after` holds a value or null for each key. */
 export interface CheckedQuery {
   readonly where: AnyCondition | undefined
   readonly orderBy: ReadonlyArray<Order>

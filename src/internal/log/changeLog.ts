@@ -1,4 +1,4 @@
-/** What a log of changes is, wherever it is kept. */
+/** The interface of a change log, whatever keeps it. */
 import type { Effect, Scope } from "effect"
 import type {
   Change,
@@ -13,11 +13,11 @@ import type {
 import type { CommitResult } from "./memoryLog.js"
 import type { InvalidSelector, Selector } from "./selector.js"
 
-/** Where a log stands. */
+/** The first and the last position of a log. */
 export interface Head {
   /** The last revision; `seq` 0 when there was none in this epoch. */
   readonly head: Revision
-  /** The last revision that is gone: reading after it, and after any later one, is possible. */
+  /** The last revision that is removed. Reading is possible after it, and after any later one. */
   readonly floor: Revision
 }
 
@@ -25,7 +25,7 @@ export interface Head {
 export interface ReadOptions {
   /** Exclusive. `ChangeLog.start` of the log's epoch reads from the beginning. */
   readonly after: Revision
-  /** The most revisions to give; at least 1. */
+  /** The most revisions to return; at least 1. */
   readonly limit: number
 }
 
@@ -43,49 +43,49 @@ export interface Append<in V> {
 export interface ChangeLog<in out V> {
   readonly append: Append<V>
   /**
-   * Appends a revision for each entry, all in one commit or none. An entry whose id the log holds, or held earlier in
-   * this commit, is a duplicate: it appends nothing, and an id is known for as long as its revision is held.
+   * Appends a revision for each entry, all in one commit or none. An entry is a duplicate if the log holds its id, or if
+   * an earlier entry of this commit has it: it appends nothing. An id is known for as long as the log holds its revision.
    */
   readonly commit: (entries: ReadonlyArray<Entry<V>>) => Effect.Effect<CommitResult, ChangeLogError>
   /**
-   * Why a commit with this entry would be refused for good, or `undefined`. It appends nothing. A log without it tells
-   * when it commits.
+   * Returns why a commit with this entry would always be refused, or `undefined`. It appends nothing. A log without it
+   * refuses when it commits.
    */
   readonly check?: (entry: Entry<V>) => ChangeLogError | undefined
   /**
-   * Whole revisions after a cursor, in order; none when the cursor is the head. Fails with `Compacted` when some of
-   * them are gone, and with `EpochChanged` when the cursor is not of this history: never gives a part with a hole.
+   * Reads whole revisions after a cursor, in order; none if the cursor is the head. Fails with `Compacted` if some of
+   * them are removed, and with `EpochChanged` if the cursor is not of this history. It never returns revisions with a gap.
    */
   readonly read: (
     options: ReadOptions
   ) => Effect.Effect<ReadonlyArray<LoggedRevision<V>>, Compacted | EpochChanged | ChangeLogError>
   readonly head: Effect.Effect<Head, ChangeLogError>
-  /** Gives up the revisions up to and including `upTo`. The state stays. */
+  /** Removes the revisions up to and including `upTo`. The state stays. */
   readonly compact: (upTo: number) => Effect.Effect<void, ChangeLogError>
   /**
-   * Begins another epoch, and gives its name: every cursor becomes invalid. For whoever has restored a backup or
-   * changed the data behind the log's back.
+   * Begins another epoch, and returns its name: every cursor becomes invalid. Use it after you have restored a backup, or
+   * changed the data without the log.
    */
   readonly renewEpoch: Effect.Effect<string, ChangeLogError>
-  /** The last value of each key that matches, at one revision. Fails with `NoState` when the log keeps no state. */
+  /** Reads the last value of each key that matches, at one revision. Fails with `NoState` if the log keeps no state. */
   readonly snapshot: (selector: Selector) => Effect.Effect<Snapshot<V>, ChangeLogError | InvalidSelector>
-  /** Whether it can give snapshots and previous values. */
+  /** Whether the log has snapshots and previous values. */
   readonly state: "latest" | "none"
   /**
-   * Rings after commits until the scope ends. A hint: it may ring once for many commits, and when nothing has
-   * changed. `ring` is called synchronously and must not throw: what has been committed stands, and the others are
-   * rung, whatever it does.
+   * Calls `ring` after commits until the scope ends. The call is a hint: there may be one for many commits, and one when
+   * nothing has changed. `ring` is called synchronously and must not throw. If it throws, the commit stands, and the
+   * other functions are called.
    */
   readonly doorbell: (ring: () => void) => Effect.Effect<void, never, Scope.Scope>
 }
 
-/** Rings everybody after a commit, which stands: nobody is told of one whose bell throws. */
+/** Calls each function after a commit. If one throws, the commit stands, and the others are called. */
 export const ringEach = (rings: Iterable<() => void>): void => {
   for (const ring of rings) {
     try {
       ring()
     } catch {
-      // Its own part is to read; it finds what it has missed when it reads again.
+      // A reader that misses a ring finds the revisions when it reads again.
     }
   }
 }

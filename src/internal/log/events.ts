@@ -1,4 +1,4 @@
-/** What a change log holds, and why it can fail. */
+/** What a change log holds, and the errors of its calls. */
 import { Data, Either, identity, type Option } from "effect"
 
 /**
@@ -15,10 +15,10 @@ export interface Revision {
 /** The point before the first revision of an epoch. */
 export const start = (epoch: string): Revision => Object.freeze({ epoch, seq: 0, tag: 0 })
 
-/** A revision that its giver cannot change any more. */
+/** Copies a revision, so that its caller cannot change it any more. */
 export const ownRevision = ({ epoch, seq, tag }: Revision): Revision => Object.freeze({ epoch, seq, tag })
 
-/** A change of one key, as its writer tells it. */
+/** A change of one key, as its writer passes it to the log. */
 export type Change<V> =
   | { readonly _tag: "Put"; readonly key: string; readonly value: V }
   | { readonly _tag: "Delete"; readonly key: string }
@@ -29,21 +29,21 @@ export const put = <V>(key: string, value: V): Change<V> => ({ _tag: "Put", key,
 /** Removes a key. */
 export const remove = (key: string): Change<never> => ({ _tag: "Delete", key })
 
-/** Changes that become one revision, and the id by which a log knows them when they come again. */
+/** Changes that become one revision, and the id by which a log recognises them when they are appended again. */
 export interface Entry<out V> {
   readonly changes: ReadonlyArray<Change<V>>
   /** Unique in its log: an entry whose id the log already holds changes nothing. */
   readonly id?: string | undefined
 }
 
-/** A change that has a place in the history. It is shared by everybody who sees it, and must not be changed. */
+/** A change that has a place in the history. All readers share it: do not change it. */
 export type Event<V> =
   | {
       readonly _tag: "Put"
       readonly key: string
       readonly value: V
       readonly revision: Revision
-      /** Only when it was asked for: the value before, none when there was no such key. */
+      /** The value before; none if there was no such key. Present only if it was requested. */
       readonly previous?: Option.Option<V>
     }
   | {
@@ -54,14 +54,14 @@ export type Event<V> =
     }
 
 /**
- * One revision of a log. Everybody who reads it may be given the same object: it is frozen, and so are its events and
- * its arrays. Values are not: whoever reads one must not change it.
+ * One revision of a log. All readers may share one object: it is frozen, and so are its events and its arrays. Values
+ * are not frozen: do not change them.
  */
 export interface LoggedRevision<out V> {
   readonly revision: Revision
   /** In the order of their writer; never empty. */
   readonly events: ReadonlyArray<Event<V>>
-  /** What was there before each event, when the log keeps the state. */
+  /** The value before each event, if the log keeps the state. */
   readonly previous: ReadonlyArray<Option.Option<V>> | undefined
 }
 
@@ -78,9 +78,9 @@ export interface Snapshot<out V> {
   readonly entries: ReadonlyArray<KeyValue<V>>
 }
 
-/** The revisions behind a cursor are gone up to `floor`: begin with a snapshot, or at the floor. */
+/** The revisions after a cursor are removed up to `floor`: begin with a snapshot, or at the floor. */
 export class Compacted extends Data.TaggedError("Compacted")<{
-  /** The last revision that is gone. */
+  /** The last revision that is removed. */
   readonly floor: number
   readonly message: string
 }> {}
@@ -93,10 +93,10 @@ export class EpochChanged extends Data.TaggedError("EpochChanged")<{
 }> {}
 
 /**
- * - `Invalid`: an entry that cannot be, such as one without a change. Nothing was appended.
- * - `TooLarge`: a revision that the log could not hold. Nothing was appended.
- * - `NoState`: a snapshot was asked of a log that keeps no state.
- * - `Unavailable`: the log's backend failed; whether something was appended is told by `outcome`.
+ * - `Invalid`: an entry is not valid, such as one without a change. Nothing was appended.
+ * - `TooLarge`: a revision is larger than the log can hold. Nothing was appended.
+ * - `NoState`: a snapshot was requested of a log that keeps no state.
+ * - `Unavailable`: the log's backend failed. `outcome` is `Unknown` if something may have been appended.
  */
 export class ChangeLogError extends Data.TaggedError("ChangeLogError")<{
   readonly reason: "Invalid" | "TooLarge" | "NoState" | "Unavailable"
@@ -110,7 +110,7 @@ export class ChangeLogError extends Data.TaggedError("ChangeLogError")<{
 export const compacted = (floor: number): Compacted =>
   new Compacted({
     floor,
-    message: `the revisions up to ${floor} are gone: begin with a snapshot, or read after the floor`
+    message: `the revisions up to ${floor} are removed: begin with a snapshot, or read after the floor`
   })
 
 export const epochChanged = (epoch: string): EpochChanged =>
@@ -120,8 +120,8 @@ export const epochChanged = (epoch: string): EpochChanged =>
   })
 
 /**
- * Why a cursor cannot be read after, or `undefined`. `tagAt` gives the tag of a revision above the floor, none when
- * the log does not hold it.
+ * Returns why reading after a cursor is not possible, or `undefined`. `tagAt` returns the tag of a revision above the
+ * floor, or `undefined` if the log does not hold it.
  */
 export const validateCursor = (
   after: Revision,
@@ -137,7 +137,7 @@ export const validateCursor = (
   return known === tag ? undefined : epochChanged(head.epoch)
 }
 
-/** What a log cannot hold, told before anything is appended. */
+/** Makes the error of an entry that the log refuses before it appends anything. */
 export const refusal = (reason: ChangeLogError["reason"], message: string, index?: number): ChangeLogError =>
   new ChangeLogError({ reason, message, outcome: "NotStored", ...(index === undefined ? {} : { index }) })
 
@@ -152,7 +152,7 @@ export const noState = new ChangeLogError({
   message: 'this log keeps no state: make it with state: "latest", or pass a snapshot source'
 })
 
-/** The entry of a record, or why there is none: what `toEntry` throws, or that it gives none. */
+/** Returns the entry of a record, or why there is none: `toEntry` threw, or it returned no entry. */
 export const entryOf = <Record, V>(
   toEntry: (record: Record) => Entry<V>,
   record: Record
@@ -160,5 +160,5 @@ export const entryOf = <Record, V>(
   Either.filterOrLeft(
     Either.try({ try: () => toEntry(record), catch: identity }),
     (entry) => typeof entry === "object" && (entry as unknown) !== null,
-    () => refusal("Invalid", "toEntry gave no entry")
+    () => refusal("Invalid", "toEntry returned no entry: return { changes }, with at least one change")
   )

@@ -66,7 +66,7 @@ export const make = <V>(options: {
   }
 }
 
-/** How many revisions it holds. */
+/** Counts the revisions that the history holds. */
 const countOf = <V>({ floor, head }: History<V>): number => head.seq - floor.seq
 
 const rowAt = <V>(history: History<V>, index: number): Row<V> =>
@@ -127,7 +127,7 @@ const append = <V>(history: History<V>, { changes, id }: Entry<V>, bytes: number
     events[i] = event
     if (state !== undefined && previous !== undefined) previous[i] = apply(state, event)
   }
-  // Everybody who reads is given these very objects.
+  // All readers share these objects.
   Object.freeze(events)
   if (previous !== undefined) Object.freeze(previous)
   add(history, Object.freeze({ revision, events, previous, bytes, id }))
@@ -136,12 +136,14 @@ const append = <V>(history: History<V>, { changes, id }: Entry<V>, bytes: number
 
 const validateChange = (change: unknown): string | undefined => {
   const { _tag, key } = (change ?? {}) as { readonly _tag?: unknown; readonly key?: unknown }
-  return _tag === "Put" || _tag === "Delete" ? validateKey(key) : "a change must be made by put or remove"
+  return _tag === "Put" || _tag === "Delete"
+    ? validateKey(key)
+    : "a change is not valid: make it by put or remove"
 }
 
-/** What is wrong with an entry, whatever log it is for. */
+/** Returns what is wrong with an entry, for any log, or `undefined`. */
 export const validateEntry = ({ changes, id }: Entry<unknown>): string | undefined => {
-  if (!Array.isArray(changes) || changes.length === 0) return "a revision needs at least one change"
+  if (!Array.isArray(changes) || changes.length === 0) return "a revision must have at least one change"
   if (id !== undefined) {
     const problem = validateKey(id)
     if (problem !== undefined) return problem.replace("a key", "an id")
@@ -153,7 +155,7 @@ export const validateEntry = ({ changes, id }: Entry<unknown>): string | undefin
   return undefined
 }
 
-/** Not a number when `sizeOf` throws, or a value cannot be read. */
+/** Measures changes; NaN if `sizeOf` throws, or if a value cannot be read. */
 const bytesOf = <V>(history: History<V>, changes: ReadonlyArray<Change<V>>): number => {
   let bytes = 0
   try {
@@ -161,22 +163,22 @@ const bytesOf = <V>(history: History<V>, changes: ReadonlyArray<Change<V>>): num
   } catch {
     return Number.NaN
   }
-  // Whatever else a caller's function gives would stay in the sum of the log's bytes.
+  // Any other value that the caller's function returns would stay in the sum of the log's bytes.
   return typeof bytes === "number" ? bytes : Number.NaN
 }
 
-/** The size of an entry, or why it cannot be appended. */
+/** Returns the size of an entry, or why it cannot be appended. */
 const measure = <V>(history: History<V>, entry: Entry<V>): Either.Either<number, ChangeLogError> => {
   const problem = validateEntry(entry)
   if (problem !== undefined) return Either.left(refusal("Invalid", problem))
   const bytes = bytesOf(history, entry.changes)
-  if (!(bytes >= 0)) return Either.left(refusal("Invalid", "sizeOf must give a number of bytes"))
+  if (!(bytes >= 0)) return Either.left(refusal("Invalid", "sizeOf must return a number of bytes from 0"))
   if (bytes <= history.maxBytes) return Either.right(bytes)
   const message = `a revision of ${bytes} bytes does not fit into a log of ${history.maxBytes}`
   return Either.left(refusal("TooLarge", `${message}: raise maxBytes, or split it`))
 }
 
-/** The size of each entry, or why one of them cannot be appended. */
+/** Returns the size of each entry, or why one of them cannot be appended. */
 const measureAll = <V>(
   history: History<V>,
   entries: ReadonlyArray<Entry<V>>
@@ -190,19 +192,19 @@ const measureAll = <V>(
   return Either.right(sizes)
 }
 
-/** Why an entry cannot be appended, or `undefined`. */
+/** Returns why an entry cannot be appended, or `undefined`. */
 export const check = <V>(history: History<V>, entry: Entry<V>): ChangeLogError | undefined =>
   Option.getOrUndefined(Either.getLeft(measure(history, entry)))
 
-/** What a commit has appended. */
+/** The result of a commit. */
 export interface CommitResult {
-  /** Of the entries that were new, in order. */
+  /** The revisions of the entries that were new, in order. */
   readonly revisions: ReadonlyArray<Revision>
-  /** Entries whose id the log held already. */
+  /** How many entries had an id that the log held already. */
   readonly duplicates: number
 }
 
-/** Appends all of the entries, or none when one of them cannot be. */
+/** Appends all of the entries, or none if one of them cannot be appended. */
 export const commit = <V>(
   history: History<V>,
   entries: ReadonlyArray<Entry<V>>
@@ -216,7 +218,7 @@ export const commit = <V>(
     return { revisions, duplicates: entries.length - revisions.length }
   })
 
-/** At most `limit` revisions after the cursor, in order. */
+/** Reads at most `limit` revisions after the cursor, in order. */
 export const read = <V>(
   history: History<V>,
   after: Revision,
@@ -235,12 +237,12 @@ export const read = <V>(
   return Either.right(rows)
 }
 
-/** Gives up the revisions up to `upTo`. */
+/** Removes the revisions up to `upTo`. */
 export const compact = <V>(history: History<V>, upTo: number): void => {
   while (countOf(history) > 0 && history.floor.seq < upTo) evict(history)
 }
 
-/** Begins another life: the history is gone, the state stays as it is. */
+/** Begins another epoch: the history is removed, the state stays as it is. */
 export const renew = <V>(history: History<V>, epoch: string): void => {
   compact(history, history.head.seq)
   history.ids.clear()
@@ -252,7 +254,7 @@ export const renew = <V>(history: History<V>, epoch: string): void => {
   }
 }
 
-/** What a selector matches now, ordered by key; none when the log keeps no state. */
+/** Reads what a selector matches now, ordered by key; `undefined` if the log keeps no state. */
 export const snapshot = <V>(
   { state }: History<V>,
   selector: Selector
@@ -291,6 +293,6 @@ const estimate = (value: unknown, depth: number): number => {
   }
 }
 
-/** About how many bytes of memory a change of plain data takes: two for each UTF-16 unit, eight for a number. */
+/** Estimates the bytes of memory of a change of plain data: two for each UTF-16 unit, eight for a number. */
 export const estimateSize = (change: Change<unknown>): number =>
   64 + 2 * change.key.length + (change._tag === "Put" ? estimate(change.value, 0) : 0)

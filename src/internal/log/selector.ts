@@ -1,4 +1,4 @@
-/** Which keys somebody follows: one key, all keys below a prefix, a range, or several of these. All of it is pure. */
+/** Selectors of keys: one key, all keys below a prefix, a range, or several of these. All of it is pure. */
 import { Data, Effect } from "effect"
 import { compareText, isWellFormed, utf8Length } from "../text.js"
 
@@ -10,28 +10,29 @@ export type Part =
   /** `from` is in the range, `to` is not. Keys are ordered by code point, as databases order UTF-8. */
   | { readonly _tag: "Range"; readonly from: string; readonly to: string }
 
+/** Which keys to follow or to read: made by `key`, `prefix`, `range` and `anyOf`. */
 export type Selector = Part | { readonly _tag: "AnyOf"; readonly parts: ReadonlyArray<Part> }
 
-/** One key. */
+/** Selects one key. */
 export const key = (key: string): Selector & { readonly _tag: "Key" } => ({ _tag: "Key", key })
 
-/** Every key below a prefix, which is empty (all keys) or ends with `/`. */
+/** Selects every key below a prefix, which is empty (all keys) or ends with `/`. */
 export const prefix = (prefix: string): Selector & { readonly _tag: "Prefix" } => ({ _tag: "Prefix", prefix })
 
-/** Every key from `from` until before `to`, by code point. */
+/** Selects every key from `from`, included, to `to`, excluded, by code point. */
 export const range = (from: string, to: string): Selector & { readonly _tag: "Range" } => ({
   _tag: "Range",
   from,
   to
 })
 
-/** All of these together; a key that several of them match counts once. */
+/** Selects what at least one of these selects; a key that several of them match counts once. */
 export const anyOf = (...parts: ReadonlyArray<Exclude<Selector, { readonly _tag: "AnyOf" }>>): Selector => ({
   _tag: "AnyOf",
   parts
 })
 
-/** A selector or a key that cannot be: nothing was registered, nothing was stored. */
+/** A selector or a key that is not valid: nothing was registered, nothing was stored. */
 export class InvalidSelector extends Data.TaggedError("InvalidSelector")<{
   readonly message: string
 }> {}
@@ -39,7 +40,7 @@ export class InvalidSelector extends Data.TaggedError("InvalidSelector")<{
 /** The longest key, in bytes of UTF-8: an index of any database takes it. */
 export const maxKeyBytes = 1024
 
-/** What is wrong with a key, or `undefined`. */
+/** Returns what is wrong with a key, or `undefined`. */
 export const validateKey = (key: unknown): string | undefined => {
   if (typeof key !== "string") return "a key must be a string"
   if (key === "") return "a key must not be empty"
@@ -66,20 +67,18 @@ const matchesPart = (part: Part, key: string): boolean => {
   }
 }
 
-/** The parts of a selector. */
+/** Returns the parts of a selector. */
 export const partsOf = (selector: Selector): ReadonlyArray<Part> =>
   selector._tag === "AnyOf" ? selector.parts : [selector]
 
+/** Whether a selector matches a key. */
 export const matches = (selector: Selector, key: string): boolean => {
   if (selector._tag !== "AnyOf") return matchesPart(selector, key)
   for (const part of selector.parts) if (matchesPart(part, key)) return true
   return false
 }
 
-/**
- * {@link matches} for many keys: it looks the keys of a selector up at once, instead of comparing each of them with
- * each key.
- */
+/** Compiles {@link matches} for many keys: it looks a key up in a set, instead of comparing it with each part. */
 export const matcherOf = (selector: Selector): ((key: string) => boolean) => {
   const keys = new Set<string>()
   const rest: Array<Part> = []
@@ -119,7 +118,7 @@ const validatePart = (part: unknown): string | undefined => {
 const validateSelector = (selector: unknown): string | undefined => {
   const given = (selector ?? {}) as { readonly _tag?: unknown; readonly parts?: unknown }
   if (given._tag !== "AnyOf") return validatePart(selector)
-  if (!Array.isArray(given.parts) || given.parts.length === 0) return "anyOf needs at least one part"
+  if (!Array.isArray(given.parts) || given.parts.length === 0) return "anyOf must have at least one part"
   for (const part of given.parts) {
     const problem = validatePart(part)
     if (problem !== undefined) return problem
@@ -129,13 +128,13 @@ const validateSelector = (selector: unknown): string | undefined => {
 
 const ownPart = (part: Part): Part => Object.freeze({ ...part })
 
-/** A copy that the giver of the selector cannot change: a follow is found by the same keys as long as it lives. */
+/** Copies a selector, so that its caller cannot change it: a watcher is indexed by the same keys for its lifetime. */
 const ownSelector = (selector: Selector): Selector =>
   selector._tag === "AnyOf"
     ? Object.freeze({ _tag: "AnyOf" as const, parts: Object.freeze(selector.parts.map(ownPart)) })
     : ownPart(selector)
 
-/** A copy of the selector, when it is one. */
+/** Copies a selector. Fails if it is not valid. */
 export const resolveSelector = (selector: Selector): Effect.Effect<Selector, InvalidSelector> => {
   const message = validateSelector(selector)
   return message === undefined

@@ -1,0 +1,182 @@
+/** The adapters' options, and those of what tests. */
+import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
+import { SqliteClient } from "@effect/sql-sqlite-node"
+import { Context, Effect } from "effect"
+import * as HttpAudit from "../../../src/platform/HttpAudit.js"
+import * as Recorder from "../../../src/Recorder.js"
+import * as PgChangeLog from "../../../src/sql/PgChangeLog.js"
+import * as PgDoorbell from "../../../src/sql/PgDoorbell.js"
+import * as PgStorage from "../../../src/sql/PgStorage.js"
+import * as SqlChangeLog from "../../../src/sql/SqlChangeLog.js"
+import * as SqliteChangeLog from "../../../src/sql/SqliteChangeLog.js"
+import * as SqliteStorage from "../../../src/sql/SqliteStorage.js"
+import * as SqliteWorker from "../../../src/sql/SqliteWorker.js"
+import * as SqlStorage from "../../../src/sql/SqlStorage.js"
+import * as FaultStorage from "../../../src/testing/FaultStorage.js"
+import { aRequest, type Columns, columns, inColumns, storage } from "./core.js"
+import {
+  aFunction,
+  aText,
+  durationsAbove0,
+  inside,
+  of,
+  type Place,
+  place,
+  scoped,
+  type WrongOf,
+  wholes,
+  words
+} from "./wrong.js"
+
+class Audit extends Context.Tag("test/options/Audit")<Audit, HttpAudit.AuditRecorder>() {}
+
+const auditing = Recorder.layerMemory(Audit, { columns: HttpAudit.columns, id: "id" })
+
+const inAudit = { actor: aFunction, action: aFunction, redact: aFunction, toRecord: aFunction }
+
+export const others: ReadonlyArray<Place> = [
+  {
+    name: "HttpAudit.make",
+    needed: {},
+    wrong: inAudit,
+    make: (options) =>
+      Effect.flatMap(Audit, (recorder) => HttpAudit.make(recorder, options)).pipe(
+        Effect.provide(auditing),
+        Effect.scoped
+      )
+  },
+  {
+    name: "HttpAudit.middleware",
+    needed: {},
+    wrong: inAudit,
+    make: (options) =>
+      HttpAudit.middleware(
+        Audit,
+        options
+      )(HttpServerResponse.empty()).pipe(
+        Effect.provideService(HttpServerRequest.HttpServerRequest, aRequest),
+        Effect.provide(auditing),
+        Effect.scoped,
+        // A middleware adds no failure to its app: options that cannot work are a defect there.
+        Effect.catchAllDefect(Effect.fail)
+      )
+  },
+  place<FaultStorage.Rule<string>>(
+    "FaultStorage.make",
+    { fault: FaultStorage.Fault.fail() },
+    {
+      fault: of(5),
+      of: words,
+      call: of("one", 0, [2, 1]),
+      record: aFunction,
+      times: wholes
+    },
+    (rule) => FaultStorage.make(storage, [rule])
+  )
+]
+
+// Of databases nothing is reached: a row that is not refused fails otherwise, or takes too long
+
+const inTable: WrongOf<SqlStorage.TableOptions<Columns>> = {
+  table: of(5, "", "x".repeat(64)),
+  schema: of(5, ""),
+  ...inColumns,
+  indexes: of(5, [{}], [{ name: "i", columns: [] }], [{ name: "i", columns: ["detail"] }]),
+  log: [
+    ...of(5),
+    ...inside("table", { table: 5, toEntry: () => undefined }, { table: "", toEntry: () => undefined }),
+    ...inside("toEntry", { table: "log" }, { table: "log", toEntry: 5 }),
+    ...inside("feed", { table: "log", toEntry: () => undefined, feed: "" }),
+    ...inside("state", { table: "log", toEntry: () => undefined, state: "another" }),
+    ...inside("lockTimeout", { table: "log", toEntry: () => undefined, lockTimeout: 0 }),
+    ...inside("feeed", { table: "log", toEntry: () => undefined, feeed: "main" })
+  ]
+}
+
+// A timer of Node and of Postgres ends at 2^31 - 1 milliseconds.
+const timers = [...durationsAbove0, ...of("25 days")]
+
+const inLog: WrongOf<SqlChangeLog.LogOptions> = {
+  table: of(5, "", "x".repeat(58)),
+  schema: of(5, ""),
+  feed: of(5, "", "x".repeat(513)),
+  state: words,
+  retention: [
+    ...of(5),
+    ...inside("count", { count: "many" }, { count: 0 }),
+    ...inside("bytes", { bytes: 1.5 }),
+    ...inside("age", { age: "soon" }, { age: 0 }),
+    ...inside("cuont", { cuont: 1 })
+  ],
+  lockTimeout: timers,
+  poll: timers,
+  doorbell: of(5)
+}
+
+const inConnection: WrongOf<PgStorage.PgConnectOptions> = {
+  url: of(5, "http://localhost"),
+  host: aText,
+  port: of("5432", 0, 65_536),
+  database: aText,
+  username: aText,
+  password: aText,
+  ssl: of(5),
+  applicationName: aText,
+  connectTimeout: timers,
+  maxConnections: of("many", 1, 2.5)
+}
+
+const { maxConnections: __, ...inConnectionOfBell } = inConnection
+
+const url = "postgres://nobody@127.0.0.1:1/none"
+const aTable = { table: "records", columns, id: "id" } as const
+const aLog = { table: "log" }
+const filename = "/a folder that is not there/records.db"
+const inFilename = { filename: of(5, "") }
+
+const client = SqliteClient.layer({ filename: ":memory:" })
+
+export const databases: ReadonlyArray<Place> = [
+  place<SqlStorage.TableOptions<Columns>>("SqlStorage.make", aTable, inTable, (options) =>
+    Effect.provide(SqlStorage.make(options), client)
+  ),
+  place<SqliteStorage.SqliteOptions<Columns>>(
+    "SqliteStorage.make",
+    { ...aTable, filename },
+    { ...inTable, ...inFilename },
+    (options) => scoped(SqliteStorage.make(options))
+  ),
+  place<SqliteWorker.SqliteWorkerOptions<Columns>>(
+    "SqliteWorker.make",
+    { ...aTable, filename },
+    { ...inTable, filename: of(5, "", ":memory:") },
+    (options) => scoped(SqliteWorker.make(options))
+  ),
+  place<PgStorage.PgOptions<Columns>>(
+    "PgStorage.make",
+    { ...aTable, url },
+    { ...inTable, ...inConnection },
+    (options) => scoped(PgStorage.make(options))
+  ),
+  place<SqlChangeLog.LogOptions>("SqlChangeLog.make", aLog, inLog, (options) =>
+    scoped(Effect.provide(SqlChangeLog.make<string>(options), client))
+  ),
+  place<SqliteChangeLog.SqliteLogOptions>(
+    "SqliteChangeLog.make",
+    { ...aLog, filename },
+    { ...inLog, ...inFilename },
+    (options) => scoped(SqliteChangeLog.make<string>(options))
+  ),
+  place<PgChangeLog.PgLogOptions>(
+    "PgChangeLog.make",
+    { ...aLog, url },
+    { ...inLog, ...inConnection },
+    (options) => scoped(PgChangeLog.make<string>(options))
+  ),
+  place<PgDoorbell.PgDoorbellOptions>(
+    "PgDoorbell.make",
+    { url },
+    { ...inConnectionOfBell, pingInterval: timers, pingTimeout: timers, poll: timers, pollWhileDown: timers },
+    (options) => scoped(PgDoorbell.make(options))
+  )
+]

@@ -1,0 +1,206 @@
+/** The core's options, and those of watches. */
+import { HttpServerRequest } from "@effect/platform"
+import { Context, Effect, type Scope, Stream } from "effect"
+import * as Actor from "../../../src/Actor.js"
+import * as ChangeLog from "../../../src/ChangeLog.js"
+import * as WatchSse from "../../../src/platform/WatchSse.js"
+import * as Recorder from "../../../src/Recorder.js"
+import * as Storage from "../../../src/Storage.js"
+import * as Watch from "../../../src/Watch.js"
+import {
+  aBound,
+  aFunction,
+  aSchedule,
+  aText,
+  built,
+  durations,
+  durationsAbove0,
+  of,
+  type Place,
+  place,
+  scoped,
+  type WrongOf,
+  wholes,
+  words
+} from "./wrong.js"
+
+export const storage = Storage.memory<string>()
+export const columns = { id: Storage.Column.text, detail: Storage.Column.nullable(Storage.Column.json) }
+export type Columns = typeof columns
+
+type ActorOptions = Actor.Options<string, string, void>
+
+const anActor: Pick<ActorOptions, "acquire" | "onBatch" | "report"> = {
+  acquire: Effect.succeed("a resource"),
+  onBatch: () => Effect.void,
+  report: () => undefined
+}
+
+const inActor: WrongOf<ActorOptions> = {
+  acquire: of(5),
+  onBatch: aFunction,
+  prepare: aFunction,
+  maxBatchSize: wholes,
+  resourceMaxBatchSize: aFunction,
+  linger: durations,
+  limit: aFunction,
+  onTimeout: aFunction,
+  bound: aBound,
+  onDropped: aFunction,
+  onRefused: aFunction,
+  onFailed: aFunction,
+  onTick: aFunction,
+  report: aFunction,
+  closeDeadline: durations,
+  onScopeClosed: aFunction,
+  name: aText
+}
+
+const inRecorder: WrongOf<Recorder.Options<string>> = {
+  name: aText,
+  maxBatchSize: wholes,
+  linger: durations,
+  saveTimeout: durationsAbove0,
+  loadTimeout: durationsAbove0,
+  retry: aSchedule,
+  onFatal: words,
+  deadLetters: aFunction,
+  maxHeld: of("many", -1, 1.5),
+  bound: aBound,
+  closeDeadline: durations,
+  onClosed: aFunction
+}
+
+class Tag extends Context.Tag("test/options/Recorder")<
+  Tag,
+  Recorder.Recorder<string, Storage.MemoryQuery<string>, ReadonlyArray<string>>
+>() {}
+
+class Table extends Context.Tag("test/options/Table")<
+  Table,
+  Recorder.Recorder<Storage.NewRowOf<Columns>, Storage.Query<Columns>, ReadonlyArray<Storage.RowOf<Columns>>>
+>() {}
+
+export const inColumns: WrongOf<Recorder.MemoryColumns<Columns>> = {
+  columns: of(5, {}),
+  id: of(5, "detail", "another")
+}
+
+const inQuestion = { limit: durations, kind: words }
+
+export const core: ReadonlyArray<Place> = [
+  place<ActorOptions>("Actor.make", anActor, inActor, (options) =>
+    scoped(Actor.make<string, string, void>(() => options))
+  ),
+  {
+    name: "Actor.ask",
+    needed: {},
+    wrong: inQuestion,
+    make: (options) =>
+      scoped(
+        Effect.flatMap(
+          Actor.make<string, string, void>(() => anActor),
+          ({ ask }) => ask(() => Effect.succeed("answer"), options)
+        )
+      )
+  },
+  place<Recorder.Options<string>>("Recorder.make", {}, inRecorder, (options) =>
+    scoped(Recorder.make(storage, options))
+  ),
+  place<Recorder.Options<string>>("Recorder.makeDeferred", {}, inRecorder, (options) =>
+    scoped(Recorder.makeDeferred(Effect.succeed(storage), options))
+  ),
+  place<Recorder.Options<string>>("Recorder.layer", {}, inRecorder, (options) =>
+    built(Recorder.layer(Tag, Effect.succeed(storage), options))
+  ),
+  place<Recorder.Options<string>>("Recorder.layerMemory", {}, inRecorder, (options) =>
+    built(Recorder.layerMemory(Tag, options))
+  ),
+  place<Recorder.Options<Storage.NewRowOf<Columns>> & Recorder.MemoryColumns<Columns>>(
+    "Recorder.layerMemory with columns",
+    { columns, id: "id" },
+    { ...inRecorder, ...inColumns },
+    (options) => built(Recorder.layerMemory(Table, options))
+  ),
+  place<ChangeLog.Options<string>>(
+    "ChangeLog.make",
+    {},
+    { state: words, maxRevisions: wholes, maxBytes: wholes, sizeOf: aFunction },
+    ChangeLog.make
+  ),
+  place<Storage.MemoryOptions<Columns>>(
+    "Storage.memory",
+    { columns, id: "id" },
+    { ...inColumns, table: aText },
+    Storage.memory<Columns>
+  )
+]
+
+const inWatch: WrongOf<Watch.Options<string>> = {
+  name: aText,
+  maxWatchers: wholes,
+  heartbeat: durations,
+  snapshots: aFunction,
+  closeDeadline: durations
+}
+
+const inFollow: WrongOf<Watch.FollowOptions<string>> = {
+  after: of(5),
+  snapshot: words,
+  where: aFunction,
+  buffer: wholes,
+  policy: words,
+  previous: words,
+  autoResnapshot: words
+}
+
+const { buffer, policy, previous } = inFollow
+const { after: _, ...inServe } = inFollow
+
+const log = ChangeLog.make<string>({ state: "latest" })
+const all = ChangeLog.prefix("")
+
+export const aRequest = HttpServerRequest.fromWeb(new Request("http://localhost/"))
+
+class Changes extends Context.Tag("test/options/Watch")<Changes, Watch.Watch<string>>() {}
+
+const watching = <A, E>(use: (watch: Watch.Watch<string>) => Effect.Effect<A, E, Scope.Scope>) =>
+  Effect.scoped(Effect.flatMap(Effect.flatMap(log, Watch.make), use))
+
+export const watches: ReadonlyArray<Place> = [
+  place<Watch.Options<string>>("Watch.make", {}, inWatch, (options) =>
+    scoped(Effect.flatMap(log, (log) => Watch.make(log, options)))
+  ),
+  place<Watch.Options<string>>("Watch.layer", {}, inWatch, (options) =>
+    built(Watch.layer(Changes, log, options))
+  ),
+  place<Watch.FollowOptions<string>>("Watch.open", {}, inFollow, (options) =>
+    watching((watch) => watch.open(all, options))
+  ),
+  place<Watch.FollowOptions<string>>("Watch.follow", {}, inFollow, (options) =>
+    watching((watch) => Stream.runHead(watch.follow(all, options)))
+  ),
+  place<Pick<Watch.FollowOptions<string>, "buffer" | "policy" | "previous">>(
+    "Watch.register",
+    {},
+    { buffer, policy, previous },
+    (options) => watching((watch) => watch.register("a key", options))
+  ),
+  place<WatchSse.Options<string, string>>(
+    "WatchSse.make",
+    {},
+    { schema: of(5), heartbeat: durations, retry: durations },
+    (options) => watching((watch) => WatchSse.make(watch, options))
+  ),
+  place<WatchSse.ServeOptions<string>>(
+    "WatchSse.serve",
+    {},
+    { ...inServe, policy: of(5, "block") },
+    (options) =>
+      watching((watch) =>
+        Effect.flatMap(WatchSse.make(watch), ({ serve }) =>
+          Effect.provideService(serve(all, options), HttpServerRequest.HttpServerRequest, aRequest)
+        )
+      )
+  )
+]
