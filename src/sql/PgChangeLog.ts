@@ -9,7 +9,7 @@ import {
   type SqlChangeLog
 } from "./internal/log/sqlChangeLog.js"
 import { pgLog } from "./internal/pg/log.js"
-import { openPool, type PgConnectOptions } from "./internal/pg/pool.js"
+import { openPool, type PgConnectOptions, poolRules } from "./internal/pg/pool.js"
 
 export type { LogOptions, Retention, SqlChangeLog } from "./internal/log/sqlChangeLog.js"
 export type { PgConnectOptions } from "./internal/pg/pool.js"
@@ -27,8 +27,8 @@ export interface PgLogOptions extends LogOptions, PgConnectOptions {}
 export const make = <V>(
   options: PgLogOptions
 ): Effect.Effect<SqlChangeLog<V>, StorageError | InvalidOptions, Scope.Scope> =>
-  makeSqlChangeLog(options, () =>
-    Effect.map(openPool(options), ({ executor }) => ({
+  makeSqlChangeLog<PgConnectOptions>()(options, poolRules, (_, pool) =>
+    Effect.map(openPool(pool), ({ executor }) => ({
       statements: pgLog,
       client: undefined,
       backend: { executor, joined: noTransaction }

@@ -6,10 +6,11 @@
  */
 import { Duration, Effect, Queue, Random, type Scope, Stream, SubscriptionRef } from "effect"
 import { ringEach } from "../internal/log/changeLog.js"
-import { InvalidOptions } from "../internal/options.js"
+import { type InvalidOptions, or, type Rules, resolve } from "../internal/options.js"
 import type { Doorbell } from "./internal/log/doorbell.js"
+import { timer } from "./internal/options.js"
 import { ask, connectListener, type Listener } from "./internal/pg/listener.js"
-import { connectionConfig, type PgConnectOptions } from "./internal/pg/pool.js"
+import { connectionConfig, connectRules, type PgConnectOptions } from "./internal/pg/pool.js"
 
 /** How the doorbell's own connection is made and watched. Intervals have defaults that fit production. */
 export interface PgDoorbellOptions extends Omit<PgConnectOptions, "maxConnections"> {
@@ -77,27 +78,13 @@ const deliverTo = (channels: Channels) => (channel: string, payload: string) => 
   ringEach(feeds?.get(payload.slice(0, end)) ?? [])
 }
 
-const checkIntervals = (options: PgDoorbellOptions) =>
-  Effect.gen(function* () {
-    const millis = (option: keyof PgDoorbellOptions, given: Duration.DurationInput) =>
-      Effect.try(() => Duration.toMillis(given)).pipe(
-        Effect.filterOrFail((value) => value >= 1 && value < 2 ** 31),
-        Effect.mapBoth({
-          onFailure: () =>
-            new InvalidOptions({
-              option,
-              message: `${option} must be a duration from 1 millisecond to 24 days`
-            }),
-          onSuccess: Duration.millis
-        })
-      )
-    return {
-      pingInterval: yield* millis("pingInterval", options.pingInterval ?? "15 seconds"),
-      pingTimeout: yield* millis("pingTimeout", options.pingTimeout ?? "5 seconds"),
-      poll: yield* millis("poll", options.poll ?? "1 second"),
-      pollWhileDown: yield* millis("pollWhileDown", options.pollWhileDown ?? "200 millis")
-    }
-  })
+const rules = {
+  ...connectRules,
+  pingInterval: or(timer, 15_000),
+  pingTimeout: or(timer, 5000),
+  poll: or(timer, 1000),
+  pollWhileDown: or(timer, 200)
+} satisfies Rules<PgDoorbellOptions>
 
 /**
  * Makes the doorbell, and returns at once: it connects in the background, and for ever again when the connection is
@@ -110,8 +97,9 @@ const checkIntervals = (options: PgDoorbellOptions) =>
  */
 export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
-    const config = yield* connectionConfig(options)
-    const { pingInterval, pingTimeout, poll, pollWhileDown } = yield* checkIntervals(options)
+    const resolved = yield* resolve<PgDoorbellOptions>()(rules, options)
+    const config = yield* connectionConfig(resolved)
+    const { pingInterval, pingTimeout, poll, pollWhileDown } = resolved
     const state = yield* SubscriptionRef.make<State>(starting)
     const channels: Channels = new Map()
     let current: Listener | undefined

@@ -5,7 +5,7 @@ import type { InvalidOptions } from "../internal/options.js"
 import type { StorageError } from "../Storage.js"
 import { clientBackend } from "./internal/client/client.js"
 import { pgDialect } from "./internal/pg/dialect.js"
-import { openPool, type PgConnectOptions } from "./internal/pg/pool.js"
+import { openPool, type PgConnectOptions, poolRules } from "./internal/pg/pool.js"
 import { makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
 import type { TableOptions } from "./internal/storage/tableOptions.js"
 
@@ -35,8 +35,8 @@ export interface PgOptions<C extends Columns> extends TableOptions<C>, PgConnect
 export const make = <const C extends Columns>(
   options: PgOptions<C>
 ): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, Scope.Scope> =>
-  makeSqlStorage(options, (table) =>
-    Effect.map(openPool(options), ({ client, executor }) => ({
+  makeSqlStorage<PgConnectOptions>()(options, poolRules, (table, _, pool) =>
+    Effect.map(openPool(pool), ({ client, executor }) => ({
       ...clientBackend(client, pgDialect, table, executor),
       beside: executor.run
     }))

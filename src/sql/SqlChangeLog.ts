@@ -39,7 +39,7 @@ export type { LogOptions, Retention, SqlChangeLog } from "./internal/log/sqlChan
 export const make = <V>(
   options: LogOptions
 ): Effect.Effect<SqlChangeLog<V>, StorageError | InvalidOptions, SqlClient | Scope.Scope> =>
-  makeSqlChangeLog(options, () =>
+  makeSqlChangeLog<object>()(options, {}, () =>
     Effect.flatMap(SqlClient, (client) =>
       Effect.map(byDialect(client, sqliteLog, pgLog), (statements) => ({
         statements,

@@ -2,8 +2,9 @@
 import * as Statement from "@effect/sql/Statement"
 import { Effect, type Scope } from "effect"
 import type { Columns } from "../internal/columns/columns.js"
-import { InvalidOptions } from "../internal/options.js"
+import type { InvalidOptions } from "../internal/options.js"
 import type { StorageError } from "../Storage.js"
+import { sqliteFile } from "./internal/options.js"
 import { sqliteDialect } from "./internal/sqlite/dialect.js"
 import { ensureTables, exclusiveExecutor, openFile, statementExecutor } from "./internal/sqlite/file.js"
 import { sqliteLog } from "./internal/sqlite/log.js"
@@ -46,23 +47,24 @@ export interface SqliteOptions<C extends Columns> extends TableOptions<C> {
 export const make = <const C extends Columns>(
   options: SqliteOptions<C>
 ): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, Scope.Scope> =>
-  typeof options.filename !== "string" || options.filename === ""
-    ? Effect.fail(new InvalidOptions({ option: "filename", message: "filename must be a path, or :memory:" }))
-    : makeSqlStorage(options, (table, feed) =>
-        Effect.gen(function* () {
-          const file = yield* openFile(options.filename, gentleCheckpoint, ensureTables(table, feed))
-          // Without a log nothing takes more than one statement, and there is nothing to take turns for.
-          const executor = feed === undefined ? statementExecutor(file) : yield* exclusiveExecutor(file)
-          const insert = sqliteDialect.insert(table)
-          const compiler = Statement.makeCompilerSqlite()
-          const backend: StorageBackend = {
-            dialect: sqliteDialect,
-            executor,
-            read: executor.run,
-            insert: (rows) => executor.run(insert(rows)),
-            logStatements: sqliteLog,
-            compile: (fragment) => compiler.compile(fragment, false)
-          }
-          return backend
-        })
-      )
+  makeSqlStorage<Pick<SqliteOptions<C>, "filename">>()(
+    options,
+    { filename: sqliteFile },
+    (table, feed, { filename }) =>
+      Effect.gen(function* () {
+        const file = yield* openFile(filename, gentleCheckpoint, ensureTables(table, feed))
+        // Without a log nothing takes more than one statement, and there is nothing to take turns for.
+        const executor = feed === undefined ? statementExecutor(file) : yield* exclusiveExecutor(file)
+        const insert = sqliteDialect.insert(table)
+        const compiler = Statement.makeCompilerSqlite()
+        const backend: StorageBackend = {
+          dialect: sqliteDialect,
+          executor,
+          read: executor.run,
+          insert: (rows) => executor.run(insert(rows)),
+          logStatements: sqliteLog,
+          compile: (fragment) => compiler.compile(fragment, false)
+        }
+        return backend
+      })
+  )

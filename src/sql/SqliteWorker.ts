@@ -2,7 +2,7 @@
 import * as Statement from "@effect/sql/Statement"
 import { Effect, type Scope } from "effect"
 import type { Columns } from "../internal/columns/columns.js"
-import { InvalidOptions } from "../internal/options.js"
+import { type InvalidOptions, that } from "../internal/options.js"
 import { StorageError } from "../Storage.js"
 import type { Dialect, Run, Table } from "./internal/dialect.js"
 import { classified, SqlFailure } from "./internal/errors.js"
@@ -73,6 +73,12 @@ const connect = (
     }
   })
 
+/** A new thread would begin with an empty database in memory. */
+const threadFile = that(
+  "the path of a file",
+  (given) => typeof given === "string" && given !== "" && !given.startsWith(":memory:")
+)
+
 /**
  * Starts the thread, opens the file there, and makes the storage; ends both with the scope. It is the storage of
  * `SqliteStorage`, with the same guarantees, and the file is opened in the same way.
@@ -90,6 +96,8 @@ const connect = (
 export const make = <const C extends Columns>(
   options: SqliteWorkerOptions<C>
 ): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, Scope.Scope> =>
-  typeof options.filename !== "string" || options.filename === "" || options.filename.startsWith(":memory:")
-    ? Effect.fail(new InvalidOptions({ option: "filename", message: "the thread needs the path of a file" }))
-    : makeSqlStorage(options, (table, feed) => connect(options.filename, table, feed))
+  makeSqlStorage<Pick<SqliteWorkerOptions<C>, "filename">>()(
+    options,
+    { filename: threadFile },
+    (table, feed, { filename }) => connect(filename, table, feed)
+  )

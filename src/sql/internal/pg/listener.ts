@@ -95,7 +95,7 @@ export const connectListener = (
 /** Sends a statement and waits for its end, for so long. */
 export const ask = (
   { send }: Listener,
-  limit: Duration.Duration,
+  limit: Duration.DurationInput,
   text: string,
   ...params: ReadonlyArray<string>
 ): Effect.Effect<void, string> =>
@@ -104,6 +104,6 @@ export const ask = (
   ).pipe(
     Effect.timeoutFail({
       duration: limit,
-      onTimeout: () => `the server did not answer within ${Duration.format(limit)}`
+      onTimeout: () => `the server did not answer within ${Duration.format(Duration.decode(limit))}`
     })
   )
