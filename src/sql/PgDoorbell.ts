@@ -1,8 +1,8 @@
 /**
  * Rings the change logs of other processes by Postgres's LISTEN and NOTIFY.
  *
- * A ring is a hint that there is something to read, and no more: nothing is lost when one is. So a doorbell whose
- * connection is down rings everybody more often, and everybody once when it is up again.
+ * A ring is a hint that there is something to read: no revision is lost with one. A doorbell whose connection is down
+ * rings every feed more often, and every feed once when the connection is up again.
  */
 import { type Duration, Effect, type Scope, type Stream, SubscriptionRef } from "effect"
 import { type InvalidOptions, or, type Rules, resolve } from "../internal/options.js"
@@ -11,21 +11,21 @@ import { timer } from "./internal/options.js"
 import * as Link from "./internal/pg/doorbell.js"
 import { connectionConfig, connectRules, type PgConnectOptions } from "./internal/pg/pool.js"
 
-/** How the doorbell's own connection is made and watched. Intervals have defaults that fit production. */
+/** Configures the doorbell's own connection. The intervals have defaults that fit production. */
 export interface PgDoorbellOptions extends Omit<PgConnectOptions, "maxConnections"> {
   /** How often the server is asked whether it is there, which finds half-open links. Default 15 seconds. */
   readonly pingInterval?: Duration.DurationInput | undefined
   /** How long the answer may take. Default 5 seconds. */
   readonly pingTimeout?: Duration.DurationInput | undefined
-  /** How often everybody is rung without a reason while the connection is up. Default 1 second. */
+  /** How often every feed is rung without a reason while the connection is up. Default 1 second. */
   readonly poll?: Duration.DurationInput | undefined
-  /** And while it is down. Default 200 milliseconds. */
+  /** How often every feed is rung while the connection is down. Default 200 milliseconds. */
   readonly pollWhileDown?: Duration.DurationInput | undefined
 }
 
 export type { State } from "./internal/pg/doorbell.js"
 
-/** A doorbell over Postgres: the `doorbell` of a `SqlChangeLog`. */
+/** A doorbell over Postgres, for the option `doorbell` of a `SqlChangeLog`. */
 export interface PgDoorbell extends Doorbell {
   readonly state: Effect.Effect<Link.State>
   /** The state now, and each one after it. */
@@ -41,13 +41,16 @@ const rules = {
 } satisfies Rules<PgDoorbellOptions>
 
 /**
- * Makes the doorbell, and returns at once: it connects in the background, and for ever again when the connection is
- * lost (after 50 milliseconds at first, 2 seconds at most, jittered). It ends with the scope. One doorbell serves any
- * number of logs of one database.
+ * Makes the doorbell, and returns at once. One doorbell serves any number of logs of one database. It ends with the
+ * scope.
  *
- * Rings are sent on its own connection, after the commit, and at most one for each feed in 10 milliseconds; those that
- * come while it is down are sent when it is up again. Its end sends those that still wait, for which it takes a second
- * at most. Fails with `InvalidOptions` when an option is wrong; a server that cannot be reached is a state.
+ * It connects in the background. If the connection is lost, it connects again, for ever: after 50 milliseconds at first
+ * and 2 seconds at most, jittered.
+ *
+ * It sends rings on its own connection, after the commit, at most one for each feed in 10 milliseconds. While the
+ * connection is down rings wait. Its end sends the rings that still wait, for at most a second.
+ *
+ * Fails with `InvalidOptions` if an option is wrong. A server that cannot be reached is a state, not a failure.
  */
 export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {

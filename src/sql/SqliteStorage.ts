@@ -20,11 +20,11 @@ export interface SqliteOptions<C extends Columns> extends TableOptions<C> {
 }
 
 /**
- * Opens the file and makes the storage; closes the file with the scope.
+ * Opens the file and makes the storage. Closes the file with the scope.
  *
  * The file is in WAL mode with `synchronous = FULL`: a save that succeeded survives a power failure. The driver never
  * waits for a lock inside of the event loop: while another connection writes, a save fails as `Transient`, and the
- * recorder tries again. A save of 1,000 records occupies the thread for some milliseconds.
+ * recorder retries. A save of 1,000 records occupies the thread for some milliseconds.
  *
  * Do not await a durable save of this storage inside of a write transaction of another connection to the same file:
  * the save waits for the transaction's end, and the transaction waits for the save.
@@ -41,8 +41,8 @@ export interface SqliteOptions<C extends Columns> extends TableOptions<C> {
  * nothing here can notice that. Do not delete only its `-wal` or `-shm` file: a missing `-wal` fails the next save, but
  * other connections may have read wrong by then.
  *
- * Fails with a `StorageError` of kind `Fatal` when the file cannot be opened, is no database, or holds a table that
- * does not fit; its message says what to do.
+ * Fails with a `StorageError` of kind `Fatal` if the file cannot be opened, is no database, or holds a table that does
+ * not fit. The message advises what to do.
  */
 export const make = <const C extends Columns>(
   options: SqliteOptions<C>

@@ -33,7 +33,7 @@ const threadDialect: Dialect = {
   maxBatch: (table) => Math.min(maxBatch, sqliteDialect.maxBatch(table))
 }
 
-/** What the thread says of a transaction that has failed, or of a lost file; everything else is the driver's. */
+/** Rebuilds the error of a failed transaction or of a lost file. Every other error is the driver's. */
 const asStorageError = (error: unknown): unknown => {
   const refusal = error as Extract<Refusal, { readonly of: "store" }>
   if (refusal.of !== "store") return error
@@ -80,16 +80,16 @@ const threadFile = that(
 )
 
 /**
- * Starts the thread, opens the file there, and makes the storage; ends both with the scope. It is the storage of
- * `SqliteStorage`, with the same guarantees, and the file is opened in the same way.
+ * Starts the thread, opens the file there, and makes the storage. Ends both with the scope. The storage has the
+ * guarantees of `SqliteStorage`, and opens the file in the same way.
  *
- * The calling thread checks and encodes the records and hands them over, at most 500 at a time (2 to 4 ms);
- * parsing, writing and syncing happen in the thread.
+ * The calling thread checks and encodes the records and hands them over, at most 500 at a time (2 to 4 ms). The thread
+ * parses, writes and syncs.
  *
  * - A file that is deleted, renamed or replaced is opened anew, as by `SqliteStorage`, also by another thread.
  * - A thread that dies fails its calls as `Transient` with an unknown outcome. The next call starts another one.
  * - An interrupted call waits for the thread to finish the statement, and ends the thread after a second: nothing is
- *   committed behind the back of an interruption.
+ *   committed after the interruption has completed.
  *
  * Fails as `SqliteStorage.make` does. `:memory:` is refused, because a new thread would begin with an empty database.
  */

@@ -56,10 +56,10 @@ export interface LogOptions extends FeedOptions {
   readonly retention?: Retention | undefined
   /**
    * On Postgres, how long a commit waits for the one before it, and how long a transaction that has appended may be
-   * idle before the server ends it, because everybody else waits for it. Whole milliseconds. Default 5 seconds.
+   * idle before the server ends it, because every other commit waits for it. Whole milliseconds. Default 5 seconds.
    */
   readonly lockTimeout?: Duration.DurationInput | undefined
-  /** How often a doorbell rings that nobody else rings, for commits of other processes. Default 1 second. */
+  /** How often the log is read again for commits of other processes, without a `doorbell`. Default 1 second. */
   readonly poll?: Duration.DurationInput | undefined
   /** Rings the logs of other processes, instead of their polling: see `PgDoorbell`. */
   readonly doorbell?: Doorbell | undefined
@@ -107,7 +107,7 @@ export const limitsOf = (lockTimeout: number): Limits => {
   return { lock: millis, idle: millis }
 }
 
-/** What a log's user is told of a database's failure. */
+/** Converts a database's failure into the error of a log. */
 export const changeLogError = (error: StorageError): ChangeLogError => {
   const { kind, message, outcome } = error
   const code = error.cause instanceof SqlFailure ? (error.cause.code ?? "") : ""
@@ -142,10 +142,10 @@ export const openLogOf = (log: object): OpenLog | undefined =>
   // Only `handle` writes the member: the symbol does not leave this file.
   (log as { readonly [openLog]?: OpenLog })[openLog]
 
-/** The channel of a log's table: others of the same name hear each other, in vain and to no harm. */
+/** The channel of a log's table. Tables of the same name in other schemas are rung too, in vain and to no harm. */
 export const channelOf = ({ log }: Feed): string => log.name
 
-/** Tells everybody of a commit. */
+/** Rings every log of the feed after a commit, in this process and in others. */
 export const ringEverywhere = ({ doorbell, local, store }: OpenLog, seq: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     local.ring(store.logId)
@@ -182,7 +182,7 @@ const handle = <V>(open: OpenLog, { poll, retention: bounds }: ResolvedLog): Sql
       Effect.gen(function* () {
         const committed = yield* typed(Store.commit(store, encoded, entries.length))
         const last = committed.revisions.at(-1)
-        // In a transaction of somebody else's nothing is committed yet: the poll finds it.
+        // In the caller's own transaction nothing is committed yet: the poll finds it.
         if (last !== undefined && Option.isNone(yield* store.backend.joined))
           yield* ringEverywhere(open, last.seq)
         return committed

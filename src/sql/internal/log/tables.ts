@@ -18,7 +18,7 @@ export interface FeedOptions {
   readonly feed?: string | undefined
   /**
    * `latest` keeps the last value of each key, for snapshots and previous values. It is decided when the feed is first
-   * made, and every later user must say the same. Default `none`.
+   * made, and every later user must give the same. Default `none`.
    */
   readonly state?: "latest" | "none" | undefined
 }

@@ -1,7 +1,7 @@
 /**
  * The Postgres connections that a storage owns.
  *
- * A pool of `pg` heals by itself only from what it is told. Here every connection is destroyed that may be dead or may
+ * A pool of `pg` drops only the connections that report an error. Here every connection is destroyed that may be dead or may
  * still be busy: after an interrupted statement (it would queue the next one behind it, for ever over a half-open
  * link), after FATAL (the server closes it a moment later), after anything that is no answer of the server.
  */
@@ -61,8 +61,8 @@ export interface PgPool {
 }
 
 /**
- * How long an interruption waits for the server to be told. The request itself has {@link cancelRequestTimeout}. Over a dead link
- * it is in vain, and a save that is tried again after its time-out must not wait long for that.
+ * How long an interruption waits for the cancel request to arrive. The request itself has {@link cancelRequestTimeout}.
+ * Over a dead link it is in vain, and a save that is retried after its timeout must not wait long for that.
  */
 const cancelTimeout = Duration.millis(250)
 
@@ -222,7 +222,7 @@ const makeExecutor = (pool: Pg.Pool, scope: Scope.Scope, leases: Set<Lease>): Ex
   }
 
   // One async from the connection to the answer: between two of them an interruption would lose the connection. An
-  // interruption may also come after the answer, when the connection may serve somebody else already.
+  // interruption may also come after the answer, when the connection may serve another statement already.
   const run = (statement: Statement): Effect.Effect<Pg.QueryResult, SqlError> =>
     Effect.async((resume) => {
       let over = false
@@ -321,11 +321,11 @@ export const openPool = (
 
 const openError = (error: unknown): StorageError => {
   const { code, constraint, kind, message } = classifyPg(error, false)
-  const told = `no connection to the database: ${message}`
+  const described = `no connection to the database: ${message}`
   return new StorageError({
     kind,
     outcome: "NotStored",
-    message: told,
+    message: described,
     cause: new SqlFailure({ code, constraint, message })
   })
 }

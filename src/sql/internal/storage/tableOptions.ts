@@ -36,7 +36,7 @@ export interface StorageLog<C extends Columns>
     Pick<LogOptions, "lockTimeout" | "doorbell"> {
   /**
    * The changes that a record makes, at least one: they are one revision. A record for which it throws, or gives what
-   * cannot be logged, is bad. The id of the entry is not used: the record's own id says whether it is new.
+   * cannot be logged, is bad. The id of the entry is not used: the record's own id decides whether it is new.
    */
   readonly toEntry: (record: RowOf<C>) => Entry<unknown>
 }
