@@ -194,3 +194,26 @@ export const millisOf = (
   input: Duration.DurationInput,
   least: "0" | "above 0" = "0"
 ): number | InvalidOptions => millis(least).read(option, input)
+
+/** A list whose members each pass a rule. The name of a member is like `indexes[0]`. */
+export const each = <A>({ read }: Rule<A>): Rule<ReadonlyArray<A>> => ({
+  read: (option, given) => {
+    if (!Array.isArray(given)) return invalid(option, "an array", given)
+    const members: Array<A> = []
+    for (const [index, member] of given.entries()) {
+      const value = read(`${option}[${index}]`, member)
+      if (value instanceof InvalidOptions) return value
+      members.push(value)
+    }
+    return members
+  }
+})
+
+/** A value that a function validates, which answers the problem ("must be ...") or `undefined`. */
+export const valid = <A>(validate: (given: unknown) => string | undefined): Rule<A> => ({
+  read: (option, given) => {
+    const message = validate(given)
+    // What passes is of the type that its validator promises.
+    return message === undefined ? (given as A) : new InvalidOptions({ option, message })
+  }
+})

@@ -9,7 +9,7 @@ import {
   type SqlChangeLog
 } from "./internal/log/sqlChangeLog.js"
 import { pgLog } from "./internal/pg/log.js"
-import { openPool, type PgConnectOptions } from "./internal/pg/pool.js"
+import { openPool, type PgConnectOptions, poolRules } from "./internal/pg/pool.js"
 
 export type { LogOptions, Retention, SqlChangeLog } from "./internal/log/sqlChangeLog.js"
 export type { PgConnectOptions } from "./internal/pg/pool.js"
@@ -18,17 +18,17 @@ export type { PgConnectOptions } from "./internal/pg/pool.js"
 export interface PgLogOptions extends LogOptions, PgConnectOptions {}
 
 /**
- * Connects and makes the log, as `SqlChangeLog.make` does; ends its connections with the scope. A connection that may
+ * Connects and makes the log, as `SqlChangeLog.make` does. Ends its connections with the scope. A connection that may
  * be dead or busy is never used again, and an interrupted statement is cancelled on the server.
  *
- * It takes part in no transaction of its caller's. What was appended is as durable as the server makes a commit: see
- * `PgStorage.make`; one warning at the start names what weakens it, for the log's tables too.
+ * The log takes part in no transaction of its caller's. An append is as durable as the server makes a commit: see
+ * `PgStorage.make`. One warning at the start names what weakens it, for the log's tables too.
  */
 export const make = <V>(
   options: PgLogOptions
 ): Effect.Effect<SqlChangeLog<V>, StorageError | InvalidOptions, Scope.Scope> =>
-  makeSqlChangeLog(options, () =>
-    Effect.map(openPool(options), ({ executor }) => ({
+  makeSqlChangeLog<PgConnectOptions>()(options, poolRules, (_, pool) =>
+    Effect.map(openPool(pool), ({ executor }) => ({
       statements: pgLog,
       client: undefined,
       backend: { executor, joined: noTransaction }

@@ -5,7 +5,7 @@ import type { InvalidOptions } from "../internal/options.js"
 import type { StorageError } from "../Storage.js"
 import { clientBackend } from "./internal/client/client.js"
 import { pgDialect } from "./internal/pg/dialect.js"
-import { openPool, type PgConnectOptions } from "./internal/pg/pool.js"
+import { openPool, type PgConnectOptions, poolRules } from "./internal/pg/pool.js"
 import { makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
 import type { TableOptions } from "./internal/storage/tableOptions.js"
 
@@ -15,28 +15,28 @@ export type { PgConnectOptions } from "./internal/pg/pool.js"
 export interface PgOptions<C extends Columns> extends TableOptions<C>, PgConnectOptions {}
 
 /**
- * Connects and makes the storage; ends its connections with the scope. Use it with `Recorder.makeDeferred` when the
- * server may be away at the start.
+ * Connects and makes the storage. Ends its connections with the scope. Use it with `Recorder.makeDeferred` if the server
+ * may be down at the start.
  *
  * A save is one statement of its own, `INSERT ... SELECT unnest(...) ON CONFLICT (id) DO NOTHING`, with each column as
  * one array in binary format: all of a batch or nothing of it. After a save was interrupted, by the recorder's
  * `saveTimeout` for one, its connection is never used again and the server is asked to cancel the statement.
  *
  * Prepared statements are used where they survive; behind a pooler that gives each statement another backend the
- * storage finds out, without a failed save, and goes on without them.
+ * storage notices it, without a failed save, and continues without them.
  *
  * A save that succeeded, one of `saveDurable` too, is as durable as the server makes a commit. With `synchronous_commit =
  * off` a crash of the server takes the last ones, with `fsync = off` a power failure takes any of them, and a crash
- * empties an UNLOGGED table. One warning at the start names what of it is so.
+ * empties an UNLOGGED table. One warning at the start names which of these apply.
  *
- * Fails with a `StorageError` of kind `Fatal` when the login, the database, the schema or the table does not fit, of
- * kind `Transient` when the server cannot be reached; its message says what to do.
+ * Fails with a `StorageError` of kind `Fatal` if the login, the database, the schema or the table does not fit, and of
+ * kind `Transient` if the server cannot be reached. The message advises what to do.
  */
 export const make = <const C extends Columns>(
   options: PgOptions<C>
 ): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, Scope.Scope> =>
-  makeSqlStorage(options, (table) =>
-    Effect.map(openPool(options), ({ client, executor }) => ({
+  makeSqlStorage<PgConnectOptions>()(options, poolRules, (table, _, pool) =>
+    Effect.map(openPool(pool), ({ client, executor }) => ({
       ...clientBackend(client, pgDialect, table, executor),
       beside: executor.run
     }))

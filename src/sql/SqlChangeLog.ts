@@ -3,7 +3,7 @@
  * connections, see `SqliteChangeLog` and `PgChangeLog`.
  *
  * The order of revisions is the order of commits: every commit moves the head of its feed, and holds it until it is
- * committed. There are no gaps, also after a rollback, and no reader waits for anybody's transaction.
+ * committed. There are no gaps, also after a rollback, and no reader waits for a transaction.
  */
 import { SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
 import { Effect, Option, type Scope } from "effect"
@@ -21,7 +21,7 @@ export type { LogOptions, Retention, SqlChangeLog } from "./internal/log/sqlChan
 
 /**
  * A log over the client of the context. It creates its tables when they do not exist, also when several processes
- * start at once, and fails with a `StorageError` of kind `Fatal` that says what to do when they do not fit.
+ * start at once. It fails with a `StorageError` of kind `Fatal`, which advises what to do, if they do not fit.
  *
  * Values are plain JSON data, with the rules of a json column. They come back as they were written; that they are of
  * type `V` is what their writers promise.
@@ -39,7 +39,7 @@ export type { LogOptions, Retention, SqlChangeLog } from "./internal/log/sqlChan
 export const make = <V>(
   options: LogOptions
 ): Effect.Effect<SqlChangeLog<V>, StorageError | InvalidOptions, SqlClient | Scope.Scope> =>
-  makeSqlChangeLog(options, () =>
+  makeSqlChangeLog<object>()(options, {}, () =>
     Effect.flatMap(SqlClient, (client) =>
       Effect.map(byDialect(client, sqliteLog, pgLog), (statements) => ({
         statements,
@@ -69,8 +69,8 @@ export const make = <V>(
  * )
  * ```
  *
- * It fails with what the effect fails with, and with `ChangeLogError` when the database does; whether it was committed
- * is told by `outcome`. Inside of another transaction it fails as `Invalid`.
+ * It fails with what the effect fails with. If the database fails, it fails with `ChangeLogError`, whose `outcome`
+ * reports whether it was committed. Inside of another transaction it fails as `Invalid`.
  */
 export const transact: <A, E, R>(
   body: (transaction: Transact.Transaction) => Effect.Effect<A, E, R>

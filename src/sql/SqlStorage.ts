@@ -47,7 +47,7 @@ export const make = <const C extends Columns>(
   options: TableOptions<C>
 ): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, SqlClient> =>
   Effect.flatMap(SqlClient, (client) =>
-    makeSqlStorage(options, (table) =>
+    makeSqlStorage<object>()(options, {}, (table) =>
       Effect.map(byDialect(client, sqliteDialect, pgDialect), (dialect) =>
         clientBackend(client, dialect, table)
       )

@@ -1,6 +1,6 @@
 /** A change log that owns its connection to a SQLite file. */
 import { Effect, type Scope } from "effect"
-import { InvalidOptions } from "../internal/options.js"
+import type { InvalidOptions } from "../internal/options.js"
 import type { StorageError } from "../Storage.js"
 import {
   type LogOptions,
@@ -8,6 +8,7 @@ import {
   noTransaction,
   type SqlChangeLog
 } from "./internal/log/sqlChangeLog.js"
+import { sqliteFile } from "./internal/options.js"
 import { ensureTables, exclusiveExecutor, openFile } from "./internal/sqlite/file.js"
 import { sqliteLog } from "./internal/sqlite/log.js"
 import { gentleCheckpoint } from "./internal/sqlite/open.js"
@@ -30,18 +31,15 @@ export interface SqliteLogOptions extends LogOptions {
 export const make = <V>(
   options: SqliteLogOptions
 ): Effect.Effect<SqlChangeLog<V>, StorageError | InvalidOptions, Scope.Scope> =>
-  typeof options.filename !== "string" || options.filename === ""
-    ? Effect.fail(new InvalidOptions({ option: "filename", message: "filename must be a path, or :memory:" }))
-    : makeSqlChangeLog(options, (feed) =>
-        Effect.map(
-          Effect.flatMap(
-            openFile(options.filename, gentleCheckpoint, ensureTables(undefined, feed)),
-            exclusiveExecutor
-          ),
-          (executor) => ({
-            statements: sqliteLog,
-            client: undefined,
-            backend: { executor, joined: noTransaction }
-          })
-        )
-      )
+  makeSqlChangeLog<FileOptions>()(options, { filename: sqliteFile }, (feed, { filename }) =>
+    Effect.map(
+      Effect.flatMap(openFile(filename, gentleCheckpoint, ensureTables(undefined, feed)), exclusiveExecutor),
+      (executor) => ({
+        statements: sqliteLog,
+        client: undefined,
+        backend: { executor, joined: noTransaction }
+      })
+    )
+  )
+
+type FileOptions = Pick<SqliteLogOptions, "filename">

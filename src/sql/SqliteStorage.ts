@@ -2,8 +2,9 @@
 import * as Statement from "@effect/sql/Statement"
 import { Effect, type Scope } from "effect"
 import type { Columns } from "../internal/columns/columns.js"
-import { InvalidOptions } from "../internal/options.js"
+import type { InvalidOptions } from "../internal/options.js"
 import type { StorageError } from "../Storage.js"
+import { sqliteFile } from "./internal/options.js"
 import { sqliteDialect } from "./internal/sqlite/dialect.js"
 import { ensureTables, exclusiveExecutor, openFile, statementExecutor } from "./internal/sqlite/file.js"
 import { sqliteLog } from "./internal/sqlite/log.js"
@@ -19,11 +20,11 @@ export interface SqliteOptions<C extends Columns> extends TableOptions<C> {
 }
 
 /**
- * Opens the file and makes the storage; closes the file with the scope.
+ * Opens the file and makes the storage. Closes the file with the scope.
  *
  * The file is in WAL mode with `synchronous = FULL`: a save that succeeded survives a power failure. The driver never
  * waits for a lock inside of the event loop: while another connection writes, a save fails as `Transient`, and the
- * recorder tries again. A save of 1,000 records occupies the thread for some milliseconds.
+ * recorder retries. A save of 1,000 records occupies the thread for some milliseconds.
  *
  * Do not await a durable save of this storage inside of a write transaction of another connection to the same file:
  * the save waits for the transaction's end, and the transaction waits for the save.
@@ -40,29 +41,30 @@ export interface SqliteOptions<C extends Columns> extends TableOptions<C> {
  * nothing here can notice that. Do not delete only its `-wal` or `-shm` file: a missing `-wal` fails the next save, but
  * other connections may have read wrong by then.
  *
- * Fails with a `StorageError` of kind `Fatal` when the file cannot be opened, is no database, or holds a table that
- * does not fit; its message says what to do.
+ * Fails with a `StorageError` of kind `Fatal` if the file cannot be opened, is no database, or holds a table that does
+ * not fit. The message advises what to do.
  */
 export const make = <const C extends Columns>(
   options: SqliteOptions<C>
 ): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, Scope.Scope> =>
-  typeof options.filename !== "string" || options.filename === ""
-    ? Effect.fail(new InvalidOptions({ option: "filename", message: "filename must be a path, or :memory:" }))
-    : makeSqlStorage(options, (table, feed) =>
-        Effect.gen(function* () {
-          const file = yield* openFile(options.filename, gentleCheckpoint, ensureTables(table, feed))
-          // Without a log nothing takes more than one statement, and there is nothing to take turns for.
-          const executor = feed === undefined ? statementExecutor(file) : yield* exclusiveExecutor(file)
-          const insert = sqliteDialect.insert(table)
-          const compiler = Statement.makeCompilerSqlite()
-          const backend: StorageBackend = {
-            dialect: sqliteDialect,
-            executor,
-            read: executor.run,
-            insert: (rows) => executor.run(insert(rows)),
-            logStatements: sqliteLog,
-            compile: (fragment) => compiler.compile(fragment, false)
-          }
-          return backend
-        })
-      )
+  makeSqlStorage<Pick<SqliteOptions<C>, "filename">>()(
+    options,
+    { filename: sqliteFile },
+    (table, feed, { filename }) =>
+      Effect.gen(function* () {
+        const file = yield* openFile(filename, gentleCheckpoint, ensureTables(table, feed))
+        // Without a log nothing takes more than one statement, and there is nothing to take turns for.
+        const executor = feed === undefined ? statementExecutor(file) : yield* exclusiveExecutor(file)
+        const insert = sqliteDialect.insert(table)
+        const compiler = Statement.makeCompilerSqlite()
+        const backend: StorageBackend = {
+          dialect: sqliteDialect,
+          executor,
+          read: executor.run,
+          insert: (rows) => executor.run(insert(rows)),
+          logStatements: sqliteLog,
+          compile: (fragment) => compiler.compile(fragment, false)
+        }
+        return backend
+      })
+  )

@@ -2,7 +2,7 @@
 import * as Statement from "@effect/sql/Statement"
 import { Effect, type Scope } from "effect"
 import type { Columns } from "../internal/columns/columns.js"
-import { InvalidOptions } from "../internal/options.js"
+import { type InvalidOptions, that } from "../internal/options.js"
 import { StorageError } from "../Storage.js"
 import type { Dialect, Run, Table } from "./internal/dialect.js"
 import { classified, SqlFailure } from "./internal/errors.js"
@@ -33,7 +33,7 @@ const threadDialect: Dialect = {
   maxBatch: (table) => Math.min(maxBatch, sqliteDialect.maxBatch(table))
 }
 
-/** What the thread says of a transaction that has failed, or of a lost file; everything else is the driver's. */
+/** Rebuilds the error of a failed transaction or of a lost file. Every other error is the driver's. */
 const asStorageError = (error: unknown): unknown => {
   const refusal = error as Extract<Refusal, { readonly of: "store" }>
   if (refusal.of !== "store") return error
@@ -73,23 +73,31 @@ const connect = (
     }
   })
 
+/** A new thread would begin with an empty database in memory. */
+const threadFile = that(
+  "the path of a file",
+  (given) => typeof given === "string" && given !== "" && !given.startsWith(":memory:")
+)
+
 /**
- * Starts the thread, opens the file there, and makes the storage; ends both with the scope. It is the storage of
- * `SqliteStorage`, with the same guarantees, and the file is opened in the same way.
+ * Starts the thread, opens the file there, and makes the storage. Ends both with the scope. The storage has the
+ * guarantees of `SqliteStorage`, and opens the file in the same way.
  *
- * The calling thread checks and encodes the records and hands them over, at most 500 at a time (2 to 4 ms);
- * parsing, writing and syncing happen in the thread.
+ * The calling thread checks and encodes the records and hands them over, at most 500 at a time (2 to 4 ms). The thread
+ * parses, writes and syncs.
  *
  * - A file that is deleted, renamed or replaced is opened anew, as by `SqliteStorage`, also by another thread.
  * - A thread that dies fails its calls as `Transient` with an unknown outcome. The next call starts another one.
  * - An interrupted call waits for the thread to finish the statement, and ends the thread after a second: nothing is
- *   committed behind the back of an interruption.
+ *   committed after the interruption has completed.
  *
  * Fails as `SqliteStorage.make` does. `:memory:` is refused, because a new thread would begin with an empty database.
  */
 export const make = <const C extends Columns>(
   options: SqliteWorkerOptions<C>
 ): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, Scope.Scope> =>
-  typeof options.filename !== "string" || options.filename === "" || options.filename.startsWith(":memory:")
-    ? Effect.fail(new InvalidOptions({ option: "filename", message: "the thread needs the path of a file" }))
-    : makeSqlStorage(options, (table, feed) => connect(options.filename, table, feed))
+  makeSqlStorage<Pick<SqliteWorkerOptions<C>, "filename">>()(
+    options,
+    { filename: threadFile },
+    (table, feed, { filename }) => connect(filename, table, feed)
+  )

@@ -242,7 +242,8 @@ it.scopedLive("PgDoorbell refuses wrong options, and tells why it is down", () =
       { pingInterval: 0 },
       { pingTimeout: -1 },
       { poll: "50 days" },
-      { port: 0 }
+      { port: 0 },
+      { maxConnections: 2 }
     ]
     for (const options of wrong) {
       expect(yield* Effect.flip(PgDoorbell.make(options as PgDoorbell.PgDoorbellOptions))).toBeInstanceOf(

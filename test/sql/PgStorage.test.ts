@@ -166,7 +166,16 @@ for (const { name, url: server } of databaseUrls()) {
     it.scopedLive("reads by its indexes, in either direction and from any place", () =>
       Effect.gen(function* () {
         const { sql, table: options } = yield* setUp(server)
-        const table = Either.getOrThrow(makeTable(options, sizeLimits))
+        const table = Effect.runSync(
+          makeTable(
+            {
+              schema: undefined,
+              ...options,
+              indexes: options.indexes.map((index) => ({ ...index, kind: "plain" }))
+            },
+            sizeLimits
+          )
+        )
         yield* sql("SET enable_seqscan = off")
         yield* sql("SET enable_bitmapscan = off")
         for (const orderBy of [

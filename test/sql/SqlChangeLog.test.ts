@@ -98,9 +98,13 @@ const suite = (name: string, place: Effect.Effect<Place, unknown, Scope.Scope>) 
           ["feed", { feed: "" }],
           ["feed", { feed: "x".repeat(513) }],
           ["state", { state: "all" }],
-          ["retention", { retention: { count: 0 } }],
-          ["retention", { retention: { bytes: 1.5 } }],
-          ["retention", { retention: { age: -1 } }],
+          ["retention.count", { retention: { count: 0 } }],
+          ["retention.bytes", { retention: { bytes: 1.5 } }],
+          ["retention.age", { retention: { age: -1 } }],
+          ["retention.age", { retention: { age: "Infinity" } }],
+          ["retention.cuont", { retention: { cuont: 1 } }],
+          ["doorbell", { doorbell: {} }],
+          ["feeds", { feeds: "a" }],
           ["lockTimeout", { lockTimeout: 0 }],
           ["poll", { poll: Number.NaN }]
         ]

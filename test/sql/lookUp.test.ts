@@ -22,7 +22,7 @@ describe("a look-up that fails after an insert that is committed", () => {
     Effect.gen(function* () {
       for (const [what, failure] of Object.entries(failures)) {
         let fails = true
-        const storage = yield* makeSqlStorage(table, (made) =>
+        const storage = yield* makeSqlStorage<object>()(table, {}, (made) =>
           Effect.map(openSqlite(":memory:", gentleCheckpoint), ({ run }): StorageBackend => {
             const failing: Run = (statement) =>
               fails && statement.text.includes("json_each(?)") ? Effect.fail(failure) : run(statement)

@@ -1,6 +1,6 @@
 /** Every ORDER BY of every statement names the column of a table, never a name of the SELECT list. */
 import { describe, expect, it } from "@effect/vitest"
-import { Either } from "effect"
+import { Effect, Either } from "effect"
 import { checkQuery } from "../../src/internal/columns/checkQuery.js"
 import { Column, Query } from "../../src/Storage.js"
 import type { Statement } from "../../src/sql/internal/dialect.js"
@@ -26,7 +26,9 @@ const columns = {
   text: Column.text
 }
 
-const table = Either.getOrThrow(makeTable({ table: "t", columns, id: "id" }, sizeLimits))
+const table = Effect.runSync(
+  makeTable({ schema: undefined, table: "t", columns, id: "id", indexes: [] }, sizeLimits)
+)
 const dialects = [
   { dialect: sqliteDialect, log: sqliteLog },
   { dialect: pgDialect, log: pgLog }
@@ -100,7 +102,10 @@ describe.each(dialects)("an ORDER BY of $dialect.name", ({ dialect, log }) => {
   it("of a log names a column of a table", () => {
     let found = 0
     for (const state of ["none", "latest"] as const) {
-      const statements = log(Either.getOrThrow(makeFeed({ table: "log", state })), { lock: 1, idle: 1 })
+      const statements = log(makeFeed({ schema: undefined, table: "log", feed: "main", state }), {
+        lock: 1,
+        idle: 1
+      })
       const known = statementsOf(statements)
       expect(Object.keys(known).sort()).toEqual(Object.keys(statements).sort())
       for (const { text } of Object.values(known).flat()) found += expectQualified(text)

@@ -9,13 +9,12 @@ import type { StorageError } from "../../src/Storage.js"
 import type { Executor } from "../../src/sql/internal/dialect.js"
 import { makeSqlChangeLog, noTransaction } from "../../src/sql/internal/log/sqlChangeLog.js"
 import { pgLog } from "../../src/sql/internal/pg/log.js"
-import { openPool } from "../../src/sql/internal/pg/pool.js"
 import { exclusiveExecutor, openFile } from "../../src/sql/internal/sqlite/file.js"
 import { sqliteLog } from "../../src/sql/internal/sqlite/log.js"
 import { gentleCheckpoint } from "../../src/sql/internal/sqlite/open.js"
 import type { LogOptions, SqlChangeLog } from "../../src/sql/SqlChangeLog.js"
 import { databaseUrls } from "../support/postgres/databases.js"
-import { ownSchema } from "../support/postgres/tables.js"
+import { openPool, ownSchema } from "../support/postgres/tables.js"
 
 type Log = SqlChangeLog<unknown>
 
@@ -40,7 +39,7 @@ const placeOf = (executor: Executor, statements: typeof pgLog): Effect.Effect<Pl
     return {
       committed: Queue.take(floors),
       open: (options) =>
-        makeSqlChangeLog<unknown, never>({ ...options, table: "log" }, () =>
+        makeSqlChangeLog<object>()({ ...options, table: "log" }, {}, () =>
           Effect.succeed({
             statements,
             client: undefined,

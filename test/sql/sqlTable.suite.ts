@@ -273,6 +273,13 @@ export const tableSuite = (
             ["indexes", { table, columns, id: "id", indexes: [{ name: "i", columns: ["nope"] }] }],
             ["indexes", { table, columns, id: "id", indexes: [{ name: "i", columns: [] }] }],
             [
+              "indexes[0].kind",
+              { table, columns, id: "id", indexes: [{ name: "i", columns: ["n"], kind: "x" }] }
+            ],
+            ["indexes[0].colums", { table, columns, id: "id", indexes: [{ name: "i", colums: ["n"] }] }],
+            ["log.tabel", { table, columns, id: "id", log: { tabel: "log" } }],
+            ["tabel", { tabel: table, columns, id: "id" }],
+            [
               "indexes",
               {
                 table,

@@ -74,7 +74,7 @@ export interface Statement {
 export interface Failure {
   readonly kind: FailureKind
   readonly outcome: Outcome
-  /** What it may be a matter of, where the kind does not say it. */
+  /** What it may be a matter of, where the kind leaves it open. */
   readonly blame: Blame | undefined
   readonly code: string | undefined
   readonly constraint: string | undefined
@@ -155,7 +155,7 @@ export interface Dialect {
   readonly selected: (column: TableColumn) => string
   /** From a driver's value of `selected` (never null) to the column's TypeScript value; what is none, to anything else. */
   readonly decode: (column: TableColumn) => (value: unknown) => unknown
-  /** Wraps what runs a SELECT over this table, where the driver has to be told how to read (identity otherwise). */
+  /** Wraps what runs a SELECT over this table, where the driver needs a setting for it (identity otherwise). */
   readonly reading: (table: Table) => <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
   /**
@@ -185,7 +185,7 @@ export interface Dialect {
   readonly param: (column: TableColumn, value: unknown) => unknown
 
   /**
-   * Classifies a failure of the driver (a SqlError, or anything). `saved` tells whether a save has succeeded on this
+   * Classifies a failure of the driver (a SqlError, or anything). `saved` is whether a save has succeeded on this
    * storage before: some failures are fatal before that, and transient after it. `save` is what was being saved.
    */
   readonly classify: (error: unknown, saved: boolean, save?: FailedSave) => Failure

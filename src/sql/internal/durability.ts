@@ -1,4 +1,4 @@
-/** What a database may lose of that which it has acknowledged, said once at the start: nobody learns of it later. */
+/** Reports what a database may lose although it has acknowledged it: once, at the start, before it happens. */
 import { Effect } from "effect"
 import type { StorageError } from "../../Storage.js"
 import type { Dialect, Executor, Layout } from "./dialect.js"

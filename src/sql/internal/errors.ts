@@ -6,7 +6,7 @@ import type { Dialect, FailedSave } from "./dialect.js"
 import { fitting, TooLarge } from "./statementSize.js"
 
 /**
- * What a database said when a statement failed. It is the cause of a {@link StorageError}: fit for logs, because it
+ * What a database answered if a statement failed. It is the cause of a {@link StorageError}: fit for logs, because it
  * holds names and codes only and never what a row holds.
  */
 export class SqlFailure extends Data.TaggedError("SqlFailure")<{

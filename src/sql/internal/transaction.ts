@@ -1,4 +1,4 @@
-/** Transactions on a connection of one's own, and parts of a transaction that somebody else has begun. */
+/** Transactions on a connection of one's own, and parts of a transaction that the caller has begun. */
 import { Effect, Exit, type Scope } from "effect"
 import type { StorageError } from "../../Storage.js"
 import type { Dialect, FailedSave, Run, Statement } from "./dialect.js"
@@ -12,7 +12,7 @@ const begun = { saved: true }
 const notStored = (error: StorageError): StorageError =>
   error.outcome === "NotStored" ? error : withOutcome(error, "NotStored")
 
-/** Runs one statement and gives the driver's raw result; its failure says that nothing is stored. */
+/** Runs one statement and gives the driver's raw result. Its failure has the outcome `NotStored`. */
 export type Step = (statement: Statement) => Effect.Effect<unknown, StorageError>
 
 export const step =
@@ -29,8 +29,8 @@ export const steps = (
   Effect.reduce(statements, undefined as unknown, (_, statement) => step(dialect, run)(statement))
 
 /**
- * Runs what begins a transaction and goes on in it, then commits. Whatever fails or is interrupted is rolled back, and
- * says that nothing is stored, unless COMMIT itself fails or is interrupted.
+ * Runs what begins a transaction and goes on in it, then commits. If it fails or is interrupted, it is rolled back, and
+ * nothing is stored, unless COMMIT itself fails or is interrupted.
  */
 export const transaction = <C, A, E, R>(
   dialect: Dialect,

@@ -1,7 +1,7 @@
-/** What a database's rule says of a row, without what the row holds: messages of triggers quote values. */
+/** Messages of a database's own rules, without what the row holds: messages of triggers quote values. */
 import type { FailedSave } from "./dialect.js"
 
-/** Of a larger batch a message quotes some record, and to look for all their values costs more than it tells. */
+/** Of a larger batch a message quotes some record, and to look for all their values costs more than it is worth. */
 const maxRows = 8
 
 const textOf = (value: unknown): string => {
@@ -17,7 +17,7 @@ const masked = "…"
 
 /**
  * The message with everything masked that may come from these rows: words that stand in a value, values, and whatever
- * holds a digit. None when that cannot be told.
+ * holds a digit. `undefined` if that cannot be decided.
  */
 export const withoutValues = (message: string, { rows, table }: FailedSave): string | undefined => {
   if (rows.length === 0 || rows.length > maxRows || message.length > 1000) return undefined

@@ -29,8 +29,8 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "forget the rings that could not be sent",
-    file: "src/sql/PgDoorbell.ts",
-    find: "if (error !== undefined) rings.forEach(keep)",
+    file: internal("pg/doorbell"),
+    find: "if (error !== undefined) rings.forEach(pending.add)",
     replace: "if (error !== undefined) void rings",
     test: sql("PgDoorbell", "sends again the rings that were lost with its connection"),
     needs: "servers"

@@ -2,7 +2,7 @@
 import type { SqlClient } from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Effect, Either, Exit, Fiber, Scope } from "effect"
+import { Effect, Exit, Fiber, Scope } from "effect"
 import { InvalidOptions } from "../../../internal/options.js"
 import type { Dialect, Executor, Run, Table } from "../dialect.js"
 import { pgLog } from "../pg/log.js"
@@ -30,14 +30,14 @@ export const reserveConnection = (client: SqlClient): Effect.Effect<Connection, 
     })
   )
 
-/** What fits the client's database. */
-export const byDialect = <A>(client: SqlClient, sqlite: A, pg: A): Either.Either<A, InvalidOptions> =>
+/** Gives what fits the client's database. */
+export const byDialect = <A>(client: SqlClient, sqlite: A, pg: A): Effect.Effect<A, InvalidOptions> =>
   client.onDialectOrElse({
-    sqlite: () => Either.right(sqlite),
-    pg: () => Either.right(pg),
+    sqlite: () => Effect.succeed(sqlite),
+    pg: () => Effect.succeed(pg),
     orElse: () =>
-      Either.left(
-        new InvalidOptions({ option: "client", message: "the client must be one of SQLite or of Postgres" })
+      Effect.fail(
+        new InvalidOptions({ option: "client", message: "must be a client of SQLite or of Postgres" })
       )
   })
 

@@ -69,7 +69,7 @@ const stage = (staged: Staged, client: SqlClient): Transaction => {
   return { append: (log, changes) => commit(log, [{ changes }]), commit }
 }
 
-/** Whoever locks several heads does it in the same order, so that nobody waits for somebody who waits for him. */
+/** Orders the logs: all transactions lock several heads in the same order, so that none wait for each other. */
 const inOrder = (staged: Staged): ReadonlyArray<readonly [OpenLog, ReadonlyArray<Encoded>]> => {
   const nameOf = ({ store: { feed } }: OpenLog) => `${feed.log.sql}\0${feed.feed}`
   return [...staged].sort(([a], [b]) => (nameOf(a) < nameOf(b) ? -1 : 1))
@@ -103,7 +103,7 @@ const beginStatements: { readonly [Name in Dialect["name"]]: Statement } = {
   pg: { text: "BEGIN", params: [] }
 }
 
-/** What the body of the transaction failed with, to be told from what the database failed with. */
+/** A failure of the transaction's body, as distinct from one of the database. */
 interface BodyFailure<E> {
   readonly of: "body"
   readonly error: E

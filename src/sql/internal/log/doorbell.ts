@@ -1,11 +1,11 @@
-/** How logs hear of each other's commits: an adapter of `PgDoorbell`, or nothing. */
+/** How logs of several processes are rung for each other's commits. `PgDoorbell` is one. */
 import type { Effect, Scope } from "effect"
 
-/** Tells other processes of commits, and hears of theirs. Everything is a hint: correctness comes from reading. */
+/** Rings other processes for commits, and is rung for theirs. A ring is a hint: correctness comes from reading. */
 export interface Doorbell {
   /**
-   * Calls `ring`, synchronously, when the feed was rung on the channel, and at times without any reason, until the
-   * scope ends.
+   * Calls `ring`, synchronously, when the feed is rung on the channel, and at times without a reason. Ends with the
+   * scope.
    */
   readonly listen: (
     channel: string,

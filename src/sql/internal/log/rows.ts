@@ -155,8 +155,8 @@ export const placeOf = (
 }
 
 /**
- * A row of the log as it was written; throws on what this module has not written. It is frozen: a watch gives it to
- * everybody who follows.
+ * Decodes a row of the log as it was written. Throws on what this module has not written. The result is frozen, because
+ * a watch delivers it to every watcher.
  */
 export const decodeRow = <V>(epoch: string, { changes, previous, seq, tag }: Row): LoggedRevision<V> => {
   const revision: Revision = Object.freeze({ epoch, seq: Number(seq), tag: Number(tag) })
@@ -165,7 +165,7 @@ export const decodeRow = <V>(epoch: string, { changes, previous, seq, tag }: Row
     const [key] = change
     if (typeof key !== "string") throw new TypeError("a change without a key")
     return Object.freeze(
-      // That it was put says the length; the value is what a `Change<V>` held.
+      // A change with a value was put; the value is what a `Change<V>` held.
       change.length === 2
         ? { _tag: "Put" as const, key, value: change[1] as V, revision }
         : { _tag: "Delete" as const, key, revision }

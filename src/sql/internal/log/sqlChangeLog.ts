@@ -1,6 +1,6 @@
 /** The change log that every SQL adapter is: options, the handle over a store, retention and doorbells. */
 import type { SqlClient } from "@effect/sql/SqlClient"
-import { Duration, Effect, Either, Option, Queue, Schedule, type Scope } from "effect"
+import { Duration, Effect, Option, Queue, Schedule, type Scope } from "effect"
 import type { ChangeLog } from "../../../ChangeLog.js"
 import { ringEach } from "../../../internal/log/changeLog.js"
 import {
@@ -12,17 +12,30 @@ import {
 } from "../../../internal/log/events.js"
 import type { CommitResult } from "../../../internal/log/memoryLog.js"
 import { resolveSelector } from "../../../internal/log/selector.js"
-import { InvalidOptions } from "../../../internal/options.js"
+import {
+  type InvalidOptions,
+  invalid,
+  millis,
+  nested,
+  optional,
+  or,
+  type Resolved,
+  type Rule,
+  type Rules,
+  resolve,
+  whole
+} from "../../../internal/options.js"
 import { StorageError } from "../../../Storage.js"
 import { warnOfLosses } from "../durability.js"
 import { SqlFailure } from "../errors.js"
+import { doorbell as doorbellRule, timer } from "../options.js"
 import type { Doorbell } from "./doorbell.js"
 import { LocalDoorbell, listenLocally } from "./localDoorbell.js"
 import type { Rings } from "./rings.js"
 import { encodeEntries, refuseEntry } from "./rows.js"
 import type { Limits, LogStatements } from "./statements.js"
 import * as Store from "./store.js"
-import { type Feed, type FeedOptions, makeFeed, tablesOf } from "./tables.js"
+import { type Feed, type FeedOptions, feedRules, makeFeed, tablesOf } from "./tables.js"
 
 /** How much of its history a log holds at least. The oldest revisions beyond any of these bounds are given up. */
 export interface Retention {
@@ -43,10 +56,10 @@ export interface LogOptions extends FeedOptions {
   readonly retention?: Retention | undefined
   /**
    * On Postgres, how long a commit waits for the one before it, and how long a transaction that has appended may be
-   * idle before the server ends it, because everybody else waits for it. Whole milliseconds. Default 5 seconds.
+   * idle before the server ends it, because every other commit waits for it. Whole milliseconds. Default 5 seconds.
    */
   readonly lockTimeout?: Duration.DurationInput | undefined
-  /** How often a doorbell rings that nobody else rings, for commits of other processes. Default 1 second. */
+  /** How often the log is read again for commits of other processes, without a `doorbell`. Default 1 second. */
   readonly poll?: Duration.DurationInput | undefined
   /** Rings the logs of other processes, instead of their polling: see `PgDoorbell`. */
   readonly doorbell?: Doorbell | undefined
@@ -58,61 +71,43 @@ export interface SqlChangeLog<in out V> extends ChangeLog<V> {
   readonly prune: Effect.Effect<number, ChangeLogError>
 }
 
-interface Checked {
-  readonly feed: Feed
-  readonly limits: Limits
-  readonly bounds: Store.Bounds | undefined
-  readonly poll: Duration.Duration
-  readonly doorbell: Doorbell | undefined
-}
-
-const invalid = (option: string, message: string) => Either.left(new InvalidOptions({ option, message }))
-
-const positive = (
-  option: string,
-  given: Duration.DurationInput
-): Either.Either<Duration.Duration, InvalidOptions> => {
-  const millis = Either.try(() => Duration.toMillis(given))
-  // A timer of Node ends at 2^31 - 1 ms, and so do the server's.
-  return Either.isRight(millis) && millis.right >= 1 && millis.right < 2 ** 31
-    ? Either.right(Duration.millis(millis.right))
-    : invalid(option, `${option} must be a duration from 1 millisecond to 24 days`)
-}
-
-const checkRetention = (
-  given: Retention | undefined
-): Either.Either<Store.Bounds | undefined, InvalidOptions> => {
-  if (given === undefined) return Either.right(undefined)
-  const { age, bytes, count } = given
-  for (const [name, value] of Object.entries({ count, bytes })) {
-    if (value !== undefined && !(Number.isSafeInteger(value) && value > 0)) {
-      return invalid("retention", `${name} must be a whole number above 0`)
-    }
+/** A finite age: what is older than for ever is nothing. */
+const age: Rule<number> = {
+  read: (option, given) => {
+    const value = millis("above 0").read(option, given)
+    return value === Number.POSITIVE_INFINITY ? invalid(option, "a finite duration above 0", given) : value
   }
-  const millis =
-    age === undefined ? undefined : Either.getOrUndefined(Either.try(() => Duration.toMillis(age)))
-  if (age !== undefined && !(millis !== undefined && millis > 0 && Number.isFinite(millis))) {
-    return invalid("retention", "age must be a finite duration above 0")
-  }
-  return Either.right({ count, bytes, age: millis })
 }
 
-/** Checks the options. */
-export const checkLog = (options: LogOptions): Either.Either<Checked, InvalidOptions> =>
-  Either.gen(function* () {
-    const feed = yield* makeFeed(options)
-    const lock = yield* positive("lockTimeout", options.lockTimeout ?? "5 seconds")
-    const millis = Math.ceil(Duration.toMillis(lock))
-    return {
-      feed,
-      limits: { lock: millis, idle: millis },
-      bounds: yield* checkRetention(options.retention),
-      poll: yield* positive("poll", options.poll ?? "1 second"),
-      doorbell: options.doorbell
-    }
-  })
+const lockTimeout = or(timer, 5000)
 
-/** What a log's user is told of a database's failure. */
+/** The rules of a log's options. */
+const logRules = {
+  ...feedRules,
+  retention: optional(
+    nested<Retention>()({
+      count: optional(whole(1, "revisions")),
+      bytes: optional(whole(1, "bytes")),
+      age: optional(age)
+    })
+  ),
+  lockTimeout,
+  poll: or(timer, 1000),
+  doorbell: optional(doorbellRule)
+} satisfies Rules<LogOptions>
+
+type ResolvedLog = Resolved<LogOptions, typeof logRules>
+
+/** What a storage's log has of a log's options. */
+export const storedLogRules = { ...feedRules, lockTimeout, doorbell: optional(doorbellRule) }
+
+/** How long a commit and an idle transaction may keep others waiting. */
+export const limitsOf = (lockTimeout: number): Limits => {
+  const millis = Math.ceil(lockTimeout)
+  return { lock: millis, idle: millis }
+}
+
+/** Converts a database's failure into the error of a log. */
 export const changeLogError = (error: StorageError): ChangeLogError => {
   const { kind, message, outcome } = error
   const code = error.cause instanceof SqlFailure ? (error.cause.code ?? "") : ""
@@ -147,10 +142,10 @@ export const openLogOf = (log: object): OpenLog | undefined =>
   // Only `handle` writes the member: the symbol does not leave this file.
   (log as { readonly [openLog]?: OpenLog })[openLog]
 
-/** The channel of a log's table: others of the same name hear each other, in vain and to no harm. */
+/** The channel of a log's table. Tables of the same name in other schemas are rung too, in vain and to no harm. */
 export const channelOf = ({ log }: Feed): string => log.name
 
-/** Tells everybody of a commit. */
+/** Rings every log of the feed after a commit, in this process and in others. */
 export const ringEverywhere = ({ doorbell, local, store }: OpenLog, seq: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     local.ring(store.logId)
@@ -179,7 +174,7 @@ const pruneInBackground = (
     yield* Effect.forkScoped(Effect.interruptible(Effect.forever(round)))
   })
 
-const handle = <V>(open: OpenLog, { bounds, poll }: Checked): SqlChangeLog<V> => {
+const handle = <V>(open: OpenLog, { poll, retention: bounds }: ResolvedLog): SqlChangeLog<V> => {
   const { doorbell, local, store } = open
   const { feed, state } = store.feed
   const commit = (entries: ReadonlyArray<Entry<V>>): Effect.Effect<CommitResult, ChangeLogError> =>
@@ -187,7 +182,7 @@ const handle = <V>(open: OpenLog, { bounds, poll }: Checked): SqlChangeLog<V> =>
       Effect.gen(function* () {
         const committed = yield* typed(Store.commit(store, encoded, entries.length))
         const last = committed.revisions.at(-1)
-        // In a transaction of somebody else's nothing is committed yet: the poll finds it.
+        // In the caller's own transaction nothing is committed yet: the poll finds it.
         if (last !== undefined && Option.isNone(yield* store.backend.joined))
           yield* ringEverywhere(open, last.seq)
         return committed
@@ -238,21 +233,30 @@ export interface Connected {
   readonly client: SqlClient | undefined
 }
 
-/** Checks the options, lets the adapter connect, makes sure of the tables and the feed, and builds the log. */
-export const makeSqlChangeLog = <V, R>(
-  options: LogOptions,
-  connect: (feed: Feed) => Effect.Effect<Connected, StorageError | InvalidOptions, R>
-): Effect.Effect<SqlChangeLog<V>, StorageError | InvalidOptions, R | Scope.Scope> =>
-  Effect.gen(function* () {
-    const checked = yield* checkLog(options)
-    const { bounds, doorbell, feed, limits } = checked
-    const { backend, client, statements } = yield* connect(feed)
-    const store = yield* Store.openStore(feed, statements(feed, limits), backend)
-    yield* warnOfLosses(store.statements.dialect, tablesOf(feed), backend.executor)
-    const open: OpenLog = { store, client, local: yield* LocalDoorbell, doorbell }
-    if (bounds !== undefined) yield* pruneInBackground(open, bounds)
-    return handle<V>(open, checked)
-  })
+/**
+ * Checks the options, lets the adapter connect, makes sure of the tables and the feed, and builds the log. `rules` are
+ * those of the options `X` that the adapter has besides.
+ */
+export const makeSqlChangeLog =
+  <X extends object>() =>
+  <V, const R extends Rules<X>, Env>(
+    options: LogOptions & X,
+    rules: R,
+    connect: (feed: Feed, own: Resolved<X, R>) => Effect.Effect<Connected, StorageError | InvalidOptions, Env>
+  ): Effect.Effect<SqlChangeLog<V>, StorageError | InvalidOptions, Env | Scope.Scope> =>
+    Effect.gen(function* () {
+      // Each option was resolved by the rule of its name.
+      const resolved = (yield* resolve<object>()({ ...logRules, ...rules }, options)) as ResolvedLog &
+        Resolved<X, R>
+      const { doorbell, lockTimeout, retention } = resolved
+      const feed = makeFeed(resolved)
+      const { backend, client, statements } = yield* connect(feed, resolved)
+      const store = yield* Store.openStore(feed, statements(feed, limitsOf(lockTimeout)), backend)
+      yield* warnOfLosses(store.statements.dialect, tablesOf(feed), backend.executor)
+      const open: OpenLog = { store, client, local: yield* LocalDoorbell, doorbell }
+      if (retention !== undefined) yield* pruneInBackground(open, retention)
+      return handle<V>(open, resolved)
+    })
 
 /** For a log that owns its connections, which no transaction of a caller's can use. */
 export const noTransaction: Store.LogBackend["joined"] = Effect.succeed(Option.none())

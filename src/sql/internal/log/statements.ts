@@ -9,7 +9,7 @@ import type { Feed } from "./tables.js"
 export interface LogStatements extends SharedStatements {
   readonly dialect: Dialect
   /**
-   * Begins a transaction and locks the head: nobody else commits to the feed until its end. The last statement's
+   * Begins a transaction and locks the head: no other transaction commits to the feed until its end. The last statement's
    * result is the head's row.
    */
   readonly begin: ReadonlyArray<Statement>
@@ -44,7 +44,7 @@ export interface LogStatements extends SharedStatements {
   readonly last: (result: unknown) => unknown
 }
 
-/** How long somebody may keep others from committing. */
+/** How long a commit or a transaction may keep others from committing. */
 export interface Limits {
   /** Milliseconds that a commit waits for the one before it. */
   readonly lock: number
@@ -205,12 +205,12 @@ export const sharedStatements = (dialect: Dialect, feed: Feed) => {
     },
     /** The head and the last values, as of one instant. */
     snapshot: (selector: Selector) => {
-      const told = [kept.column.key, kept.column.value, kept.column.seq, kept.column.tag].map(
+      const columns = [kept.column.key, kept.column.value, kept.column.seq, kept.column.tag].map(
         (column) => `${dialect.selected(columnOf("s", column))} AS "s_${column.name}"`
       )
       return compose(
         dialect,
-        `SELECT ${headList(dialect, feed)}, ${told.join(", ")} FROM ${heads.sql} h` +
+        `SELECT ${headList(dialect, feed)}, ${columns.join(", ")} FROM ${heads.sql} h` +
           ` LEFT JOIN ${kept.sql} s ON s."feed" = h."feed" AND (`,
         ...conditionOf(dialect, feed, selector),
         `) WHERE h."feed" = `,

@@ -36,7 +36,7 @@ export interface LogStore {
   readonly statements: LogStatements
   readonly backend: LogBackend
   readonly random: Int32Array
-  /** By what the logs of one process know each other. */
+  /** The same for all handles of one feed, in whatever process they are. */
   readonly logId: string
 }
 
@@ -97,9 +97,9 @@ export const openStore = (
       headFrom(feed, statements, result)
     )
     if (state !== feed.state) {
-      const says = state === "latest" ? "keeps the state" : "keeps no state"
+      const found = state === "latest" ? "keeps the state" : "keeps no state"
       return yield* fatal(
-        `the feed ${JSON.stringify(feed.feed)} ${says}: make it with state: "${state}", or use another feed`
+        `the feed ${JSON.stringify(feed.feed)} ${found}: make it with state: "${state}", or use another feed`
       )
     }
     return { feed, statements, backend, random, logId }
@@ -116,7 +116,7 @@ const execute = (
     )
   )
 
-/** Runs statements while nobody else can commit to the feed, all of them or none. */
+/** Runs statements while no other commit to the feed is possible, all of them or none. */
 const withHead = <A>(
   { backend, feed, statements }: LogStore,
   use: (run: Step, head: HeadRow) => Effect.Effect<A, StorageError>
@@ -312,7 +312,7 @@ const discardUpTo = (store: LogStore, epoch: string, upTo: number): Effect.Effec
 export const compact = (store: LogStore, upTo: number): Effect.Effect<void, StorageError> =>
   Effect.flatMap(readHead(store), ({ head }) => discardUpTo(store, head.epoch, Math.ceil(upTo)))
 
-/** How much of its history a log holds. What is not said has no bound. */
+/** How much of its history a log holds. `undefined` is no bound. */
 export interface Bounds {
   readonly count: number | undefined
   readonly bytes: number | undefined

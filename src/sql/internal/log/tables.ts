@@ -1,9 +1,9 @@
 /** The tables of change logs: one of revisions, one of heads, and one of last values when a log keeps the state. */
-import { Either } from "effect"
 import { Column, type Columns, validateName } from "../../../internal/columns/columns.js"
 import { validateKey } from "../../../internal/log/selector.js"
-import { InvalidOptions } from "../../../internal/options.js"
+import { oneOf, optional, or, type Resolved, type Rules, valid } from "../../../internal/options.js"
 import type { Layout, TableColumn } from "../dialect.js"
+import { sqlName } from "../options.js"
 
 /** Which log of which table. */
 export interface FeedOptions {
@@ -18,7 +18,7 @@ export interface FeedOptions {
   readonly feed?: string | undefined
   /**
    * `latest` keeps the last value of each key, for snapshots and previous values. It is decided when the feed is first
-   * made, and every later user must say the same. Default `none`.
+   * made, and every later user must give the same. Default `none`.
    */
   readonly state?: "latest" | "none" | undefined
 }
@@ -122,32 +122,38 @@ export const idIndex = (table: string): string => `${table}_ids`
 export const tablesOf = ({ heads, kept, log, state }: Feed): readonly [Layout, ...ReadonlyArray<Layout>] =>
   state === "latest" ? [log, heads, kept] : [log, heads]
 
-const longestSuffix = "_heads".length
+const maxTableBytes = 63 - "_heads".length
 
-const invalid = (option: string, message: string) => Either.left(new InvalidOptions({ option, message }))
+const validateTable = (given: unknown): string | undefined =>
+  validateName(given) ??
+  // It is a string then.
+  (Buffer.byteLength(given as string) > maxTableBytes
+    ? `must have at most ${maxTableBytes} bytes`
+    : undefined)
 
-/** Checks the options. */
-export const makeFeed = (options: FeedOptions): Either.Either<Feed, InvalidOptions> => {
-  const { feed = "main", schema, state = "none", table } = options
-  const nameWrong = validateName(table)
-  if (nameWrong !== undefined) return invalid("table", `the table's name ${nameWrong}`)
-  if (validateName(`${table}${"x".repeat(longestSuffix)}`) !== undefined) {
-    return invalid("table", `the table's name must have at most ${63 - longestSuffix} bytes`)
-  }
-  const schemaWrong = schema === undefined ? undefined : validateName(schema)
-  if (schemaWrong !== undefined) return invalid("schema", `the schema's name ${schemaWrong}`)
-  const feedWrong = validateKey(feed)
-  if (feedWrong !== undefined) return invalid("feed", feedWrong.replace("a key", "the name of a feed"))
-  if (Buffer.byteLength(feed) > 512) return invalid("feed", "the name of a feed must have at most 512 bytes")
-  if (state !== "latest" && state !== "none") return invalid("state", 'must be "latest" or "none"')
-  return Either.right({
-    feed,
-    state,
-    log: layout(schema, table, logColumns, ["feed", "seq"], {
-      name: idIndex(table),
-      columns: ["feed", "id"]
-    }),
-    heads: layout(schema, `${table}_heads`, headColumns, ["feed"]),
-    kept: layout(schema, `${table}_state`, stateColumns, ["feed", "key"])
-  })
-}
+const maxFeedBytes = 512
+
+const validateFeed = (given: unknown): string | undefined =>
+  validateKey(given)?.replace("a key", "the name of a feed") ??
+  // It is a string then.
+  (Buffer.byteLength(given as string) > maxFeedBytes ? `must have at most ${maxFeedBytes} bytes` : undefined)
+
+/** The rules of a feed's options. */
+export const feedRules = {
+  table: valid<string>(validateTable),
+  schema: optional(sqlName),
+  feed: or(valid<string>(validateFeed), "main"),
+  state: or(oneOf("latest", "none"), "none")
+} satisfies Rules<FeedOptions>
+
+/** The tables of a feed whose options have been checked. */
+export const makeFeed = ({ feed, schema, state, table }: Resolved<FeedOptions, typeof feedRules>): Feed => ({
+  feed,
+  state,
+  log: layout(schema, table, logColumns, ["feed", "seq"], {
+    name: idIndex(table),
+    columns: ["feed", "id"]
+  }),
+  heads: layout(schema, `${table}_heads`, headColumns, ["feed"]),
+  kept: layout(schema, `${table}_state`, stateColumns, ["feed", "key"])
+})

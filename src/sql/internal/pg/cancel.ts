@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import * as Pg from "pg"
 
-/** What `pg` keeps on a connected client: where its backend is, and what proves that we may stop it. */
+/** What `pg` keeps on a connected client: where its backend is, and the secret that permits to stop it. */
 export interface CancelTarget {
   readonly host: string
   readonly port: number
@@ -31,7 +31,7 @@ interface CancelConnection {
  * Sends a CancelRequest (PostgreSQL's documentation, "Canceling Requests in Progress") over a connection of its own and
  * completes when the server has closed that connection, which it does after it has signalled the backend. The request
  * names the backend by a secret, so it cannot hit another one. It is not encrypted, like libpq's, and the server does
- * not ask for it to be. Never fails: a server that cannot be reached is not going to be told by other means.
+ * not ask for it to be. Never fails: a server that cannot be reached cannot be asked by other means.
  */
 export const requestCancel = ({ host, port, processID, secretKey }: CancelTarget): Effect.Effect<void> =>
   Effect.async<void>((resume) => {

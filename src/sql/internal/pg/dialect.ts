@@ -234,23 +234,23 @@ const lossesOf = `SELECT current_setting('synchronous_commit') AS "commit", curr
 const losses: Dialect["losses"] = (tables, run) =>
   Effect.map(run({ text: lossesOf, params: [tables.map(({ sql }) => sql)] }), (result) => {
     const found = rows(result)
-    const said: Array<string> = []
+    const risks: Array<string> = []
     if (found[0]?.commit === "off") {
-      said.push(
+      risks.push(
         "synchronous_commit is off, and a crash of the server takes the last saves; " +
           "set it to on for this role or database"
       )
     }
-    if (found[0]?.fsync === "off") said.push("fsync is off, and a power failure takes any of them")
+    if (found[0]?.fsync === "off") risks.push("fsync is off, and a power failure takes any of them")
     for (const { kind, name } of found) {
       if (kind === "u")
-        said.push(
+        risks.push(
           `${name} is UNLOGGED, and a crash of the server empties it; run: ALTER TABLE ${name} SET LOGGED`
         )
       if (kind === "t")
-        said.push(`${name} is TEMPORARY, and goes with its connection; create it without TEMPORARY`)
+        risks.push(`${name} is TEMPORARY, and goes with its connection; create it without TEMPORARY`)
     }
-    return said
+    return risks
   })
 
 /** Sets our advisory locks apart from those of applications: "efre" in ASCII. */
@@ -299,7 +299,7 @@ export const pgDialect: Dialect = {
     return `CREATE TABLE IF NOT EXISTS ${table.sql} (${columns.join(", ")}, PRIMARY KEY (${key}))`
   },
   createIndex: (table, index) => {
-    // Both clauses are what ORDER BY says of such a column; an index that differs would not serve it.
+    // Both clauses are those of an ORDER BY of such a column; an index that differs would not serve it.
     const columns = index.columns.map(
       ({ nullable, sql, type }) =>
         `${sql}${type === "text" ? ' COLLATE "C"' : ""}${nullable ? " NULLS FIRST" : ""}`

@@ -1,6 +1,6 @@
 /**
  * PostgreSQL's and its driver's errors: what a recorder does next, whether the batch may be stored all the same, and a
- * message that says what to do and holds no value of a row.
+ * message that advises what to do and holds no value of a row.
  *
  * Codes are SQLSTATEs (PostgreSQL's documentation, appendix A); a prefix of two characters is a class.
  */
@@ -10,11 +10,11 @@ import { withoutValues } from "../withoutValues.js"
 
 /** The parts of a driver's error that are used here, each one checked. */
 interface ErrorDetails {
-  /** SQLSTATE, when the server has spoken. */
+  /** SQLSTATE, if the server has answered. */
   readonly state: string | undefined
   /** `ERROR`, `FATAL` or `PANIC`; in the server's language, so only `ERROR` can be relied on. */
   readonly severity: string | undefined
-  /** A code of the operating system or of Node, when the server has not spoken. */
+  /** A code of the operating system or of Node, if the server has not answered. */
   readonly code: string | undefined
   readonly syscall: string | undefined
   readonly message: string
@@ -50,11 +50,11 @@ const inspect = (error: unknown): ErrorDetails => {
   const fields = (typeof at === "object" && at !== null ? at : {}) as Readonly<Record<string, unknown>>
   const code = textOf(fields.code)
   const severity = textOf(fields.severity)
-  const spoken = code !== undefined && severity !== undefined && /^[0-9A-Z]{5}$/.test(code)
+  const answered = code !== undefined && severity !== undefined && /^[0-9A-Z]{5}$/.test(code)
   return {
-    state: spoken ? code : undefined,
+    state: answered ? code : undefined,
     severity,
-    code: spoken ? undefined : code,
+    code: answered ? undefined : code,
     syscall: textOf(fields.syscall),
     message: textOf(fields.message) ?? String(at),
     constraint: textOf(fields.constraint),
@@ -93,7 +93,7 @@ const connectionCodes: ReadonlySet<string> = new Set([
   "ERR_STREAM_WRITE_AFTER_END"
 ])
 
-/** What `pg` and `pg-pool` say, without a code, when there is no connection in time: nothing was sent. */
+/** Messages of `pg` and `pg-pool`, without a code, if there is no connection in time: nothing was sent. */
 const unsentMessages: ReadonlySet<string> = new Set([
   "timeout expired",
   "timeout exceeded when trying to connect",
@@ -102,7 +102,7 @@ const unsentMessages: ReadonlySet<string> = new Set([
   "Client was closed and is not queryable"
 ])
 
-/** What they say when a connection ends under a statement. */
+/** Their messages if a connection ends under a statement. */
 const lostMessages: ReadonlySet<string> = new Set([
   "Connection terminated",
   "Connection terminated unexpectedly",
@@ -119,14 +119,14 @@ const certificateCodes: ReadonlySet<string> = new Set([
   "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
 ])
 
-/** TLS and login troubles that the client itself finds: like class 28, they last until somebody acts. */
+/** Whether the client itself found a fault of TLS or of the login: like class 28, it lasts until it is corrected. */
 const isLogin = ({ code, message }: ErrorDetails): boolean =>
   message.startsWith("SASL: ") ||
   message === "Password must be a string" ||
   message === "The server does not support SSL connections" ||
   (code !== undefined && (/^(CERT|ERR_SSL|ERR_TLS)_/.test(code) || certificateCodes.has(code)))
 
-/** A kind, and what the failure may be a matter of where the kind does not say it. */
+/** A kind, and what the failure may be a matter of where the kind leaves it open. */
 type Verdict = readonly [kind: FailureKind, blame?: Blame]
 
 /** It comes from a function or a statement inside of one, such as a trigger's. These words are in no language. */
@@ -221,7 +221,7 @@ const verdictOf = (details: ErrorDetails, saved: boolean, save: FailedSave | und
  * - A connection that ended under the statement: its answer may have been on the way.
  * - FATAL and PANIC (57P01, a server that goes down): the backend may notice its end after the commit, before the
  *   answer; a full WAL disk panics inside of the commit.
- * - Class 08, which poolers in between send for a server that they lost, and 40003, which says so itself.
+ * - Class 08, which poolers in between send for a server that they lost, and 40003, "statement completion unknown".
  */
 const outcomeOf = ({ message, severity, state, syscall, unsent }: ErrorDetails): Outcome => {
   if (unsent || syscall === "connect" || syscall === "getaddrinfo") return "NotStored"
@@ -292,7 +292,7 @@ const adviceOf = (details: ErrorDetails): string | undefined => {
   return code === undefined ? undefined : advice[code]
 }
 
-/** What the error itself says, where that is known to quote no value of a row. */
+/** The error's own message, where it is known to quote no value of a row. */
 const ownMessage = (details: ErrorDetails): string | undefined => {
   const { code, message, state } = details
   if (state !== undefined) return quotesNoValue.has(state.slice(0, 2)) ? message : undefined
@@ -300,7 +300,7 @@ const ownMessage = (details: ErrorDetails): string | undefined => {
   return known ? message : undefined
 }
 
-/** What was said of or in a function: its author's text, or names that it made. Without what they quote of a row. */
+/** The message of or in a function: its author's text, or names that it made. Values of the row are masked. */
 const functionMessage = (details: ErrorDetails, save: FailedSave | undefined): string | undefined =>
   save === undefined ? undefined : withoutValues(details.message, save)
 
@@ -311,7 +311,7 @@ const messageOf = (details: ErrorDetails, save: FailedSave | undefined): string 
   const { code, column, constraint, state, table } = details
   // A function's line holds its name, the types of its arguments and a number.
   const source = /^PL\/.*$/m.exec(details.where ?? "")?.[0]
-  const said = [
+  const parts = [
     isInside(details) ? functionMessage(details, save) : ownMessage(details),
     adviceOf(details),
     source === undefined ? undefined : `in ${source}`
@@ -323,7 +323,7 @@ const messageOf = (details: ErrorDetails, save: FailedSave | undefined): string 
   ].filter((part) => part !== undefined)
   return [
     ["PostgreSQL", state ?? code].filter((part) => part !== undefined).join(" "),
-    `: ${said.length === 0 ? "the statement failed" : said.join("; ")}`,
+    `: ${parts.length === 0 ? "the statement failed" : parts.join("; ")}`,
     where.length === 0 ? "" : ` (${where.join(", ")})`
   ].join("")
 }

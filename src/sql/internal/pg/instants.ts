@@ -1,6 +1,6 @@
 /**
  * Instants that others have written with microseconds. They are read as their millisecond, so they are compared and
- * sorted as that too: rows of one millisecond are the same instant, and the next key of the order tells them apart.
+ * sorted as that too: rows of one millisecond are the same instant, and the next key of the order separates them.
  * Otherwise a page could not begin behind a row that was read.
  */
 import type { Order } from "../../../internal/columns/query.js"
@@ -17,7 +17,7 @@ export const behindMillisecond = (placeholder: string): string =>
 
 /**
  * A condition for the first `limit` rows in the order of a column's milliseconds: no index has that order, but one of
- * the column tells in which millisecond the last of them is. `from` is FROM and WHERE of the query. The bounds have two
+ * the column gives the millisecond of the last of them. `from` is FROM and WHERE of the query. The bounds have two
  * sides because the planner expects few rows then, and takes the index.
  */
 export const firstInstants = (

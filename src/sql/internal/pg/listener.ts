@@ -3,7 +3,7 @@ import { Cause, Deferred, Duration, Effect, Exit, type Scope } from "effect"
 import * as Pg from "pg"
 import { classifyPg } from "./errors.js"
 
-/** Hears of a notification; the payload is empty when there was none. */
+/** Receives a notification. The payload is empty if there was none. */
 export type OnNotification = (channel: string, payload: string) => void
 
 /** A connection that listens. */
@@ -29,7 +29,7 @@ const destroy = (client: Pg.Client): void =>
     client as unknown as { readonly connection: { readonly stream: { readonly destroy: () => void } } }
   ).connection.stream.destroy()
 
-/** Nobody knows whether the connection still is one. */
+/** Whether the connection may be broken. */
 const failed = (exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)
 
@@ -45,7 +45,7 @@ export const connectListener = (
     const client = yield* Effect.acquireRelease(
       Effect.sync(() => {
         const client = new Pg.Client(config)
-        // Before anything can happen: an error that nobody listens for ends the process.
+        // Before anything can happen: an error without a listener ends the process.
         client.on("error", (error) => {
           alive = false
           lose(messageOf(error))
@@ -95,7 +95,7 @@ export const connectListener = (
 /** Sends a statement and waits for its end, for so long. */
 export const ask = (
   { send }: Listener,
-  limit: Duration.Duration,
+  limit: Duration.DurationInput,
   text: string,
   ...params: ReadonlyArray<string>
 ): Effect.Effect<void, string> =>
@@ -104,6 +104,6 @@ export const ask = (
   ).pipe(
     Effect.timeoutFail({
       duration: limit,
-      onTimeout: () => `the server did not answer within ${Duration.format(limit)}`
+      onTimeout: () => `the server did not answer within ${Duration.format(Duration.decode(limit))}`
     })
   )

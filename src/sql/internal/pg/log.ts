@@ -10,7 +10,7 @@ import type { Feed } from "../log/tables.js"
 import { arrayEncoders } from "./arrays.js"
 import { arrayOf, encodeTable, insertText, type PgStatement, pgDialect, statementName } from "./dialect.js"
 
-// Statements without parameters may be several in one text, and a name of a feed is no identifier: so it is told in
+// Statements without parameters may be several in one text, and a name of a feed is no identifier: so it is written in
 // digits, which no setting of the server reads in another way.
 const literal = (text: string): string =>
   `convert_from(decode('${Buffer.from(text).toString("hex")}', 'hex'), 'UTF8')`

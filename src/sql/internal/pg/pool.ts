@@ -1,7 +1,7 @@
 /**
  * The Postgres connections that a storage owns.
  *
- * A pool of `pg` heals by itself only from what it is told. Here every connection is destroyed that may be dead or may
+ * A pool of `pg` drops only the connections that report an error. Here every connection is destroyed that may be dead or may
  * still be busy: after an interrupted statement (it would queue the next one behind it, for ever over a half-open
  * link), after FATAL (the server closes it a moment later), after anything that is no answer of the server.
  */
@@ -10,10 +10,21 @@ import { SqlError } from "@effect/sql/SqlError"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { Duration, Effect, Either, Fiber, Redacted, type Scope } from "effect"
 import * as Pg from "pg"
-import { InvalidOptions } from "../../../internal/options.js"
+import {
+  InvalidOptions,
+  optional,
+  or,
+  type Resolved,
+  type Rule,
+  type Rules,
+  text,
+  that,
+  whole
+} from "../../../internal/options.js"
 import { StorageError } from "../../../Storage.js"
 import type { Executor, Statement } from "../dialect.js"
 import { SqlFailure } from "../errors.js"
+import { timer } from "../options.js"
 import { cancelTarget, requestCancel } from "./cancel.js"
 import type { PgStatement } from "./dialect.js"
 import { classifyPg, keepsConnection, losesNamedStatement, unsentMessage } from "./errors.js"
@@ -50,8 +61,8 @@ export interface PgPool {
 }
 
 /**
- * How long an interruption waits for the server to be told. The request itself has {@link cancelRequestTimeout}. Over a dead link
- * it is in vain, and a save that is tried again after its time-out must not wait long for that.
+ * How long an interruption waits for the cancel request to arrive. The request itself has {@link cancelRequestTimeout}.
+ * Over a dead link it is in vain, and a save that is retried after its timeout must not wait long for that.
  */
 const cancelTimeout = Duration.millis(250)
 
@@ -65,64 +76,69 @@ const idleTimeout = Duration.seconds(30)
 /** Before the kernel probes an idle connection, so that its death is known before a statement needs it. */
 const keepAliveDelay = Duration.seconds(10)
 
-const secretOf = (value: string | Redacted.Redacted | undefined): string | undefined =>
-  Redacted.isRedacted(value) ? Redacted.value(value as Redacted.Redacted) : (value as string | undefined)
+/** A text that may be secret. No message shows any of it, nor a number that stands in its place. */
+const secret: Rule<string> = {
+  read: (option, given) => {
+    const value = Redacted.isRedacted(given) ? Redacted.value(given) : given
+    return typeof value === "string"
+      ? value
+      : new InvalidOptions({ option, message: "must be a string, or a Redacted of one" })
+  }
+}
 
-const invalid = (option: string, message: string) => Either.left(new InvalidOptions({ option, message }))
+const urlMessage =
+  "must be postgres://user:password@host:port/database, with special characters percent-encoded"
 
-/** Checks the options of a connection. */
+/** The rules of the options of one connection. */
+export const connectRules = {
+  url: optional(secret),
+  host: optional(text),
+  port: optional(whole(1, "", 65_535)),
+  database: optional(text),
+  username: optional(text),
+  password: optional(secret),
+  ssl: optional(
+    that("true, false, or an object of Node's TLS options", (given) =>
+      typeof given === "object" ? given !== null : typeof given === "boolean"
+    )
+  ),
+  applicationName: or(text, "effect-recorder"),
+  connectTimeout: or(timer, 5000)
+} satisfies Rules<ConnectOptions>
+
+type ConnectOptions = Omit<PgConnectOptions, "maxConnections">
+
+/** The rules of the options of a pool. */
+export const poolRules = {
+  ...connectRules,
+  maxConnections: or(
+    that("a whole number of at least 2", (given) => Number.isSafeInteger(given) && Number(given) >= 2),
+    4
+  )
+} satisfies Rules<PgConnectOptions>
+
+/** Makes the driver's configuration; fails where the driver cannot read the url. */
 export const connectionConfig = (
-  options: Omit<PgConnectOptions, "maxConnections">
-): Either.Either<Pg.ClientConfig, InvalidOptions> => {
-  const { connectTimeout = Duration.seconds(5), port } = options
-  const url = secretOf(options.url)
-  if (port !== undefined && !(Number.isInteger(port) && port > 0 && port < 65_536)) {
-    return invalid("port", "port must be a whole number from 1 to 65535")
-  }
-  const millis = Either.try(() => Duration.toMillis(connectTimeout))
-  // The driver takes 0 for no limit, and a timer of Node ends at 2^31 - 1 ms.
-  if (Either.isLeft(millis) || !(millis.right > 0 && millis.right < 2 ** 31)) {
-    return invalid("connectTimeout", "connectTimeout must be a duration above 0 and below 24 days")
-  }
+  options: Resolved<ConnectOptions, typeof connectRules>
+): Effect.Effect<Pg.ClientConfig, InvalidOptions> => {
+  const { url } = options
   const config: Pg.ClientConfig = {
     connectionString: url,
     host: options.host,
-    port,
+    port: options.port,
     database: options.database,
     user: options.username,
-    password: secretOf(options.password),
+    password: options.password,
     ssl: options.ssl,
-    application_name: options.applicationName ?? "effect-recorder",
-    connectionTimeoutMillis: millis.right,
+    application_name: options.applicationName,
+    connectionTimeoutMillis: options.connectTimeout,
     keepAlive: true,
     keepAliveInitialDelayMillis: Duration.toMillis(keepAliveDelay)
   }
-  const urlMessage =
-    "url must be postgres://user:password@host:port/database, with special characters percent-encoded"
-  if (url !== undefined && !/^(?:postgres(?:ql)?:\/\/|socket:|\/)/.test(url))
-    return invalid("url", urlMessage)
+  const wrongUrl = () => new InvalidOptions({ option: "url", message: urlMessage })
+  if (url !== undefined && !/^(?:postgres(?:ql)?:\/\/|socket:|\/)/.test(url)) return Effect.fail(wrongUrl())
   // The driver reads the url, and the files that it names, when it makes a client.
-  return Either.mapBoth(
-    Either.try(() => new Pg.Client(config)),
-    {
-      onLeft: () => new InvalidOptions({ option: "url", message: urlMessage }),
-      onRight: () => config
-    }
-  )
-}
-
-const poolConfig = (options: PgConnectOptions): Either.Either<Pg.PoolConfig, InvalidOptions> => {
-  const { maxConnections = 4 } = options
-  if (!Number.isInteger(maxConnections) || maxConnections < 2) {
-    return invalid("maxConnections", "maxConnections must be a whole number of at least 2")
-  }
-  return Either.map(connectionConfig(options), (config) => ({
-    ...config,
-    max: maxConnections,
-    idleTimeoutMillis: Duration.toMillis(idleTimeout),
-    // A process that has nothing else to do may end; statements hold it.
-    allowExitOnIdle: true
-  }))
+  return Effect.as(Effect.try({ try: () => new Pg.Client(config), catch: wrongUrl }), config)
 }
 
 const unsent = (cause: unknown) => new SqlError({ cause, message: unsentMessage })
@@ -206,7 +222,7 @@ const makeExecutor = (pool: Pg.Pool, scope: Scope.Scope, leases: Set<Lease>): Ex
   }
 
   // One async from the connection to the answer: between two of them an interruption would lose the connection. An
-  // interruption may also come after the answer, when the connection may serve somebody else already.
+  // interruption may also come after the answer, when the connection may serve another statement already.
   const run = (statement: Statement): Effect.Effect<Pg.QueryResult, SqlError> =>
     Effect.async((resume) => {
       let over = false
@@ -267,10 +283,16 @@ const makeExecutor = (pool: Pg.Pool, scope: Scope.Scope, leases: Set<Lease>): Ex
  * nor commits long after.
  */
 export const openPool = (
-  options: PgConnectOptions
+  options: Resolved<PgConnectOptions, typeof poolRules>
 ): Effect.Effect<PgPool, StorageError | InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
-    const config = yield* poolConfig(options)
+    const config: Pg.PoolConfig = {
+      ...(yield* connectionConfig(options)),
+      max: options.maxConnections,
+      idleTimeoutMillis: Duration.toMillis(idleTimeout),
+      // A process that has nothing else to do may end; statements hold it.
+      allowExitOnIdle: true
+    }
     const scope = yield* Effect.scope
     const leases = new Set<Lease>()
     const pool = yield* Effect.acquireRelease(
@@ -299,11 +321,11 @@ export const openPool = (
 
 const openError = (error: unknown): StorageError => {
   const { code, constraint, kind, message } = classifyPg(error, false)
-  const told = `no connection to the database: ${message}`
+  const described = `no connection to the database: ${message}`
   return new StorageError({
     kind,
     outcome: "NotStored",
-    message: told,
+    message: described,
     cause: new SqlFailure({ code, constraint, message })
   })
 }

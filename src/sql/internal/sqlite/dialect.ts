@@ -75,7 +75,7 @@ const rows = (result: unknown): ReadonlyArray<Row> =>
     ? result
     : ((result as { readonly rows?: ReadonlyArray<Row> } | undefined)?.rows ?? [])
 
-// The clients of other SQLite drivers name it differently; one that does not tell makes the storage look the ids up.
+// The clients of other SQLite drivers name it differently; without a number the storage looks the ids up.
 const affected = (result: unknown): number => {
   const counts = (result ?? {}) as { readonly changes?: unknown; readonly rowsAffected?: unknown }
   return Number(counts.changes ?? counts.rowsAffected ?? -1)
@@ -155,19 +155,19 @@ const losses: Dialect["losses"] = (tables, run) =>
     if (file === undefined || file === null || file === "") return []
     const synchronous = Number((yield* pragma(`"${name}".synchronous`))?.synchronous)
     const journal = String((yield* pragma(`"${name}".journal_mode`))?.journal_mode).toLowerCase()
-    const said: Array<string> = []
+    const risks: Array<string> = []
     if (synchronous < 2) {
       const level = synchronous === 0 ? "OFF" : "NORMAL"
-      said.push(
+      risks.push(
         `synchronous is ${level}, and a power failure takes the last saves; run: PRAGMA synchronous = FULL`
       )
     }
     if (journal === "off" || journal === "memory") {
-      said.push(
+      risks.push(
         `journal_mode is ${journal.toUpperCase()}, and a crash can destroy the file; run: PRAGMA journal_mode = WAL`
       )
     }
-    return said
+    return risks
   })
 
 export const sqliteDialect: Dialect = {

@@ -44,7 +44,7 @@ const namesOnly =
 
 const constraintOf = (message: string): string | undefined => /constraint failed: (.+)$/.exec(message)?.[1]
 
-/** What SQL functions say of a value, as in a trigger or in a CHECK; other errors of SQL are of its definitions. */
+/** Messages of SQL functions about a value, as in a trigger or in a CHECK. Other errors of SQL are of its definitions. */
 const ofValue = /malformed JSON|JSON path|JSON cannot|integer overflow|pattern too complex/i
 
 /** Whether a constraint is one of the table's own columns: a trigger may have met another one. */
@@ -99,14 +99,14 @@ export const classify: Dialect["classify"] = (error, saved, save): Failure => {
   const [kind, blame] = verdictOf(code, text, saved, save)
   const quotesNothing = namesOnly.test(text) || primary === "ERROR"
   // What a trigger raises is its author's text, and may quote a value.
-  const said = quotesNothing ? text : save === undefined ? undefined : withoutValues(text, save)
+  const own = quotesNothing ? text : save === undefined ? undefined : withoutValues(text, save)
   return {
     kind,
     blame,
-    // A statement of its own that fails is rolled back; after a failed write nobody knows what reached the disk.
+    // A statement of its own that fails is rolled back; after a failed write it is unknown what reached the disk.
     outcome: primary === "IOERR" || kinds[primary] === undefined ? "Unknown" : "NotStored",
     code,
     constraint: primary === "CONSTRAINT" ? constraintOf(text) : undefined,
-    message: said === undefined || said === "" ? code : `${code}: ${said}`
+    message: own === undefined || own === "" ? code : `${code}: ${own}`
   }
 }

@@ -129,7 +129,7 @@ const checked =
         !isWrite(statement.text, result) || hasCommit(connection)
           ? Effect.succeed(result)
           : Effect.fail(lostFile(place)),
-      // What fails on a lost file says nothing of the file at the path, nor of the record.
+      // A failure on a lost file is none of the file at the path, nor of the record.
       onFailure: (cause) =>
         Cause.isInterrupted(cause) || isAtPath(connection)
           ? Effect.failCause(cause)
@@ -229,7 +229,7 @@ export const openFile = (
             const place: Place = { path: at, file: after, walPath, wal, sharedPath, shared }
             return { run, scope, place, walLost: false }
           }
-          // Created just now, or replaced meanwhile: another round tells which file is open.
+          // Created just now, or replaced meanwhile: another round finds out which file is open.
           yield* Scope.close(opening, Exit.void)
         }
       })
@@ -286,7 +286,7 @@ export const openFile = (
 /** For a file on which nothing takes more than one statement, once its tables are there. */
 export const statementExecutor = ({ connection, run }: SqliteFile): Executor => ({ run, reserve: connection })
 
-/** Whoever has reserved the connection has it alone, so that nothing else runs into a transaction. */
+/** Gives a reserved connection to its owner alone, so that no other statement runs into a transaction. */
 export const exclusiveExecutor = ({ connection, run }: SqliteFile): Effect.Effect<Executor> =>
   Effect.map(Effect.makeSemaphore(1), (mutex) => ({
     run: (statement) => mutex.withPermits(1)(run(statement)),

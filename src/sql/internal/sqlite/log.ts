@@ -1,4 +1,4 @@
-/** Change logs on SQLite: a commit is a transaction, which nobody else can begin at the same time. */
+/** Change logs on SQLite: a commit is a transaction, of which there is one at a time. */
 import type { Statement } from "../dialect.js"
 import { type LogRow, placeOf, type StateChanges } from "../log/rows.js"
 import { compose, type LogStatements, param, sharedStatements } from "../log/statements.js"

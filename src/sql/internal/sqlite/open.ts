@@ -16,16 +16,16 @@ import { preparingAnew } from "./preparing.js"
  */
 export const gentleCheckpoint = 250
 
-// Whatever keeps a file from being opened needs somebody to act, except for what passes by itself.
+// Every cause that keeps a file from being opened needs a correction, except for those that pass by themselves.
 const openError = (filename: string, error: unknown): StorageError => {
   const { code, kind, message } = classify(error, false)
   const unknown = code === undefined
-  const told = unknown && error instanceof Error ? error.message : message
+  const why = unknown && error instanceof Error ? error.message : message
   return new StorageError({
     kind: kind === "Transient" ? "Transient" : "Fatal",
     outcome: "NotStored",
-    message: `the SQLite file ${JSON.stringify(filename)} cannot be opened: ${told}`,
-    cause: new SqlFailure({ code: code ?? "SQLITE_CANTOPEN", constraint: undefined, message: told })
+    message: `the SQLite file ${JSON.stringify(filename)} cannot be opened: ${why}`,
+    cause: new SqlFailure({ code: code ?? "SQLITE_CANTOPEN", constraint: undefined, message: why })
   })
 }
 

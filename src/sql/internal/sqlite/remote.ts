@@ -13,7 +13,7 @@ import type { Refusal, Request } from "./protocol.js"
 /** Sends one request to the thread, and starts the thread when there is none. */
 export type Ask = (request: Request) => Effect.Effect<unknown, Failed>
 
-/** The thread's end, a message that cannot be sent, or what the driver said. */
+/** The thread's end, a message that cannot be sent, or an error of the driver. */
 type Failed = StorageError | WorkerError | Refusal
 type Answer = Deferred.Deferred<unknown, Failed>
 type ToThread = Worker.Request<Request>
@@ -34,8 +34,8 @@ const spawnThread = (): Thread =>
 const threadEnded = (cause: Cause.Cause<unknown>, kind: "Transient" | "Fatal"): StorageError => {
   const error = Cause.squash(cause)
   const reason = error instanceof WorkerError ? error.cause : error
-  const told = reason instanceof Error ? reason.message : "it was stopped"
-  const message = `the thread of the SQLite file has ended: ${told}`
+  const why = reason instanceof Error ? reason.message : "it was stopped"
+  const message = `the thread of the SQLite file has ended: ${why}`
   return new StorageError({
     kind,
     outcome: "Unknown",

@@ -16,7 +16,7 @@ import { compileInsert, returningNew } from "./insert.js"
 import { sqliteLog } from "./log.js"
 import { decodeColumns, type Refusal, type Request } from "./protocol.js"
 
-// SQLite's own default: nobody waits for this thread's event loop.
+// SQLite's own default: nothing else waits for this thread's event loop.
 const checkpointPages = 1000
 
 const refusedOpen = ({ cause, kind, message }: StorageError): Refusal => ({
@@ -107,6 +107,6 @@ const runner = Effect.gen(function* () {
 
 NodeRuntime.runMain(
   WorkerRunner.launch(Layer.provide(Layer.scopedDiscard(runner), NodeWorkerRunner.layer)),
-  // The thread's end is told to the other side; it has no console of its own.
+  // The other side reports the thread's end; the thread has no console of its own.
   { disableErrorReporting: true }
 )

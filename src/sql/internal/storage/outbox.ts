@@ -37,8 +37,8 @@ const idText = ({ id }: Table, value: unknown): string =>
   id.type === "uuid" ? String(value).toLowerCase() : String(value)
 
 /**
- * Makes the entries of a batch. Records whose entry cannot be are bad. An entry's own id is not used: the row's id says
- * whether it is new. Throws `TooLarge` for entries that no statement can hold.
+ * Makes the entries of a batch. Records whose entry cannot be made are bad. An entry's own id is not used: the row's id
+ * decides whether it is new. Throws `TooLarge` for entries that no statement can hold.
  */
 export const encodeBatch = (
   table: Table,
@@ -78,7 +78,7 @@ const beginStatements: { readonly [Name in Dialect["name"]]: Statement } = {
   pg: { text: "BEGIN ISOLATION LEVEL READ COMMITTED", params: [] }
 }
 
-/** Stores in a transaction: the rows first, because others wait for whoever holds the head. */
+/** Stores in a transaction: the rows first, because others wait for the transaction that holds the head. */
 export const storeInTransaction = (
   table: Table,
   store: Pick<LogStore, "feed" | "statements">,

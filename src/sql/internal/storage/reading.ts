@@ -25,7 +25,7 @@ const unreadableRow = (table: Table, error: unknown) => {
   return new StorageError({
     kind: "Fatal",
     outcome: "NotStored",
-    message: `a row of the table ${table.sql} cannot be read as its columns say: another program has written it${why}`
+    message: `a row of the table ${table.sql} cannot be read as its columns define it: another program has written it${why}`
   })
 }
 

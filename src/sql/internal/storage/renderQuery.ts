@@ -188,7 +188,7 @@ export const deleteBatch = (
   return { text: `DELETE FROM ${table.sql} WHERE ${table.id.sql} IN (${ids})`, params }
 }
 
-/** A value that the column cannot hold by its definition. It says which column, and never what is in it. */
+/** A value that the column cannot hold by its definition. It names the column, and never what is in it. */
 export class Unreadable extends Error {}
 
 /** Compiles the way from a driver's row to the row that `load` gives. Throws {@link Unreadable}. */

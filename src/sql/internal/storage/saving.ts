@@ -68,7 +68,7 @@ export const makeSave = (backend: StorageBackend, table: Table, state: State, in
   }
 }
 
-/** Stores a batch, and gives how many rows were new, below 0 when nobody knows. Encodes it at once. */
+/** Stores a batch, and gives how many rows were new, below 0 if that is unknown. Encodes it at once. */
 export type Insert = (
   rows: ReadonlyArray<Row>
 ) => Either.Either<Effect.Effect<number, StorageError>, StorageError>

@@ -1,9 +1,9 @@
 /** The storage that every SQL adapter is: checks, saves, reads and prunes by a dialect and an executor. */
-import { Effect, Either } from "effect"
+import { Effect } from "effect"
 import { checkPrune } from "../../../internal/columns/checkQuery.js"
 import type { Columns, NewRowOf } from "../../../internal/columns/columns.js"
 import type { Entry } from "../../../internal/log/events.js"
-import { InvalidOptions } from "../../../internal/options.js"
+import { type InvalidOptions, type Resolved, type Rules, resolve } from "../../../internal/options.js"
 import { rowCheck, type Saved, type StorageError, type TableStorage } from "../../../Storage.js"
 import { inBatches } from "../batches.js"
 import type { Dialect, ExistingTable, Row, Table } from "../dialect.js"
@@ -11,16 +11,15 @@ import { warnOfLosses } from "../durability.js"
 import { ensureTable } from "../ensureTable.js"
 import { storageError } from "../errors.js"
 import { LocalDoorbell } from "../log/localDoorbell.js"
-import { checkLog, noTransaction } from "../log/sqlChangeLog.js"
-import type { Limits } from "../log/statements.js"
+import { limitsOf, noTransaction } from "../log/sqlChangeLog.js"
 import { openStore } from "../log/store.js"
-import { type Feed, tablesOf } from "../log/tables.js"
+import { type Feed, makeFeed, tablesOf } from "../log/tables.js"
 import { CurrentSizeLimits } from "../statementSize.js"
 import { makeStore, type StorageBackend } from "./outbox.js"
 import { makeReads, type SqlQuery } from "./reading.js"
 import { deleteBatch } from "./renderQuery.js"
 import { type Insert, loggedInsert, makeSave, plainInsert, type State } from "./saving.js"
-import { makeTable, type StorageLog, type TableOptions } from "./tableOptions.js"
+import { makeTable, type ResolvedTable, type TableOptions, tableRules } from "./tableOptions.js"
 
 /** A table of a SQL database as a storage. */
 export interface SqlStorage<C extends Columns> extends TableStorage<C, SqlQuery<C>> {
@@ -75,55 +74,61 @@ const build = <C extends Columns>(
   }
 }
 
-const checkStorageLog = <C extends Columns>(log: StorageLog<C>) =>
-  typeof log.toEntry === "function"
-    ? checkLog(log)
-    : Either.left(new InvalidOptions({ option: "log", message: "toEntry must be a function" }))
-
 /** Makes sure of the log, and gives what writes to it. */
-const openLog = <C extends Columns>(
+const openLog = (
   backend: StorageBackend,
   table: Table,
-  { feed, limits }: { readonly feed: Feed; readonly limits: Limits },
-  { doorbell, toEntry }: StorageLog<C>,
+  feed: Feed,
+  { doorbell, lockTimeout, toEntry }: Exclude<ResolvedTable["log"], undefined>,
   state: State
 ): Effect.Effect<Insert, StorageError> =>
   Effect.gen(function* () {
     const { executor, logStatements } = backend
-    const store = yield* openStore(feed, logStatements(feed, limits), { executor, joined: noTransaction })
+    const statements = logStatements(feed, limitsOf(lockTimeout))
+    const store = yield* openStore(feed, statements, { executor, joined: noTransaction })
     return loggedInsert(
       backend.dialect,
       table,
       state,
       { store, client: undefined, local: yield* LocalDoorbell, doorbell },
-      // The records of a batch have passed the check of their columns, which is what NewRowOf says.
+      // The records of a batch have passed the check of their columns, so they are rows of them.
       toEntry as (row: Row) => Entry<unknown>,
       backend.store ?? makeStore(table, store, state)
     )
   })
 
-/** Checks the options, lets the adapter connect, makes sure of the tables, and builds the storage. */
-export const makeSqlStorage = <C extends Columns, R>(
-  options: TableOptions<C>,
-  connect: (
-    table: Table,
-    feed: Feed | undefined
-  ) => Effect.Effect<StorageBackend, StorageError | InvalidOptions, R>
-): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, R> =>
-  Effect.gen(function* () {
-    const { log } = options
-    const asked = yield* makeTable(options, yield* CurrentSizeLimits)
-    const check = yield* rowCheck(options.columns, options.id)
-    const checked = log === undefined ? undefined : yield* checkStorageLog(log)
-    const backend = yield* connect(asked, checked?.feed)
-    const existing = yield* ensureTable(backend.dialect, asked, backend.executor)
-    const table = asFound(backend.dialect, asked, existing)
-    const state: State = { saved: false }
-    const insertOf =
-      log === undefined || checked === undefined
-        ? plainInsert(backend, table, state)
-        : yield* openLog(backend, table, checked, log, state)
-    const logTables = checked === undefined ? [] : tablesOf(checked.feed)
-    yield* warnOfLosses(backend.dialect, [table, ...logTables], backend.executor)
-    return build(backend, table, options.columns, check, state, insertOf)
-  })
+/**
+ * Checks the options, lets the adapter connect, makes sure of the tables, and builds the storage. `rules` are those of
+ * the options `X` that the adapter has besides.
+ */
+export const makeSqlStorage =
+  <X extends object>() =>
+  <C extends Columns, const R extends Rules<X>, Env>(
+    options: TableOptions<C> & X,
+    rules: R,
+    connect: (
+      table: Table,
+      feed: Feed | undefined,
+      own: Resolved<X, R>
+    ) => Effect.Effect<StorageBackend, StorageError | InvalidOptions, Env>
+  ): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, Env> =>
+    Effect.gen(function* () {
+      // Each option was resolved by the rule of its name.
+      const resolved = (yield* resolve<object>()({ ...tableRules, ...rules }, options)) as ResolvedTable &
+        Resolved<X, R>
+      const asked = yield* makeTable(resolved, yield* CurrentSizeLimits)
+      const check = yield* rowCheck(options.columns, options.id)
+      const { log } = resolved
+      const feed = log && makeFeed(log)
+      const backend = yield* connect(asked, feed, resolved)
+      const existing = yield* ensureTable(backend.dialect, asked, backend.executor)
+      const table = asFound(backend.dialect, asked, existing)
+      const state: State = { saved: false }
+      const insertOf =
+        log === undefined || feed === undefined
+          ? plainInsert(backend, table, state)
+          : yield* openLog(backend, table, feed, log, state)
+      const logTables = feed === undefined ? [] : tablesOf(feed)
+      yield* warnOfLosses(backend.dialect, [table, ...logTables], backend.executor)
+      return build(backend, table, options.columns, check, state, insertOf)
+    })

@@ -1,18 +1,25 @@
 /** From the options of a storage to a checked table. */
-import { Either } from "effect"
-import {
-  type Columns,
-  type IdOf,
-  type NewRowOf,
-  validateColumns,
-  validateName
-} from "../../../internal/columns/columns.js"
+import { Effect } from "effect"
+import { type Columns, type IdOf, type NewRowOf, validateColumns } from "../../../internal/columns/columns.js"
 import type { Sortable } from "../../../internal/columns/query.js"
 import type { Entry } from "../../../internal/log/events.js"
-import { InvalidOptions } from "../../../internal/options.js"
-import type { Table, TableColumn, TableIndex } from "../dialect.js"
-import type { LogOptions } from "../log/sqlChangeLog.js"
+import {
+  anything,
+  each,
+  func,
+  InvalidOptions,
+  nested,
+  oneOf,
+  optional,
+  or,
+  type Resolved,
+  type Rules,
+  text
+} from "../../../internal/options.js"
+import type { Table, TableColumn } from "../dialect.js"
+import { type LogOptions, storedLogRules } from "../log/sqlChangeLog.js"
 import type { FeedOptions } from "../log/tables.js"
+import { sqlName } from "../options.js"
 import type { SizeLimits } from "../statementSize.js"
 
 /** A named index over columns, ascending. */
@@ -29,7 +36,7 @@ export interface StorageLog<C extends Columns>
     Pick<LogOptions, "lockTimeout" | "doorbell"> {
   /**
    * The changes that a record makes, at least one: they are one revision. A record for which it throws, or gives what
-   * cannot be logged, is bad. The id of the entry is not used: the record's own id says whether it is new.
+   * cannot be logged, is bad. The id of the entry is not used: the record's own id decides whether it is new.
    */
   readonly toEntry: (record: NewRowOf<C>) => Entry<unknown>
 }
@@ -54,55 +61,71 @@ export interface TableOptions<C extends Columns> {
 
 const quote = (name: string): string => `"${name}"`
 
-const invalid = (option: string, message: string) => Either.left(new InvalidOptions({ option, message }))
+/** The rules of a table's options. `columns` are checked with the id. */
+export const tableRules = {
+  table: sqlName,
+  schema: optional(sqlName),
+  columns: anything,
+  id: text,
+  indexes: or(
+    each(
+      nested<IndexOptions<Columns>>()({
+        name: sqlName,
+        columns: each(text),
+        kind: or(oneOf("plain", "unique"), "plain")
+      })
+    ),
+    []
+  ),
+  log: optional(nested<StorageLog<Columns>>()({ ...storedLogRules, toEntry: func("that gives an entry") }))
+} satisfies Rules<TableOptions<Columns>>
 
-const makeIndexes = (
-  table: string,
-  columns: ReadonlyArray<TableColumn>,
-  options: unknown
-): Either.Either<ReadonlyArray<TableIndex>, InvalidOptions> => {
-  if (!Array.isArray(options)) return invalid("indexes", "indexes must be an array of { name, columns }")
-  const names = new Set([table.toLowerCase()])
-  const indexes: Array<TableIndex> = []
-  for (const option of options as ReadonlyArray<unknown>) {
-    const { columns: on, kind = "plain", name } = (option ?? {}) as { readonly [key: string]: unknown }
-    const problem = validateName(name)
-    if (problem !== undefined) return invalid("indexes", `the name of an index ${problem}`)
-    if (names.has((name as string).toLowerCase())) {
-      return invalid("indexes", `the index name "${name}" is taken by the table or by another index`)
-    }
-    names.add((name as string).toLowerCase())
-    if (kind !== "plain" && kind !== "unique")
-      return invalid("indexes", `the kind of "${name}" must be plain or unique`)
-    if (!Array.isArray(on) || on.length === 0) return invalid("indexes", `the index "${name}" needs columns`)
-    const found: Array<TableColumn> = []
-    for (const column of on) {
-      const one = columns.find((candidate) => candidate.name === column)
-      if (one === undefined)
-        return invalid("indexes", `the index "${name}" names a column that is not in columns`)
-      if (one.type === "json")
-        return invalid("indexes", `the index "${name}" cannot have the json column "${one.name}"`)
-      if (found.includes(one))
-        return invalid("indexes", `the index "${name}" names the column "${one.name}" twice`)
-      found.push(one)
-    }
-    indexes.push({ name: name as string, columns: found, unique: kind === "unique" })
+/** A table's options with their defaults. */
+export type ResolvedTable = Resolved<TableOptions<Columns>, typeof tableRules>
+
+type ResolvedIndexes = ResolvedTable["indexes"]
+
+const wrongIndexes = (message: string) => new InvalidOptions({ option: "indexes", message })
+
+const validateIndexColumns = (
+  { columns, name }: ResolvedIndexes[number],
+  known: Columns
+): string | undefined => {
+  if (columns.length === 0) return `the index "${name}" needs columns`
+  for (const [at, column] of columns.entries()) {
+    if (!Object.hasOwn(known, column)) return `the index "${name}" names a column that is not in columns`
+    if (known[column]?.type === "json") return `the index "${name}" cannot have the json column "${column}"`
+    if (columns.indexOf(column) !== at) return `the index "${name}" names the column "${column}" twice`
   }
-  return Either.right(indexes)
+  return undefined
 }
 
-/** Checks the options. */
-export const makeTable = <C extends Columns>(
-  options: TableOptions<C>,
+const validateIndexes = ({
+  columns,
+  indexes,
+  table
+}: Omit<ResolvedTable, "log">): InvalidOptions | undefined => {
+  const names = new Set([table.toLowerCase()])
+  for (const index of indexes) {
+    const name = index.name.toLowerCase()
+    if (names.has(name)) {
+      return wrongIndexes(`the index name "${index.name}" is taken by the table or by another index`)
+    }
+    names.add(name)
+    const problem = validateIndexColumns(index, columns)
+    if (problem !== undefined) return wrongIndexes(problem)
+  }
+  return undefined
+}
+
+/** Checks what needs several options, and makes the table. */
+export const makeTable = (
+  options: Omit<ResolvedTable, "log">,
   limits: SizeLimits
-): Either.Either<Table, InvalidOptions> => {
-  const { columns, id, indexes = [], schema, table } = options
-  const nameWrong = validateName(table)
-  if (nameWrong !== undefined) return invalid("table", `the table's name ${nameWrong}`)
-  const schemaWrong = schema === undefined ? undefined : validateName(schema)
-  if (schemaWrong !== undefined) return invalid("schema", `the schema's name ${schemaWrong}`)
-  const problem = validateColumns(columns, id)
-  if (problem !== undefined) return Either.left(problem)
+): Effect.Effect<Table, InvalidOptions> => {
+  const { columns, id, indexes, schema, table } = options
+  const problem = validateColumns(columns, id) ?? validateIndexes(options)
+  if (problem !== undefined) return Effect.fail(problem)
   const list = Object.entries(columns).map(
     ([name, { nullable, type }], position): TableColumn => ({
       name,
@@ -112,8 +135,11 @@ export const makeTable = <C extends Columns>(
       position
     })
   )
-  const key = list.find(({ name }) => name === id)!
-  return Either.map(makeIndexes(table, list, indexes), (made) => ({
+  const byName = new Map(list.map((column) => [column.name, column]))
+  // Every name has been found in the columns.
+  const columnOf = (name: string): TableColumn => byName.get(name)!
+  const key = columnOf(id)
+  return Effect.succeed({
     schema,
     name: table,
     sql: schema === undefined ? quote(table) : `${quote(schema)}.${quote(table)}`,
@@ -121,7 +147,11 @@ export const makeTable = <C extends Columns>(
     key: [key],
     exact: [key],
     id: key,
-    indexes: made,
+    indexes: indexes.map(({ columns, kind, name }) => ({
+      name,
+      columns: columns.map(columnOf),
+      unique: kind === "unique"
+    })),
     limits
-  }))
+  })
 }
