@@ -20,7 +20,6 @@ import {
   Exit,
   Layer,
   MetricLabel,
-  Random,
   Scope,
   Stream
 } from "effect"
@@ -34,17 +33,19 @@ import {
 } from "./ChangeLog.js"
 import { appendNow } from "./internal/log/changeLog.js"
 import type { Change, Revision } from "./internal/log/events.js"
-import { InvalidOptions, millisOf } from "./internal/options.js"
-import { monotonicMillis } from "./internal/time.js"
+import { func, type InvalidOptions, millis, optional, or, resolve, text, whole } from "./internal/options.js"
 import * as Dispatch from "./internal/watch/dispatcher.js"
-import { type FollowOptions, wholeAbove0 } from "./internal/watch/followOptions.js"
+import * as State from "./internal/watch/dispatcherState.js"
+import { type FollowOptions, type RegisterOptions, resolveRegister } from "./internal/watch/followOptions.js"
 import type { Frame, WatchEnded } from "./internal/watch/frames.js"
 import { type Health, healthOf } from "./internal/watch/health.js"
+import * as Heartbeat from "./internal/watch/heartbeat.js"
 import * as Opening from "./internal/watch/opening.js"
 import { type FollowError, WatchRefused } from "./internal/watch/opening.js"
 import * as Reader from "./internal/watch/reader.js"
 import * as Registry from "./internal/watch/registry.js"
 import * as Snapshots from "./internal/watch/snapshots.js"
+import * as Internal from "./internal/watch/watcher.js"
 import * as Metrics from "./Metrics.js"
 
 export { InvalidOptions } from "./internal/options.js"
@@ -66,6 +67,13 @@ export interface Watcher<V> {
   readonly takeAll: Effect.Effect<Chunk.NonEmptyChunk<Frame<V>>, WatchEnded>
   /** The next frame, when there is one. */
   readonly unsafePoll: () => Frame<V> | undefined
+  /**
+   * Calls `onReady` once when a frame or the end can be taken, perhaps at once; returns how to stop waiting. For an
+   * adapter that serves very many watchers: a fiber that waits for each costs more. Instead of `take`, not beside it.
+   */
+  readonly unsafeWhenReady: (onReady: () => void) => () => void
+  /** Why it has ended, once everything was taken. */
+  readonly unsafeEnded: () => WatchEnded | undefined
   readonly frames: Stream.Stream<Frame<V>, WatchEnded>
   readonly health: Effect.Effect<Reader.WatcherHealth>
   /** Ends it as `Closed`; what was buffered can still be taken. Again: nothing. */
@@ -93,7 +101,7 @@ export interface Watch<V> {
   /** Follows one key from now on, as long as the scope lives. */
   readonly register: (
     key: string,
-    options?: Pick<FollowOptions<V>, "buffer" | "policy" | "previous">
+    options?: RegisterOptions<V>
   ) => Effect.Effect<Registration<V>, FollowError, Scope.Scope>
   /** Follows what a selector matches, as long as the scope lives. */
   readonly open: (
@@ -136,25 +144,24 @@ export interface Options<V> {
 
 interface Runtime<V> extends Opening.Admission<V> {
   readonly actor: Actor.Actor<ChangeLog<V>, "wake", void>
-  readonly heartbeat: number
+  readonly closeDeadline: number
 }
 
-const isSuspect = <V>({ dispatcher, heartbeat }: Runtime<V>): boolean =>
-  heartbeat > 0 && dispatcher.millis() - dispatcher.answeredAt > 2 * heartbeat
-
-const handleOf = <V>(runtime: Runtime<V>, watcher: Registry.Watcher<V>): Watcher<V> => {
+const handleOf = <V>(runtime: Runtime<V>, watcher: Internal.Watcher<V>): Watcher<V> => {
   const { dispatcher } = runtime
   const { registry } = dispatcher
-  return Reader.withSignal(watcher, {
+  return {
     id: watcher.id,
     selector: watcher.selector,
     take: Reader.take(registry, watcher),
     takeAll: Reader.takeAll(registry, watcher),
     unsafePoll: () => Reader.poll(registry, watcher),
+    unsafeWhenReady: (onReady) => Internal.whenReady(watcher, onReady),
+    unsafeEnded: () => Reader.endedError(watcher),
     frames: Stream.repeatEffectChunk(Reader.takeAll(registry, watcher)),
-    health: Effect.sync(() => Reader.healthOf(dispatcher, watcher, isSuspect(runtime))),
+    health: Effect.sync(() => Reader.healthOf(dispatcher, watcher)),
     cancel: Opening.cancel(runtime, watcher)
-  })
+  }
 }
 
 const open = <V>(
@@ -167,12 +174,13 @@ const open = <V>(
 const register = <V>(
   runtime: Runtime<V>,
   key: string,
-  options: FollowOptions<V>
+  options: RegisterOptions<V>
 ): Effect.Effect<Registration<V>, FollowError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
+      const follow = yield* resolveRegister(options)
       const own = yield* Scope.make()
-      const receiver = yield* restore(open(runtime, keyOf(key), { policy: "cancel", ...options })).pipe(
+      const receiver = yield* restore(open(runtime, keyOf(key), follow)).pipe(
         Scope.extend(own),
         Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
       )
@@ -204,165 +212,105 @@ const publishing = <V>({ dispatcher: { registry }, log }: Runtime<V>): Watch<V>[
     Effect.suspend(() => (registry.blocking === 0 ? append(changes) : appendAndWait(changes)))
 }
 
-const heartbeats = <V>(runtime: Runtime<V>): Effect.Effect<void> => {
-  const { actor, dispatcher, heartbeat } = runtime
-  const { registry, source } = dispatcher
-  const answered = (head: Revision): void => {
-    dispatcher.head = head
-    dispatcher.answeredAt = dispatcher.millis()
-    if (registry.position === undefined) return
-    // A doorbell that did not ring costs a heartbeat at most.
-    if (head.seq !== registry.position.seq || head.epoch !== registry.position.epoch) registry.ring()
-    Dispatch.signalProgress(dispatcher)
-  }
-  const ask = actor.ask(() =>
-    Effect.matchEffect(source.head, {
-      onSuccess: ({ head }) => Effect.sync(() => answered(head)),
-      // The next pass asks until it is answered, and says meanwhile why it is not.
-      onFailure: () => Effect.sync(registry.ring)
+const refuse = <V>({ refused }: Opening.Admission<V>, error: WatchRefused): void =>
+  Deferred.unsafeDone(refused, error)
+
+/** The log has failed for good, or a pass has died. */
+const fail = <V>(admission: Opening.Admission<V>, error: unknown): void => {
+  const { dispatcher, setGauge } = admission
+  const cause = Cause.isCause(error) ? Cause.squash(error) : error
+  if (!State.fail(dispatcher, cause)) return
+  Registry.endAll(dispatcher.registry, "Failed", "its log failed", cause)
+  setGauge()
+  const message = "the watch has failed: make another one"
+  refuse(admission, new WatchRefused({ reason: "Log", message, cause }))
+}
+
+const passOf = <V>(admission: Opening.Admission<V>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { dispatcher } = admission
+    Registry.startPass(dispatcher.registry)
+    return Effect.catchAll(Dispatch.pass(dispatcher), (error) => Effect.sync(() => fail(admission, error)))
+  })
+
+const closing = <V>(runtime: Runtime<V>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { actor, closeDeadline, dispatcher, setGauge } = runtime
+    Registry.ring(dispatcher.registry)
+    State.startClosing(dispatcher)
+    refuse(runtime, new WatchRefused({ reason: "Closed", message: "the watch is closed" }))
+    return Effect.andThen(actor.closeWithin(closeDeadline), () => {
+      State.setClosed(dispatcher)
+      Registry.endAll(dispatcher.registry, "Closed", "the watch was closed")
+      setGauge()
     })
-  )
-  const pause = Effect.flatMap(Random.nextRange(0.9, 1.1), (factor) => Effect.sleep(heartbeat * factor))
-  const next = Effect.zipRight(pause, Effect.exit(ask))
-  return Effect.asVoid(Effect.repeat(next, { while: () => dispatcher.failure === undefined }))
-}
+  })
 
-const endAll = <V>(
-  runtime: Runtime<V>,
-  reason: "Closed" | "Failed",
-  message: string,
-  cause?: unknown
-): void => {
-  const { registry } = runtime.dispatcher
-  for (const watcher of [...registry.watchers.values()])
-    Registry.end(registry, watcher, reason, message, cause)
-  runtime.setGauge()
-}
+const watchOf = <V>(runtime: Runtime<V>, close: Effect.Effect<void>): Watch<V> => ({
+  publish: publishing(runtime),
+  register: (key, options = {}) => register(runtime, key, options),
+  open: (selector, options = {}) => open(runtime, selector, options),
+  follow: (selector, options = {}) =>
+    Stream.unwrapScoped(Effect.map(open(runtime, selector, options), ({ frames }) => frames)),
+  health: Effect.sync(() => healthOf(runtime.dispatcher)),
+  close
+})
 
-const optionProblem = <V>({ maxWatchers, name, snapshots }: Options<V>): InvalidOptions | undefined => {
-  if (maxWatchers !== undefined && wholeAbove0(maxWatchers) !== undefined) {
-    return new InvalidOptions({ option: "maxWatchers", message: "must be a whole number above 0" })
-  }
-  if (name !== undefined && typeof name !== "string") {
-    return new InvalidOptions({ option: "name", message: "must be a string" })
-  }
-  return snapshots !== undefined && typeof snapshots !== "function"
-    ? new InvalidOptions({ option: "snapshots", message: "must be a function" })
-    : undefined
+const rules = {
+  name: or(text, "watch"),
+  maxWatchers: or(whole(1), Number.POSITIVE_INFINITY),
+  heartbeat: or(millis(), 30_000),
+  snapshots: optional(func("that takes a selector")),
+  closeDeadline: or(millis(), 1000)
 }
 
 /**
- * Makes a watch over a log; returns at once, and is closed with its scope. It reads nothing while nobody follows. While
- * the log does not answer it is asked again, from 50 ms to every 2 s, and `health` says so.
+ * Makes a watch over a log; returns at once, and is closed with its scope. It reads nothing while there is no watcher.
+ * While the log does not answer it is asked again, from 50 ms to every 2 s, and `health` holds the cause.
  */
 export const make = <V>(
   log: ChangeLog<V>,
   options: Options<V> = {}
 ): Effect.Effect<Watch<V>, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
-    const wrong = optionProblem(options)
-    if (wrong !== undefined) return yield* wrong
-    const heartbeat = millisOf("heartbeat", options.heartbeat ?? "30 seconds")
-    if (typeof heartbeat !== "number") return yield* heartbeat
-    const name = options.name ?? "watch"
-    const clock = yield* Effect.clock
-    const labels = [MetricLabel.make("watch", name)]
-    let isClosed = false
-    let pending = false
-    const ring = (): void => {
-      if (pending || registry.watchers.size === 0) return
-      pending = true
-      actor.unsafeOffer("wake")
-    }
-    const registry: Registry.Registry<V> = Registry.make(ring)
-    const dispatcher: Dispatch.Dispatcher<V> = {
-      registry,
-      source: {
-        read: log.read,
-        head: log.head,
-        snapshot: snapshotsOf(log, options),
-        isExternal: options.snapshots !== undefined,
-        slots: yield* Effect.makeSemaphore(Snapshots.maxSlots)
-      },
-      nanos: () => clock.unsafeCurrentTimeNanos(),
-      millis: () => monotonicMillis(clock),
-      head: undefined,
-      answeredAt: monotonicMillis(clock),
-      cause: undefined,
-      closing: false,
-      failure: undefined
-    }
+    const resolved = yield* resolve<Options<V>>()(rules, options)
+    const { closeDeadline, heartbeat, maxWatchers, name, snapshots } = resolved
+    const source = yield* Snapshots.sourceOf(log, snapshots)
+    const wake = (): boolean => actor.unsafeOffer("wake")
+    const dispatcher: State.Dispatcher<V> = State.make(source, yield* Effect.clock, heartbeat, wake)
     const refused = yield* Deferred.make<never, WatchRefused>()
-    const refuse = (error: WatchRefused): void => Deferred.unsafeDone(refused, error)
-    const failed = (error: unknown): void => {
-      if (dispatcher.closing || dispatcher.failure !== undefined) return
-      const cause = Cause.isCause(error) ? Cause.squash(error) : error
-      dispatcher.failure = { cause }
-      endAll(runtime, "Failed", "its log failed", cause)
-      const message = "the watch has failed: make another one"
-      refuse(new WatchRefused({ reason: "Log", message, cause }))
-    }
-    const onBatch = Effect.suspend(() => {
-      pending = false
-      return Effect.catchAll(Dispatch.pass(dispatcher), (error) => Effect.sync(() => failed(error)))
-    })
-    const actor: Actor.Actor<ChangeLog<V>, "wake", void> = yield* Actor.make<ChangeLog<V>, "wake", void>(
-      () => ({
-        name,
-        acquire: Effect.succeed(log),
-        onBatch: () => onBatch,
-        onFailed: failed,
-        closeDeadline: options.closeDeadline ?? "1 second",
-        report: () => undefined
-      })
-    )
-    const runtime: Runtime<V> = {
+    const labels = [MetricLabel.make("watch", name)]
+    const admission: Opening.Admission<V> = {
       log,
       dispatcher,
-      actor,
-      heartbeat,
-      maxWatchers: options.maxWatchers ?? Number.POSITIVE_INFINITY,
-      hasSnapshots: log.state === "latest" || options.snapshots !== undefined,
-      lastId: 0,
+      maxWatchers,
+      hasSnapshots: log.state === "latest" || snapshots !== undefined,
       refused,
       inTurn: (effect) =>
         Effect.catchTags(
           actor.ask(() => effect),
           { ActorStopped: () => Deferred.await(refused), AskTimedOut: Effect.die }
         ),
-      setGauge: () => Metrics.watchers.unsafeUpdate(registry.watchers.size, labels)
+      setGauge: () => Metrics.watchers.unsafeUpdate(dispatcher.registry.watchers.size, labels)
     }
-    const close = Effect.suspend(() => {
-      ring()
-      dispatcher.closing = true
-      refuse(new WatchRefused({ reason: "Closed", message: "the watch is closed" }))
-      return Effect.zipRight(
-        actor.closeWithin(options.closeDeadline ?? "1 second"),
-        Effect.sync(() => {
-          isClosed = true
-          endAll(runtime, "Closed", "the watch was closed")
-        })
-      )
-    })
-    yield* log.doorbell(ring)
-    if (heartbeat > 0) yield* Effect.forkScoped(Effect.interruptible(heartbeats(runtime)))
+    const actor: Runtime<V>["actor"] = yield* Actor.make<ChangeLog<V>, "wake", void>(() => ({
+      name,
+      acquire: Effect.succeed(log),
+      onBatch: () => passOf(admission),
+      onFailed: (cause) => fail(admission, cause),
+      closeDeadline,
+      report: () => undefined
+    }))
+    const runtime: Runtime<V> = { ...admission, actor, closeDeadline }
+    const close = closing(runtime)
+    yield* log.doorbell(() => Registry.ring(dispatcher.registry))
+    if (heartbeat > 0) {
+      const beats = Heartbeat.run(dispatcher, (effect) => actor.ask(() => effect))
+      yield* Effect.forkScoped(Effect.interruptible(beats))
+    }
     yield* Effect.addFinalizer(() => close)
-    return {
-      publish: publishing(runtime),
-      register: (key, options = {}) => register(runtime, key, options),
-      open: (selector, options = {}) => open(runtime, selector, options),
-      follow: (selector, options = {}) =>
-        Stream.unwrapScoped(Effect.map(open(runtime, selector, options), ({ frames }) => frames)),
-      health: Effect.sync(() => healthOf(dispatcher, isClosed, isSuspect(runtime))),
-      close
-    }
+    return watchOf(runtime, close)
   })
-
-const snapshotsOf = <V>(log: ChangeLog<V>, { snapshots }: Options<V>): Snapshots.Source<V>["snapshot"] => {
-  if (snapshots !== undefined) return snapshots
-  // The selector was checked when its watcher began.
-  return (selector) => Effect.catchTag(log.snapshot(selector), "InvalidSelector", Effect.die)
-}
 
 /**
  * A layer with a watch over a log, under a tag of your own:

@@ -64,7 +64,7 @@ export const optional = <A>({ read }: Rule<A>): Rule<A | undefined> => ({
 })
 
 /** An option with a default. */
-export const or = <A, B>({ read }: Rule<A>, fallback: B): Rule<A | B> => ({
+export const or = <A, const B>({ read }: Rule<A>, fallback: B): Rule<A | B> => ({
   read: (option, given) => (given === undefined ? fallback : read(option, given))
 })
 

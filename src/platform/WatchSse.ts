@@ -43,7 +43,7 @@
 import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { type Duration, Effect, Random, Schema, type Scope } from "effect"
 import type { Revision, Selector } from "../ChangeLog.js"
-import { InvalidOptions, millisOf } from "../internal/options.js"
+import { type InvalidOptions, millis, optional, or, resolve, that } from "../internal/options.js"
 import { makeRandom } from "../internal/random.js"
 import { CurrentTurn } from "../internal/turn.js"
 import type { Watch, Watcher } from "../Watch.js"
@@ -216,9 +216,15 @@ const serve = <V>(
     const body =
       answer._tag === "Refused"
         ? Session.ended(retry, answer.reason, cursor)
-        : Session.body(runtime.wire, answer, yield* Effect.scope, retry, cursor)
+        : Session.body(runtime.wire, answer, retry, cursor)
     return HttpServerResponse.stream(body, { contentType, headers })
   })
+
+const rules = {
+  schema: optional(that("a Schema", Schema.isSchema)),
+  heartbeat: or(millis(), 15_000),
+  retry: or(millis(), 2000)
+}
 
 /**
  * Makes the adapter of a watch, which ends with the scope. Make it in the scope of the routes, which ends before that
@@ -229,18 +235,12 @@ export const make = <V, I = V>(
   options: Options<V, I> = {}
 ): Effect.Effect<WatchSse<V>, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
-    const heartbeat = millisOf("heartbeat", options.heartbeat ?? "15 seconds")
-    if (typeof heartbeat !== "number") return yield* heartbeat
-    const retry = millisOf("retry", options.retry ?? "2 seconds")
-    if (typeof retry !== "number") return yield* retry
-    if (options.schema !== undefined && !Schema.isSchema(options.schema)) {
-      return yield* new InvalidOptions({ option: "schema", message: "must be a schema" })
-    }
+    const { heartbeat, retry, schema } = yield* resolve<Options<V, I>>()(rules, options)
     const starts = Cursor.makeStarts(yield* makeRandom)
     const clock = yield* Effect.clock
     const nanos = (): bigint => clock.unsafeCurrentTimeNanos()
     const turn = yield* CurrentTurn
-    const encode = encoderOf(options.schema)
+    const encode = encoderOf(schema)
     const runtime: Runtime<V> = {
       watch,
       wire: {

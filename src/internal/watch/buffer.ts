@@ -41,9 +41,8 @@ export interface FrameBuffer<V> {
   ended: WatchEnded | undefined
 }
 
-export const isFull = <V>({ capacity, size }: FrameBuffer<V>): boolean => size >= capacity
-
-const wake = <V>(buffer: FrameBuffer<V>): void => {
+/** Resumes the reader, if it waits. */
+export const wake = <V>(buffer: FrameBuffer<V>): void => {
   const resume = buffer.wake
   if (resume === undefined) return
   buffer.wake = undefined
@@ -91,9 +90,6 @@ export const finalError = <V>({ ended, lastTaken }: FrameBuffer<V>): WatchEnded 
   const cursor = isAhead ? lastTaken : ended.cursor
   return new WatchEnded({ reason, message, cursor, ...(cause === undefined ? {} : { cause }) })
 }
-
-/** Wakes whoever waits: there is something to tell that is no frame of the buffer. */
-export const nudge = wake
 
 /** Whether no frame waits. */
 export const isEmpty = <V>({ frames, row }: FrameBuffer<V>): boolean =>

@@ -4,10 +4,10 @@
  */
 import type { Event, LoggedRevision, Revision } from "../log/events.js"
 import type { Selector } from "../log/selector.js"
-import * as Buffer from "./buffer.js"
 import type { EventsFrame } from "./frames.js"
 import * as KeyIndex from "./keyIndex.js"
 import * as Registry from "./registry.js"
+import * as Watcher from "./watcher.js"
 
 const withPrevious = <V>({ events, previous }: LoggedRevision<V>): ReadonlyArray<Event<V>> =>
   Object.freeze(
@@ -38,7 +38,7 @@ const wholeFrame = <V>(frames: Frames<V>, previous: boolean): EventsFrame<V> => 
 /** The frame of a watcher, with the events at these positions; none when its predicate takes none of them. */
 const frameOf = <V>(
   frames: Frames<V>,
-  watcher: Registry.Watcher<V>,
+  watcher: Watcher.Watcher<V>,
   positions: ReadonlyArray<number> | undefined
 ): EventsFrame<V> | undefined => {
   const whole = wholeFrame(frames, watcher.previous)
@@ -55,16 +55,16 @@ const frameOf = <V>(
 /** Makes room by the policy of a watcher that is live and full; false: the frame is not for it. */
 const makeRoom = <V>(
   registry: Registry.Registry<V>,
-  watcher: Registry.Watcher<V>,
+  watcher: Watcher.Watcher<V>,
   before: Revision
 ): boolean => {
   const { policy } = watcher
   switch (policy) {
     case "drop-oldest":
-      Buffer.dropOldest(watcher)
+      Watcher.dropOldest(watcher)
       return true
     case "conflate":
-      if (watcher.size >= watcher.conflateAt) Buffer.conflate(watcher)
+      Watcher.conflate(watcher)
       return true
     case "cancel":
       Registry.end(
@@ -78,7 +78,7 @@ const makeRoom = <V>(
       return false
     case "resync":
     case "block":
-      Registry.fallBehind(watcher, before)
+      Watcher.readOnAfter(watcher, before)
       return false
   }
 }
@@ -86,14 +86,13 @@ const makeRoom = <V>(
 /** Tells one watcher of a revision; `before` is the revision before it. */
 const offer = <V>(
   registry: Registry.Registry<V>,
-  watcher: Registry.Watcher<V>,
+  watcher: Watcher.Watcher<V>,
   frames: Frames<V>,
   positions: ReadonlyArray<number> | undefined,
   before: Revision
 ): void => {
-  if (watcher.cursor !== undefined || frames.logged.revision.seq <= watcher.deliveredFrom) return
-  // The predicate of another one may have ended it.
-  if (watcher.ended !== undefined) return
+  // The predicate of another watcher may have ended it.
+  if (!Watcher.isLive(watcher) || frames.logged.revision.seq <= watcher.deliveredFrom) return
   let frame: EventsFrame<V> | undefined
   try {
     frame = frameOf(frames, watcher, positions)
@@ -102,38 +101,30 @@ const offer = <V>(
     return
   }
   if (frame === undefined) return
-  if (watcher.size >= watcher.capacity && !makeRoom(registry, watcher, before)) return
-  Buffer.push(watcher, frame)
-  if (watcher.room === 0) Registry.setRoom(registry, watcher)
+  if (Watcher.isFull(watcher) && !makeRoom(registry, watcher, before)) return
+  Watcher.push(watcher, frame)
+  if (watcher.room === 0) Watcher.setRoom(watcher, registry.position)
 }
 
 const mayBlock = <V>(registry: Registry.Registry<V>, { events, revision }: LoggedRevision<V>): boolean => {
   for (const event of events) {
     for (const watcher of KeyIndex.findAll(registry.index, event.key)) {
-      if (watcher.policy !== "block" || watcher.cursor !== undefined) continue
-      if (revision.seq > watcher.deliveredFrom && Buffer.isFull(watcher)) return true
+      if (watcher.policy !== "block" || !Watcher.isLive(watcher)) continue
+      if (revision.seq > watcher.deliveredFrom && Watcher.isFull(watcher)) return true
     }
   }
   return false
 }
 
 const dispatchMany = <V>(registry: Registry.Registry<V>, frames: Frames<V>, before: Revision): void => {
-  const touched: Array<Registry.Watcher<V>> = []
+  const touched: Array<Watcher.Watcher<V>> = []
   for (const [i, event] of frames.logged.events.entries()) {
     for (const watcher of KeyIndex.findAll(registry.index, event.key)) {
-      if (watcher.matched === undefined) {
-        watcher.matched = []
-        touched.push(watcher)
-      }
-      watcher.matched.push(i)
+      if (Watcher.match(watcher, i)) touched.push(watcher)
     }
   }
   touched.sort((a, b) => a.id - b.id)
-  for (const watcher of touched) {
-    const positions = watcher.matched
-    watcher.matched = undefined
-    offer(registry, watcher, frames, positions, before)
-  }
+  for (const watcher of touched) offer(registry, watcher, frames, Watcher.takeMatched(watcher), before)
 }
 
 /** Tells the watchers of a revision with one event. Most have room for it and take it as it is. */
@@ -145,24 +136,24 @@ const dispatchOne = <V>(
   const found = KeyIndex.find(registry.index, logged.events[0]!.key)
   if (found === undefined) return
   if (isList(found)) offerEach(registry, found, logged, before)
-  else if (found.size < found.room) Buffer.pushRow(found, logged)
+  else if (found.size < found.room) Watcher.pushRow(found, logged)
   else offer(registry, found, { logged, plain: undefined, previous: undefined }, undefined, before)
 }
 
 const isList = <V>(
-  found: Registry.Watcher<V> | ReadonlyArray<Registry.Watcher<V>>
-): found is ReadonlyArray<Registry.Watcher<V>> => Array.isArray(found)
+  found: Watcher.Watcher<V> | ReadonlyArray<Watcher.Watcher<V>>
+): found is ReadonlyArray<Watcher.Watcher<V>> => Array.isArray(found)
 
 const offerEach = <V>(
   registry: Registry.Registry<V>,
-  watchers: ReadonlyArray<Registry.Watcher<V>>,
+  watchers: ReadonlyArray<Watcher.Watcher<V>>,
   logged: LoggedRevision<V>,
   before: Revision
 ): void => {
   const frames: Frames<V> = { logged, plain: undefined, previous: undefined }
   // One who is ended leaves the list that is being read.
   for (const watcher of watchers.slice()) {
-    if (watcher.size < watcher.room) Buffer.pushRow(watcher, logged)
+    if (watcher.size < watcher.room) Watcher.pushRow(watcher, logged)
     else offer(registry, watcher, frames, undefined, before)
   }
 }
@@ -182,16 +173,15 @@ export const dispatch = <V>(
   let next = from
   while (next < to) {
     const logged = rows[next]!
-    registry.blocked = registry.blocking > 0 && mayBlock(registry, logged)
+    Registry.setBlocked(registry, registry.blocking > 0 && mayBlock(registry, logged))
     if (registry.blocked) break
     if (logged.events.length === 1) dispatchOne(registry, logged, before)
     else dispatchMany(registry, { logged, plain: undefined, previous: undefined }, before)
     before = logged.revision
     next++
   }
-  // Nobody looks at it meanwhile, and each write of it would cost as much as telling a watcher.
-  if (registry.watchers.size > 0) registry.position = before
-  if (registry.dispatchWaiters.size > 0) Registry.resolveDispatched(registry)
+  // It is not read meanwhile, and each write of it would cost as much as an offer to a watcher.
+  Registry.setDispatched(registry, before)
   return next
 }
 
@@ -201,14 +191,14 @@ export const dispatch = <V>(
  */
 export const replay = <V>(
   registry: Registry.Registry<V>,
-  watcher: Registry.Watcher<V>,
+  watcher: Watcher.Watcher<V>,
   logged: LoggedRevision<V>,
   matches: (selector: Selector, key: string) => boolean
 ): boolean => {
   const positions: Array<number> = []
   for (const [i, { key }] of logged.events.entries()) if (matches(watcher.selector, key)) positions.push(i)
   if (positions.length > 0) {
-    if (Buffer.isFull(watcher)) return false
+    if (Watcher.isFull(watcher)) return false
     let frame: EventsFrame<V> | undefined
     try {
       frame = frameOf({ logged, plain: undefined, previous: undefined }, watcher, positions)
@@ -216,10 +206,8 @@ export const replay = <V>(
       Registry.end(registry, watcher, "Failed", "its predicate threw", cause)
       return false
     }
-    if (frame !== undefined) {
-      Buffer.push(watcher, frame)
-    }
+    if (frame !== undefined) Watcher.push(watcher, frame)
   }
-  watcher.cursor = logged.revision
+  Watcher.readOnAfter(watcher, logged.revision)
   return true
 }

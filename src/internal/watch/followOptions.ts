@@ -1,7 +1,8 @@
 /** How somebody follows, and the check of it. */
+import { Effect } from "effect"
 import type { Event, Revision } from "../log/events.js"
-import { InvalidOptions } from "../options.js"
-import type * as Buffer from "./buffer.js"
+import { func, InvalidOptions, oneOf, optional, or, resolve, that, whole } from "../options.js"
+import type { Policy } from "./buffer.js"
 
 /** What a follow is; everything has a default. */
 export interface FollowOptions<V> {
@@ -22,7 +23,7 @@ export interface FollowOptions<V> {
   /** The most revisions that wait. Default 256. */
   readonly buffer?: number | undefined
   /** What happens when they are more. Default `resync`, of `register` `cancel`. */
-  readonly policy?: Buffer.Policy | undefined
+  readonly policy?: Policy | undefined
   /** `include`: tells with each event what was there before it. Default `omit`. */
   readonly previous?: "include" | "omit" | undefined
   /**
@@ -34,38 +35,51 @@ export interface FollowOptions<V> {
   readonly autoResnapshot?: "on" | "off" | undefined
 }
 
-const policies: ReadonlyArray<unknown> = ["resync", "conflate", "cancel", "drop-oldest", "block"]
-
-const oneOf =
-  (...values: ReadonlyArray<unknown>) =>
-  (given: unknown): string | undefined =>
-    values.includes(given)
-      ? undefined
-      : `must be ${values.map((value) => JSON.stringify(value)).join(" or ")}`
-
-export const wholeAbove0 = (given: unknown): string | undefined =>
-  Number.isSafeInteger(given) && (given as number) > 0 ? undefined : "must be a whole number above 0"
-
-const checks: { readonly [option: string]: (given: unknown) => string | undefined } = {
-  buffer: wholeAbove0,
-  policy: oneOf(...policies),
-  snapshot: oneOf("first", "none"),
-  previous: oneOf("include", "omit"),
-  autoResnapshot: oneOf("on", "off"),
-  where: (given) => (typeof given === "function" ? undefined : "must be a function")
+const isRevision = (given: unknown): boolean => {
+  if (typeof given !== "object" || given === null) return false
+  const { epoch, seq, tag } = given as { readonly [K in keyof Revision]?: unknown }
+  return typeof epoch === "string" && typeof seq === "number" && typeof tag === "number"
 }
 
-/** What is wrong with the options, or `undefined`. */
-export const followProblem = <V>(options: FollowOptions<V>): InvalidOptions | undefined => {
-  for (const [option, check] of Object.entries(checks)) {
-    const given = options[option as keyof FollowOptions<V>]
-    const message = given === undefined ? undefined : check(given)
-    if (message !== undefined) return new InvalidOptions({ option, message })
-  }
-  return options.after !== undefined && options.snapshot === "first"
+const policy = oneOf("resync", "conflate", "cancel", "drop-oldest", "block")
+
+const registerRules = {
+  buffer: or(whole(1), 256),
+  policy: or(policy, "cancel"),
+  previous: or(oneOf("include", "omit"), "omit")
+}
+
+const followRules = {
+  ...registerRules,
+  policy: or(policy, "resync"),
+  after: optional(that("a Revision of the log", isRevision)),
+  snapshot: or(oneOf("first", "none"), "none"),
+  where: optional(func("that answers a boolean")),
+  autoResnapshot: or(oneOf("on", "off"), "off")
+}
+
+/** A follow, with its defaults. */
+export type Follow<V> = Effect.Effect.Success<ReturnType<typeof resolveFollow<V>>>
+
+const validateStart = <V>({
+  after,
+  snapshot
+}: Pick<FollowOptions<V>, "after" | "snapshot">): InvalidOptions | undefined =>
+  after !== undefined && snapshot === "first"
     ? new InvalidOptions({
         option: "after",
-        message: "a follow begins after a revision or with a snapshot, not both"
+        message: 'must not stand together with snapshot: "first": leave one of them out'
       })
     : undefined
-}
+
+export const resolveFollow = <V>(options: FollowOptions<V>) =>
+  Effect.flatMap(resolve<FollowOptions<V>>()(followRules, options), (follow) => {
+    const problem = validateStart(follow)
+    return problem === undefined ? Effect.succeed(follow) : Effect.fail(problem)
+  })
+
+/** What `register` takes of {@link FollowOptions}. */
+export type RegisterOptions<V> = Pick<FollowOptions<V>, "buffer" | "policy" | "previous">
+
+export const resolveRegister = <V>(options: RegisterOptions<V>) =>
+  resolve<RegisterOptions<V>>()(registerRules, options)

@@ -1,7 +1,8 @@
 /** How a watch as a whole stands. */
 import { Option } from "effect"
 import { ChangeLogError, type Revision } from "../log/events.js"
-import type { Dispatcher } from "./dispatcher.js"
+import { type Dispatcher, isSuspect } from "./dispatcherState.js"
+import { isBehind } from "./watcher.js"
 
 /** How a watch stands. */
 export interface Health {
@@ -27,16 +28,18 @@ const causeOf = (cause: unknown): ChangeLogError =>
     ? cause
     : new ChangeLogError({ reason: "Unavailable", message: "a call of the log died", cause })
 
-export const healthOf = <V>(
-  { failure, registry, cause }: Pick<Dispatcher<V>, "failure" | "registry" | "cause">,
-  isClosed: boolean,
-  isSuspect: boolean
-): Health => {
+const stateOf = <V>(dispatcher: Dispatcher<V>): Health["state"] => {
+  const { failure, phase } = dispatcher
+  if (phase === "Closed") return "Closed"
+  return failure !== undefined ? "Failed" : isSuspect(dispatcher) ? "Suspect" : "Live"
+}
+
+export const healthOf = <V>(dispatcher: Dispatcher<V>): Health => {
+  const { cause, failure, registry } = dispatcher
   let behind = 0
-  for (const { cursor } of registry.watchers.values()) if (cursor !== undefined) behind++
-  const alive = failure !== undefined ? "Failed" : isSuspect ? "Suspect" : "Live"
+  for (const watcher of registry.watchers.values()) if (isBehind(watcher)) behind++
   return {
-    state: isClosed ? "Closed" : alive,
+    state: stateOf(dispatcher),
     watchers: registry.watchers.size,
     behind,
     position: Option.fromNullable(registry.position),

@@ -16,12 +16,12 @@ import {
 import { checkSelector, type InvalidSelector, type Selector } from "../log/selector.js"
 import type { InvalidOptions } from "../options.js"
 import { outsideTransaction } from "../surroundings.js"
-import * as Buffer from "./buffer.js"
-import type { Dispatcher } from "./dispatcher.js"
-import { type FollowOptions, followProblem } from "./followOptions.js"
+import { type Dispatcher, noteHead } from "./dispatcherState.js"
+import { type Follow, type FollowOptions, resolveFollow } from "./followOptions.js"
 import { type SnapshotFrame, WatchEnded } from "./frames.js"
 import * as Registry from "./registry.js"
 import * as Snapshots from "./snapshots.js"
+import * as Watcher from "./watcher.js"
 
 /** Why a follow could not begin; nothing was registered. */
 export class WatchRefused extends Data.TaggedError("WatchRefused")<{
@@ -49,7 +49,6 @@ export interface Admission<V> {
   readonly dispatcher: Dispatcher<V>
   readonly maxWatchers: number
   readonly hasSnapshots: boolean
-  lastId: number
   /** Fails as soon as nobody is admitted any more. */
   readonly refused: Deferred.Deferred<never, WatchRefused>
   /** Runs something in the dispatcher's turn. */
@@ -67,7 +66,7 @@ const noSnapshots = (what: string): ChangeLogError =>
 /** Ends a watcher whose reader, or whose scope, wants no more. */
 export const cancel = <V>(
   { dispatcher, setGauge }: Admission<V>,
-  watcher: Registry.Watcher<V>
+  watcher: Watcher.Watcher<V>
 ): Effect.Effect<void> =>
   Effect.sync(() => {
     Registry.end(dispatcher.registry, watcher, "Closed", "it was cancelled")
@@ -84,8 +83,8 @@ interface StartPosition<V> {
 
 const startPosition = <V>(
   { source }: Dispatcher<V>,
-  watcher: Registry.Watcher<V>,
-  { after, snapshot }: FollowOptions<V>
+  watcher: Watcher.Watcher<V>,
+  { after, snapshot }: Follow<V>
 ): Effect.Effect<StartPosition<V>, FollowError> => {
   const head = Effect.map(source.head, ({ head }) => ownRevision(head))
   if (snapshot === "first") {
@@ -113,68 +112,72 @@ const full = <V>({ maxWatchers }: Admission<V>): WatchRefused =>
 
 const admit = <V>(
   admission: Admission<V>,
-  watcher: Registry.Watcher<V>,
+  watcher: Watcher.Watcher<V>,
   { at, first, head }: StartPosition<V>
 ): Effect.Effect<void, WatchRefused> =>
   Effect.suspend(() => {
     const { dispatcher, setGauge } = admission
     const { registry } = dispatcher
     // Whoever asked may have gone meanwhile.
-    if (watcher.ended !== undefined) return Effect.void
+    if (Watcher.hasEnded(watcher)) return Effect.void
     if (isFull(admission)) return full(admission)
-    dispatcher.head = head
-    dispatcher.answeredAt = dispatcher.millis()
-    watcher.lastTaken = at
+    noteHead(dispatcher, head)
+    Watcher.startAt(watcher, at)
     if (first?._tag === "PredicateThrew") {
       const { cause } = first
       const failed = new WatchEnded({ reason: "Failed", message: "its predicate threw", cursor: at, cause })
-      Buffer.end(watcher, failed)
+      Watcher.end(watcher, failed)
       return Effect.void
     }
-    if (first !== undefined) Buffer.push(watcher, first)
-    registry.position ??= head
-    Registry.add(registry, watcher, at)
+    if (first !== undefined) Watcher.push(watcher, first)
+    Registry.add(registry, watcher, at, head)
     setGauge()
     return Effect.void
   })
 
 const newWatcher = <V>(
-  admission: Admission<V>,
+  { dispatcher: { registry } }: Admission<V>,
   selector: Selector,
-  options: FollowOptions<V>
-): Registry.Watcher<V> =>
-  Registry.newWatcher({
-    id: ++admission.lastId,
+  { autoResnapshot, buffer, policy, previous, where }: Follow<V>
+): Watcher.Watcher<V> =>
+  Watcher.make({
+    id: Registry.nextId(registry),
     selector,
-    where: options.where,
-    policy: options.policy ?? "resync",
-    previous: options.previous === "include",
-    autoResnapshot: options.autoResnapshot === "on",
-    capacity: options.buffer ?? 256,
+    where,
+    policy,
+    previous: previous === "include",
+    autoResnapshot: autoResnapshot === "on",
+    capacity: buffer,
     owesSynced: true
   })
+
+/** What a follow asks of its log, and the log cannot give. */
+const validateLog = <V>(
+  { hasSnapshots, log }: Admission<V>,
+  { autoResnapshot, previous, snapshot }: Follow<V>
+): ChangeLogError | undefined => {
+  if (previous === "include" && log.state !== "latest") return noSnapshots("a previous value")
+  const wantsSnapshot = snapshot === "first" || autoResnapshot === "on"
+  return wantsSnapshot && !hasSnapshots ? noSnapshots("a snapshot") : undefined
+}
 
 /** Begins a follow, which ends with the scope. */
 export const open = <V>(
   admission: Admission<V>,
   selector: Selector,
   options: FollowOptions<V>
-): Effect.Effect<Registry.Watcher<V>, FollowError, Scope.Scope> =>
+): Effect.Effect<Watcher.Watcher<V>, FollowError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const checked = yield* checkSelector(selector)
-      const wrong = followProblem(options)
-      if (wrong !== undefined) return yield* wrong
-      const { dispatcher, hasSnapshots, inTurn, log, refused } = admission
-      if (options.previous === "include" && log.state !== "latest")
-        return yield* noSnapshots("a previous value")
-      if ((options.snapshot === "first" || options.autoResnapshot === "on") && !hasSnapshots) {
-        return yield* noSnapshots("a snapshot")
-      }
-      const watcher = newWatcher(admission, checked, options)
+      const follow = yield* resolveFollow(options)
+      const problem = validateLog(admission, follow)
+      if (problem !== undefined) return yield* problem
+      const { dispatcher, inTurn, refused } = admission
+      const watcher = newWatcher(admission, checked, follow)
       const gone = cancel(admission, watcher)
       const begins = Effect.suspend(() =>
-        isFull(admission) ? full(admission) : outsideTransaction(startPosition(dispatcher, watcher, options))
+        isFull(admission) ? full(admission) : outsideTransaction(startPosition(dispatcher, watcher, follow))
       )
       yield* restore(
         // The one that loses is interrupted also where the caller cannot be: a server's handlers, say.
@@ -184,8 +187,8 @@ export const open = <V>(
         )
       ).pipe(Effect.onError(() => gone))
       yield* Effect.addFinalizer(() => gone)
-      // There may be something to read on from the log, or for everybody.
-      dispatcher.registry.ring()
+      // There may be something to read on from the log, or for all watchers.
+      Registry.ring(dispatcher.registry)
       return watcher
     })
   )

@@ -3,7 +3,6 @@
  * entries of snapshots. What was made last is kept, within a bound.
  */
 import type { Event, KeyValue, Revision } from "../../../internal/log/events.js"
-import type { EventsFrame } from "../../../internal/watch/frames.js"
 import * as Frames from "./frames.js"
 
 /** What is kept by identity, the oldest given up first; of what is larger than the bound, the newest alone. */
@@ -39,7 +38,7 @@ const recent = <K, A>(limit: number): Recent<K, A> => {
 }
 
 export interface Encoding<V> {
-  readonly events: (frame: EventsFrame<V>) => Uint8Array
+  readonly events: (frame: Frames.EventsFrame<V>) => Uint8Array
   /** The JSON of an entry of a snapshot. */
   readonly entry: (entry: KeyValue<V>) => string
 }

@@ -1,6 +1,6 @@
 /** What a watcher is told, as server-sent events. */
 import type { Event, KeyValue, Revision } from "../../../internal/log/events.js"
-import type { EventsFrame, Frame, WatchEnded } from "../../../internal/watch/frames.js"
+import type { Frame, WatchEnded } from "../../../Watch.js"
 import * as Sse from "./encoding.js"
 
 /** Why a response has ended. */
@@ -22,6 +22,9 @@ const nextOf: { readonly [Reason in EndReason]: Next } = {
   Malformed: "restart",
   Failed: "stop"
 }
+
+export type EventsFrame<V> = Extract<Frame<V>, { readonly _tag: "Events" }>
+type SnapshotFrame<V> = Extract<Frame<V>, { readonly _tag: "Snapshot" }>
 
 /** Makes JSON of a value; throws when there is none. */
 export type Encode<V> = (value: V) => string
@@ -89,7 +92,7 @@ export const entry = <V>({ key, revision, value }: KeyValue<V>, encode: Encode<V
  * has no JSON throws.
  */
 export function* snapshotParts<V>(
-  { deleted, entries, revision }: Extract<Frame<V>, { readonly _tag: "Snapshot" }>,
+  { deleted, entries, revision }: SnapshotFrame<V>,
   encode: Encode<V>,
   textOf: (kept: KeyValue<V>) => string = (kept) => entry(kept, encode)
 ): Generator<string> {

@@ -1,7 +1,7 @@
 /** How a response begins: with a new follow, after the client's cursor, or with the reason why it ends at once. */
 import { Effect, type Scope } from "effect"
 import type { ChangeLogError, InvalidSelector, Selector } from "../../../ChangeLog.js"
-import { InvalidOptions } from "../../../internal/options.js"
+import { anything, type InvalidOptions, oneOf, optional, resolve } from "../../../internal/options.js"
 import type { FollowOptions, Policy, Watch } from "../../../Watch.js"
 import * as Sse from "./encoding.js"
 import type { EndReason, GapReason } from "./frames.js"
@@ -38,11 +38,16 @@ type Begun<V> = Effect.Effect<Answer<V>, ServeError, Scope.Scope>
 
 export const refused = (reason: EndReason): Refused => ({ _tag: "Refused", reason })
 
-// It would hand the pace of a stranger on to whoever publishes.
-const noBlock = new InvalidOptions({
-  option: "policy",
-  message: 'must not be "block": a client over HTTP never holds up whoever publishes'
-})
+/** The names of the options; the watch checks their values. */
+const rules = {
+  snapshot: anything,
+  where: anything,
+  buffer: anything,
+  previous: anything,
+  autoResnapshot: anything,
+  // `block` would hand the pace of a stranger on to every publisher.
+  policy: optional(oneOf("resync", "conflate", "cancel", "drop-oldest"))
+}
 
 /** Opens a follow as the watch does; what may pass, or is gone, becomes an answer. */
 const attempt = <V>(
@@ -80,8 +85,19 @@ export const openResponse = <V>(
   options: ServeOptions<V>,
   starts: Sse.Starts,
   cursor: string | undefined
+): Begun<V> =>
+  Effect.zipRight(
+    resolve<ServeOptions<V>>()(rules, options),
+    Effect.suspend(() => openAt(watch, selector, options, starts, cursor))
+  )
+
+const openAt = <V>(
+  watch: Watch<V>,
+  selector: Selector,
+  options: ServeOptions<V>,
+  starts: Sse.Starts,
+  cursor: string | undefined
 ): Begun<V> => {
-  if (options.policy === ("block" as Policy)) return noBlock
   const { autoResnapshot = options.snapshot === "first" ? "on" : "off", snapshot, ...rest } = options
   const open = (begin: Pick<FollowOptions<V>, "after" | "snapshot">, resumeGap?: ResumeGap): Begun<V> =>
     attempt(watch, selector, { ...rest, ...begin, autoResnapshot }, resumeGap)
