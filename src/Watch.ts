@@ -1,21 +1,20 @@
 /**
  * Watchers of keys, prefixes and ranges of a `ChangeLog`.
  *
- * One dispatcher reads the log once and tells every watcher what matches; who publishes never waits for it (but for
- * watchers with the policy `block`). A watcher has a bounded buffer. One that is slow is set aside, by its policy,
- * and holds up nobody else.
+ * One dispatcher reads the log once, and delivers to every watcher what matches. A publisher does not wait for it,
+ * except for watchers with the policy `block`. A watcher has a bounded buffer. A slow watcher is set aside, by its
+ * policy, and delays no other watcher.
  *
- * Guarantees, with the policies `resync` and `block`: every revision that matches is told once, whole, and in order;
- * a watcher resumes after any revision that it was told; what cannot be told any more is announced, never skipped.
- * `conflate` keeps the order and the last event of each key; `drop-oldest` announces what it drops by a `Gap`;
- * `cancel` tells a part without a hole, and then ends.
+ * Guarantees with the policies `resync` and `block`: every revision that matches is delivered once, whole and in
+ * order. A watcher resumes after any revision that was delivered to it. What cannot be delivered any more is
+ * announced, never skipped. `conflate` keeps the order and the last event of each key. `drop-oldest` announces what it
+ * drops by a `Gap`. `cancel` delivers a part without a hole, and then ends.
  */
 import {
   Cause,
   type Chunk,
   type Context,
   Deferred,
-  type Duration,
   Effect,
   Exit,
   Layer,
@@ -24,16 +23,10 @@ import {
   Stream
 } from "effect"
 import * as Actor from "./Actor.js"
-import {
-  type ChangeLog,
-  type ChangeLogError,
-  key as keyOf,
-  type Selector,
-  type Snapshot
-} from "./ChangeLog.js"
+import { type ChangeLog, type ChangeLogError, key as keyOf, type Selector } from "./ChangeLog.js"
 import { appendNow } from "./internal/log/changeLog.js"
 import type { Change, Revision } from "./internal/log/events.js"
-import { func, type InvalidOptions, millis, optional, or, resolve, text, whole } from "./internal/options.js"
+import type { InvalidOptions } from "./internal/options.js"
 import * as Dispatch from "./internal/watch/dispatcher.js"
 import * as State from "./internal/watch/dispatcherState.js"
 import { type FollowOptions, type RegisterOptions, resolveRegister } from "./internal/watch/followOptions.js"
@@ -46,6 +39,7 @@ import * as Reader from "./internal/watch/reader.js"
 import * as Registry from "./internal/watch/registry.js"
 import * as Snapshots from "./internal/watch/snapshots.js"
 import * as Internal from "./internal/watch/watcher.js"
+import { type Options, resolveOptions } from "./internal/watch/watchOptions.js"
 import * as Metrics from "./Metrics.js"
 
 export { InvalidOptions } from "./internal/options.js"
@@ -55,28 +49,29 @@ export { type Frame, WatchEnded } from "./internal/watch/frames.js"
 export type { Health } from "./internal/watch/health.js"
 export { type FollowError, WatchRefused } from "./internal/watch/opening.js"
 export type { WatcherHealth } from "./internal/watch/reader.js"
+export type { Options } from "./internal/watch/watchOptions.js"
 
-/** A watcher, to be read by one reader. */
+/** A watcher. One reader takes its frames. */
 export interface Watcher<V> {
   /** Counted from 1, never used again. */
   readonly id: number
   readonly selector: Selector
-  /** The next frame; waits for one. Fails with the reason when it has ended and everything was taken. */
+  /** Takes the next frame; waits for one. When it has ended and everything was taken, fails with the reason. */
   readonly take: Effect.Effect<Frame<V>, WatchEnded>
-  /** All frames that wait; waits for the first. */
+  /** Takes all frames that wait; waits for the first. */
   readonly takeAll: Effect.Effect<Chunk.NonEmptyChunk<Frame<V>>, WatchEnded>
-  /** The next frame, when there is one. */
+  /** Takes the next frame, if there is one. */
   readonly unsafePoll: () => Frame<V> | undefined
   /**
-   * Calls `onReady` once when a frame or the end can be taken, perhaps at once; returns how to stop waiting. For an
-   * adapter that serves very many watchers: a fiber that waits for each costs more. Instead of `take`, not beside it.
+   * Calls `onReady` once when a frame or the end can be taken, perhaps at once. Returns how to stop waiting. Use it in
+   * an adapter of very many watchers, instead of `take`: a fiber that waits for each watcher costs more.
    */
   readonly unsafeWhenReady: (onReady: () => void) => () => void
-  /** Why it has ended, once everything was taken. */
+  /** Returns why it has ended, once everything was taken; `undefined` before. */
   readonly unsafeEnded: () => WatchEnded | undefined
   readonly frames: Stream.Stream<Frame<V>, WatchEnded>
   readonly health: Effect.Effect<Reader.WatcherHealth>
-  /** Ends it as `Closed`; what was buffered can still be taken. Again: nothing. */
+  /** Ends it as `Closed`. What was buffered can still be taken. A second call does nothing. */
   readonly cancel: Effect.Effect<void>
 }
 
@@ -93,7 +88,7 @@ export interface Registration<V> {
 
 export interface Watch<V> {
   /**
-   * Appends a revision to the log. Does not wait for watchers, but for those with the policy `block`: then it
+   * Appends a revision to the log. It waits for no watcher but those with the policy `block`. With such a watcher it
    * completes when the revision has been dispatched, or the log has given it up. The array may be used again
    * afterwards; values belong to the log.
    */
@@ -115,31 +110,10 @@ export interface Watch<V> {
   ) => Stream.Stream<Frame<V>, FollowError | WatchEnded>
   readonly health: Effect.Effect<Health>
   /**
-   * Tells what is committed until now, then ends every watcher as `Closed`, within `closeDeadline`. It waits neither
-   * for those who have no room nor for snapshots: their cursors say where they stood.
+   * Delivers what is committed until now, then ends every watcher as `Closed`, within `closeDeadline`. It waits
+   * neither for watchers without room nor for snapshots: their cursors hold their positions.
    */
   readonly close: Effect.Effect<void>
-}
-
-/** How a watch behaves; everything has a default. */
-export interface Options<V> {
-  /** Names it in metrics and log lines. Default `watch`. */
-  readonly name?: string | undefined
-  /** The most watchers. Default: no limit. */
-  readonly maxWatchers?: number | undefined
-  /**
-   * How often the log is asked whether it is there, and watchers that wait are told how far it is. Jittered by
-   * 10 %. Default 30 seconds; 0: never.
-   */
-  readonly heartbeat?: Duration.DurationInput | undefined
-  /**
-   * Where snapshots come from when the log keeps no state. Each must be of one revision of this log: the watch reads on
-   * from there, and does not tell one whose revision the log cannot go on from. At most 8 are taken at once; one that
-   * takes longer than a second does not count. It is never called in anybody else's turn.
-   */
-  readonly snapshots?: ((selector: Selector) => Effect.Effect<Snapshot<V>, ChangeLogError>) | undefined
-  /** How long the end may take. Default 1 second. */
-  readonly closeDeadline?: Duration.DurationInput | undefined
 }
 
 interface Runtime<V> extends Opening.Admission<V> {
@@ -215,7 +189,7 @@ const publishing = <V>({ dispatcher: { registry }, log }: Runtime<V>): Watch<V>[
 const refuse = <V>({ refused }: Opening.Admission<V>, error: WatchRefused): void =>
   Deferred.unsafeDone(refused, error)
 
-/** The log has failed for good, or a pass has died. */
+/** Ends the watch when its log has failed for good, or a pass has died. */
 const fail = <V>(admission: Opening.Admission<V>, error: unknown): void => {
   const { dispatcher, setGauge } = admission
   const cause = Cause.isCause(error) ? Cause.squash(error) : error
@@ -238,7 +212,7 @@ const closing = <V>(runtime: Runtime<V>): Effect.Effect<void> =>
     const { actor, closeDeadline, dispatcher, setGauge } = runtime
     Registry.ring(dispatcher.registry)
     State.startClosing(dispatcher)
-    refuse(runtime, new WatchRefused({ reason: "Closed", message: "the watch is closed" }))
+    refuse(runtime, new WatchRefused({ reason: "Closed", message: "the watch is closed: make another one" }))
     return Effect.andThen(actor.closeWithin(closeDeadline), () => {
       State.setClosed(dispatcher)
       Registry.endAll(dispatcher.registry, "Closed", "the watch was closed")
@@ -256,24 +230,16 @@ const watchOf = <V>(runtime: Runtime<V>, close: Effect.Effect<void>): Watch<V> =
   close
 })
 
-const rules = {
-  name: or(text, "watch"),
-  maxWatchers: or(whole(1), Number.POSITIVE_INFINITY),
-  heartbeat: or(millis(), 30_000),
-  snapshots: optional(func("that takes a selector")),
-  closeDeadline: or(millis(), 1000)
-}
-
 /**
- * Makes a watch over a log; returns at once, and is closed with its scope. It reads nothing while there is no watcher.
- * While the log does not answer it is asked again, from 50 ms to every 2 s, and `health` holds the cause.
+ * Makes a watch over a log. It returns at once, and is closed with its scope. It reads nothing while there is no
+ * watcher. While the log does not answer, the watch asks again, from 50 ms to every 2 s, and `health` holds the cause.
  */
 export const make = <V>(
   log: ChangeLog<V>,
   options: Options<V> = {}
 ): Effect.Effect<Watch<V>, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
-    const resolved = yield* resolve<Options<V>>()(rules, options)
+    const resolved = yield* resolveOptions(options)
     const { closeDeadline, heartbeat, maxWatchers, name, snapshots } = resolved
     const source = yield* Snapshots.sourceOf(log, snapshots)
     const wake = (): boolean => actor.unsafeOffer("wake")
