@@ -1,7 +1,7 @@
 /**
  * The dispatcher of a watch: reads the log once for all its live watchers, and in slices for those that are behind.
  *
- * What it does between two reads is synchronous, and bounded by time: a pass that has more to do says so and is run
+ * What it does between two reads is synchronous, and bounded by time: a pass that has more to do rings, and is run
  * again in the next turn of the event loop.
  */
 import { Effect } from "effect"
@@ -21,7 +21,7 @@ const maxWatchersPerPass = 512
 const maxRevisionsPerPass = 1000
 const sliceNanos = 2_000_000n
 
-/** Asks the log until it answers, if only that something is gone, or until the watch is closed. */
+/** Asks the log until it answers, also by `Compacted` or `EpochChanged`, or until the watch is closed. */
 export const retryWhileUnavailable = <V, A, E>(
   dispatcher: Dispatcher<V>,
   question: Effect.Effect<A, E | ChangeLogError>
@@ -41,7 +41,7 @@ const dispatchAll = <V>(dispatcher: Dispatcher<V>, rows: ReadonlyArray<LoggedRev
   const { registry } = dispatcher
   const until = dispatcher.nanos() + sliceNanos
   let done = 0
-  // Reading the clock costs as much as telling a few watchers.
+  // Reading the clock costs as much as an offer to a few watchers.
   do done = FanOut.dispatch(registry, rows, done, Math.min(done + 32, rows.length))
   while (done < rows.length && !registry.blocked && dispatcher.nanos() <= until)
   const last = rows[rows.length - 1]
@@ -50,7 +50,7 @@ const dispatchAll = <V>(dispatcher: Dispatcher<V>, rows: ReadonlyArray<LoggedRev
     Registry.ring(registry)
 }
 
-/** Tells the live watchers what has been committed since. */
+/** Dispatches to the live watchers what has been committed since. */
 const advance = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
   Effect.suspend(() => {
     const { registry, source } = dispatcher
@@ -68,7 +68,7 @@ const advance = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogErr
     )
   })
 
-/** What comes next is gone: everybody who was live is behind now, and the dispatcher goes on at the head. */
+/** What comes next is gone from the log: all live watchers fall behind, and the dispatcher goes on at the head. */
 const restartAtHead = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
   Effect.map(retryWhileUnavailable(dispatcher, dispatcher.source.head), ({ head }) => {
     const { registry } = dispatcher
@@ -83,7 +83,7 @@ const oldestFirst = <V>(catchingUp: ReadonlySet<Watcher.Watcher<V>>): ReadonlyAr
   return all.filter(({ cursor }) => cursor.epoch === epoch).slice(0, maxWatchersPerPass)
 }
 
-/** Lets those who are behind read on, the oldest first. */
+/** Lets the watchers that are behind read on, those with the oldest cursors first. */
 const catchUp = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
   Effect.suspend(() => {
     const { registry, source } = dispatcher
@@ -129,7 +129,7 @@ const replayAll = <V>(
   }
 }
 
-/** A watcher cannot read on: it begins again with a snapshot, or ends. */
+/** Lets a watcher that cannot read on begin again with a snapshot, or ends it. */
 const resnapshotOrEnd = <V>(
   dispatcher: Dispatcher<V>,
   watcher: Watcher.Watcher<V>,
@@ -144,7 +144,7 @@ const resnapshotOrEnd = <V>(
     return Effect.void
   })
 
-/** What a watcher would read next cannot be read: those who are live need it no more. */
+/** Ends a watcher whose next revision cannot be read: live watchers need that revision no more. */
 const endUnreadable = <V>(
   { registry }: Dispatcher<V>,
   watcher: Watcher.Watcher<V>,
@@ -157,7 +157,7 @@ const endUnreadable = <V>(
         Registry.end(registry, watcher, "Failed", "the log cannot be read where it stands", error)
       )
 
-/** One pass: what is new for the live ones, then a slice for those that are behind. */
+/** Runs one pass: what is new for the live watchers, then a slice for those that are behind. */
 export const pass = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
   Effect.suspend(() =>
     dispatcher.registry.watchers.size === 0

@@ -1,6 +1,6 @@
 /**
- * How a watch tells its watchers of what is committed: the synchronous part of its dispatcher. Those who are live are
- * offered every revision; those who are behind read it from the log.
+ * Delivers committed revisions to the watchers: the synchronous part of the dispatcher. A live watcher is offered
+ * every revision, and one that is behind replays them from the log.
  */
 import type { Event, LoggedRevision, Revision } from "../log/events.js"
 import type { Selector } from "../log/selector.js"
@@ -17,7 +17,7 @@ const withPrevious = <V>({ events, previous }: LoggedRevision<V>): ReadonlyArray
     })
   )
 
-/** The frames of one revision: made when somebody wants them, and shared. */
+/** The frames of one revision: made when a watcher takes them, and shared. */
 interface Frames<V> {
   readonly logged: LoggedRevision<V>
   plain: EventsFrame<V> | undefined
@@ -83,7 +83,7 @@ const makeRoom = <V>(
   }
 }
 
-/** Tells one watcher of a revision; `before` is the revision before it. */
+/** Offers a revision to one watcher; `before` is the revision before it. */
 const offer = <V>(
   registry: Registry.Registry<V>,
   watcher: Watcher.Watcher<V>,
@@ -127,7 +127,7 @@ const dispatchMany = <V>(registry: Registry.Registry<V>, frames: Frames<V>, befo
   for (const watcher of touched) offer(registry, watcher, frames, Watcher.takeMatched(watcher), before)
 }
 
-/** Tells the watchers of a revision with one event. Most have room for it and take it as it is. */
+/** Dispatches a revision with one event. Most watchers have room for it and take it as it is. */
 const dispatchOne = <V>(
   registry: Registry.Registry<V>,
   logged: LoggedRevision<V>,
@@ -151,7 +151,7 @@ const offerEach = <V>(
   before: Revision
 ): void => {
   const frames: Frames<V> = { logged, plain: undefined, previous: undefined }
-  // One who is ended leaves the list that is being read.
+  // A watcher that ends leaves the list that is being read.
   for (const watcher of watchers.slice()) {
     if (watcher.size < watcher.room) Watcher.pushRow(watcher, logged)
     else offer(registry, watcher, frames, undefined, before)
@@ -159,8 +159,8 @@ const offerEach = <V>(
 }
 
 /**
- * Tells the live watchers of the next revisions, those of `rows` from one index up to another, in the order of their
- * ids. Returns the index of the first that they were not told of, which is `to` unless somebody blocks it.
+ * Offers the next revisions to the live watchers, in the order of their ids: those of `rows` from one index up to
+ * another. Returns the index of the first that was not dispatched, which is `to` unless a watcher blocks it.
  */
 export const dispatch = <V>(
   registry: Registry.Registry<V>,
@@ -186,8 +186,8 @@ export const dispatch = <V>(
 }
 
 /**
- * Tells a watcher that is behind of the next revision that it reads. False: it has ended, or its buffer is full;
- * whatever its policy, reading waits for room.
+ * Delivers to a watcher that is behind the next revision that it reads. False: it has ended, or its buffer is full.
+ * Whatever its policy, reading waits for room.
  */
 export const replay = <V>(
   registry: Registry.Registry<V>,

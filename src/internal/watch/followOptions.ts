@@ -1,36 +1,36 @@
-/** How somebody follows, and the check of it. */
+/** The options of a follow, their rules and their defaults. */
 import { Effect } from "effect"
 import type { Event, Revision } from "../log/events.js"
 import { func, InvalidOptions, oneOf, optional, or, resolve, that, whole } from "../options.js"
 import type { Policy } from "./buffer.js"
 
-/** What a follow is; everything has a default. */
+/** Options of a follow; each has a default. */
 export interface FollowOptions<V> {
   /** Resumes after this revision, exclusive. Default: with what comes from now on. */
   readonly after?: Revision | undefined
   /**
    * `first`: begins with a Snapshot of everything that the selector matches and `where` takes, as it is now. Not
-   * together with `after`. Default `none`. It is taken beside everything else: one that takes long holds up this follow
-   * alone.
+   * together with `after`. Default `none`. One that takes long delays this follow alone.
    */
   readonly snapshot?: "first" | "none" | undefined
   /**
-   * Tells only what it takes, of what the selector matches: events, and the entries of every Snapshot, each as an event
-   * that puts the entry's value, with the entry's revision. A key that was told and whose value it does not take any more
-   * is not told as gone: the event that changed it is left out. Pure. When it throws, the follow ends as `Failed`.
+   * Delivers only what it takes of what the selector matches: events, and the entries of every Snapshot. It gets each
+   * entry as an event that puts the entry's value, with the entry's revision. If it does not take the new value of a
+   * key that was delivered, that event is left out, and the key is not reported as gone. Pure. If it throws, the
+   * follow ends as `Failed`.
    */
   readonly where?: ((event: Event<V>) => boolean) | undefined
   /** The most revisions that wait. Default 256. */
   readonly buffer?: number | undefined
   /** What happens when they are more. Default `resync`, of `register` `cancel`. */
   readonly policy?: Policy | undefined
-  /** `include`: tells with each event what was there before it. Default `omit`. */
+  /** `include`: delivers with each event the value before it. Default `omit`. */
   readonly previous?: "include" | "omit" | undefined
   /**
-   * `on`: when what comes next is gone, it is told a Gap and a Snapshot instead of its end. Default `off`. Until the
-   * Snapshot is there it is `Behind`; it is asked for again while its source is `Unavailable`, from 50 ms to every 2 s,
-   * and ends the follow as `Failed` when it fails otherwise. A source that gives only revisions that the log cannot go
-   * on from ends it as `Compacted` or `EpochChanged`, after 6 of them.
+   * `on`: if what comes next is gone, the follow gets a Gap and a Snapshot, and does not end. Default `off`. Until the
+   * Snapshot is taken, the follow is `Behind`. While its source is `Unavailable` it is asked again, from 50 ms to
+   * every 2 s. If it fails otherwise, the follow ends as `Failed`. A source that gives only revisions that the log
+   * cannot go on from ends the follow as `Compacted` or `EpochChanged`, after 6 of them.
    */
   readonly autoResnapshot?: "on" | "off" | undefined
 }

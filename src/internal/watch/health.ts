@@ -1,22 +1,22 @@
-/** How a watch as a whole stands. */
+/** The health of a watch as a whole. */
 import { Option } from "effect"
 import { ChangeLogError, type Revision } from "../log/events.js"
 import { type Dispatcher, isSuspect } from "./dispatcherState.js"
 import { isBehind } from "./watcher.js"
 
-/** How a watch stands. */
+/** The health of a watch. */
 export interface Health {
   /**
-   * `Suspect`: the log has not answered for more than two heartbeats. `Failed`: the log failed with something other than
-   * `Unavailable` while it was read for everybody who is live, or a call of it died. That is final: every watcher has
-   * ended as `Failed`, `open` is refused as `Log`, both with the cause, and `publish` still appends. `Closed`: the watch
-   * was closed, or its scope was, whatever it was before.
+   * `Suspect`: the log has not answered for more than two heartbeats. `Failed`: the log failed with something other
+   * than `Unavailable` while it was read for the live watchers, or a call of it died. That is final: every watcher has
+   * ended as `Failed`, `open` is refused as `Log`, both with the cause, and `publish` still appends. `Closed`: the
+   * watch was closed, or its scope was, whatever it was before.
    */
   readonly state: "Live" | "Suspect" | "Failed" | "Closed"
   readonly watchers: number
   /** Watchers that read on from the log, or wait for a snapshot. */
   readonly behind: number
-  /** Everything up to it has been dispatched; none while nobody follows. */
+  /** Everything up to it has been dispatched; none while there is no watcher. */
   readonly position: Option.Option<Revision>
   /** Why the log does not answer, or what the watch has failed with. */
   readonly cause: Option.Option<ChangeLogError>

@@ -1,7 +1,6 @@
 /**
- * How a follow begins: where it stands is found out beside everything else, and then it is admitted in the
- * dispatcher's turn. What has been committed in between it reads from the log, so that nothing is left out and
- * nothing is told twice.
+ * Begins a follow: its start position is found outside of the dispatcher's turn, and then it is admitted in a turn. It
+ * reads from the log what has been committed in between, so that nothing is left out and nothing is delivered twice.
  */
 import { Data, Deferred, Effect, type Scope } from "effect"
 import type { ChangeLog } from "../log/changeLog.js"
@@ -23,7 +22,7 @@ import * as Registry from "./registry.js"
 import * as Snapshots from "./snapshots.js"
 import * as Watcher from "./watcher.js"
 
-/** Why a follow could not begin; nothing was registered. */
+/** Why a follow could not begin. Nothing was registered. */
 export class WatchRefused extends Data.TaggedError("WatchRefused")<{
   /**
    * `Full`: the cap on watchers is reached. `Closed`: the watch is. `Log`: the watch has failed, see `cause`; make
@@ -49,11 +48,11 @@ export interface Admission<V> {
   readonly dispatcher: Dispatcher<V>
   readonly maxWatchers: number
   readonly hasSnapshots: boolean
-  /** Fails as soon as nobody is admitted any more. */
+  /** Fails as soon as no watcher is admitted any more. */
   readonly refused: Deferred.Deferred<never, WatchRefused>
-  /** Runs something in the dispatcher's turn. */
+  /** Runs an effect in the dispatcher's turn. */
   readonly inTurn: (effect: Effect.Effect<void, WatchRefused>) => Effect.Effect<void, WatchRefused>
-  /** The number of watchers may have changed. */
+  /** Sets the metric of watchers, whose number may have changed. */
   readonly setGauge: () => void
 }
 
@@ -63,7 +62,7 @@ const noSnapshots = (what: string): ChangeLogError =>
     message: `${what} needs a log that is made with state: "latest"`
   })
 
-/** Ends a watcher whose reader, or whose scope, wants no more. */
+/** Ends a watcher for its reader, or with its scope. */
 export const cancel = <V>(
   { dispatcher, setGauge }: Admission<V>,
   watcher: Watcher.Watcher<V>
@@ -73,10 +72,10 @@ export const cancel = <V>(
     setGauge()
   })
 
-/** Where a watcher begins, and what it is told first. */
+/** Where a watcher begins, and its first frame. */
 interface StartPosition<V> {
   readonly at: Revision
-  /** The log has come at least so far. */
+  /** The log is there, or further. */
   readonly head: Revision
   readonly first?: SnapshotFrame<V> | Snapshots.PredicateThrew
 }
@@ -89,14 +88,14 @@ const startPosition = <V>(
   const head = Effect.map(source.head, ({ head }) => ownRevision(head))
   if (snapshot === "first") {
     return Effect.map(Snapshots.take(source, watcher), (first) => ({
-      // To whom nothing was told, he stands where the log begins.
+      // A watcher to which nothing was delivered has the position where the log begins.
       at: first._tag === "PredicateThrew" ? start(first.revision.epoch) : first.revision,
       head: first.revision,
       first
     }))
   }
   if (after === undefined) return Effect.map(head, (head) => ({ at: head, head }))
-  // It says whether the log can go on from there.
+  // The read fails if the log cannot go on from there.
   const at = ownRevision(after)
   return Effect.zipRight(
     source.read({ after: at, limit: 1 }),
@@ -108,7 +107,10 @@ const isFull = <V>({ dispatcher: { registry }, maxWatchers }: Admission<V>): boo
   registry.watchers.size >= maxWatchers
 
 const full = <V>({ maxWatchers }: Admission<V>): WatchRefused =>
-  new WatchRefused({ reason: "Full", message: `the cap of ${maxWatchers} watchers is reached` })
+  new WatchRefused({
+    reason: "Full",
+    message: `there are ${maxWatchers} watchers: end one, or raise maxWatchers`
+  })
 
 const admit = <V>(
   admission: Admission<V>,
@@ -118,7 +120,7 @@ const admit = <V>(
   Effect.suspend(() => {
     const { dispatcher, setGauge } = admission
     const { registry } = dispatcher
-    // Whoever asked may have gone meanwhile.
+    // Its scope may have been closed meanwhile.
     if (Watcher.hasEnded(watcher)) return Effect.void
     if (isFull(admission)) return full(admission)
     noteHead(dispatcher, head)
@@ -151,7 +153,7 @@ const newWatcher = <V>(
     owesSynced: true
   })
 
-/** What a follow asks of its log, and the log cannot give. */
+/** Checks that the log can give what the follow asks for. */
 const validateLog = <V>(
   { hasSnapshots, log }: Admission<V>,
   { autoResnapshot, previous, snapshot }: Follow<V>
@@ -180,7 +182,7 @@ export const open = <V>(
         isFull(admission) ? full(admission) : outsideTransaction(startPosition(dispatcher, watcher, follow))
       )
       yield* restore(
-        // The one that loses is interrupted also where the caller cannot be: a server's handlers, say.
+        // The loser is interrupted also where the caller cannot be, as in a server's handlers.
         Effect.flatMap(
           Effect.raceFirst(Effect.interruptible(Deferred.await(refused)), Effect.interruptible(begins)),
           (found) => inTurn(admit(admission, watcher, found))

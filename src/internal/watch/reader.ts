@@ -1,4 +1,4 @@
-/** What the reader of a watcher does: it takes frames, waits for them, and asks how it stands. */
+/** What the reader of a watcher does: it takes frames, waits for them, and asks for its health. */
 import { Chunk, Effect, Option } from "effect"
 import type { ChangeLogError, Compacted, EpochChanged, Revision } from "../log/events.js"
 import { type Dispatcher, isSuspect } from "./dispatcherState.js"
@@ -6,16 +6,16 @@ import type { Frame, WatchEnded } from "./frames.js"
 import * as Registry from "./registry.js"
 import * as Watcher from "./watcher.js"
 
-/** How a watcher stands. */
+/** The health of a watcher. */
 export interface WatcherHealth {
   readonly id: number
   /**
-   * `Live`: it is told everything as it comes. `Behind`: it reads on from the log, or waits for room to do so, or
-   * for a snapshot.
-   * `Suspect`: the log has not answered for more than two heartbeats. `Ended`: it is told nothing any more.
+   * `Live`: everything is delivered to it as it is committed. `Behind`: it reads on from the log, or waits for room to
+   * do so, or for a snapshot. `Suspect`: the log has not answered for more than two heartbeats. `Ended`: it gets
+   * nothing any more.
    */
   readonly state: "Live" | "Behind" | "Suspect" | "Ended"
-  /** The last revision that it has taken; when nothing waits for it, where it stands. */
+  /** The last revision that was taken; when nothing waits, its position. */
   readonly cursor: Revision
   /** The newest revision known of the log. */
   readonly head: Revision
@@ -27,7 +27,7 @@ export interface WatcherHealth {
   readonly cause: Option.Option<ChangeLogError | Compacted | EpochChanged>
 }
 
-/** The next frame: of the buffer, or how far a live watcher is. */
+/** Takes the next frame: of the buffer, or the Progress that is due. */
 export const poll = <V>(
   registry: Registry.Registry<V>,
   watcher: Watcher.Watcher<V>
@@ -45,7 +45,7 @@ export const poll = <V>(
 const waitFor = <V>(watcher: Watcher.Watcher<V>): Effect.Effect<void> =>
   Effect.async<void>((resume) => Effect.sync(Watcher.whenReady(watcher, () => resume(Effect.void))))
 
-/** The next frame, when there is one; fails when it has ended and everything was taken. */
+/** Takes the next frame, and waits for one; fails when it has ended and everything was taken. */
 export const take = <V>(
   registry: Registry.Registry<V>,
   watcher: Watcher.Watcher<V>
@@ -57,7 +57,7 @@ export const take = <V>(
     return ended ?? Effect.andThen(waitFor(watcher), take(registry, watcher))
   })
 
-/** All frames that wait, when there is one. */
+/** Takes all frames that wait, and waits for the first. */
 export const takeAll = <V>(
   registry: Registry.Registry<V>,
   watcher: Watcher.Watcher<V>

@@ -222,7 +222,9 @@ export const stopCatchingUp = <V>(registry: Registry<V>, watcher: Watcher.Watche
   fieldsOf(registry).catchingUp.delete(watcher)
 }
 
-/** A reader took a frame. With room, a watcher that is behind reads on, and one that blocks lets the dispatcher go on. */
+/**
+ * A reader took a frame. With room, a watcher that is behind reads on, and one that blocks lets the dispatcher go on.
+ */
 export const noteTaken = <V>(registry: Registry<V>, watcher: Watcher.Watcher<V>): void => {
   if (watcher.size * 2 > watcher.capacity) return
   const fields = fieldsOf(registry)

@@ -1,7 +1,7 @@
 /**
- * What becomes of a watcher that cannot read on, and asked for a snapshot then: a fiber of its own takes one, again
+ * Takes a snapshot for a watcher that cannot read on, if it has `autoResnapshot`. A fiber of its own takes it, again
  * and again while the source is unavailable. Until then the watcher is neither live nor does it read on from the log.
- * Its end interrupts the fiber, whoever ends it.
+ * Its end interrupts the fiber.
  */
 import { Cause, Effect, Exit, FiberId } from "effect"
 import type { Compacted, EpochChanged, Revision } from "../log/events.js"
@@ -14,7 +14,7 @@ import * as Watcher from "./watcher.js"
 /** A source whose snapshots are of revisions that the log cannot go on from is asked so many times more. */
 const maxStale = 5
 
-/** What is not told, because a snapshot stands for it. */
+/** The revisions that are not delivered, because a snapshot replaces them. */
 const gapOf = (after: Revision, { epoch, seq: to }: Revision, reason: Gone["_tag"]): GapFrame =>
   reason === "Compacted" && epoch === after.epoch
     ? { _tag: "Gap", from: Math.min(after.seq + 1, to), to, reason }

@@ -1,6 +1,6 @@
 /**
- * Snapshots for watchers. They are taken beside the dispatcher and outside of anybody's turn: one that is slow, hangs
- * or fails holds up nobody but its watcher.
+ * Snapshots for watchers. They are taken outside of the dispatcher's turn: one that is slow, hangs or fails delays its
+ * watcher alone.
  */
 import { Effect, Schedule } from "effect"
 import type { ChangeLog } from "../log/changeLog.js"
@@ -27,7 +27,7 @@ export interface Source<V> {
   }) => Effect.Effect<ReadonlyArray<LoggedRevision<V>>, Compacted | EpochChanged | ChangeLogError>
   readonly head: Effect.Effect<{ readonly head: Revision }, ChangeLogError>
   readonly snapshot: (selector: Selector) => Effect.Effect<Snapshot<V>, ChangeLogError>
-  /** Snapshots come from the user: whether the log can go on from their revisions has to be asked. */
+  /** Snapshots come from the user: the log is asked whether it can go on from their revisions. */
   readonly isExternal: boolean
   /** How many snapshots may be taken at once. */
   readonly slots: Effect.Semaphore

@@ -1,4 +1,4 @@
-/** How a response begins: with a new follow, after the client's cursor, or with the reason why it ends at once. */
+/** Begins a response: with a new follow, after the client's cursor, or with the reason why it ends at once. */
 import { Effect, type Scope } from "effect"
 import type { ChangeLogError, InvalidSelector, Selector } from "../../../ChangeLog.js"
 import { anything, type InvalidOptions, oneOf, optional, resolve } from "../../../internal/options.js"
@@ -7,22 +7,22 @@ import * as Sse from "./encoding.js"
 import type { EndReason, GapReason } from "./frames.js"
 import type { Opened, ResumeGap } from "./session.js"
 
-/** What a client follows; everything has a default. */
+/** Options of the follow of a client; each has a default. */
 export interface ServeOptions<V> extends Omit<FollowOptions<V>, "after" | "autoResnapshot" | "policy"> {
-  /** Default `resync`. A client never blocks whoever publishes. */
+  /** Default `resync`. A client never blocks a publisher. */
   readonly policy?: Exclude<Policy, "block"> | undefined
   /**
    * `on`: what cannot be resumed, or is compacted away under a slow client, is answered by a gap and a snapshot.
-   * `off`: by the end. Default `on` where the route begins with a snapshot, otherwise `off`: whatever a client sends, a
-   * route without both delivers no snapshot. With `on` a follow remembers the keys that it has told.
+   * `off`: by the end. Default `on` where the route begins with a snapshot, otherwise `off`: whatever a client sends,
+   * a route without both delivers no snapshot. With `on` a follow remembers the keys that it has delivered.
    */
   readonly autoResnapshot?: "on" | "off" | undefined
 }
 
 /**
- * What a handler has to answer for: the selector cannot be, the options cannot be, or the log keeps no state for
- * what they ask. Whatever may pass (a watch that is full, closed, or without an answer from its log) is told to the
- * client by the event `end`, since an `EventSource` never comes back after a status other than 200.
+ * Faults of the handler: the selector or the options cannot be, or the log keeps no state for what they ask. What may
+ * pass (a watch that is full, closed, or without an answer from its log) is sent to the client as the event `end`. An
+ * `EventSource` never connects again after a status other than 200.
  */
 export type ServeError = InvalidSelector | InvalidOptions | ChangeLogError
 
@@ -76,8 +76,8 @@ const attempt = <V>(
 }
 
 /**
- * Begins the follow of a client that has come with this cursor, or with none. What it may be told is the route's to
- * say: one that delivers no snapshots answers a cursor that cannot be resumed by the end.
+ * Begins the follow of a client with this cursor, or with none. The route decides what it may get: one that delivers
+ * no snapshots answers a cursor that cannot be resumed by the end.
  */
 export const openResponse = <V>(
   watch: Watch<V>,

@@ -23,7 +23,7 @@ export interface Wire<V> {
   readonly admission: Slices.Slices
 }
 
-/** Why a client that has come with a cursor is told a snapshot. */
+/** Why a client with a cursor gets a snapshot. */
 export interface ResumeGap {
   readonly from: number
   readonly reason: Frames.GapReason
@@ -163,7 +163,7 @@ const over = Effect.fail(Option.none())
 
 type WokenBy = "frame" | "heartbeat"
 
-/** Waits until there is something to tell, or nothing was sent for too long; goes on in a slice that has time. */
+/** Waits until there is a frame or the end, or nothing was sent for too long; goes on in a slice that has time. */
 const awaitWake = <V>({ watcher, wire: { heartbeat, slices } }: Session<V>): Effect.Effect<WokenBy> =>
   Effect.suspend(() => {
     let by: WokenBy | undefined
@@ -213,7 +213,7 @@ const ending = <V>(
     : last
 }
 
-/** What comes next, or the end; a client that hears of nothing for too long gets a heartbeat. */
+/** What comes next, or the end; after too long without either, a heartbeat. */
 const next = <V>(session: Session<V>): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<never>> =>
   Effect.flatMap(awaitWake(session), (by) =>
     Effect.flatMap(nextChunk(session), (chunk) =>
@@ -232,7 +232,7 @@ const idle = <V>(
     return by === "heartbeat" ? Effect.succeed(Chunk.of(heartbeatBytes)) : next(session)
   })
 
-/** The body of a response, as long as the watcher lives. The client has come with `cursor`, or with none. */
+/** The body of a response, as long as the watcher lives. The client has sent `cursor`, or none. */
 export const body = <V>(
   wire: Wire<V>,
   { watcher, resumeGap }: Opened<V>,
@@ -247,7 +247,7 @@ export const body = <V>(
       parts: [bytesOf(Sse.retry(retry))][Symbol.iterator](),
       sending: undefined,
       resumeGap,
-      // It is of no use when the client is told everything anew.
+      // It is of no use when the client gets everything anew.
       cursor: resumeGap === undefined ? cursor : undefined,
       hasMore: false,
       over: false
