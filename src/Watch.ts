@@ -1,49 +1,44 @@
 /**
  * Watchers of keys, prefixes and ranges of a `ChangeLog`.
  *
- * One dispatcher reads the log once and tells every watcher what matches; who publishes never waits for it (but for
- * watchers with the policy `block`). A watcher has a bounded buffer. One that is slow is set aside, by its policy,
- * and holds up nobody else.
+ * One dispatcher reads the log once, and delivers to every watcher what matches. A publisher does not wait for it,
+ * except for watchers with the policy `block`. A watcher has a bounded buffer. A slow watcher is set aside, by its
+ * policy, and delays no other watcher.
  *
- * Guarantees, with the policies `resync` and `block`: every revision that matches is told once, whole, and in order;
- * a watcher resumes after any revision that it was told; what cannot be told any more is announced, never skipped.
- * `conflate` keeps the order and the last event of each key; `drop-oldest` announces what it drops by a `Gap`;
- * `cancel` tells a part without a hole, and then ends.
+ * Guarantees with the policies `resync` and `block`: every revision that matches is delivered once, whole and in
+ * order. A watcher resumes after any revision that was delivered to it. What cannot be delivered any more is
+ * announced, never skipped. `conflate` keeps the order and the last event of each key. `drop-oldest` announces what it
+ * drops by a `Gap`. `cancel` delivers a part without a hole, and then ends.
  */
 import {
   Cause,
   type Chunk,
   type Context,
   Deferred,
-  type Duration,
   Effect,
   Exit,
   Layer,
   MetricLabel,
-  Random,
   Scope,
   Stream
 } from "effect"
 import * as Actor from "./Actor.js"
-import {
-  type ChangeLog,
-  type ChangeLogError,
-  key as keyOf,
-  type Selector,
-  type Snapshot
-} from "./ChangeLog.js"
+import { type ChangeLog, type ChangeLogError, key as keyOf, type Selector } from "./ChangeLog.js"
 import type { Change, Revision } from "./internal/log/events.js"
-import { InvalidOptions, millisOf } from "./internal/options.js"
-import { monotonicMillis } from "./internal/time.js"
+import type { InvalidOptions } from "./internal/options.js"
 import * as Dispatch from "./internal/watch/dispatcher.js"
-import { type FollowOptions, wholeAbove0 } from "./internal/watch/followOptions.js"
+import * as State from "./internal/watch/dispatcherState.js"
+import { type FollowOptions, type RegisterOptions, resolveRegister } from "./internal/watch/followOptions.js"
 import type { Frame, WatchEnded } from "./internal/watch/frames.js"
 import { type Health, healthOf } from "./internal/watch/health.js"
+import * as Heartbeat from "./internal/watch/heartbeat.js"
 import * as Opening from "./internal/watch/opening.js"
 import { type FollowError, WatchRefused } from "./internal/watch/opening.js"
 import * as Reader from "./internal/watch/reader.js"
 import * as Registry from "./internal/watch/registry.js"
 import * as Snapshots from "./internal/watch/snapshots.js"
+import * as Internal from "./internal/watch/watcher.js"
+import { type Options, resolveOptions } from "./internal/watch/watchOptions.js"
 import * as Metrics from "./Metrics.js"
 
 export { InvalidOptions } from "./internal/options.js"
@@ -53,21 +48,29 @@ export { type Frame, WatchEnded } from "./internal/watch/frames.js"
 export type { Health } from "./internal/watch/health.js"
 export { type FollowError, WatchRefused } from "./internal/watch/opening.js"
 export type { WatcherHealth } from "./internal/watch/reader.js"
+export type { Options } from "./internal/watch/watchOptions.js"
 
-/** A watcher, to be read by one reader. */
+/** A watcher. One reader takes its frames. */
 export interface Watcher<V> {
   /** Counted from 1, never used again. */
   readonly id: number
   readonly selector: Selector
-  /** The next frame; waits for one. Fails with the reason when it has ended and everything was taken. */
+  /** Takes the next frame; waits for one. When it has ended and everything was taken, fails with the reason. */
   readonly take: Effect.Effect<Frame<V>, WatchEnded>
-  /** All frames that wait; waits for the first. */
+  /** Takes all frames that wait; waits for the first. */
   readonly takeAll: Effect.Effect<Chunk.NonEmptyChunk<Frame<V>>, WatchEnded>
-  /** The next frame, when there is one. */
+  /** Takes the next frame, if there is one. */
   readonly unsafePoll: () => Frame<V> | undefined
+  /**
+   * Calls `onReady` once when a frame or the end can be taken, perhaps at once. Returns how to stop waiting. Use it in
+   * an adapter of very many watchers, instead of `take`: a fiber that waits for each watcher costs more.
+   */
+  readonly unsafeWhenReady: (onReady: () => void) => () => void
+  /** Returns why it has ended, once everything was taken; `undefined` before. */
+  readonly unsafeEnded: () => WatchEnded | undefined
   readonly frames: Stream.Stream<Frame<V>, WatchEnded>
   readonly health: Effect.Effect<Reader.WatcherHealth>
-  /** Ends it as `Closed`; what was buffered can still be taken. Again: nothing. */
+  /** Ends it as `Closed`. What was buffered can still be taken. A second call does nothing. */
   readonly cancel: Effect.Effect<void>
 }
 
@@ -84,7 +87,7 @@ export interface Registration<V> {
 
 export interface Watch<V> {
   /**
-   * Appends a revision to the log. Does not wait for watchers, but for those with the policy `block`: then it
+   * Appends a revision to the log. It waits for no watcher but those with the policy `block`. With such a watcher it
    * completes when the revision has been dispatched, or the log has given it up. The array may be used again
    * afterwards; values belong to the log.
    */
@@ -92,7 +95,7 @@ export interface Watch<V> {
   /** Follows one key from now on, as long as the scope lives. */
   readonly register: (
     key: string,
-    options?: Pick<FollowOptions<V>, "buffer" | "policy" | "previous">
+    options?: RegisterOptions<V>
   ) => Effect.Effect<Registration<V>, FollowError, Scope.Scope>
   /** Follows what a selector matches, as long as the scope lives. */
   readonly open: (
@@ -106,54 +109,32 @@ export interface Watch<V> {
   ) => Stream.Stream<Frame<V>, FollowError | WatchEnded>
   readonly health: Effect.Effect<Health>
   /**
-   * Tells what is committed until now, then ends every watcher as `Closed`, within `closeDeadline`. It waits neither
-   * for those who have no room nor for snapshots: their cursors say where they stood.
+   * Delivers what is committed until now, then ends every watcher as `Closed`, within `closeDeadline`. It waits
+   * neither for watchers without room nor for snapshots: their cursors hold their positions.
    */
   readonly close: Effect.Effect<void>
 }
 
-/** How a watch behaves; everything has a default. */
-export interface Options<V> {
-  /** Names it in metrics and log lines. Default `watch`. */
-  readonly name?: string | undefined
-  /** The most watchers. Default: no limit. */
-  readonly maxWatchers?: number | undefined
-  /**
-   * How often the log is asked whether it is there, and watchers that wait are told how far it is. Jittered by
-   * 10 %. Default 30 seconds; 0: never.
-   */
-  readonly heartbeat?: Duration.DurationInput | undefined
-  /**
-   * Where snapshots come from when the log keeps no state. Each must be of one revision of this log: the watch reads on
-   * from there, and does not tell one whose revision the log cannot go on from. At most 8 are taken at once; one that
-   * takes longer than a second does not count. It is never called in anybody else's turn.
-   */
-  readonly snapshots?: ((selector: Selector) => Effect.Effect<Snapshot<V>, ChangeLogError>) | undefined
-  /** How long the end may take. Default 1 second. */
-  readonly closeDeadline?: Duration.DurationInput | undefined
-}
-
 interface Runtime<V> extends Opening.Admission<V> {
   readonly actor: Actor.Actor<ChangeLog<V>, "wake", void>
-  readonly heartbeat: number
+  readonly closeDeadline: number
 }
 
-const isSuspect = <V>({ dispatcher, heartbeat }: Runtime<V>): boolean =>
-  heartbeat > 0 && dispatcher.millis() - dispatcher.answeredAt > 2 * heartbeat
-
-const handleOf = <V>(runtime: Runtime<V>, watcher: Registry.Watcher<V>): Watcher<V> => {
+const handleOf = <V>(runtime: Runtime<V>, watcher: Internal.Watcher<V>): Watcher<V> => {
   const { dispatcher } = runtime
   const { registry } = dispatcher
-  return Reader.withSignal(watcher, {
+  return {
     id: watcher.id,
     selector: watcher.selector,
     take: Reader.take(registry, watcher),
     takeAll: Reader.takeAll(registry, watcher),
     unsafePoll: () => Reader.poll(registry, watcher),
+    unsafeWhenReady: (onReady) => Internal.whenReady(watcher, onReady),
+    unsafeEnded: () => Reader.endedError(watcher),
     frames: Stream.repeatEffectChunk(Reader.takeAll(registry, watcher)),
-    health: Effect.sync(() => Reader.healthOf(dispatcher, watcher, isSuspect(runtime))),
+    health: Effect.sync(() => Reader.healthOf(dispatcher, watcher)),
     cancel: Opening.cancel(runtime, watcher)
-  })
+  }
 }
 
 const open = <V>(
@@ -166,12 +147,13 @@ const open = <V>(
 const register = <V>(
   runtime: Runtime<V>,
   key: string,
-  options: FollowOptions<V>
+  options: RegisterOptions<V>
 ): Effect.Effect<Registration<V>, FollowError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
+      const follow = yield* resolveRegister(options)
       const own = yield* Scope.make()
-      const receiver = yield* restore(open(runtime, keyOf(key), { policy: "cancel", ...options })).pipe(
+      const receiver = yield* restore(open(runtime, keyOf(key), follow)).pipe(
         Scope.extend(own),
         Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
       )
@@ -203,165 +185,97 @@ const publishing = <V>({ dispatcher: { registry }, log }: Runtime<V>): Watch<V>[
     Effect.suspend(() => (registry.blocking === 0 ? append(changes) : appendAndWait(changes)))
 }
 
-const heartbeats = <V>(runtime: Runtime<V>): Effect.Effect<void> => {
-  const { actor, dispatcher, heartbeat } = runtime
-  const { registry, source } = dispatcher
-  const answered = (head: Revision): void => {
-    dispatcher.head = head
-    dispatcher.answeredAt = dispatcher.millis()
-    if (registry.position === undefined) return
-    // A doorbell that did not ring costs a heartbeat at most.
-    if (head.seq !== registry.position.seq || head.epoch !== registry.position.epoch) registry.ring()
-    Dispatch.signalProgress(dispatcher)
-  }
-  const ask = actor.ask(() =>
-    Effect.matchEffect(source.head, {
-      onSuccess: ({ head }) => Effect.sync(() => answered(head)),
-      // The next pass asks until it is answered, and says meanwhile why it is not.
-      onFailure: () => Effect.sync(registry.ring)
+const refuse = <V>({ refused }: Opening.Admission<V>, error: WatchRefused): void =>
+  Deferred.unsafeDone(refused, error)
+
+/** Ends the watch when its log has failed for good, or a pass has died. */
+const fail = <V>(admission: Opening.Admission<V>, error: unknown): void => {
+  const { dispatcher, setGauge } = admission
+  const cause = Cause.isCause(error) ? Cause.squash(error) : error
+  if (!State.fail(dispatcher, cause)) return
+  Registry.endAll(dispatcher.registry, "Failed", "its log failed", cause)
+  setGauge()
+  const message = "the watch has failed: make another one"
+  refuse(admission, new WatchRefused({ reason: "Log", message, cause }))
+}
+
+const passOf = <V>(admission: Opening.Admission<V>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { dispatcher } = admission
+    Registry.startPass(dispatcher.registry)
+    return Effect.catchAll(Dispatch.pass(dispatcher), (error) => Effect.sync(() => fail(admission, error)))
+  })
+
+const closing = <V>(runtime: Runtime<V>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { actor, closeDeadline, dispatcher, setGauge } = runtime
+    Registry.ring(dispatcher.registry)
+    State.startClosing(dispatcher)
+    refuse(runtime, new WatchRefused({ reason: "Closed", message: "the watch is closed: make another one" }))
+    return Effect.andThen(actor.closeWithin(closeDeadline), () => {
+      State.setClosed(dispatcher)
+      Registry.endAll(dispatcher.registry, "Closed", "the watch was closed")
+      setGauge()
     })
-  )
-  const pause = Effect.flatMap(Random.nextRange(0.9, 1.1), (factor) => Effect.sleep(heartbeat * factor))
-  const next = Effect.zipRight(pause, Effect.exit(ask))
-  return Effect.asVoid(Effect.repeat(next, { while: () => dispatcher.failure === undefined }))
-}
+  })
 
-const endAll = <V>(
-  runtime: Runtime<V>,
-  reason: "Closed" | "Failed",
-  message: string,
-  cause?: unknown
-): void => {
-  const { registry } = runtime.dispatcher
-  for (const watcher of [...registry.watchers.values()])
-    Registry.end(registry, watcher, reason, message, cause)
-  runtime.setGauge()
-}
-
-const optionProblem = <V>({ maxWatchers, name, snapshots }: Options<V>): InvalidOptions | undefined => {
-  if (maxWatchers !== undefined && wholeAbove0(maxWatchers) !== undefined) {
-    return new InvalidOptions({ option: "maxWatchers", message: "must be a whole number above 0" })
-  }
-  if (name !== undefined && typeof name !== "string") {
-    return new InvalidOptions({ option: "name", message: "must be a string" })
-  }
-  return snapshots !== undefined && typeof snapshots !== "function"
-    ? new InvalidOptions({ option: "snapshots", message: "must be a function" })
-    : undefined
-}
+const watchOf = <V>(runtime: Runtime<V>, close: Effect.Effect<void>): Watch<V> => ({
+  publish: publishing(runtime),
+  register: (key, options = {}) => register(runtime, key, options),
+  open: (selector, options = {}) => open(runtime, selector, options),
+  follow: (selector, options = {}) =>
+    Stream.unwrapScoped(Effect.map(open(runtime, selector, options), ({ frames }) => frames)),
+  health: Effect.sync(() => healthOf(runtime.dispatcher)),
+  close
+})
 
 /**
- * Makes a watch over a log; returns at once, and is closed with its scope. It reads nothing while nobody follows. While
- * the log does not answer it is asked again, from 50 ms to every 2 s, and `health` says so.
+ * Makes a watch over a log. It returns at once, and is closed with its scope. It reads nothing while there is no
+ * watcher. While the log does not answer, the watch asks again, from 50 ms to every 2 s, and `health` holds the cause.
  */
 export const make = <V>(
   log: ChangeLog<V>,
   options: Options<V> = {}
 ): Effect.Effect<Watch<V>, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
-    const wrong = optionProblem(options)
-    if (wrong !== undefined) return yield* wrong
-    const heartbeat = millisOf("heartbeat", options.heartbeat ?? "30 seconds")
-    if (typeof heartbeat !== "number") return yield* heartbeat
-    const name = options.name ?? "watch"
-    const clock = yield* Effect.clock
-    const labels = [MetricLabel.make("watch", name)]
-    let isClosed = false
-    let pending = false
-    const ring = (): void => {
-      if (pending || registry.watchers.size === 0) return
-      pending = true
-      actor.unsafeOffer("wake")
-    }
-    const registry: Registry.Registry<V> = Registry.make(ring)
-    const dispatcher: Dispatch.Dispatcher<V> = {
-      registry,
-      source: {
-        read: log.read,
-        head: log.head,
-        snapshot: snapshotsOf(log, options),
-        isExternal: options.snapshots !== undefined,
-        slots: yield* Effect.makeSemaphore(Snapshots.maxSlots)
-      },
-      nanos: () => clock.unsafeCurrentTimeNanos(),
-      millis: () => monotonicMillis(clock),
-      head: undefined,
-      answeredAt: monotonicMillis(clock),
-      cause: undefined,
-      closing: false,
-      failure: undefined
-    }
+    const resolved = yield* resolveOptions(options)
+    const { closeDeadline, heartbeat, maxWatchers, name, snapshots } = resolved
+    const source = yield* Snapshots.sourceOf(log, snapshots)
+    const wake = (): boolean => actor.unsafeOffer("wake")
+    const dispatcher: State.Dispatcher<V> = State.make(source, yield* Effect.clock, heartbeat, wake)
     const refused = yield* Deferred.make<never, WatchRefused>()
-    const refuse = (error: WatchRefused): void => Deferred.unsafeDone(refused, error)
-    const failed = (error: unknown): void => {
-      if (dispatcher.closing || dispatcher.failure !== undefined) return
-      const cause = Cause.isCause(error) ? Cause.squash(error) : error
-      dispatcher.failure = { cause }
-      endAll(runtime, "Failed", "its log failed", cause)
-      const message = "the watch has failed: make another one"
-      refuse(new WatchRefused({ reason: "Log", message, cause }))
-    }
-    const onBatch = Effect.suspend(() => {
-      pending = false
-      return Effect.catchAll(Dispatch.pass(dispatcher), (error) => Effect.sync(() => failed(error)))
-    })
-    const actor: Actor.Actor<ChangeLog<V>, "wake", void> = yield* Actor.make<ChangeLog<V>, "wake", void>(
-      () => ({
-        name,
-        acquire: Effect.succeed(log),
-        onBatch: () => onBatch,
-        onFailed: failed,
-        closeDeadline: options.closeDeadline ?? "1 second",
-        report: () => undefined
-      })
-    )
-    const runtime: Runtime<V> = {
+    const labels = [MetricLabel.make("watch", name)]
+    const admission: Opening.Admission<V> = {
       log,
       dispatcher,
-      actor,
-      heartbeat,
-      maxWatchers: options.maxWatchers ?? Number.POSITIVE_INFINITY,
-      hasSnapshots: log.state === "latest" || options.snapshots !== undefined,
-      lastId: 0,
+      maxWatchers,
+      hasSnapshots: log.state === "latest" || snapshots !== undefined,
       refused,
       inTurn: (effect) =>
         Effect.catchTags(
           actor.ask(() => effect),
           { ActorStopped: () => Deferred.await(refused), AskTimedOut: Effect.die }
         ),
-      setGauge: () => Metrics.watchers.unsafeUpdate(registry.watchers.size, labels)
+      setGauge: () => Metrics.watchers.unsafeUpdate(dispatcher.registry.watchers.size, labels)
     }
-    const close = Effect.suspend(() => {
-      ring()
-      dispatcher.closing = true
-      refuse(new WatchRefused({ reason: "Closed", message: "the watch is closed" }))
-      return Effect.zipRight(
-        actor.closeWithin(options.closeDeadline ?? "1 second"),
-        Effect.sync(() => {
-          isClosed = true
-          endAll(runtime, "Closed", "the watch was closed")
-        })
-      )
-    })
-    yield* log.doorbell(ring)
-    if (heartbeat > 0) yield* Effect.forkScoped(Effect.interruptible(heartbeats(runtime)))
+    const actor: Runtime<V>["actor"] = yield* Actor.make<ChangeLog<V>, "wake", void>(() => ({
+      name,
+      acquire: Effect.succeed(log),
+      onBatch: () => passOf(admission),
+      onFailed: (cause) => fail(admission, cause),
+      closeDeadline,
+      report: () => undefined
+    }))
+    const runtime: Runtime<V> = { ...admission, actor, closeDeadline }
+    const close = closing(runtime)
+    yield* log.doorbell(() => Registry.ring(dispatcher.registry))
+    if (heartbeat > 0) {
+      const beats = Heartbeat.run(dispatcher, (effect) => actor.ask(() => effect))
+      yield* Effect.forkScoped(Effect.interruptible(beats))
+    }
     yield* Effect.addFinalizer(() => close)
-    return {
-      publish: publishing(runtime),
-      register: (key, options = {}) => register(runtime, key, options),
-      open: (selector, options = {}) => open(runtime, selector, options),
-      follow: (selector, options = {}) =>
-        Stream.unwrapScoped(Effect.map(open(runtime, selector, options), ({ frames }) => frames)),
-      health: Effect.sync(() => healthOf(dispatcher, isClosed, isSuspect(runtime))),
-      close
-    }
+    return watchOf(runtime, close)
   })
-
-const snapshotsOf = <V>(log: ChangeLog<V>, { snapshots }: Options<V>): Snapshots.Source<V>["snapshot"] => {
-  if (snapshots !== undefined) return snapshots
-  // The selector was checked when its watcher began.
-  return (selector) => Effect.catchTag(log.snapshot(selector), "InvalidSelector", Effect.die)
-}
 
 /**
  * A layer with a watch over a log, under a tag of your own:

@@ -9,17 +9,16 @@
  * ```
  *
  * A frame is one event, named `snapshot`, `synced`, `events`, `progress` or `gap`; its data is JSON, see {@link Data}.
- * The last event of a response is `end`. Its field `next` says what the client does:
+ * The last event of a response is `end`. Its field `next` is what the client does:
  *
  * - `resume`: nothing; an `EventSource` connects again by itself, and goes on after the last id.
  * - `restart`: close, and connect again without a cursor: what came after it is gone.
  * - `stop`: close: the same request would end in the same way.
  *
- * The id of an event is the cursor `epoch:seq:tag`. It stands only on events that can be resumed after exactly, so
- * over any number of cut connections and restarted servers a client is told every event once and in order (with
- * the policies `resync` and `cancel`; `conflate` and `drop-oldest` keep what `Watch` says of them). A cursor comes
- * back in the header `Last-Event-ID`, or, with a first connection, in the query parameter `lastEventId`; the header
- * holds when there are both.
+ * The id of an event is the cursor `epoch:seq:tag`. Only events that can be resumed after exactly have one. So over
+ * any number of cut connections and restarted servers a client gets every event once and in order, with the policies
+ * `resync` and `cancel`; `conflate` and `drop-oldest` keep their guarantees of `Watch`. A client sends its cursor in
+ * the header `Last-Event-ID`, or, with a first connection, in the query parameter `lastEventId`. The header wins.
  *
  * What a route may deliver is decided by the route, whatever a client sends. A cursor that cannot be resumed
  * (`Compacted`, `EpochChanged`, `Malformed`) is answered by a `gap` and a `snapshot`, which replaces everything that
@@ -32,18 +31,18 @@
  * client that two routes let in takes a cursor of the one to the other. These bits are no signature: keep in logs of
  * their own what one client may follow and another must never see.
  *
- * The JSON of an event is made once for all clients that are told it, and so is that of an entry of a snapshot, among
- * those that were made last (8 MiB of them are kept). What is written to many clients at once, and the responses that
- * begin at once, are spread over as many turns of the event loop as they need: a turn spends about 5 ms on them.
+ * The JSON of an event is made once for all its clients, and so is that of an entry of a snapshot. Those that were
+ * made last are kept, up to 8 MiB. What is written to many clients at once, and the responses that begin at once, are
+ * spread over as many turns of the event loop as they need: a turn spends about 5 ms on them.
  *
  * A client that takes its events slowly is a slow watcher: what is written waits for it, its buffer fills, and its
- * policy acts. When it goes away, its follow ends; when it disappears without a word, a heartbeat that nobody takes ends
- * it. Browsers open at most six connections to one HTTP/1.1 server: follow several things in one.
+ * policy acts. If it closes the connection, its follow ends. If it disappears without closing, a heartbeat that is not
+ * taken ends it. Browsers open at most six connections to one HTTP/1.1 server: follow several things in one.
  */
 import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { type Duration, Effect, Random, Schema, type Scope } from "effect"
 import type { Revision, Selector } from "../ChangeLog.js"
-import { InvalidOptions, millisOf } from "../internal/options.js"
+import { type InvalidOptions, millis, optional, or, resolve, that } from "../internal/options.js"
 import { makeRandom } from "../internal/random.js"
 import { CurrentTurn } from "../internal/turn.js"
 import type { Watch, Watcher } from "../Watch.js"
@@ -72,29 +71,29 @@ export type Change<I> =
 
 /** The data of each event, by its name. `I` is the JSON form of a value, `cursor` the id of the event. */
 export interface Data<I> {
-  /** Replaces everything that the client held. `deleted`: what this response had told it and is gone since. */
+  /** Replaces everything that the client held. `deleted`: keys that this response delivered and that are gone since. */
   readonly snapshot: {
     readonly cursor: string
     readonly deleted: ReadonlyArray<string>
     readonly entries: ReadonlyArray<{ readonly key: string; readonly value: I; readonly seq: number }>
   }
-  /** Everything until now has been told: from here on events come as they happen. */
+  /** Everything until now has been sent: from here on events are sent as they happen. */
   readonly synced: { readonly cursor: string }
   /** What matches in one revision; never empty, never a part of it. */
   readonly events: { readonly cursor: string; readonly events: ReadonlyArray<Change<I>> }
   /** Nothing that matches has happened up to this revision. */
   readonly progress: { readonly cursor: string }
-  /** Events of the revisions `from` to `to` were not told. It has no id. */
+  /** Events of the revisions `from` to `to` were not sent. It has no id. */
   readonly gap: { readonly from: number; readonly to: number; readonly reason: GapReason }
   /** The last event of a response. It has no id: `cursor` is the one before it, or null. */
   readonly end: { readonly reason: EndReason; readonly next: Next; readonly cursor: string | null }
 }
 
-/** How an adapter behaves; everything has a default. */
+/** Options of an adapter; each has a default. */
 export interface Options<V, I> {
-  /** Makes JSON of values. Default: they are plain data. It must be synchronous. */
+  /** Encodes values as JSON. Must be synchronous. Default: values are plain data. */
   readonly schema?: Schema.Schema<V, I> | undefined
-  /** A comment is sent when nothing else was for so long, or a few milliseconds more. Default 15 seconds; 0: never. */
+  /** Sends a comment after so long without an event, or a few milliseconds later. Default 15 seconds; 0: never. */
   readonly heartbeat?: Duration.DurationInput | undefined
   /**
    * How long a client waits before it connects again, jittered by 20 %, so that a server that was restarted does not
@@ -105,7 +104,7 @@ export interface Options<V, I> {
 
 /** Follows of one watch over HTTP. */
 export interface WatchSse<V> {
-  /** Answers the current request with a follow. The response has status 200; of HEAD, no follow is begun. */
+  /** Answers the current request with a follow. The response has status 200. HEAD begins no follow. */
   readonly serve: (
     selector: Selector,
     options?: ServeOptions<V>
@@ -115,25 +114,27 @@ export interface WatchSse<V> {
     HttpServerRequest.HttpServerRequest | Scope.Scope
   >
   /**
-   * The cursor of a revision as this adapter gives it out, for a page that is made on the server and goes on by
-   * `?lastEventId=` from there. It is that of {@link cursorOf}, but for the start of a log (`seq` 0), which only the
-   * adapter that gave it out resumes after.
+   * Returns the cursor of a revision as this adapter gives it out, for a page that is made on the server and goes on
+   * by `?lastEventId=` from there. It is that of {@link cursorOf}, except at the start of a log (`seq` 0): only the
+   * adapter that gave it out resumes after that one.
    */
   readonly cursorOf: (revision: Revision) => string
-  /** Ends every response as `Closed`, behind what waits for it, and all later ones at once. Again: nothing. */
+  /**
+   * Ends every response as `Closed`, behind what waits for it, and all later ones at once. A second call does nothing.
+   */
   readonly close: Effect.Effect<void>
 }
 
 /**
- * The cursor of a revision, for a page that is made on the server and goes on by `?lastEventId=` from there. Nobody
- * resumes by it after the start of a log (`seq` 0): use {@link WatchSse.cursorOf} where a log may be empty.
+ * Returns the cursor of a revision, for a page that is made on the server and goes on by `?lastEventId=` from there.
+ * No adapter resumes by it after the start of a log (`seq` 0): use {@link WatchSse.cursorOf} where a log may be empty.
  */
 export const cursorOf: (revision: Revision) => string = Cursor.cursorOf
 
 /** How many responses begin in one turn of the event loop. One takes some 0.2 ms, most of it behind its first wait. */
 const admittedPerTurn = 8
 
-/** A log that has not answered for so long is told to the client, before a proxy gives up. */
+/** If the log has not answered for so long, the response ends as `Unavailable`, before a proxy gives up. */
 const openTimeout = "10 seconds"
 
 // nginx holds events back without x-accel-buffering. A connection that stayed open behind the end of a response would
@@ -142,10 +143,10 @@ const headers = { "cache-control": "no-store", "x-accel-buffering": "no", connec
 
 const contentType = "text/event-stream"
 
-/** The cursor that a client has come with; none when it comes for the first time. */
+/** The cursor that a client sends; none with its first connection. */
 const cursorIn = ({ headers, originalUrl }: HttpServerRequest.HttpServerRequest): string | undefined => {
   const header = headers["last-event-id"]
-  // It was told to begin anew, and the query of its address is older than that.
+  // The client was sent this id to begin anew, and the query of its address is older.
   if (header === Cursor.anew) return undefined
   if (header !== undefined && header !== "") return header
   const query = originalUrl.indexOf("?")
@@ -216,9 +217,15 @@ const serve = <V>(
     const body =
       answer._tag === "Refused"
         ? Session.ended(retry, answer.reason, cursor)
-        : Session.body(runtime.wire, answer, yield* Effect.scope, retry, cursor)
+        : Session.body(runtime.wire, answer, retry, cursor)
     return HttpServerResponse.stream(body, { contentType, headers })
   })
+
+const rules = {
+  schema: optional(that("a Schema", Schema.isSchema)),
+  heartbeat: or(millis(), 15_000),
+  retry: or(millis(), 2000)
+}
 
 /**
  * Makes the adapter of a watch, which ends with the scope. Make it in the scope of the routes, which ends before that
@@ -229,18 +236,12 @@ export const make = <V, I = V>(
   options: Options<V, I> = {}
 ): Effect.Effect<WatchSse<V>, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
-    const heartbeat = millisOf("heartbeat", options.heartbeat ?? "15 seconds")
-    if (typeof heartbeat !== "number") return yield* heartbeat
-    const retry = millisOf("retry", options.retry ?? "2 seconds")
-    if (typeof retry !== "number") return yield* retry
-    if (options.schema !== undefined && !Schema.isSchema(options.schema)) {
-      return yield* new InvalidOptions({ option: "schema", message: "must be a schema" })
-    }
+    const { heartbeat, retry, schema } = yield* resolve<Options<V, I>>()(rules, options)
     const starts = Cursor.makeStarts(yield* makeRandom)
     const clock = yield* Effect.clock
     const nanos = (): bigint => clock.unsafeCurrentTimeNanos()
     const turn = yield* CurrentTurn
-    const encode = encoderOf(options.schema)
+    const encode = encoderOf(schema)
     const runtime: Runtime<V> = {
       watch,
       wire: {

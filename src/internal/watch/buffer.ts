@@ -1,9 +1,7 @@
 /**
- * What waits for one watcher: its bounded buffer of frames, and what its policy does when that is full. All of it is
- * synchronous.
+ * The bounded buffer of frames of one watcher, and what its policy does when it is full. All of it is synchronous.
  *
- * The buffer counts frames of events, one for each revision. What marks a seam (Snapshot, Synced, Gap) and what ends
- * it always finds room.
+ * The buffer counts frames of events, one for each revision. Snapshot, Synced, Gap and the end always find room.
  */
 import type { LoggedRevision, Revision } from "../log/events.js"
 import { type EventsFrame, type Frame, type GapFrame, type SnapshotFrame, WatchEnded } from "./frames.js"
@@ -14,22 +12,22 @@ import { type EventsFrame, type Frame, type GapFrame, type SnapshotFrame, WatchE
  * - `resync`: it keeps its cursor and reads on from the log as soon as there is room. Nothing is lost.
  * - `conflate`: only the last event of each key is kept. The buffer is as large as the number of its keys.
  * - `cancel`: it ends with `Overflow` behind what is buffered.
- * - `drop-oldest`: the oldest events go, and a Gap in their place says so.
- * - `block`: the dispatcher waits, and so does whoever publishes. For trusted watchers in the same process.
+ * - `drop-oldest`: the oldest events are dropped, and a Gap takes their place.
+ * - `block`: the dispatcher waits, and so do publishers. For trusted watchers in the same process.
  */
 export type Policy = "resync" | "conflate" | "cancel" | "drop-oldest" | "block"
 
 export interface FrameBuffer<V> {
   /**
-   * The revision that waits first, whole; its reader makes the frame. One who keeps up never needs more room than this,
-   * and telling him makes nothing.
+   * The revision that waits first, whole; its reader makes the frame. A watcher that keeps up never needs more room
+   * than this, and an offer to it allocates nothing.
    */
   row: LoggedRevision<V> | undefined
   /** How many frames of events wait. */
   size: number
-  /** What waits behind it; none: nothing does. */
+  /** The frames behind it; none: no frame waits there. */
   frames: Array<Frame<V> | undefined> | undefined
-  /** Resumes whoever waits for a frame. */
+  /** Resumes the reader that waits for a frame. */
   wake: (() => void) | undefined
   /** The index of the first of `frames`. */
   start: number
@@ -41,9 +39,8 @@ export interface FrameBuffer<V> {
   ended: WatchEnded | undefined
 }
 
-export const isFull = <V>({ capacity, size }: FrameBuffer<V>): boolean => size >= capacity
-
-const wake = <V>(buffer: FrameBuffer<V>): void => {
+/** Resumes the reader, if it waits. */
+export const wake = <V>(buffer: FrameBuffer<V>): void => {
   const resume = buffer.wake
   if (resume === undefined) return
   buffer.wake = undefined
@@ -81,19 +78,16 @@ export const end = <V>(buffer: FrameBuffer<V>, ended: WatchEnded): void => {
   wake(buffer)
 }
 
-/** Why it has ended, for whoever has taken everything. */
+/** The error of its reader, once everything is taken. */
 export const finalError = <V>({ ended, lastTaken }: FrameBuffer<V>): WatchEnded | undefined => {
   if (ended === undefined) return undefined
   // An error's message and cause are not enumerable: spreading it would lose them.
   const { cause, message, reason } = ended
-  // Whoever is ended in the middle of a dispatch may have taken more than the watch knew of.
+  // A reader whose watcher ends in the middle of a dispatch may have taken more than the registry's position.
   const isAhead = lastTaken.epoch === ended.cursor.epoch && lastTaken.seq > ended.cursor.seq
   const cursor = isAhead ? lastTaken : ended.cursor
   return new WatchEnded({ reason, message, cursor, ...(cause === undefined ? {} : { cause }) })
 }
-
-/** Wakes whoever waits: there is something to tell that is no frame of the buffer. */
-export const nudge = wake
 
 /** Whether no frame waits. */
 export const isEmpty = <V>({ frames, row }: FrameBuffer<V>): boolean =>
@@ -147,8 +141,8 @@ const spill = <V>(buffer: FrameBuffer<V>): Array<Frame<V> | undefined> => {
 }
 
 /**
- * Puts a Gap and a Snapshot behind the others. They take the place of a Gap and a Snapshot that still wait, and of what
- * stands behind those: a watcher that takes nothing holds no more than one.
+ * Puts a Gap and a Snapshot behind the others. They take the place of a Gap and a Snapshot that still wait, and of
+ * what stands behind those: a watcher that takes nothing holds no more than one.
  */
 export const pushSnapshot = <V>(buffer: FrameBuffer<V>, gap: GapFrame, snapshot: SnapshotFrame<V>): void => {
   const frames = spill(buffer)
@@ -194,7 +188,7 @@ export const dropOldest = <V>(buffer: FrameBuffer<V>): void => {
 
 /**
  * Keeps the last event of each key only. Frames keep their order and their revisions. Nothing is given up for an event
- * behind a Synced: what that says must be true when it is taken.
+ * behind a Synced: everything up to its revision must have been delivered when it is taken.
  */
 export const conflate = <V>(buffer: FrameBuffer<V>): void => {
   // Whatever waits from `start` on is a frame.

@@ -1,13 +1,13 @@
 /**
- * How a watch tells its watchers of what is committed: the synchronous part of its dispatcher. Those who are live are
- * offered every revision; those who are behind read it from the log.
+ * Delivers committed revisions to the watchers: the synchronous part of the dispatcher. A live watcher is offered
+ * every revision, and one that is behind replays them from the log.
  */
 import type { Event, LoggedRevision, Revision } from "../log/events.js"
 import type { Selector } from "../log/selector.js"
-import * as Buffer from "./buffer.js"
 import type { EventsFrame } from "./frames.js"
 import * as KeyIndex from "./keyIndex.js"
 import * as Registry from "./registry.js"
+import * as Watcher from "./watcher.js"
 
 const withPrevious = <V>({ events, previous }: LoggedRevision<V>): ReadonlyArray<Event<V>> =>
   Object.freeze(
@@ -17,7 +17,7 @@ const withPrevious = <V>({ events, previous }: LoggedRevision<V>): ReadonlyArray
     })
   )
 
-/** The frames of one revision: made when somebody wants them, and shared. */
+/** The frames of one revision: made when a watcher takes them, and shared. */
 interface Frames<V> {
   readonly logged: LoggedRevision<V>
   plain: EventsFrame<V> | undefined
@@ -38,7 +38,7 @@ const wholeFrame = <V>(frames: Frames<V>, previous: boolean): EventsFrame<V> => 
 /** The frame of a watcher, with the events at these positions; none when its predicate takes none of them. */
 const frameOf = <V>(
   frames: Frames<V>,
-  watcher: Registry.Watcher<V>,
+  watcher: Watcher.Watcher<V>,
   positions: ReadonlyArray<number> | undefined
 ): EventsFrame<V> | undefined => {
   const whole = wholeFrame(frames, watcher.previous)
@@ -55,16 +55,16 @@ const frameOf = <V>(
 /** Makes room by the policy of a watcher that is live and full; false: the frame is not for it. */
 const makeRoom = <V>(
   registry: Registry.Registry<V>,
-  watcher: Registry.Watcher<V>,
+  watcher: Watcher.Watcher<V>,
   before: Revision
 ): boolean => {
   const { policy } = watcher
   switch (policy) {
     case "drop-oldest":
-      Buffer.dropOldest(watcher)
+      Watcher.dropOldest(watcher)
       return true
     case "conflate":
-      if (watcher.size >= watcher.conflateAt) Buffer.conflate(watcher)
+      Watcher.conflate(watcher)
       return true
     case "cancel":
       Registry.end(
@@ -78,22 +78,21 @@ const makeRoom = <V>(
       return false
     case "resync":
     case "block":
-      Registry.fallBehind(watcher, before)
+      Watcher.readOnAfter(watcher, before)
       return false
   }
 }
 
-/** Tells one watcher of a revision; `before` is the revision before it. */
+/** Offers a revision to one watcher; `before` is the revision before it. */
 const offer = <V>(
   registry: Registry.Registry<V>,
-  watcher: Registry.Watcher<V>,
+  watcher: Watcher.Watcher<V>,
   frames: Frames<V>,
   positions: ReadonlyArray<number> | undefined,
   before: Revision
 ): void => {
-  if (watcher.cursor !== undefined || frames.logged.revision.seq <= watcher.deliveredFrom) return
-  // The predicate of another one may have ended it.
-  if (watcher.ended !== undefined) return
+  // The predicate of another watcher may have ended it.
+  if (!Watcher.isLive(watcher) || frames.logged.revision.seq <= watcher.deliveredFrom) return
   let frame: EventsFrame<V> | undefined
   try {
     frame = frameOf(frames, watcher, positions)
@@ -102,41 +101,33 @@ const offer = <V>(
     return
   }
   if (frame === undefined) return
-  if (watcher.size >= watcher.capacity && !makeRoom(registry, watcher, before)) return
-  Buffer.push(watcher, frame)
-  if (watcher.room === 0) Registry.setRoom(registry, watcher)
+  if (Watcher.isFull(watcher) && !makeRoom(registry, watcher, before)) return
+  Watcher.push(watcher, frame)
+  if (watcher.room === 0) Watcher.setRoom(watcher, registry.position)
 }
 
 const mayBlock = <V>(registry: Registry.Registry<V>, { events, revision }: LoggedRevision<V>): boolean => {
   for (const event of events) {
     for (const watcher of KeyIndex.findAll(registry.index, event.key)) {
-      if (watcher.policy !== "block" || watcher.cursor !== undefined) continue
-      if (revision.seq > watcher.deliveredFrom && Buffer.isFull(watcher)) return true
+      if (watcher.policy !== "block" || !Watcher.isLive(watcher)) continue
+      if (revision.seq > watcher.deliveredFrom && Watcher.isFull(watcher)) return true
     }
   }
   return false
 }
 
 const dispatchMany = <V>(registry: Registry.Registry<V>, frames: Frames<V>, before: Revision): void => {
-  const touched: Array<Registry.Watcher<V>> = []
+  const touched: Array<Watcher.Watcher<V>> = []
   for (const [i, event] of frames.logged.events.entries()) {
     for (const watcher of KeyIndex.findAll(registry.index, event.key)) {
-      if (watcher.matched === undefined) {
-        watcher.matched = []
-        touched.push(watcher)
-      }
-      watcher.matched.push(i)
+      if (Watcher.match(watcher, i)) touched.push(watcher)
     }
   }
   touched.sort((a, b) => a.id - b.id)
-  for (const watcher of touched) {
-    const positions = watcher.matched
-    watcher.matched = undefined
-    offer(registry, watcher, frames, positions, before)
-  }
+  for (const watcher of touched) offer(registry, watcher, frames, Watcher.takeMatched(watcher), before)
 }
 
-/** Tells the watchers of a revision with one event. Most have room for it and take it as it is. */
+/** Dispatches a revision with one event. Most watchers have room for it and take it as it is. */
 const dispatchOne = <V>(
   registry: Registry.Registry<V>,
   logged: LoggedRevision<V>,
@@ -145,31 +136,31 @@ const dispatchOne = <V>(
   const found = KeyIndex.find(registry.index, logged.events[0]!.key)
   if (found === undefined) return
   if (isList(found)) offerEach(registry, found, logged, before)
-  else if (found.size < found.room) Buffer.pushRow(found, logged)
+  else if (found.size < found.room) Watcher.pushRow(found, logged)
   else offer(registry, found, { logged, plain: undefined, previous: undefined }, undefined, before)
 }
 
 const isList = <V>(
-  found: Registry.Watcher<V> | ReadonlyArray<Registry.Watcher<V>>
-): found is ReadonlyArray<Registry.Watcher<V>> => Array.isArray(found)
+  found: Watcher.Watcher<V> | ReadonlyArray<Watcher.Watcher<V>>
+): found is ReadonlyArray<Watcher.Watcher<V>> => Array.isArray(found)
 
 const offerEach = <V>(
   registry: Registry.Registry<V>,
-  watchers: ReadonlyArray<Registry.Watcher<V>>,
+  watchers: ReadonlyArray<Watcher.Watcher<V>>,
   logged: LoggedRevision<V>,
   before: Revision
 ): void => {
   const frames: Frames<V> = { logged, plain: undefined, previous: undefined }
-  // One who is ended leaves the list that is being read.
+  // A watcher that ends leaves the list that is being read.
   for (const watcher of watchers.slice()) {
-    if (watcher.size < watcher.room) Buffer.pushRow(watcher, logged)
+    if (watcher.size < watcher.room) Watcher.pushRow(watcher, logged)
     else offer(registry, watcher, frames, undefined, before)
   }
 }
 
 /**
- * Tells the live watchers of the next revisions, those of `rows` from one index up to another, in the order of their
- * ids. Returns the index of the first that they were not told of, which is `to` unless somebody blocks it.
+ * Offers the next revisions to the live watchers, in the order of their ids: those of `rows` from one index up to
+ * another. Returns the index of the first that was not dispatched, which is `to` unless a watcher blocks it.
  */
 export const dispatch = <V>(
   registry: Registry.Registry<V>,
@@ -182,33 +173,32 @@ export const dispatch = <V>(
   let next = from
   while (next < to) {
     const logged = rows[next]!
-    registry.blocked = registry.blocking > 0 && mayBlock(registry, logged)
+    Registry.setBlocked(registry, registry.blocking > 0 && mayBlock(registry, logged))
     if (registry.blocked) break
     if (logged.events.length === 1) dispatchOne(registry, logged, before)
     else dispatchMany(registry, { logged, plain: undefined, previous: undefined }, before)
     before = logged.revision
     next++
   }
-  // Nobody looks at it meanwhile, and each write of it would cost as much as telling a watcher.
-  if (registry.watchers.size > 0) registry.position = before
-  if (registry.dispatchWaiters.size > 0) Registry.resolveDispatched(registry)
+  // It is not read meanwhile, and each write of it would cost as much as an offer to a watcher.
+  Registry.setDispatched(registry, before)
   return next
 }
 
 /**
- * Tells a watcher that is behind of the next revision that it reads. False: it has ended, or its buffer is full;
- * whatever its policy, reading waits for room.
+ * Delivers to a watcher that is behind the next revision that it reads. False: it has ended, or its buffer is full.
+ * Whatever its policy, reading waits for room.
  */
 export const replay = <V>(
   registry: Registry.Registry<V>,
-  watcher: Registry.Watcher<V>,
+  watcher: Watcher.Watcher<V>,
   logged: LoggedRevision<V>,
   matches: (selector: Selector, key: string) => boolean
 ): boolean => {
   const positions: Array<number> = []
   for (const [i, { key }] of logged.events.entries()) if (matches(watcher.selector, key)) positions.push(i)
   if (positions.length > 0) {
-    if (Buffer.isFull(watcher)) return false
+    if (Watcher.isFull(watcher)) return false
     let frame: EventsFrame<V> | undefined
     try {
       frame = frameOf({ logged, plain: undefined, previous: undefined }, watcher, positions)
@@ -216,10 +206,8 @@ export const replay = <V>(
       Registry.end(registry, watcher, "Failed", "its predicate threw", cause)
       return false
     }
-    if (frame !== undefined) {
-      Buffer.push(watcher, frame)
-    }
+    if (frame !== undefined) Watcher.push(watcher, frame)
   }
-  watcher.cursor = logged.revision
+  Watcher.readOnAfter(watcher, logged.revision)
   return true
 }

@@ -1,12 +1,12 @@
-/** What a watcher is told, and how it ends. Its arrays are frozen: watchers share them. */
+/** What is delivered to a watcher, and how it ends. The arrays are frozen: watchers share them. */
 import { Data } from "effect"
 import type { Event, KeyValue, Revision } from "../log/events.js"
 
-/** One thing that a watcher is told. */
+/** What a reader takes from a watcher. */
 export type Frame<V> =
   /**
    * Replaces everything that the watcher held. `entries`: what the follow's selector matches and its `where` takes.
-   * `deleted`: the keys that this follow had told before, and that are not among the entries. Only a follow with
+   * `deleted`: the keys that were delivered before, and that are not among the entries. Only a follow with
    * `autoResnapshot` remembers them.
    */
   | {
@@ -15,16 +15,16 @@ export type Frame<V> =
       readonly entries: ReadonlyArray<KeyValue<V>>
       readonly deleted: ReadonlyArray<string>
     }
-  /** Everything up to this revision has been told: from here on it is live. */
+  /** Everything up to this revision has been delivered: from here on the watcher is live. */
   | { readonly _tag: "Synced"; readonly revision: Revision }
   /** The events of one revision that match; never empty. Watchers share the array, which is frozen. */
   | { readonly _tag: "Events"; readonly revision: Revision; readonly events: ReadonlyArray<Event<V>> }
   /** Nothing that matches has happened up to this revision: a cursor to resume from. */
   | { readonly _tag: "Progress"; readonly revision: Revision }
   /**
-   * Events of the revisions `from` to `to` were not told; `from` is never above `to`. `Overflow`: the policy
-   * `drop-oldest` gave them up. Otherwise the next frame is a Snapshot of revision `to`. `Compacted`: the log no longer
-   * held them. `EpochChanged`: the rest of the former epoch, whose length nobody knows, and everything up to the
+   * Events of the revisions `from` to `to` were not delivered; `from` is never above `to`. `Overflow`: the policy
+   * `drop-oldest` gave them up. Otherwise the next frame is a Snapshot of revision `to`. `Compacted`: the log no
+   * longer held them. `EpochChanged`: the rest of the former epoch, whose length is unknown, and everything up to the
    * snapshot: both numbers are of its epoch, from 1, or both 0 when nothing has happened in it yet.
    */
   | {
@@ -39,7 +39,7 @@ export type SnapshotFrame<V> = Extract<Frame<V>, { readonly _tag: "Snapshot" }>
 export type GapFrame = Extract<Frame<never>, { readonly _tag: "Gap" }>
 
 /**
- * Why a watcher has ended; everything that was buffered before has been told first.
+ * Why a watcher has ended; everything that was buffered before is delivered first.
  *
  * - `Compacted`: the log no longer holds what comes next. Follow again with a snapshot.
  * - `EpochChanged`: the log's history was renewed. Follow again with a snapshot.
@@ -51,8 +51,9 @@ export class WatchEnded extends Data.TaggedError("WatchEnded")<{
   readonly reason: "Compacted" | "EpochChanged" | "Overflow" | "Closed" | "Failed"
   readonly message: string
   /**
-   * Where it stood. Everything up to it that matches has been told: to resume after it leaves out nothing and tells
-   * nothing again. Of a watcher to whom nothing was told for long, it is as new as the watch was.
+   * The position of the watcher. Everything up to it that matches has been delivered: a follow that resumes after it
+   * leaves out nothing and repeats nothing. If nothing was delivered for long, it is as new as the position of the
+   * watch.
    */
   readonly cursor: Revision
   readonly cause?: unknown

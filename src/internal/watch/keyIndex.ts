@@ -1,5 +1,5 @@
 /**
- * Who follows a key. A look-up costs by the depth of the key and by those it finds, not by how many are registered:
+ * The watchers of a key. A look-up costs by the depth of the key and by what it finds, not by how many are registered:
  * one for the key, one for each prefix that ends at a `/` in it, and one in the tree of ranges.
  */
 
@@ -11,7 +11,7 @@ export interface Owner extends IntervalTree.Owner {
 }
 
 export interface KeyIndex<O extends Owner> {
-  /** One who is alone stands there without a list: following it would cost two more misses of the processor's cache. */
+  /** A single owner has no list: following one would cost two more misses of the processor's cache. */
   readonly byKey: Map<string, O | Array<O>>
   readonly byPrefix: Map<string, O | Array<O>>
   readonly ranges: IntervalTree.IntervalTree<O>
@@ -23,7 +23,7 @@ export const make = <O extends Owner>(): KeyIndex<O> => ({
   ranges: IntervalTree.make()
 })
 
-/** Where an owner stands, or would stand, in a list ordered by id. */
+/** The position of an owner in a list ordered by id, or where it is to be inserted. */
 const positionIn = <O extends Owner>(owners: ReadonlyArray<O>, id: number): number => {
   let from = 0
   let to = owners.length
@@ -78,7 +78,7 @@ export const remove = <O extends Owner>(index: KeyIndex<O>, owner: O): void => {
   for (const part of partsOf(owner.selector)) removePart(index, part, owner)
 }
 
-/** How many keys, prefixes and ranges somebody follows: none when nobody does. */
+/** Whether it holds no key, prefix or range. */
 export const isEmpty = <O extends Owner>({ byKey, byPrefix, ranges }: KeyIndex<O>): boolean =>
   byKey.size === 0 && byPrefix.size === 0 && ranges.root === undefined
 
@@ -88,8 +88,8 @@ const addAll = <O extends Owner>(found: Array<O>, more: O | Array<O> | undefined
 }
 
 /**
- * Everybody who follows a key, once, in the order of their ids: nobody, one, or a list. The list is read before the
- * index changes.
+ * Finds the owners of a key, each once, in the order of their ids: none, one, or a list. The list must be read before
+ * the index changes.
  */
 export const find = <O extends Owner>(index: KeyIndex<O>, key: string): O | ReadonlyArray<O> | undefined => {
   const own = index.byKey.get(key)

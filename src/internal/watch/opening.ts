@@ -1,7 +1,6 @@
 /**
- * How a follow begins: where it stands is found out beside everything else, and then it is admitted in the
- * dispatcher's turn. What has been committed in between it reads from the log, so that nothing is left out and
- * nothing is told twice.
+ * Begins a follow: its start position is found outside of the dispatcher's turn, and then it is admitted in a turn. It
+ * reads from the log what has been committed in between, so that nothing is left out and nothing is delivered twice.
  */
 import { Data, Deferred, Effect, type Scope } from "effect"
 import type { ChangeLog } from "../log/changeLog.js"
@@ -16,14 +15,14 @@ import {
 import { type InvalidSelector, resolveSelector, type Selector } from "../log/selector.js"
 import type { InvalidOptions } from "../options.js"
 import { outsideTransaction } from "../surroundings.js"
-import * as Buffer from "./buffer.js"
-import type { Dispatcher } from "./dispatcher.js"
-import { type FollowOptions, followProblem } from "./followOptions.js"
+import { type Dispatcher, noteHead } from "./dispatcherState.js"
+import { type Follow, type FollowOptions, resolveFollow } from "./followOptions.js"
 import { type SnapshotFrame, WatchEnded } from "./frames.js"
 import * as Registry from "./registry.js"
 import * as Snapshots from "./snapshots.js"
+import * as Watcher from "./watcher.js"
 
-/** Why a follow could not begin; nothing was registered. */
+/** Why a follow could not begin. Nothing was registered. */
 export class WatchRefused extends Data.TaggedError("WatchRefused")<{
   /**
    * `Full`: the cap on watchers is reached. `Closed`: the watch is. `Log`: the watch has failed, see `cause`; make
@@ -49,12 +48,11 @@ export interface Admission<V> {
   readonly dispatcher: Dispatcher<V>
   readonly maxWatchers: number
   readonly hasSnapshots: boolean
-  lastId: number
-  /** Fails as soon as nobody is admitted any more. */
+  /** Fails as soon as no watcher is admitted any more. */
   readonly refused: Deferred.Deferred<never, WatchRefused>
-  /** Runs something in the dispatcher's turn. */
+  /** Runs an effect in the dispatcher's turn. */
   readonly inTurn: (effect: Effect.Effect<void, WatchRefused>) => Effect.Effect<void, WatchRefused>
-  /** The number of watchers may have changed. */
+  /** Sets the metric of watchers, whose number may have changed. */
   readonly setGauge: () => void
 }
 
@@ -64,40 +62,40 @@ const noSnapshots = (what: string): ChangeLogError =>
     message: `${what} needs a log that is made with state: "latest"`
   })
 
-/** Ends a watcher whose reader, or whose scope, wants no more. */
+/** Ends a watcher for its reader, or with its scope. */
 export const cancel = <V>(
   { dispatcher, setGauge }: Admission<V>,
-  watcher: Registry.Watcher<V>
+  watcher: Watcher.Watcher<V>
 ): Effect.Effect<void> =>
   Effect.sync(() => {
     Registry.end(dispatcher.registry, watcher, "Closed", "it was cancelled")
     setGauge()
   })
 
-/** Where a watcher begins, and what it is told first. */
+/** Where a watcher begins, and its first frame. */
 interface StartPosition<V> {
   readonly at: Revision
-  /** The log has come at least so far. */
+  /** The log is there, or further. */
   readonly head: Revision
   readonly first?: SnapshotFrame<V> | Snapshots.PredicateThrew
 }
 
 const startPosition = <V>(
   { source }: Dispatcher<V>,
-  watcher: Registry.Watcher<V>,
-  { after, snapshot }: FollowOptions<V>
+  watcher: Watcher.Watcher<V>,
+  { after, snapshot }: Follow<V>
 ): Effect.Effect<StartPosition<V>, FollowError> => {
   const head = Effect.map(source.head, ({ head }) => ownRevision(head))
   if (snapshot === "first") {
     return Effect.map(Snapshots.take(source, watcher), (first) => ({
-      // To whom nothing was told, he stands where the log begins.
+      // A watcher to which nothing was delivered has the position where the log begins.
       at: first._tag === "PredicateThrew" ? start(first.revision.epoch) : first.revision,
       head: first.revision,
       first
     }))
   }
   if (after === undefined) return Effect.map(head, (head) => ({ at: head, head }))
-  // It says whether the log can go on from there.
+  // The read fails if the log cannot go on from there.
   const at = ownRevision(after)
   return Effect.zipRight(
     source.read({ after: at, limit: 1 }),
@@ -109,83 +107,90 @@ const isFull = <V>({ dispatcher: { registry }, maxWatchers }: Admission<V>): boo
   registry.watchers.size >= maxWatchers
 
 const full = <V>({ maxWatchers }: Admission<V>): WatchRefused =>
-  new WatchRefused({ reason: "Full", message: `the cap of ${maxWatchers} watchers is reached` })
+  new WatchRefused({
+    reason: "Full",
+    message: `there are ${maxWatchers} watchers: end one, or raise maxWatchers`
+  })
 
 const admit = <V>(
   admission: Admission<V>,
-  watcher: Registry.Watcher<V>,
+  watcher: Watcher.Watcher<V>,
   { at, first, head }: StartPosition<V>
 ): Effect.Effect<void, WatchRefused> =>
   Effect.suspend(() => {
     const { dispatcher, setGauge } = admission
     const { registry } = dispatcher
-    // Whoever asked may have gone meanwhile.
-    if (watcher.ended !== undefined) return Effect.void
+    // Its scope may have been closed meanwhile.
+    if (Watcher.hasEnded(watcher)) return Effect.void
     if (isFull(admission)) return full(admission)
-    dispatcher.head = head
-    dispatcher.answeredAt = dispatcher.millis()
-    watcher.lastTaken = at
+    noteHead(dispatcher, head)
+    Watcher.startAt(watcher, at)
     if (first?._tag === "PredicateThrew") {
       const { cause } = first
       const failed = new WatchEnded({ reason: "Failed", message: "its predicate threw", cursor: at, cause })
-      Buffer.end(watcher, failed)
+      Watcher.end(watcher, failed)
       return Effect.void
     }
-    if (first !== undefined) Buffer.push(watcher, first)
-    registry.position ??= head
-    Registry.add(registry, watcher, at)
+    if (first !== undefined) Watcher.push(watcher, first)
+    Registry.add(registry, watcher, at, head)
     setGauge()
     return Effect.void
   })
 
 const newWatcher = <V>(
-  admission: Admission<V>,
+  { dispatcher: { registry } }: Admission<V>,
   selector: Selector,
-  options: FollowOptions<V>
-): Registry.Watcher<V> =>
-  Registry.newWatcher({
-    id: ++admission.lastId,
+  { autoResnapshot, buffer, policy, previous, where }: Follow<V>
+): Watcher.Watcher<V> =>
+  Watcher.make({
+    id: Registry.nextId(registry),
     selector,
-    where: options.where,
-    policy: options.policy ?? "resync",
-    previous: options.previous === "include",
-    autoResnapshot: options.autoResnapshot === "on",
-    capacity: options.buffer ?? 256,
+    where,
+    policy,
+    previous: previous === "include",
+    autoResnapshot: autoResnapshot === "on",
+    capacity: buffer,
     owesSynced: true
   })
+
+/** Checks that the log can give what the follow asks for. */
+const validateLog = <V>(
+  { hasSnapshots, log }: Admission<V>,
+  { autoResnapshot, previous, snapshot }: Follow<V>
+): ChangeLogError | undefined => {
+  if (previous === "include" && log.state !== "latest") return noSnapshots("a previous value")
+  const wantsSnapshot = snapshot === "first" || autoResnapshot === "on"
+  return wantsSnapshot && !hasSnapshots ? noSnapshots("a snapshot") : undefined
+}
 
 /** Begins a follow, which ends with the scope. */
 export const open = <V>(
   admission: Admission<V>,
   selector: Selector,
   options: FollowOptions<V>
-): Effect.Effect<Registry.Watcher<V>, FollowError, Scope.Scope> =>
+): Effect.Effect<Watcher.Watcher<V>, FollowError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const checked = yield* resolveSelector(selector)
-      const wrong = followProblem(options)
-      if (wrong !== undefined) return yield* wrong
-      const { dispatcher, hasSnapshots, inTurn, log, refused } = admission
-      if (options.previous === "include" && log.state !== "latest")
-        return yield* noSnapshots("a previous value")
-      if ((options.snapshot === "first" || options.autoResnapshot === "on") && !hasSnapshots) {
-        return yield* noSnapshots("a snapshot")
-      }
-      const watcher = newWatcher(admission, checked, options)
+      const follow = yield* resolveFollow(options)
+      const problem = validateLog(admission, follow)
+      if (problem !== undefined) return yield* problem
+      const { dispatcher, inTurn, refused } = admission
+      const watcher = newWatcher(admission, checked, follow)
       const gone = cancel(admission, watcher)
       const begins = Effect.suspend(() =>
-        isFull(admission) ? full(admission) : outsideTransaction(startPosition(dispatcher, watcher, options))
+        isFull(admission) ? full(admission) : outsideTransaction(startPosition(dispatcher, watcher, follow))
       )
       yield* restore(
-        // The one that loses is interrupted also where the caller cannot be: a server's handlers, say.
+        // The loser is interrupted also where the caller cannot be, as in a server's handlers.
         Effect.flatMap(
           Effect.raceFirst(Effect.interruptible(Deferred.await(refused)), Effect.interruptible(begins)),
           (found) => inTurn(admit(admission, watcher, found))
         )
       ).pipe(Effect.onError(() => gone))
       yield* Effect.addFinalizer(() => gone)
-      // There may be something to read on from the log, or for everybody.
-      dispatcher.registry.ring()
+      // There may be something to read on from the log, or for all watchers.
+      Registry.ring(dispatcher.registry)
       return watcher
     })
   )

@@ -1,26 +1,20 @@
 /**
- * What becomes of a watcher that cannot read on, and asked for a snapshot then: a fiber of its own takes one, again
+ * Takes a snapshot for a watcher that cannot read on, if it has `autoResnapshot`. A fiber of its own takes it, again
  * and again while the source is unavailable. Until then the watcher is neither live nor does it read on from the log.
- * Its end interrupts the fiber, whoever ends it.
+ * Its end interrupts the fiber.
  */
 import { Cause, Effect, Exit, FiberId } from "effect"
 import type { Compacted, EpochChanged, Revision } from "../log/events.js"
-import * as Buffer from "./buffer.js"
+import type { Dispatcher } from "./dispatcherState.js"
 import type { GapFrame, SnapshotFrame } from "./frames.js"
 import * as Registry from "./registry.js"
 import * as Snapshots from "./snapshots.js"
-
-/** What it needs of a dispatcher. */
-interface Needs<V> {
-  readonly registry: Registry.Registry<V>
-  readonly source: Snapshots.Source<V>
-  readonly closing: boolean
-}
+import * as Watcher from "./watcher.js"
 
 /** A source whose snapshots are of revisions that the log cannot go on from is asked so many times more. */
 const maxStale = 5
 
-/** What is not told, because a snapshot stands for it. */
+/** The revisions that are not delivered, because a snapshot replaces them. */
 const gapOf = (after: Revision, { epoch, seq: to }: Revision, reason: Gone["_tag"]): GapFrame =>
   reason === "Compacted" && epoch === after.epoch
     ? { _tag: "Gap", from: Math.min(after.seq + 1, to), to, reason }
@@ -31,8 +25,8 @@ type Gone = Compacted | EpochChanged
 type Taken<V> = SnapshotFrame<V> | Snapshots.PredicateThrew
 
 const deliverSnapshot = <V>(
-  { registry }: Needs<V>,
-  watcher: Registry.Watcher<V>,
+  { registry }: Dispatcher<V>,
+  watcher: Watcher.Watcher<V>,
   gone: Gone,
   snapshot: Taken<V>
 ): void => {
@@ -41,62 +35,65 @@ const deliverSnapshot = <V>(
     return
   }
   const { revision } = snapshot
-  Buffer.pushSnapshot(watcher, gapOf(Registry.positionOf(registry, watcher), revision, gone._tag), snapshot)
-  watcher.owesSynced = true
+  Watcher.pushSnapshot(watcher, gapOf(Registry.positionOf(registry, watcher), revision, gone._tag), snapshot)
   Registry.advanceTo(registry, watcher, revision)
-  registry.ring()
+  Registry.ring(registry)
 }
 
-const endFailed = <V>({ registry }: Needs<V>, watcher: Registry.Watcher<V>, error: unknown): void => {
+const endFailed = <V>({ registry }: Dispatcher<V>, watcher: Watcher.Watcher<V>, error: unknown): void => {
   if (Snapshots.isGone(error)) {
     Registry.end(registry, watcher, error._tag, `its snapshot is of no use to go on from: ${error.message}`)
   } else Registry.end(registry, watcher, "Failed", "no snapshot could be taken", error)
 }
 
 const settle = <V>(
-  needs: Needs<V>,
-  watcher: Registry.Watcher<V>,
+  dispatcher: Dispatcher<V>,
+  watcher: Watcher.Watcher<V>,
   gone: Gone,
-  wait: Registry.SnapshotWait,
+  wait: Watcher.SnapshotWait,
   exit: Exit.Exit<Taken<V>, unknown>
 ): void => {
   // It has ended meanwhile, or ends with the watch.
-  if (watcher.snapshotWait !== wait || (Exit.isFailure(exit) && needs.closing)) return
-  watcher.snapshotWait = undefined
-  if (Exit.isSuccess(exit)) deliverSnapshot(needs, watcher, gone, exit.value)
-  else endFailed(needs, watcher, Cause.squash(exit.cause))
+  if (watcher.snapshotWait !== wait || (Exit.isFailure(exit) && dispatcher.phase !== "Open")) return
+  Watcher.endSnapshotWait(watcher)
+  if (Exit.isSuccess(exit)) deliverSnapshot(dispatcher, watcher, gone, exit.value)
+  else endFailed(dispatcher, watcher, Cause.squash(exit.cause))
 }
 
 const takeWithRetry = <V>(
-  needs: Needs<V>,
-  watcher: Registry.Watcher<V>,
+  dispatcher: Dispatcher<V>,
+  watcher: Watcher.Watcher<V>,
   gone: Gone,
-  wait: Registry.SnapshotWait
+  wait: Watcher.SnapshotWait
 ): Effect.Effect<void> => {
   let stale = 0
-  return Snapshots.take(needs.source, watcher).pipe(
-    Effect.tapError((error) => Effect.sync(() => (wait.cause = error))),
+  return Snapshots.take(dispatcher.source, watcher).pipe(
+    Effect.tapError((error) => Effect.sync(() => Watcher.setCause(wait, error))),
     Effect.retry({
       schedule: Snapshots.backoff,
       while: (error) =>
-        !needs.closing && (Snapshots.isUnavailable(error) || (Snapshots.isGone(error) && ++stale <= maxStale))
+        dispatcher.phase === "Open" &&
+        (Snapshots.isUnavailable(error) || (Snapshots.isGone(error) && ++stale <= maxStale))
     }),
     // What comes by a defect ends the watcher too.
     Effect.exit,
-    Effect.map((exit) => settle(needs, watcher, gone, wait, exit))
+    Effect.map((exit) => settle(dispatcher, watcher, gone, wait, exit))
   )
 }
 
 /** Lets a watcher begin again with a snapshot, beside everything else. */
-export const start = <V>(needs: Needs<V>, watcher: Registry.Watcher<V>, gone: Gone): Effect.Effect<void> =>
+export const start = <V>(
+  dispatcher: Dispatcher<V>,
+  watcher: Watcher.Watcher<V>,
+  gone: Gone
+): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const wait: Registry.SnapshotWait = { cause: undefined, stop: () => undefined }
-    watcher.snapshotWait = wait
+    const wait = Watcher.startSnapshotWait(watcher)
     // A daemon, so that one that ignores its interruption does not hold up the end of the watch.
     return Effect.map(
-      Effect.forkDaemon(Effect.interruptible(takeWithRetry(needs, watcher, gone, wait))),
+      Effect.forkDaemon(Effect.interruptible(takeWithRetry(dispatcher, watcher, gone, wait))),
       (fiber) => {
-        wait.stop = () => fiber.unsafeInterruptAsFork(FiberId.none)
+        Watcher.setStop(wait, () => fiber.unsafeInterruptAsFork(FiberId.none))
       }
     )
   })

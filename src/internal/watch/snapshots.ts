@@ -1,8 +1,9 @@
 /**
- * Snapshots for watchers. They are taken beside the dispatcher and outside of anybody's turn: one that is slow, hangs
- * or fails holds up nobody but its watcher.
+ * Snapshots for watchers. They are taken outside of the dispatcher's turn: one that is slow, hangs or fails delays its
+ * watcher alone.
  */
 import { Effect, Schedule } from "effect"
+import type { ChangeLog } from "../log/changeLog.js"
 import {
   type ChangeLogError,
   type Compacted,
@@ -16,7 +17,7 @@ import {
 } from "../log/events.js"
 import type { Selector } from "../log/selector.js"
 import type { SnapshotFrame } from "./frames.js"
-import type * as Registry from "./registry.js"
+import type { Watcher } from "./watcher.js"
 
 /** The part of a change log that a watch needs. */
 export interface Source<V> {
@@ -26,14 +27,29 @@ export interface Source<V> {
   }) => Effect.Effect<ReadonlyArray<LoggedRevision<V>>, Compacted | EpochChanged | ChangeLogError>
   readonly head: Effect.Effect<{ readonly head: Revision }, ChangeLogError>
   readonly snapshot: (selector: Selector) => Effect.Effect<Snapshot<V>, ChangeLogError>
-  /** Snapshots come from the user: whether the log can go on from their revisions has to be asked. */
+  /** Snapshots come from the user: the log is asked whether it can go on from their revisions. */
   readonly isExternal: boolean
   /** How many snapshots may be taken at once. */
   readonly slots: Effect.Semaphore
 }
 
+/** The source of a watch; `snapshots` is what its user gave it for logs that keep no state. */
+export const sourceOf = <V>(
+  log: ChangeLog<V>,
+  snapshots: Source<V>["snapshot"] | undefined
+): Effect.Effect<Source<V>> =>
+  Effect.map(Effect.makeSemaphore(maxSlots), (slots) => ({
+    read: log.read,
+    head: log.head,
+    // The selector was checked when its watcher began.
+    snapshot:
+      snapshots ?? ((selector) => Effect.catchTag(log.snapshot(selector), "InvalidSelector", Effect.die)),
+    isExternal: snapshots !== undefined,
+    slots
+  }))
+
 /** At most so many snapshots are taken at once, as far as they are quick. */
-export const maxSlots = 8
+const maxSlots = 8
 
 /** One that takes longer goes on without its slot: the others do not wait for it. */
 const slotTimeout = "1 second"
@@ -88,10 +104,7 @@ const putOf = <V>({ key, revision, value }: KeyValue<V>): Event<V> =>
 
 const none: ReadonlyArray<string> = Object.freeze([])
 
-const frameOf = <V>(
-  snapshot: Snapshot<V>,
-  where: Registry.Watcher<V>["where"]
-): SnapshotFrame<V> | PredicateThrew => {
+const frameOf = <V>(snapshot: Snapshot<V>, where: Watcher<V>["where"]): SnapshotFrame<V> | PredicateThrew => {
   const revision = ownRevision(snapshot.revision)
   let entries = snapshot.entries.map(ownEntry)
   try {
@@ -108,7 +121,7 @@ const frameOf = <V>(
  */
 export const take = <V>(
   { isExternal, read, slots, snapshot }: Source<V>,
-  { selector, where }: Pick<Registry.Watcher<V>, "selector" | "where">
+  { selector, where }: Pick<Watcher<V>, "selector" | "where">
 ): Effect.Effect<SnapshotFrame<V> | PredicateThrew, ChangeLogError | Compacted | EpochChanged> =>
   inSlot(
     slots,

@@ -2,9 +2,9 @@
 import { EventEmitter } from "node:events"
 import { Chunk, Effect, PubSub, Queue } from "effect"
 import * as ChangeLog from "../../../src/ChangeLog.js"
-import * as Buffer from "../../../src/internal/watch/buffer.js"
 import * as FanOut from "../../../src/internal/watch/fanOut.js"
 import * as Registry from "../../../src/internal/watch/registry.js"
+import * as Watcher from "../../../src/internal/watch/watcher.js"
 import * as Watch from "../../../src/Watch.js"
 import { slots } from "../baselines/slots.js"
 import { type Bench, type Case, collect, interleave } from "../support/bench.js"
@@ -16,8 +16,8 @@ const keysOf = (count: number): ReadonlyArray<string> =>
 
 const start: ChangeLog.Revision = { epoch: "bench", seq: 0, tag: 0 }
 
-const watcherOf = (id: number, selector: ChangeLog.Selector): Registry.Watcher<number> =>
-  Registry.newWatcher({
+const watcherOf = (id: number, selector: ChangeLog.Selector): Watcher.Watcher<number> =>
+  Watcher.make({
     id,
     selector,
     where: undefined,
@@ -68,7 +68,7 @@ const dispatching = async (bench: Bench, count: number): Promise<void> => {
   const floor = slots<ChangeLog.Event<number>>(keys)
   const registry = Registry.make<number>(() => {})
   const watchers = new Map(keys.map((key, i) => [key, watcherOf(i + 1, ChangeLog.key(key))]))
-  for (const watcher of watchers.values()) Registry.add(registry, watcher, start)
+  for (const watcher of watchers.values()) Registry.add(registry, watcher, start, start)
   let rows = drawn(keys)
   const samples = await interleave(
     {
@@ -88,13 +88,13 @@ const dispatching = async (bench: Bench, count: number): Promise<void> => {
           floor.take
         ),
       watch: () => {
-        registry.position = start
+        Registry.skipTo(registry, start)
         return nanos(
           rows,
           (rows, from, to) => FanOut.dispatch(registry, rows, from, to),
           (key) => {
             const watcher = watchers.get(key)
-            while (watcher !== undefined && Buffer.take(watcher) !== undefined);
+            while (watcher !== undefined && Watcher.take(watcher) !== undefined);
           }
         )
       }

@@ -107,7 +107,7 @@ const timing: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "suspect a log by the wall clock",
-    file: "src/Watch.ts",
+    file: "src/internal/watch/dispatcherState.ts",
     find: "millis: () => monotonicMillis(clock)",
     replace: "millis: () => clock.unsafeCurrentTimeMillis()",
     test: { file: "test/watch/health.test.ts", name: "makes nothing Suspect, and hides nothing that is" }

@@ -74,15 +74,15 @@ const snapshots: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: wait for a snapshot in the dispatcher's turn",
     file: internal("watch/resnapshot"),
-    find: "Effect.forkDaemon(Effect.interruptible(takeWithRetry(needs, watcher, gone, wait)))",
+    find: "Effect.forkDaemon(Effect.interruptible(takeWithRetry(dispatcher, watcher, gone, wait)))",
     replace:
-      "Effect.flatMap(Effect.forkDaemon(Effect.interruptible(takeWithRetry(needs, watcher, gone, wait))), (fiber) => Effect.as(fiber.await, fiber))",
+      "Effect.flatMap(Effect.forkDaemon(Effect.interruptible(takeWithRetry(dispatcher, watcher, gone, wait))), (fiber) => Effect.as(fiber.await, fiber))",
     test: watch("snapshots", "holds up nobody while its source hangs, and its cancel ends the wait")
   },
   {
     name: "watch: take a snapshot on for one who has ended",
     file: internal("watch/registry"),
-    find: "  snapshotWait?.stop()\n",
+    find: "  Watcher.endSnapshotWait(watcher)?.stop()\n",
     replace: "",
     test: watch("snapshots", "is ended at once by the end of the watch, and its source is interrupted")
   },
@@ -155,8 +155,8 @@ const snapshots: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: look at the log from within the caller's transaction",
     file: internal("watch/opening"),
-    find: "outsideTransaction(startPosition(dispatcher, watcher, options))",
-    replace: "startPosition(dispatcher, watcher, options)",
+    find: "outsideTransaction(startPosition(dispatcher, watcher, follow))",
+    replace: "startPosition(dispatcher, watcher, follow)",
     test: watch("snapshots", "does not look at the log from within the transaction of its caller")
   }
 ]
@@ -214,7 +214,7 @@ const standing: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: stop behind a full read for those who read on",
     file: internal("watch/dispatcher"),
-    find: "(registry.catchingUp.size > 0 ? Effect.sync(registry.ring) : Effect.void)",
+    find: "registry.catchingUp.size > 0 ? Effect.sync(() => Registry.ring(registry)) : Effect.void",
     replace: "Effect.void",
     test: watch("cursors", "is followed by another one for those who read on, though nobody rings")
   }
@@ -224,14 +224,14 @@ const failing: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: call a watch that has failed live",
     file: internal("watch/health"),
-    find: 'failure !== undefined ? "Failed" : isSuspect',
-    replace: "isSuspect",
+    find: 'failure !== undefined ? "Failed" : isSuspect(dispatcher)',
+    replace: "isSuspect(dispatcher)",
     test: watch("health", "when it dies has failed, says why, and begins no follow any more")
   },
   {
     name: "watch: begin follows when the log has failed",
     file: "src/Watch.ts",
-    find: '      refuse(new WatchRefused({ reason: "Log", message, cause }))\n',
+    find: '  refuse(admission, new WatchRefused({ reason: "Log", message, cause }))\n',
     replace: "",
     test: watch("health", "when it refuses to be read has failed, says why, and begins no follow any more")
   },

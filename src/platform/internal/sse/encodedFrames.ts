@@ -1,9 +1,8 @@
 /**
- * Makes the text of an event once for all clients that are told it: watchers share the events of a revision, and the
+ * Makes the text of an event once for all its clients: watchers share the events of a revision, and the
  * entries of snapshots. What was made last is kept, within a bound.
  */
 import type { Event, KeyValue, Revision } from "../../../internal/log/events.js"
-import type { EventsFrame } from "../../../internal/watch/frames.js"
 import * as Frames from "./frames.js"
 
 /** What is kept by identity, the oldest given up first; of what is larger than the bound, the newest alone. */
@@ -39,7 +38,7 @@ const recent = <K, A>(limit: number): Recent<K, A> => {
 }
 
 export interface Encoding<V> {
-  readonly events: (frame: EventsFrame<V>) => Uint8Array
+  readonly events: (frame: Frames.EventsFrame<V>) => Uint8Array
   /** The JSON of an entry of a snapshot. */
   readonly entry: (entry: KeyValue<V>) => string
 }
@@ -68,11 +67,11 @@ const before = <V>({ previous }: Event<V>): V | undefined =>
 const encoder = new TextEncoder()
 
 export const make = <V>(encode: Frames.Encode<V>): Encoding<V> => {
-  // Watchers with predicates of their own are told other parts of a revision, but the same events.
+  // Watchers with predicates of their own get other parts of a revision, but the same events.
   const texts = recent<Event<V> | KeyValue<V>, string>(limit)
   const frames = recent<ReadonlyArray<Event<V>>, Uint8Array>(limit)
   const keep = (key: Event<V> | KeyValue<V>, text: string): string => texts.put(key, text, sizeOf(text))
-  // Those who read on from the log, with the values before, are given events of their own.
+  // Watchers that read on from the log, with the values before, get events of their own.
   const twins = recent<Revision, Array<Event<V>>>(limit)
   const twinOf = (event: Event<V>): Event<V> => {
     if (event.previous === undefined) return event

@@ -24,7 +24,7 @@ export const anew = "-"
 /** Takes the place of a client's id; there is no event in it. */
 export const resetId = `id: ${anew}\n\n`
 
-/** What no client sees; it keeps proxies from closing a connection that has nothing to say. */
+/** No client sees it; it keeps proxies from closing a connection on which nothing else is sent. */
 export const comment = ":\n\n"
 
 // A colon in the epoch is escaped, so that the text has exactly two; so is whatever an id must not hold.
@@ -49,9 +49,9 @@ export const revisionOf = (cursor: string): Revision | undefined => {
 }
 
 /**
- * What tells the cursors that a client was given from those that it invented. Above `seq` 0 this is the tag of the
- * revision, which the log checks; but the start of a log has none. So an adapter gives out a random word of its own
- * for it, and takes no other.
+ * Distinguishes the cursors that a client was given from invented ones. Above `seq` 0 the tag of the revision does,
+ * which the log checks; but the start of a log has none. So an adapter gives out a random word of its own for it, and
+ * takes no other.
  */
 export interface Starts {
   readonly random: Int32Array
@@ -72,7 +72,7 @@ export const toClient = (starts: Starts, revision: Revision): Revision => {
   return { epoch, seq: 0, tag: starts.word }
 }
 
-/** The revision of a cursor that a client brings; none when it is no cursor, or a start that it was not given. */
+/** The revision of a cursor that a client sends; none if it is no cursor, or a start that it was not given. */
 export const fromClient = (starts: Starts, cursor: string): Revision | undefined => {
   const revision = revisionOf(cursor)
   if (revision?.seq !== 0) return revision

@@ -1,6 +1,6 @@
-/** What a watcher is told, as server-sent events. */
+/** The frames of a watcher as server-sent events. */
 import type { Event, KeyValue, Revision } from "../../../internal/log/events.js"
-import type { EventsFrame, Frame, WatchEnded } from "../../../internal/watch/frames.js"
+import type { Frame, WatchEnded } from "../../../Watch.js"
 import * as Sse from "./encoding.js"
 
 /** Why a response has ended. */
@@ -9,7 +9,7 @@ export type EndReason = WatchEnded["reason"] | "Malformed" | "Full" | "Unavailab
 /** What a client can do when a response has ended. */
 export type Next = "resume" | "restart" | "stop"
 
-/** Why a client is not told what came after its cursor. */
+/** Why a client does not get what followed its cursor. */
 export type GapReason = "Overflow" | "Compacted" | "EpochChanged" | "Malformed"
 
 const nextOf: { readonly [Reason in EndReason]: Next } = {
@@ -23,6 +23,9 @@ const nextOf: { readonly [Reason in EndReason]: Next } = {
   Failed: "stop"
 }
 
+export type EventsFrame<V> = Extract<Frame<V>, { readonly _tag: "Events" }>
+type SnapshotFrame<V> = Extract<Frame<V>, { readonly _tag: "Snapshot" }>
+
 /** Makes JSON of a value; throws when there is none. */
 export type Encode<V> = (value: V) => string
 
@@ -34,7 +37,7 @@ export const json = (value: unknown): string => {
   return text
 }
 
-/** Revisions are resumed after by cursor, so an event that has one says so in its data too. */
+/** The cursor is repeated in the data of an event, for clients that resume without an `EventSource`. */
 const at = (revision: Revision): string => `{"cursor":${json(Sse.cursorOf(revision))}`
 
 /** The JSON of an event. */
@@ -57,13 +60,13 @@ export const eventsOf = <V>(
   return Sse.event("events", `${at(revision)},"events":[${changes}]}`, Sse.cursorOf(revision))
 }
 
-/** What has not been told. It has no id: who resumes from before it may still be told all of it. */
+/** Revisions that were not sent. It has no id: a client that resumes from before it may still get all of them. */
 export const gap = (from: number, to: number, reason: GapReason): string =>
   Sse.event("gap", json({ from, to, reason }))
 
 /**
- * The end. It has no id: the one before it stands, unless the client is to begin anew: then its id is taken away behind
- * it, or an `EventSource` would come back with the same cursor for ever.
+ * The end. It has no id: the one before it stands, unless the client is to begin anew: then its id is taken away
+ * behind it, or an `EventSource` would come back with the same cursor for ever.
  */
 export const end = (reason: EndReason, cursor: string | undefined): string => {
   const next = nextOf[reason]
@@ -72,12 +75,12 @@ export const end = (reason: EndReason, cursor: string | undefined): string => {
 }
 
 /**
- * Dispatches the part of an event that was sent already, under a name that nobody listens to, and without an id: what
- * cannot be completed must not become a part of what comes next.
+ * Dispatches the part of an event that was sent already, under a name without listeners, and without an id. What
+ * cannot be completed must not become a part of the next event.
  */
 export const abandon = Sse.dispatch("abandoned")
 
-/** About how much is written at once: what a Node.js response takes before it says that it is full. */
+/** About how much is written at once: the high-water mark of a Node.js response. */
 export const chunkBytes = 16_384
 
 /** The JSON of an entry of a snapshot. */
@@ -89,7 +92,7 @@ export const entry = <V>({ key, revision, value }: KeyValue<V>, encode: Encode<V
  * has no JSON throws.
  */
 export function* snapshotParts<V>(
-  { deleted, entries, revision }: Extract<Frame<V>, { readonly _tag: "Snapshot" }>,
+  { deleted, entries, revision }: SnapshotFrame<V>,
   encode: Encode<V>,
   textOf: (kept: KeyValue<V>) => string = (kept) => entry(kept, encode)
 ): Generator<string> {
@@ -104,6 +107,6 @@ export function* snapshotParts<V>(
   yield part + Sse.data("]}") + Sse.dispatch("snapshot", Sse.cursorOf(revision))
 }
 
-/** Everything up to this revision has been told. */
+/** Everything up to this revision has been sent. */
 export const reached = (name: "synced" | "progress", revision: Revision): string =>
   Sse.event(name, `${at(revision)}}`, Sse.cursorOf(revision))

@@ -1,28 +1,28 @@
-/** How a response begins: with a new follow, after the client's cursor, or with the reason why it ends at once. */
+/** Begins a response: with a new follow, after the client's cursor, or with the reason why it ends at once. */
 import { Effect, type Scope } from "effect"
 import type { ChangeLogError, InvalidSelector, Selector } from "../../../ChangeLog.js"
-import { InvalidOptions } from "../../../internal/options.js"
+import { anything, type InvalidOptions, oneOf, optional, resolve } from "../../../internal/options.js"
 import type { FollowOptions, Policy, Watch } from "../../../Watch.js"
 import * as Sse from "./encoding.js"
 import type { EndReason, GapReason } from "./frames.js"
 import type { Opened, ResumeGap } from "./session.js"
 
-/** What a client follows; everything has a default. */
+/** Options of the follow of a client; each has a default. */
 export interface ServeOptions<V> extends Omit<FollowOptions<V>, "after" | "autoResnapshot" | "policy"> {
-  /** Default `resync`. A client never blocks whoever publishes. */
+  /** Default `resync`. A client never blocks a publisher. */
   readonly policy?: Exclude<Policy, "block"> | undefined
   /**
    * `on`: what cannot be resumed, or is compacted away under a slow client, is answered by a gap and a snapshot.
-   * `off`: by the end. Default `on` where the route begins with a snapshot, otherwise `off`: whatever a client sends, a
-   * route without both delivers no snapshot. With `on` a follow remembers the keys that it has told.
+   * `off`: by the end. Default `on` where the route begins with a snapshot, otherwise `off`: whatever a client sends,
+   * a route without both delivers no snapshot. With `on` a follow remembers the keys that it has delivered.
    */
   readonly autoResnapshot?: "on" | "off" | undefined
 }
 
 /**
- * What a handler has to answer for: the selector cannot be, the options cannot be, or the log keeps no state for
- * what they ask. Whatever may pass (a watch that is full, closed, or without an answer from its log) is told to the
- * client by the event `end`, since an `EventSource` never comes back after a status other than 200.
+ * Faults of the handler: the selector or the options cannot be, or the log keeps no state for what they ask. What may
+ * pass (a watch that is full, closed, or without an answer from its log) is sent to the client as the event `end`. An
+ * `EventSource` never connects again after a status other than 200.
  */
 export type ServeError = InvalidSelector | InvalidOptions | ChangeLogError
 
@@ -38,11 +38,16 @@ type Begun<V> = Effect.Effect<Answer<V>, ServeError, Scope.Scope>
 
 export const refused = (reason: EndReason): Refused => ({ _tag: "Refused", reason })
 
-// It would hand the pace of a stranger on to whoever publishes.
-const noBlock = new InvalidOptions({
-  option: "policy",
-  message: 'must not be "block": a client over HTTP never holds up whoever publishes'
-})
+/** The names of the options; the watch checks their values. */
+const rules = {
+  snapshot: anything,
+  where: anything,
+  buffer: anything,
+  previous: anything,
+  autoResnapshot: anything,
+  // `block` would hand the pace of a stranger on to every publisher.
+  policy: optional(oneOf("resync", "conflate", "cancel", "drop-oldest"))
+}
 
 /** Opens a follow as the watch does; what may pass, or is gone, becomes an answer. */
 const attempt = <V>(
@@ -71,8 +76,8 @@ const attempt = <V>(
 }
 
 /**
- * Begins the follow of a client that has come with this cursor, or with none. What it may be told is the route's to
- * say: one that delivers no snapshots answers a cursor that cannot be resumed by the end.
+ * Begins the follow of a client with this cursor, or with none. The route decides what it may get: one that delivers
+ * no snapshots answers a cursor that cannot be resumed by the end.
  */
 export const openResponse = <V>(
   watch: Watch<V>,
@@ -80,8 +85,19 @@ export const openResponse = <V>(
   options: ServeOptions<V>,
   starts: Sse.Starts,
   cursor: string | undefined
+): Begun<V> =>
+  Effect.zipRight(
+    resolve<ServeOptions<V>>()(rules, options),
+    Effect.suspend(() => openAt(watch, selector, options, starts, cursor))
+  )
+
+const openAt = <V>(
+  watch: Watch<V>,
+  selector: Selector,
+  options: ServeOptions<V>,
+  starts: Sse.Starts,
+  cursor: string | undefined
 ): Begun<V> => {
-  if (options.policy === ("block" as Policy)) return noBlock
   const { autoResnapshot = options.snapshot === "first" ? "on" : "off", snapshot, ...rest } = options
   const open = (begin: Pick<FollowOptions<V>, "after" | "snapshot">, resumeGap?: ResumeGap): Begun<V> =>
     attempt(watch, selector, { ...rest, ...begin, autoResnapshot }, resumeGap)

@@ -2,17 +2,15 @@
  * The body of one response: takes frames from a watcher only when the client has taken what was written before, so
  * that a slow client shows in the watcher's buffer, and its policy acts.
  */
-import { Cause, Chunk, Effect, Exit, Option, type Scope, Stream } from "effect"
+import { Chunk, Effect, Option, Stream } from "effect"
 import type { Revision } from "../../../internal/log/events.js"
-import type { Frame, WatchEnded } from "../../../internal/watch/frames.js"
-import type { Watcher } from "../../../Watch.js"
+import type { Frame, WatchEnded, Watcher } from "../../../Watch.js"
 import { describe } from "../hookFaults.js"
 import type { Encoding } from "./encodedFrames.js"
 import * as Sse from "./encoding.js"
 import * as Frames from "./frames.js"
 import * as Heartbeat from "./heartbeat.js"
 import * as Slices from "./slices.js"
-import * as Source from "./source.js"
 
 /** What all responses of one adapter share. */
 export interface Wire<V> {
@@ -25,7 +23,7 @@ export interface Wire<V> {
   readonly admission: Slices.Slices
 }
 
-/** Why a client that has come with a cursor is told a snapshot. */
+/** Why a client with a cursor gets a snapshot. */
 export interface ResumeGap {
   readonly from: number
   readonly reason: Frames.GapReason
@@ -83,7 +81,7 @@ interface Session<V> {
   resumeGap: ResumeGap | undefined
   /** The id of the last event that was sent. */
   cursor: string | undefined
-  readonly source: Source.Source<V>
+  readonly watcher: Watcher<V>
   /** As much was written as is at once: there may be more. */
   hasMore: boolean
   over: boolean
@@ -116,7 +114,7 @@ const nextPart = <V>(session: Session<V>): Uint8Array | undefined => {
     if (sent !== undefined) session.cursor = Sse.cursorOf(sent)
     session.sending = undefined
     session.parts = none
-    const frame = session.source.poll()
+    const frame = session.watcher.unsafePoll()
     if (frame === undefined) return undefined
     send(session, frame)
   }
@@ -165,8 +163,8 @@ const over = Effect.fail(Option.none())
 
 type WokenBy = "frame" | "heartbeat"
 
-/** Waits until there is something to tell, or nothing was sent for too long; goes on in a slice that has time. */
-const awaitWake = <V>({ source, wire: { heartbeat, slices } }: Session<V>): Effect.Effect<WokenBy> =>
+/** Waits until there is a frame or the end, or nothing was sent for too long; goes on in a slice that has time. */
+const awaitWake = <V>({ watcher, wire: { heartbeat, slices } }: Session<V>): Effect.Effect<WokenBy> =>
   Effect.suspend(() => {
     let by: WokenBy | undefined
     let isAdmitted = false
@@ -195,34 +193,27 @@ const awaitWake = <V>({ source, wire: { heartbeat, slices } }: Session<V>): Effe
         )
       // The heartbeat may have come first.
       if (isAdmitted) resume()
-      else stop = source.whenAvailable(() => wake("frame"))
+      else stop = watcher.unsafeWhenReady(() => wake("frame"))
       return Effect.sync(() => {
         heartbeat.due.delete(onDue)
         stop()
         leave()
       })
     })
-    const prepared = Effect.zipRight(source.prepare, waiting)
-    return heartbeat.every > 0 ? Effect.zipRight(Heartbeat.arm(heartbeat, onDue), prepared) : prepared
+    return heartbeat.every > 0 ? Effect.zipRight(Heartbeat.arm(heartbeat, onDue), waiting) : waiting
   })
 
 const ending = <V>(
   session: Session<V>,
-  exit: Exit.Exit<never, WatchEnded>
-): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<never>> => {
-  const ended = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
-  // The request's scope is closed: nobody is there to be told.
-  if (ended === undefined) return over
-  const last = Effect.sync(() => Chunk.of(finish(session, ended.reason, session.cursor)))
-  return ended.reason === "Failed"
-    ? Effect.zipRight(
-        Effect.logError(`a follow over HTTP has ended: ${ended.message}, ${describe(ended.cause)}`),
-        last
-      )
+  { cause, message, reason }: WatchEnded
+): Effect.Effect<Chunk.Chunk<Uint8Array>> => {
+  const last = Effect.sync(() => Chunk.of(finish(session, reason, session.cursor)))
+  return reason === "Failed"
+    ? Effect.zipRight(Effect.logError(`a follow over HTTP has ended: ${message}, ${describe(cause)}`), last)
     : last
 }
 
-/** What comes next, or the end; a client that hears of nothing for too long gets a heartbeat. */
+/** What comes next, or the end; after too long without either, a heartbeat. */
 const next = <V>(session: Session<V>): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<never>> =>
   Effect.flatMap(awaitWake(session), (by) =>
     Effect.flatMap(nextChunk(session), (chunk) =>
@@ -235,28 +226,28 @@ const idle = <V>(
   session: Session<V>,
   by: WokenBy
 ): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<never>> =>
-  Effect.flatMap(session.source.ended, (exit) => {
-    if (exit !== undefined) return ending(session, exit)
+  Effect.suspend(() => {
+    const ended = session.watcher.unsafeEnded()
+    if (ended !== undefined) return ending(session, ended)
     return by === "heartbeat" ? Effect.succeed(Chunk.of(heartbeatBytes)) : next(session)
   })
 
-/** The body of a response, as long as the watcher lives. The client has come with `cursor`, or with none. */
+/** The body of a response, as long as the watcher lives. The client has sent `cursor`, or none. */
 export const body = <V>(
   wire: Wire<V>,
   { watcher, resumeGap }: Opened<V>,
-  scope: Scope.Scope,
   retry: number,
   cursor: string | undefined
 ): Stream.Stream<Uint8Array> =>
   Stream.suspend(() => {
     const session: Session<V> = {
       wire,
-      source: Source.of(watcher, scope),
+      watcher,
       // The client learns at once that it is connected.
       parts: [bytesOf(Sse.retry(retry))][Symbol.iterator](),
       sending: undefined,
       resumeGap,
-      // It is of no use when the client is told everything anew.
+      // It is of no use when the client gets everything anew.
       cursor: resumeGap === undefined ? cursor : undefined,
       hasMore: false,
       over: false

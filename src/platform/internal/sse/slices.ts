@@ -1,6 +1,6 @@
 /**
  * Work for many clients, cut into slices: a turn of the event loop that has used up its slice leaves the rest to the
- * next turn, so that thousands of clients who are told the same hold up nobody else. First in, first out.
+ * next turn, so that thousands of clients of the same event do not delay other work. First in, first out.
  */
 import { Effect } from "effect"
 import type { Turn } from "../../../internal/turn.js"
@@ -22,11 +22,11 @@ export interface Slices {
   /** One that was resumed has not run yet: it lets the next one in. */
   resumed: boolean
   waiting: Array<Waiter>
-  /** The index of the first who waits. */
+  /** The index of the first that waits. */
   start: number
 }
 
-/** What one turn spends at most, but for the last who was let in. */
+/** The most that one turn spends, not counting the work that was admitted last. */
 const sliceNanos = 5_000_000n
 
 export const make = (turn: Turn, nanos: () => bigint, maxPerTurn = Number.POSITIVE_INFINITY): Slices => ({
@@ -79,8 +79,8 @@ const admitNext = (slices: Slices): void => {
 }
 
 /**
- * Calls `resume` in a slice that has time, perhaps at once. What it resumes calls {@link running} first. Returns how to
- * wait no longer.
+ * Calls `resume` in a slice that has time, perhaps at once. What it resumes calls {@link running} first. Returns how
+ * to wait no longer.
  */
 export const queue = (slices: Slices, resume: () => void): (() => void) => {
   const waiter: Waiter = { resume }
@@ -97,7 +97,7 @@ export const running = (slices: Slices): void => {
   admitNext(slices)
 }
 
-/** Goes on in a slice that has time: at once when nobody waits. */
+/** Goes on in a slice that has time: at once if nothing waits. */
 export const admit = (slices: Slices): Effect.Effect<void> =>
   Effect.suspend(() => {
     if (isEmpty(slices) && !slices.resumed && hasTime(slices)) {

@@ -1,0 +1,88 @@
+/** What the dispatcher of a watch knows: of its log, and of its own life. Only this file writes it. */
+import type { Clock } from "effect"
+import type { ChangeLogError, Revision } from "../log/events.js"
+import { monotonicMillis } from "../time.js"
+import * as Registry from "./registry.js"
+import type { Source } from "./snapshots.js"
+
+/** The state of a dispatcher, as all other files see it. */
+export interface Dispatcher<V> {
+  readonly registry: Registry.Registry<V>
+  readonly source: Source<V>
+  /** Milliseconds between heartbeats; 0: none. */
+  readonly heartbeat: number
+  readonly nanos: () => bigint
+  /** Milliseconds that only grow. */
+  readonly millis: () => number
+  /** The newest revision known of the log. */
+  readonly head: Revision | undefined
+  /** When the log last answered, by `millis`. */
+  readonly answeredAt: number
+  /** Why the log does not answer. */
+  readonly cause: ChangeLogError | undefined
+  /** `Closing`: no call of the log is repeated any more. */
+  readonly phase: "Open" | "Closing" | "Closed"
+  /** The log has failed for good, or the dispatcher has: no watcher gets anything any more. */
+  readonly failure: { readonly cause: unknown } | undefined
+}
+
+type Fields<V> = { -readonly [K in keyof Dispatcher<V>]: Dispatcher<V>[K] }
+
+/** The dispatcher of a new watch; `wake` starts a pass. */
+export const make = <V>(
+  source: Source<V>,
+  clock: Clock.Clock,
+  heartbeat: number,
+  wake: () => void
+): Dispatcher<V> => ({
+  registry: Registry.make(wake),
+  source,
+  heartbeat,
+  nanos: () => clock.unsafeCurrentTimeNanos(),
+  millis: () => monotonicMillis(clock),
+  head: undefined,
+  answeredAt: monotonicMillis(clock),
+  cause: undefined,
+  phase: "Open",
+  failure: undefined
+})
+
+/** Whether the log has not answered for more than two heartbeats. */
+export const isSuspect = <V>({ answeredAt, heartbeat, millis }: Dispatcher<V>): boolean =>
+  heartbeat > 0 && millis() - answeredAt > 2 * heartbeat
+
+export const setHead = <V>(dispatcher: Fields<V>, head: Revision): void => {
+  dispatcher.head = head
+}
+
+/** The log answered where its head is. */
+export const noteHead = <V>(dispatcher: Fields<V>, head: Revision): void => {
+  dispatcher.head = head
+  dispatcher.answeredAt = dispatcher.millis()
+}
+
+/** The log answered a read. */
+export const noteAnswer = <V>(dispatcher: Fields<V>): void => {
+  dispatcher.cause = undefined
+  dispatcher.answeredAt = dispatcher.millis()
+}
+
+/** The log did not answer. */
+export const setCause = <V>(dispatcher: Fields<V>, cause: ChangeLogError): void => {
+  dispatcher.cause = cause
+}
+
+export const startClosing = <V>(dispatcher: Fields<V>): void => {
+  if (dispatcher.phase === "Open") dispatcher.phase = "Closing"
+}
+
+export const setClosed = <V>(dispatcher: Fields<V>): void => {
+  dispatcher.phase = "Closed"
+}
+
+/** Fails for good. False: it is being closed, or has failed before. */
+export const fail = <V>(dispatcher: Fields<V>, cause: unknown): boolean => {
+  if (dispatcher.phase !== "Open" || dispatcher.failure !== undefined) return false
+  dispatcher.failure = { cause }
+  return true
+}
