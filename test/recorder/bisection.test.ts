@@ -573,7 +573,6 @@ describe("unknown failures", () => {
     w.length += 2
     check(w)
     expect(indexesOf(3).map((i) => Bulk.outcomeOf(w.bulk, i))).toEqual(["Unknown", "NotStored", "NotStored"])
-    // Fails when there is no room for the outcomes of newcomers.
     while (Bulk.next(w.bulk)._tag === "Save") move(w, retry)
     expect(indexesOf(3).map((i) => Bulk.outcomeOf(w.bulk, i))).toEqual(["Unknown", "Unknown", "Unknown"])
   })
@@ -600,7 +599,6 @@ describe("unknown failures", () => {
   })
 
   it("that end in the midst of a bisection leave the other half whole", () => {
-    // Fails when a half is taken for guilty because the other one is good.
     let attempts = 0
     const w = world(8, () => (attempts++ < 6 ? fail("Unknown", "NotStored", "outage") : undefined))
     expect(run(w)).toBe("Done")
