@@ -13,7 +13,6 @@ const retry = Schedule.spaced("100 millis")
 
 describe("trap: a storage acquired late, whose scope would close before the drain", () => {
   scenario("it arrives while the scope closes: drained first, released last", function* () {
-    // Fails when the storage's scope is not forked before the drain finalizer is added.
     const events: Array<string> = []
     const storage = backend<number>({
       save: (call) => Effect.tap(call.commit, () => Effect.sync(() => events.push(`saved ${call.batch}`)))
@@ -66,7 +65,6 @@ describe("trap: closeWithin against what cannot be interrupted:", () => {
     ]
   ] as const) {
     scenario(name, function* () {
-      // Fails when the worker is not left behind after the grace.
       const storage = backend<number>({ save })
       const recorder = yield* Recorder.make(storage.storage, { maxBatchSize: 2 })
       numbers(3).forEach(recorder.unsafeSave)

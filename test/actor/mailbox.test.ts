@@ -271,8 +271,8 @@ describe("mailbox", () => {
   })
 
   it("hands over batches as long as what they hold, also of a segment that a burst left open", () => {
-    // A burst gives its later segments all their slots at once. Fails when those without an item are not cut off:
-    // here, before a command, and before a drop.
+    // A burst gives its later segments all their slots at once. Those without an item are cut off here, before a
+    // command, and before a drop.
     for (const [limit, count] of [
       [3, 7],
       [5000, 12_000]
@@ -310,7 +310,6 @@ describe("mailbox", () => {
   })
 
   it("hands over the array of a full segment itself, not a copy", () => {
-    // Fails when a segment takes more than its limit.
     const mailbox = Mailbox.make<number>(2, false)
     for (let item = 0; item < 5; item++) push(mailbox, item, 0, 0)
     for (let nth = 0; nth < 3; nth++) {

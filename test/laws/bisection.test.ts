@@ -38,7 +38,6 @@ describe("1,000 records", () => {
     "A17: of which one is bad cost at most 22 saves, at each of the 1,000 positions",
     () =>
       Effect.gen(function* () {
-        // Fails when a range is not halved, and when a half is tried that must hold the bad record.
         const costs = yield* Effect.forEach(records, (bad) => cost(new Set([bad])))
         expect(Math.max(...costs)).toBeLessThanOrEqual(22)
         expect(costs.at(-1)).toBeLessThanOrEqual(12)

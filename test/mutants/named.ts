@@ -1,4 +1,7 @@
 import { blameMutants } from "./named/blame.js"
+import { actorGuards } from "./named/guards.actor.js"
+import { recorderGuards } from "./named/guards.recorder.js"
+import { watchGuards } from "./named/guards.watch.js"
 import { platformMutants } from "./named/platform.js"
 /**
  * Guards of the account, each broken by one change of the source. `find` stands exactly once in `file`; `test` is the
@@ -422,5 +425,8 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...platformMutants,
   ...recorderMutants,
   ...sqlMutants,
-  ...blameMutants
+  ...blameMutants,
+  ...actorGuards,
+  ...recorderGuards,
+  ...watchGuards
 ]

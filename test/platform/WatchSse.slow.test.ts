@@ -45,7 +45,6 @@ describe("a slow client", () => {
     expect(told).toEqual(Array.from({ length: 100 }, (_, i) => i + 1))
   })
 
-  // Fails when everything that waits is written at once.
   scenario("is written a little at a time", function* () {
     const { put, take } = yield* slowly({ buffer: 256 })
     yield* take

@@ -105,7 +105,6 @@ describe("failures of unknown kind", () => {
   })
 
   scenario("take newcomers in whose receipts are told, also behind records that were dropped", function* () {
-    // Fails when the positions of newcomers are not known, or are those of the batch before.
     const storage = backend<number>({
       save: (call) => (call.batch.includes(1) ? Effect.die(new Error("no word for it")) : call.commit)
     })

@@ -585,7 +585,6 @@ describe("unknown failures", () => {
       "NotStored",
       "NotStored"
     ])
-    // Fails when there is no room for the outcomes of newcomers.
     while (Bisection.next(w.bisection)._tag === "Save") move(w, retry)
     expect(indexesOf(3).map((i) => Bisection.outcomeOf(w.bisection, i))).toEqual([
       "Unknown",
@@ -616,7 +615,6 @@ describe("unknown failures", () => {
   })
 
   it("that end in the midst of a bisection leave the other half whole", () => {
-    // Fails when a half is taken for guilty because the other one is good.
     let attempts = 0
     const w = world(8, () => (attempts++ < 6 ? fail("Unknown", "NotStored", "outage") : undefined))
     expect(run(w)).toBe("Done")

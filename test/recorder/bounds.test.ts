@@ -27,7 +27,6 @@ const raise = (message: string): never => {
 
 describe("unbounded", () => {
   scenario("warns once per doubling above 100,000 pending", function* () {
-    // Fails when the threshold is not doubled.
     const { layer, lines } = logs()
     const recorder = yield* Effect.provide(starting<number>({ name: "audit" }), layer)
     const warnings = () => lines.filter(({ level }) => level === "WARN").map(({ text }) => text)
@@ -54,7 +53,6 @@ describe("unbounded", () => {
 
 describe("a bound", () => {
   scenario("by count counts all pending records, in flight too", function* () {
-    // Fails when records in flight are not counted.
     const storage = yield* stepped<number>()
     const recorder = yield* Recorder.make(storage.storage, { bound: { count: 3, overflow: "reject" } })
     expect(numbers(2).map(recorder.unsafeSave)).toEqual([true, true])
@@ -118,7 +116,6 @@ describe("a bound", () => {
   ] as const) {
     for (const overflow of ["reject", "suspend", "drop-newest", "drop-oldest"] as const) {
       scenario(`a sizeOf that ${name} refuses the record (${overflow})`, function* () {
-        // Fails when the exception of sizeOf is not caught.
         const storage = backend<string>()
         const recorder = yield* Recorder.make(storage.storage, {
           bound: { bytes: 100, sizeOf: (record: string) => (record === "bad" ? sizeOf() : 1), overflow }
@@ -194,7 +191,6 @@ describe("suspend", () => {
   })
 
   scenario("unsafeSave is false over the bound, and while one waits", function* () {
-    // Fails when a free place goes to whoever comes first, not to who waits.
     const storage = yield* stepped<number>()
     const recorder = yield* Recorder.make(storage.storage, { bound, maxBatchSize: 1 })
     expect(numbers(3).map(recorder.unsafeSave)).toEqual([true, true, false])
@@ -219,7 +215,6 @@ describe("suspend", () => {
   })
 
   scenario("a saver that goes away while it waits was not accepted, and lets the next one in", function* () {
-    // Fails when the next waiter is not let in.
     const storage = yield* stepped<number>()
     const recorder = yield* Recorder.make(storage.storage, { bound, maxBatchSize: 1 })
     yield* recorder.saveAll([1, 2])
@@ -236,7 +231,6 @@ describe("suspend", () => {
   })
 
   scenario("a durable saver that goes away while it waits was not accepted", function* () {
-    // Fails when its wait for room goes on without it.
     const storage = yield* stepped<number>()
     const recorder = yield* Recorder.make(storage.storage, { bound })
     yield* recorder.saveAll([1, 2])
@@ -313,7 +307,6 @@ describe("a steady producer", () => {
   })
 
   scenario("starves no fiber: a storage that answers at once gets one batch a turn", function* () {
-    // Fails when the wait for the end of the turn after each batch is removed.
     const turn = manual()
     const storage = backend<number>()
     const recorder = yield* withTurn(turn)(Recorder.make(storage.storage, { maxBatchSize: 10 }))

@@ -54,7 +54,6 @@ describe("a bulk", () => {
     ["is not made larger by a storage that can take more", { maxBatchSize: 900 }, 5000, [900, 900, 700]]
   ] as const) {
     scenario(name, function* () {
-      // Fails when the storage's maxBatch is not asked.
       const storage = backend<number>(maxBatch === undefined ? {} : { maxBatch })
       const recorder = yield* Recorder.make(storage.storage, options)
       yield* Effect.sync(() => numbers(2500).forEach(recorder.unsafeSave))
@@ -67,7 +66,6 @@ describe("a bulk", () => {
 
 describe("the drain", () => {
   scenario("starts at the end of the turn, so that the requests of one turn share a batch", function* () {
-    // Fails when the worker is woken at once.
     const turn = manual()
     const storage = backend<number>()
     const recorder = yield* withTurn(turn)(Recorder.make(storage.storage))
@@ -105,7 +103,6 @@ describe("the drain", () => {
   })
 
   scenario("linger ends early for a full batch, a query, a flush and a close", function* () {
-    // Fails when a full batch is not told to one who lingers.
     const storage = backend<number>()
     const recorder = yield* Recorder.make(storage.storage, { linger: "1 hour", maxBatchSize: 3 })
     numbers(2).forEach(recorder.unsafeSave)

@@ -31,7 +31,6 @@ describe("close", () => {
   })
 
   scenario("Closing names what is in the way from its beginning", function* () {
-    // Fails when closing forgets the trouble.
     const storage = backend<number>({ save: failingFirst(transient({ message: "away" })) })
     const recorder = yield* Recorder.make(storage.storage, { retry })
     recorder.unsafeSave(1)
@@ -137,7 +136,6 @@ describe("close", () => {
 
 describe("the storage handed back", () => {
   scenario("lives until the caller's scope ends, also one that was acquired late", function* () {
-    // Fails when the storage's scope is not forked before the drain finalizer.
     const events: Array<string> = []
     const scope = yield* Scope.make()
     const storage = backend<number>({

@@ -30,7 +30,6 @@ describe("closeWithin", () => {
   scenario(
     "abandons a save that ignores its interruption within 100 ms, and reports storageBusy",
     function* () {
-      // Fails when the worker is not left behind after the grace.
       const gate = yield* Deferred.make<void>()
       const storage = backend<number>({ save: stubborn(gate) })
       const recorder = yield* Recorder.make(storage.storage, { maxBatchSize: 2 })
@@ -80,7 +79,6 @@ describe("closeWithin", () => {
   })
 
   scenario("knows of a half that was not tried again that it is not stored", function* () {
-    // Fails when a save under way is taken for one of the whole batch.
     const storage = backend<number>({
       save: (call) => (call.nth === 1 ? Effect.fail(poison()) : Effect.never)
     })
@@ -146,7 +144,6 @@ describe("closeWithin", () => {
   }
 
   scenario("interrupting its closer abandons only the wait: the deadline holds", function* () {
-    // Fails when the deadline is a child of its closer.
     const storage = backend<number>({ save: () => Effect.never })
     const recorder = yield* Recorder.make(storage.storage)
     recorder.unsafeSave(1)
@@ -158,7 +155,6 @@ describe("closeWithin", () => {
   })
 
   scenario("of 0 hands back what is not written, at once", function* () {
-    // Fails when what is handed back is not counted.
     const storage = yield* stepped<number>()
     const recorder = yield* Recorder.make(storage.storage, { maxBatchSize: 2 })
     numbers(4).forEach(recorder.unsafeSave)
@@ -193,7 +189,6 @@ describe("closeWithin", () => {
   })
 
   scenario("a record known to have an unknown outcome keeps it through later failures", function* () {
-    // Fails when unknown outcomes are not marked.
     const storage = backend<number>({
       save: (call) => Effect.fail(transient({ outcome: call.nth === 1 ? "Unknown" : "NotStored" }))
     })

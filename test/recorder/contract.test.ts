@@ -63,7 +63,6 @@ describe("a storage", () => {
     recorder.unsafeSave(4)
     yield* TestClock.adjust("1 second")
     yield* recorder.flush
-    // Fails when a retry hands out the array of the attempt before it.
     expect(contents).toEqual([[1, 2, 3], [1, 2, 3], [4]])
     expect(new Set(kept).size).toBe(3)
     expect(held).toEqual([1, 2, 3, 4])

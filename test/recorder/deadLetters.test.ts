@@ -79,7 +79,6 @@ describe("with a sink", () => {
     ["throws", undefined]
   ] as const) {
     scenario(`one that ${name} is tried 3 times; then the record is handed back as SinkFailed`, function* () {
-      // Fails when the sink gets a fourth try.
       const tries: Array<number> = []
       const storage = backend<number>({ save: refusing<number>(even) })
       const recorder = yield* Recorder.make(storage.storage, {
@@ -213,7 +212,6 @@ describe("without a sink", () => {
 
 describe("redrive", () => {
   scenario("takes the room by bytes of its records again, and frees it", function* () {
-    // Fails when the sizes of what is saved again are not kept.
     let mended = false
     const storage = yield* stepped<number>()
     const fails = (call: OpenCall<number>) => (mended ? call.succeed : call.fail(poison()))

@@ -70,7 +70,6 @@ describe("drop-oldest", () => {
   })
 
   scenario("drops as many as a large record needs, and none for one that can never fit", function* () {
-    // Fails when a record that cannot fit pushes others out.
     const storage = yield* stepped<string>()
     const recorder = yield* Recorder.make(storage.storage, {
       bound: { bytes: 5, sizeOf: (record: string) => record.length, overflow: "drop-oldest" }
@@ -102,7 +101,6 @@ describe("drop-oldest", () => {
 describe("an interval of drops", () => {
   for (const overflow of ["drop-newest", "drop-oldest"] as const) {
     scenario(`is logged once and leaves one gap note (${overflow})`, function* () {
-      // Fails when an interval ends above half of the bound, or each drop is logged.
       const { layer, lines } = logs()
       const storage = yield* stepped<number>()
       const recorder = yield* Effect.provide(

@@ -71,7 +71,6 @@ describe("fatal:", () => {
   })
 
   scenario("a finite schedule that ends counts as fatal: set-aside, and Running again", function* () {
-    // Fails when a given-up batch keeps the status Degraded for ever.
     const storage = backend<number>({
       save: (call) => (call.batch.includes(1) ? Effect.fail(transient({ outcome: "Unknown" })) : call.commit)
     })
@@ -113,7 +112,6 @@ describe("the maker's surroundings", () => {
   class Other extends Context.Tag("test/Other")<Other, string>() {}
 
   scenario("the actor runs without its maker's transaction and parent span", function* () {
-    // Fails when the fibers keep the maker's context.
     const seen: Array<ReadonlyArray<unknown>> = []
     const look = Effect.flatMap(Effect.context<never>(), (context) =>
       Effect.sync(() => {
@@ -144,7 +142,6 @@ describe("the maker's surroundings", () => {
   scenario(
     "a recorder outlives the fiber that made it, and its saves can be interrupted wherever it was made",
     function* () {
-      // Fails when the worker is not made interruptible.
       const storage = backend<number>({ save: (call) => (call.nth === 1 ? Effect.never : call.commit) })
       const scope = yield* Effect.scope
       const maker = yield* Effect.fork(

@@ -36,7 +36,6 @@ describe("log lines", () => {
   })
 
   scenario("there is no line per record: one for all the bad ones of a batch", function* () {
-    // Fails when each bad record of a batch is logged.
     const { layer, lines } = logs()
     const storage = backend<number>({ save: refusing<number>(() => true, poison({ message: "code 22P05" })) })
     const recorder = yield* Effect.provide(Recorder.make(storage.storage), layer)
@@ -47,7 +46,6 @@ describe("log lines", () => {
   })
 
   scenario("there is one when it fails, and none when all is well", function* () {
-    // Fails when a close tells the failure again.
     const { layer, lines } = logs()
     const well = yield* Effect.provide(Recorder.make(backend<number>().storage), layer)
     numbers(10).forEach(well.unsafeSave)
@@ -115,7 +113,6 @@ describe("log lines", () => {
   })
 
   scenario("a logger that throws costs its lines, and nothing else", function* () {
-    // Fails when the defect of a logger is not caught.
     const throwing = Logger.add(Logger.make(() => raise("logger")))
     const scope = yield* Scope.make()
     const storage = backend<number>({
@@ -150,7 +147,6 @@ describe("log lines", () => {
   })
 
   scenario("none of them ever holds the row", function* () {
-    // Fails when the message of an unknown error is logged.
     const { layer, lines } = logs()
     const scope = yield* Scope.make()
     const secret = "4111-1111"

@@ -96,7 +96,6 @@ describe("metrics", () => {
   })
 
   scenario("pending is seen while the storage has not come up", function* () {
-    // Fails when nobody looks after the actor before its first batch.
     const recorder = yield* Recorder.makeDeferred(Effect.never, { name: "metrics-late" })
     for (const record of numbers(3)) expect(recorder.unsafeSave(record)).toBe(true)
     yield* TestClock.adjust("5 seconds")
@@ -107,7 +106,6 @@ describe("metrics", () => {
   })
 
   scenario("pending and oldest age are seen while a save hangs, and fall when it is over", function* () {
-    // Fails when the sentinel does not tick when it goes to sleep.
     const storage = yield* stepped<number>()
     const recorder = yield* Recorder.make(storage.storage, { name: "metrics-hang" })
     numbers(3).forEach(recorder.unsafeSave)
@@ -142,7 +140,6 @@ describe("metrics", () => {
   })
 
   scenario("refused shows what a failed or closed recorder refuses", function* () {
-    // Fails when refusals are only published with a step.
     const storage = backend<number>({ save: () => Effect.fail(fatal()) })
     const recorder = yield* Recorder.make(storage.storage, { name: "metrics-refused" })
     recorder.unsafeSave(1)

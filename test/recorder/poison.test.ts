@@ -133,7 +133,6 @@ describe("unknown:", () => {
     ]
   ] as const) {
     scenario(`${name} is retried 5 times like transient, then bisected`, function* () {
-      // Fails when the number of retries is another one.
       const storage = failsWith((record) => record === 6, failure)
       const recorder = yield* Recorder.make(storage.storage, { retry })
       numbers(8).forEach(recorder.unsafeSave)
@@ -178,7 +177,6 @@ describe("unknown:", () => {
   })
 
   scenario("a lone record waits for a second to compare with", function* () {
-    // Fails when newcomers are not taken behind it.
     const storage = failsWith((record) => record === 1, Effect.fail(unknown))
     const recorder = yield* Recorder.make(storage.storage, { retry })
     recorder.unsafeSave(1)

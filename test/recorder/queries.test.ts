@@ -75,7 +75,6 @@ describe("load", () => {
   })
 
   scenario("is skipped when its waiter has gone", function* () {
-    // Fails when the look at `gone` is removed.
     const storage = yield* stepped<number>()
     const recorder = yield* Recorder.make(storage.storage)
     recorder.unsafeSave(1)
@@ -91,7 +90,6 @@ describe("load", () => {
   scenario(
     "is interrupted when its waiter goes while it runs, and is over before the next call",
     function* () {
-      // Fails when the interruption of an abandoned step is removed.
       const interrupted = yield* Deferred.make<void>()
       const storage = backend<number>({
         load: () =>
@@ -112,7 +110,6 @@ describe("load", () => {
   )
 
   scenario("takes at most loadTimeout once it is its turn, and fails typed", function* () {
-    // Fails when the limit of the question is removed.
     const storage = backend<number>({
       save: (call) => Effect.zipRight(Effect.sleep("5 seconds"), call.commit),
       load: () => Effect.never
@@ -224,7 +221,6 @@ describe("flush", () => {
   })
 
   scenario("is a barrier also while Closing", function* () {
-    // Fails when a closing actor takes no flush.
     const storage = yield* stepped<number>()
     const recorder = yield* Recorder.make(storage.storage)
     recorder.unsafeSave(1)

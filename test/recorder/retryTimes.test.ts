@@ -92,7 +92,6 @@ describe("the attempts of a save", () => {
   })
 
   scenario("are one at a time while Degraded, whatever is asked meanwhile", function* () {
-    // Fails when a call of the recorder wakes its worker out of the wait.
     let running = 0
     let most = 0
     const storage = backend<number>({
@@ -144,7 +143,6 @@ describe("the attempts of a save", () => {
 
 describe("one bad record with an unlisted error code", () => {
   scenario("does not block the trail: 5 retries and a bisection later it is set aside", function* () {
-    // Fails when failures of unknown kind are retried for ever.
     const bad = 100
     const storage = backend<number>({
       save: (call) =>

@@ -168,7 +168,6 @@ describe("saveDurable", () => {
     })
 
     scenario("Dropped, when the policy gives the record up", function* () {
-      // Fails when the receipt of a dropped record is not settled.
       const storage = yield* stepped<number>()
       const recorder = yield* Recorder.make(storage.storage, { bound: { count: 2, overflow: "drop-oldest" } })
       recorder.unsafeSave(1)
@@ -205,7 +204,6 @@ describe("saveDurable", () => {
     scenario(
       "HandedBack and OutcomeUnknown, when the recorder fails, before anybody closes it",
       function* () {
-        // Fails when waiting savers are not told of the failure.
         const storage = yield* stepped<number>()
         const recorder = yield* Recorder.make(storage.storage, {
           maxBatchSize: 1,

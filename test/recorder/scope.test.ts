@@ -130,7 +130,6 @@ describe("a scope that closes without close", () => {
   }
 
   scenario("says nothing when somebody had called close", function* () {
-    // Fails when a report that was delivered is told again.
     const { make, scope } = yield* inScope
     const storage = backend<number>()
     const reports: Array<unknown> = []

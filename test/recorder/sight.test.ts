@@ -35,7 +35,6 @@ describe("status", () => {
   scenario(
     "changes begin with the present one, for each watcher, and end with the terminal one",
     function* () {
-      // Fails when a terminal status does not end the streams.
       const storage = yield* stepped<number>()
       const recorder = yield* Recorder.make(storage.storage)
       yield* recorder.ready

@@ -98,7 +98,6 @@ describe("with a tracer installed", () => {
   )
 
   scenario("it is linked to no caller without a span, nor to one whose record was not queued", function* () {
-    // Fails when the caller of a dropped record, or of a refused one, is noted for the record that comes next.
     const { linked, saves, tracer } = tracing()
     const storage = yield* stepped<number>()
     yield* Effect.withTracer(
@@ -128,7 +127,6 @@ describe("with a tracer installed", () => {
   })
 
   scenario("it has at most 128 links", function* () {
-    // Fails when the limit of links is removed.
     const { linked, saves, tracer } = tracing()
     const storage = backend<number>()
     yield* Effect.withTracer(
@@ -201,7 +199,6 @@ describe("with a tracer installed", () => {
 
 describe("without a tracer", () => {
   scenario("there is no span: none is made, and the storage sees none", function* () {
-    // Fails when spans are made for the default tracer.
     const parents: Array<unknown> = []
     const storage = backend<number>({
       save: (call) =>

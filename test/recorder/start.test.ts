@@ -177,7 +177,6 @@ describe("acquire", () => {
   )
 
   scenario("may need a Scope and services; the scopes of failed attempts are closed", function* () {
-    // Fails when the scope of a failed attempt is not closed.
     class Config extends Context.Tag("test/Config")<Config, { readonly url: string }>() {}
     const events: Array<string> = []
     const storage = backend<number>()

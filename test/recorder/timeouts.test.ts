@@ -48,7 +48,6 @@ describe("saveTimeout", () => {
   }
 
   scenario("the interrupted save is awaited before the retry: saves never overlap", function* () {
-    // Fails when a new worker starts before the old one has ended.
     const storage = backend<number>({
       save: hanging(2, () => Effect.onInterrupt(Effect.never, () => Effect.sleep("5 seconds")))
     })
@@ -114,7 +113,6 @@ describe("saveTimeout", () => {
   )
 
   scenario("a backend that hangs for ever is tried for ever, and the records wait", function* () {
-    // Fails when the limit of a step is not set.
     const storage = backend<number>({ save: () => Effect.never })
     const recorder = yield* Recorder.make(storage.storage, { retry, saveTimeout: "1 second" })
     numbers(2).forEach(recorder.unsafeSave)
@@ -146,7 +144,6 @@ describe("saveTimeout", () => {
   })
 
   scenario("holds for the saves of a bisection that follows unknown failures", function* () {
-    // Fails when a save in it is taken for a wait, which has no limit.
     const storage = backend<number>({
       save: (call) => {
         if (call.nth === 7) return Effect.never

@@ -16,7 +16,6 @@ const withJitter = (...numbers: [number, ...Array<number>]) => Effect.withRandom
 
 describe("transient:", () => {
   scenario("the same batch is retried from 100 ms by factor 2, at most each 30 s, for ever", function* () {
-    // Fails when the cap is taken out of the schedule.
     const failures = 12
     const storage = backend<number>({ save: failingFirst(...Array(failures).fill(transient())) })
     const recorder = yield* withJitter(0.5)(Recorder.make(storage.storage))
@@ -55,7 +54,6 @@ describe("transient:", () => {
   })
 
   scenario("a storage that throws is retried like one that dies", function* () {
-    // Fails when what `save` throws ends the actor.
     const storage = backend<number>()
     let calls = 0
     const recorder = yield* Recorder.make(
@@ -108,7 +106,6 @@ describe("transient:", () => {
   })
 
   scenario("status is Degraded with since, cause and attempt; one attempt is under way", function* () {
-    // Fails when an answer does not end the trouble.
     const storage = yield* stepped<number>()
     const recorder = yield* Recorder.make(storage.storage, { retry })
     yield* TestClock.adjust("1 second")
@@ -149,7 +146,6 @@ describe("transient:", () => {
 
   for (const kind of ["Transient", "Poison", "Unknown", "Fatal"] as const) {
     scenario(`the stored prefix of a failure of kind ${kind} is not sent again`, function* () {
-      // Fails when the stored prefix is not taken off the batch.
       const failure = new StorageError({ kind, outcome: "NotStored", stored: 3, message: "in the middle" })
       const storage = backend<number>({
         save: (call) =>

@@ -52,7 +52,6 @@ describe("progress and health", () => {
 
   it.scoped("a follow begins also where nothing can be interrupted, as in a server's handlers", () =>
     Effect.gen(function* () {
-      // Fails when the one that loses a race is waited for.
       const { put, watch } = yield* setUp()
       const watcher = yield* Effect.uninterruptible(watch.open(ChangeLog.key("a"), { snapshot: "first" }))
       yield* put("a", 1)
@@ -106,7 +105,6 @@ describe("progress and health", () => {
 
   it.scoped("a log that answers that something is gone has answered", () =>
     Effect.gen(function* () {
-      // Fails when only a success counts as an answer: the trouble is then shown for ever, because nobody follows.
       const { flaky, go, log } = yield* flakyLog
       const watch = yield* Watch.make(
         { ...log, read: (options) => (options.after.seq === 0 ? flaky : log).read(options) },

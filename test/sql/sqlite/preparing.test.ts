@@ -6,7 +6,6 @@ import { gentleCheckpoint, openSqlite } from "../../../src/sql/internal/sqlite/o
 describe("SQLite", () => {
   it.scoped("a statement that could not be prepared is prepared anew", () =>
     Effect.gen(function* () {
-      // Fails when the client's own cache of statements keeps the failure.
       const { run } = yield* openSqlite(":memory:", gentleCheckpoint)
       const sql = (text: string) => run({ text, params: [] })
       for (let n = 0; n < 3; n++) expect((yield* Effect.exit(sql("SELECT 1 FROM t")))._tag).toBe("Failure")
