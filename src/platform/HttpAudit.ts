@@ -56,7 +56,7 @@ export const columns = {
  */
 export const table = { table: "http_audit", columns, id: "id" } as const
 
-/** A row of {@link columns}, as a recorder takes it and as its queries return it. */
+/** A row of {@link columns} that a query returns. */
 export type Row = RowOf<typeof columns>
 
 /**
