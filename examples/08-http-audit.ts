@@ -27,7 +27,7 @@ const audit = HttpAudit.middleware(Audit, {
 })
 
 // In production: Recorder.layer(Audit, SqliteWorker.make({ ...HttpAudit.table, filename: "audit.db" }))
-const AuditLive = Recorder.layerMemory(Audit, HttpAudit.table)
+const AuditLive = Recorder.layerMemory(Audit, { columns: HttpAudit.columns, id: "id" })
 
 const Live = HttpServer.serve(audit(routes)).pipe(
   Layer.provideMerge(AuditLive),
