@@ -1,4 +1,8 @@
-/** A recorder in ten lines: save without waiting, ask what was saved, close. */
+/**
+ * Saves records without waiting, queries them, and closes the recorder.
+ *
+ * Run: `npm run examples -- 01`. Prints how many records were stored by how many bulk saves, and those of alice.
+ */
 import assert from "node:assert/strict"
 import { Effect } from "effect"
 import { Recorder, Storage } from "effect-recorder"

@@ -1,4 +1,9 @@
-/** The app starts before its database is up: what is saved until then is queued, and stored in order. */
+/**
+ * Starts an app before its database is up: records are queued until then, and stored in order.
+ *
+ * Run: `npm run examples -- 03`. Prints a warning for the refused connection, the recorder's states, and how many
+ * records were stored.
+ */
 import assert from "node:assert/strict"
 import { Effect, Ref } from "effect"
 import { Recorder, Storage } from "effect-recorder"
@@ -18,14 +23,14 @@ const connect = Effect.gen(function* () {
 })
 
 const program = Effect.gen(function* () {
-  // Returns at once. A failing `acquire` is tried again like a failing save.
+  // Returns at once. If the connection fails, it is tried again, as a save that fails is.
   const recorder = yield* Recorder.makeDeferred(yield* connect)
   for (let n = 0; n < 10_000; n++) recorder.unsafeSave(n)
   const before = yield* recorder.status
   assert.equal(before._tag, "Starting")
   assert.equal((yield* recorder.stats).pending, 10_000)
 
-  // A query made now is answered in its turn: after all the saves before it.
+  // A query runs in its turn: after all the saves that were made before it.
   const answer = yield* Effect.fork(recorder.load(undefined))
   yield* recorder.ready
   const records = yield* answer

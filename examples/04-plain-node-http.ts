@@ -1,4 +1,9 @@
-/** A plain Node server, in the style of Express, whose handlers are no Effect code: a facade of plain functions. */
+/**
+ * Records the requests of a plain Node.js server, in the style of Express: its handlers use a facade of plain functions
+ * and no Effect code.
+ *
+ * Run: `npm run examples -- 04`. Prints how many records were stored, and that a save after the close is refused.
+ */
 import assert from "node:assert/strict"
 import { once } from "node:events"
 import { mkdtemp, rm } from "node:fs/promises"
@@ -20,7 +25,7 @@ const columns = {
 
 class Audit extends Context.Tag("Audit")<Audit, Recorder.OfTable<typeof columns>>() {}
 
-/** What the handlers see. `save` never waits and never throws; `close` is awaited once, at the end. */
+/** The functions for the handlers. `save` never waits and never throws; `close` is awaited once, at the end. */
 const openAudit = async (filename: string) => {
   const storage = SqliteStorage.make({ filename, table: "audit", columns, id: "id" })
   const runtime = ManagedRuntime.make(Recorder.layer(Audit, storage))
@@ -44,7 +49,7 @@ const filename = join(folder, "audit.db")
 const audit = await openAudit(filename)
 
 const server = createServer((request, response) => {
-  audit.save(request.headers["x-user"]?.toString() ?? "nobody", request.url ?? "")
+  audit.save(request.headers["x-user"]?.toString() ?? "anonymous", request.url ?? "")
   response.statusCode = audit.overloaded() ? 503 : 200
   response.end("hello\n")
 })

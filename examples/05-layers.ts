@@ -1,4 +1,8 @@
-/** A recorder as one service among others: composed as a layer, and in memory for the tests of its users. */
+/**
+ * Provides a recorder as a layer, like any other service: over a file in production, in memory in tests.
+ *
+ * Run: `npm run examples -- 05`. Prints that file and memory returned the same records.
+ */
 import assert from "node:assert/strict"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -17,7 +21,7 @@ type Row = Storage.RowOf<typeof columns>
 
 class Audit extends Context.Tag("Audit")<Audit, Recorder.OfTable<typeof columns>>() {}
 
-/** A service that audits what it does. */
+/** A service that records its actions. */
 class Orders extends Context.Tag("Orders")<
   Orders,
   { readonly place: (item: string) => Effect.Effect<void> }
@@ -44,7 +48,7 @@ const program = Effect.gen(function* () {
 const run = <E>(audit: Layer.Layer<Audit, E>) =>
   Effect.runPromise(Effect.provide(program, Layer.provideMerge(Orders.layer, audit)))
 
-// In production: a file. The layer is there at once; the file is opened behind it, and closed with the scope.
+// In production: a file. The layer is built at once; the file opens in the background, and closes with the scope.
 const folder = await mkdtemp(join(tmpdir(), "orders-"))
 const stored = await run(
   Recorder.layer(
@@ -55,7 +59,7 @@ const stored = await run(
 )
 await rm(folder, { recursive: true })
 
-// In a test: memory, with the same checks, the same queries and the same answers.
+// In a test: memory, with the same checks, queries and results.
 const tested = await run(Recorder.layerMemory(Audit, { columns, id: "id" }))
 
 const details = (rows: ReadonlyArray<Row>) => rows.map(({ detail }) => detail)

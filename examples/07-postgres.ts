@@ -1,7 +1,8 @@
 /**
- * The audit trail in Postgres: one statement per batch, one row per id.
+ * Stores an audit trail in Postgres, one statement per batch and one row per id, and reads it page by page.
  *
- * DATABASE_URL says where; without it a server of this repository's tests is started for this run alone.
+ * Run: `npm run examples -- 07`. It uses the database of DATABASE_URL, or a PostgreSQL server that is started for this
+ * run. Prints the server, and how many statements stored how many records; then it drops its table.
  */
 import assert from "node:assert/strict"
 import { Config, Console, Effect, Option, Redacted } from "effect"
@@ -63,10 +64,10 @@ const program = Effect.gen(function* () {
     detail: { n }
   }))
   yield* recorder.saveAll(records)
-  // The same records again, as after a lost answer: their ids are there already.
+  // Saves some records again, as after a lost answer: their ids exist already.
   yield* recorder.saveAll(records.slice(0, 100))
 
-  // Pages by key: the next one begins behind the last row of the one before.
+  // Pages by key: each page begins after the last row of the page before.
   const query = {
     where: Storage.Query.eq("actor", "alice"),
     orderBy: [Storage.Query.desc("at")],

@@ -1,4 +1,8 @@
-/** An HTTP server whose every request is recorded: the middleware, and the recorder as a layer. */
+/**
+ * Records every request of an HTTP server, by a middleware and a recorder that is a layer.
+ *
+ * Run: `npm run examples -- 08`. Prints the record of each request: actor, action, target, status, outcome.
+ */
 import assert from "node:assert/strict"
 import { createServer } from "node:http"
 import { FetchHttpClient, HttpClient, HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"
@@ -23,7 +27,7 @@ const audit = HttpAudit.middleware(Audit, {
 })
 
 // In production: Recorder.layer(Audit, SqliteWorker.make({ ...HttpAudit.table, filename: "audit.db" }))
-const AuditLive = Recorder.layerMemory(Audit, HttpAudit.table)
+const AuditLive = Recorder.layerMemory(Audit, { columns: HttpAudit.columns, id: "id" })
 
 const Live = HttpServer.serve(audit(routes)).pipe(
   Layer.provideMerge(AuditLive),

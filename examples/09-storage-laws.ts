@@ -1,8 +1,9 @@
 /**
- * A storage of your own, held against the storage laws. This one appends lines of JSON to a file: it ignores ids that
- * it holds, syncs before it acknowledges, and cuts off a torn line when it opens.
+ * Tests a storage of your own by the storage laws. The storage appends lines of JSON to a file: it ignores ids that it
+ * has stored, syncs before it returns, and cuts off a torn line when it opens.
  *
- * In a vitest run, `storageLaws(subject)` of `effect-recorder/testing/vitest` makes a test of every law instead.
+ * Run: `npm run examples -- 09`. Prints how many laws hold and how many were left out. In a vitest run,
+ * `storageLaws(subject)` of `effect-recorder/testing/vitest` makes a test of each law instead.
  */
 import assert from "node:assert/strict"
 import { mkdtemp, open, readFile, rm } from "node:fs/promises"
@@ -50,7 +51,7 @@ const jsonLines = (file: string): Effect.Effect<Visits, unknown, Scope.Scope> =>
       const fresh = new Map<string, Visit>()
       for (const visit of batch) if (!known.has(visit.id) && !fresh.has(visit.id)) fresh.set(visit.id, visit)
       const text = [...fresh.values()].map((visit) => `${JSON.stringify(visit)}\n`).join("")
-      // What a failed append has left is cut off by the next one.
+      // Cuts off the rest of an append that failed.
       await handle.truncate(size)
       await handle.appendFile(text)
       await handle.datasync()
@@ -59,7 +60,7 @@ const jsonLines = (file: string): Effect.Effect<Visits, unknown, Scope.Scope> =>
       return { duplicates: batch.length - fresh.size }
     }
     return {
-      // An append cannot be taken back half-way: it goes on to its end.
+      // An append that has begun cannot be undone: it runs to its end.
       save: (batch) =>
         batch.every(isVisit)
           ? Effect.uninterruptible(Effect.tryPromise(() => append(batch)))
@@ -68,7 +69,7 @@ const jsonLines = (file: string): Effect.Effect<Visits, unknown, Scope.Scope> =>
     }
   })
 
-// From here on: what the laws need to know.
+// From here on: what the laws need.
 
 const folder = await mkdtemp(join(tmpdir(), "storage-laws-"))
 let places = 0

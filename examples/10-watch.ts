@@ -1,6 +1,8 @@
 /**
- * Orders are stored and followed: the recorder saves each one as a revision of a change log, a watch tells who is
- * interested. A watcher that was away resumes where it stood.
+ * Stores orders and watches them: the recorder saves each order as a revision of a change log, and a watch delivers
+ * the revisions to its watchers. A watcher that was cancelled resumes after its last revision.
+ *
+ * Run: `npm run examples -- 10`. Prints the frames of both watchers: a snapshot, its end, and events.
  */
 import assert from "node:assert/strict"
 import { Chunk, Effect, Stream } from "effect"
@@ -23,7 +25,7 @@ const program = Effect.gen(function* () {
 
   yield* orders.saveDurable({ id: "1", shop: "north", status: "placed" })
 
-  // What is there now, and from there on everything that comes: no gap in between, and nothing twice.
+  // Delivers the present state, then every later event: without a gap in between, and nothing twice.
   const selector = ChangeLog.prefix("/shops/north/")
   const watcher = yield* watch.open(selector, { snapshot: "first" })
   orders.unsafeSave({ id: "2", shop: "south", status: "placed" })
@@ -35,7 +37,7 @@ const program = Effect.gen(function* () {
     ["Snapshot", "Synced", "Events"]
   )
 
-  // It goes away, and comes again after the last revision that it was told.
+  // The watcher is cancelled, and another one resumes after the last revision that was delivered.
   yield* watcher.cancel
   yield* orders.saveDurable({ id: "3", shop: "north", status: "placed" })
   const { cursor } = yield* watcher.health

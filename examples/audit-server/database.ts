@@ -1,4 +1,4 @@
-/** Where the audit trail goes: a SQLite file of this run, or a table of this run in a Postgres database. */
+/** The database of the audit trail: a SQLite file of this run, or a table of this run in a Postgres database. */
 import { FileSystem, Path } from "@effect/platform"
 import SqliteDriver from "better-sqlite3"
 import { Config, Console, Effect, Option, Redacted, type Scope } from "effect"
@@ -8,7 +8,7 @@ import * as PgStorage from "effect-recorder/sql/PgStorage"
 import * as SqliteWorker from "effect-recorder/sql/SqliteWorker"
 import pg from "pg"
 
-/** What a plain client of the database reads back, without this library. */
+/** What a driver reads back from the database, without this library. */
 export interface ReadBack {
   readonly rows: number
   readonly first: unknown
@@ -20,7 +20,7 @@ export interface Database {
   /** Opens the database and makes its table. */
   readonly open: Effect.Effect<Storage.TableStorage<typeof HttpAudit.columns>, unknown, Scope.Scope>
   readonly readBack: Effect.Effect<ReadBack>
-  /** Removes what this run has made. */
+  /** Removes the file or the table of this run. */
   readonly remove: Effect.Effect<void>
 }
 
@@ -76,7 +76,7 @@ const postgres = (url: Redacted.Redacted) =>
     return database
   })
 
-/** Postgres when DATABASE_URL says where, otherwise SQLite. Nothing is opened yet. */
+/** Chooses the Postgres of DATABASE_URL if it is set, otherwise SQLite. Opens nothing yet. */
 export const choose = Effect.flatMap(
   Config.option(Config.nonEmptyString("DATABASE_URL")),
   Option.match({ onNone: () => sqlite, onSome: (url) => postgres(Redacted.make(url)) })

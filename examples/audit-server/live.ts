@@ -1,4 +1,4 @@
-/** What happens to the audit trail, as it happens: a change log beside the storage, and a page that follows it. */
+/** Shows the audit trail live: a change log beside the storage, and a page that watches it. */
 import { fileURLToPath } from "node:url"
 import { FileSystem, HttpRouter, HttpServerResponse } from "@effect/platform"
 import { Clock, Context, Duration, Effect, Schedule } from "effect"
@@ -6,52 +6,52 @@ import { ChangeLog, type Storage } from "effect-recorder"
 import type * as HttpAudit from "effect-recorder/platform/HttpAudit"
 import type * as WatchSse from "effect-recorder/platform/WatchSse"
 
-/** What the page is told of. The key says which of them: `records/…`, `batches/…` or `queue/…`. */
+/** A value that the page shows. Its key names its kind: `records/…`, `batches/…` or `queue/…`. */
 export type Moment =
   | HttpAudit.NewRow
   /** One bulk save. */
   | { readonly size: number; readonly millis: number }
-  /** The recorder, at a time in milliseconds since the epoch. */
+  /** The recorder's queue at a time in milliseconds since the epoch. */
   | { readonly at: number; readonly pending: number; readonly stored: number; readonly status: string }
 
-/** The follows that the page makes. */
+/** The watch of the page, over server-sent events. */
 export class Live extends Context.Tag("Live")<Live, WatchSse.WatchSse<Moment>>() {}
 
 type Trail = Storage.TableStorage<typeof HttpAudit.columns>
 
-// Keys are used again in turn, so that the log's state is what a page that opens late begins with: the last of each.
+// Keys are reused in turn, so that the state of the log holds the last moments of each kind. A new page begins there.
 const inTurn = (name: string, kept: number) => {
   let next = 0
   return (moment: Moment) => ChangeLog.put(`${name}/${next++ % kept}`, moment)
 }
 
-/** A log of the last moments, which are bounded: by the keys its state, by the default limits its history. */
+/** A log of the last moments. Its keys bound its state, and the default limits bound its history. */
 export const makeLog = ChangeLog.make<Moment>({ state: "latest" })
 
-/** The storage, whose records are told of after they are saved. */
-export const telling = (log: ChangeLog.ChangeLog<Moment>, storage: Trail): Trail => {
+/** The same storage, which publishes its records to the log after they are saved. */
+export const publishing = (log: ChangeLog.ChangeLog<Moment>, storage: Trail): Trail => {
   const batch = inTurn("batches", 120)
   const record = inTurn("records", 50)
   const { prepare } = storage
-  const told = <A, E>(
+  const published = <A, E>(
     rows: ReadonlyArray<HttpAudit.NewRow>,
     save: Effect.Effect<A, E>
   ): Effect.Effect<A, E> =>
     Effect.flatMap(Effect.timed(save), ([took, saved]) =>
       log.append([batch({ size: rows.length, millis: Duration.toMillis(took) }), ...rows.map(record)]).pipe(
-        // They are stored all the same.
-        Effect.catchAll((error) => Effect.logWarning(`the page is not told of a save: ${error.message}`)),
+        // The records are stored all the same.
+        Effect.catchAll((error) => Effect.logWarning(`the page misses a save: ${error.message}`)),
         Effect.as(saved)
       )
     )
   return {
     ...storage,
-    save: (rows) => told(rows, storage.save(rows)),
-    ...(prepare === undefined ? {} : { prepare: (rows) => told(rows, prepare(rows)) })
+    save: (rows) => published(rows, storage.save(rows)),
+    ...(prepare === undefined ? {} : { prepare: (rows) => published(rows, prepare(rows)) })
   }
 }
 
-/** Looks at the recorder ten times a second, and tells what has changed. */
+/** Samples the recorder ten times a second, and publishes what has changed. */
 export const sampling = (log: ChangeLog.ChangeLog<Moment>, audit: HttpAudit.AuditRecorder) =>
   Effect.gen(function* () {
     const queue = inTurn("queue", 600)
@@ -67,10 +67,10 @@ export const sampling = (log: ChangeLog.ChangeLog<Moment>, audit: HttpAudit.Audi
     yield* Effect.forkScoped(Effect.repeat(sample, Schedule.spaced("100 millis")))
   })
 
-// Its script and its style are its own, and it asks nobody but this server.
+// The page holds its script and its style, and connects to this server alone.
 const policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
 
-/** The page, and the events that it draws. */
+/** The page, and the events that it shows. */
 export const routes = Effect.gen(function* () {
   const files = yield* FileSystem.FileSystem
   const html = yield* files.readFileString(fileURLToPath(new URL("live.html", import.meta.url)))

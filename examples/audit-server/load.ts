@@ -1,4 +1,4 @@
-/** The load: autocannon, in a process of its own. */
+/** Loads a server by autocannon, in a process of its own. */
 import { createRequire } from "node:module"
 import { Command } from "@effect/platform"
 import { Effect, Schema } from "effect"
@@ -14,7 +14,7 @@ const Result = Schema.parseJson(
   })
 )
 
-/** What a load has seen. Latencies are in milliseconds. */
+/** The result of a load. Latencies are in milliseconds. */
 export interface Load {
   readonly answered: number
   readonly failed: number
@@ -25,12 +25,12 @@ export interface Load {
 
 const autocannon = createRequire(import.meta.url).resolve("autocannon")
 
-/** Sends so many requests over so many connections, as fast as they are answered. */
+/** Sends the requests over the connections as fast as they are answered. */
 export const run = (url: string, requests: number, connections: number) =>
   Command.make(
     process.execPath,
     ...[autocannon, "--json", "--amount", String(requests), "--connections", String(connections)],
-    // It ends at the first sample after the last answer: with the default of a second its rates would be rounded.
+    // autocannon ends at the first sample after the last answer: with its default of a second, rates would be rounded.
     ...["-L", "20", "--headers", "x-user=alice", url]
   ).pipe(
     Command.stderr("inherit"),

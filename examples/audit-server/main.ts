@@ -1,11 +1,12 @@
 /**
- * A server whose requests are audited, and what the auditing costs it.
+ * Serves an HTTP server with an audit trail, and measures what the audit costs.
  *
- *   npm run demo                      measure, close, and read the audit trail back
- *   npm run demo -- --serve           serve until SIGTERM or SIGINT (--port, default 3000), with a page that shows
- *                                     the records as they are saved: /live
- *   npm run demo -- --requests 500    requests of each measurement (default 20,000)
+ *   npm run demo                      measures, closes, reads the audit trail back, and ends
+ *   npm run demo -- --requests 500    the same, with 500 requests per measurement (default 20,000)
+ *   npm run demo -- --serve           serves until SIGTERM or SIGINT (--port, default 3000); the page /live shows the
+ *                                     records as they are saved
  *   DATABASE_URL=postgres://... npm run demo
+ *                                     stores in Postgres instead of a SQLite file
  */
 import { parseArgs } from "node:util"
 import { HttpRouter } from "@effect/platform"
@@ -47,7 +48,7 @@ const serveUntilSignal = (port: number) =>
     yield* Effect.scoped(
       Effect.gen(function* () {
         const log = yield* Live.makeLog
-        const opened = Effect.map(database.open, (storage) => Live.telling(log, storage))
+        const opened = Effect.map(database.open, (storage) => Live.publishing(log, storage))
         const recorder = yield* Recorder.makeDeferred(opened, { name: "audit" })
         const live = yield* WatchSse.make(yield* Watch.make(log))
         const app = auditing(HttpRouter.concat(routes, yield* Live.routes))
@@ -55,7 +56,7 @@ const serveUntilSignal = (port: number) =>
         const serving = Effect.gen(function* () {
           yield* Live.sampling(log, recorder)
           const { url } = yield* serve(app, port)
-          // The pages that follow are told first: the server waits for its answers to end.
+          // Ends the live pages first: a server that closes waits for its responses to end.
           yield* Effect.addFinalizer(() => live.close)
           yield* Console.log(`serving ${url}/orders/1 and ${url}/audit; the audit trail goes to`)
           yield* Console.log(`  ${database.description}`)

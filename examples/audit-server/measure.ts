@@ -1,4 +1,4 @@
-/** The demo: the same routes with and without auditing under the same load, then the account. */
+/** Measures the same routes with and without the audit under the same load, then checks the account. */
 import { FetchHttpClient, HttpClient } from "@effect/platform"
 import { Console, Data, Deferred, Duration, Effect, Metric, Schema } from "effect"
 import { Metrics, Recorder } from "effect-recorder"
@@ -15,7 +15,7 @@ const connections = 50
 
 const Latest = Schema.Array(Schema.Struct({ request_id: Schema.String }))
 
-/** A query sees every record that was saved before it: the newest one is always the request just answered. */
+/** Checks that a query sees every record saved before it: the newest one is always the request just answered. */
 const queries = (url: string, times: number) =>
   Effect.gen(function* () {
     const client = yield* HttpClient.HttpClient
@@ -34,7 +34,7 @@ const queries = (url: string, times: number) =>
     return 2 * times
   }).pipe(Effect.provide(FetchHttpClient.layer))
 
-/** Runs the loads and the queries and closes; gives the account and how many records there have to be. */
+/** Runs the loads and the queries and closes. Returns the account and the expected number of records. */
 const run = (database: Database.Database, requests: number) =>
   Effect.gen(function* () {
     const mayOpen = yield* Deferred.make<void>()
@@ -108,7 +108,7 @@ const batchSizes = Effect.map(
   })
 )
 
-/** Measures, closes, reads back; fails unless the account balances and equals what is in the database. */
+/** Measures, closes and reads back. Fails unless the account balances and equals the rows of the database. */
 export const measure = (requests: number) =>
   Effect.gen(function* () {
     const database = yield* Effect.acquireRelease(Database.choose, ({ remove }) => remove)

@@ -1,4 +1,4 @@
-/** What is printed. */
+/** Formats the results. */
 import type { Recorder } from "effect-recorder"
 import type { Load } from "./load.js"
 
@@ -11,7 +11,7 @@ export const loadLine = (name: string, { answered, p50, p99, perSecond }: Load):
   `  ${name.padEnd(18)}${number(perSecond).padStart(8)} requests/s   p50 ${number(p50, 1).padStart(5)} ms   ` +
   `p99 ${number(p99, 1).padStart(5)} ms   (${number(answered)} answered)`
 
-/** Several loads as one. */
+/** Returns the mean of several loads. */
 export const mean = (loads: ReadonlyArray<Load>): Load => {
   const of = (field: keyof Load) => loads.reduce((sum, load) => sum + load[field], 0)
   const n = loads.length
@@ -28,7 +28,7 @@ export const mean = (loads: ReadonlyArray<Load>): Load => {
 export const share = (audited: Load, plain: Load): string =>
   `  with auditing the server answers ${number((audited.perSecond / plain.perSecond) * 100)} % of the requests/s without`
 
-/** The law of the recorder, in its own words. */
+/** The account of the recorder: every accepted record has one outcome. */
 export const account = (stats: Recorder.Stats): string =>
   `accepted ${stats.accepted} = stored ${stats.stored} + set aside ${stats.setAside} + ` +
   `dropped ${stats.dropped} + handed back ${stats.handedBack}`

@@ -1,4 +1,4 @@
-/** The server: its routes, and the same routes under the audit. */
+/** The server: its routes, and the same routes with an audit. */
 import { createServer, type Server } from "node:http"
 import {
   type HttpApp,
@@ -20,7 +20,7 @@ const order = Effect.map(HttpRouter.params, ({ id }) =>
   HttpServerResponse.unsafeJson({ id, state: "shipped", items: [{ sku: "A-1", count: 2 }], total: 49.9 })
 )
 
-/** The latest records. The answer has every request that was recorded before this one. */
+/** Responds with the latest records: every request that was recorded before this one is among them. */
 const latest = Effect.gen(function* () {
   const audit = yield* Audit
   return HttpServerResponse.unsafeJson(yield* audit.load({ orderBy: [Storage.Query.desc("id")], limit: 20 }))
@@ -38,7 +38,7 @@ export const routes = HttpRouter.empty.pipe(
   HttpRouter.get("/health", health)
 )
 
-/** Routes, each request recorded. The load balancer's looks at the health are left out. */
+/** Records each request of an app, but for the health checks of a load balancer. */
 export const auditing = HttpAudit.middleware(Audit, {
   actor: (request) => request.headers["x-user"],
   redact: (entry) => (entry.target === "/health" ? undefined : entry)
@@ -46,7 +46,7 @@ export const auditing = HttpAudit.middleware(Audit, {
 
 export const audited = auditing(routes)
 
-// New connections are refused, requests under way are finished; who keeps a connection busy is cut off at last.
+// New connections are refused, and requests under way are finished. After a second, open connections are cut off.
 const drain = (server: Server): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
     server.close(() => resume(Effect.void))
@@ -55,14 +55,14 @@ const drain = (server: Server): Effect.Effect<void> =>
     Effect.catchAll(() => Effect.sync(() => server.closeAllConnections()))
   )
 
-/** A server that listens. */
+/** A server that is listening. */
 export interface Serving {
   readonly url: string
-  /** How many requests have come. */
+  /** The number of requests so far. */
   readonly requests: () => number
 }
 
-/** Serves an app on a loopback port (any free one for 0) until the scope closes. */
+/** Serves an app on a loopback port (0: any free port) until the scope closes. */
 export const serve = <E, R>(
   app: HttpApp.Default<E, R>,
   port: number

@@ -1,25 +1,25 @@
 /**
  * An audit trail of an HTTP server: a middleware for `@effect/platform` that records every request through a
- * recorder, and never makes a request wait for it.
+ * recorder. No request waits for the recorder.
  *
- * Wrap the whole app, so that it sees what the client sees:
+ * Wrap the whole app, so that the middleware sees the responses that clients see:
  *
  * ```ts
  * router.pipe(HttpAudit.middleware(Audit), HttpServer.serve())
  * ```
  *
- * Where a server takes middlewares of its own (`HttpServer.serve(router, middleware)`, `HttpApiBuilder.serve`,
- * `HttpLayerRouter.serve`) it does the same there, at a little more cost per request.
+ * A server that takes middlewares of its own (`HttpServer.serve(router, middleware)`, `HttpApiBuilder.serve`,
+ * `HttpLayerRouter.serve`) can take it there, at a little more cost per request.
  *
- * A request is recorded when its response head is known. Bodies are not awaited: a stream is recorded when it
- * begins, and a client that leaves in the middle of a body changes nothing. A failure is recorded by the response
- * that the server makes of it. Of the headers only the request id is kept.
+ * A request is recorded when its response head is known. Bodies are not awaited: a stream is recorded when it begins.
+ * If a client leaves in the middle of a body, its record stays as it is. A failure is recorded by the response that
+ * the server makes of it. Of the headers only the request id is kept.
  *
- * An upgrade to a WebSocket is recorded with status 101 when the connection opens, and whatever its handler does
- * afterwards changes nothing. A handshake that the server refuses is recorded as 400, or 405 when it was no GET.
+ * An upgrade to a WebSocket is recorded with status 101 when the connection opens. Its handler cannot change that
+ * record. A handshake that the server refuses is recorded as 400, or as 405 when its method was not GET.
  *
- * What Node.js answers before any app is called is never seen: malformed requests (400), heads that are too large
- * (431) or come too slowly (408), expectations that it does not know (417), `CONNECT`, and TLS that fails.
+ * The middleware does not see what Node.js answers before it calls an app: malformed requests (400), heads that are
+ * too large (431) or too slow (408), unknown expectations (417), `CONNECT`, and failed TLS handshakes.
  */
 import { type HttpApp, HttpServerRequest } from "@effect/platform"
 import { type Context, Effect } from "effect"
@@ -49,9 +49,10 @@ export const columns = {
 } satisfies Columns
 
 /**
- * The table of an audit trail, for any storage of tables; override its name or add indexes as you like. Postgres
- * indexes no text of more than about 2,700 bytes, and a client can send a longer path: index `target`, and an `actor`
- * that clients choose, by their hash or beginning, or records are set aside.
+ * The table of an audit trail, for any storage of tables. You can override its name and add indexes.
+ *
+ * Postgres indexes no text of more than about 2,700 bytes, and a client can send a longer path. Index `target`, and
+ * an `actor` that clients choose, by its hash or its beginning; otherwise such records are set aside.
  */
 export const table = { table: "http_audit", columns, id: "id" } as const
 
@@ -62,7 +63,7 @@ export type Row = RowOf<typeof columns>
 export type NewRow = NewRowOf<typeof columns>
 
 /**
- * A recorder of audit rows, whatever stores them:
+ * A recorder of audit rows, over any storage:
  *
  * ```ts
  * class Audit extends Context.Tag("Audit")<Audit, HttpAudit.AuditRecorder>() {}
@@ -72,23 +73,25 @@ export type NewRow = NewRowOf<typeof columns>
  */
 export type AuditRecorder = Recorder<NewRow, Query<typeof columns>, ReadonlyArray<Row>>
 
-/** The options for a recorder of records of your own. */
+/** Options for a recorder of your own type of record. */
 export interface OptionsTo<A> extends Options {
   /**
-   * Makes your record of the entry that `redact` returned. When it throws, or returns a promise, there is nothing to
-   * record: the fault is counted and logged, and the record counts as refused. What it returns is not checked here,
-   * but by the storage: one that cannot be stored is set aside.
+   * Makes your record of the entry that `redact` returned. If it throws or returns a promise, nothing is recorded:
+   * the fault is counted and logged, and the record counts as refused. Its record is checked by the storage alone,
+   * which sets aside one that it cannot store.
    */
   readonly toRecord: (entry: Entry, request: HttpServerRequest.HttpServerRequest) => A
 }
 
-/** A middleware: it changes neither the responses nor the failures of an app, and needs `R` beyond what that needs. */
+/** A middleware that leaves the responses and the failures of an app as they are, and adds the requirement `R`. */
 export type Middleware<R = never> = <E, R1>(app: HttpApp.Default<E, R1>) => HttpApp.Default<E, R | R1>
 
 /**
- * Says who makes the current request, from inside of a handler, or of an authentication middleware: they know it
- * better than the hook `actor` can. The last call holds. It never fails: what cannot be stored is made storable, or
- * recorded as null, and counted as a fault of `setActor`, as the hooks of {@link Options} are.
+ * Sets the actor of the current request, from a handler or an authentication middleware. The hook `actor` is not
+ * called then. The last call counts.
+ *
+ * It never fails. A value that cannot be stored is made storable or recorded as null, and counts as a fault of
+ * `setActor`, as for the hooks of {@link Options}.
  */
 export const setActor = (actor: string): Effect.Effect<void, never, HttpServerRequest.HttpServerRequest> =>
   Effect.map(HttpServerRequest.HttpServerRequest, (request) => unsafeSetActor(request, actor))
@@ -101,10 +104,11 @@ const rules = {
 }
 
 /**
- * The middleware over a recorder that is at hand; {@link middleware} takes it from the context.
+ * Makes the middleware over a recorder that you hold; {@link middleware} takes it from the context. Fails with
+ * `InvalidOptions` for a name that is no option and for a hook that is no function.
  *
- * A record that the recorder refuses (closed, failed, over its bound) never disturbs the response: it is counted in
- * the recorder's `stats.refused`.
+ * If the recorder refuses a record (closed, failed, over its bound), the response is not affected: the record is
+ * counted in the recorder's `stats.refused`.
  */
 export const make: {
   <A>(recorder: Saver<A>, options: OptionsTo<A>): Effect.Effect<Middleware, InvalidOptions>
@@ -115,7 +119,7 @@ export const make: {
     return (app) => observe(app, onHead)
   })
 
-/** What is done when the head of a response is known: the hooks make a record, and the recorder queues it. */
+/** Records a request when the head of its response is known: the hooks make the record, the recorder queues it. */
 const recording = <A>(
   recorder: Saver<A>,
   hooks: Resolved<Partial<OptionsTo<A>>, typeof rules>,
@@ -142,8 +146,10 @@ const recording = <A>(
 }
 
 /**
- * The middleware over the recorder of a tag, taken from the server's context: the requirement shows in the app's
- * type and is provided like any other service.
+ * Makes the middleware over the recorder of a tag, which it takes from the server's context. The app's type shows
+ * the requirement, and a layer provides it like any other service.
+ *
+ * If the options cannot work (see {@link make}), every request dies with `InvalidOptions`, and a server answers 500.
  */
 export const middleware: {
   <Self, S extends Saver<never>>(
@@ -157,7 +163,7 @@ export const middleware: {
     let resolved: { readonly recorder: Saver<Entry>; readonly app: HttpApp.Default<E, R> } | undefined
     return Effect.flatMap(tag, (recorder) => {
       if (resolved?.recorder === recorder) return resolved.app
-      // The type of an app has no room for options that cannot work: they are a defect of every request.
+      // The app keeps its own type of failure, so that an InvalidOptions can only be a defect.
       return Effect.flatMap(Effect.orDie(make(recorder, options)), (audit) => {
         resolved = { recorder, app: audit(app) }
         return resolved.app

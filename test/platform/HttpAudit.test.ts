@@ -308,7 +308,7 @@ describe("HttpAudit", () => {
         const rows = yield* audit.load({ orderBy: [Storage.Query.asc("id")] })
         expect(yield* audit.stats).toMatchObject({ accepted: 3, stored: 3, setAside: 0 })
         return rows
-      }).pipe(Effect.provide(Recorder.layerMemory(Audit, HttpAudit.table)))
+      }).pipe(Effect.provide(Recorder.layerMemory(Audit, { columns: HttpAudit.columns, id: "id" })))
       expect(rows.map(({ target }) => target)).toEqual(["/", "/", "/rows"])
     })
   )
@@ -357,7 +357,7 @@ describe("HttpAudit", () => {
         }).pipe(
           Effect.provide(
             live.pipe(
-              Layer.provideMerge(Recorder.layerMemory(Audit, HttpAudit.table)),
+              Layer.provideMerge(Recorder.layerMemory(Audit, { columns: HttpAudit.columns, id: "id" })),
               Layer.provideMerge(NodeHttpServer.layerTest)
             )
           )

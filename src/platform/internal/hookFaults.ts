@@ -1,6 +1,6 @@
 /**
- * Faults of a user's own hooks: each one counted, and logged at the first and then at every doubling, so that a
- * hook that always throws does not write a log line per request.
+ * Faults of a user's hooks. Each one is counted. It is logged at the first time and at every doubling of the count,
+ * so that a hook that always throws does not log a line per request.
  */
 import { Effect, MetricLabel } from "effect"
 import * as Metrics from "../../Metrics.js"
@@ -10,9 +10,9 @@ export type Hook = "actor" | "setActor" | "action" | "redact" | "toRecord"
 export interface Faults {
   /** Counts that a hook threw. */
   readonly threw: (hook: Hook, error: unknown) => void
-  /** Counts that a hook returned what its column does not take. `answer` names its kind, and quotes no part of it. */
+  /** Counts that a hook returned a value that its column does not take. `answer` names its kind without its data. */
   readonly returned: (hook: Hook, answer: string) => void
-  /** The log lines that are due, if any; they are due once. */
+  /** Takes the log lines that are due, if any: each line is given out once. */
   readonly due: () => Effect.Effect<void> | undefined
 }
 
@@ -25,20 +25,22 @@ const consequence: { readonly [H in Hook]: string } = {
 }
 
 const placeOf = ({ message, stack = "" }: Error): string | undefined => {
-  // The message stands in front of the places, and a line of it may look like one.
+  // A stack begins with the message, and a line of the message may look like a place.
   const from = message === "" ? 0 : stack.indexOf(message)
   const places = from === -1 ? stack : stack.slice(from + message.length)
   return places.split("\n").find((line) => /^\s+at /.test(line))
 }
 
-// An error's message may quote the very data that a redaction was to remove: only its kind and place are logged.
+/**
+ * Describes an error by its kind and its place alone: its message may quote the very data that a redaction removes.
+ */
 export const describe = (error: unknown): string => {
   try {
     if (!(error instanceof Error)) return `a ${typeof error}`
     const place = placeOf(error)
     return place === undefined ? String(error.name) : `${String(error.name)} ${place.trim()}`
   } catch {
-    // Its own properties throw.
+    // Its properties throw.
     return "an error that cannot be read"
   }
 }
@@ -51,7 +53,7 @@ export const make = (): Faults => {
     Metrics.httpHookFaults.unsafeUpdate(1, [MetricLabel.make("hook", hook)])
     if ((count & (count - 1)) !== 0) return
     const line = Effect.logWarning(`the audit hook "${hook}" ${describeFault()}; ${count} times so far`)
-    // A logger that throws must not disturb a request.
+    // A logger that throws must not affect the request.
     const safe = Effect.asVoid(Effect.exit(line))
     lines = lines === undefined ? safe : Effect.zipRight(lines, safe)
   }

@@ -1,6 +1,4 @@
-/**
- * The record of one request, and how it is made.
- */
+/** The record of one request, and how it is made of the request and the hooks. */
 import type { HttpServerRequest } from "@effect/platform"
 import type { Context } from "effect"
 import type { Faults } from "../hookFaults.js"
@@ -10,55 +8,58 @@ import { keyOf, pathOf, wellFormedId } from "./request.js"
 import * as Storable from "./storable.js"
 
 /**
- * How a request ended, by its status: `ok` below 400, `clientError` from 400 to 499, `serverError` from 500.
- * `aborted` is 499: the client closed the connection while the handler was still at work.
+ * The outcome of a request, by its status: `ok` below 400, `clientError` from 400 to 498, `serverError` from 500.
+ * `aborted` is 499: the client closed the connection before the handler was done.
  */
 export type Outcome = "ok" | "clientError" | "serverError" | "aborted"
 
 /**
- * The record of one request. Plain data that fits `HttpAudit.columns`, whatever a client sends and a hook returns: in
- * its texts U+FFFD stands for U+0000 and for lone surrogates, and a text of more than 16,384 UTF-16 units ends behind
- * these with `…`.
+ * The record of one request: plain data that always fits `HttpAudit.columns`, whatever a client sends and a hook
+ * returns. In its texts U+FFFD replaces U+0000 and lone surrogates. A text has at most 16,384 UTF-16 units; a longer
+ * one is cut, and ends with `…`.
  */
 export interface Entry {
-  /** A time-ordered UUID (version 7), made when the response head was known: the order of the records. */
+  /** A time-ordered UUID (version 7), made when the response head was known. It orders the records. */
   readonly id: string
   /** When the request arrived. */
   readonly at: Date
-  /** Who made it, by `setActor` or by the hook `actor`; null when neither gave one. */
+  /** Who made the request, by `setActor` or by the hook `actor`; null when neither gave one. */
   readonly actor: string | null
-  /** The method and, where a router matched and tracing is on, its route: `GET /orders/:id`. Or the hook's word. */
+  /**
+   * The text of the hook `action`; otherwise the method and the route, such as `GET /orders/:id`, or the method alone
+   * where no router matched or tracing is off.
+   */
   readonly action: string
-  /** The path that was asked for, without the query string, as the client wrote it: it is not decoded. */
+  /** The path of the request without the query string, not decoded: as the client wrote it. */
   readonly target: string
   readonly outcome: Outcome
   /** The status of the response; 101 for a WebSocket that opened, 499 for a request that its client aborted. */
   readonly status: number
-  /** From arrival to response head in milliseconds, with fractions, by a clock that never goes back. */
+  /** The time from arrival to response head in milliseconds with fractions, by a clock that never goes back. */
   readonly duration_ms: number
   /**
-   * The header `x-request-id` when it is well-formed (1 to 128 ASCII letters, digits or `_ . : / + = @ -`),
+   * The header `x-request-id` when it is well-formed (1 to 128 ASCII letters, digits or `_ . : / + = @ -`);
    * otherwise the record's own id.
    */
   readonly request_id: string
-  /** The trace that the request belongs to; null where tracing is off. */
+  /** The id of the request's trace; null where tracing is off. */
   readonly trace_id: string | null
 }
 
 /**
- * What of a record is yours to say. Hooks are synchronous and run once per request, when its response head is known;
- * a request waits for them, so they should be quick. One that throws never disturbs the response: the fault is
- * counted (metric `recorder_http_hook_faults_total`, by hook) and logged once per doubling, and the record is kept
- * with what is left.
+ * The hooks that fill a record. They are synchronous and run once per request, when its response head is known. The
+ * request waits for them, so they should be quick.
  *
- * A hook that returns what its column does not take is a fault too, and the record keeps what can be stored: a text
- * is made storable (see {@link Entry}), a number becomes its text, and anything else (an object, a promise, an
- * Effect) counts as no answer.
+ * If a hook throws, the response is not affected, and the record is kept without that hook's part. The fault is
+ * counted (metric `recorder_http_hook_faults_total`, by hook) and logged at every doubling of the count.
+ *
+ * A value that its column does not take is a fault too. A text is made storable (see {@link Entry}), a number becomes
+ * its text, and anything else (an object, a promise, an Effect) counts as `undefined`.
  */
 export interface Options {
   /**
-   * Who made the request, by the request and the services of the server's context. What a handler said by
-   * `HttpAudit.setActor` comes first. When it throws: null.
+   * Gives the actor of a request, by the request and the services of the server's context. It is not called when a
+   * handler has set the actor by `HttpAudit.setActor`. If it throws, the actor is null.
    */
   readonly actor?:
     | ((
@@ -66,21 +67,22 @@ export interface Options {
         context: Context.Context<never>
       ) => string | null | undefined)
     | undefined
-  /** What was asked for; `undefined` leaves the method and route, and so does a throw. */
+  /** Gives the action of a request. If it returns `undefined` or throws, the action is the method and route. */
   readonly action?:
     | ((request: HttpServerRequest.HttpServerRequest, context: Context.Context<never>) => string | undefined)
     | undefined
   /**
-   * The last look at a record before it is queued: return it, a changed copy, or `undefined` to record nothing.
-   * When it throws, or returns no entry, only what no client can influence is recorded: id, time, method, outcome,
-   * status, duration. A field that is missing or not of its column's type is replaced in the same way, one by one;
-   * fields that are no columns are left out.
+   * Changes a record before it is queued: return it, a changed copy, or `undefined` to record nothing.
+   *
+   * If it throws or returns no entry, only what no client can influence is recorded: id, time, method, outcome,
+   * status, duration. A field that is missing or not of its column's type is replaced in the same way, field by field.
+   * Fields that are no columns are left out.
    */
   readonly redact?: ((entry: Entry) => Entry | undefined) | undefined
 }
 
-// The actor that a handler set for its request, as it was given: it is made storable with the record. A handler sees
-// only its request, which servers and other middlewares make and copy: there is no field of ours to keep it in.
+// The actor that a handler has set for its request, unchecked until the record is made. It is kept beside the request,
+// because servers and other middlewares make and copy requests: the audit has no field of its own in them.
 const actorOfRequest = new WeakMap<object, unknown>()
 
 export const unsafeSetActor = (request: HttpServerRequest.HttpServerRequest, actor: string): void => {
@@ -90,7 +92,7 @@ export const unsafeSetActor = (request: HttpServerRequest.HttpServerRequest, act
 const outcomeOf = (status: number): Outcome =>
   status < 400 ? "ok" : status >= 500 ? "serverError" : status === 499 ? "aborted" : "clientError"
 
-/** The word of a hook, or none; what was changed or left out is a fault. */
+/** Returns the text that a hook gave, if any. If it had to be changed or left out, that is a fault. */
 const textOf = (
   faults: Faults,
   hook: "actor" | "setActor" | "action",
@@ -105,7 +107,7 @@ const textOf = (
   return text
 }
 
-/** What a hook returns; none when it throws, or there is no such hook. */
+/** Calls a hook. Returns its text; `undefined` when it throws, returns none, or is not set. */
 const callHook = (
   faults: Faults,
   hook: "actor" | "action",
@@ -138,7 +140,7 @@ const actionOf = (options: Options, faults: Faults, { fiber, request }: Arrival)
   return Storable.text(typeof route === "string" ? `${request.method} ${route}` : request.method)
 }
 
-/** The record of a request after its hooks, or none when `redact` wants none. Every field fits its column. */
+/** Makes the record of a request by the hooks; `undefined` when `redact` keeps it out. Every field fits its column. */
 export const entryOf = (
   options: Options,
   faults: Faults,
@@ -172,7 +174,7 @@ const redacted = (
   const { at, id } = entry
   const bare: Entry = {
     ...entry,
-    // The hook may change a date that it is given.
+    // The hook can change the date that it is given.
     at: new Date(at.getTime()),
     actor: null,
     action: Storable.text(method),

@@ -1,6 +1,4 @@
-/**
- * When the head of a response is known: the moment at which a request is recorded.
- */
+/** Finds the moment when the head of a response is known: then the request is recorded. */
 import { HttpApp, HttpServerError, HttpServerRequest, type HttpServerResponse } from "@effect/platform"
 import { Clock, Context, Effect, type Fiber, FiberRef, Option, RuntimeFlags } from "effect"
 import { isSame } from "./request.js"
@@ -21,19 +19,19 @@ export interface Arrival {
 }
 
 export interface OnHead {
-  /** Called once per request, with the milliseconds since its arrival. */
+  /** Called once per request; `duration` is in milliseconds since its arrival. */
   readonly record: (arrival: Arrival, status: number, duration: number) => void
-  /** What is to run before a request goes on, if anything. */
+  /** Takes the effect that is to run before the request goes on, if any. */
   readonly due: () => Effect.Effect<void> | undefined
 }
 
 /**
- * Watches an app without changing its responses and failures.
+ * Observes an app without changing its responses and failures.
  *
- * Around a part of an app, its exit is the head. Around a whole server, the exit comes only after the body was sent,
- * and the pre-response handler is the head; but that handler costs a good part of the whole observation. So the
- * first requests install it and learn from the order of the two events in which of these places this is: around
- * a part of an app, the handler runs after the exit and is not needed.
+ * Around a part of an app, the head is known when the app exits. Around a whole server, the exit comes after the body
+ * was sent, and the head is known when the pre-response handler runs. That handler costs a good part of the whole
+ * observation. So the first requests install it and learn the place by the order of the two events: around a part of
+ * an app, the handler runs after the exit and is not needed.
  */
 export const observe = <E, R>(app: HttpApp.Default<E, R>, onHead: OnHead): HttpApp.Default<E, R> => {
   let place: "unknown" | "part" | "server" = "unknown"
@@ -41,7 +39,7 @@ export const observe = <E, R>(app: HttpApp.Default<E, R>, onHead: OnHead): HttpA
 
   const handlersFor = (arrival: Arrival): Handlers => {
     const present = arrival.fiber.getFiberRef(HttpApp.currentPreResponseHandlers)
-    // A fiber that handles one request after another still has the handler of the one before.
+    // A fiber that handles several requests in turn still has the handler of the request before.
     const others = present === last?.own ? last.others : present
     const own = Option.some<HttpApp.PreResponseHandler>((request, response) => {
       const own = isSame(request, arrival.request)
@@ -88,7 +86,7 @@ export const observe = <E, R>(app: HttpApp.Default<E, R>, onHead: OnHead): HttpA
 
 type Handlers = Option.Option<HttpApp.PreResponseHandler>
 
-/** An app whose request may become a WebSocket: its head is known when the connection opens, or is refused. */
+/** Wraps an app whose request may become a WebSocket: its head is known when the connection opens or is refused. */
 const upgrading = <E, R>(
   app: HttpApp.Default<E, R>,
   onHead: OnHead,

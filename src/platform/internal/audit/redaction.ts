@@ -1,13 +1,13 @@
-/** What `redact` returned, in the shape of the columns. */
+/** Reads what `redact` returned into the shape of the columns. */
 import type { Entry } from "./entry.js"
 import * as Storable from "./storable.js"
 
-/** An entry whose every field fits its column, and the first thing that did not, if any. */
+/** An entry whose every field fits its column, and the first field that did not, if any. */
 export interface Redacted {
   readonly entry: Entry
-  /** What a field threw. */
+  /** The error that a field threw. */
   readonly error: unknown
-  /** What was wrong, without any data of the record. */
+  /** Describes what did not fit, without any data of the record. */
   readonly problem: string | undefined
 }
 
@@ -23,8 +23,8 @@ const hasExtraField = (given: object, known: object): boolean => {
 }
 
 /**
- * Reads each field once. One that is missing, of another type, or throws is taken from `bare`, the record without
- * anything that a client can influence: what `redact` took away must not come back.
+ * Reads each field once. A field that is missing, of another type, or throws is taken from `bare`: the record without
+ * anything that a client can influence. A value that `redact` removed must not come back.
  */
 export const read = (given: unknown, bare: Entry): Redacted => {
   if (typeof given !== "object" || given === null || Storable.isPromise(given)) {
@@ -52,7 +52,7 @@ export const read = (given: unknown, bare: Entry): Redacted => {
     return value
   }
   const text = <A extends string>(name: keyof Entry, instead: A): A =>
-    // A redaction may put another word in the place of an outcome: its column takes every text.
+    // A redaction may replace an outcome by another text: its column takes every text.
     checked(name, (given) => (Storable.asText(given) ?? instead) as A)
   const textOrNull = (name: keyof Entry): string | null =>
     checked(name, (given) => Storable.asText(given) ?? null)

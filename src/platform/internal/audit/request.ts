@@ -1,21 +1,22 @@
-/**
- * What an audit record keeps of a request, and what tells one request from another.
- */
+/** The identity of a request, and the parts of it that an audit record keeps. */
 import type { HttpServerRequest } from "@effect/platform"
 
-// A middleware may put a changed request into the context (`modify`): they all share the server's own one.
+/**
+ * Returns the object that stands for a request. A middleware may put changed copies into the context (`modify`): they
+ * share the server's own request.
+ */
 export const keyOf = (request: HttpServerRequest.HttpServerRequest): object =>
   typeof request.source === "object" && request.source !== null ? request.source : request
 
-/** Whether two requests are the same one, as seen by the server. */
+/** Whether two requests are the same one for the server. */
 export const isSame = (
   a: HttpServerRequest.HttpServerRequest,
   b: HttpServerRequest.HttpServerRequest
 ): boolean => a === b || keyOf(a) === keyOf(b)
 
 /**
- * The path of a request target: without query string and fragment, and without scheme, user and host when the
- * client sent an absolute form.
+ * Returns the path of a request target, without query string and fragment. Of a target in absolute form it leaves
+ * out scheme, user and host too.
  */
 export const pathOf = (url: string): string => {
   const end = url.search(/[?#]/)
@@ -29,7 +30,7 @@ export const pathOf = (url: string): string => {
 
 const wellFormed = /^[\w.:/+=@-]{1,128}$/
 
-/** An id that a peer sent, when it is one: 1 to 128 ASCII letters, digits or `_ . : / + = @ -`. */
+/** Returns an id that a peer sent if it is well-formed: 1 to 128 ASCII letters, digits or `_ . : / + = @ -`. */
 export const wellFormedId = (id: unknown): string | undefined =>
   // A middleware may have put anything into the headers, and a regular expression takes an array for its text.
   typeof id === "string" && wellFormed.test(id) ? id : undefined

@@ -1,17 +1,17 @@
 /**
- * Brings what hooks and clients give into the shape of the audit's columns, so that no backend sets a record aside.
- * All of it is pure and never throws.
+ * Makes values of hooks and clients fit the audit's columns, so that no backend sets a record aside. The functions
+ * are pure and never throw.
  */
 import { validateValue } from "../../../internal/columns/checkRow.js"
 import type { ColumnType } from "../../../internal/columns/columns.js"
 import { isWellFormed } from "../../../internal/text.js"
 
-/** The most UTF-16 units of a text. Node.js takes no longer head of a request by default. */
+/** The limit of a text in UTF-16 units. By default, Node.js takes no longer head of a request. */
 export const maxLength = 16_384
 
 const unstorable = /\0|\p{Surrogate}/gu
 
-/** Returns the text as it can be stored: U+FFFD for U+0000 and lone surrogates, and cut behind {@link maxLength}. */
+/** Makes a text storable: U+FFFD replaces U+0000 and lone surrogates, and it is cut to {@link maxLength}. */
 export const text = (given: string): string => {
   if (given.length <= maxLength && !given.includes("\0") && isWellFormed(given)) return given
   const short = given.length <= maxLength ? given : `${given.slice(0, maxLength - 1)}…`
@@ -19,8 +19,8 @@ export const text = (given: string): string => {
 }
 
 /**
- * Whether the answer is a promise. A hook is synchronous, so nothing awaits its promise: a rejection must not end
- * the process.
+ * Whether a value is a promise. Hooks are synchronous and nothing awaits their promises, so its rejection is handled
+ * here: otherwise it would end the process.
  */
 export const isPromise = (given: unknown): boolean => {
   try {
@@ -32,7 +32,7 @@ export const isPromise = (given: unknown): boolean => {
   }
 }
 
-/** Returns the text that an answer stands for: of a string or a number; none of anything else. */
+/** Returns the text of a string or a number, made storable; `undefined` for anything else. */
 export const asText = (given: unknown): string | undefined => {
   switch (typeof given) {
     case "string":
@@ -46,16 +46,16 @@ export const asText = (given: unknown): string | undefined => {
   }
 }
 
-/** Returns the answer when a column of this type stores it, otherwise `instead`. */
+/** Returns the value if a column of this type stores it, otherwise `instead`. */
 export const value = <A>(type: ColumnType, given: unknown, instead: A): A => {
   try {
     const fits = given !== undefined && given !== null && validateValue(type, given) === undefined
-    // The check says that it is of the column's type, and so is `instead`.
+    // The value has passed the check of the column's type, which is also the type of `instead`.
     if (fits) return given as A
     isPromise(given)
     return instead
   } catch {
-    // What only looks like a date cannot be read.
+    // An object that only looks like a date throws when it is read.
     return instead
   }
 }

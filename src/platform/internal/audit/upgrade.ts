@@ -1,6 +1,6 @@
 /**
- * How an upgrade to a WebSocket is seen: it opens while its handler is still at work, and one that is refused by the
- * server's WebSocket library is answered on the bare connection, where no app sees it.
+ * Observes upgrades to a WebSocket. The connection opens while the handler of its request still runs. A handshake
+ * that the server's WebSocket library refuses is answered on the connection itself, and no app sees that answer.
  */
 import type { HttpServerError, HttpServerRequest, Socket } from "@effect/platform"
 import { Effect } from "effect"
@@ -23,40 +23,40 @@ const observedSocket = (socket: Socket.Socket, onOpen: Effect.Effect<void>): Soc
   }
 }
 
-/** The same request, which runs `onOpen` as soon as the connection is a WebSocket. */
+/** Returns the same request, which runs `onOpen` as soon as its connection is a WebSocket. */
 export const observed = (request: Request, onOpen: Effect.Effect<void>): Request => {
   const upgrade = Effect.suspend(() => request.upgrade)
   const seen: Effect.Effect<Socket.Socket, HttpServerError.RequestError> = Effect.map(upgrade, (socket) =>
     observedSocket(socket, onOpen)
   )
   const modify: Request["modify"] = (options) => observed(request.modify(options), onOpen)
-  // Servers keep state in a request, and set marks on it: everything else is that of the request itself.
+  // A proxy, not a copy: servers keep state in a request and set marks on it.
   return new Proxy(request, {
     get: (target, name) =>
       name === "upgrade" ? seen : name === "modify" ? modify : Reflect.get(target, name, target)
   })
 }
 
-/** The part of a connection of Node.js that is looked at. */
+/** The used part of a connection of Node.js. */
 interface Connection {
   readonly on: (event: "close" | "error", listener: () => void) => unknown
   readonly writableEnded: boolean
 }
 
-/** The connection of an upgrade, which carries no other request; none where the server is not one of Node.js. */
+/** Returns the connection of an upgrade, which carries no other request; `undefined` if the server is not Node.js. */
 const connectionOf = (request: Request): Connection | undefined => {
   const source = keyOf(request) as { readonly upgrade?: unknown; readonly socket?: Connection | null }
-  // Node.js sets the mark on requests that it hands over with their connection.
+  // Node.js sets `upgrade` on requests that it hands over with their connection.
   return source.upgrade === true && typeof source.socket?.on === "function" ? source.socket : undefined
 }
 
 /**
- * Calls `onEnd` when the connection closes, with the status that its client saw: 499 when it was gone before an
- * answer. An answer that no app gave is a refusal of the handshake.
+ * Calls `onEnd` when the connection closes, with the status that its client saw: 499 when the client left before an
+ * answer. If the connection was answered by no app, the handshake was refused.
  */
 export const whenClosed = (request: Request, onEnd: (status: number) => void): void => {
   const connection = connectionOf(request)
-  // The platform listens to no error of it: a client that resets it before it opens would end the process.
+  // The platform does not listen to its errors: a client that resets it before it opens would end the process.
   connection?.on("error", () => undefined)
   connection?.on("close", () => {
     const refusal = request.method === "GET" ? 400 : 405
