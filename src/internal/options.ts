@@ -7,7 +7,7 @@ import { Data, Duration, Effect, Option, Schedule } from "effect"
 
 /**
  * Options that cannot work, reported by the `make` that was given them: nothing was opened, created or started.
- * `option` is the option's name (`bound.count` for one inside another), `message` says what it must be.
+ * `option` is the option's name (`bound.count` for one inside another), `message` is what it must be.
  */
 export class InvalidOptions extends Data.TaggedError("InvalidOptions")<{
   readonly option: string
@@ -73,7 +73,7 @@ export const that = (allowed: string, passes: (given: unknown) => boolean): Rule
   // The mark stands for the type that `Resolved` finds in the owner's options.
   rule(allowed, (given) => (passes(given) ? (given as AsGiven) : wrong))
 
-/** A function; `what` says what it gives. */
+/** A function; `what` describes what it gives. */
 export const func = (what = ""): Rule<AsGiven> =>
   that(`a function${what === "" ? "" : ` ${what}`}`, (given) => typeof given === "function")
 
