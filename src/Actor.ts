@@ -1,15 +1,15 @@
 /**
  * The one runtime of this library: a fiber that owns a resource behind an unbounded queue.
  *
- * Callers offer *items* and ask *questions*. Items that stand next to each other in the queue are handled as one
- * batch, questions stand alone and in order: a question sees every item offered before it and none offered after it.
- * The resource may come late, or never; the queue takes items meanwhile. On close the actor finishes what it has
- * accepted and gives the resource back.
+ * Callers offer *items* and ask *queries*. Neighbours in the queue are handled as one batch. Queries are answered one
+ * by one, in queue order: a query sees every item offered before it and none offered after it. The resource may come
+ * late, or never; the queue takes items meanwhile. On close the actor finishes what it has accepted and gives the
+ * resource back.
  *
- * Guarantees: `unsafeOffer` waits for nothing and never throws. Batches, questions and the acquisition never
- * overlap. Every question gets an answer, also when the actor fails or is closed. Each step can be interrupted on its
- * own without ending the actor. A failure of `onBatch` or `acquire`, a defect too, ends it as `Failed`:
- * items are refused, questions fail, and `close` hands everything back.
+ * Guarantees: `unsafeOffer` waits for nothing and never throws. Batches, queries and the acquisition never overlap.
+ * Every query gets an answer, also when the actor fails or is closed. Each step can be interrupted on its own without
+ * ending the actor. A failure of `onBatch` or `acquire`, a defect too, ends it as `Failed`: items are refused, queries
+ * fail, and `close` hands everything back.
  */
 import { Deferred, type Duration, Effect, ExecutionStrategy, Scope, type Stream } from "effect"
 import { constVoid } from "effect/Function"
@@ -35,27 +35,28 @@ export type { Leftover, Options } from "./internal/actor/options.js"
 export type { Status } from "./internal/actor/status.js"
 export { InvalidOptions } from "./internal/options.js"
 
+/** The handle of an actor. */
 export interface Actor<in out Resource, in out Item, out Report = Leftover<Resource, Item>> {
   /** Accepts an item or refuses it, at once. Never throws. */
   readonly unsafeOffer: (item: Item) => boolean
-  /** Accepts an item; waits only under the policy `suspend`. False: refused. */
+  /** Accepts an item; waits only under the policy `suspend`. `false`: refused. */
   readonly offer: (item: Item) => Effect.Effect<boolean>
   /** Accepts all items in order, or none. */
   readonly offerAll: (items: Iterable<Item>) => Effect.Effect<boolean>
   /**
-   * Offers all items or none, and tells `answer` where they went; undefined: refused. It is told at once, but under the
-   * policy `suspend`, when it is told as soon as there is room. The returned function ends such a wait.
+   * Offers all items or none, and calls `answer` with where they went; `undefined`: refused. It is called at once, or
+   * under the policy `suspend` as soon as there is room. The returned function ends such a wait.
    */
   readonly unsafeOfferAll: (
     items: ReadonlyArray<Item>,
     answer: (placed: Placed | undefined) => void
   ) => () => void
   /**
-   * Runs a question on the resource, in queue order. It is tried once; its failure goes to its caller and changes
-   * nothing else. When the caller goes away, a waiting question is skipped and a running one is interrupted.
+   * Runs a query on the resource, in queue order. It is tried once; its failure goes to its caller and changes nothing
+   * else. If the caller is interrupted, a waiting query is skipped and a running one is interrupted.
    */
   readonly ask: <A, E>(
-    question: (resource: Resource) => Effect.Effect<A, E>,
+    query: (resource: Resource) => Effect.Effect<A, E>,
     options?: AskOptions
   ) => Effect.Effect<A, E | ActorStopped | AskTimedOut>
   /** Completes when every item accepted before it has been handled. */
@@ -148,7 +149,7 @@ export const make = <Resource, Item, Report = Leftover<Resource, Item>, R = neve
     const context = withoutSurroundings(yield* Effect.context<Exclude<R, Scope.Scope>>())
     // Forked before the actor's finalizer is added: so the resource outlives the actor.
     const resourceScope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
-    // All that R may need beside the scope stands in the context.
+    // The context has all that R needs but the scope.
     const acquire = settings.acquire.pipe(
       Effect.provideService(Scope.Scope, resourceScope),
       Effect.provide(context)

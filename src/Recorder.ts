@@ -3,7 +3,7 @@
  * bulk, and accounts for every one of them.
  *
  * The law: at every instant `accepted = stored + setAside + dropped + handedBack + pending`, and `pending` is 0 after
- * `close`. It holds while the process lives; what a killed process takes with it stands in the README.
+ * `close`. It holds while the process lives; the README lists what a killed process takes with it.
  */
 import {
   Context,
@@ -47,12 +47,12 @@ export interface Recorder<in out Record, in Query = never, out Result = unknown>
   /**
    * Asks the storage, after all saves made before this call have an outcome and before any made after it. Tried once. It
    * waits while those saves are retried, and what is saved after it waits behind it: bound that by `Effect.timeout`. A
-   * query whose caller has gone holds up nothing.
+   * query whose caller was interrupted holds up nothing.
    */
   readonly load: (query: Query) => Effect.Effect<Result, StorageError | RecorderFailed | RecorderClosed>
   /** Completes when every record accepted before it has an outcome. Succeeds at once after `close`. */
   readonly flush: Effect.Effect<void, RecorderFailed>
-  /** Completes when the storage is up. */
+  /** Completes when the storage is up. Fails with why it never comes up, also while a close is pending. */
   readonly ready: Effect.Effect<void, RecorderFailed | RecorderClosed>
   readonly status: Effect.Effect<Actor.Status>
   /** The present status first, then each change, the terminal one (`Closed` or `Failed`) always; then it ends. */
@@ -82,7 +82,7 @@ export type OfTable<C extends Columns> = Recorder<NewRowOf<C>, Query<C>, Readonl
 const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
 /**
- * Makes a recorder of a storage; returns at once. One fiber owns the storage behind an unbounded queue. It is closed
+ * Makes a recorder over a storage; returns at once. One fiber owns the storage behind an unbounded queue. It is closed
  * with its scope, within `closeDeadline`; what was not written then goes to `onClosed` and, as counts, to the log.
  */
 export const make = <Record, Query, Result>(
@@ -92,7 +92,7 @@ export const make = <Record, Query, Result>(
   makeDeferred(Effect.succeed(storage), options)
 
 /**
- * Makes a recorder of a storage that comes later; returns at once. Saves and queries made before it is there are
+ * Makes a recorder over a storage that comes up later; returns at once. Saves and queries made before it is there are
  * queued and served in order. `acquire` is retried like a save; a `StorageError` of kind `Fatal` ends it, then the
  * recorder is `Failed` and `close` hands all records back. The storage lives until the caller's scope ends.
  */
@@ -141,7 +141,7 @@ const recorderOf = <Record, Query, Result>(
 }
 
 /**
- * A layer with a recorder of a storage that comes later, under a tag of your own:
+ * Makes a layer with a recorder over a storage that comes up later, under a tag of your own:
  *
  * ```ts
  * class Audit extends Context.Tag("Audit")<Audit, Recorder.OfTable<typeof columns>>() {}
@@ -163,7 +163,7 @@ export interface MemoryColumns<C extends Columns> {
 }
 
 /**
- * A layer for tests: the same recorder over `Storage.memory`. With `columns` and `id` it checks records, ignores
+ * Makes a layer for tests: the same recorder over `Storage.memory`. With `columns` and `id` it checks records, ignores
  * duplicates and answers typed queries as the SQL storages do.
  */
 export const layerMemory: {
@@ -184,7 +184,7 @@ export const layerMemory: {
     columns === undefined || id === undefined
       ? Effect.sync(() => memory<Row>())
       : memory({ columns, id: id as never })
-  // The signatures say which records and queries go with which storage; the body serves them all.
+  // The signatures bind records and queries to their storage; the body serves them all.
   return Layer.scoped(
     tag,
     Effect.flatMap(storage as Effect.Effect<Storage<Row>, InvalidOptions>, (made) => make(made, rest))

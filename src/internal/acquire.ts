@@ -3,8 +3,8 @@ import { type Cause, Effect, ExecutionStrategy, Exit, type Schedule, Scope } fro
 import * as Time from "./time.js"
 
 /**
- * Runs `acquire` until it succeeds, each attempt in a scope of its own that is closed when it fails. Fails with what
- * is fatal, or with the last failure when the schedule ends.
+ * Runs `acquire` until it succeeds, each attempt in a scope of its own, which is closed when the attempt fails. Fails
+ * with the first fatal failure, or with the last failure when the schedule ends.
  */
 export const acquireWith = <A, E, R, F>(
   acquire: Effect.Effect<A, E, R>,

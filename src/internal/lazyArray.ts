@@ -11,7 +11,7 @@ const maxPrinted = 100
 
 /**
  * An array of the `length` elements that `elements` gives. Above 10,000 it makes an element, and those before it, when
- * it is first read; the same ones after that. It is an array to whoever reads it, `Array.isArray` included, but cannot be
+ * it is first read; the same ones after that. It reads as an array, `Array.isArray` included, but cannot be
  * cloned to another thread: for that, `Array.from` it.
  */
 export const lazyArray = <A>(length: number, elements: Iterable<A>): ReadonlyArray<A> =>

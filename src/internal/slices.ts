@@ -1,4 +1,4 @@
-/** Work for very many, cut into slices, so that nobody else on the event loop waits long for it. */
+/** Work for very many, cut into slices, so that nothing else on the event loop waits long for it. */
 import type { Clock } from "effect"
 import type { Turn } from "./turn.js"
 

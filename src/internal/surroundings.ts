@@ -1,4 +1,4 @@
-/** What a part must not take over from the fiber that made it, or that calls it. */
+/** What a part must not inherit from the fiber that made it, or that calls it. */
 import { Context, Effect, Tracer } from "effect"
 
 interface Transaction {
@@ -8,7 +8,7 @@ interface Transaction {
 /** The transaction of @effect/sql that a caller may be in: statements of a part's own must not join it. */
 const SqlTransaction = Context.GenericTag<Transaction, unknown>("@effect/sql/SqlClient/TransactionConnection")
 
-/** Without the transaction and the parent span of whoever makes a part. */
+/** Removes the transaction and the parent span of the fiber that makes a part. */
 export const withoutSurroundings = <R>(context: Context.Context<R>): Context.Context<R> =>
   Context.omit(
     Tracer.ParentSpan,

@@ -1,5 +1,5 @@
 /**
- * Time for durations. The wall clock may be set back or forward at any moment: it tells when something happened, never
+ * Time for durations. The wall clock may be set back or forward at any moment: it shows when something happened, never
  * how long it took.
  */
 import { Clock, Effect, Schedule } from "effect"

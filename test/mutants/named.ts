@@ -142,7 +142,7 @@ const handingBack: ReadonlyArray<NamedMutant> = [
 const storing: ReadonlyArray<NamedMutant> = [
   {
     name: "skip a retry",
-    file: internal("recorder/batchRun"),
+    file: internal("recorder/batchRunner"),
     find: "if (!compareWithMore(config, run)) Bisection.retry(bisection)",
     replace: "if (!compareWithMore(config, run)) Bisection.exhausted(bisection)",
     test: recorder(
@@ -152,7 +152,7 @@ const storing: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "forget how long the last wait was",
-    file: internal("recorder/batchRun"),
+    file: internal("recorder/batchRunner"),
     find: "    run.driver = driver\n",
     replace: "",
     test: recorder(
@@ -169,7 +169,7 @@ const storing: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "lose a prefix: it is not counted",
-    file: internal("recorder/batchRun"),
+    file: internal("recorder/batchRunner"),
     find: "config.listener.onStored(batch, from, from + stored, 0)",
     replace: "",
     test: recorder("saves", "stored through an acknowledged prefix completes with that prefix")
@@ -200,7 +200,7 @@ const storing: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "let a storage change the records of the next attempt",
-    file: internal("recorder/batchRun"),
+    file: internal("recorder/batchRunner"),
     find: "call(storage, batch.items.slice(from, to))",
     replace: "call(storage, whole ? batch.items : batch.items.slice(from, to))",
     test: recorder("contract", "a batch array belongs to the storage and is never reused")
@@ -257,14 +257,14 @@ const settingAside: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "try a sink once",
-    file: internal("recorder/batchRun"),
+    file: internal("recorder/sink"),
     find: "run.sinkPauses = run.sinkTries < maxSinkTries",
     replace: "run.sinkPauses = false",
     test: recorder("deadLetters", "one that recovers on its third try has taken the record")
   },
   {
     name: "take a sink that failed for one that took the record",
-    file: internal("recorder/batchRun"),
+    file: internal("recorder/sink"),
     find: 'entryOf(config, run, step), "failed")',
     replace: 'entryOf(config, run, step), "taken")',
     test: recorder(

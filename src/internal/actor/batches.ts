@@ -11,7 +11,7 @@ export interface Batches<Item> {
   /** The one that is being handled. */
   current: Mailbox.Batch<Item> | undefined
   prepared: Mailbox.Batch<Item> | undefined
-  /** Batches of items that left the queue before: they stand before it. */
+  /** Batches of items that left the queue before: they are handled before what is queued. */
   requeued: Array<Mailbox.Batch<Item>>
 }
 
@@ -28,7 +28,7 @@ export const make = <Item>(intake: Intake.Intake<Item>): Batches<Item> => ({
   requeued: []
 })
 
-/** Whether a full batch stands ready while another one is out. A smaller one may still grow. */
+/** Whether a full batch is ready while another one is being handled. A smaller one may still grow. */
 export const mayPrepare = <I>({ current, intake, prepared }: Batches<I>): boolean =>
   current !== undefined && prepared === undefined && Mailbox.size(intake.mailbox) >= intake.mailbox.limit
 
@@ -47,11 +47,11 @@ const take = <I>(intake: Intake.Intake<I>): Mailbox.Batch<I> | undefined => {
   return batch
 }
 
-/** Whether a batch stands ready before the queue. */
+/** Whether a batch is ready before the queue. */
 export const hasReady = <I>({ prepared, requeued }: Batches<I>): boolean =>
   prepared !== undefined || requeued.length > 0
 
-/** Begins the next batch: the one that was prepared, one that comes again, or one from the queue. */
+/** Begins the next batch: the prepared one, a requeued one, or one from the queue. */
 export const begin = <I>(batches: Batches<I>): Mailbox.Batch<I> | undefined => {
   const { prepared } = batches
   batches.prepared = undefined
@@ -63,8 +63,8 @@ const sum = (sizes: ReadonlyArray<number> | undefined): number =>
   sizes === undefined ? 0 : sizes.reduce((total, size) => total + size, 0)
 
 /**
- * Handles items again that had left the queue with an outcome, in batches of the usual size. They take room, and stand
- * before what is queued. The sizes are kept where the bound asks for sizes.
+ * Handles items again that had left the queue with an outcome, in batches of the usual size. They take room, and
+ * are handled before what is queued. The sizes are kept where the bound asks for sizes.
  */
 export const requeue = <I>(
   batches: Batches<I>,
@@ -89,14 +89,14 @@ export const requeue = <I>(
   return requeued.slice(before)
 }
 
-/** Some items in flight have an outcome. */
+/** Settles items in flight: they have an outcome, and take no more room. */
 export const settle = <I>({ intake }: Batches<I>, count: number, bytes: number): void => {
   intake.inFlight -= count
   intake.inFlightBytes -= bytes
   Intake.freed(intake)
 }
 
-/** The present batch is finished: what of it was not settled yet is settled now. */
+/** Finishes the present batch: settles what of it was not settled yet. */
 export const finish = <I>(batches: Batches<I>): void => {
   const { intake, prepared, requeued } = batches
   batches.current = undefined
@@ -136,13 +136,13 @@ export const oldestAge = <I>({ current, intake, prepared, requeued }: Batches<I>
   return since === undefined ? 0 : Math.max(0, intake.monotonic() - since)
 }
 
-/** What no step has seen: the batches that come again, the prepared one, and the queue. */
+/** What no step has handled: the requeued batches, the prepared one, and the queue. */
 function* unseenOf<I>(batches: ReadonlyArray<Mailbox.Batch<I>>, contents: Mailbox.Contents<I>): Generator<I> {
   for (const { items } of batches) yield* items
   yield* Mailbox.itemsOf(contents)
 }
 
-/** Takes everything but the present batch, as it stands, however much it is. No item takes room any more. */
+/** Takes everything but the present batch, however much it is, without a look at it. No item takes room any more. */
 export const takeAll = <I>({ intake, prepared, requeued }: Batches<I>): ReadonlyArray<I> => {
   const batches = prepared === undefined ? requeued : [...requeued, prepared]
   const contents = Mailbox.takeAll(intake.mailbox)

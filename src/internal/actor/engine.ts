@@ -7,8 +7,8 @@
  * there are no steps any more. So no step costs a fiber, a timer or a race, and still each can be interrupted on its
  * own.
  *
- * Invariant: between two steps all state stands in `Engine`, so a new worker goes on where the old one was stopped.
- * State changes with the answer of a step in one synchronous piece: no interruption can come in between.
+ * Invariant: between two steps all state is in `Engine`, so a new worker goes on where the old one was stopped.
+ * State changes with the answer of a step in one synchronous piece: no interruption can happen in between.
  */
 import { Cause, type Clock, Deferred, Effect, type Fiber, FiberId } from "effect"
 import { inSlices } from "../slices.js"
@@ -153,14 +153,14 @@ const warn = <R, I>(engine: Engine<R, I>, message: string): void =>
 export const publish = <R, I>(engine: Engine<R, I>): void =>
   Status.publish(engine.statuses, Status.statusOf(engine))
 
-/** The phase has changed: what kept the actor from its resource is over. */
+/** Publishes a change of the phase: what kept the actor from its resource is over. */
 export const phaseChanged = <R, I>(engine: Engine<R, I>): void => {
   engine.outage = undefined
   if (engine.phase === "Failed") engine.behavior.onFailed(engine.cause ?? Cause.empty)
   publish(engine)
 }
 
-/** What a caller gets whose request is answered no more. */
+/** The error of a request that is answered no more. */
 export const stoppedError = <R, I>({ cause = Cause.empty, phase }: Engine<R, I>): ActorStopped =>
   new ActorStopped({ reason: phase === "Failed" ? "Failed" : "Closed", cause })
 
@@ -171,7 +171,7 @@ const resumeWorker = <R, I>(engine: Engine<R, I>): void => {
   wake?.(Effect.void)
 }
 
-/** There is something to do: the worker starts at the end of the turn. A lingering one looks how long still. */
+/** Signals that there is work: the worker starts at the end of the turn. A lingering worker looks how long still. */
 export const signal = <R, I>(engine: Engine<R, I>): void => {
   engine.endLinger?.()
   if (engine.wakeWorker !== undefined) {
@@ -181,7 +181,7 @@ export const signal = <R, I>(engine: Engine<R, I>): void => {
   } else if (mayPrepare(engine)) scheduleCheck(engine)
 }
 
-/** Waiting for more items brings nothing. */
+/** Ends the linger: waiting for more items brings nothing. */
 const stopLingering = <R, I>(engine: Engine<R, I>): void => {
   engine.lingerIsOver = true
   engine.endLinger?.()

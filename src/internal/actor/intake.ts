@@ -2,18 +2,17 @@
  * The accepting side of an actor: every item offered is queued, dropped by policy, made to wait, or refused, and
  * counted as what it was. All of it is synchronous.
  */
-
 import { atOnce, type InSlices } from "../slices.js"
 import { type Bound, belowHalf, fits, sizeIn } from "./bound.js"
 import { closeGap, type Gaps, noGaps, noReleases, noteDrop, noteRelease, type Releases } from "./gaps.js"
 import * as Mailbox from "./mailbox.js"
 
-/** A saver that waits for room, under the policy `suspend`. */
+/** A call that waits for room, under the policy `suspend`. */
 export interface Waiter<Item> {
   readonly items: ReadonlyArray<Item>
   readonly sizes: ReadonlyArray<number>
   readonly bytes: number
-  /** Told where its first item went, or that it was refused. */
+  /** Gets the position of its first item, or `undefined` when it was refused. */
   readonly answer: (position: number | undefined) => void
 }
 
@@ -33,7 +32,7 @@ export interface Intake<Item> {
   readonly monotonic: () => number
   readonly inSlices: InSlices
   readonly events: Events
-  /** Somebody waits for a full batch: say when there is one. */
+  /** A lingering worker waits for a full batch: it is signalled. */
   readonly lingers: boolean
   open: boolean
   /** Items taken from the mailbox that have no outcome yet, and their bytes. */
@@ -48,9 +47,9 @@ export interface Intake<Item> {
   warnAt: number
 }
 
-/** What the accepting side tells its actor. Called synchronously by whoever offers. */
+/** What the accepting side reports to its actor, synchronously, within the call that offers. */
 export interface Events {
-  /** The queue has got a new segment, or is full enough for one who lingers: there is work. */
+  /** The queue has got a new segment, or holds a full batch for a lingering worker: there is work. */
   readonly work: () => void
   /** An item found no room: waiting for more brings nothing. */
   readonly noRoom: () => void
@@ -58,7 +57,7 @@ export interface Events {
   readonly dropped: (position: number) => void
   /** An interval of drops has begun. */
   readonly gapOpened: (reason: "drop-newest" | "drop-oldest") => void
-  /** Items were refused, or given up by whoever waited. */
+  /** Items were refused, or their caller stopped waiting for room. */
   readonly refused?: () => void
   /** An unbounded queue has doubled above 100,000 items. */
   readonly grown: (pending: number) => void
@@ -71,7 +70,7 @@ export const make = <Item>(options: {
   readonly monotonic: () => number
   readonly events: Events
   readonly lingers?: boolean
-  /** How very many waiters are told; by default in one piece. */
+  /** How very many waiters are answered; by default in one piece. */
   readonly inSlices?: InSlices
 }): Intake<Item> => ({
   mailbox: Mailbox.make(options.limit, options.bound?.sizeOf !== undefined),
@@ -101,7 +100,7 @@ export const pending = <Item>(intake: Intake<Item>): number => Mailbox.size(inta
 export const pendingBytes = <Item>(intake: Intake<Item>): number =>
   intake.mailbox.bytes + intake.inFlightBytes
 
-/** All items that the caller was told were accepted. */
+/** All items that were accepted, the dropped ones included. */
 export const accepted = <Item>(intake: Intake<Item>): number => intake.mailbox.next + intake.droppedNew
 
 export const dropped = <Item>(intake: Intake<Item>): number => intake.droppedNew + intake.droppedQueued
@@ -168,7 +167,7 @@ export const endReleases = <Item>({ releases }: Intake<Item>): void => closeGap(
 
 /**
  * Offers one item to an unbounded intake. Costs one array slot: no wrapper, no closure, no clock. An open segment
- * says that the intake is open: whatever closes the intake closes the segment.
+ * proves that the intake is open: what closes the intake closes the segment.
  */
 export const offerUnbounded = <Item>(intake: Intake<Item>, item: Item): boolean => {
   const mailbox = intake.mailbox
@@ -206,7 +205,7 @@ const offerSized = <Item>(intake: Intake<Item>, bound: Bound<Item>, item: Item, 
   if (!hasRoom(intake, bound, 1, bytes)) {
     intake.events.noRoom()
     if (bound.overflow === "reject" || bound.overflow === "suspend") return refuse(intake, 1)
-    // An item that would not fit even then must not push out the ones that do.
+    // An item that would not fit even then must not push out those that do.
     if (bound.overflow === "drop-oldest" && hasRoomBesideQueue(intake, bound, bytes)) {
       while (!hasRoom(intake, bound, 1, bytes) && dropQueued(intake));
     }
@@ -243,7 +242,7 @@ const enqueueAll = <Item>(
   return position
 }
 
-/** What became of an offer of several items. `Waits` holds the one who must wait. */
+/** What became of an offer of several items. Under `Waits` they must wait for room. */
 export type Offered<Item> =
   | { readonly _tag: "Taken"; readonly position: number; readonly queued: number }
   | { readonly _tag: "Refused" }
@@ -283,9 +282,9 @@ export const offerAll = <Item>(intake: Intake<Item>, items: ReadonlyArray<Item>)
   }
 }
 
-/** The one who waited has gone; nothing of it was accepted. */
+/** Ends a wait for room; nothing of it was accepted. */
 export const cancelWaiter = <Item>(intake: Intake<Item>, waiter: Waiter<Item>): void => {
-  // A closed intake has counted all of them, and tells them one after the other.
+  // A closed intake has counted all of them, and answers them one after the other.
   if (!intake.waiters.delete(waiter) || !intake.open) return
   intake.waiting -= waiter.items.length
   refuse(intake, waiter.items.length)
@@ -309,7 +308,7 @@ export const freed = <Item>(intake: Intake<Item>): void => {
   admitWaiters(intake)
 }
 
-/** Accepts nothing from now on; whoever waits is refused. */
+/** Accepts nothing from now on; all that wait for room are refused. */
 export const shut = <Item>(intake: Intake<Item>): void => {
   if (!intake.open) return
   intake.open = false

@@ -1,14 +1,14 @@
 /**
  * The queue of an actor: items in order, cut into segments by requests.
  *
- * Items stand in plain arrays of at most `limit` and an array is handed over whole when a batch may take it all, so
- * that an item costs one array slot, and draining costs nothing per item. A request closes the segment before it.
- * Whoever fills a segment is in a burst: the next one has its slots from the first, because an array that grows by
- * pushes costs twice as much. Slots without an item are cut off before anybody reads the array.
+ * Items are kept in plain arrays of at most `limit`. An array is handed over whole when a batch may take it all. So an
+ * item costs one array slot, and draining costs nothing per item. A request closes the segment before it.
+ * After a full segment the queue is in a burst: the next segment gets its slots in advance, because an array that grows
+ * by pushes costs twice as much. Slots without an item are cut off before the array is read.
  * Every item has a sequence number, counted from 0 in order of arrival.
  */
 
-/** Items that stand next to each other. `start` is the index of the first one that is still queued. */
+/** Items that are neighbours in the queue. `start` is the index of the first one that is still queued. */
 export interface Segment<Item> {
   readonly _tag: "Segment"
   readonly items: Array<Item>
@@ -20,10 +20,10 @@ export interface Segment<Item> {
   next: Node<Item> | undefined
 }
 
-/** Something to be run alone, at its place in the queue. */
+/** A query or a barrier: it is run alone, at its place in the queue. */
 export interface Request<Resource> {
   readonly _tag: "Request"
-  /** Whoever asked has gone: skip it. */
+  /** Its caller was interrupted: skip it. */
   cancelled: boolean
   /** A barrier reads nothing: items that came after it may be handled before it. */
   readonly kind: "query" | "barrier"
@@ -60,7 +60,7 @@ export interface Mailbox<Item> {
 
 /** What a drain takes: items that stood next to each other, in order. */
 export interface Batch<Item> {
-  /** Owned by whoever handles the batch; the mailbox never touches this array again. */
+  /** Owned by what handles the batch; the mailbox never touches this array again. */
   items: Array<Item>
   sizes: Array<number> | undefined
   /** Sequence number of the first item. */
@@ -150,7 +150,7 @@ export const push = <Item>(mailbox: Mailbox<Item>, item: Item, bytes: number): v
   }
 }
 
-/** Queues a request: everything pushed before it stands before it. */
+/** Queues a request behind everything pushed before it. */
 export const post = <Item, Resource>(mailbox: Mailbox<Item>, request: Request<Resource>): void => {
   closeSegment(mailbox)
   link(mailbox, { _tag: "RequestNode", request, next: undefined })
@@ -226,8 +226,8 @@ export const append = <Item>(batch: Batch<Item>, more: Batch<Item>): void => {
 }
 
 /**
- * Takes the next items for a batch that was taken before, passing over requests that read nothing or whose caller
- * has gone. For a batch that needs a second record to compare with.
+ * Takes the next items for a batch that was taken before, passing over barriers, and over queries whose
+ * caller was interrupted. For a batch that needs a second record to compare with.
  */
 export const takeBehind = <Item>(mailbox: Mailbox<Item>, max: number): Batch<Item> | undefined => {
   let before: Node<Item> | undefined

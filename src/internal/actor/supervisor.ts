@@ -65,7 +65,7 @@ const fail = <R, I>(engine: Engine<R, I>, cause: Cause.Cause<unknown>): void => 
   phaseChanged(engine)
 }
 
-/** Ends the actor. What is left is taken as it stands, however much it is. */
+/** Ends the actor, and takes what is left, however much it is. */
 const close = <R, I>(engine: Engine<R, I>, busy: boolean): Leftover<R, I> => {
   endStep(engine)
   engine.phase = "Closed"

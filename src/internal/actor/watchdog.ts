@@ -42,7 +42,7 @@ export const watchdog = <R, I>(engine: Engine<R, I>): Effect.Effect<never> => {
   })
   const watching = () => busy() || engine.steps !== seen
   const watch = Effect.whileLoop({ while: watching, body: () => look, step: ignore })
-  // The last tick tells that there is nothing to do any more.
+  // The last tick shows that there is nothing to do any more.
   const lastTick = Effect.sync(() => engine.behavior.onTick())
   return Effect.forever(Effect.zipRight(asleep, Effect.zipRight(watch, lastTick)))
 }

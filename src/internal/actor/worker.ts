@@ -43,7 +43,7 @@ const batchStep = <R, I>(
   return engine.behavior.onBatch(engine.resource as R, batch)
 }
 
-/** Every step comes here when it has ended; the others have done their own part by then, and are no step any more. */
+/** Runs after every step. Acquisitions and requests have ended themselves by then: only a batch is left to end. */
 const stepEnded = <R, I>(engine: Engine<R, I>, finished: boolean | void): void => {
   if (engine.step === 0 || engine.step !== engine.batchStep) return
   endStep(engine)
@@ -65,7 +65,7 @@ const requestStep = <R, I>(engine: Engine<R, I>, request: Request<R>): Effect.Ef
 
 /**
  * Waits for the end of a turn in which there is work. Every batch waits here once: the requests of one turn share a
- * batch, and a storage that answers at once does not keep the event loop from everybody else.
+ * batch, and a storage that answers at once does not keep the event loop from all other work.
  */
 const idle = <R, I>(engine: Engine<R, I>): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
@@ -80,7 +80,7 @@ const lingerStep = <R, I>(engine: Engine<R, I>, millis: number): Effect.Effect<v
     Effect.sleep(millis),
     Effect.async<void>((resume) => {
       engine.endLinger = () => resume(Effect.void)
-      // What ends it may have come before this fiber began.
+      // What ends it may have happened before this fiber began.
       if (lingerLeft(engine) <= 0) resume(Effect.void)
     })
   ).pipe(

@@ -5,7 +5,8 @@ import * as Metrics from "../../Metrics.js"
 import type { Storage, StorageError } from "../../Storage.js"
 import { acquireWith } from "../acquire.js"
 import * as Account from "./account.js"
-import * as BatchRun from "./batchRun.js"
+import { type Config, type Listener, waits } from "./batchRun.js"
+import * as BatchRunner from "./batchRunner.js"
 import { classify, loggable, saveTimedOut } from "./classify.js"
 import { type CloseReport, reportUnsaved } from "./closeReport.js"
 import { droppedError } from "./errors.js"
@@ -50,7 +51,7 @@ const reportReleases = <Record>({ control, settings: { maxHeld, name } }: Runnin
 }
 
 /** Settles what the saves of a batch lead to, and publishes it. */
-const listenerOf = <Record>(running: Running<Record>): BatchRun.Listener<Record> => {
+const listenerOf = <Record>(running: Running<Record>): Listener<Record> => {
   const { clock, control, labels, publish, settings, settlement } = running
   const { account } = settlement
   /** One log line for all the bad records of a batch. */
@@ -92,7 +93,7 @@ const listenerOf = <Record>(running: Running<Record>): BatchRun.Listener<Record>
 }
 
 /** Puts a span around each save, where there is a tracer. */
-const wrapOf = <Record>({ settlement, spans }: Parts<Record>): BatchRun.Config<Record>["wrap"] =>
+const wrapOf = <Record>({ settlement, spans }: Parts<Record>): Config<Record>["wrap"] =>
   spans &&
   ((save, batch, from, to) =>
     Spans.around(spans, save, to - from, {
@@ -101,9 +102,9 @@ const wrapOf = <Record>({ settlement, spans }: Parts<Record>): BatchRun.Config<R
       to: Settlement.positionOf(settlement, to - 1) + 1
     }))
 
-const runnerOf = <Record>(running: Running<Record>): BatchRun.BatchRunner<Record> => {
+const runnerOf = <Record>(running: Running<Record>): BatchRunner.BatchRunner<Record> => {
   const { clock, control, settings, settlement } = running
-  return BatchRun.make<Record>({
+  return BatchRunner.make<Record>({
     clock,
     retry: settings.retry,
     onFatal: settings.onFatal,
@@ -143,15 +144,19 @@ export const behaviorOf =
         isFatal: (failure) => failure.kind === "Fatal",
         onFailure: (cause, attempt) => reportOutage(running, cause, attempt)
       }),
-      onBatch: (storage, batch) => BatchRun.step(runner, Settlement.startRun(settlement, batch), storage),
+      onBatch: (storage, batch) => BatchRunner.step(runner, Settlement.startRun(settlement, batch), storage),
       prepare: (storage, batch) => {
-        if (storage.prepare !== undefined && batch.items.length <= BatchRun.fitOf(runner))
+        if (storage.prepare !== undefined && batch.items.length <= BatchRunner.fitOf(runner))
           Settlement.prepare(settlement, batch, () => storage.prepare?.(batch.items.slice()))
       },
       limit: (batch) =>
-        BatchRun.waits(Settlement.startRun(settlement, batch)) ? Number.POSITIVE_INFINITY : saveTimeout,
+        waits(Settlement.startRun(settlement, batch)) ? Number.POSITIVE_INFINITY : saveTimeout,
       onTimeout: (batch) =>
-        BatchRun.timedOut(runner.config, Settlement.startRun(settlement, batch), saveTimedOut(saveTimeout)),
+        BatchRunner.timedOut(
+          runner.config,
+          Settlement.startRun(settlement, batch),
+          saveTimedOut(saveTimeout)
+        ),
       onDropped: (position) => Receipts.settle(settlement.receipts, position, droppedError),
       onRefused: publish,
       onFailed: (cause) => {

@@ -1,5 +1,5 @@
 /**
- * How one batch becomes stored: a pure machine that says which part of the batch to save next, and learns from each
+ * How one batch becomes stored: a pure machine that chooses which part of the batch to save next, and learns from each
  * answer. It holds no effects: the recorder runs the saves and the waits.
  *
  * Invariant: the records before `ranges` have an outcome; the ranges on the stack are disjoint, in order, and
@@ -41,7 +41,7 @@ export { type Bisection, type Fit, make, maxMisses, unknownRetries } from "./bis
 export type Step<F extends Failure> =
   /** Save these records. */
   | { readonly _tag: "Save"; readonly from: number; readonly to: number }
-  /** The backend is away: wait as the schedule says, then call `retry`. */
+  /** The backend is away: wait by the retry schedule, then call `retry`. */
   | { readonly _tag: "Wait"; readonly failure: F }
   /** This record cannot be stored: set it aside, then call `isolated`. */
   | ({ readonly _tag: "Isolate" } & Suspect<F>)
@@ -81,7 +81,7 @@ export const mustWait = <F extends Failure>(bisection: Bisection<F>): boolean =>
 export const isDone = <F extends Failure>(bisection: Bisection<F>): boolean =>
   bisection.ranges.length === 0 && next(bisection)._tag === "Done"
 
-/** The save of the last `Save` step succeeded. */
+/** Notes that the save of the last `Save` step succeeded. */
 export const saved = <F extends Failure>(bisection: Bisection<F>): void => {
   const { from, to } = bisection.ranges.pop() as Range<F>
   if (bisection.sizeSuspected) bisection.passed = Math.max(bisection.passed, to - from)
@@ -93,13 +93,13 @@ export const saved = <F extends Failure>(bisection: Bisection<F>): void => {
   }
 }
 
-/** An attempt of unknown outcome held these records. */
+/** Notes that an attempt of unknown outcome held these records. */
 export const markUnknown = <F extends Failure>(bisection: Bisection<F>, from: number, to: number): void => {
   bisection.unknownOutcome ??= new Uint8Array(bisection.length)
   bisection.unknownOutcome.fill(1, from, to)
 }
 
-/** Whether the storage has named bad records of the save, which began at `start`: those are bad by its word. */
+/** Whether the storage has named bad records of the save, which began at `start`: those are bad without a further try. */
 const failedByName = <F extends Failure>(bisection: Bisection<F>, failure: F, start: number): boolean => {
   const { from, to } = top(bisection)
   const details = new Map<number, unknown>()
@@ -125,7 +125,7 @@ const storedOf = ({ stored = 0 }: Failure, most: number): number =>
   Number.isInteger(stored) ? Math.max(0, Math.min(stored, most)) : 0
 
 /**
- * The save of the last `Save` step failed. Returns how many records at the start of it are stored all the same.
+ * Notes that the save of the last `Save` step failed. Returns how many records at the start of it are stored all the same.
  */
 export const failed = <F extends Failure>(bisection: Bisection<F>, failure: F): number => {
   const tried = top(bisection)
@@ -173,15 +173,15 @@ const learn = <F extends Failure>(bisection: Bisection<F>, failure: F, start: nu
   else bisect(bisection, failure, blame)
 }
 
-/** The wait of a `Wait` step is over. */
+/** Ends the wait of a `Wait` step. */
 export const retry = <F extends Failure>(bisection: Bisection<F>): void => {
   bisection.failure = undefined
   bisection.storedSince = false
 }
 
 /**
- * No newcomer can come any more. What failed alone while nothing was stored, and was blamed itself, is bad by that
- * alone; whether there was one.
+ * Concludes without newcomers, when none can come any more: what failed alone while nothing was stored, and was blamed
+ * itself, is bad by that alone. Whether there was such a record.
  */
 export const conclude = <F extends Failure>(bisection: Bisection<F>): boolean => {
   if (bisection.inRound) return false
@@ -196,7 +196,7 @@ export const conclude = <F extends Failure>(bisection: Bisection<F>): boolean =>
   return true
 }
 
-/** The schedule has no further wait: what was still to be retried is halved now, any other failure stops. */
+/** Notes that the schedule has no further wait: what was still to be retried is halved, any other failure stops. */
 export const exhausted = <F extends Failure>(bisection: Bisection<F>): void => {
   const { failure } = bisection
   if (failure === undefined || conclude(bisection)) return
@@ -210,12 +210,12 @@ export const exhausted = <F extends Failure>(bisection: Bisection<F>): void => {
   } else bisection.stopped = true
 }
 
-/** The record of an `Isolate` step has its outcome. */
+/** Notes that the record of an `Isolate` step has its outcome. */
 export const isolated = <F extends Failure>(bisection: Bisection<F>): void => {
   bisection.bad.shift()
 }
 
-/** The policy is to go on after a `Stop`: every record left that was tried is bad, by the failure that stopped it. */
+/** Goes on after a `Stop`: every record left that was tried is bad, by the failure that stopped it. */
 export const failRemaining = <F extends Failure>(bisection: Bisection<F>): void => {
   const failure = bisection.failure as F
   // Newcomers, and the later parts of a batch, may not have been tried yet.
@@ -236,7 +236,7 @@ export const failRemaining = <F extends Failure>(bisection: Bisection<F>): void 
   bisection.stopped = false
 }
 
-/** Newcomers stand behind the batch now: compare with them at once. */
+/** Adds newcomers behind the batch, and compares with them at once. */
 export const extend = <F extends Failure>(bisection: Bisection<F>, count: number): void => {
   const from = bisection.length
   bisection.length += count

@@ -1,4 +1,4 @@
-/** The parts of a batch that have no outcome yet, for the machine of `bisection`: ranges, and records that failed alone. */
+/** The parts of a batch that have no outcome yet, for the bisection: ranges, and records that failed alone. */
 
 /** The failure of one save, as far as the machine needs it. */
 export interface Failure {
@@ -33,13 +33,13 @@ export interface Range<F extends Failure> {
 export interface Suspect<F extends Failure> {
   readonly index: number
   readonly cause: F
-  /** What the storage said of this very record, if it did. */
+  /** What the storage reported of this very record, if it did. */
   readonly detail: unknown
   /** How often it failed alone, each time after another record was stored. */
   readonly times: number
 }
 
-/** What a failure may be a matter of: by default its kind says. */
+/** What a failure may be a matter of; by default it follows from the kind. */
 export const blameOf = ({ blame, kind }: Failure): Blame =>
   blame ?? (kind === "Poison" ? "record" : kind === "Unknown" ? "either" : "backend")
 

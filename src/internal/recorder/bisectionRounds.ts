@@ -1,5 +1,5 @@
 /**
- * The state of the machine of `bisection`, and its rounds: halving a range that fails, suspecting what failed alone, and
+ * The state of the bisection, and its rounds: halving a range that fails, suspecting what failed alone, and
  * judging by what was stored meanwhile.
  */
 import {
@@ -150,12 +150,12 @@ export const halve = <F extends Failure>(bisection: Bisection<F>, byData: boolea
   cut(bisection, (from + to + 1) >> 1).rightHalf = byData
 }
 
-/** Puts ranges on the stack, the leftmost on top. All of them stand before those that are there. */
+/** Puts ranges on the stack, the leftmost on top. All of them belong before those that are there. */
 const pushAll = <F extends Failure>(bisection: Bisection<F>, ranges: ReadonlyArray<Range<F>>): void => {
   bisection.ranges.push(...[...ranges].sort((a, b) => b.from - a.from))
 }
 
-/** The backend works, for a record was stored after these had failed: they are tried once more. */
+/** Retests suspects: a record was stored after they had failed, so the backend works. */
 export const retest = <F extends Failure>(bisection: Bisection<F>): void => {
   const suspects = bisection.suspects.splice(0, bisection.followed)
   bisection.followed = 0
@@ -173,7 +173,7 @@ export const beginRound = <F extends Failure>(
   bisection.needsComparison = false
 }
 
-/** The round has told what it can: what is left is in order again, and waits. */
+/** Ends a round: what is left is in order again, and waits. */
 export const endRound = <F extends Failure>(bisection: Bisection<F>): void => {
   const { deferred, lastRounds, lastFailure, maxSize, newcomersFrom, storedEver, storedSince, suspects } =
     bisection
@@ -202,7 +202,7 @@ export const endRound = <F extends Failure>(bisection: Bisection<F>): void => {
   // The end of the recorder is not for the first records of a batch to decide.
   const isLast = !bisection.unfinished || bisection.rounds >= fatalRounds
   bisection.stopped = lastFailure?.kind === "Fatal" && !storedEver && isLast
-  // Newcomers that failed too speak for an outage: more of them would not tell more before the next round.
+  // Newcomers that failed too speak for an outage: more of them would show no more before the next round.
   bisection.needsComparison = storedEver || newcomersFrom === undefined
 }
 
@@ -216,7 +216,7 @@ export const roundIsOver = <F extends Failure>({ misses, maxSize, ranges, rounds
 export const sizeLimit = <F extends Failure>({ passed, sizeProven }: Bisection<F>): number =>
   passed === 0 ? Number.POSITIVE_INFINITY : sizeProven ? passed : passed * 2
 
-/** At least one record was stored. */
+/** Notes that at least one record was stored. */
 export const progressed = <F extends Failure>(bisection: Bisection<F>): void => {
   bisection.repeats = 0
   bisection.rounds = 0
@@ -235,7 +235,7 @@ export const progressed = <F extends Failure>(bisection: Bisection<F>): void => 
 const isLone = <F extends Failure>({ deferred, ranges, suspects }: Bisection<F>): boolean =>
   ranges.length === 1 && suspects.length + deferred.length === 0
 
-/** The top range has failed in a round: by halves it shows which records are at fault, if any is. */
+/** Halves the top range, which has failed in a round: its halves show which records are at fault, if any is. */
 export const bisect = <F extends Failure>(bisection: Bisection<F>, failure: F, blame: Blame): void => {
   if (!bisection.inRound) beginRound(bisection, undefined)
   bisection.lastFailure = failure
@@ -243,9 +243,9 @@ export const bisect = <F extends Failure>(bisection: Bisection<F>, failure: F, b
   bisection.repeats = 0
   const isJudged = retested || bisection.lastRounds > 0
   const defers = !bisection.storedSince && to <= (bisection.newcomersFrom ?? 0)
-  // What failed before another record was stored is judged now: its failures tell nothing of the backend.
+  // What failed before another record was stored is judged now: its failures show nothing of the backend.
   if (!defers && !isJudged) bisection.misses++
-  // That they failed alone is known: what has not been tried yet tells more.
+  // That they failed alone is known: what has not been tried yet shows more.
   if (suspects !== undefined && !isJudged && (bisection.unfinished || defers)) {
     popFailed(bisection)
     bisection.suspects.push(...suspects)

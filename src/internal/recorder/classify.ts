@@ -64,6 +64,6 @@ export const loadError = (cause: Cause.Cause<unknown>): StorageError | RecorderF
   return new StorageError({
     kind: "Transient",
     outcome: "Unknown",
-    message: `the query took longer than loadTimeout (${error.millis} ms) and was interrupted`
+    message: `the query took longer than loadTimeout (${error.millis} ms) and was interrupted: ask for less, or raise it`
   })
 }

@@ -34,7 +34,7 @@ const slack = 1024
 
 /** Takes the oldest; there is one. */
 export const shift = <A>(queue: Queue<A>): A => {
-  // What stands from `start` on is an entry.
+  // From `start` on every slot holds an entry.
   const oldest = queue.entries[queue.start] as A
   queue.entries[queue.start++] = undefined
   if (queue.start >= slack && queue.start * 2 >= queue.entries.length) {

@@ -5,7 +5,7 @@ import type { StorageError } from "../../Storage.js"
 /**
  * A durable save that did not end in the storage.
  *
- * - `Refused`: never accepted (closed, failed, or over the bound); make the save again elsewhere or tell the client.
+ * - `Refused`: never accepted (closed, failed, or over the bound); save it elsewhere, or answer the client with an error.
  * - `Dropped`: accepted, then given up by the chosen overflow policy.
  * - `SetAside`: the storage cannot hold this record; it went to the dead letters with the cause.
  * - `HandedBack`: not stored, and returned by `close`.
@@ -17,7 +17,7 @@ export class NotStored extends Data.TaggedError("NotStored")<{
   readonly cause?: unknown
 }> {}
 
-/** The recorder has failed for good (policy `stop`): its cause says why, `close` hands the records back. */
+/** The recorder has failed for good (policy `stop`): `cause` is the reason, `close` hands the records back. */
 export class RecorderFailed extends Data.TaggedError("RecorderFailed")<{
   readonly message: string
   readonly cause: unknown
@@ -31,16 +31,23 @@ const notStored = (reason: NotStored["reason"], message: string, cause?: unknown
 
 export const refusedError = notStored(
   "Refused",
-  "the recorder accepts no record now: it is closed, failed, or full"
+  "the recorder accepts no record now, because it is closed, failed, or full: save the record elsewhere, or later"
 )
 
-export const droppedError = notStored("Dropped", "the record was given up by the recorder's overflow policy")
+export const droppedError = notStored(
+  "Dropped",
+  "the record was given up by the recorder's overflow policy: raise the bound, or choose another policy"
+)
 
 export const setAsideError = (cause: StorageError): NotStored =>
   notStored("SetAside", `the storage cannot hold this record: ${cause.message}`, cause)
 
 export const handedBackError = (cause: unknown): NotStored =>
-  notStored("HandedBack", "the recorder ended before the record was stored", cause)
+  notStored(
+    "HandedBack",
+    "the recorder ended before the record was stored: take it from the report of `close`",
+    cause
+  )
 
 export const outcomeUnknownError = (cause: unknown): NotStored =>
   notStored("OutcomeUnknown", "the record may be stored or not: reuse its id when you save it again", cause)
@@ -54,5 +61,5 @@ export const recorderFailed = (cause: unknown): RecorderFailed => {
 }
 
 export const recorderClosed = new RecorderClosed({
-  message: "the recorder is closed: it answers no more queries"
+  message: "the recorder is closed and answers no more queries: ask the storage, or make a new recorder"
 })

@@ -64,7 +64,7 @@ type Taker<Record> = Pick<Actor<never, Record>, "unsafeOffer" | "offer" | "unsaf
 
 /**
  * The saver of an actor. A record's position, its caller's span and its receipt are noted in the same synchronous
- * piece that queues it: its outcome cannot be decided before somebody waits for it.
+ * piece that queues it: its outcome cannot be decided before its receipt waits for it.
  */
 export const makeSaver = <Record>(
   actor: Taker<Record>,

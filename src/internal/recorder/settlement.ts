@@ -289,7 +289,7 @@ export const handBack = <Record>(
     yield* sinkFailed
     const unsaved = ({ outcome, record }: Left<Record>) => ({ record, reason, outcome, cause })
     for (const record of left.records) yield unsaved(record)
-    // They stand before everything else that has not begun: they are the first of what is queued.
+    // They are handled before everything else that has not begun: they are the first of what is queued.
     for (const entries of redriven) for (const entry of entries) yield unsaved(entry)
     for (const record of withOutcome(queued, nothing, begunAgain)) yield unsaved(record)
   }

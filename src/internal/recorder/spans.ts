@@ -18,7 +18,7 @@ export interface Spans {
 
 export const make = (name: string): Spans => ({ name, callers: [] })
 
-/** A record of this caller stands in the queue. */
+/** Notes the span of a caller whose record is at this position of the queue. */
 export const noteCaller = (spans: Spans, position: number, span: Tracer.AnySpan): void => {
   if (spans.callers.length < maxCallers) spans.callers.push({ position, span })
 }

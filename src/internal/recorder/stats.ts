@@ -11,7 +11,7 @@ export interface Stats {
   readonly duplicates: number
   /** Records that the storage cannot hold: taken by the dead-letter sink, held here, or released. */
   readonly setAside: number
-  /** How many of `setAside` were held here and then released from memory, by `maxHeld`: nobody can name them any more. */
+  /** How many of `setAside` were held here and then released from memory, by `maxHeld`: nothing names them any more. */
   readonly released: number
   readonly dropped: number
   /** Records given back unsaved by `close`, or kept for it because the sink failed. */

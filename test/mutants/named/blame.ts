@@ -2,8 +2,8 @@
 import type { NamedMutant } from "../named.js"
 
 const rounds = "src/internal/recorder/bisectionRounds.ts"
-const bulk = "src/internal/recorder/bisection.ts"
-const saver = "src/internal/recorder/batchRun.ts"
+const bisection = "src/internal/recorder/bisection.ts"
+const runner = "src/internal/recorder/batchRunner.ts"
 const pg = "src/sql/internal/pg/errors.ts"
 const sqlite = "src/sql/internal/sqlite/errors.ts"
 const machine = (name: string) => ({ file: "test/recorder/bisectionBlame.test.ts", name })
@@ -63,35 +63,35 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "blame: set aside what was never tried",
-    file: bulk,
+    file: bisection,
     find: "const untried = bisection.ranges.filter(({ tried }) => !tried)",
     replace: "const untried = bisection.ranges.filter(() => false)",
     test: machine("of retries sets nothing aside that was never tried")
   },
   {
     name: "blame: try a size again that did not pass",
-    file: bulk,
+    file: bisection,
     find: "if (top(bisection).to - top(bisection).from > most)",
     replace: "if (top(bisection).to - top(bisection).from > 2 * most)",
     test: machine("is cut to what passes, and the rest of it is saved in that size")
   },
   {
     name: "blame: take an outage for a matter of size",
-    file: bulk,
+    file: bisection,
     find: "bisection.sizeProven ||= bisection.passed > 0 &&",
     replace: "bisection.sizeProven ||= bisection.passed >= 0 &&",
     test: machine("that was none, but a backend that was away, is soon saved as a whole again")
   },
   {
     name: "blame: ignore what fits",
-    file: bulk,
+    file: bisection,
     find: "start + fits > from && start + fits < to",
     replace: "start + fits > from && start + fits < from",
     test: machine("is cut where the storage says what fits, without a failure")
   },
   {
     name: "blame: forget the size that passed",
-    file: saver,
+    file: runner,
     find: "if (!sizeSuspected || passed === 0) return",
     replace: "if (passed < 1000) return",
     test: {
