@@ -9,7 +9,7 @@ const sources = filesBelow("src", /\.ts$/)
 const tests = [...filesBelow("test", /\.ts$/), ...filesBelow("examples", /\.ts$/)]
 
 /** Registries of a module that stay: the state of `Id` of a clock, and the actor of a request. */
-const named = ["src/Id.ts: states", "src/platform/internal/audit/entry.ts: said"]
+const named = ["src/Id.ts: states", "src/platform/internal/audit/entry.ts: actorOfRequest"]
 
 describe("src", () => {
   it("imports by the rules of its folders", () => {

@@ -167,7 +167,7 @@ const declaredIn = (from: Source, name: string): Declared | undefined => {
     const kinds = new Set(own.map(({ kind }) => kind))
     return { kind: [...kinds].join(" and "), members: own.flatMap(({ members }) => members) }
   }
-  const link = linksOf(from, "import").get(name) ?? linksOf(from, "export").get(name)
+  const link = linksOf(from, "export").get(name) ?? linksOf(from, "import").get(name)
   if (link?.file === undefined) return undefined
   return link.name === "*" ? { kind: "namespace", members: [] } : declaredIn(sourceOf(link.file), link.name)
 }
