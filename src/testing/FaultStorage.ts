@@ -1,10 +1,10 @@
 /**
- * A decorator of any storage that fails as a script says: for tests of what you build on a storage or on a recorder.
+ * Decorates any storage so that it fails by a script: for tests of what you build on a storage or on a recorder.
  *
  * ```ts
  * const faults = yield* FaultStorage.make(Storage.memory<Entry>(), [
  *   { call: 1, fault: Fault.failAfterCommit() },
- *   { record: (entry) => entry.who === "mallory", fault: Fault.refuse() }
+ *   { record: (entry) => entry.user === "mallory", fault: Fault.refuse() }
  * ])
  * const recorder = yield* Recorder.make(faults.storage)
  * ```

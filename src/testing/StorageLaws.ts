@@ -7,7 +7,7 @@
  * ```
  *
  * It needs no test runner; `effect-recorder/testing/vitest` makes a test of every law. A law judges what was committed
- * by `peek`, another reader of the same place, and not by what the storage says of itself. What the backend cannot be
+ * by `peek`, another reader of the same place, and not by what the storage answers. What the backend cannot be
  * asked to produce (lost answers, hangs, outages, parts) is put between the storage and a recorder.
  *
  * A law whose needs the capabilities do not meet is left out, with the reason.

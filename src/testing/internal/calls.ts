@@ -2,7 +2,7 @@
 import { Cause, Duration, Effect, Exit, Fiber, FiberId } from "effect"
 import { StorageError } from "../../Storage.js"
 
-/** What an error says of itself. */
+/** Describes an error for a message. */
 export const describeError = (error: unknown): string =>
   error instanceof StorageError
     ? `${error.kind}, ${error.outcome}: ${error.message}`

@@ -109,7 +109,7 @@ const isOf: { readonly [Type in ColumnType]: (value: unknown) => boolean } = {
 export const valuesOfOtherTypes = (type: ColumnType): ReadonlyArray<unknown> =>
   otherTypes.filter((value) => !isOf[type](value))
 
-/** What no backend can keep, by the rule that says so. */
+/** What no backend can keep, by the rule that refuses it. */
 export const badValues = {
   "NaN and infinities": {
     real: [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],

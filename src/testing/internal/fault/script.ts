@@ -26,12 +26,12 @@ export type Interruption = "heeded" | "ignored"
 /**
  * One thing that goes wrong.
  *
- * - `Fail`: fails with a `StorageError`. With the outcome `NotStored` it tells what was committed (`stored`); with
+ * - `Fail`: fails with a `StorageError`. With the outcome `NotStored` it reports what was committed (`stored`); with
  *   `Unknown` the answer is lost.
  * - `Raise`: fails with an error that is no `StorageError`, as a driver would.
  * - `Die`: ends with a defect.
- * - `Refuse`: refuses the records that its rule names, as kind `Poison`. It tells their positions and stores nothing;
- *   or stores what stands before the first of them and tells that prefix; or stores nothing and tells nothing.
+ * - `Refuse`: refuses the records that its rule names, as kind `Poison`. It reports their positions and stores nothing;
+ *   or stores what is before the first of them and reports that prefix; or stores nothing and reports nothing.
  * - `Hang`: never answers.
  * - `Delay`: answers late. It waits before the call, or holds back the answer of a call that is done.
  *
@@ -54,10 +54,10 @@ const fault = Data.taggedEnum<Fault>()
 
 /** The makers of faults, with the defaults that a test wants most. */
 export const Fault = {
-  /** The backend is away and has stored nothing (or what `commits` says, and tells it). */
+  /** The backend is away and has stored nothing, or the part in `commits`, which it reports. */
   fail: (kind: FailureKind = "Transient", commits: Commits = "none"): Fault =>
     fault.Fail({ kind, outcome: "NotStored", commits }),
-  /** The batch (or what `commits` says) is committed, and the answer is lost. */
+  /** The batch, or the part in `commits`, is committed, and the answer is lost. */
   failAfterCommit: (kind: FailureKind = "Transient", commits: Commits = "all"): Fault =>
     fault.Fail({ kind, outcome: "Unknown", commits }),
   /** Fails with whatever this is, unclassified. */

@@ -38,9 +38,9 @@ export interface LoadCall<out Query, out Result> extends Call<Result> {
   readonly query: Query
 }
 
-/** A storage that fails as it is told. */
+/** A storage that fails by a script. */
 export interface FaultStorage<in out Record, in out Query = never, out Result = unknown> {
-  /** Give this one to the recorder, or to what else is under test. */
+  /** The storage for the recorder, or for what else is under test. */
   readonly storage: Storage<Record, Query, Result>
   /** What has happened until now, in the order in which the calls began. */
   readonly saves: ReadonlyArray<SaveCall<Record>>
@@ -123,13 +123,13 @@ const faulty = <Record, A>(
   }
 }
 
-/** What a decorated storage knows. */
+/** The state of a decorated storage. */
 interface State<Record, Query, Result> {
   readonly saves: Array<Mutable<SaveCall<Record>>>
   readonly loads: Array<Mutable<LoadCall<Query, Result>>>
   readonly nextSaves: Array<Fault | undefined>
   readonly nextLoads: Array<Fault | undefined>
-  /** Who waits for a save to begin, by its number. */
+  /** The waits for a save to begin, by its number. */
   readonly awaited: Map<number, Deferred.Deferred<SaveCall<Record>>>
   running: Running<Record>
   open: number

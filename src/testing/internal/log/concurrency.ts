@@ -23,7 +23,7 @@ const handles = (
 const keysOf = (logged: ReadonlyArray<LoggedRevision<unknown>>): ReadonlyArray<string> =>
   logged.flatMap(({ events }) => events.map(({ key }) => key))
 
-/** Reads from a cursor on until nobody writes any more and there is nothing left. */
+/** Reads from a cursor on until no writer is left and everything is read. */
 const tail = ({ read }: LogFixture, from: Revision, limit: number, over: () => boolean) =>
   Effect.gen(function* () {
     const seen: Array<LoggedRevision<unknown>> = []
@@ -48,8 +48,7 @@ const concurrency: ReadonlyArray<LogLaw> = [
       id: "C42",
       name: "one-order-for-all",
       group: "concurrency",
-      statement:
-        "Whatever writers commit at once, all readers see the same order without a gap, while it grows.",
+      statement: "While several writers commit at once, all readers see the same order, without a gap.",
       advice:
         "Let each commit wait for the one before it until that one can be seen, and then take its numbers"
     },
@@ -122,10 +121,7 @@ const concurrency: ReadonlyArray<LogLaw> = [
           })
           for (const { revisions } of done) appended += revisions.length
         }
-        yield* ensure(
-          appended === 20,
-          `of 20 ids that several committed at once ${appended} were told as new`
-        )
+        yield* ensure(appended === 20, `of 20 ids that several committed at once ${appended} counted as new`)
         const logged = yield* trial.all
         yield* ensure(
           logged.length === 20,
@@ -159,7 +155,7 @@ const concurrency: ReadonlyArray<LogLaw> = [
   )
 ]
 
-/** Hangs a bell until the scope ends. */
+/** Listens to the doorbell until the scope ends. */
 const listen = (trial: LogTrial, fixture: LogFixture) =>
   Effect.gen(function* () {
     const pending = yield* Queue.sliding<void>(1)
@@ -171,7 +167,7 @@ const listen = (trial: LogTrial, fixture: LogFixture) =>
     const reads = Effect.zipRight(Queue.take(pending), fixture.head)
     return {
       rings: () => rings,
-      /** Commits one revision, and completes when somebody who reads at every ring has seen it. */
+      /** Commits one revision, and completes when a reader that reads at every ring has seen it. */
       shows: (seq: number, commit: Effect.Effect<unknown, string>) =>
         Effect.gen(function* () {
           const reader = yield* Effect.fork(Effect.repeat(reads, { until: ({ head }) => head.seq >= seq }))
@@ -187,7 +183,7 @@ const doorbell: ReadonlyArray<LogLaw> = [
       id: "C45",
       name: "rings-after-commit",
       group: "doorbell",
-      statement: "Whoever reads at every ring of the doorbell, on whatever handle, sees every commit.",
+      statement: "A reader that reads at every ring of the doorbell, on any handle, sees every commit.",
       advice: "Ring after the commit, and not before it"
     },
     (trial) =>
@@ -267,7 +263,7 @@ const recorder: ReadonlyArray<LogLaw> = [
           )
         }
         yield* gapFree(yield* trial.all, 1, "under a recorder")
-        // What a law does to it on purpose is no news for anybody's log.
+        // What a law does on purpose does not belong in a log.
       }).pipe(Logger.withMinimumLogLevel(LogLevel.None))
   )
 ]

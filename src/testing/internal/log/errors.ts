@@ -61,7 +61,7 @@ const errors: ReadonlyArray<LogLaw> = [
             )
             yield* ensure(
               error.index === 1,
-              `${what} at position 1 is told as position ${String(error.index)}`
+              `${what} at position 1 is named as position ${String(error.index)}`
             )
             yield* ensure(error.outcome === "NotStored", `${what} has the outcome ${String(error.outcome)}`)
           })
@@ -160,7 +160,8 @@ const errors: ReadonlyArray<LogLaw> = [
       id: "C19",
       name: "check-agrees-with-commit",
       group: "errors",
-      statement: "What `check` says of an entry, where a log has it, is what a commit of the entry is told.",
+      statement:
+        "Where a log has a `check`, it refuses an entry with the reason that a commit of the entry fails with.",
       advice: "Let `check` and `commit` ask the same function"
     },
     (trial) =>
@@ -177,12 +178,12 @@ const errors: ReadonlyArray<LogLaw> = [
         for (const [what, sample] of samples) {
           const entry = sample as Entry<unknown>
           const { head: before } = yield* trial.head
-          const told = check(entry)?.reason
+          const refusal = check(entry)?.reason
           const { head: after } = yield* trial.head
           yield* ensure(sameRevision(before, after), `check appends ${what}`)
           const meets = yield* Effect.either(trial.log.commit([entry]))
           const met = Either.isLeft(meets) ? meets.left.reason : undefined
-          yield* ensure(told === met, `of ${what} check says ${told}, and its commit is told ${met}`)
+          yield* ensure(refusal === met, `for ${what} check gives ${refusal}, and its commit ${met}`)
         }
       })
   ),
@@ -203,7 +204,7 @@ const errors: ReadonlyArray<LogLaw> = [
           const error = yield* refuses(trial, "appending what is too large", "ChangeLogError TooLarge", () =>
             trial.log.commit([one(2), { changes }])
           )
-          yield* ensure(error.index === 1, `position 1 is told as position ${String(error.index)}`)
+          yield* ensure(error.index === 1, `position 1 is named as position ${String(error.index)}`)
         })
       )
   )

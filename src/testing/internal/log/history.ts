@@ -1,4 +1,4 @@
-/** The laws of cursors: compaction, epochs, and what a reader is told when it cannot go on. */
+/** The laws of cursors: compaction, epochs, and the errors of a reader that cannot go on. */
 import { Effect, Fiber } from "effect"
 import { type LoggedRevision, put, type Revision, start } from "../../../ChangeLog.js"
 import { ensure, succeeds } from "../calls.js"
@@ -48,7 +48,7 @@ const compaction: ReadonlyArray<LogLaw> = [
             "Compacted",
             readAfter(trial, cursor)
           )
-          yield* ensure(error.floor === 6, `Compacted says that the floor is ${String(error.floor)}, not 6`)
+          yield* ensure(error.floor === 6, `Compacted names the floor ${String(error.floor)}, not 6`)
         }
         for (const cursor of cursors.slice(6)) {
           const seen = yield* trial.read(cursor)
@@ -113,7 +113,7 @@ const compaction: ReadonlyArray<LogLaw> = [
       id: "C28",
       name: "no-hole-while-compacting",
       group: "compaction",
-      statement: "A reader that a compaction overtakes is told, and never gets a part with a hole.",
+      statement: "A reader that a compaction overtakes fails, and never gets a part with a hole.",
       advice: "Look at the floor and at the rows in one statement, or in one transaction"
     },
     (trial) =>
@@ -126,14 +126,14 @@ const compaction: ReadonlyArray<LogLaw> = [
             yield* trial.compact(n * 3 - (n % 4) * 3)
           }
         }).pipe(Effect.ensuring(Effect.sync(() => (over = true))))
-        // Those who pause are overtaken.
+        // A reader that pauses is overtaken.
         const reader = (limit: number, pause: number) =>
           Effect.gen(function* () {
             let cursor = first
             while (!over) {
               const read = yield* Effect.either(trial.log.read({ after: cursor, limit }))
               if (read._tag === "Left") {
-                yield* ensure(kindOf(read.left) === "Compacted", `a reader is told ${kindOf(read.left)}`)
+                yield* ensure(kindOf(read.left) === "Compacted", `a reader fails with ${kindOf(read.left)}`)
                 cursor = (yield* trial.head).floor
               } else {
                 yield* gapFree(read.right, cursor.seq + 1, `after ${cursor.seq}, while it is compacted`)
@@ -208,7 +208,8 @@ const epochs: ReadonlyArray<LogLaw> = [
       group: "epochs",
       statement:
         "A cursor beyond the head, and one that is no place in any history, fails with EpochChanged.",
-      advice: "Compare the cursor with the head: a log that lost its end gave those numbers to somebody else"
+      advice:
+        "Compare the cursor with the head: a log that lost its end gave those numbers to other revisions"
     },
     (trial) =>
       Effect.gen(function* () {

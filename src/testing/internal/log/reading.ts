@@ -158,7 +158,10 @@ const appending: ReadonlyArray<LogLaw> = [
     (trial) =>
       Effect.gen(function* () {
         const { duplicates, revisions } = yield* trial.commit()
-        yield* ensure(revisions.length + duplicates === 0, "a commit of nothing says that it did something")
+        yield* ensure(
+          revisions.length + duplicates === 0,
+          "a commit of nothing reports that it did something"
+        )
         yield* holdsKeys(trial, [], "after an empty commit")
       })
   )
@@ -197,7 +200,7 @@ const reading: ReadonlyArray<LogLaw> = [
       name: "exclusive-and-complete",
       group: "reading",
       statement:
-        "Reading after any revision gives the next ones, as many as the limit says, and none left out.",
+        "Reading after any revision gives the next ones, as many as the limit allows, and none left out.",
       advice: "Read by seq greater than the cursor's, ordered by seq"
     },
     ({ all, commit, head, read }) =>
@@ -245,7 +248,8 @@ const ids: ReadonlyArray<LogLaw> = [
       id: "C10",
       name: "replay-appends-nothing",
       group: "ids",
-      statement: "A commit that comes again appends nothing, moves nothing and says so.",
+      statement:
+        "A commit that comes again appends nothing, moves nothing and counts its entries as duplicates.",
       advice: "Leave out the entries whose id the log holds before numbers are given"
     },
     (trial) =>

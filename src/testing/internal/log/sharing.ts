@@ -1,4 +1,4 @@
-/** The laws of what a log shares with those who write to it and those who read it. */
+/** The laws of what a log shares with its writers and its readers. */
 import { Effect, Fiber } from "effect"
 import { type Change, key, prefix, put, remove } from "../../../ChangeLog.js"
 import { ensure, succeeds } from "../calls.js"
@@ -14,7 +14,7 @@ const visible = (trial: LogTrial) =>
     return JSON.stringify([yield* trial.head, yield* trial.all, state])
   })
 
-/** Tries to change an object, and everything that it is made of. What refuses is as good as what is a copy. */
+/** Tries to change an object, and everything that it is made of. A refusal is as good as a copy. */
 const overwrite = (given: unknown): void => {
   if (typeof given !== "object" || given === null) return
   for (const [name, part] of Object.entries(given)) {

@@ -54,7 +54,7 @@ const keys = [
 const selectors: ReadonlyArray<readonly [what: string, selector: Selector]> = [
   ["everything", prefix("")],
   ["a key", key("/a/b")],
-  ["a key that was never set", key("/nobody")],
+  ["a key that was never set", key("/never")],
   ["a prefix", prefix("/a/")],
   ["a prefix behind the basic plane", prefix("/\u{10000}/")],
   ["a prefix that nothing is below", prefix("/c/")],
@@ -82,7 +82,7 @@ const randomHistory = ({ commit }: LogFixture, by: Draw, count: number): Effect.
     }
   })
 
-/** Fails unless the snapshot is what the state says. */
+/** Fails unless the snapshot is the folded state. */
 const matchesFold = (what: string, selector: Selector, { entries }: Snapshot<unknown>, state: Fold) =>
   Effect.gen(function* () {
     const wanted = [...state.keys()].filter((name) => matches(selector, name)).sort(compareKeys)
@@ -110,7 +110,7 @@ const withState: ReadonlyArray<LogLaw> = [
       name: "snapshot-is-the-fold",
       group: "state",
       statement:
-        "A snapshot is what the history says, for every kind of selector, ordered by key, without the deleted.",
+        "A snapshot is what the history adds up to, for every kind of selector, ordered by key, without the deleted.",
       needs: ["state"],
       advice: "Keep the last values in the transaction that appends, and compare keys by code point"
     },
@@ -157,7 +157,7 @@ const withState: ReadonlyArray<LogLaw> = [
             const same =
               seen._tag === wanted._tag &&
               sameData(Option.getOrUndefined(seen), Option.getOrUndefined(wanted))
-            yield* ensure(same, `the value of ${event.key} before revision ${revision.seq} is told wrong`)
+            yield* ensure(same, `the value of ${event.key} before revision ${revision.seq} is wrong`)
             if (event._tag === "Put") state.set(event.key, event.value)
             else state.delete(event.key)
           }
@@ -215,7 +215,8 @@ const withState: ReadonlyArray<LogLaw> = [
       id: "C37",
       name: "snapshot-of-one-moment",
       group: "state",
-      statement: "A snapshot that is taken while others write is what the history says of its revision.",
+      statement:
+        "A snapshot that is taken while others write is what the history adds up to at its revision.",
       needs: ["state"],
       advice: "Read the head and the last values in one statement, or in one transaction"
     },
@@ -243,7 +244,7 @@ const withoutState: ReadonlyArray<LogLaw> = [
       id: "C38",
       name: "no-state-no-snapshot",
       group: "state",
-      statement: "A log that keeps no state refuses snapshots as NoState, and tells no previous values.",
+      statement: "A log that keeps no state refuses snapshots as NoState, and gives no previous values.",
       needs: ["no state"],
       advice: "Refuse by the option, and not by what is found"
     },
@@ -253,8 +254,8 @@ const withoutState: ReadonlyArray<LogLaw> = [
         yield* refuses(trial, "a snapshot without state", "ChangeLogError NoState", () =>
           trial.log.snapshot(prefix(""))
         )
-        const told = (yield* trial.all).some(({ previous }) => previous !== undefined)
-        yield* ensure(!told, "a log without state tells previous values")
+        const hasPrevious = (yield* trial.all).some(({ previous }) => previous !== undefined)
+        yield* ensure(!hasPrevious, "a log without state gives previous values")
       })
   )
 ]

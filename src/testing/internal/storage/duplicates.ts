@@ -62,7 +62,7 @@ const duplicates: ReadonlyArray<Law> = [
       id: "S23",
       name: "duplicates-are-counted",
       group: "duplicates",
-      statement: "The number of duplicates that a save tells, where it tells one, is right.",
+      statement: "The number of duplicates that a save reports, where it reports one, is right.",
       needs: ["duplicates ignored"],
       advice: "Return how many records of the batch were held already, or return nothing"
     },
@@ -80,7 +80,7 @@ const duplicates: ReadonlyArray<Law> = [
           const count = saved?.duplicates ?? expected
           yield* ensure(
             count === expected,
-            `a batch of ${batch.length} with ${expected} duplicates tells of ${count}`
+            `a batch of ${batch.length} with ${expected} duplicates reports ${count}`
           )
         }
       })

@@ -93,10 +93,10 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
       name: "not-stored-is-true",
       group: "errors",
       statement:
-        "After a failure with the outcome NotStored, nothing of the batch is held but the prefix that it tells.",
+        "After a failure with the outcome NotStored, nothing of the batch is held but the prefix that it reports.",
       needs: ["poison"],
       advice:
-        "Save a batch in one transaction, or tell what was committed with `stored` or the outcome Unknown"
+        "Save a batch in one transaction, or report what was committed with `stored` or the outcome Unknown"
     },
     (trial) =>
       eachRefused(trial, (fixture, { batch, what }, exit) => {
@@ -117,7 +117,7 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
       id: "S32",
       name: "stored-prefix-is-held",
       group: "partial commits",
-      statement: "The prefix that a failure tells as stored is held in the moment of the failure.",
+      statement: "The prefix that a failure reports as stored is held in the moment of the failure.",
       needs: ["poison"],
       advice: "Count in `stored` only what is committed, from the start of the batch: it is not sent again"
     },
@@ -228,7 +228,7 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
       group: "errors",
       statement: "A query that cannot be answered fails, and disturbs nothing.",
       needs: ["wrongQuery"],
-      advice: "Check the query and fail: an empty answer says that there is nothing"
+      advice: "Check the query and fail: an empty answer means that there is nothing"
     },
     (trial) =>
       Effect.gen(function* () {

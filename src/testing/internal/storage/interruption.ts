@@ -37,7 +37,7 @@ export const lawsOfInterruption: ReadonlyArray<Law> = [
       name: "answers-in-time",
       group: "hangs",
       statement: "Each of many saves and loads in a row ends within the limit.",
-      advice: "Look for a lock or a connection that a call keeps; `limit` says how long a call may take"
+      advice: "Look for a lock or a connection that a call keeps; `limit` is the longest that a call may take"
     },
     (trial) =>
       Effect.gen(function* () {

@@ -68,7 +68,7 @@ export const lawsOfOrder: ReadonlyArray<Law> = [
       group: "order",
       statement: "The query for everything is answered in the order of saving.",
       needs: ["loads in order"],
-      advice: "Sort the answer by the order of saving, or say in the capabilities that it has none"
+      advice: "Sort the answer by the order of saving, or name in the capabilities that it has none"
     },
     (trial) =>
       Effect.gen(function* () {

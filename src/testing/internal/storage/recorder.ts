@@ -39,7 +39,7 @@ const start = <Record, Query>(
         ...options
       })
     ),
-    // What a law does to it on purpose is no news for anybody's log.
+    // What a law does on purpose does not belong in a log.
     Logger.withMinimumLogLevel(LogLevel.None),
     Effect.mapError(({ message, option }) => `a recorder refuses its option ${option}: ${message}`)
   )
@@ -67,7 +67,7 @@ const account = <Record, Query>(
     const stored = accepted.filter((record) => !aside.has(trial.subject.idOf(record)))
     yield* ensure(
       balances(stats, accepted.length, stored.length),
-      `a recorder's account says ${accountText(stats)}`
+      `a recorder's account is wrong: ${accountText(stats)}`
     )
     const seen = yield* fixture.peek
     const differs = difference(seen, idsOf(trial, stored))
@@ -174,7 +174,7 @@ const lostAnswers: ReadonlyArray<Law> = [
       name: "stored-part-is-not-repeated",
       group: "lost answers",
       statement:
-        "A recorder that is told which prefix was stored sends the rest, and every record is held once, in order.",
+        "A recorder that knows which prefix was stored sends the rest, and every record is held once, in order.",
       advice: "Store exactly what is sent: the records behind a stored prefix come in a batch of their own"
     },
     (trial) => through(trial, [{ call: [1, 3], fault: Fault.fail("Transient", "half") }])
@@ -302,7 +302,7 @@ const recorder: ReadonlyArray<Law> = [
       group: "recorder",
       statement: "A recorder sets a bad record aside, and stores all the others of its batch.",
       needs: ["poison"],
-      advice: "Fail as Poison on a bad record, and store none of its batch or tell which part"
+      advice: "Fail as Poison on a bad record, and store none of its batch or report which part"
     },
     (trial) =>
       Effect.forEach(
@@ -319,7 +319,7 @@ const recorder: ReadonlyArray<Law> = [
       statement:
         "A recorder sets a record aside that breaks another unique constraint, and stores the others.",
       needs: ["clash"],
-      advice: "Fail as Poison on a constraint violation, and store none of its batch or tell which part"
+      advice: "Fail as Poison on a constraint violation, and store none of its batch or report which part"
     },
     (trial) =>
       setsAside(trial, "a record that breaks a constraint", given(trial, "clash")(1, 0), records(trial, 0, 1))

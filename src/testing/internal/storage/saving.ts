@@ -157,7 +157,7 @@ const saving: ReadonlyArray<Law> = [
       statement:
         "`maxBatch`, where it is named, is a whole number above 0, and the capabilities name `prepare`.",
       advice:
-        "Leave `maxBatch` out when there is no limit, and say in the capabilities whether there is a `prepare`"
+        "Leave `maxBatch` out when there is no limit, and name in the capabilities whether there is a `prepare`"
     },
     (trial) =>
       Effect.flatMap(makeFixture(trial), ({ storage: { maxBatch, prepare } }) =>
@@ -168,7 +168,7 @@ const saving: ReadonlyArray<Law> = [
           ),
           ensure(
             (prepare !== undefined) === (trial.subject.capabilities.prepares === "yes"),
-            `the storage has ${prepare === undefined ? "no" : "a"} prepare, and the capabilities say otherwise`
+            `the storage has ${prepare === undefined ? "no" : "a"} prepare, and the capabilities name the opposite`
           )
         )
       )

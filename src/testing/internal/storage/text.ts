@@ -29,7 +29,7 @@ export const lawsOfText: ReadonlyArray<Law> = [
       id: "S86",
       name: "long-text",
       group: "data",
-      statement: "Text of 1 MiB reads back equal, and stands in nobody's way.",
+      statement: "Text of 1 MiB reads back equal, and so do its neighbours.",
       needs: ["withText"],
       advice: "Use a column without a limit, and read until the whole record is there"
     },
