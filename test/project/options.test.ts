@@ -26,15 +26,15 @@ const refusal = ({ make, name }: Place, options: object): Effect.Effect<InvalidO
   )
 
 for (const each of [...core, ...watches, ...others, ...databases]) {
-  const { name, needed, wrong } = each
+  const { name, needed, prefix = "", wrong } = each
   describe(`the options of ${name}`, () => {
     it.live("have no unknown names: an error names the nearest known one", () =>
       Effect.forEach(Object.keys(wrong), (known) =>
         Effect.gen(function* () {
           const misspelled = `${known}${known.at(-1)}`
           const error = yield* refusal(each, { ...needed, [misspelled]: 1 })
-          expect(error).toMatchObject({ option: misspelled })
-          expect(error.message).toContain(`did you mean ${known}?`)
+          expect(error).toMatchObject({ option: prefix + misspelled })
+          expect(error.message).toContain(`did you mean ${prefix}${known}?`)
         })
       )
     )
@@ -44,8 +44,7 @@ for (const each of [...core, ...watches, ...others, ...databases]) {
         Effect.forEach(values, ({ inside, value }) =>
           Effect.gen(function* () {
             const error = yield* refusal(each, { ...needed, [option]: value })
-            const expected = inside === undefined ? option : `${option}.${inside}`
-            expect(error.option, `${JSON.stringify(value)}: ${error.message}`).toBe(expected)
+            expect(error.option, `${JSON.stringify(value)}: ${error.message}`).toBe(prefix + option + inside)
             expect(error.message).not.toBe("")
           })
         )

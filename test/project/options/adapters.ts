@@ -61,18 +61,21 @@ export const others: ReadonlyArray<Place> = [
         Effect.catchAllDefect(Effect.fail)
       )
   },
-  place<FaultStorage.Rule<string>>(
-    "FaultStorage.make",
-    { fault: FaultStorage.Fault.fail() },
-    {
-      fault: of(5),
-      of: words,
-      call: of("one", 0, [2, 1]),
-      record: aFunction,
-      times: wholes
-    },
-    (rule) => FaultStorage.make(storage, [rule])
-  )
+  {
+    ...place<FaultStorage.Rule<string>>(
+      "FaultStorage.make",
+      { fault: FaultStorage.Fault.fail() },
+      {
+        fault: of(5),
+        of: words,
+        call: of("one", 0, [2, 1]),
+        record: aFunction,
+        times: wholes
+      },
+      (rule) => FaultStorage.make(storage, [rule])
+    ),
+    prefix: "script[0]."
+  }
 ]
 
 // Of databases nothing is reached: a row that is not refused fails otherwise, or takes too long
@@ -81,7 +84,12 @@ const inTable: WrongOf<SqlStorage.TableOptions<Columns>> = {
   table: of(5, "", "x".repeat(64)),
   schema: of(5, ""),
   ...inColumns,
-  indexes: of(5, [{}], [{ name: "i", columns: [] }], [{ name: "i", columns: ["detail"] }]),
+  indexes: [
+    ...of(5, [{ name: "i", columns: [] }], [{ name: "i", columns: ["detail"] }]),
+    ...inside("[0].name", [{}], [{ name: "", columns: ["id"] }]),
+    ...inside("[0].kind", [{ name: "i", columns: ["id"], kind: "another" }]),
+    ...inside("[0].uniqe", [{ name: "i", columns: ["id"], uniqe: true }])
+  ],
   log: [
     ...of(5),
     ...inside("table", { table: 5, toEntry: () => undefined }, { table: "", toEntry: () => undefined }),

@@ -86,24 +86,10 @@ export const inColumns: WrongOf<Recorder.MemoryColumns<Columns>> = {
   id: of(5, "detail", "another")
 }
 
-const inQuestion = { limit: durations, kind: words }
-
 export const core: ReadonlyArray<Place> = [
   place<ActorOptions>("Actor.make", anActor, inActor, (options) =>
     scoped(Actor.make<string, string, void>(() => options))
   ),
-  {
-    name: "Actor.ask",
-    needed: {},
-    wrong: inQuestion,
-    make: (options) =>
-      scoped(
-        Effect.flatMap(
-          Actor.make<string, string, void>(() => anActor),
-          ({ ask }) => ask(() => Effect.succeed("answer"), options)
-        )
-      )
-  },
   place<Recorder.Options<string>>("Recorder.make", {}, inRecorder, (options) =>
     scoped(Recorder.make(storage, options))
   ),

@@ -1,20 +1,20 @@
 /** What a table of wrong options is made of. */
 import { Effect, Layer, type Scope } from "effect"
 
-/** A wrong value of an option, and the option that the error names when it is one inside of it. */
+/** A wrong value of an option, and what the error adds to the option's name when it names one inside of it. */
 export interface Wrong {
   readonly value: unknown
-  readonly inside?: string
+  readonly inside: string
 }
 
 /** What is wrong for each option: first a value of another kind, then values out of bounds. */
 export type WrongOf<O> = { readonly [K in keyof Required<O>]: ReadonlyArray<Wrong> }
 
 export const of = (...values: ReadonlyArray<unknown>): ReadonlyArray<Wrong> =>
-  values.map((value) => ({ value }))
+  values.map((value) => ({ value, inside: "" }))
 
 export const inside = (option: string, ...values: ReadonlyArray<unknown>): ReadonlyArray<Wrong> =>
-  values.map((value) => ({ value, inside: option }))
+  values.map((value) => ({ value, inside: option.startsWith("[") ? option : `.${option}` }))
 
 export const aText = of(5)
 export const aFunction = of("a text")
@@ -35,6 +35,8 @@ export const aBound = [
 
 export interface Place {
   readonly name: string
+  /** What stands before the name of an option in an error, of a record that is a part of another. */
+  readonly prefix?: string
   /** The options that it cannot do without. */
   readonly needed: object
   readonly wrong: Readonly<Record<string, ReadonlyArray<Wrong>>>
