@@ -23,7 +23,7 @@
  * What a route may deliver is decided by the route, whatever a client sends. A cursor that cannot be resumed
  * (`Compacted`, `EpochChanged`, `Malformed`) is answered by a `gap` and a `snapshot`, which replaces everything that
  * the client held, where the route begins with a snapshot or has `autoResnapshot: "on"`. Any other route answers it by
- * `end` with `restart`, and takes the id away, so that an `EventSource` that comes back by itself begins now.
+ * `end` with `restart`, and takes the id away, so that an `EventSource` that connects again by itself begins now.
  *
  * A client resumes only after a revision whose cursor a server of this log has given out: it holds 32 random bits of
  * the revision, which the log compares. The start of a log (`seq` 0) has none, so each adapter makes them; after a

@@ -6,15 +6,15 @@
  *
  * Each of these guards was removed once by hand, and the property failed then:
  *
- * - telling.offer: nothing that was known at the start; nothing by offer to one who reads on from the log
- * - telling.makeRoom: one who falls behind reads on before the revision that found no room
+ * - fanOut.offer: nothing that was known at the start; nothing by offer to one who reads on from the log
+ * - fanOut.makeRoom: one who falls behind reads on before the revision that found no room
  * - fanOut.dispatch: the events of a revision are matched; fanOut.replay: no room, no step of the cursor
- * - registry.setRoom: only one who is live, wants all and knows nothing that comes; registry.fallBehind: no room for one behind
- * - registry.noteTaken: room lets it catch up; reader.recordDelivered: what was delivered is known to be gone later
+ * - watcher.setRoom: only one who is live, wants all and knows nothing that comes; watcher.readOnAfter: no room for one behind
+ * - registry.noteTaken: room lets it catch up; watcher.take: what was delivered is known to be gone later
  * - registry.end: one who has ended is removed; dispatcher.restartAtHead: what is gone makes everybody read on
  * - dispatcher.replayAll: a revision once; dispatcher.catchUp: more to read rings again
  * - buffer.dropOldest: a Gap, and one Gap for neighbours; buffer.conflate: not across a Synced
- * - registry.positionOf and buffer.finalError: the cursor is where the reader stands; keyIndex.find: everybody once
+ * - registry.positionOf and watcher.finalError: the cursor is where the reader stands; keyIndex.find: everybody once
  * - events.validateCursor: floor, epoch and tag
  * - Watch.publish: it waits until the revision has been dispatched; fanOut.dispatch: not while somebody blocks
  * - registry.noteTaken: room of one who blocks rings; registry.remove: one who blocked lets the others on

@@ -320,6 +320,7 @@ describe("what a handler has to answer for", () => {
       [sse.serve(ChangeLog.prefix("a")), { _tag: "InvalidSelector" }],
       [sse.serve(everything, { buffer: -1 }), { _tag: "InvalidOptions", option: "buffer" }],
       [sse.serve(everything, { policy: "block" as "resync" }), { _tag: "InvalidOptions", option: "policy" }],
+      [sse.serve(everything, { after: "1" } as object), { _tag: "InvalidOptions", option: "after" }],
       [sse.serve(everything, { snapshot: "first" }), { _tag: "ChangeLogError", reason: "NoState" }],
       [sse.serve(everything, { autoResnapshot: "on" }), { _tag: "ChangeLogError", reason: "NoState" }],
       [sse.serve(everything, { previous: "include" }), { _tag: "ChangeLogError", reason: "NoState" }]

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, TestClock } from "effect"
 import * as ChangeLog from "../../src/ChangeLog.js"
-import { scenario, started } from "../support/time/turn.js"
+import { scenario, settled, started } from "../support/time/turn.js"
 import { brief } from "../support/watch/frames.js"
 import { setUp, taking } from "../support/watch/watches.js"
 
@@ -73,6 +73,38 @@ describe("a slow watcher", () => {
       yield* slow.cancel
       yield* Fiber.join(writer)
     })
+  )
+})
+
+describe("a reader without a fiber that waits", () => {
+  scenario(
+    "is called once for a frame and for the end, and learns of the end behind the frames",
+    function* () {
+      const { put, watch } = yield* setUp()
+      const watcher = yield* watch.open(ChangeLog.key("a"))
+      let calls = 0
+      const onReady = () => {
+        calls++
+      }
+      watcher.unsafeWhenReady(onReady)
+      expect([calls, brief(watcher.unsafePoll()!)]).toEqual([1, "synced 0"])
+      const stop = watcher.unsafeWhenReady(onReady)
+      stop()
+      yield* put("a", 1)
+      yield* settled
+      expect([calls, brief(watcher.unsafePoll()!), watcher.unsafePoll()]).toEqual([1, "1: a=1", undefined])
+      watcher.unsafeWhenReady(onReady)
+      yield* put("a", 2)
+      yield* put("a", 3)
+      yield* settled
+      expect(calls).toBe(2)
+      yield* watcher.cancel
+      expect(watcher.unsafeEnded()).toBe(undefined)
+      expect([brief(watcher.unsafePoll()!), brief(watcher.unsafePoll()!)]).toEqual(["2: a=2", "3: a=3"])
+      expect(watcher.unsafeEnded()).toMatchObject({ reason: "Closed", cursor: { seq: 3 } })
+      watcher.unsafeWhenReady(onReady)
+      expect(calls).toBe(3)
+    }
   )
 })
 

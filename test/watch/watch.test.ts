@@ -255,6 +255,28 @@ describe("bad input", () => {
     })
   )
 
+  it.scoped("an option that there is not is refused, and so is a value of another kind", () =>
+    Effect.gen(function* () {
+      const { log, watch } = yield* setUp()
+      const refused: ReadonlyArray<readonly [Effect.Effect<unknown, unknown, Scope.Scope>, string, string]> =
+        [
+          [Watch.make(log, { hartbeat: 1 } as object), "hartbeat", "did you mean heartbeat?"],
+          [Watch.make(log, { maxWatchers: 0 }), "maxWatchers", "must be a whole number above 0, not 0"],
+          [Watch.make(log, { closeDeadline: -1 }), "closeDeadline", "must be a duration"],
+          [Watch.make(log, { snapshots: 1 as never }), "snapshots", "must be a function"],
+          [watch.open(ChangeLog.key("a"), { polici: "cancel" } as object), "polici", "did you mean policy?"],
+          [watch.open(ChangeLog.key("a"), { after: 7 as never }), "after", "must be a Revision of the log"],
+          [watch.open(ChangeLog.key("a"), { policy: "wait" as never }), "policy", '"resync" or "conflate"'],
+          [watch.register("a", { snapshot: "first" } as object), "snapshot", "there is no such option"]
+        ]
+      for (const [refusal, option, message] of refused) {
+        const error = yield* Effect.flip(Effect.scoped(refusal))
+        expect(error).toMatchObject({ _tag: "InvalidOptions", option })
+        expect((error as Watch.InvalidOptions).message).toContain(message)
+      }
+    })
+  )
+
   it.scoped("an event too large for the log is refused to its publisher", () =>
     Effect.gen(function* () {
       const { watch } = yield* setUp({}, { maxBytes: 100 })

@@ -142,7 +142,7 @@ const spill = <V>(buffer: FrameBuffer<V>): Array<Frame<V> | undefined> => {
 
 /**
  * Puts a Gap and a Snapshot behind the others. They take the place of a Gap and a Snapshot that still wait, and of
- * what stands behind those: a watcher that takes nothing holds no more than one.
+ * the frames behind those: a watcher that takes nothing holds no more than one.
  */
 export const pushSnapshot = <V>(buffer: FrameBuffer<V>, gap: GapFrame, snapshot: SnapshotFrame<V>): void => {
   const frames = spill(buffer)
@@ -167,7 +167,7 @@ const mergeGaps = (before: GapFrame, gap: GapFrame): GapFrame => {
     : { ...gap, from: before.from }
 }
 
-/** Gives up the oldest frame of events; a Gap stands in its place. */
+/** Gives up the oldest frame of events; a Gap takes its place. */
 export const dropOldest = <V>(buffer: FrameBuffer<V>): void => {
   const frames = spill(buffer)
   const { start } = buffer
@@ -205,7 +205,7 @@ export const conflate = <V>(buffer: FrameBuffer<V>): void => {
   }
   replaceFrames(buffer, kept.reverse())
   buffer.size = size
-  // Each time at least as many frames have come as were kept: an event costs a constant, whatever the number of keys.
+  // Each time at least as many frames were added as were kept: an event costs a constant, whatever the number of keys.
   buffer.conflateAt = Math.max(buffer.capacity, 2 * size)
 }
 

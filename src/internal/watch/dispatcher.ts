@@ -154,7 +154,7 @@ const endUnreadable = <V>(
   isUnavailable(error)
     ? Effect.fail(error)
     : Effect.sync(() =>
-        Registry.end(registry, watcher, "Failed", "the log cannot be read where it stands", error)
+        Registry.end(registry, watcher, "Failed", "the log cannot be read after its cursor", error)
       )
 
 /** Runs one pass: what is new for the live watchers, then a slice for those that are behind. */

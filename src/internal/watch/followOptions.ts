@@ -6,7 +6,7 @@ import type { Policy } from "./buffer.js"
 
 /** Options of a follow; each has a default. */
 export interface FollowOptions<V> {
-  /** Resumes after this revision, exclusive. Default: with what comes from now on. */
+  /** Resumes after this revision, exclusive. Default: with what is committed from now on. */
   readonly after?: Revision | undefined
   /**
    * `first`: begins with a Snapshot of everything that the selector matches and `where` takes, as it is now. Not
@@ -68,7 +68,7 @@ const validateStart = <V>({
   after !== undefined && snapshot === "first"
     ? new InvalidOptions({
         option: "after",
-        message: 'must not stand together with snapshot: "first": leave one of them out'
+        message: 'must not be combined with snapshot: "first": leave one of them out'
       })
     : undefined
 

@@ -2,7 +2,7 @@
  * The registry of a watch: its watchers by number and by what they follow, and the revision up to which everything has
  * been dispatched. Only this file writes it.
  *
- * A live watcher is offered each revision, and one that is behind reads it from the log. So every revision comes to a
+ * A live watcher is offered each revision, and one that is behind reads it from the log. So every revision reaches a
  * watcher once, by one of the two ways, and in order.
  */
 import type { Revision } from "../log/events.js"

@@ -75,13 +75,13 @@ const takeWithRetry = <V>(
         dispatcher.phase === "Open" &&
         (Snapshots.isUnavailable(error) || (Snapshots.isGone(error) && ++stale <= maxStale))
     }),
-    // What comes by a defect ends the watcher too.
+    // A defect ends the watcher too.
     Effect.exit,
     Effect.map((exit) => settle(dispatcher, watcher, gone, wait, exit))
   )
 }
 
-/** Lets a watcher begin again with a snapshot, beside everything else. */
+/** Starts the fiber that takes a snapshot for a watcher, and lets the dispatcher go on. */
 export const start = <V>(
   dispatcher: Dispatcher<V>,
   watcher: Watcher.Watcher<V>,
@@ -89,7 +89,7 @@ export const start = <V>(
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     const wait = Watcher.startSnapshotWait(watcher)
-    // A daemon, so that one that ignores its interruption does not hold up the end of the watch.
+    // A daemon: one that ignores its interruption must not delay the end of the watch.
     return Effect.map(
       Effect.forkDaemon(Effect.interruptible(takeWithRetry(dispatcher, watcher, gone, wait))),
       (fiber) => {

@@ -65,8 +65,8 @@ export const gap = (from: number, to: number, reason: GapReason): string =>
   Sse.event("gap", json({ from, to, reason }))
 
 /**
- * The end. It has no id: the one before it stands, unless the client is to begin anew: then its id is taken away
- * behind it, or an `EventSource` would come back with the same cursor for ever.
+ * The end. It has no id: the one before it remains, unless the client is to begin anew: then its id is taken away
+ * behind it, or an `EventSource` would connect again with the same cursor for ever.
  */
 export const end = (reason: EndReason, cursor: string | undefined): string => {
   const next = nextOf[reason]

@@ -86,9 +86,8 @@ export const openResponse = <V>(
   starts: Sse.Starts,
   cursor: string | undefined
 ): Begun<V> =>
-  Effect.zipRight(
-    resolve<ServeOptions<V>>()(rules, options),
-    Effect.suspend(() => openAt(watch, selector, options, starts, cursor))
+  Effect.andThen(resolve<ServeOptions<V>>()(rules, options), () =>
+    openAt(watch, selector, options, starts, cursor)
   )
 
 const openAt = <V>(

@@ -19,7 +19,7 @@ export interface Wire<V> {
   readonly starts: Sse.Starts
   readonly heartbeat: Heartbeat.Heartbeat
   readonly slices: Slices.Slices
-  /** Of responses that begin: most of their work comes after they were let in. */
+  /** Of responses that begin: most of their work follows their admission. */
   readonly admission: Slices.Slices
 }
 
@@ -152,7 +152,7 @@ const nextChunk = <V>(session: Session<V>): Effect.Effect<Chunk.Chunk<Uint8Array
     const { bytes, fault } = takeParts(session)
     const chunk = Effect.succeed(Chunk.unsafeFromArray(bytes))
     if (fault === undefined) return chunk
-    // A value that cannot be encoded may stand in the error's message.
+    // The error's message may hold the value that cannot be encoded.
     return Effect.zipRight(
       Effect.logError(`a follow over HTTP has ended: encoding a value threw ${describe(fault)}`),
       chunk
@@ -191,7 +191,7 @@ const awaitWake = <V>({ watcher, wire: { heartbeat, slices } }: Session<V>): Eff
             return by ?? "frame"
           })
         )
-      // The heartbeat may have come first.
+      // The heartbeat may have been first.
       if (isAdmitted) resume()
       else stop = watcher.unsafeWhenReady(() => wake("frame"))
       return Effect.sync(() => {
