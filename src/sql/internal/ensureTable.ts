@@ -1,10 +1,8 @@
 /** Creates a table and indexes, and refuses a table that does not fit. It never alters one. */
 import { Effect } from "effect"
 import { StorageError } from "../../Storage.js"
-import type { Dialect, Executor, ExistingTable, Layout, Run, Statement } from "./dialect.js"
+import { type Dialect, type Executor, type ExistingTable, type Layout, plain, type Run } from "./dialect.js"
 import { storageError, whileBusy } from "./errors.js"
-
-const plain = (text: string): Statement => ({ text, params: [] })
 
 /** What keeps an existing table from serving, each with what to do about it. */
 const misfits = (dialect: Dialect, table: Layout, existing: ExistingTable): ReadonlyArray<string> => {
