@@ -82,8 +82,8 @@ const create = (dialect: Dialect, table: Layout, run: Run) =>
   }).pipe(Effect.onError(() => Effect.ignore(run(plain("ROLLBACK")))))
 
 /**
- * Makes sure that the table and its indexes exist, and gives the table as it stands. Safe when any number of processes do it at once. A SQLite file
- * that another process holds is waited for up to 10 seconds.
+ * Makes sure that the table and its indexes exist, and gives the table as it is. Any number of processes may do it at
+ * once. If another process holds a SQLite file, it waits for up to 10 seconds.
  */
 export const ensureTable = (
   dialect: Dialect,

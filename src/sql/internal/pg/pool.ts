@@ -1,8 +1,8 @@
 /**
  * The Postgres connections that a storage owns.
  *
- * A pool of `pg` drops only the connections that report an error. Here every connection is destroyed that may be dead or may
- * still be busy: after an interrupted statement (it would queue the next one behind it, for ever over a half-open
+ * A pool of `pg` drops only the connections that report an error. Here every connection is destroyed that may be dead or
+ * may still be busy: after an interrupted statement (it would queue the next one behind it, for ever over a half-open
  * link), after FATAL (the server closes it a moment later), after anything that is no answer of the server.
  */
 import * as Reactivity from "@effect/experimental/Reactivity"
