@@ -8,11 +8,12 @@ import {
   noTransaction,
   type SqlChangeLog
 } from "./internal/log/sqlChangeLog.js"
+import { type PgConnectOptions, poolRules } from "./internal/pg/connectOptions.js"
 import { pgLog } from "./internal/pg/log.js"
-import { openPool, type PgConnectOptions, poolRules } from "./internal/pg/pool.js"
+import { openPool } from "./internal/pg/pool.js"
 
 export type { LogOptions, Retention, SqlChangeLog } from "./internal/log/sqlChangeLog.js"
-export type { PgConnectOptions } from "./internal/pg/pool.js"
+export type { PgConnectOptions } from "./internal/pg/connectOptions.js"
 
 /** A log, and the server that has it. */
 export interface PgLogOptions extends LogOptions, PgConnectOptions {}

@@ -8,8 +8,8 @@ import { type Duration, Effect, type Scope, type Stream, SubscriptionRef } from 
 import { type InvalidOptions, or, type Rules, resolve } from "../internal/options.js"
 import type { Doorbell } from "./internal/log/doorbell.js"
 import { timer } from "./internal/options.js"
+import { connectionConfig, connectRules, type PgConnectOptions } from "./internal/pg/connectOptions.js"
 import * as Link from "./internal/pg/doorbell.js"
-import { connectionConfig, connectRules, type PgConnectOptions } from "./internal/pg/pool.js"
 
 /** Configures the doorbell's own connection. The intervals have defaults that fit production. */
 export interface PgDoorbellOptions extends Omit<PgConnectOptions, "maxConnections"> {

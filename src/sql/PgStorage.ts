@@ -4,12 +4,13 @@ import type { Columns } from "../internal/columns/columns.js"
 import type { InvalidOptions } from "../internal/options.js"
 import type { StorageError } from "../Storage.js"
 import { clientBackend } from "./internal/client/client.js"
+import { type PgConnectOptions, poolRules } from "./internal/pg/connectOptions.js"
 import { pgDialect } from "./internal/pg/dialect.js"
-import { openPool, type PgConnectOptions, poolRules } from "./internal/pg/pool.js"
+import { openPool } from "./internal/pg/pool.js"
 import { makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
 import type { TableOptions } from "./internal/storage/tableOptions.js"
 
-export type { PgConnectOptions } from "./internal/pg/pool.js"
+export type { PgConnectOptions } from "./internal/pg/connectOptions.js"
 
 /** A table, and the server that has it. */
 export interface PgOptions<C extends Columns> extends TableOptions<C>, PgConnectOptions {}

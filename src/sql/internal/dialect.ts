@@ -67,6 +67,9 @@ export interface Statement {
   readonly params: ReadonlyArray<unknown>
 }
 
+/** A statement without parameters. */
+export const plain = (text: string): Statement => ({ text, params: [] })
+
 /**
  * A driver's error, classified and stripped of every value of a row: `message` names the trouble, the code, the
  * constraint, the table and the column at most, never what a parameter held.

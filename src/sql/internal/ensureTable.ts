@@ -1,10 +1,8 @@
 /** Creates a table and indexes, and refuses a table that does not fit. It never alters one. */
 import { Effect } from "effect"
 import { StorageError } from "../../Storage.js"
-import type { Dialect, Executor, ExistingTable, Layout, Run, Statement } from "./dialect.js"
+import { type Dialect, type Executor, type ExistingTable, type Layout, plain, type Run } from "./dialect.js"
 import { storageError, whileBusy } from "./errors.js"
-
-const plain = (text: string): Statement => ({ text, params: [] })
 
 /** What keeps an existing table from serving, each with what to do about it. */
 const misfits = (dialect: Dialect, table: Layout, existing: ExistingTable): ReadonlyArray<string> => {
@@ -84,8 +82,8 @@ const create = (dialect: Dialect, table: Layout, run: Run) =>
   }).pipe(Effect.onError(() => Effect.ignore(run(plain("ROLLBACK")))))
 
 /**
- * Makes sure that the table and its indexes exist, and gives the table as it stands. Safe when any number of processes do it at once. A SQLite file
- * that another process holds is waited for up to 10 seconds.
+ * Makes sure that the table and its indexes exist, and gives the table as it is. Any number of processes may do it at
+ * once. If another process holds a SQLite file, it waits for up to 10 seconds.
  */
 export const ensureTable = (
   dialect: Dialect,

@@ -1,10 +1,8 @@
 /** Transactions on a connection of one's own, and parts of a transaction that the caller has begun. */
 import { Effect, Exit, type Scope } from "effect"
 import type { StorageError } from "../../Storage.js"
-import type { Dialect, FailedSave, Run, Statement } from "./dialect.js"
+import { type Dialect, type FailedSave, plain, type Run, type Statement } from "./dialect.js"
 import { classified, storageError, withOutcome } from "./errors.js"
-
-const plain = (text: string): Statement => ({ text, params: [] })
 
 const begun = { saved: true }
 

@@ -115,7 +115,7 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "blame: take what a function meets for the record's",
-    file: pg,
+    file: "src/sql/internal/pg/errorDetails.ts",
     find: "where !== undefined && /SQL|PL\\//.test(where)",
     replace: "false && where !== undefined",
     test: errors("is blamed by its details: on the record, the table, the size or the server")

@@ -3,6 +3,7 @@ import * as PgClient from "@effect/sql-pg/PgClient"
 import { Effect, Layer, Redacted, type Scope } from "effect"
 import pg from "pg"
 import { resolve } from "../../../src/internal/options.js"
+import { type PgConnectOptions, poolRules } from "../../../src/sql/internal/pg/connectOptions.js"
 import * as Pool from "../../../src/sql/internal/pg/pool.js"
 import * as PgStorage from "../../../src/sql/PgStorage.js"
 import * as SqlStorage from "../../../src/sql/SqlStorage.js"
@@ -40,8 +41,8 @@ export const openClient = (url: string): Effect.Effect<Sql, never, Scope.Scope> 
   )
 
 /** A pool of the options, which are checked as those of a storage are. */
-export const openPool = (options: Pool.PgConnectOptions) =>
-  Effect.flatMap(resolve<Pool.PgConnectOptions>()(Pool.poolRules, options), Pool.openPool)
+export const openPool = (options: PgConnectOptions) =>
+  Effect.flatMap(resolve<PgConnectOptions>()(poolRules, options), Pool.openPool)
 
 /** An empty schema on the server, and its URL. It goes with the scope. */
 export const ownSchema = (server: string): Effect.Effect<string, never, Scope.Scope> =>

@@ -31,6 +31,7 @@ import { SqlFailure } from "../errors.js"
 import { doorbell as doorbellRule, timer } from "../options.js"
 import type { Doorbell } from "./doorbell.js"
 import { LocalDoorbell, listenLocally } from "./localDoorbell.js"
+import { type Bounds, compact, prune } from "./retention.js"
 import type { Rings } from "./rings.js"
 import { encodeEntries, refuseEntry } from "./rows.js"
 import type { Limits, LogStatements } from "./statements.js"
@@ -158,13 +159,13 @@ const idlePruneInterval = Duration.seconds(30)
 /** Gives up what is beyond the bounds while the log grows. */
 const pruneInBackground = (
   { local, store }: OpenLog,
-  bounds: Store.Bounds
+  bounds: Bounds
 ): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
     const pending = yield* Queue.sliding<void>(1)
     yield* listenLocally(local, store.logId, () => pending.unsafeOffer(undefined))
     const round = Effect.raceFirst(Queue.take(pending), Effect.sleep(idlePruneInterval)).pipe(
-      Effect.zipRight(Store.prune(store, bounds)),
+      Effect.zipRight(prune(store, bounds)),
       // The revisions stay a while longer, and the next round tries again.
       Effect.catchAll(({ message }) =>
         Effect.logWarning(`the log ${store.feed.log.sql} could not give up old revisions: ${message}`)
@@ -201,7 +202,7 @@ const handle = <V>(open: OpenLog, { poll, retention: bounds }: ResolvedLog): Sql
         ? typed(Effect.suspend(() => Store.read<V>(store, after, limit)))
         : Effect.fail(wrongLimit),
     head: typed(Effect.map(Store.readHead(store), ({ floor, head }) => ({ floor, head }))),
-    compact: (upTo) => typed(Store.compact(store, upTo)),
+    compact: (upTo) => typed(compact(store, upTo)),
     renewEpoch: Effect.tap(typed(Store.renew(store)), () => ringEverywhere(open, 0)),
     snapshot: (selector) =>
       Effect.flatMap(resolveSelector(selector), (selector) =>
@@ -220,7 +221,7 @@ const handle = <V>(open: OpenLog, { poll, retention: bounds }: ResolvedLog): Sql
             )
           : doorbell.listen(channelOf(store.feed), feed, ring)
       ).pipe(Effect.asVoid),
-    prune: bounds === undefined ? Effect.succeed(0) : typed(Store.prune(store, bounds))
+    prune: bounds === undefined ? Effect.succeed(0) : typed(prune(store, bounds))
   }
   return Object.defineProperty(log, openLog, { value: open })
 }

@@ -14,7 +14,6 @@ import type { CommitResult } from "../../../internal/log/memoryLog.js"
 import type { Selector } from "../../../internal/log/selector.js"
 import { makeRandom, randomName } from "../../../internal/random.js"
 import { StorageError } from "../../../Storage.js"
-import { inBatches } from "../batches.js"
 import type { Executor, Row, Run, Statement } from "../dialect.js"
 import { ensureTable } from "../ensureTable.js"
 import { SqlFailure, storageError, whileBusy } from "../errors.js"
@@ -55,7 +54,8 @@ const fatal = (message: string) => new StorageError({ kind: "Fatal", outcome: "N
 const missingFeed = (feed: Feed) =>
   fatal(`the table ${feed.heads.sql} has lost the feed ${JSON.stringify(feed.feed)}: make the log again`)
 
-const unreadableRow = (feed: Feed) =>
+/** The error of a row that this module has not written. */
+export const unreadableRow = (feed: Feed) =>
   fatal(`a row of the table ${feed.log.sql} cannot be read: another program has written it`)
 
 const decodeHead = (row: Row): HeadRow => {
@@ -106,7 +106,7 @@ export const openStore = (
   })
 
 /** Runs one statement, in the transaction of the calling fiber when it is in one. */
-const execute = (
+export const execute = (
   { backend, statements }: LogStore,
   statement: Statement
 ): Effect.Effect<unknown, StorageError> =>
@@ -117,7 +117,7 @@ const execute = (
   )
 
 /** Runs statements while no other commit to the feed is possible, all of them or none. */
-const withHead = <A>(
+export const withHead = <A>(
   { backend, feed, statements }: LogStore,
   use: (run: Step, head: HeadRow) => Effect.Effect<A, StorageError>
 ): Effect.Effect<A, StorageError> => {
@@ -286,61 +286,6 @@ export const snapshot = <V>(store: LogStore, selector: Selector): Effect.Effect<
       catch: () => unreadableRow(feed)
     })
     return { revision: head, entries }
-  })
-
-/** Revisions that go in one transaction: others commit in between. */
-const maxDiscarded = 1000
-
-/** Gives up revisions of an epoch, a batch at a time, and gives their number. */
-const discardUpTo = (store: LogStore, epoch: string, upTo: number): Effect.Effect<number, StorageError> => {
-  const { statements } = store
-  const batch = withHead(store, (run, { floor, head }) =>
-    Effect.gen(function* () {
-      const to = Math.min(upTo, head.seq, floor.seq + maxDiscarded)
-      if (head.epoch !== epoch || !(to > floor.seq)) return 0
-      const found = to === head.seq ? head : statements.dialect.rows(yield* run(statements.tagAt(to)))[0]
-      if (found === undefined) return yield* unreadableRow(store.feed)
-      yield* run(statements.deleteUpTo(to))
-      yield* run(statements.moveFloor(to, Number(found.tag)))
-      return to - floor.seq
-    })
-  )
-  return inBatches(batch, maxDiscarded)
-}
-
-/** Gives up the revisions up to and including `upTo`. */
-export const compact = (store: LogStore, upTo: number): Effect.Effect<void, StorageError> =>
-  Effect.flatMap(readHead(store), ({ head }) => discardUpTo(store, head.epoch, Math.ceil(upTo)))
-
-/** How much of its history a log holds. `undefined` is no bound. */
-export interface Bounds {
-  readonly count: number | undefined
-  readonly bytes: number | undefined
-  /** Milliseconds. */
-  readonly age: number | undefined
-}
-
-/** The first instant that a column holds: nothing is older. */
-const earliest = Date.parse("0001-01-01T00:00:00.000Z")
-
-/** Gives up the revisions that are beyond the bounds, and gives their number. */
-export const prune = (store: LogStore, { age, bytes, count }: Bounds): Effect.Effect<number, StorageError> =>
-  Effect.gen(function* () {
-    const { statements } = store
-    const { bytes: all, head } = yield* readHead(store)
-    const before = (column: "base" | "at", value: unknown, none: number) =>
-      Effect.map(execute(store, statements.firstFrom(column, value)), (result) => {
-        const found = statements.dialect.rows(result)[0]
-        return found === undefined ? none : Number(found.seq) - 1
-      })
-    let upTo = count === undefined ? 0 : head.seq - count
-    // The last revision stays, however large it is.
-    if (bytes !== undefined) upTo = Math.max(upTo, yield* before("base", all - bytes, head.seq - 1))
-    if (age !== undefined) {
-      const from = new Date(Math.max((yield* now).getTime() - age, earliest))
-      upTo = Math.max(upTo, yield* before("at", from, head.seq))
-    }
-    return upTo > 0 ? yield* discardUpTo(store, head.epoch, upTo) : 0
   })
 
 /** Begins another epoch, and gives its name. */

@@ -3,7 +3,7 @@
  * COMMIT, and so waits for the one before it: the order of revisions is the order of commits, and a rollback leaves no
  * gap. A sequence would give neither.
  */
-import type { Row, Statement, Table } from "../dialect.js"
+import { plain, type Row, type Statement, type Table } from "../dialect.js"
 import { type Encoded, type LogRow, placeOf, type StateChanges } from "../log/rows.js"
 import { headList, type Limits, type LogStatements, sharedStatements } from "../log/statements.js"
 import type { Feed } from "../log/tables.js"
@@ -18,8 +18,6 @@ const literal = (text: string): string =>
 const lockHead = (feed: Feed, { idle, lock }: Limits): string =>
   `SET LOCAL lock_timeout = ${lock}; SET LOCAL idle_in_transaction_session_timeout = ${idle}; ` +
   `SELECT ${headList(pgDialect, feed)} FROM ${feed.heads.sql} h WHERE h."feed" = ${literal(feed.feed)} FOR UPDATE`
-
-const plain = (text: string): Statement => ({ text, params: [] })
 
 /** The rows as columns, each one array. Both names are fixed by the text that they go into. */
 const encodeRows = (rows: ReadonlyArray<LogRow>): ReadonlyArray<unknown> => {

@@ -1,54 +1,24 @@
 /**
  * The Postgres connections that a storage owns.
  *
- * A pool of `pg` drops only the connections that report an error. Here every connection is destroyed that may be dead or may
- * still be busy: after an interrupted statement (it would queue the next one behind it, for ever over a half-open
+ * A pool of `pg` drops only the connections that report an error. Here every connection is destroyed that may be dead or
+ * may still be busy: after an interrupted statement (it would queue the next one behind it, for ever over a half-open
  * link), after FATAL (the server closes it a moment later), after anything that is no answer of the server.
  */
 import * as Reactivity from "@effect/experimental/Reactivity"
 import { SqlError } from "@effect/sql/SqlError"
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Duration, Effect, Either, Fiber, Redacted, type Scope } from "effect"
+import { Duration, Effect, Either, Fiber, type Scope } from "effect"
 import * as Pg from "pg"
-import {
-  InvalidOptions,
-  optional,
-  or,
-  type Resolved,
-  type Rule,
-  type Rules,
-  text,
-  that,
-  whole
-} from "../../../internal/options.js"
+import type { InvalidOptions, Resolved } from "../../../internal/options.js"
 import { StorageError } from "../../../Storage.js"
 import type { Executor, Statement } from "../dialect.js"
 import { SqlFailure } from "../errors.js"
-import { timer } from "../options.js"
 import { cancelTarget, requestCancel } from "./cancel.js"
+import { connectionConfig, type PgConnectOptions, type poolRules } from "./connectOptions.js"
 import type { PgStatement } from "./dialect.js"
-import { classifyPg, keepsConnection, losesNamedStatement, unsentMessage } from "./errors.js"
-
-/** Where the server is, and who logs in. `url` wins over the options that it covers; libpq's PG* variables fill gaps. */
-export interface PgConnectOptions {
-  /** `postgres://user:password@host:port/database`; special characters in it are percent-encoded. */
-  readonly url?: string | Redacted.Redacted | undefined
-  /** A name, an address, or the folder of the server's socket. Default localhost. */
-  readonly host?: string | undefined
-  /** Default 5432. */
-  readonly port?: number | undefined
-  readonly database?: string | undefined
-  readonly username?: string | undefined
-  readonly password?: string | Redacted.Redacted | undefined
-  /** `true` checks the server's certificate; an object is given to Node's TLS as it is. Default: no TLS. */
-  readonly ssl?: PgClient.PgClientConfig["ssl"]
-  /** The name that the server shows for these connections. Default `effect-recorder`. */
-  readonly applicationName?: string | undefined
-  /** How long a new connection may take. Default 5 seconds. */
-  readonly connectTimeout?: Duration.DurationInput | undefined
-  /** Saves need one; reads beside the queue take others. At least 2, default 4; opened when needed. */
-  readonly maxConnections?: number | undefined
-}
+import { unsentMessage } from "./errorDetails.js"
+import { classifyPg, keepsConnection, losesNamedStatement } from "./errors.js"
 
 /** An open pool. */
 export interface PgPool {
@@ -72,74 +42,6 @@ const cancelRequestTimeout = Duration.seconds(5)
 const endTimeout = Duration.seconds(1)
 
 const idleTimeout = Duration.seconds(30)
-
-/** Before the kernel probes an idle connection, so that its death is known before a statement needs it. */
-const keepAliveDelay = Duration.seconds(10)
-
-/** A text that may be secret. No message shows any of it, nor a number that stands in its place. */
-const secret: Rule<string> = {
-  read: (option, given) => {
-    const value = Redacted.isRedacted(given) ? Redacted.value(given) : given
-    return typeof value === "string"
-      ? value
-      : new InvalidOptions({ option, message: "must be a string, or a Redacted of one" })
-  }
-}
-
-const urlMessage =
-  "must be postgres://user:password@host:port/database, with special characters percent-encoded"
-
-/** The rules of the options of one connection. */
-export const connectRules = {
-  url: optional(secret),
-  host: optional(text),
-  port: optional(whole(1, "", 65_535)),
-  database: optional(text),
-  username: optional(text),
-  password: optional(secret),
-  ssl: optional(
-    that("true, false, or an object of Node's TLS options", (given) =>
-      typeof given === "object" ? given !== null : typeof given === "boolean"
-    )
-  ),
-  applicationName: or(text, "effect-recorder"),
-  connectTimeout: or(timer, 5000)
-} satisfies Rules<ConnectOptions>
-
-type ConnectOptions = Omit<PgConnectOptions, "maxConnections">
-
-/** The rules of the options of a pool. */
-export const poolRules = {
-  ...connectRules,
-  maxConnections: or(
-    that("a whole number of at least 2", (given) => Number.isSafeInteger(given) && Number(given) >= 2),
-    4
-  )
-} satisfies Rules<PgConnectOptions>
-
-/** Makes the driver's configuration; fails where the driver cannot read the url. */
-export const connectionConfig = (
-  options: Resolved<ConnectOptions, typeof connectRules>
-): Effect.Effect<Pg.ClientConfig, InvalidOptions> => {
-  const { url } = options
-  const config: Pg.ClientConfig = {
-    connectionString: url,
-    host: options.host,
-    port: options.port,
-    database: options.database,
-    user: options.username,
-    password: options.password,
-    ssl: options.ssl,
-    application_name: options.applicationName,
-    connectionTimeoutMillis: options.connectTimeout,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: Duration.toMillis(keepAliveDelay)
-  }
-  const wrongUrl = () => new InvalidOptions({ option: "url", message: urlMessage })
-  if (url !== undefined && !/^(?:postgres(?:ql)?:\/\/|socket:|\/)/.test(url)) return Effect.fail(wrongUrl())
-  // The driver reads the url, and the files that it names, when it makes a client.
-  return Effect.as(Effect.try({ try: () => new Pg.Client(config), catch: wrongUrl }), config)
-}
 
 const unsent = (cause: unknown) => new SqlError({ cause, message: unsentMessage })
 

@@ -7,6 +7,7 @@ import {
   type ExistingTable,
   exactText,
   type Loose,
+  plain,
   type Row,
   type Statement,
   type Table,
@@ -91,8 +92,6 @@ const countIds = (table: Table) => {
     return { text, params: [list] }
   }
 }
-
-const plain = (text: string): Statement => ({ text, params: [] })
 
 /** Three texts, of which some collations make fewer. */
 const likeTexts = "UNION SELECT 'a' UNION SELECT 'A' UNION SELECT 'a '"

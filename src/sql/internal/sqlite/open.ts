@@ -39,8 +39,8 @@ export interface OpenFile {
 
 /**
  * Opens a file for one user, until the scope closes. The driver never blocks on a lock (`busy_timeout` 0), readers
- * never wait for writers (WAL), and a commit survives a power failure (`synchronous` FULL). A commit that leaves more than `checkpointPages`
- * pages in the WAL file moves them to the database in the same piece.
+ * never wait for writers (WAL), and a commit survives a power failure (`synchronous` FULL). A commit that leaves more
+ * than `checkpointPages` pages in the WAL file moves them to the database in the same piece.
  */
 export const openSqlite = (
   filename: string,
