@@ -401,6 +401,8 @@ describe("the start", () => {
         ["maxBatchSize", { maxBatchSize: 1.5 }],
         ["maxBatchSize", { maxBatchSize: Number.NaN }],
         ["linger", { linger: "soon" as never }],
+        ["lingers", { lingers: 5 } as never],
+        ["onBatch", { onBatch: 5 as never }],
         ["closeDeadline", { closeDeadline: "later" as never }],
         ["bound.count", { bound: { count: -1, overflow: "reject" } }],
         ["bound.count", { bound: { overflow: "reject" } }],

@@ -500,9 +500,9 @@ export const harmless: ReadonlyArray<Harmless> = [
     ]
   },
   {
-    file: "src/internal/actor/statuses.ts",
+    file: "src/internal/actor/status.ts",
     reason: "A watcher that was told the last status goes by itself.",
-    mutants: [["publish: if (terminal) statuses.watchers.clear()", "terminal", "false"]]
+    mutants: [["publish: if (statuses.ended) statuses.watchers.clear()", "statuses.ended", "false"]]
   },
   {
     file: "src/internal/recorder/stats.ts",
