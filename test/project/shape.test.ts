@@ -23,7 +23,9 @@ describe("a file of src", () => {
     // The state of `Id` of a clock, and the actor of a request.
     const allowed = ["src/Id.ts", "src/platform/internal/audit/entry.ts"]
     const registries = sources.filter((file) =>
-      /^(export )?(const|let) \w+[^=\n]*= new (Weak)?(Map|Set)(<[^\n]*>)?\(\s*\)/m.test(withoutComments(read(file)))
+      /^(export )?(const|let) \w+[^=\n]*= new (Weak)?(Map|Set)(<[^\n]*>)?\(\s*\)/m.test(
+        withoutComments(read(file))
+      )
     )
     expect(registries).toEqual(allowed)
   })

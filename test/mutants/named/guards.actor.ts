@@ -38,8 +38,8 @@ export const actorGuards: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "leave the streams of statuses open at the end",
-    "internal/actor/statuses",
-    ["    if (terminal) watcher.unsafeDone(Exit.void)\n", ""],
+    "internal/actor/status",
+    [".unsafeOffer(status)\n    if (statuses.ended) watcher.unsafeDone(Exit.void)", ".unsafeOffer(status)"],
     ["recorder/sight", "changes begin with the present one, for each watcher, and end with the terminal one"]
   ),
   guard(
@@ -59,19 +59,19 @@ export const actorGuards: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "report again at the end of a scope what a close has reported",
-    "Actor",
-    ["!delivered", "true"],
+    "internal/actor/lifetime",
+    ["!wasDelivered", "true"],
     ["recorder/scope", "says nothing when somebody had called close"]
   ),
   guard(
     "wake a worker out of its wait for a request",
     "internal/actor/engine",
-    ["Mailbox.post(", 'interruptStep(engine, "Abandoned"), Mailbox.post('],
+    ["Mailbox.post(", 'interruptStep(engine, "Cancelled"), Mailbox.post('],
     ["recorder/retryTimes", "are one at a time while Degraded, whatever is asked meanwhile"]
   ),
   guard(
     "keep the context of the maker",
-    "Actor",
+    "internal/actor/lifetime",
     ["      Effect.mapInputContext((_: Context.Context<never>) => Context.empty()),\n", ""],
     ["recorder/fatal", "the actor runs without its maker's transaction and parent span"]
   ),
@@ -98,8 +98,8 @@ export const actorGuards: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "report a failure again at the close",
-    "Actor",
-    ["onClosing: publish", "onClosing: () => options.onFailed?.(Cause.empty)"],
+    "internal/actor/supervisor",
+    ["  publish(engine)\n  signal(engine)", "  engine.behavior.onFailed(engine.cause)\n  signal(engine)"],
     ["recorder/logs", "there is one when it fails, and none when all is well"]
   ),
   guard(
@@ -122,8 +122,8 @@ export const actorGuards: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "publish refusals with a step only",
-    "Actor",
-    ["options.onRefused?.()", "void 0"],
+    "internal/actor/engine",
+    ["if (engine.step === 0) behavior.onRefused()", "if (engine.step !== 0) behavior.onRefused()"],
     ["recorder/metrics", "refused shows what a failed or closed recorder refuses"]
   ),
   guard(
@@ -176,20 +176,20 @@ export const actorGuards: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "end what is prepared with the batch before it",
-    "internal/actor/engine",
+    "internal/actor/batches",
     ["intake.inFlight - (prepared?.items.length ?? 0)", "intake.inFlight"],
     ["recorder/prepare", "gets the next full batch while a save is out, and its effect saves it in order"]
   ),
   guard(
     "take no newcomers behind a batch",
-    "internal/actor/engine",
+    "internal/actor/batches",
     ["Mailbox.takeBehind(intake.mailbox, intake.mailbox.limit)", "undefined"],
     ["recorder/poison", "a lone record waits for a second to compare with"]
   ),
   guard(
     "run a query whose caller has gone",
     "internal/actor/worker",
-    [".gone) return Effect.void", ".gone === undefined) return Effect.void"],
+    [".cancelled) return Effect.void", ".cancelled === undefined) return Effect.void"],
     ["recorder/queries", "is skipped when its waiter has gone"]
   ),
   guard(
@@ -210,7 +210,7 @@ export const actorGuards: ReadonlyArray<NamedMutant> = [
   guard(
     "close the storage of a late acquisition before the drain",
     "Actor",
-    ["yield* Scope.fork(scope, ExecutionStrategy.sequential)", "scope"],
+    ["yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)", "yield* Effect.scope"],
     ["traps", "it arrives while the scope closes: drained first, released last"]
   ),
   guard(

@@ -23,14 +23,14 @@ export const recorderGuards: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "try a sink a fourth time",
-    "internal/recorder/batchRun",
-    ["const sinkTries = 3", "const sinkTries = 4"],
+    "internal/recorder/sink",
+    ["const maxSinkTries = 3", "const maxSinkTries = 4"],
     ["recorder/deadLetters", "one that fails is tried 3 times; then the record is handed back as SinkFailed"]
   ),
   guard(
     "forget the sizes of what is saved again",
     "internal/recorder/settlement",
-    ["part.map(({ bytes }) => bytes)", "undefined"],
+    ["held.map(({ bytes }) => bytes)", "undefined"],
     ["recorder/deadLetters", "takes the room by bytes of its records again, and frees it"]
   ),
   guard(
@@ -59,38 +59,38 @@ export const recorderGuards: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "leave the status although the storage answers",
-    "Recorder",
+    "internal/recorder/behavior",
     ["control.setOutage(undefined)", "void 0"],
     ["recorder/transient", "status is Degraded with since, cause and attempt; one attempt is under way"]
   ),
   guard(
     "retry without a cap",
-    "Recorder",
+    "internal/recorder/options",
     ['  Schedule.union(Schedule.spaced("30 seconds")),\n', ""],
     ["recorder/transient", "the same batch is retried from 100 ms by factor 2, at most each 30 s, for ever"]
   ),
   guard(
     "ask no storage for its greatest batch",
-    "Recorder",
+    "internal/recorder/behavior",
     ["=> storage.maxBatch", "=> undefined"],
     ["recorder/bulk", "holds at most as many as a storage names that can take fewer"]
   ),
   guard(
     "log each bad record of a batch",
-    "Recorder",
+    "internal/recorder/behavior",
     ["=== batch) return", "=== null) return"],
     ["recorder/logs", "there is no line per record: one for all the bad ones of a batch"]
   ),
   guard(
     "end the recorder when a storage throws",
-    "internal/recorder/batchRun",
+    "internal/recorder/batchRunner",
     ["return Effect.die(defect)", "throw defect"],
     ["recorder/transient", "a storage that throws is retried like one that dies"]
   ),
   guard(
     "send the stored prefix of a failure again",
     "internal/recorder/bisection",
-    ["    bulk.ranges.pop()\n", ""],
+    ["    bisection.ranges.pop()\n    progressed", "    progressed"],
     ["recorder/transient", "the stored prefix of a failure of kind Poison is not sent again"]
   ),
   guard(
@@ -108,7 +108,7 @@ export const recorderGuards: ReadonlyArray<NamedMutant> = [
   guard(
     "make no room for the outcomes of newcomers",
     "internal/recorder/bisection",
-    ["bulk.unknownOutcome = longer", "void longer"],
+    ["bisection.unknownOutcome = longer", "void longer"],
     ["recorder/bisection", "keep what is known of the outcomes when newcomers come"]
   ),
   guard(
@@ -126,7 +126,7 @@ export const recorderGuards: ReadonlyArray<NamedMutant> = [
   guard(
     "keep where the newcomers of the batch before stood",
     "internal/recorder/settlement",
-    ["book.parts = []", "void 0"],
+    ["settlement.extensions = []", "void 0"],
     ["recorder/batchRun", "take newcomers in whose receipts are told, also behind records that were dropped"]
   ),
   guard(

@@ -18,7 +18,10 @@ export const watchGuards: ReadonlyArray<NamedMutant> = [
   guard(
     "count only a success as an answer of the log",
     "internal/watch/dispatcher",
-    ["isUnavailable(error) ? error : undefined", "error as ChangeLogError"],
+    [
+      "isUnavailable(error) ? State.setCause(dispatcher, error) : State.noteAnswer(dispatcher)",
+      "State.setCause(dispatcher, error)"
+    ],
     ["watch/health", "a log that answers that something is gone has answered"]
   ),
   guard(
