@@ -16,21 +16,21 @@ import {
   Tracer
 } from "effect"
 import * as Actor from "./Actor.js"
-import type { Columns, IdOf, NewRowOf, RowOf } from "./internal/columns/columns.js"
+import type { Columns, NewRowOf, RowOf } from "./internal/columns/columns.js"
 import type { Query } from "./internal/columns/query.js"
 import type { InvalidOptions } from "./internal/options.js"
 import { behaviorOf } from "./internal/recorder/behavior.js"
 import { loadError, stoppedError } from "./internal/recorder/classify.js"
 import type { CloseReport } from "./internal/recorder/closeReport.js"
 import type { RecorderClosed, RecorderFailed } from "./internal/recorder/errors.js"
-import { type Options, resolve } from "./internal/recorder/options.js"
+import { type Options, resolve, resolveMemory } from "./internal/recorder/options.js"
 import { makeSaver, type Saver } from "./internal/recorder/saver.js"
 import * as Settlement from "./internal/recorder/settlement.js"
 import * as Spans from "./internal/recorder/spans.js"
 import { type Stats, statsOf } from "./internal/recorder/stats.js"
 import { inSlices } from "./internal/slices.js"
 import { CurrentTurn } from "./internal/turn.js"
-import { type MemoryQuery, memory, type Storage, type StorageError } from "./Storage.js"
+import { type MemoryOptions, type MemoryQuery, memory, type Storage, type StorageError } from "./Storage.js"
 
 export type { Bound, GapNote, Overflow, Status } from "./Actor.js"
 export { InvalidOptions } from "./internal/options.js"
@@ -156,12 +156,6 @@ export const layer = <Id, Record, Query, Result, E, R>(
 ): Layer.Layer<Id, InvalidOptions, Exclude<R, Scope.Scope>> =>
   Layer.scoped(tag, makeDeferred(acquire, options))
 
-/** The columns of {@link layerMemory}'s table. */
-export interface MemoryColumns<C extends Columns> {
-  readonly columns: C
-  readonly id: IdOf<C>
-}
-
 /**
  * Makes a layer for tests: the same recorder over `Storage.memory`. With `columns` and `id` it checks records, ignores
  * duplicates and answers typed queries as the SQL storages do.
@@ -173,20 +167,21 @@ export const layerMemory: {
   ): Layer.Layer<Id, InvalidOptions>
   <Id, const C extends Columns, Q extends Query<C>>(
     tag: Context.Tag<Id, Recorder<NewRowOf<C>, Q, ReadonlyArray<RowOf<C>>>>,
-    options: Options<NewRowOf<C>> & MemoryColumns<C>
+    options: Options<NewRowOf<C>> & MemoryOptions<C>
   ): Layer.Layer<Id, InvalidOptions>
 } = (<Id, Row>(
   tag: Context.Tag<Id, Recorder<Row>>,
-  options: Options<Row> & Partial<MemoryColumns<Columns>> = {}
+  options: Options<Row> & Partial<MemoryOptions<Columns>> = {}
 ): Layer.Layer<Id, InvalidOptions> => {
-  const { columns, id, ...rest } = options
+  const { columns, id, table: _, ...rest } = options
   const storage =
     columns === undefined || id === undefined
       ? Effect.sync(() => memory<Row>())
       : memory({ columns, id: id as never })
   // The signatures bind records and queries to their storage; the body serves them all.
+  const made = Effect.andThen(resolveMemory(options), storage as Effect.Effect<Storage<Row>, InvalidOptions>)
   return Layer.scoped(
     tag,
-    Effect.flatMap(storage as Effect.Effect<Storage<Row>, InvalidOptions>, (made) => make(made, rest))
+    Effect.flatMap(made, (storage) => make(storage, rest))
   )
 }) as never

@@ -184,17 +184,6 @@ const distanceOf = (a: string, b: string): number => {
   return row[b.length]!
 }
 
-/**
- * The milliseconds of a duration option.
- *
- * @deprecated by {@link millis}, until every module has its rules.
- */
-export const millisOf = (
-  option: string,
-  input: Duration.DurationInput,
-  least: "0" | "above 0" = "0"
-): number | InvalidOptions => millis(least).read(option, input)
-
 /** A list whose members each pass a rule. The name of a member is like `indexes[0]`. */
 export const each = <A>({ read }: Rule<A>): Rule<ReadonlyArray<A>> => ({
   read: (option, given) => {

@@ -1,7 +1,8 @@
 /** The options of a recorder, and their rules. */
 import { type Duration, type Effect, Schedule } from "effect"
 import type { Bound } from "../../Actor.js"
-import type { StorageError } from "../../Storage.js"
+import type { MemoryOptions, StorageError } from "../../Storage.js"
+import type { Columns } from "../columns/columns.js"
 import * as Rules from "../options.js"
 import type { CloseReport } from "./closeReport.js"
 import type { SetAside } from "./deadLetters.js"
@@ -48,21 +49,21 @@ export const defaultRetry: Schedule.Schedule<unknown, unknown> = Schedule.expone
   Schedule.jittered
 )
 
-/** What the actor below has as options of its own, it checks by rules of its own. */
-const ofActor = Rules.optional(Rules.anything)
+/** The part below has this option too, and checks it. */
+const checkedBelow = Rules.optional(Rules.anything)
 
 const rules = {
   name: Rules.or(Rules.text, "recorder"),
-  maxBatchSize: ofActor,
-  linger: ofActor,
+  maxBatchSize: checkedBelow,
+  linger: checkedBelow,
   saveTimeout: Rules.or(Rules.millis("above 0"), 30_000),
   loadTimeout: Rules.or(Rules.millis("above 0"), 30_000),
   retry: Rules.or(Rules.schedule, defaultRetry),
   onFatal: Rules.or(Rules.oneOf("stop", "set-aside"), "stop" as const),
   deadLetters: Rules.optional(Rules.func("that gives an Effect")),
   maxHeld: Rules.or(Rules.whole(0, "records"), 10_000),
-  bound: ofActor,
-  closeDeadline: ofActor,
+  bound: checkedBelow,
+  closeDeadline: checkedBelow,
   onClosed: Rules.optional(Rules.func("that gives an Effect"))
 }
 
@@ -72,3 +73,10 @@ export type Settings<Record> = Rules.Resolved<Options<Record>, typeof rules>
 export const resolve = <Record>(
   options: Options<Record>
 ): Effect.Effect<Settings<Record>, Rules.InvalidOptions> => Rules.resolve<Options<Record>>()(rules, options)
+
+const memoryRules = { ...rules, table: checkedBelow, columns: checkedBelow, id: checkedBelow }
+
+/** Checks the options of a recorder of a storage in memory. `Storage.memory` has the rules of its own. */
+export const resolveMemory = <Record>(
+  options: Options<Record> & Partial<MemoryOptions<Columns>>
+): Effect.Effect<unknown, Rules.InvalidOptions> => Rules.resolve<typeof options>()(memoryRules, options)

@@ -81,7 +81,7 @@ class Table extends Context.Tag("test/options/Table")<
   Recorder.Recorder<Storage.NewRowOf<Columns>, Storage.Query<Columns>, ReadonlyArray<Storage.RowOf<Columns>>>
 >() {}
 
-export const inColumns: WrongOf<Recorder.MemoryColumns<Columns>> = {
+export const inColumns: WrongOf<Omit<Storage.MemoryOptions<Columns>, "table">> = {
   columns: of(5, {}),
   id: of(5, "detail", "another")
 }
@@ -102,10 +102,10 @@ export const core: ReadonlyArray<Place> = [
   place<Recorder.Options<string>>("Recorder.layerMemory", {}, inRecorder, (options) =>
     built(Recorder.layerMemory(Tag, options))
   ),
-  place<Recorder.Options<Storage.NewRowOf<Columns>> & Recorder.MemoryColumns<Columns>>(
+  place<Recorder.Options<Storage.NewRowOf<Columns>> & Storage.MemoryOptions<Columns>>(
     "Recorder.layerMemory with columns",
     { columns, id: "id" },
-    { ...inRecorder, ...inColumns },
+    { ...inRecorder, ...inColumns, table: aText },
     (options) => built(Recorder.layerMemory(Table, options))
   ),
   place<ChangeLog.Options<string>>(
