@@ -4,6 +4,8 @@
  *
  * The law: at every instant `accepted = stored + setAside + dropped + handedBack + pending`, and `pending` is 0 after
  * `close`. It holds while the process lives; the README lists what a killed process takes with it.
+ *
+ * A producer that never gives up the event loop leaves no room for saves, queries or other fibers: nothing in a process can.
  */
 import {
   Context,
@@ -173,11 +175,11 @@ export const layerMemory: {
   tag: Context.Tag<Id, Recorder<Row>>,
   options: Options<Row> & Partial<MemoryOptions<Columns>> = {}
 ): Layer.Layer<Id, InvalidOptions> => {
-  const { columns, id, table: _, ...rest } = options
+  const { columns, id, table, ...rest } = options
   const storage =
     columns === undefined || id === undefined
       ? Effect.sync(() => memory<Row>())
-      : memory({ columns, id: id as never })
+      : memory({ columns, id: id as never, table })
   // The signatures bind records and queries to their storage; the body serves them all.
   const made = Effect.andThen(resolveMemory(options), storage as Effect.Effect<Storage<Row>, InvalidOptions>)
   return Layer.scoped(
