@@ -176,11 +176,11 @@ export const layerMemory: {
   options: Options<Row> & Partial<MemoryOptions<Columns>> = {}
 ): Layer.Layer<Id, InvalidOptions> => {
   const { columns, id, table, ...rest } = options
-  const storage =
-    columns === undefined || id === undefined
-      ? Effect.sync(() => memory<Row>())
-      : memory({ columns, id: id as never, table })
-  // The signatures bind records and queries to their storage; the body serves them all.
+  const isTable = columns !== undefined || id !== undefined || table !== undefined
+  // The signatures bind records and queries to their storage; the body serves them all. `memory` checks its options.
+  const storage = isTable
+    ? memory({ columns, id, table } as MemoryOptions<Columns>)
+    : Effect.sync(() => memory<Row>())
   const made = Effect.andThen(resolveMemory(options), storage as Effect.Effect<Storage<Row>, InvalidOptions>)
   return Layer.scoped(
     tag,

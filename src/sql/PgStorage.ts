@@ -7,6 +7,7 @@ import { clientBackend } from "./internal/client/client.js"
 import { type PgConnectOptions, poolRules } from "./internal/pg/connectOptions.js"
 import { pgDialect } from "./internal/pg/dialect.js"
 import { openPool } from "./internal/pg/pool.js"
+import type { StorageBackend } from "./internal/storage/outbox.js"
 import { makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
 import type { TableOptions } from "./internal/storage/tableOptions.js"
 
@@ -37,8 +38,13 @@ export const make = <const C extends Columns>(
   options: PgOptions<C>
 ): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, Scope.Scope> =>
   makeSqlStorage<PgConnectOptions>()(options, poolRules, (table, _, pool) =>
-    Effect.map(openPool(pool), ({ client, executor }) => ({
-      ...clientBackend(client, pgDialect, table, executor),
-      beside: executor.run
-    }))
+    Effect.map(
+      openPool(pool),
+      ({ client, executor }) =>
+        ({
+          ...clientBackend(client, pgDialect, table, executor),
+          // By the client it would join the transaction of the caller, even one in another database.
+          read: executor.run
+        }) satisfies StorageBackend
+    )
   )

@@ -4,10 +4,10 @@
  */
 
 /** A folder or a root file of `src`, and how high it stands. */
-interface Room {
+interface Place {
   readonly rank: number
-  /** Files of the same room import each other; `undefined` for public modules, of which each stands alone. */
-  readonly room: string | undefined
+  /** Files of the same folder import each other; `undefined` for public modules, of which each stands alone. */
+  readonly folder: string | undefined
   /** Who may import it: everything above, the module and adapters of its part, or its own adapter. */
   readonly access: "open" | "private" | "public"
 }
@@ -80,28 +80,28 @@ const drivers = [
 
 const foldersWithDrivers = ["pg", "sqlite", "client"]
 
-const roomOf = (file: string): Room | undefined => {
+const placeOf = (file: string): Place | undefined => {
   const parts = file.replace(/\.ts$/, "").split("/").slice(1)
   const [first = "", second = "", third = ""] = parts
   if (parts.length === 1) {
     const rank = ranksOfModules[first]
-    return rank === undefined ? undefined : { rank, room: undefined, access: "public" }
+    return rank === undefined ? undefined : { rank, folder: undefined, access: "public" }
   }
   if (first === "internal") {
-    if (parts.length === 2) return { rank: 0, room: "internal", access: "open" }
+    if (parts.length === 2) return { rank: 0, folder: "internal", access: "open" }
     const rank = parts.length === 3 ? ranksOfInternal[second] : undefined
     if (rank === undefined) return undefined
-    return { rank, room: `internal/${second}`, access: openFolders.includes(second) ? "open" : "private" }
+    return { rank, folder: `internal/${second}`, access: openFolders.includes(second) ? "open" : "private" }
   }
   const folders = adapters[first]
   if (folders === undefined) return undefined
-  if (parts.length === 2) return { rank: 250, room: undefined, access: "public" }
+  if (parts.length === 2) return { rank: 250, folder: undefined, access: "public" }
   if (second !== "internal") return undefined
-  if (parts.length === 3) return { rank: 200, room: `${first}/internal`, access: "private" }
+  if (parts.length === 3) return { rank: 200, folder: `${first}/internal`, access: "private" }
   const rank = parts.length === 4 ? folders[third] : undefined
   return rank === undefined
     ? undefined
-    : { rank: 200 + rank, room: `${first}/internal/${third}`, access: "private" }
+    : { rank: 200 + rank, folder: `${first}/internal/${third}`, access: "private" }
 }
 
 const adapterOf = (file: string): string | undefined => {
@@ -110,12 +110,12 @@ const adapterOf = (file: string): string | undefined => {
 }
 
 const own = (from: string, to: string): string | undefined => {
-  const a = roomOf(from)
-  const b = roomOf(to)
+  const a = placeOf(from)
+  const b = placeOf(to)
   if (a === undefined) return "an unknown folder"
   if (b === undefined) return "an import from an unknown folder"
-  if (a.room !== undefined && a.room === b.room) return undefined
-  if (a.room === "internal") return "a root file that imports a part"
+  if (a.folder !== undefined && a.folder === b.folder) return undefined
+  if (a.folder === "internal") return "a root file that imports a part"
   if (a.rank < b.rank) return "an import upwards"
   if (a.rank === b.rank) return "an import sideways"
   const adapter = adapterOf(to)
@@ -133,7 +133,7 @@ const packageOf = (specifier: string): string =>
     .slice(0, specifier.startsWith("@") ? 2 : 1)
     .join("/")
 
-const foreign = (from: string, specifier: string): string | undefined => {
+const packageRule = (from: string, specifier: string): string | undefined => {
   if (packageOf(specifier) === "effect") return undefined
   if (adapterOf(from) === undefined) return "a package in the core"
   const [, adapter, internal, folder] = from.split("/")
@@ -147,7 +147,7 @@ const foreign = (from: string, specifier: string): string | undefined => {
  * `specifier`.
  */
 export const brokenRule = (from: string, specifier: string, to: string | undefined): string | undefined => {
-  if (roomOf(from) === undefined) return "an unknown folder"
+  if (placeOf(from) === undefined) return "an unknown folder"
   if (to !== undefined) return own(from, to)
-  return specifier.startsWith(".") ? "a file that is not there" : foreign(from, specifier)
+  return specifier.startsWith(".") ? "a file that is not there" : packageRule(from, specifier)
 }

@@ -124,6 +124,17 @@ describe("layerMemory", () => {
     const layer = Recorder.layerMemory(Table, { columns, id: "nowhere" as "id" })
     expect(yield* Effect.flip(Effect.provide(Table, layer))).toMatchObject({ _tag: "InvalidOptions" })
   })
+
+  scenario("refuses a table without its columns or its id, and keeps nothing unchecked", function* () {
+    const optionOf = (options: object) =>
+      Effect.map(
+        Effect.flip(Effect.provide(Table, Recorder.layerMemory(Table, options as never))),
+        ({ option }) => option
+      )
+    expect(yield* optionOf({ columns })).toBe("id")
+    expect(yield* optionOf({ id: "id" })).toBe("columns")
+    expect(yield* optionOf({ table: "doors" })).toBe("columns")
+  })
 })
 
 describe("mapInput", () => {

@@ -1,5 +1,6 @@
+import * as PgClient from "@effect/sql-pg/PgClient"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either, Fiber, Schedule } from "effect"
+import { Chunk, Context, Effect, Either, Fiber, Layer, Redacted, Schedule, Stream } from "effect"
 import { checkQuery } from "../../src/internal/columns/checkQuery.js"
 import { Column, Query, StorageError } from "../../src/Storage.js"
 import { pgDialect } from "../../src/sql/internal/pg/dialect.js"
@@ -63,6 +64,24 @@ for (const { name, url: server } of databaseUrls()) {
         const order = Array.from({ length: 1000 }, (_, n) => (n * 733) % 1009)
         yield* storage.save(records(...order))
         expect(yield* ids).toEqual(order)
+      })
+    )
+
+    it.scopedLive("reads and prunes outside of its caller's transaction", () =>
+      Effect.gen(function* () {
+        const { storage, url } = yield* setUp(server)
+        yield* storage.save(records(1, 2, 3))
+        const context = yield* Layer.build(PgClient.layer({ url: Redacted.make(url), maxConnections: 1 }))
+        const client = Context.get(context, PgClient.PgClient)
+        const read = Effect.map(Stream.runCollect(storage.query({})), Chunk.size)
+        const inside = Effect.gen(function* () {
+          yield* client`DELETE FROM t WHERE id = 3`
+          // Inside the transaction there are 2 rows.
+          expect(yield* read).toBe(3)
+          yield* storage.prune({ column: "id", before: 2 })
+        })
+        yield* Effect.flip(client.withTransaction(Effect.andThen(inside, Effect.fail("rolled back"))))
+        expect(yield* read).toBe(2)
       })
     )
 

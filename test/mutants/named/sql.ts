@@ -76,6 +76,14 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     needs: "servers"
   },
   {
+    name: "read in the caller's transaction",
+    file: "src/sql/PgStorage.ts",
+    find: "          read: executor.run\n",
+    replace: "",
+    test: sql("PgStorage", "reads and prunes outside of its caller's transaction"),
+    needs: "servers"
+  },
+  {
     name: "say nothing of what may be lost",
     file: internal("durability"),
     find: "losses.length === 0",

@@ -62,7 +62,7 @@ const logColumns = {
  */
 const headColumns = {
   feed: Column.text,
-  /** By what the logs of one process know each other; it never changes. */
+  /** The id by which the logs of one process know each other; it never changes. Tables that exist have this name. */
   bell: Column.text,
   state: Column.text,
   epoch: Column.text,
