@@ -11,11 +11,11 @@ import { Effect, Option } from "effect"
 import { Recorder, type Storage } from "effect-recorder"
 
 interface Visit {
-  readonly who: string
+  readonly visitor: string
   readonly page: string
 }
 
-/** Loads the visits of one person. */
+/** Loads the visits of one visitor. */
 const jsonLines = (file: string): Storage.Storage<Visit, string, ReadonlyArray<Visit>> => ({
   // One append and one flush to the disk per batch. A recorder never makes two calls at a time. The lines have no id,
   // so a retry after an append that failed half-way may repeat some: see Storage on idempotence.
@@ -23,7 +23,7 @@ const jsonLines = (file: string): Storage.Storage<Visit, string, ReadonlyArray<V
     const lines = batch.map((visit) => `${JSON.stringify(visit)}\n`).join("")
     return Effect.tryPromise((signal) => writeFile(file, lines, { flag: "a", flush: true, signal }))
   },
-  load: (who) =>
+  load: (visitor) =>
     Effect.map(
       Effect.tryPromise(() => readFile(file, "utf8")),
       (text) => {
@@ -31,7 +31,7 @@ const jsonLines = (file: string): Storage.Storage<Visit, string, ReadonlyArray<V
           .trimEnd()
           .split("\n")
           .map((line) => JSON.parse(line) as Visit)
-        return visits.filter((visit) => visit.who === who)
+        return visits.filter((visit) => visit.visitor === visitor)
       }
     )
 })
@@ -41,7 +41,7 @@ const folder = await mkdtemp(join(tmpdir(), "visits-"))
 const program = Effect.gen(function* () {
   const recorder = yield* Recorder.make(jsonLines(join(folder, "visits.jsonl")), { name: "visits" })
   for (let page = 1; page <= 1_000; page++) {
-    recorder.unsafeSave({ who: page % 4 === 0 ? "alice" : "bob", page: `/page/${page}` })
+    recorder.unsafeSave({ visitor: page % 4 === 0 ? "alice" : "bob", page: `/page/${page}` })
   }
   const visits = yield* recorder.load("alice")
   assert.equal(visits.length, 250)

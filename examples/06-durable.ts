@@ -13,7 +13,7 @@ import assert from "node:assert/strict"
 import { Effect } from "effect"
 import { Id, Recorder, Storage } from "effect-recorder"
 
-const columns = { id: Storage.Column.uuid, what: Storage.Column.text }
+const columns = { id: Storage.Column.uuid, invoice: Storage.Column.text }
 
 /** A database whose connection can break: it commits the saves, but its answers do not arrive. */
 const makeDatabase = Effect.gen(function* () {
@@ -26,7 +26,7 @@ const makeDatabase = Effect.gen(function* () {
 const program = Effect.gen(function* () {
   const { answers, memory, storage } = yield* makeDatabase
   const recorder = yield* Recorder.make(storage, { saveTimeout: "200 millis" })
-  const record = Effect.map(Id.uuid7, (id) => ({ id, what: "paid" }))
+  const record = Effect.map(Id.uuid7, (id) => ({ id, invoice: "2026-117" }))
 
   // Committed when it returns. Requests that wait at the same time share a commit.
   const payments = yield* Effect.replicateEffect(record, 64)

@@ -92,7 +92,7 @@ export const accountLaws: ReadonlyArray<TestedLaw> = [
   {
     id: "A12",
     name: "stored-in-order",
-    statement: "Records are stored in the order of their saves, unless some are isolated or redriven.",
+    statement: "Records are stored in the order of their saves, unless some are set aside or redriven.",
     provedBy: account.slice(1)
   },
   {
@@ -148,7 +148,7 @@ export const watchLaws = [
   {
     id: "W3",
     name: "atomic",
-    statement: "All events of a revision that match come in one frame, in their order.",
+    statement: "All events of a revision that match are delivered in one frame, in their order.",
     provedBy: validators
   },
   {
@@ -166,7 +166,7 @@ export const watchLaws = [
   {
     id: "W6",
     name: "bookmarkable",
-    statement: "Behind a Synced or a Progress comes nothing of its revision or of an earlier one.",
+    statement: "After a Synced or a Progress, no events of its revision or of an earlier one are delivered.",
     provedBy: validators
   },
   {
@@ -177,13 +177,14 @@ export const watchLaws = [
   },
   {
     id: "W8",
-    name: "previousIsTrue",
-    statement: "The previous value is the one that was there; it comes when it was asked for, and only then.",
+    name: "previous-is-true",
+    statement:
+      "The previous value is the one that was there; it is delivered when it was asked for, and only then.",
     provedBy: validators
   },
   {
     id: "W9",
-    name: "snapshotIsTrue",
+    name: "snapshot-is-true",
     statement: "A snapshot is the state at its revision, and names the delivered keys that are gone.",
     provedBy: validators
   },
@@ -195,13 +196,13 @@ export const watchLaws = [
   },
   {
     id: "W11",
-    name: "lastIsTrue",
+    name: "last-is-true",
     statement: "A watcher that has read everything knows the last event of each key that matches.",
     provedBy: validators
   },
   {
     id: "W12",
-    name: "waitsForIt",
+    name: "waits-for-it",
     statement: "A publisher waits for a watcher that blocks: it is behind by its buffer at most.",
     provedBy: validators
   },
@@ -213,7 +214,7 @@ export const watchLaws = [
   },
   {
     id: "W14",
-    name: "writersKnow",
+    name: "writers-know",
     statement:
       "The log holds what a writer was answered as committed, nothing of what was refused, and no part of a commit.",
     provedBy: ["test/laws/watch/history.ts"]
@@ -225,8 +226,8 @@ const inActor = (file: string): ReadonlyArray<string> => [`test/actor/${file}.te
 export const actorLaws: ReadonlyArray<TestedLaw> = [
   {
     id: "R1",
-    name: "question-in-its-place",
-    statement: "A question sees every item offered before it, and none offered after it.",
+    name: "query-in-its-place",
+    statement: "A query sees every item offered before it, and none offered after it.",
     provedBy: inActor("actor")
   },
   {
@@ -251,7 +252,7 @@ export const actorLaws: ReadonlyArray<TestedLaw> = [
   {
     id: "R5",
     name: "late-resource",
-    statement: "Items and questions that come before the resource are served in order when it is there.",
+    statement: "Items and queries that are made before the resource is there are served in order afterwards.",
     provedBy: inActor("actor")
   },
   {
@@ -275,13 +276,13 @@ export const actorLaws: ReadonlyArray<TestedLaw> = [
   {
     id: "R9",
     name: "callers-interrupt-their-own",
-    statement: "A question is interrupted when its caller goes, and nothing else is.",
+    statement: "A query is interrupted when its caller goes, and nothing else is.",
     provedBy: inActor("supervision")
   },
   {
     id: "R10",
     name: "failure-answers-all",
-    statement: "When an actor fails, every question is answered, and every item is handed back in order.",
+    statement: "When an actor fails, every query is answered, and every item is handed back in order.",
     provedBy: inActor("supervision")
   },
   {

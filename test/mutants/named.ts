@@ -1,12 +1,12 @@
+/**
+ * Guards of the account, each broken by one change of the source. `find` is exactly once in `file`; `test` is the
+ * one that must fail when `replace` is there instead: its file, and its own name.
+ */
 import { blameMutants } from "./named/blame.js"
 import { actorGuards } from "./named/guards.actor.js"
 import { recorderGuards } from "./named/guards.recorder.js"
 import { watchGuards } from "./named/guards.watch.js"
 import { platformMutants } from "./named/platform.js"
-/**
- * Guards of the account, each broken by one change of the source. `find` stands exactly once in `file`; `test` is the
- * one that must fail when `replace` stands there instead: its file, and its own name.
- */
 import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
 import { sqlite } from "./named/sqlite.js"
@@ -27,7 +27,7 @@ const recorder = (file: string, name: string) => ({ file: `test/recorder/${file}
 const actor = (file: string, name: string) => ({ file: `test/actor/${file}.test.ts`, name })
 const inside = (file: string, name: string) => ({ file: `test/${file}.test.ts`, name })
 
-/** What is handed back, and what is said of it. */
+/** What is handed back, and with which outcome. */
 const handingBack: ReadonlyArray<NamedMutant> = [
   {
     name: "drop the hand-back of what is queued",
@@ -291,8 +291,8 @@ const settingAside: ReadonlyArray<NamedMutant> = [
   }
 ]
 
-/** Who is told, and when. */
-const telling: ReadonlyArray<NamedMutant> = [
+/** When a caller that waits gets its answer, and which one. */
+const reporting: ReadonlyArray<NamedMutant> = [
   {
     name: "acknowledge early",
     file: internal("recorder/saver"),
@@ -368,7 +368,7 @@ const telling: ReadonlyArray<NamedMutant> = [
   }
 ]
 
-/** Who is let in. */
+/** What is accepted. */
 const admitting: ReadonlyArray<NamedMutant> = [
   {
     name: "accept after the close",
@@ -418,7 +418,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...handingBack,
   ...storing,
   ...settingAside,
-  ...telling,
+  ...reporting,
   ...admitting,
   ...sqlite,
   ...watchMutants,

@@ -18,24 +18,25 @@ describe("a file of src", () => {
   it("declares nothing that is filled later behind the compiler's back", () => {
     expect(sources.filter((file) => /\blet\s+\w+!/.test(withoutComments(read(file))))).toEqual([])
   })
-
-  it("keeps no hidden registry: at module level there is no map or set that fills", () => {
-    // The state of `Id` of a clock, and the actor of a request.
-    const allowed = ["src/Id.ts", "src/platform/internal/audit/entry.ts"]
-    const registries = sources.filter((file) =>
-      /^(export )?(const|let) \w+[^=\n]*= new (Weak)?(Map|Set)(<[^\n]*>)?\(\s*\)/m.test(
-        withoutComments(read(file))
-      )
-    )
-    expect(registries).toEqual(allowed)
-  })
 })
 
-describe("the words of src and of the README", () => {
+describe("the words of src, the examples and the documents", () => {
   const banned = /\b(told|says|whoever|somebody|nobody|one who)\b/i
 
-  it.each([...sources, "README.md", "src/ARCHITECTURE.md"])("%s names what acts", (file) => {
-    const lines = read(file).split("\n")
-    expect(lines.filter((line) => banned.test(line))).toEqual([])
-  })
+  const documents = [
+    "README.md",
+    "CHANGELOG.md",
+    "src/ARCHITECTURE.md",
+    "src/testing/LAWS.md",
+    "test/README.md",
+    "test/bench/RESULTS.md"
+  ]
+
+  it.each([...sources, ...filesBelow("examples", /\.(ts|md)$/), ...documents])(
+    "%s names what acts",
+    (file) => {
+      const lines = read(file).split("\n")
+      expect(lines.filter((line) => banned.test(line))).toEqual([])
+    }
+  )
 })

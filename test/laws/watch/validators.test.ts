@@ -130,7 +130,7 @@ const planted: ReadonlyArray<readonly [fault: string, law: Law, Observed]> = [
   ],
   [
     "the value before is wrong",
-    "previousIsTrue",
+    "previous-is-true",
     observed([
       events(1),
       mark("Synced", 2),
@@ -142,7 +142,7 @@ const planted: ReadonlyArray<readonly [fault: string, law: Law, Observed]> = [
   ],
   [
     "a snapshot is older than it says",
-    "snapshotIsTrue",
+    "snapshot-is-true",
     observed([
       snapshot(3, [
         ["k/a", 1],
@@ -154,12 +154,12 @@ const planted: ReadonlyArray<readonly [fault: string, law: Law, Observed]> = [
   ],
   [
     "a snapshot hides what is gone",
-    "snapshotIsTrue",
+    "snapshot-is-true",
     observed([events(1), snapshot(4, [["k/a", 5]]), events(5)])
   ],
   [
     "the last event of a key is lost",
-    "lastIsTrue",
+    "last-is-true",
     observed([events(1), without(events(4), "k/a"), events(5)], "conflate")
   ],
   [
@@ -181,12 +181,12 @@ const planted: ReadonlyArray<readonly [fault: string, law: Law, Observed]> = [
   ["a renewed epoch is not told", "current", { ...observed([]), start: { epoch: "before", seq: 3 } }],
   [
     "a writer has not waited",
-    "waitsForIt",
+    "waits-for-it",
     { ...observed(honest, "block"), published: [{ revision: at(4), position: at(4), taken: 2, buffered: 1 }] }
   ],
   [
     "a writer has not waited for the dispatcher",
-    "waitsForIt",
+    "waits-for-it",
     { ...observed(honest, "block"), published: [{ revision: at(4), position: at(3), taken: 6, buffered: 0 }] }
   ]
 ]

@@ -353,11 +353,11 @@ export const validators = {
   resumable,
   bookmarkable,
   filtered,
-  previousIsTrue,
-  snapshotIsTrue,
+  "previous-is-true": previousIsTrue,
+  "snapshot-is-true": snapshotIsTrue,
   announced,
-  lastIsTrue,
-  waitsForIt,
+  "last-is-true": lastIsTrue,
+  "waits-for-it": waitsForIt,
   current
 }
 
@@ -372,17 +372,17 @@ const always: ReadonlyArray<Law> = [
   "resumable",
   "bookmarkable",
   "filtered",
-  "previousIsTrue",
-  "snapshotIsTrue",
+  "previous-is-true",
+  "snapshot-is-true",
   "announced",
   "current"
 ]
 
 /** What each policy promises. `reliable` allows for announced gaps, and `cancel` ends before there would be one. */
 export const promises: { readonly [P in Policy]: ReadonlyArray<Law> } = {
-  resync: [...always, "atomic", "reliable", "lastIsTrue"],
-  block: [...always, "atomic", "reliable", "lastIsTrue", "waitsForIt"],
-  conflate: [...always, "lastIsTrue"],
+  resync: [...always, "atomic", "reliable", "last-is-true"],
+  block: [...always, "atomic", "reliable", "last-is-true", "waits-for-it"],
+  conflate: [...always, "last-is-true"],
   "drop-oldest": [...always, "atomic", "reliable"],
   cancel: [...always, "atomic", "reliable"]
 }

@@ -33,7 +33,7 @@ export const wrongHandles: ReadonlyArray<Wrong> = [
   {
     name: "empties its place when it opens",
     breaks: [
-      "opening-beside",
+      "opening-again",
       "kept-after-reopening",
       "adds-up-over-handles",
       "known-after-reopening",

@@ -226,7 +226,7 @@ const reading: ReadonlyArray<LogLaw> = [
       id: "C9",
       name: "events-name-their-revision",
       group: "reading",
-      statement: "Every event carries the revision that it stands in.",
+      statement: "Every event carries the revision that it belongs to.",
       advice: "Give each event the revision of its row"
     },
     ({ all, append }) =>
@@ -249,7 +249,7 @@ const ids: ReadonlyArray<LogLaw> = [
       name: "replay-appends-nothing",
       group: "ids",
       statement:
-        "A commit that comes again appends nothing, moves nothing and counts its entries as duplicates.",
+        "A commit that is repeated appends nothing, moves nothing and counts its entries as duplicates.",
       advice: "Leave out the entries whose id the log holds before numbers are given"
     },
     (trial) =>

@@ -137,7 +137,7 @@ const withState: ReadonlyArray<LogLaw> = [
       id: "C34",
       name: "previous-values",
       group: "state",
-      statement: "Each event comes with the value before it, also inside of one revision and of one commit.",
+      statement: "Each event has the value before it, also inside of one revision and of one commit.",
       needs: ["state"],
       advice:
         "Take the value before a change from the state and from the changes of the same commit before it"

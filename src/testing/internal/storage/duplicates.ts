@@ -46,7 +46,7 @@ const duplicates: ReadonlyArray<Law> = [
       id: "S22",
       name: "twice-in-a-batch",
       group: "duplicates",
-      statement: "A record that stands twice in one batch is held once.",
+      statement: "A record that is twice in one batch is held once.",
       needs: ["duplicates ignored"],
       advice: "Look for duplicates inside of the batch too, not only among what is held"
     },

@@ -64,7 +64,7 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
       id: "S29",
       name: "bad-record-fails",
       group: "errors",
-      statement: "A record that cannot be stored fails its save, wherever it stands in the batch.",
+      statement: "A record that cannot be stored fails its save, at any position in the batch.",
       needs: ["poison"],
       advice: "Fail the save: a record that is left out in silence is lost"
     },
@@ -207,7 +207,7 @@ export const lawsOfErrors: ReadonlyArray<Law> = [
       id: "S36",
       name: "refuses-again",
       group: "errors",
-      statement: "A bad record that comes again is refused again.",
+      statement: "A bad record that is sent again is refused again.",
       needs: ["poison"],
       advice: "Judge a record by its data alone, not by what came before"
     },

@@ -57,7 +57,7 @@ const concurrency: ReadonlyArray<Law> = [
   law(
     {
       id: "S45",
-      name: "opening-beside",
+      name: "opening-again",
       group: "concurrency",
       statement: "Opening another handle takes nothing away from the first one.",
       needs: ["handles together"],

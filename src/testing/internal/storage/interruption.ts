@@ -103,7 +103,7 @@ export const lawsOfInterruption: ReadonlyArray<Law> = [
       group: "interruption",
       statement: "An interrupted save that is sent again before the next one leaves the order as it is.",
       needs: ["duplicates ignored", "peeks in order"],
-      advice: "Commit a batch at once, or from its start on: a part of its end would stand before the rest"
+      advice: "Commit a batch at once, or from its start on: a part of its end would be before the rest"
     },
     (trial) =>
       Effect.gen(function* () {

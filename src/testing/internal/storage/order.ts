@@ -49,7 +49,7 @@ export const lawsOfOrder: ReadonlyArray<Law> = [
       id: "S18",
       name: "order-after-duplicates",
       group: "order",
-      statement: "A record that comes again stays where it stands, and new ones come behind.",
+      statement: "A duplicate keeps its place, and new records follow.",
       needs: ["peeks in order", "duplicates ignored"],
       advice: "Ignore what is held already; do not delete and insert it again"
     },

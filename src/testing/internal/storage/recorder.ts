@@ -143,7 +143,7 @@ const lostAnswers: ReadonlyArray<Law> = [
       statement:
         "A recorder whose answers are lost after the commit ends with every record held once, in order.",
       needs: ["duplicates ignored"],
-      advice: "Ignore the ids that are held, wherever they stand in the batch that comes again"
+      advice: "Ignore the ids that are held, wherever they are in the batch that is sent again"
     },
     (trial) =>
       through(trial, [
@@ -175,7 +175,8 @@ const lostAnswers: ReadonlyArray<Law> = [
       group: "lost answers",
       statement:
         "A recorder that knows which prefix was stored sends the rest, and every record is held once, in order.",
-      advice: "Store exactly what is sent: the records behind a stored prefix come in a batch of their own"
+      advice:
+        "Store exactly what is sent: the records behind a stored prefix are sent in a batch of their own"
     },
     (trial) => through(trial, [{ call: [1, 3], fault: Fault.fail("Transient", "half") }])
   ),
@@ -185,7 +186,7 @@ const lostAnswers: ReadonlyArray<Law> = [
       name: "outage-loses-nothing",
       group: "lost answers",
       statement: "After an outage a recorder has every record stored once, in order.",
-      advice: "Store what comes after a pause as what came before it"
+      advice: "Store what is sent after a pause as what was sent before it"
     },
     (trial) => through(trial, [{ call: [2, 6], fault: Fault.fail() }])
   ),
@@ -196,7 +197,7 @@ const lostAnswers: ReadonlyArray<Law> = [
       group: "lost answers",
       statement: "A recorder whose save hangs after its commit ends with every record held once, in order.",
       needs: ["duplicates ignored"],
-      advice: "Ignore the ids that are held: a save that timed out comes again"
+      advice: "Ignore the ids that are held: a save that timed out is sent again"
     },
     (trial) => through(trial, [{ call: 2, fault: Fault.hang("all") }], { saveTimeout: "250 millis" })
   )
