@@ -218,5 +218,11 @@ export const actorGuards: ReadonlyArray<NamedMutant> = [
     "internal/actor/supervisor",
     ["Effect.sync(() => engine.abandonWorker?.())", "Effect.void"],
     ["traps", "a save that masks its interruption"]
+  ),
+  guard(
+    "go on with an interval of drops when there is room again",
+    "internal/actor/intake",
+    ["  if (belowHalf(intake.bound, pending(intake), pendingBytes(intake))) closeGap(intake.gaps)\n", ""],
+    ["recorder/drops", "is logged once and leaves one gap note (drop-oldest)"]
   )
 ]
