@@ -233,8 +233,8 @@ export const watchGuards: ReadonlyArray<NamedMutant> = [
     "send a heartbeat in the place of a frame",
     "platform/internal/sse/session",
     [
-      "Chunk.isEmpty(chunk) ? idle(session, by)",
-      'Chunk.isEmpty(chunk) || by === "heartbeat" ? idle(session, by)'
+      'by === "heartbeat" ? Effect.succeed(Chunk.of(heartbeatBytes))',
+      'by === "heartbeat" ? Effect.as(Effect.zipRight(Effect.yieldNow(), nextChunk(session)), Chunk.of(heartbeatBytes))'
     ],
     ["platform/WatchSse", "loses and moves no frame that comes at the same moment"]
   )
