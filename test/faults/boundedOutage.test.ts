@@ -59,7 +59,7 @@ describe("a bound of 64 MiB under two outages at 5,000 records a second", () => 
   for (const overflow of ["drop-newest", "drop-oldest"] as const) {
     it.live(
       `${overflow}: the drops are counted, with one gap note for each outage`,
-      // Fails when an interval of drops is not ended below half of the bound.
+      // An interval of drops ends below half of the bound, so each outage has one of its own.
       () =>
         Effect.map(played(overflow), (figures) => {
           const { metrics, offered, outages, stats, stored, taken } = figures

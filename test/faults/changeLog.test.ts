@@ -2,9 +2,9 @@
  * Change logs on a real Postgres whose listeners are killed, whose links are cut, that is restarted, and that many
  * write to at once: whoever follows sees every revision once, in one order.
  *
- * Where a test is about the doorbell nobody polls, so that only its rings lead to what was missed. Removed once by
- * hand, each of these guards made a test fail: the rings of everybody at Up, and the ping (PgDoorbell), the lock of the
- * head (pgLog), the tag of the cursor (events.validateCursor).
+ * Where a test is about the doorbell there is no poll, so that only its rings lead to what was missed: it rings every
+ * feed when it is up again, and its ping finds a link that is half-open (pg/doorbell). A commit locks the head of its
+ * log (pg/log), and a cursor has the tag of its revision (log/events).
  */
 import { SqlClient } from "@effect/sql/SqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"

@@ -1,8 +1,8 @@
 /**
  * A database that is there and cannot store: locked, deadlocked, changed, or full, under load.
  *
- * Removed once by hand, each of these guards made a test fail: the kinds of 40, 42 after the first save, 53, 55P03 and
- * 23 (pgErrors) and of FULL (sqliteFailure), and the cancel request for an interrupted statement (pgPool.abandon).
+ * The kinds of these failures are in pg/errors and sqlite/errors. An interrupted statement is cancelled on the server
+ * (pg/pool).
  */
 import * as fs from "node:fs"
 import * as path from "node:path"

@@ -122,8 +122,8 @@ const suite = (connect: Connect): void => {
     })
   )
 
-  // Fails when a response leaves its connection open: what the client asks on it next is never answered, and the
-  // server never closed.
+  // A response closes its connection when it ends: what a client asks next reaches the new server, and the old one
+  // closes.
   it.scopedLive("a server that is restarted over the same log: every event is told once and in order", () =>
     Effect.gen(function* () {
       const log = yield* ChangeLog.make<number>({ state: "latest" })

@@ -1,8 +1,7 @@
 /**
  * What is kept of the accepted records when the process ends, by how it ends and what runs it: the exit matrix.
  *
- * Removed once by hand, each of these guards made cells of it fail: the drain when the scope closes (Actor.make), and
- * that a receipt waits for the commit (records.durable).
+ * The recorder is drained when its scope closes (Actor.make), and a receipt waits for the commit (recorder/saver).
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"

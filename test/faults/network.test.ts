@@ -1,8 +1,8 @@
 /**
  * A network between the recorder and its server that loses answers, delays, resets, and goes half-open, under load.
  *
- * Removed once by hand, each of these guards made a test fail: ON CONFLICT in the insert (pgDialect), the end of an
- * interrupted statement's connection (pgPool.abandon), the interruption of a save that takes too long (sentinel).
+ * An insert ignores the ids that are there (pg/dialect). The connection of an interrupted statement ends (pg/pool), and
+ * a save that takes too long is interrupted (actor/watchdog).
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Logger } from "effect"

@@ -1,9 +1,9 @@
 /**
  * A server of our own that is restarted, killed, and away for a while, and sessions that are ended, all under load.
  *
- * Removed once by hand, each of these guards made a test fail: a save of unknown outcome is sent again (saver.fails),
- * a server that goes down is a transient failure (pgErrors, class 57P). That refused connections are transient is
- * guarded twice: taken for unknown failures, they are not held against the records when nothing at all can be stored.
+ * A save of unknown outcome is sent again (recorder/batchRunner), and a server that goes down is a transient failure
+ * (pg/errors, class 57P). Refused connections are transient; taken for unknown failures, they are not held against the
+ * records either when nothing at all can be stored.
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Logger, Schedule } from "effect"

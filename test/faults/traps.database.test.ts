@@ -32,7 +32,7 @@ describe("trap: another unique constraint under ON CONFLICT", () => {
   for (const [name, database] of databases) {
     it.scopedLive(`${name}: what violates it is set aside, not swallowed, and the others are stored`, () =>
       Effect.gen(function* () {
-        // Fails when ON CONFLICT names no target: the violators would count as duplicates, and as stored.
+        // ON CONFLICT names the id: what violates another constraint counts neither as a duplicate nor as stored.
         const { make, sql } = yield* database
         const indexes = [{ name: "t_door", columns: ["door"], kind: "unique" }] as const
         const recorder = yield* Recorder.make(yield* make({ ...table, indexes }))
@@ -117,7 +117,7 @@ const rolledBack = (make: Effect.Effect<Rows, unknown, Scope.Scope | SqlClient.S
   }).pipe(quiet)
 
 describe("trap: a recorder made inside a transaction that rolls back", () => {
-  // Fails when the actor keeps its maker's transaction and the storage uses the client's present connection.
+  // The actor runs without its maker's transaction, and the storage reserves connections of its own.
   it.scopedLive("SqlStorage over a SQLite client: its records stay", () =>
     Effect.gen(function* () {
       const filename = yield* tempFile

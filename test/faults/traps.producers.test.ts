@@ -87,7 +87,7 @@ describe("trap: a producer that never yields:", () => {
 
   it.scopedLive("a storage whose saves are synchronous: others get a turn between two batches", () =>
     Effect.gen(function* () {
-      // Fails when the wait for the end of the turn after each batch is removed.
+      // The worker waits for the end of the turn after each batch.
       const begun = yield* Deferred.make<void>()
       const batches: Array<number> = []
       const recorder = yield* Recorder.make<number, never, void>({

@@ -1,7 +1,9 @@
 /**
- * Guards of the account, each broken by one change of the source. `find` is exactly once in `file`; `test` is the
- * one that must fail when `replace` is there instead: its file, and its own name.
+ * Guards of the account, here, and those of the other parts, in `named`. Each is broken by one change of the source.
+ * `find` is exactly once in `file`; `test` is the one that must fail when `replace` is there instead: its file, and its
+ * own name.
  */
+import { admissionMutants } from "./named/admission.js"
 import { blameMutants } from "./named/blame.js"
 import { actorGuards } from "./named/guards.actor.js"
 import { recorderGuards } from "./named/guards.recorder.js"
@@ -368,58 +370,12 @@ const reporting: ReadonlyArray<NamedMutant> = [
   }
 ]
 
-/** What is accepted. */
-const admitting: ReadonlyArray<NamedMutant> = [
-  {
-    name: "accept after the close",
-    file: internal("actor/intake"),
-    find: "  intake.open = false\n",
-    replace: "",
-    test: inside("actor/intake", "of a closed intake are refused, whatever the bound")
-  },
-  {
-    name: "let one in before those who wait",
-    file: internal("actor/intake"),
-    find: 'if (bound.overflow === "suspend" && intake.waiters.size > 0) return refuse(intake, 1)',
-    replace: "",
-    test: recorder("bounds", "unsafeSave is false over the bound, and while one waits")
-  },
-  {
-    name: "leave the next one waiting when one goes away",
-    file: internal("actor/intake"),
-    find: "  refuse(intake, waiter.items.length)\n  admitWaiters(intake)\n",
-    replace: "  refuse(intake, waiter.items.length)\n",
-    test: inside("actor/intake", "let the next one in when one who needs more room than there is goes away")
-  },
-  {
-    name: "forget the room of what is in flight",
-    file: internal("actor/batches"),
-    find: "  if (batch === undefined) return undefined\n  intake.inFlight += batch.items.length\n",
-    replace: "  if (batch === undefined) return undefined\n",
-    test: recorder("bounds", "by count counts all pending records, in flight too")
-  },
-  {
-    name: "drop uncounted",
-    file: internal("actor/intake"),
-    find: "  intake.droppedQueued++\n",
-    replace: "",
-    test: recorder("drops", "only records never handed to save are dropped; their receipts fail")
-  },
-  {
-    name: "refuse uncounted",
-    file: internal("actor/intake"),
-    find: "  intake.refused += count\n",
-    replace: "",
-    test: recorder("bounds", "tells the caller: false, counted, outside the account")
-  }
-]
-
 export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...handingBack,
   ...storing,
   ...settingAside,
   ...reporting,
-  ...admitting,
+  ...admissionMutants,
   ...sqlite,
   ...watchMutants,
   ...platformMutants,

@@ -166,8 +166,6 @@ describe("a heartbeat", () => {
     expect(beats()).toBe(3)
   })
 
-  // Fails when the wait for a frame is what a heartbeat interrupts (its frame goes with it), and when the buffer is
-  // read beside that wait (what it has taken comes late).
   scenario("loses and moves no frame that comes at the same moment", function* () {
     const { put, sse } = yield* setUp()
     const wakes: Array<() => void> = []

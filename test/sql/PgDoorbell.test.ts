@@ -108,7 +108,6 @@ for (const { name, url: server } of databaseUrls()) {
 
     it.scopedLive("sends what waits when it ends before it is up", () =>
       Effect.gen(function* () {
-        // Fails when the end does not wait for the connection.
         const url = yield* ownSchema(server)
         const ours = yield* PgDoorbell.make({ url, ...never })
         yield* until(ours, "Up")

@@ -128,6 +128,27 @@ describe("the cursor of a follow that has ended", () => {
   })
 })
 
+describe("one who begins ahead of the others", () => {
+  scenario("is not delivered what comes to them before it began", function* () {
+    const log = yield* logOf()
+    const rings: Array<() => void> = []
+    const late = { ...log, doorbell: (ring: () => void) => Effect.sync(() => rings.push(ring)) }
+    const watch = yield* Watch.make(late, { heartbeat: 0 })
+    const first = yield* watch.open(all)
+    yield* settled
+    yield* log.commit(entriesOf(3))
+    const ahead = yield* watch.open(all)
+    yield* settled
+    for (const ring of rings) ring()
+    yield* settled
+    expect(yield* taking(first, 4)).toEqual(["synced 0", "1: a=1", "2: a=2", "3: a=3"])
+    yield* log.append([ChangeLog.put("a", 4)])
+    for (const ring of rings) ring()
+    yield* settled
+    expect(yield* taking(ahead, 2)).toEqual(["synced 3", "4: a=4"])
+  })
+})
+
 describe("a gap", () => {
   for (const [what, count, gap] of [
     ["of an epoch in which nothing has happened begins before it ends", 0, "gap 0-0 EpochChanged"],

@@ -21,6 +21,37 @@ describe("a slow watcher", () => {
     })
   )
 
+  scenario("resync: several that read on at once are each delivered what they have not had", function* () {
+    const { put, watch } = yield* setUp()
+    const one = yield* watch.open(ChangeLog.key("a"), { buffer: 2 })
+    const other = yield* watch.open(ChangeLog.key("a"), { buffer: 4 })
+    for (let i = 1; i <= 6; i++) yield* put("a", i)
+    yield* settled
+    const polled = (watcher: typeof one, count: number) =>
+      Array.from({ length: count }, () => watcher.unsafePoll()).map((frame) => frame && brief(frame))
+    // Both have room before either of them reads on.
+    expect(polled(one, 3)).toEqual(["synced 0", "1: a=1", "2: a=2"])
+    expect(polled(other, 5)).toEqual(["synced 0", "1: a=1", "2: a=2", "3: a=3", "4: a=4"])
+    yield* settled
+    expect(polled(other, 3)).toEqual(["5: a=5", "6: a=6", undefined])
+    expect(yield* taking(one, 4)).toEqual(["3: a=3", "4: a=4", "5: a=5", "6: a=6"])
+  })
+
+  it.scoped("resync: what it reads on from the log comes before what is committed meanwhile", () =>
+    Effect.gen(function* () {
+      const { put, watch } = yield* setUp()
+      const slow = yield* watch.open(ChangeLog.key("a"), { buffer: 4 })
+      const others = Effect.scoped(Effect.flatMap(watch.open(ChangeLog.key("x")), ({ take }) => take))
+      for (let i = 1; i <= 5; i++) yield* put("a", i)
+      yield* others
+      // One frame is too little room to read on.
+      expect(yield* taking(slow, 2)).toEqual(["synced 0", "1: a=1"])
+      yield* put("a", 6)
+      yield* others
+      expect(yield* taking(slow, 5)).toEqual(["2: a=2", "3: a=3", "4: a=4", "5: a=5", "6: a=6"])
+    })
+  )
+
   it.scoped("conflate: keeps the order and the last event of each key", () =>
     Effect.gen(function* () {
       const { put, watch } = yield* setUp()
@@ -31,6 +62,23 @@ describe("a slow watcher", () => {
       expect(frames[0]).toBe("synced 0")
       expect(frames.slice(-2)).toEqual(["19: odd=19", "20: even=20"])
       expect(frames.length).toBeLessThanOrEqual(1 + 4)
+    })
+  )
+
+  it.scoped("conflate: gives up nothing for an event behind a Synced", () =>
+    Effect.gen(function* () {
+      const { log, put, watch } = yield* setUp()
+      const { head } = yield* log.head
+      yield* put("a", 1)
+      const follow = { after: head, buffer: 1, policy: "conflate" } as const
+      const slow = yield* watch.open(ChangeLog.key("a"), follow)
+      const others = Effect.scoped(Effect.flatMap(watch.open(ChangeLog.key("x")), ({ take }) => take))
+      yield* others
+      for (let i = 2; i <= 10; i++) yield* put("a", i)
+      yield* others
+      const frames = Chunk.toReadonlyArray(yield* slow.takeAll).map(brief)
+      expect(frames.slice(0, 2)).toEqual(["1: a=1", "synced 1"])
+      expect(frames.at(-1)).toBe("10: a=10")
     })
   )
 
@@ -74,6 +122,45 @@ describe("a slow watcher", () => {
       yield* Fiber.join(writer)
     })
   )
+})
+
+describe("one who blocks and is full", () => {
+  const world = Effect.gen(function* () {
+    const { watch } = yield* setUp()
+    const slow = yield* watch.open(ChangeLog.key("a"), { buffer: 1, policy: "block" })
+    const other = yield* watch.open(ChangeLog.key("a"))
+    const publishing = Effect.forEach([1, 2], (i) => watch.publish([ChangeLog.put("a", i)]))
+    const writer = yield* started(publishing)
+    expect(writer.unsafePoll()).toBe(null)
+    expect([other.unsafePoll(), other.unsafePoll()].map((frame) => frame && brief(frame))).toEqual([
+      "synced 0",
+      "1: a=1"
+    ])
+    expect(other.unsafePoll()).toBe(undefined)
+    return { other, slow, writer }
+  })
+
+  scenario("holds up the others until it has room", function* () {
+    const { other, slow, writer } = yield* world
+    expect(yield* taking(slow, 2)).toEqual(["synced 0", "1: a=1"])
+    yield* Fiber.join(writer)
+    expect(yield* taking(other, 1)).toEqual(["2: a=2"])
+  })
+
+  scenario("lets a publish go on when it goes away and nobody else follows", function* () {
+    const { other, slow, writer } = yield* world
+    yield* other.cancel
+    expect(writer.unsafePoll()).toBe(null)
+    yield* slow.cancel
+    yield* Fiber.join(writer)
+  })
+
+  scenario("holds up nobody any more when it goes away", function* () {
+    const { other, slow, writer } = yield* world
+    yield* slow.cancel
+    yield* Fiber.join(writer)
+    expect(yield* taking(other, 1)).toEqual(["2: a=2"])
+  })
 })
 
 describe("a reader without a fiber that waits", () => {

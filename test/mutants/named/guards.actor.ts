@@ -1,18 +1,8 @@
 /** Guards of the actor, each held by one test of the actor or of a recorder. */
 import type { NamedMutant } from "../named.js"
+import { guardsOf } from "./guard.js"
 
-const guard = (
-  name: string,
-  file: string,
-  [find, replace]: readonly [find: string, replace: string],
-  [test, title]: readonly [test: string, title: string]
-): NamedMutant => ({
-  name: `actor: ${name}`,
-  file: `src/${file}.ts`,
-  find,
-  replace,
-  test: { file: `test/${test}.test.ts`, name: title }
-})
+const guard = guardsOf("actor")
 
 export const actorGuards: ReadonlyArray<NamedMutant> = [
   guard(
@@ -218,5 +208,11 @@ export const actorGuards: ReadonlyArray<NamedMutant> = [
     "internal/actor/supervisor",
     ["Effect.sync(() => engine.abandonWorker?.())", "Effect.void"],
     ["traps", "a save that masks its interruption"]
+  ),
+  guard(
+    "go on with an interval of drops when there is room again",
+    "internal/actor/intake",
+    ["  if (belowHalf(intake.bound, pending(intake), pendingBytes(intake))) closeGap(intake.gaps)\n", ""],
+    ["recorder/drops", "is logged once and leaves one gap note (drop-oldest)"]
   )
 ]

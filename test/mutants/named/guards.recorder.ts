@@ -1,18 +1,8 @@
 /** Guards of the recorder, each held by one test. */
 import type { NamedMutant } from "../named.js"
+import { guardsOf } from "./guard.js"
 
-const guard = (
-  name: string,
-  file: string,
-  [find, replace]: readonly [find: string, replace: string],
-  [test, title]: readonly [test: string, title: string]
-): NamedMutant => ({
-  name: `recorder: ${name}`,
-  file: `src/${file}.ts`,
-  find,
-  replace,
-  test: { file: `test/${test}.test.ts`, name: title }
-})
+const guard = guardsOf("recorder")
 
 export const recorderGuards: ReadonlyArray<NamedMutant> = [
   guard(
@@ -158,5 +148,56 @@ export const recorderGuards: ReadonlyArray<NamedMutant> = [
     "internal/recorder/bisectionRounds",
     ["(from + to + 1) >> 1", "from + 1"],
     ["laws/bisection", "A17: of which one is bad cost at most 22 saves, at each of the 1,000 positions"]
+  ),
+  guard(
+    "forget at the hand-back what was known of what is saved again",
+    "internal/recorder/settlement",
+    [
+      "for (const entry of entries) yield unsaved(entry)",
+      'for (const entry of entries) yield unsaved({ ...entry, outcome: "NotStored" })'
+    ],
+    ["recorder/batchRun", "that has not begun is handed back with what was known"]
+  ),
+  guard(
+    "leave the saves that wait at a deadline without an answer",
+    "internal/recorder/settlement",
+    ["  failReceipts(settlement, Option.getOrUndefined(cause))\n", ""],
+    ["recorder/saves", "HandedBack and OutcomeUnknown, when a deadline ends the close"]
+  ),
+  guard(
+    "confirm a record that is set aside",
+    "internal/recorder/settlement",
+    [
+      "positionOf(settlement, index), receiptErrorOf(entry, sink))",
+      "positionOf(settlement, index), undefined)"
+    ],
+    ["recorder/saves", "SetAside, while the rest of its batch is not stored yet"]
+  ),
+  guard(
+    "confirm a record that is dropped",
+    "internal/recorder/behavior",
+    [
+      "Receipts.settle(settlement.receipts, position, droppedError)",
+      "Receipts.settle(settlement.receipts, position, undefined)"
+    ],
+    ["recorder/saves", "Dropped, when the policy gives the record up"]
+  ),
+  guard(
+    "release the newest",
+    "internal/recorder/settlement",
+    [
+      "if (DeadLetters.size(deadLetters) > 0) DeadLetters.shift(deadLetters)",
+      "if (DeadLetters.size(deadLetters) > 0) deadLetters.entries.pop()"
+    ],
+    ["recorder/held", "the oldest are released: counted, and named by nobody any more"]
+  ),
+  guard(
+    "take newcomers uncounted",
+    "internal/actor/batches",
+    [
+      "    intake.inFlight += more.items.length\n    intake.inFlightBytes += bytes - intake.mailbox.bytes\n",
+      ""
+    ],
+    ["actor/actor", "extend over questions that read nothing, and over those whose caller has gone"]
   )
 ]

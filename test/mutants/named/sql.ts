@@ -90,5 +90,142 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     replace: "losses.length >= 0",
     test: sql("durability", "is said of a client's synchronous and journal_mode"),
     needs: "servers"
+  },
+  {
+    name: "database: ring no other log of the process",
+    file: internal("log/sqlChangeLog"),
+    find: "    local.ring(store.logId)\n",
+    replace: "",
+    test: sql("sqlite/log", "are both rung by each commit and by a renewed epoch")
+  },
+  {
+    name: "database: renew an epoch without a ring",
+    file: internal("log/sqlChangeLog"),
+    find: "Effect.tap(typed(Store.renew(store)), () => ringEverywhere(open, 0))",
+    replace: "typed(Store.renew(store))",
+    test: sql("sqlite/log", "are both rung by each commit and by a renewed epoch")
+  },
+  {
+    name: "database: take no value before from what the log holds",
+    file: internal("log/store"),
+    find: "keepsState ? values : undefined)",
+    replace: "keepsState ? new Map() : undefined)",
+    test: sql("sqlite/log", "give each event the value before it, whichever of them has written it")
+  },
+  {
+    name: "database: ring nobody when a doorbell is up again",
+    file: internal("pg/doorbell"),
+    find: "    yield* Effect.sync(() => ringAll(link))\n",
+    replace: "",
+    test: sql("PgDoorbell", "is down when its backend is ended, up again by itself, and rings once then"),
+    needs: "servers"
+  },
+  {
+    name: "database: end a doorbell without a wait for its connection",
+    file: internal("pg/doorbell"),
+    find: "  listener !== undefined || pending.isEmpty()\n",
+    replace: "  listener !== null || pending.isEmpty()\n",
+    test: sql("PgDoorbell", "sends what waits when it ends before it is up"),
+    needs: "servers"
+  },
+  {
+    name: "database: say of a lost answer that nothing is stored",
+    file: internal("pg/errors"),
+    find: 'message === closedMessage ? "NotStored" : "Unknown"',
+    replace: 'message === closedMessage ? "NotStored" : "NotStored"',
+    test: sql("pg/errors", "Error: read ECONNRESET 10.0.0.1:5432 is Transient with the outcome Unknown")
+  },
+  {
+    name: "database: say of a COMMIT without an answer that nothing is stored",
+    file: internal("transaction"),
+    find: 'yield* storageError(dialect, begun)(run(plain("COMMIT")))',
+    replace: 'yield* step(dialect, run)(plain("COMMIT"))',
+    test: sql("transaction", "at COMMIT has an unknown outcome")
+  },
+  {
+    name: "database: take a violated constraint for an id that is there (Postgres)",
+    file: internal("pg/dialect"),
+    find: "ON CONFLICT (",
+    replace: "ON CONFLICT DO NOTHING -- (",
+    test: sql(
+      "PgStorage",
+      "fails as poison on another constraint, stores nothing of the batch, and shows no value"
+    ),
+    needs: "servers"
+  },
+  {
+    name: "database: take a violated constraint for an id that is there (SQLite)",
+    file: internal("sqlite/insert"),
+    find: "ON CONFLICT (",
+    replace: "ON CONFLICT DO NOTHING -- (",
+    test: sql(
+      "SqliteStorage",
+      "fails as poison on another constraint, stores nothing of the batch, and shows no value"
+    )
+  },
+  {
+    name: "database: leave an interrupted statement running on the server",
+    file: internal("pg/pool"),
+    find: "        : requestCancel(target).pipe(",
+    replace: "        : Effect.void.pipe(",
+    test: sql("pg/pool", "destroys the connection of an interrupted statement and cancels it on the server"),
+    needs: "servers"
+  },
+  {
+    name: "database: use the connection of an interrupted statement again",
+    file: internal("pg/pool"),
+    find: 'lease.giveBack(new Error("The statement was interrupted"))',
+    replace: "lease.giveBack()",
+    test: sql("pg/pool", "destroys the connection of an interrupted statement and cancels it on the server"),
+    needs: "servers"
+  },
+  {
+    name: "database: give up a deadlock",
+    file: internal("pg/errors"),
+    find: '    case "40":\n',
+    replace: '    case "4-":\n',
+    test: sql("pg/errors", "40001 (serialization_failure) is Transient, after the first save Transient")
+  },
+  {
+    name: "database: give up a full disk",
+    file: internal("pg/errors"),
+    find: '    case "53":\n',
+    replace: '    case "5-":\n',
+    test: sql("pg/errors", "53100 (disk_full) is Transient, after the first save Transient")
+  },
+  {
+    name: "database: give up a lock that is not available",
+    file: internal("pg/errors"),
+    find: 'state === "55P03" || ',
+    replace: "",
+    test: sql("pg/errors", "55P03 (lock_not_available) is Transient, after the first save Transient")
+  },
+  {
+    name: "database: give up a server that goes down",
+    file: internal("pg/errors"),
+    find: ' || state.startsWith("57P")',
+    replace: "",
+    test: sql("pg/errors", "57P01 (admin_shutdown) is Transient, after the first save Transient")
+  },
+  {
+    name: "database: retry a violated constraint",
+    file: internal("pg/errors"),
+    find: '    case "23":\n',
+    replace: '    case "2-":\n',
+    test: sql("pg/errors", "23505 (unique_violation) is Poison, after the first save Poison")
+  },
+  {
+    name: "database: stop for good at a table that is away on Postgres",
+    file: internal("pg/errors"),
+    find: '  return [saved ? "Transient" : "Fatal", "either"]\n',
+    replace: '  return ["Fatal", "either"]\n',
+    test: sql("pg/errors", "42P01 (undefined_table) is Fatal, after the first save Transient")
+  },
+  {
+    name: "database: give up a full disk under SQLite",
+    file: internal("sqlite/errors"),
+    find: '  FULL: "Transient",\n',
+    replace: "",
+    test: sql("sqlite/errors", "are classified by their result code, primary or extended")
   }
 ]
