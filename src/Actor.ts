@@ -21,8 +21,8 @@ import * as Intake from "./internal/actor/intake.js"
 import * as Lifetime from "./internal/actor/lifetime.js"
 import { type Leftover, type Options, resolve } from "./internal/actor/options.js"
 import { changes, type Status, statusOf } from "./internal/actor/status.js"
+import { withoutCallerContext } from "./internal/callerContext.js"
 import type { InvalidOptions } from "./internal/options.js"
-import { withoutSurroundings } from "./internal/surroundings.js"
 
 export type { AskOptions } from "./internal/actor/ask.js"
 export type { Extension } from "./internal/actor/batches.js"
@@ -146,7 +146,7 @@ export const make = <Resource, Item, Report = Leftover<Resource, Item>, R = neve
   Effect.gen(function* () {
     const control = Control.make<Resource, Item>(() => engine)
     const settings = yield* resolve(define(control))
-    const context = withoutSurroundings(yield* Effect.context<Exclude<R, Scope.Scope>>())
+    const context = withoutCallerContext(yield* Effect.context<Exclude<R, Scope.Scope>>())
     // Forked before the actor's finalizer is added: so the resource outlives the actor.
     const resourceScope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     // The context has all that R needs but the scope.

@@ -122,7 +122,7 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "blame: show what a rule quotes of the row",
-    file: "src/sql/internal/withoutValues.ts",
+    file: "src/sql/internal/maskValues.ts",
     find: "all.includes(word.toLowerCase())",
     replace: "false",
     test: errors("is blamed by its details: on the record, the table, the size or the server")

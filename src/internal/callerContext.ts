@@ -9,7 +9,7 @@ interface Transaction {
 const SqlTransaction = Context.GenericTag<Transaction, unknown>("@effect/sql/SqlClient/TransactionConnection")
 
 /** Removes the transaction and the parent span of the fiber that makes a part. */
-export const withoutSurroundings = <R>(context: Context.Context<R>): Context.Context<R> =>
+export const withoutCallerContext = <R>(context: Context.Context<R>): Context.Context<R> =>
   Context.omit(
     Tracer.ParentSpan,
     SqlTransaction
