@@ -47,7 +47,7 @@ export const actorGuards: ReadonlyArray<NamedMutant> = [
     "internal/actor/engine",
     [
       "engine.worker?.unsafeInterruptAsFork(FiberId.none)",
-      "engine.worker?.unsafeInterruptAsFork(FiberId.none)\n  engine.abandonWorker?.()"
+      "engine.worker?.unsafeInterruptAsFork(FiberId.none)\n  engine.leaveWorkerBehind?.()"
     ],
     ["recorder/timeouts", "the interrupted save is awaited before the retry: saves never overlap"]
   ),
@@ -216,7 +216,7 @@ export const actorGuards: ReadonlyArray<NamedMutant> = [
   guard(
     "wait at a deadline for what cannot be interrupted",
     "internal/actor/supervisor",
-    ["Effect.sync(() => engine.abandonWorker?.())", "Effect.void"],
+    ["Effect.sync(() => engine.leaveWorkerBehind?.())", "Effect.void"],
     ["traps", "a save that masks its interruption"]
   )
 ]
