@@ -88,13 +88,13 @@ export const actorGuards: ReadonlyArray<NamedMutant> = [
     "wake the worker at once",
     "internal/actor/engine",
     ["engine.turn.schedule(engine.wakeAtEndOfTurn)", "engine.wakeAtEndOfTurn()"],
-    ["recorder/bulk", "starts at the end of the turn, so that the requests of one turn share a batch"]
+    ["recorder/batches", "starts at the end of the turn, so that the requests of one turn share a batch"]
   ),
   guard(
     "linger although the batch is full",
     "internal/actor/intake",
     ["if (intake.lingers &&", "if (false &&"],
-    ["recorder/bulk", "linger ends early for a full batch, a query, a flush and a close"]
+    ["recorder/batches", "linger ends early for a full batch, a query, a flush and a close"]
   ),
   guard(
     "report a failure again at the close",
