@@ -2,9 +2,9 @@
  * The one runtime of this library: a fiber that owns a resource behind an unbounded queue.
  *
  * Callers offer *items* and ask *queries*. Neighbours in the queue are handled as one batch. Queries are answered one
- * by one, in queue order: a query sees every item offered before it and none offered after it. The resource may come
- * late, or never; the queue takes items meanwhile. On close the actor finishes what it has accepted and gives the
- * resource back.
+ * by one, in queue order: a query sees every item offered before it and none offered after it. The resource may be
+ * available late, or never; the queue takes items meanwhile. On close the actor finishes what it has accepted and
+ * gives the resource back.
  *
  * Guarantees: `unsafeOffer` waits for nothing and never throws. Batches, queries and the acquisition never overlap.
  * Every query gets an answer, also when the actor fails or is closed. Each step can be interrupted on its own without
@@ -21,8 +21,8 @@ import * as Intake from "./internal/actor/intake.js"
 import * as Lifetime from "./internal/actor/lifetime.js"
 import { type Leftover, type Options, resolve } from "./internal/actor/options.js"
 import { changes, type Status, statusOf } from "./internal/actor/status.js"
+import { withoutCallerContext } from "./internal/callerContext.js"
 import type { InvalidOptions } from "./internal/options.js"
-import { withoutSurroundings } from "./internal/surroundings.js"
 
 export type { AskOptions } from "./internal/actor/ask.js"
 export type { Extension } from "./internal/actor/batches.js"
@@ -61,7 +61,7 @@ export interface Actor<in out Resource, in out Item, out Report = Leftover<Resou
   ) => Effect.Effect<A, E | ActorStopped | AskTimedOut>
   /** Completes when every item accepted before it has been handled. */
   readonly flush: Effect.Effect<void, ActorStopped>
-  /** Completes when the resource is there. Fails with why it never comes, also while a close is pending. */
+  /** Completes when the resource is available. Fails with the reason if it never is, also while a close is pending. */
   readonly ready: Effect.Effect<void, ActorStopped>
   readonly unsafeStatus: () => Status
   /** The present status first, the terminal one always; then it ends. */
@@ -146,7 +146,7 @@ export const make = <Resource, Item, Report = Leftover<Resource, Item>, R = neve
   Effect.gen(function* () {
     const control = Control.make<Resource, Item>(() => engine)
     const settings = yield* resolve(define(control))
-    const context = withoutSurroundings(yield* Effect.context<Exclude<R, Scope.Scope>>())
+    const context = withoutCallerContext(yield* Effect.context<Exclude<R, Scope.Scope>>())
     // Forked before the actor's finalizer is added: so the resource outlives the actor.
     const resourceScope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     // The context has all that R needs but the scope.

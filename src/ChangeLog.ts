@@ -108,6 +108,7 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
       return committed
     }
     const appendNow = (changes: ReadonlyArray<Change<V>>): Either.Either<Revision, ChangeLogError> =>
+      // An entry without an id is never a duplicate: it gives one revision.
       Either.map(commit([{ changes }]), ({ revisions }) => revisions[0] as Revision)
     const append: Append<V> = (changes) => Effect.suspend(() => appendNow(changes))
     return {

@@ -1,5 +1,6 @@
 /**
- * Every metric of this library and its name. Each has the tag `recorder`, whose value is the recorder's name.
+ * Every metric of this library and its name. The metrics of a recorder have the tag `recorder`, the recorder's name.
+ * `watchers` has the tag `watch`, and `httpHookFaults` the tag `hook`.
  *
  * The counters are the account: at every export `accepted = stored + set_aside + dropped + handed_back + pending`,
  * except for what happened since the last bulk save. `set_aside` and `handed_back` count events: a redriven record is

@@ -54,7 +54,7 @@ export interface Recorder<in out Record, in Query = never, out Result = unknown>
   readonly load: (query: Query) => Effect.Effect<Result, StorageError | RecorderFailed | RecorderClosed>
   /** Completes when every record accepted before it has an outcome. Succeeds at once after `close`. */
   readonly flush: Effect.Effect<void, RecorderFailed>
-  /** Completes when the storage is up. Fails with why it never comes up, also while a close is pending. */
+  /** Completes when the storage is available. Fails with the reason if it never is, also while a close is pending. */
   readonly ready: Effect.Effect<void, RecorderFailed | RecorderClosed>
   readonly status: Effect.Effect<Actor.Status>
   /** The present status first, then each change, the terminal one (`Closed` or `Failed`) always; then it ends. */
@@ -64,7 +64,7 @@ export interface Recorder<in out Record, in Query = never, out Result = unknown>
   readonly unsafeStats: () => Stats
   /**
    * Saves again the records that were set aside and are still held here (no sink took them, and they were not released),
-   * and returns how many. They take room of the bound again, also beyond it. For after the reason is mended.
+   * and returns how many. They take room of the bound again, also beyond it. Call it after the cause is fixed.
    */
   readonly redrive: Effect.Effect<number>
   /**
@@ -94,7 +94,7 @@ export const make = <Record, Query, Result>(
   makeDeferred(Effect.succeed(storage), options)
 
 /**
- * Makes a recorder over a storage that comes up later; returns at once. Saves and queries made before it is there are
+ * Makes a recorder over a storage that is available later; returns at once. Saves and queries made before are
  * queued and served in order. `acquire` is retried like a save; a `StorageError` of kind `Fatal` ends it, then the
  * recorder is `Failed` and `close` hands all records back. The storage lives until the caller's scope ends.
  */
@@ -143,7 +143,7 @@ const recorderOf = <Record, Query, Result>(
 }
 
 /**
- * Makes a layer with a recorder over a storage that comes up later, under a tag of your own:
+ * Makes a layer with a recorder over a storage that is available later, under a tag of your own:
  *
  * ```ts
  * class Audit extends Context.Tag("Audit")<Audit, Recorder.OfTable<typeof columns>>() {}

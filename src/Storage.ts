@@ -200,6 +200,7 @@ const memoryArray = <Record>(): MemoryStorage<Record> => {
   let open: Array<Record> | undefined
   const all = (): ReadonlyArray<Record> => {
     if (open !== undefined && parts.length === 1) return open
+    // `flat` is typed as if a record could be a list itself; it opens one level only.
     open = parts.flat() as Array<Record>
     parts = [open]
     return open
@@ -208,6 +209,7 @@ const memoryArray = <Record>(): MemoryStorage<Record> => {
     save: (batch) =>
       Effect.sync(() => {
         if (batch.length > 32) {
+          // Its array was handed over, and is only read from here on.
           parts.push(batch as Array<Record>)
           open = undefined
           return

@@ -44,16 +44,23 @@ const kindOf = (given: unknown): string => {
   return typeof given === "object" ? "an object" : `a ${typeof given}`
 }
 
+const notAllowed = (option: string, allowed: string, kind: string): InvalidOptions =>
+  new InvalidOptions({ option, message: `must be ${allowed}, not ${kind}` })
+
 /** Makes the error of an option whose value is not allowed. */
 export const invalid = (option: string, allowed: string, given: unknown): InvalidOptions =>
-  new InvalidOptions({ option, message: `must be ${allowed}, not ${kindOf(given)}` })
+  notAllowed(option, allowed, kindOf(given))
 
-const rule = <A>(allowed: string, read: (given: unknown) => A | Wrong): Rule<A> => ({
+/** `textKind` is the kind of a text that is not allowed, where others are. */
+const rule = <A>(allowed: string, read: (given: unknown) => A | Wrong, textKind = "a string"): Rule<A> => ({
   read: (option, given) => {
     const value = read(given)
-    return value === wrong ? invalid(option, allowed, given) : (value as A)
+    if (value !== wrong) return value
+    return notAllowed(option, allowed, typeof given === "string" ? textKind : kindOf(given))
   }
 })
+
+const anotherText = "another string"
 
 const wrong: unique symbol = Symbol()
 type Wrong = typeof wrong
@@ -88,20 +95,21 @@ export const text: Rule<string> = rule("a string", (given) => (typeof given === 
 
 /** One of some texts. */
 export const oneOf = <const A extends string>(...values: ReadonlyArray<A>): Rule<A> =>
-  rule(values.map((value) => JSON.stringify(value)).join(" or "), (given) => {
-    const found = values.find((value) => value === given)
-    return found === undefined ? wrong : found
-  })
+  rule(
+    values.map((value) => JSON.stringify(value)).join(" or "),
+    (given) => {
+      const found = values.find((value) => value === given)
+      return found === undefined ? wrong : found
+    },
+    anotherText
+  )
 
-/** A whole number of `unit`, from `least` to `most`. */
-export const whole = (least: 0 | 1, unit = "", most = Number.MAX_SAFE_INTEGER): Rule<number> => {
+/** A whole number of `unit`, from `min` to `max`. */
+export const whole = (min: 0 | 1, unit = "", max = Number.MAX_SAFE_INTEGER): Rule<number> => {
   const of = unit === "" ? "" : ` of ${unit}`
-  const range =
-    most === Number.MAX_SAFE_INTEGER ? (least === 0 ? "from 0" : "above 0") : `from ${least} to ${most}`
+  const range = max === Number.MAX_SAFE_INTEGER ? (min === 0 ? "from 0" : "above 0") : `from ${min} to ${max}`
   return rule(`a whole number${of} ${range}`, (given) =>
-    typeof given === "number" && Number.isSafeInteger(given) && given >= least && given <= most
-      ? given
-      : wrong
+    typeof given === "number" && Number.isSafeInteger(given) && given >= min && given <= max ? given : wrong
   )
 }
 
@@ -109,9 +117,9 @@ export const whole = (least: 0 | 1, unit = "", most = Number.MAX_SAFE_INTEGER): 
  * The milliseconds of a duration. Numbers below 0 and NaN are refused: Effect takes them as 0, and a missing setting
  * that has become NaN would be a time limit of nothing.
  */
-export const millis = (least: "0" | "above 0" = "0"): Rule<number> =>
+export const millis = (min: "0" | "above 0" = "0"): Rule<number> =>
   rule(
-    `a duration${least === "0" ? "" : " above 0"}, such as 30000 (milliseconds) or "30 seconds"`,
+    `a duration${min === "0" ? "" : " above 0"}, such as 30000 (milliseconds) or "30 seconds"`,
     (given) => {
       if (typeof given === "number" && !(given >= 0)) return wrong
       if (typeof given === "bigint" && given < 0n) return wrong
@@ -119,8 +127,9 @@ export const millis = (least: "0" | "above 0" = "0"): Rule<number> =>
       const decoded = Duration.decodeUnknown(given)
       if (Option.isNone(decoded)) return wrong
       const value = Duration.toMillis(decoded.value)
-      return value > 0 || (value === 0 && least === "0") ? value : wrong
-    }
+      return value > 0 || (value === 0 && min === "0") ? value : wrong
+    },
+    anotherText
   )
 
 /** A record of options inside another one. */
@@ -161,12 +170,12 @@ const resolveAt = <O extends object, R extends Rules<O>>(
 
 const unknownOption = (prefix: string, name: string, known: ReadonlyArray<string>): InvalidOptions => {
   const nearest = known
-    .map((each) => ({ each, distance: distanceOf(name.toLowerCase(), each.toLowerCase()) }))
+    .map((option) => ({ option, distance: distanceOf(name.toLowerCase(), option.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance)[0]
   const advice =
     nearest !== undefined && nearest.distance <= Math.max(2, name.length / 2)
-      ? `did you mean ${prefix}${nearest.each}?`
-      : `the options are ${known.map((each) => prefix + each).join(", ")}`
+      ? `did you mean \`${prefix}${nearest.option}\`?`
+      : `the options are ${known.map((option) => prefix + option).join(", ")}`
   return new InvalidOptions({ option: prefix + name, message: `there is no such option: ${advice}` })
 }
 

@@ -32,6 +32,7 @@ import { type OnHead, observe } from "./internal/audit/head.js"
 import * as Storable from "./internal/audit/storable.js"
 import * as Faults from "./internal/hookFaults.js"
 
+export { InvalidOptions } from "../internal/options.js"
 export type { Entry, Options, Outcome } from "./internal/audit/entry.js"
 
 /** The columns of {@link Entry}. */

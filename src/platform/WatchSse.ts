@@ -15,21 +15,21 @@
  * - `restart`: close, and connect again without a cursor: what came after it is gone.
  * - `stop`: close: the same request would end in the same way.
  *
- * The id of an event is the cursor `epoch:seq:tag`. Only events that can be resumed after exactly have one. So over
- * any number of cut connections and restarted servers a client gets every event once and in order, with the policies
- * `resync` and `cancel`; `conflate` and `drop-oldest` keep their guarantees of `Watch`. A client sends its cursor in
- * the header `Last-Event-ID`, or, with a first connection, in the query parameter `lastEventId`. The header wins.
+ * The id of an event is the cursor `epoch:seq:tag`. Only events that can be resumed after exactly have one. With the
+ * policies `resync` and `cancel` a client gets every event once and in order, over any number of cut connections and
+ * restarted servers. `conflate` and `drop-oldest` keep their guarantees of `Watch`. A client sends its cursor in the
+ * header `Last-Event-ID`, or, with a first connection, in the query parameter `lastEventId`. The header wins.
  *
- * What a route may deliver is decided by the route, whatever a client sends. A cursor that cannot be resumed
- * (`Compacted`, `EpochChanged`, `Malformed`) is answered by a `gap` and a `snapshot`, which replaces everything that
- * the client held, where the route begins with a snapshot or has `autoResnapshot: "on"`. Any other route answers it by
+ * The route decides what it may deliver, whatever a client sends. A cursor may be one that cannot be resumed:
+ * `Compacted`, `EpochChanged` or `Malformed`. A route that begins with a snapshot, or has `autoResnapshot: "on"`,
+ * answers it by a `gap` and a `snapshot`, which replaces everything that the client held. Any other route answers it by
  * `end` with `restart`, and takes the id away, so that an `EventSource` that connects again by itself begins now.
  *
- * A client resumes only after a revision whose cursor a server of this log has given out: it holds 32 random bits of
- * the revision, which the log compares. The start of a log (`seq` 0) has none, so each adapter makes them; after a
- * restart such a cursor is `Malformed`. Any other survives restarts, and is good for every route of the same log: a
- * client that two routes let in takes a cursor of the one to the other. These bits are no signature: keep in logs of
- * their own what one client may follow and another must never see.
+ * A client resumes only after a revision whose cursor a server of this log has given out. The cursor holds 32 random
+ * bits of the revision, which the log compares. The start of a log (`seq` 0) has none, so each adapter makes them;
+ * after a restart such a cursor is `Malformed`. Any other survives restarts, and is good for every route of the same
+ * log: a client that two routes let in can take a cursor from one to the other. These bits are no signature: keep in
+ * logs of their own what one client may follow and another must never see.
  *
  * The JSON of an event is made once for all its clients, and so is that of an entry of a snapshot. Those that were
  * made last are kept, up to 8 MiB. What is written to many clients at once, and the responses that begin at once, are

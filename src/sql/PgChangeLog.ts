@@ -12,6 +12,7 @@ import { type PgConnectOptions, poolRules } from "./internal/pg/connectOptions.j
 import { pgLog } from "./internal/pg/log.js"
 import { openPool } from "./internal/pg/pool.js"
 
+export { InvalidOptions } from "../internal/options.js"
 export type { LogOptions, Retention, SqlChangeLog } from "./internal/log/sqlChangeLog.js"
 export type { PgConnectOptions } from "./internal/pg/connectOptions.js"
 

@@ -11,6 +11,8 @@ import { timer } from "./internal/options.js"
 import { connectionConfig, connectRules, type PgConnectOptions } from "./internal/pg/connectOptions.js"
 import * as Link from "./internal/pg/doorbell.js"
 
+export { InvalidOptions } from "../internal/options.js"
+
 /** Configures the doorbell's own connection. The intervals have defaults that fit production. */
 export interface PgDoorbellOptions extends Omit<PgConnectOptions, "maxConnections"> {
   /** How often the server is asked whether it is there, which finds half-open links. Default 15 seconds. */

@@ -11,6 +11,7 @@ import type { StorageBackend } from "./internal/storage/outbox.js"
 import { makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
 import type { TableOptions } from "./internal/storage/tableOptions.js"
 
+export { InvalidOptions } from "../internal/options.js"
 export type { PgConnectOptions } from "./internal/pg/connectOptions.js"
 
 /** A table, and the server that has it. */

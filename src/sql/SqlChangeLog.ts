@@ -16,6 +16,7 @@ import { type LogOptions, makeSqlChangeLog, type SqlChangeLog } from "./internal
 import { pgLog } from "./internal/pg/log.js"
 import { sqliteLog } from "./internal/sqlite/log.js"
 
+export { InvalidOptions } from "../internal/options.js"
 export type { Transacted, Transaction } from "./internal/client/transact.js"
 export type { LogOptions, Retention, SqlChangeLog } from "./internal/log/sqlChangeLog.js"
 
@@ -56,9 +57,9 @@ export const make = <V>(
   )
 
 /**
- * Runs an effect in a transaction of the client of the context, with what it appends to one or several logs: all is
- * committed, or nothing. The appends are done as the last thing before COMMIT, in a fixed order of the logs, so that
- * others wait as shortly as can be and never for each other; then the doorbells ring.
+ * Runs an effect in a transaction of the client of the context, with what it appends to one or several logs. All is
+ * committed, or nothing. The appends are done last before COMMIT, so that other writers wait as shortly as possible.
+ * They have a fixed order of the logs, so that writers never wait for each other. After COMMIT the doorbells ring.
  *
  * ```ts
  * const { revisions } = yield* SqlChangeLog.transact((transaction) =>

@@ -13,15 +13,16 @@ import { sqliteDialect } from "./internal/sqlite/dialect.js"
 import { makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
 import type { TableOptions } from "./internal/storage/tableOptions.js"
 
+export { InvalidOptions } from "../internal/options.js"
 export { SqlFailure } from "./internal/errors.js"
 export type { SqlQuery } from "./internal/storage/reading.js"
 export type { SqlStorage } from "./internal/storage/sqlStorage.js"
 export type { IndexOptions, StorageLog, TableOptions } from "./internal/storage/tableOptions.js"
 
 /**
- * A storage over the client of the context. It creates its table and indexes when they do not exist, also when
- * several processes start at once, and fails with a {@link StorageError} of kind `Fatal` that names the `ALTER TABLE`
- * to run when the table exists and does not fit. It never alters a table.
+ * Makes a storage over the client of the context. It creates its table and indexes if they do not exist, also when
+ * several processes start at once. It never alters a table. If the table exists and does not fit, it fails with a
+ * {@link StorageError} of kind `Fatal`, which names the `ALTER TABLE` to run.
  *
  * - A save is one `INSERT ... ON CONFLICT (id) DO NOTHING` in a transaction of its own: all of a batch or nothing of
  *   it. A record that violates another constraint is poison.
@@ -33,15 +34,19 @@ export type { IndexOptions, StorageLog, TableOptions } from "./internal/storage/
  *   another way (`COLLATE NOCASE`, a nondeterministic collation) is refused.
  *
  * Other programs may write to the table. Instants have milliseconds here: finer ones are read, compared and sorted as
- * their millisecond, cut off. A row that holds what its column cannot hold by its definition (NaN, an infinite date, NULL
- * in a column that is not nullable) fails the read that meets it, as `Fatal`, with the names of the table and the column.
+ * their millisecond, cut off. Some rows hold what their column's definition excludes: NaN, an infinite date, or NULL in a
+ * column that is not nullable. A read that meets such a row fails as `Fatal`, and names the table and the column.
  *
- * What the client was made with stays yours: on SQLite its `busy_timeout` blocks the event loop (5 seconds by default)
- * and its `synchronous` decides what a power failure can take: with less than `FULL` it takes the last saves, those of
- * `saveDurable` too. On Postgres `synchronous_commit = off` does the same when the server crashes, and an UNLOGGED table
- * is empty then. One warning at the start names what of it is so. A SQLite file must stay at its path: a client of any
- * driver cannot be watched or opened anew here, and goes on to write to a file that was deleted or replaced.
- * `SqliteStorage` opens it anew.
+ * The settings of the client stay yours, and one warning at the start names those that can lose saves:
+ *
+ * - On SQLite, `busy_timeout` blocks the event loop, by default for up to 5 seconds.
+ * - On SQLite, `synchronous` decides what a power failure can take. With less than `FULL` it takes the last saves,
+ *   those of `saveDurable` too.
+ * - On Postgres, `synchronous_commit = off` loses the last saves when the server crashes. An UNLOGGED table is empty
+ *   then.
+ *
+ * A SQLite file must stay at its path. The client cannot be opened anew here: it goes on to write to a file that was
+ * deleted or replaced. `SqliteStorage` opens the path anew.
  */
 export const make = <const C extends Columns>(
   options: TableOptions<C>

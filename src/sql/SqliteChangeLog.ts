@@ -13,6 +13,7 @@ import { ensureTables, exclusiveExecutor, openFile } from "./internal/sqlite/fil
 import { sqliteLog } from "./internal/sqlite/log.js"
 import { gentleCheckpoint } from "./internal/sqlite/open.js"
 
+export { InvalidOptions } from "../internal/options.js"
 export type { LogOptions, Retention, SqlChangeLog } from "./internal/log/sqlChangeLog.js"
 
 /** A log, and the file that holds it. */

@@ -13,6 +13,8 @@ import type { StorageBackend } from "./internal/storage/outbox.js"
 import { makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
 import type { TableOptions } from "./internal/storage/tableOptions.js"
 
+export { InvalidOptions } from "../internal/options.js"
+
 /** A table, and the file that holds it. */
 export interface SqliteOptions<C extends Columns> extends TableOptions<C> {
   /** The path of the file, created when it does not exist; its folder must exist. `:memory:` is gone with the scope. */
@@ -23,7 +25,7 @@ export interface SqliteOptions<C extends Columns> extends TableOptions<C> {
  * Opens the file and makes the storage. Closes the file with the scope.
  *
  * The file is in WAL mode with `synchronous = FULL`: a save that succeeded survives a power failure. The driver never
- * waits for a lock inside of the event loop: while another connection writes, a save fails as `Transient`, and the
+ * waits for a lock inside of the event loop. While another connection writes, a save fails as `Transient`, and the
  * recorder retries. A save of 1,000 records occupies the thread for some milliseconds.
  *
  * Do not await a durable save of this storage inside of a write transaction of another connection to the same file:

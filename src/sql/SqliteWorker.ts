@@ -15,6 +15,8 @@ import type { StorageBackend, Stored } from "./internal/storage/outbox.js"
 import { makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
 import type { TableOptions } from "./internal/storage/tableOptions.js"
 
+export { InvalidOptions } from "../internal/options.js"
+
 /** A table, and the file that holds it. */
 export interface SqliteWorkerOptions<C extends Columns> extends TableOptions<C> {
   /** The path of the file, created when it does not exist; its folder must exist. */

@@ -8,7 +8,7 @@ import * as Recorder from "../../src/Recorder.js"
 import { Column, type RowOf } from "../../src/Storage.js"
 import * as SqliteStorage from "../../src/sql/SqliteStorage.js"
 import * as SqliteWorker from "../../src/sql/SqliteWorker.js"
-import { say } from "../support/processes/say.js"
+import { say } from "../support/processes/report.js"
 import type { Host, Way } from "../support/recorder/exitMatrix.js"
 
 export interface ExitSetting {

@@ -6,7 +6,7 @@ import { Effect, Schedule } from "effect"
 import { put } from "../../src/ChangeLog.js"
 import * as PgChangeLog from "../../src/sql/PgChangeLog.js"
 import * as PgDoorbell from "../../src/sql/PgDoorbell.js"
-import { say } from "../support/processes/say.js"
+import { say } from "../support/processes/report.js"
 import { following } from "../support/watch/following.js"
 
 export interface LogSetting {

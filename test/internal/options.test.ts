@@ -59,16 +59,16 @@ describe("options", () => {
   })
 
   it.each([
-    [{ nmae: "a" }, "nmae there is no such option: did you mean name?"],
-    [{ TimeOut: 1 }, "TimeOut there is no such option: did you mean timeout?"],
-    [{ bound: { cuont: 1 } }, "bound.cuont there is no such option: did you mean bound.count?"],
+    [{ nmae: "a" }, "nmae there is no such option: did you mean `name`?"],
+    [{ TimeOut: 1 }, "TimeOut there is no such option: did you mean `timeout`?"],
+    [{ bound: { cuont: 1 } }, "bound.cuont there is no such option: did you mean `bound.count`?"],
     [
       { quiteAnother: 1 },
       "quiteAnother there is no such option: the options are name, timeout, retry, onFatal, bound"
     ],
     [{ name: 5 }, "name must be a string, not 5"],
     [{ name: null }, "name must be a string, not null"],
-    [{ onFatal: "secret" }, 'onFatal must be "stop" or "go-on", not a string'],
+    [{ onFatal: "secret" }, 'onFatal must be "stop" or "go-on", not another string'],
     [{ retry: {} }, "retry must be a Schedule, not an object"],
     [{ bound: 7 }, "bound must be a record of options, not 7"],
     [{ bound: { count: 0 } }, "bound.count must be a whole number of records above 0, not 0"],

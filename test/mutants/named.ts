@@ -117,7 +117,7 @@ const handingBack: ReadonlyArray<NamedMutant> = [
   {
     name: "hand the storage back still waiting for a save that never ends",
     file: internal("actor/supervisor"),
-    find: "Effect.sync(() => engine.abandonWorker?.())",
+    find: "Effect.sync(() => engine.leaveWorkerBehind?.())",
     replace: "Effect.void",
     test: recorder(
       "closeWithin",

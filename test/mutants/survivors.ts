@@ -423,9 +423,9 @@ export const harmless: ReadonlyArray<Harmless> = [
     mutants: [
       ["forceClose: engine.worker?.", "engine.worker?.", "engine.worker.unsafe"],
       [
-        "forceClose: Effect.sync(() => engine.abandonWorker?.())",
-        "engine.abandonWorker?.",
-        "engine.abandonWorker("
+        "forceClose: Effect.sync(() => engine.leaveWorkerBehind?.())",
+        "engine.leaveWorkerBehind?.",
+        "engine.leaveWorkerBehind("
       ],
       ['supervise: if (ended === "Busy" || hasEnded(engine))', 'ended === "Busy"', "false"]
     ]

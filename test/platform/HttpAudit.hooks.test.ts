@@ -127,7 +127,7 @@ describe("the hooks of HttpAudit", () => {
         class Audit extends Context.Tag("test/Refusing")<Audit, Recorder.Saver<HttpAudit.Entry>>() {}
         const { count, saver } = yield* makeSink
         const wrong: ReadonlyArray<readonly [object, string]> = [
-          [{ redcat: () => undefined }, "redcat there is no such option: did you mean redact?"],
+          [{ redcat: () => undefined }, "redcat there is no such option: did you mean `redact`?"],
           [{ actor: "alice" }, "actor must be a function that gives the actor of a request, not a string"],
           [{ toRecord: 5 }, "toRecord must be a function that gives the record of an entry, not 5"]
         ]

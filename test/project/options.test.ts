@@ -34,7 +34,7 @@ for (const each of [...core, ...watches, ...others, ...databases]) {
           const misspelled = `${known}${known.at(-1)}`
           const error = yield* refusal(each, { ...needed, [misspelled]: 1 })
           expect(error).toMatchObject({ option: prefix + misspelled })
-          expect(error.message).toContain(`did you mean ${prefix}${known}?`)
+          expect(error.message).toContain(`did you mean \`${prefix}${known}\`?`)
         })
       )
     )

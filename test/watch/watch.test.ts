@@ -260,11 +260,15 @@ describe("bad input", () => {
       const { log, watch } = yield* setUp()
       const refused: ReadonlyArray<readonly [Effect.Effect<unknown, unknown, Scope.Scope>, string, string]> =
         [
-          [Watch.make(log, { hartbeat: 1 } as object), "hartbeat", "did you mean heartbeat?"],
+          [Watch.make(log, { hartbeat: 1 } as object), "hartbeat", "did you mean `heartbeat`?"],
           [Watch.make(log, { maxWatchers: 0 }), "maxWatchers", "must be a whole number above 0, not 0"],
           [Watch.make(log, { closeDeadline: -1 }), "closeDeadline", "must be a duration"],
           [Watch.make(log, { snapshots: 1 as never }), "snapshots", "must be a function"],
-          [watch.open(ChangeLog.key("a"), { polici: "cancel" } as object), "polici", "did you mean policy?"],
+          [
+            watch.open(ChangeLog.key("a"), { polici: "cancel" } as object),
+            "polici",
+            "did you mean `policy`?"
+          ],
           [watch.open(ChangeLog.key("a"), { after: 7 as never }), "after", "must be a Revision of the log"],
           [watch.open(ChangeLog.key("a"), { policy: "wait" as never }), "policy", '"resync" or "conflate"'],
           [watch.register("a", { snapshot: "first" } as object), "snapshot", "there is no such option"]

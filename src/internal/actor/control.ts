@@ -20,7 +20,7 @@ export interface Counts {
   readonly released: number
 }
 
-/** What the behavior of an actor may do with it, and read of it, once it runs. All of it is synchronous. */
+/** Acts on a running actor, and reads its counters. All members are synchronous. */
 export interface Control<in out Item> {
   /**
    * Settles this many items of the present batch: they have an outcome and take no more room. `bytes` is the sum of

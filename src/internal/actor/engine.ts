@@ -78,7 +78,7 @@ export interface Engine<Resource, Item> extends Status.Life {
   endLinger: (() => void) | undefined
   /** The next batch has nothing to wait for. */
   lingerIsOver: boolean
-  abandonWorker: (() => void) | undefined
+  leaveWorkerBehind: (() => void) | undefined
   readonly closeRequested: Deferred.Deferred<void>
   readonly acquired: Deferred.Deferred<void, ActorStopped>
 }
@@ -139,7 +139,7 @@ export const make = <Resource, Item>(
       wakeWatchdog: undefined,
       endLinger: undefined,
       lingerIsOver: false,
-      abandonWorker: undefined,
+      leaveWorkerBehind: undefined,
       closeRequested: yield* Deferred.make<void>(),
       acquired: yield* Deferred.make<void, ActorStopped>()
     }

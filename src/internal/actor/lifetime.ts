@@ -45,8 +45,8 @@ export const start = <Resource, Item, Report>(
       })
     const closeWithScope = Effect.gen(function* () {
       const wasDelivered = delivered
-      const rest = yield* closeWithin(closeDeadline)
-      if (!wasDelivered && onScopeClosed !== undefined) yield* onScopeClosed(rest)
+      const reported = yield* closeWithin(closeDeadline)
+      if (!wasDelivered && onScopeClosed !== undefined) yield* onScopeClosed(reported)
     })
     // Not to be interrupted in between: an actor that runs is closed by its scope.
     yield* supervise(engine, reportOf).pipe(

@@ -7,9 +7,9 @@ import type { Batch } from "./mailbox.js"
 
 /** What is left when an actor has ended. Nothing of it was handled, but for `current`: that one was begun. */
 export interface Leftover<out Resource, out Item> {
-  /** None when it never came. */
+  /** None if it was never available. */
   readonly resource: Option.Option<Resource>
-  /** The items of the batch under way; how far it came is known to `onBatch`. */
+  /** The items of the batch under way. `onBatch` knows how much of it was done. */
   readonly current: ReadonlyArray<Item>
   /** Above 10,000, an item is looked up when it is first read: millions of them cost nothing until then. */
   readonly queued: ReadonlyArray<Item>
@@ -35,25 +35,25 @@ export interface Options<Resource, Item, Report = Leftover<Resource, Item>, R = 
   /** The most items of one batch that the resource takes; the smaller of both holds. */
   readonly resourceMaxBatchSize?: ((resource: Resource) => number | undefined) | undefined
   /**
-   * How long a batch waits for more items, unless it is full, the bound is reached, a request comes or the actor is
+   * How long a batch waits for more items, unless it is full, the bound is reached, a request is queued or the actor is
    * closed. Default 0: until the end of the event-loop turn.
    */
   readonly linger?: Duration.DurationInput | undefined
   /** The longest that one call of `onBatch` may take, in milliseconds. Default: no limit. */
   readonly limit?: ((batch: Batch<Item>) => number) | undefined
-  /** A call of `onBatch` overran its limit, was interrupted, and has ended. The batch is handled again next. */
+  /** A call of `onBatch` exceeded its limit, was interrupted, and has ended. The batch is handled again next. */
   readonly onTimeout?: ((batch: Batch<Item>) => void) | undefined
   readonly bound?: Bound<Item> | undefined
   /** A queued item was dropped by the bound's policy; its position. */
   readonly onDropped?: ((position: number) => void) | undefined
-  /** Items were refused while no step was under way: `onTick` comes only while there is one. */
+  /** Items were refused while no step was under way: `onTick` is called only while there is one. */
   readonly onRefused?: (() => void) | undefined
   /** The actor has failed; its queue is handed back by `close`. */
   readonly onFailed?: ((cause: Cause.Cause<unknown>) => void) | undefined
   /** Called about once a second while a step is under way. */
   readonly onTick?: (() => void) | undefined
   /** Makes the one report that all closers get. Called once. */
-  readonly report: (rest: Leftover<Resource, Item>) => Report
+  readonly report: (leftover: Leftover<Resource, Item>) => Report
   /** How long the scope's end waits for the actor to finish. Default 10 seconds. */
   readonly closeDeadline?: Duration.DurationInput | undefined
   /** Gets the report when the scope has ended before any call of `close`. */

@@ -25,7 +25,7 @@ const runWorker = <R, I>(engine: Engine<R, I>): Effect.Effect<Ended> =>
   Effect.flatMap(Effect.forkDaemon(work(engine)), (worker) =>
     Effect.async<Ended>((resume) => {
       engine.worker = worker
-      engine.abandonWorker = () => resume(Effect.succeed("Busy"))
+      engine.leaveWorkerBehind = () => resume(Effect.succeed("Busy"))
       worker.addObserver((exit) => resume(Effect.succeed(exit)))
     })
   )
@@ -100,7 +100,7 @@ export const forceClose = <R, I>(engine: Engine<R, I>): Effect.Effect<void> =>
     engine.worker?.unsafeInterruptAsFork(FiberId.none)
     return Effect.andThen(
       Effect.sleep(graceMillis),
-      Effect.sync(() => engine.abandonWorker?.())
+      Effect.sync(() => engine.leaveWorkerBehind?.())
     )
   })
 
@@ -110,7 +110,7 @@ export const forceClose = <R, I>(engine: Engine<R, I>): Effect.Effect<void> =>
  */
 export const supervise = <R, I, A>(
   engine: Engine<R, I>,
-  report: (rest: Leftover<R, I>) => A
+  report: (leftover: Leftover<R, I>) => A
 ): Effect.Effect<A> =>
   Effect.gen(function* () {
     const watch = yield* Effect.forkDaemon(Effect.interruptible(watchdog(engine)))

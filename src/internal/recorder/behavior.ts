@@ -167,12 +167,12 @@ export const behaviorOf =
         Metrics.oldestAge.unsafeUpdate(control.oldestAge(), labels)
         publish()
       },
-      report: (rest) => {
-        const unsaved = Settlement.handBack(settlement, rest)
+      report: (leftover) => {
+        const unsaved = Settlement.handBack(settlement, leftover)
         publish()
         return {
-          storage: rest.resource,
-          storageBusy: rest.busy,
+          storage: leftover.resource,
+          storageBusy: leftover.busy,
           unsaved,
           setAside: Settlement.heldOf(settlement),
           stats: statsOf(settlement.account, control)

@@ -68,8 +68,8 @@ export const next = <F extends Failure>(bisection: Bisection<F>): Step<F> => {
   if (bisection.failure !== undefined) return { _tag: "Wait", failure: bisection.failure }
   if (bisection.ranges.length === 0) return done
   while (top(bisection).knownBad && top(bisection).to - top(bisection).from > 1) halve(bisection, true)
-  const most = sizeLimit(bisection)
-  if (top(bisection).to - top(bisection).from > most) cut(bisection, top(bisection).from + most)
+  const limit = sizeLimit(bisection)
+  if (top(bisection).to - top(bisection).from > limit) cut(bisection, top(bisection).from + limit)
   return { _tag: "Save", from: top(bisection).from, to: top(bisection).to }
 }
 
@@ -121,8 +121,8 @@ const failedByName = <F extends Failure>(bisection: Bisection<F>, failure: F, st
 }
 
 /** A number of stored records that makes sense. */
-const storedOf = ({ stored = 0 }: Failure, most: number): number =>
-  Number.isInteger(stored) ? Math.max(0, Math.min(stored, most)) : 0
+const storedOf = ({ stored = 0 }: Failure, max: number): number =>
+  Number.isInteger(stored) ? Math.max(0, Math.min(stored, max)) : 0
 
 /**
  * Notes that the save of the last `Save` step failed. Returns how many records at the start of it are stored all the same.

@@ -10,6 +10,7 @@ export interface Failure {
   readonly bad?: ReadonlyArray<{ readonly index: number; readonly cause: unknown }> | undefined
 }
 
+// Declared again, because this machine imports nothing. `batchRunner` compiles only if it holds what a storage can blame.
 /** What a failure may be a matter of; see `StorageError.blame`. */
 export type Blame = "record" | "either" | "size" | "backend"
 
@@ -61,7 +62,7 @@ export const byIndex = (a: { readonly index: number }, b: { readonly index: numb
 /** Ranges of suspects, in order; neighbours share one. */
 export const rangesOf = <F extends Failure>(
   suspects: ReadonlyArray<Suspect<F>>,
-  most: number,
+  max: number,
   retested: boolean
 ): Array<Range<F>> => {
   const sorted = [...suspects].sort(byIndex)
@@ -69,19 +70,19 @@ export const rangesOf = <F extends Failure>(
   for (let i = 0; i < sorted.length; ) {
     const start = i
     const from = (sorted[i] as Suspect<F>).index
-    for (i++; i < sorted.length && i - start < most && sorted[i]?.index === from + i - start; ) i++
+    for (i++; i < sorted.length && i - start < max && sorted[i]?.index === from + i - start; ) i++
     ranges.push({ ...range(from, from + i - start), suspects: sorted.slice(start, i), retested, tried: true })
   }
   return ranges
 }
 
 /** Neighbours that have not failed alone are one range again. `ranges` are in order. */
-export const joined = <F extends Failure>(ranges: ReadonlyArray<Range<F>>, most: number): Array<Range<F>> => {
+export const joined = <F extends Failure>(ranges: ReadonlyArray<Range<F>>, max: number): Array<Range<F>> => {
   const result: Array<Range<F>> = []
   for (const { from, suspects, to, tried } of ranges) {
     const before = result[result.length - 1]
     const joins = before?.to === from && before.suspects === undefined && suspects === undefined
-    if (before !== undefined && joins && tried === before.tried && to - before.from <= most) {
+    if (before !== undefined && joins && tried === before.tried && to - before.from <= max) {
       result[result.length - 1] = { ...range(before.from, to), tried }
     } else result.push({ ...range(from, to), suspects, tried })
   }

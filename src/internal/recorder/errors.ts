@@ -55,7 +55,7 @@ export const outcomeUnknownError = (cause: unknown): NotStored =>
 export const recorderFailed = (cause: unknown): RecorderFailed => {
   const reason = cause instanceof Error ? cause.message : String(cause)
   return new RecorderFailed({
-    message: `the recorder has failed: ${reason}; mend that, close it to get its records back, make a new one`,
+    message: `the recorder has failed: ${reason}: fix the cause, take the records from \`close\`, and make a new recorder`,
     cause
   })
 }

@@ -34,7 +34,9 @@ export type Frame<V> =
       readonly reason: "Overflow" | "Compacted" | "EpochChanged"
     }
 
+/** The {@link Frame} of one revision's events. */
 export type EventsFrame<V> = Extract<Frame<V>, { readonly _tag: "Events" }>
+/** The {@link Frame} of a snapshot. */
 export type SnapshotFrame<V> = Extract<Frame<V>, { readonly _tag: "Snapshot" }>
 export type GapFrame = Extract<Frame<never>, { readonly _tag: "Gap" }>
 

@@ -109,6 +109,7 @@ export const find = <O extends Owner>(index: KeyIndex<O>, key: string): O | Read
 /** {@link find} as a list of its own. */
 export const findAll = <O extends Owner>(index: KeyIndex<O>, key: string): ReadonlyArray<O> => {
   const found: Array<O> = []
+  // `addAll` only reads the list; `Array.isArray` does not narrow a readonly one.
   addAll(found, find(index, key) as O | Array<O> | undefined)
   return found
 }

@@ -3,6 +3,7 @@
  * reads from the log what has been committed in between, so that nothing is left out and nothing is delivered twice.
  */
 import { Data, Deferred, Effect, type Scope } from "effect"
+import { outsideTransaction } from "../callerContext.js"
 import type { ChangeLog } from "../log/changeLog.js"
 import {
   ChangeLogError,
@@ -14,7 +15,6 @@ import {
 } from "../log/events.js"
 import { type InvalidSelector, resolveSelector, type Selector } from "../log/selector.js"
 import type { InvalidOptions } from "../options.js"
-import { outsideTransaction } from "../surroundings.js"
 import { type Dispatcher, noteHead } from "./dispatcherState.js"
 import { type Follow, type FollowOptions, resolveFollow } from "./followOptions.js"
 import { type SnapshotFrame, WatchEnded } from "./frames.js"

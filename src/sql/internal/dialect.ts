@@ -71,7 +71,7 @@ export interface Statement {
 export const plain = (text: string): Statement => ({ text, params: [] })
 
 /**
- * A driver's error, classified and stripped of every value of a row: `message` names the trouble, the code, the
+ * A driver's error, classified and stripped of every value of a row: `message` names the cause, the code, the
  * constraint, the table and the column at most, never what a parameter held.
  */
 export interface Failure {

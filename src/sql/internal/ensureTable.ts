@@ -74,7 +74,7 @@ const complete = (dialect: Dialect, table: Layout, run: Run) =>
 const create = (dialect: Dialect, table: Layout, run: Run) =>
   Effect.gen(function* () {
     yield* Effect.forEach(dialect.lock(table), run, { discard: true })
-    // Another starter may have been first: what stands here now is what counts.
+    // Another starter may have been first: what exists now is what counts.
     const existing = yield* dialect.inspect(table, run)
     if (existing === undefined) yield* run(plain(dialect.createTable(table)))
     for (const index of missingIndexes(table, existing)) yield* run(plain(dialect.createIndex(table, index)))

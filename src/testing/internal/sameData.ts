@@ -71,7 +71,5 @@ export const disorder = (
   expected: ReadonlyArray<string>
 ): string | undefined => {
   const at = seen.findIndex((id, index) => id !== expected[index])
-  return at < 0
-    ? undefined
-    : `${seen[at]} stands where ${expected[at] ?? "nothing"} should, at position ${at}`
+  return at < 0 ? undefined : `position ${at} has ${seen[at]} instead of ${expected[at] ?? "nothing"}`
 }

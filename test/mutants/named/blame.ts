@@ -71,8 +71,8 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "blame: try a size again that did not pass",
     file: bisection,
-    find: "if (top(bisection).to - top(bisection).from > most)",
-    replace: "if (top(bisection).to - top(bisection).from > 2 * most)",
+    find: "if (top(bisection).to - top(bisection).from > limit)",
+    replace: "if (top(bisection).to - top(bisection).from > 2 * limit)",
     test: machine("is cut to what passes, and the rest of it is saved in that size")
   },
   {
@@ -122,7 +122,7 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "blame: show what a rule quotes of the row",
-    file: "src/sql/internal/withoutValues.ts",
+    file: "src/sql/internal/maskValues.ts",
     find: "all.includes(word.toLowerCase())",
     replace: "false",
     test: errors("is blamed by its details: on the record, the table, the size or the server")

@@ -37,7 +37,7 @@ export const actorGuards: ReadonlyArray<NamedMutant> = [
     "internal/actor/engine",
     [
       "engine.worker?.unsafeInterruptAsFork(FiberId.none)",
-      "engine.worker?.unsafeInterruptAsFork(FiberId.none)\n  engine.abandonWorker?.()"
+      "engine.worker?.unsafeInterruptAsFork(FiberId.none)\n  engine.leaveWorkerBehind?.()"
     ],
     ["recorder/timeouts", "the interrupted save is awaited before the retry: saves never overlap"]
   ),
@@ -78,13 +78,13 @@ export const actorGuards: ReadonlyArray<NamedMutant> = [
     "wake the worker at once",
     "internal/actor/engine",
     ["engine.turn.schedule(engine.wakeAtEndOfTurn)", "engine.wakeAtEndOfTurn()"],
-    ["recorder/bulk", "starts at the end of the turn, so that the requests of one turn share a batch"]
+    ["recorder/batches", "starts at the end of the turn, so that the requests of one turn share a batch"]
   ),
   guard(
     "linger although the batch is full",
     "internal/actor/intake",
     ["if (intake.lingers &&", "if (false &&"],
-    ["recorder/bulk", "linger ends early for a full batch, a query, a flush and a close"]
+    ["recorder/batches", "linger ends early for a full batch, a query, a flush and a close"]
   ),
   guard(
     "report a failure again at the close",
@@ -206,7 +206,7 @@ export const actorGuards: ReadonlyArray<NamedMutant> = [
   guard(
     "wait at a deadline for what cannot be interrupted",
     "internal/actor/supervisor",
-    ["Effect.sync(() => engine.abandonWorker?.())", "Effect.void"],
+    ["Effect.sync(() => engine.leaveWorkerBehind?.())", "Effect.void"],
     ["traps", "a save that masks its interruption"]
   ),
   guard(

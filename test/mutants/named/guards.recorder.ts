@@ -63,7 +63,7 @@ export const recorderGuards: ReadonlyArray<NamedMutant> = [
     "ask no storage for its greatest batch",
     "internal/recorder/behavior",
     ["=> storage.maxBatch", "=> undefined"],
-    ["recorder/bulk", "holds at most as many as a storage names that can take fewer"]
+    ["recorder/batches", "holds at most as many as a storage names that can take fewer"]
   ),
   guard(
     "log each bad record of a batch",

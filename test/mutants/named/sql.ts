@@ -48,7 +48,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     file: internal("storage/sqlStorage"),
     find: "finer: dialect.finer?.holds(column, type) === true",
     replace: "finer: false",
-    test: sql("foreignRows", "with one instant of microseconds come once each, by pages and streamed"),
+    test: sql("unreadableRows", "with one instant of microseconds come once each, by pages and streamed"),
     needs: "servers"
   },
   {
@@ -56,7 +56,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     file: internal("storage/reading"),
     find: "typed.after === undefined || continues(",
     replace: "typed.after !== null || continues(",
-    test: sql("foreignRows", "with text that is no Unicode never make pages without an end"),
+    test: sql("unreadableRows", "with text that is no Unicode never make pages without an end"),
     needs: "servers"
   },
   {
@@ -64,7 +64,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     file: internal("storage/renderQuery"),
     find: "if (rule !== undefined) throw",
     replace: "if (rule === null) throw",
-    test: sql("foreignRows", "that no column can hold fail each read that meets them, and only those"),
+    test: sql("unreadableRows", "that no column can hold fail each read that meets them, and only those"),
     needs: "servers"
   },
   {
@@ -72,7 +72,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     file: internal("storage/reading"),
     find: "endsAtNull(typed, rows) ? page(",
     replace: "false ? page(",
-    test: sql("foreignRows", "that no column can hold fail each read that meets them, and only those"),
+    test: sql("unreadableRows", "that no column can hold fail each read that meets them, and only those"),
     needs: "servers"
   },
   {

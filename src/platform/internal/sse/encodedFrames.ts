@@ -3,6 +3,7 @@
  * entries of snapshots. What was made last is kept, within a bound.
  */
 import type { Event, KeyValue, Revision } from "../../../internal/log/events.js"
+import type { EventsFrame } from "../../../Watch.js"
 import * as Frames from "./frames.js"
 
 /** What is kept by identity, the oldest given up first; of what is larger than the bound, the newest alone. */
@@ -38,7 +39,7 @@ const recent = <K, A>(limit: number): Recent<K, A> => {
 }
 
 export interface Encoding<V> {
-  readonly events: (frame: Frames.EventsFrame<V>) => Uint8Array
+  readonly events: (frame: EventsFrame<V>) => Uint8Array
   /** The JSON of an entry of a snapshot. */
   readonly entry: (entry: KeyValue<V>) => string
 }

@@ -1,6 +1,6 @@
 /** The frames of a watcher as server-sent events. */
 import type { Event, KeyValue, Revision } from "../../../internal/log/events.js"
-import type { Frame, WatchEnded } from "../../../Watch.js"
+import type { EventsFrame, SnapshotFrame, WatchEnded } from "../../../Watch.js"
 import * as Sse from "./encoding.js"
 
 /** Why a response has ended. */
@@ -22,9 +22,6 @@ const nextOf: { readonly [Reason in EndReason]: Next } = {
   Malformed: "restart",
   Failed: "stop"
 }
-
-export type EventsFrame<V> = Extract<Frame<V>, { readonly _tag: "Events" }>
-type SnapshotFrame<V> = Extract<Frame<V>, { readonly _tag: "Snapshot" }>
 
 /** Makes JSON of a value; throws when there is none. */
 export type Encode<V> = (value: V) => string

@@ -8,8 +8,8 @@ import { sqlName } from "../options.js"
 /** Which log of which table. */
 export interface FeedOptions {
   /**
-   * The name of the table of revisions, at most 57 bytes, without double quotes. Beside it stand `<table>_heads`, and
-   * `<table>_state` for logs that keep the state. They are created when they do not exist.
+   * The name of the table of revisions, at most 57 bytes, without double quotes. A log uses `<table>_heads` too, and
+   * `<table>_state` if it keeps the state. They are created if they do not exist.
    */
   readonly table: string
   /** Their schema on Postgres, or attached database on SQLite; by default the connection's own. It must exist. */

@@ -194,6 +194,7 @@ const bytes =
   (rows, column, budget) => {
     let size = headerBytes
     for (let i = 0; i < rows.length; i++) {
+      // The column check admits nothing else.
       const value = rows[i]![column] as Uint8Array | null | undefined
       size += 4 + (value === null || value === undefined ? 0 : value.byteLength)
     }
@@ -203,6 +204,7 @@ const bytes =
     let offset = headerBytes
     let hasNull = false
     for (let i = 0; i < rows.length; i++) {
+      // The column check admits nothing else.
       const value = rows[i]![column] as Uint8Array | null | undefined
       if (value === null || value === undefined) {
         hasNull = true

@@ -39,7 +39,7 @@ export interface PgConnectOptions {
 /** Before the kernel probes an idle connection, so that its death is known before a statement needs it. */
 const keepAliveDelay = Duration.seconds(10)
 
-/** A text that may be secret. No message shows any of it, nor a number that stands in its place. */
+/** A text that may be secret. No message shows any of it, nor a number that is given in its place. */
 const secret: Rule<string> = {
   read: (option, given) => {
     const value = Redacted.isRedacted(given) ? Redacted.value(given) : given

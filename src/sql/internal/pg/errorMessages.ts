@@ -1,6 +1,6 @@
 /** Messages for errors of PostgreSQL's and of its driver's: they advise what to do, and hold no value of a row. */
 import type { FailedSave } from "../dialect.js"
-import { withoutValues } from "../withoutValues.js"
+import { maskValues } from "../maskValues.js"
 import {
   closedMessage,
   type ErrorDetails,
@@ -81,7 +81,7 @@ const ownMessage = (details: ErrorDetails): string | undefined => {
 
 /** The message of or in a function: its author's text, or names that it made. Values of the row are masked. */
 const functionMessage = (details: ErrorDetails, save: FailedSave | undefined): string | undefined =>
-  save === undefined ? undefined : withoutValues(details.message, save)
+  save === undefined ? undefined : maskValues(details.message, save)
 
 const isInside = (details: ErrorDetails): boolean =>
   details.state?.startsWith("P0") === true || details.routine === "exec_stmt_raise" || inFunction(details)

@@ -127,7 +127,7 @@ export const losesNamedStatement = (error: unknown): boolean => {
   return state === "26000" || state === "42P05" || (state === "0A000" && message.includes("cached plan"))
 }
 
-/** {@link Dialect.classify}, for Postgres. */
+/** `Dialect.classify`, for Postgres. */
 export const classifyPg = (error: unknown, saved: boolean, save?: FailedSave): Failure => {
   const details = inspect(error)
   const [kind, blame] = verdictOf(details, saved, save)

@@ -19,9 +19,12 @@ const lockHead = (feed: Feed, { idle, lock }: Limits): string =>
   `SET LOCAL lock_timeout = ${lock}; SET LOCAL idle_in_transaction_session_timeout = ${idle}; ` +
   `SELECT ${headList(pgDialect, feed)} FROM ${feed.heads.sql} h WHERE h."feed" = ${literal(feed.feed)} FOR UPDATE`
 
+// The encoders read named columns of a row; an interface has no index signature, but these have those columns.
+const asRows = (entries: ReadonlyArray<Encoded>) => entries as unknown as ReadonlyArray<Row>
+
 /** The rows as columns, each one array. Both names are fixed by the text that they go into. */
 const encodeRows = (rows: ReadonlyArray<LogRow>): ReadonlyArray<unknown> => {
-  const of = rows as unknown as ReadonlyArray<Row>
+  const of = asRows(rows)
   const { integer, text } = arrayEncoders
   return [
     integer(of, "seq"),
@@ -122,7 +125,7 @@ const append = (feed: Feed, { lock }: Limits) => {
     appended("fresh")
   const name = statementName(text)
   return (entries: ReadonlyArray<Encoded>, at: Date): PgStatement => {
-    const of = entries as unknown as ReadonlyArray<Row>
+    const of = asRows(entries)
     const { integer, text: texts } = arrayEncoders
     return {
       text,
@@ -166,7 +169,7 @@ const store =
       entries: ReadonlyArray<Encoded>,
       at: Date
     ): PgStatement => {
-      const of = entries as unknown as ReadonlyArray<Row>
+      const of = asRows(entries)
       const { integer, text: texts } = arrayEncoders
       return {
         text,

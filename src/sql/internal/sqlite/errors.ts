@@ -1,7 +1,7 @@
 /** Classifies the errors of SQLite drivers by their result codes (https://sqlite.org/rescode.html). */
 import type { Blame, FailureKind } from "../../../Storage.js"
 import type { Dialect, FailedSave, Failure } from "../dialect.js"
-import { withoutValues } from "../withoutValues.js"
+import { maskValues } from "../maskValues.js"
 
 const kinds: { readonly [primary: string]: FailureKind } = {
   BUSY: "Transient",
@@ -99,7 +99,7 @@ export const classify: Dialect["classify"] = (error, saved, save): Failure => {
   const [kind, blame] = verdictOf(code, text, saved, save)
   const quotesNothing = namesOnly.test(text) || primary === "ERROR"
   // What a trigger raises is its author's text, and may quote a value.
-  const own = quotesNothing ? text : save === undefined ? undefined : withoutValues(text, save)
+  const own = quotesNothing ? text : save === undefined ? undefined : maskValues(text, save)
   return {
     kind,
     blame,

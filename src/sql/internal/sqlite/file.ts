@@ -38,7 +38,7 @@ export interface SqliteFile {
   readonly connection: Effect.Effect<Run, StorageError>
 }
 
-/** What stands at a path: nothing, something, or what cannot be looked at. */
+/** What is at a path: nothing, something, or what cannot be looked at. */
 type Found = fs.BigIntStats | "nothing" | "unknown"
 
 // A file is never opened here: closing it would drop all locks that the process holds on it.
@@ -58,7 +58,7 @@ const isSame = (a: Found, b: Found): boolean =>
 interface Connection {
   readonly run: Run
   readonly scope: Scope.CloseableScope
-  /** The path that is opened anew, what stood there, and its companions; none for a database without a file. */
+  /** The path that is opened anew, what was there, and its companions; none for a database without a file. */
   readonly place: Place | undefined
   /** Whether the WAL file was seen to be gone after a commit. */
   walLost: boolean
@@ -73,7 +73,7 @@ interface Place {
   readonly shared: Found
 }
 
-/** How often a path is opened until what was opened is known to be what stands there. */
+/** How often a path is opened until what was opened is known to be what is there. */
 const attempts = 5
 
 const unavailable = (file: string, outcome: Outcome, what: string, cause?: unknown): StorageError => {
@@ -91,7 +91,7 @@ const lostFile = (place: Place): StorageError =>
   unavailable(
     place.path,
     "Unknown",
-    "was deleted, moved or replaced during the statement: nothing is known to be stored in what stands there now"
+    "was deleted, moved or replaced during the statement: nothing is known to be stored in the file that is now at the path"
   )
 
 const isEmpty = (found: Found): boolean => typeof found === "object" && found.size === 0n
@@ -156,13 +156,13 @@ const remove = (file: string, expected: Found, of: string): Effect.Effect<void, 
 
 /**
  * Prepares a lost file for being closed. What was committed to it is moved from its WAL file into it, wherever it is.
- * Then its companions leave the path, because SQLite would take them for those of the file that stands there now, and
+ * Then its companions leave the path, because SQLite would take them for those of the file that is there now, and
  * garble it. That is done under the write lock of the lost file: another connection to it may be about to do the same.
  */
 const releaseLostFile = ({ run }: Connection, place: Place): Effect.Effect<void, StorageError> => {
   const one = (text: string) => storageError(sqliteDialect, { saved: true })(run({ text, params: [] }))
   return Effect.gen(function* () {
-    // Where another WAL file stands beside the same file, others work with both already.
+    // Where another WAL file is beside the same file, others work with both already.
     if (!isSame(statOf(place.path), place.file) || statOf(place.walPath) === "nothing") {
       yield* Effect.ignore(one("PRAGMA wal_checkpoint(PASSIVE)"))
     }
@@ -248,7 +248,7 @@ export const openFile = (
 
     const anew = connect(({ run }) => prepare({ run, reserve: Effect.succeed(run) })).pipe(
       Effect.mapError(({ cause, message }) => {
-        const what = `was deleted, moved or replaced, and what stands there now does not serve: ${message}`
+        const what = `was deleted, moved or replaced, and the file that is now at the path cannot be used: ${message}`
         return unavailable(at ?? name, "NotStored", what, cause)
       })
     )

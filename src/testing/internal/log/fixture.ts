@@ -130,6 +130,6 @@ export const gapFree = (
   return unless(
     wrong === -1
       ? undefined
-      : `${when}, revision ${logged[wrong]?.revision.seq} stands where ${first + wrong} belongs`
+      : `${when}, position ${wrong} has revision ${logged[wrong]?.revision.seq} instead of ${first + wrong}`
   )
 }

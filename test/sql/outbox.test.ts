@@ -11,7 +11,7 @@ import * as SqlStorage from "../../src/sql/SqlStorage.js"
 import { databaseUrls } from "../support/postgres/databases.js"
 import { ownSchema } from "../support/postgres/tables.js"
 import { tempFile } from "../support/sqlite/sqlite.js"
-import { type LoggedDatabase, storageLogSuite } from "./storageLog.suite.js"
+import { type LoggedDatabase, storageLogSuite } from "./outbox.suite.js"
 
 const inFile = (make: typeof SqliteStorage.make) =>
   Effect.map(

@@ -9,7 +9,8 @@ interface Transaction {
 const SqlTransaction = Context.GenericTag<Transaction, unknown>("@effect/sql/SqlClient/TransactionConnection")
 
 /** Removes the transaction and the parent span of the fiber that makes a part. */
-export const withoutSurroundings = <R>(context: Context.Context<R>): Context.Context<R> =>
+export const withoutCallerContext = <R>(context: Context.Context<R>): Context.Context<R> =>
+  // `omit` removes tags of the type only: any context may hold these two as well.
   Context.omit(
     Tracer.ParentSpan,
     SqlTransaction
@@ -18,5 +19,6 @@ export const withoutSurroundings = <R>(context: Context.Context<R>): Context.Con
 /** Runs outside of the caller's transaction, in which it would see what may never be committed. */
 export const outsideTransaction = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.mapInputContext(effect, (context: Context.Context<never>) =>
+    // `omit` removes tags of the type only: any context may hold a transaction as well.
     Context.omit(SqlTransaction)(context as Context.Context<Transaction>)
   )

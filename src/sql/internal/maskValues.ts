@@ -19,7 +19,7 @@ const masked = "…"
  * The message with everything masked that may come from these rows: words that stand in a value, values, and whatever
  * holds a digit. `undefined` if that cannot be decided.
  */
-export const withoutValues = (message: string, { rows, table }: FailedSave): string | undefined => {
+export const maskValues = (message: string, { rows, table }: FailedSave): string | undefined => {
   if (rows.length === 0 || rows.length > maxRows || message.length > 1000) return undefined
   const values: Array<string> = []
   for (const row of rows) {
