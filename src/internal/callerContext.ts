@@ -10,7 +10,7 @@ const SqlTransaction = Context.GenericTag<Transaction, unknown>("@effect/sql/Sql
 
 /** Removes the transaction and the parent span of the fiber that makes a part. */
 export const withoutCallerContext = <R>(context: Context.Context<R>): Context.Context<R> =>
-  // `omit` removes tags of the type only: any context may hold these two as well.
+  // `omit` takes only tags that the type names, but any context may hold these two.
   Context.omit(
     Tracer.ParentSpan,
     SqlTransaction
@@ -19,6 +19,6 @@ export const withoutCallerContext = <R>(context: Context.Context<R>): Context.Co
 /** Runs outside of the caller's transaction, in which it would see what may never be committed. */
 export const outsideTransaction = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.mapInputContext(effect, (context: Context.Context<never>) =>
-    // `omit` removes tags of the type only: any context may hold a transaction as well.
+    // `omit` takes only tags that the type names, but any context may hold this one.
     Context.omit(SqlTransaction)(context as Context.Context<Transaction>)
   )

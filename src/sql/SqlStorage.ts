@@ -34,8 +34,8 @@ export type { IndexOptions, StorageLog, TableOptions } from "./internal/storage/
  *   another way (`COLLATE NOCASE`, a nondeterministic collation) is refused.
  *
  * Other programs may write to the table. Instants have milliseconds here: finer ones are read, compared and sorted as
- * their millisecond, cut off. Some rows hold what their column's definition excludes: NaN, an infinite date, or NULL in a
- * column that is not nullable. A read that meets such a row fails as `Fatal`, and names the table and the column.
+ * their millisecond, cut off. A row may hold what its column's definition excludes: NaN, an infinite date,
+ * or NULL in a column that is not nullable. A read that meets it fails as `Fatal`, and names the table and the column.
  *
  * The settings of the client stay yours, and one warning at the start names those that can lose saves:
  *

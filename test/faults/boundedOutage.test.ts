@@ -26,12 +26,12 @@ const played = (overflow: string): Effect.Effect<Figures> =>
   })
 
 /** What holds under every policy. */
-const expectBounded = ({ growth, inOrder, mostBytes, pendingBetween, stats, stored, unsaved }: Figures) => {
+const expectBounded = ({ growth, inOrder, maxBytes, pendingBetween, stats, stored, unsaved }: Figures) => {
   expectBalance(stats)
   expect(stats).toMatchObject({ stored, pending: 0, setAside: 0, handedBack: 0 })
   expect([inOrder, unsaved]).toEqual([true, 0])
-  expect(mostBytes).toBeLessThanOrEqual(64)
-  expect(mostBytes, "the bound was reached").toBeGreaterThan(63.9)
+  expect(maxBytes).toBeLessThanOrEqual(64)
+  expect(maxBytes, "the bound was reached").toBeGreaterThan(63.9)
   expect(growth).toBeLessThanOrEqual(80)
   expect(growth, "what is pending is in the heap that was measured").toBeGreaterThan(40)
   expect(pendingBetween, "between the outages everything was stored").toBeLessThan(5000)

@@ -8,7 +8,7 @@ import * as Recorder from "../../src/Recorder.js"
 import { Column, type RowOf } from "../../src/Storage.js"
 import * as SqliteStorage from "../../src/sql/SqliteStorage.js"
 import * as SqliteWorker from "../../src/sql/SqliteWorker.js"
-import { say } from "../support/processes/report.js"
+import { report } from "../support/processes/report.js"
 import type { Host, Way } from "../support/recorder/exitMatrix.js"
 
 export interface ExitSetting {
@@ -31,20 +31,20 @@ class Audit extends Context.Tag("Audit")<Audit, Trail>() {}
 const table = { filename: setting.filename, table: "trail", columns, id: "id" } as const
 const opened = setting.storage === "thread" ? SqliteStorage.make(table) : SqliteWorker.make(table)
 
-const told = ({ stats, unsaved }: Recorder.CloseReport<Row>): void =>
-  say(`closed ${JSON.stringify({ ...stats, unsaved: unsaved.map(({ record }) => record.id) })}`)
+const reportClose = ({ stats, unsaved }: Recorder.CloseReport<Row>): void =>
+  report(`closed ${JSON.stringify({ ...stats, unsaved: unsaved.map(({ record }) => record.id) })}`)
 
 const AuditLive = Recorder.layer(Audit, opened, {
   retry: Schedule.spaced("20 millis"),
   closeDeadline: setting.closeDeadline,
-  onClosed: (report) => Effect.sync(() => told(report))
+  onClosed: (closed) => Effect.sync(() => reportClose(closed))
 })
 
 let saved = 0
 
 const burst = (recorder: Trail, count: number): void => {
   for (let i = 0; i < count; i++) recorder.unsafeSave({ id: ++saved })
-  say(`saved ${saved}`)
+  report(`saved ${saved}`)
 }
 
 /** Plain callbacks of Node, like a server's that runs no fiber: five saves and a durable one every two milliseconds. */
@@ -52,14 +52,14 @@ const startLoad = (recorder: Trail) => {
   const loop = setInterval(() => {
     burst(recorder, 5)
     const id = ++saved
-    Effect.runFork(Effect.map(recorder.saveDurable({ id }), () => say(`durable ${id}`)))
-    say(`saved ${saved}`)
+    Effect.runFork(Effect.map(recorder.saveDurable({ id }), () => report(`durable ${id}`)))
+    report(`saved ${saved}`)
   }, 2)
   return () => clearInterval(loop)
 }
 
-const sayStatuses = (recorder: Trail) =>
-  recorder.statusChanges.pipe(Stream.runForEach(({ _tag }) => Effect.sync(() => say(`status ${_tag}`))))
+const reportStatuses = (recorder: Trail) =>
+  recorder.statusChanges.pipe(Stream.runForEach(({ _tag }) => Effect.sync(() => report(`status ${_tag}`))))
 
 /** What the process does to end itself. `end` is the end of the main program. */
 const endings = (
@@ -72,7 +72,7 @@ const endings = (
   exit: () => {
     stopLoad()
     const last = Effect.sync(() => {
-      say(`flushed ${saved}`)
+      report(`flushed ${saved}`)
       burst(recorder, 2500)
       process.exit(0)
     })
@@ -91,7 +91,7 @@ const program = Effect.gen(function* () {
   const recorder = yield* Audit
   const ended = yield* Deferred.make<void, Error>()
   // Until the recorder has ended, which outlives this scope.
-  yield* Effect.forkDaemon(sayStatuses(recorder))
+  yield* Effect.forkDaemon(reportStatuses(recorder))
   const stopLoad = yield* Effect.acquireRelease(
     Effect.sync(() => startLoad(recorder)),
     (stop) => Effect.sync(stop)
@@ -107,10 +107,10 @@ const facade = async (): Promise<void> => {
   const runtime = ManagedRuntime.make(AuditLive)
   const recorder = await runtime.runPromise(Audit)
   const close = async () => {
-    told(await runtime.runPromise(recorder.closeWithin(setting.closeDeadline)))
+    reportClose(await runtime.runPromise(recorder.closeWithin(setting.closeDeadline)))
     await runtime.dispose()
   }
-  Effect.runFork(sayStatuses(recorder))
+  Effect.runFork(reportStatuses(recorder))
   const stopLoad = startLoad(recorder)
   try {
     await new Promise<void>((resolve, reject) => {

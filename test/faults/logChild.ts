@@ -6,7 +6,7 @@ import { Effect, Schedule } from "effect"
 import { put } from "../../src/ChangeLog.js"
 import * as PgChangeLog from "../../src/sql/PgChangeLog.js"
 import * as PgDoorbell from "../../src/sql/PgDoorbell.js"
-import { say } from "../support/processes/report.js"
+import { report } from "../support/processes/report.js"
 import { following } from "../support/watch/following.js"
 
 export interface LogSetting {
@@ -22,7 +22,7 @@ export interface LogSetting {
 
 const { commits, follows, name, pause, url, waits } = JSON.parse(process.argv[2] ?? "{}") as LogSetting
 
-const tell = (line: string) => Effect.sync(() => say(line))
+const reported = (line: string) => Effect.sync(() => report(line))
 
 /** The server may be away: the same entry again, until it is there. */
 const again = Schedule.spaced("20 millis")
@@ -34,7 +34,7 @@ const main = Effect.gen(function* () {
     again
   )
   const reader = yield* following(log)
-  yield* tell("ready")
+  yield* reported("ready")
   if (waits > 0) yield* reader.until(waits)
   for (let n = 1; n <= commits; n++) {
     const entries = [0, 1].map((part) => ({
@@ -42,21 +42,21 @@ const main = Effect.gen(function* () {
       changes: [put(`/${name}/${n}/${part}`, n)]
     }))
     yield* Effect.retry(log.commit(entries), again)
-    yield* tell(`wrote ${n}`)
+    yield* reported(`wrote ${n}`)
     yield* Effect.sleep(pause)
   }
   if (follows > 0) {
     yield* reader.until(follows)
     for (const { events, revision } of reader.seen)
-      yield* tell(`saw ${revision.seq} ${revision.tag} ${events[0]?.key}`)
+      yield* reported(`saw ${revision.seq} ${revision.tag} ${events[0]?.key}`)
   }
-  yield* tell("done")
+  yield* reported("done")
 })
 
 Effect.runPromise(Effect.scoped(main)).then(
   () => process.exit(0),
   (error) => {
-    say(`failed ${String(error)}`)
+    report(`failed ${String(error)}`)
     process.exit(1)
   }
 )

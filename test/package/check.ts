@@ -27,7 +27,7 @@ const step = (name: string, check: () => string) => {
   console.log(`ok  ${name}${note === "" ? "" : `: ${note}`} (${((Date.now() - began) / 1000).toFixed(1)} s)`)
 }
 
-const insist = (condition: boolean, message: string) => {
+const ensure = (condition: boolean, message: string) => {
   if (!condition) throw new Error(message)
 }
 
@@ -94,7 +94,7 @@ const runLaws = (folder: string): string => {
     cwd: folder
   })
   const report = JSON.parse(fs.readFileSync(file, "utf8"))
-  insist(report.success && report.numPassedTests > 20, "the storage laws do not hold where it is installed")
+  ensure(report.success && report.numPassedTests > 20, "the storage laws do not hold where it is installed")
   return `${report.numPassedTests} laws hold, ${report.numPendingTests} are left out`
 }
 
@@ -116,7 +116,7 @@ const runWorker = (folder: string): string => {
     await Effect.runPromise(Effect.scoped(program))`
   )
   const stored = run(process.execPath, ["worker.mjs"], { cwd: folder }).trim()
-  insist(stored === "1", `stored ${stored} records instead of 1`)
+  ensure(stored === "1", `stored ${stored} records instead of 1`)
   return "1 record"
 }
 
@@ -163,18 +163,18 @@ try {
     const strange = files.filter(
       (file) => !expected.test(file) || /\.test\.|(^|\/)tests?\/|tsconfig|tsbuildinfo/.test(file)
     )
-    insist(strange.length === 0, `should not be packed: ${strange.join(", ")}`)
+    ensure(strange.length === 0, `should not be packed: ${strange.join(", ")}`)
     for (const file of files.filter((each) => /^src\/.*\.ts$/.test(each))) {
       const name = file.slice("src/".length, -".ts".length)
       for (const ending of [".js", ".js.map", ".d.ts", ".d.ts.map"]) {
-        insist(files.includes(`dist/${name}${ending}`), `dist/${name}${ending} is missing`)
+        ensure(files.includes(`dist/${name}${ending}`), `dist/${name}${ending} is missing`)
       }
     }
     const orphans = files.filter(
       (file) =>
         /^dist\/.*\.d\.ts$/.test(file) && !files.includes(file.replace(/^dist(.*)\.d\.ts$/, "src$1.ts"))
     )
-    insist(orphans.length === 0, `built from no source: ${orphans.join(", ")}`)
+    ensure(orphans.length === 0, `built from no source: ${orphans.join(", ")}`)
     return `${files.length} files, ${Math.round(packed.unpackedSize / 1024)} KiB`
   })
 
@@ -196,7 +196,7 @@ try {
     )
     const allowed = [manifest.name, "effect", ...own, "pure-rand"]
     const others = packages(alone).filter((name) => !allowed.includes(name))
-    insist(others.length === 0, `installed besides effect: ${others.join(", ")}`)
+    ensure(others.length === 0, `installed besides effect: ${others.join(", ")}`)
     return packages(alone).join(", ")
   })
   step("with effect alone, the core loads", () => load(alone, coreEntries))

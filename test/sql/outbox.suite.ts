@@ -212,7 +212,7 @@ export const loggedStorageSuite = (
 }
 
 /** Of storages with an option `log`. */
-export const storageLogSuite = (
+export const outboxSuite = (
   name: string,
   database: Database,
   states: ReadonlyArray<State> = ["none", "latest"]

@@ -11,7 +11,7 @@ import * as SqlStorage from "../../src/sql/SqlStorage.js"
 import { databaseUrls } from "../support/postgres/databases.js"
 import { ownSchema } from "../support/postgres/tables.js"
 import { tempFile } from "../support/sqlite/sqlite.js"
-import { type LoggedDatabase, storageLogSuite } from "./outbox.suite.js"
+import { type LoggedDatabase, outboxSuite } from "./outbox.suite.js"
 
 const inFile = (make: typeof SqliteStorage.make) =>
   Effect.map(
@@ -23,11 +23,11 @@ const inFile = (make: typeof SqliteStorage.make) =>
     })
   )
 
-storageLogSuite("SqliteStorage", inFile(SqliteStorage.make))
+outboxSuite("SqliteStorage", inFile(SqliteStorage.make))
 // Its threads take long to start, and SQLite stores in the same way with and without the state.
-storageLogSuite("SqliteWorker", inFile(SqliteWorker.make), ["latest"])
+outboxSuite("SqliteWorker", inFile(SqliteWorker.make), ["latest"])
 
-storageLogSuite(
+outboxSuite(
   "SqlStorage over a SqliteClient",
   Effect.gen(function* () {
     const filename = yield* tempFile
@@ -41,7 +41,7 @@ storageLogSuite(
 )
 
 for (const { name, url: server } of databaseUrls()) {
-  storageLogSuite(
+  outboxSuite(
     `PgStorage, ${name}`,
     Effect.map(ownSchema(server), (url) => ({
       storage: (options) => PgStorage.make({ ...options, url }),
@@ -49,7 +49,7 @@ for (const { name, url: server } of databaseUrls()) {
       log: (options) => PgChangeLog.make({ ...options, url })
     }))
   )
-  storageLogSuite(
+  outboxSuite(
     `SqlStorage over a PgClient, ${name}`,
     Effect.gen(function* () {
       const url = Redacted.make(yield* ownSchema(server))

@@ -1,6 +1,6 @@
-/** The least that telling watchers of their keys can be: a Map to slots that hold the latest value. */
+/** The least that dispatching to the watchers of keys can cost: a Map to slots that hold the latest value. */
 export interface Slots<A> {
-  readonly tell: (key: string, value: A) => void
+  readonly dispatch: (key: string, value: A) => void
   readonly take: (key: string) => A | undefined
 }
 
@@ -8,7 +8,7 @@ export const slots = <A>(keys: ReadonlyArray<string>): Slots<A> => {
   const byKey = new Map<string, { value: A | undefined }>()
   for (const key of keys) byKey.set(key, { value: undefined })
   return {
-    tell: (key, value) => {
+    dispatch: (key, value) => {
       const slot = byKey.get(key)
       if (slot !== undefined) slot.value = value
     },

@@ -1,4 +1,4 @@
-/** What it costs writers of a Postgres log that others are told of their commits, and when they are told inside. */
+/** What it costs writers of a Postgres log to notify others of their commits, after each or inside of it. */
 
 import { SqlClient } from "@effect/sql/SqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"
@@ -11,8 +11,8 @@ import { type Bench, type Case, interleave } from "../support/bench.js"
 import { withDatabase } from "../support/database.js"
 import { using } from "../support/recorders.js"
 
-/** How writers tell: nobody, by the doorbell after the commit, or by NOTIFY in the transaction. */
-const ways = ["untold", "doorbell", "inside"] as const
+/** How writers notify: not at all, by the doorbell after the commit, or by NOTIFY in the transaction. */
+const ways = ["silent", "doorbell", "inside"] as const
 type Way = (typeof ways)[number]
 
 const insert = (table: string, n: number) =>
@@ -23,7 +23,7 @@ const connected = (url: string) =>
     Stream.runHead(Stream.filter(states, ({ _tag }) => _tag === "Up"))
   )
 
-/** One way, its table and its logs, and whoever listens on a connection of its own, as another process does. */
+/** One way, its table and its logs, and a listener on a connection of its own, as another process does. */
 const makeWay = (way: Way, url: string, feeds: ReadonlyArray<string>, listener: PgDoorbell.PgDoorbell) =>
   Effect.gen(function* () {
     const sql = yield* SqlClient
@@ -66,7 +66,7 @@ const timed = async (
   count: number
 ): Promise<number> => {
   const run = Runtime.runPromise(runtime)
-  const [before, heard] = [await run(written), rings()]
+  const [before, received] = [await run(written), rings()]
   let next = 0
   const start = performance.now()
   const writer = (number: number) =>
@@ -88,7 +88,7 @@ const timed = async (
   const millis = performance.now() - start
   const after = await run(written)
   if (after - before !== count) throw new Error(`${way}: ${after - before} of ${count} revisions are there`)
-  if (way !== "untold" && rings() === heard) throw new Error(`${way}: nobody has heard of it`)
+  if (way !== "silent" && rings() === received) throw new Error(`${way}: no ring was received`)
   return millis / count
 }
 
@@ -105,7 +105,7 @@ const rates = (bench: Bench, url: string, writers: number, kind: "one feed" | "a
       const make = (way: Way) => Effect.provide(makeWay(way, url, feeds, listener), runtime)
       return {
         runtime,
-        untold: yield* make("untold"),
+        silent: yield* make("silent"),
         doorbell: yield* make("doorbell"),
         inside: yield* make("inside")
       }
@@ -116,27 +116,25 @@ const rates = (bench: Bench, url: string, writers: number, kind: "one feed" | "a
       const sample = (way: Way) => () => timed(way, made[way], runtime, writers, count)
       const millis = await interleave(
         { rounds: bench.pairs, parts },
-        { untold: sample("untold"), doorbell: sample("doorbell"), inside: sample("inside") }
+        { silent: sample("silent"), doorbell: sample("doorbell"), inside: sample("inside") }
       )
       const rate = (way: Way) => millis[way].map((each) => 1000 / each)
       const at = `${writers} writers, ${kind}`
       bench.heading(`${parts} x ${count} transactions of an INSERT and an append by ${at}, fsync on`)
-      bench.figure("nobody is told", rate("untold"), "commits/s")
+      bench.figure("no notification", rate("silent"), "commits/s")
       bench.figure("rung by PgDoorbell after the commit", rate("doorbell"), "commits/s")
       bench.figure("NOTIFY inside the transaction", rate("inside"), "commits/s")
-      bench.ratio(`doorbell to nobody told, ${at}`, rate("doorbell"), rate("untold"), { atLeast: 0.95 })
-      bench.ratio(`NOTIFY inside to nobody told, ${at}`, rate("inside"), rate("untold"))
+      bench.ratio(`doorbell to no notification, ${at}`, rate("doorbell"), rate("silent"), { atLeast: 0.95 })
+      bench.ratio(`NOTIFY inside to no notification, ${at}`, rate("inside"), rate("silent"))
     }
   )
 
 export const doorbell: Case = {
   name: "doorbell",
-  about: "writers of a Postgres log that ring after their commits, to writers that tell nobody",
+  about: "writers of a Postgres log that ring after their commits, to writers that do not notify",
   run: (bench) =>
     withDatabase(async ({ url, version }) => {
-      bench.note(
-        `PostgreSQL ${version}; whoever listens has a connection of its own, and shares this process`
-      )
+      bench.note(`PostgreSQL ${version}; the listener has a connection of its own, and shares this process`)
       await rates(bench, url, 8, "one feed")
       await rates(bench, url, 32, "one feed")
       await rates(bench, url, 32, "a feed each")

@@ -5,7 +5,7 @@ import { withDatabase } from "../support/database.js"
 import { inTemporaryFile } from "../support/files.js"
 
 const requests = 64
-const mostCommits = 4
+const maxCommits = 4
 
 const bursts = async (bench: Bench, name: string, audit: Audit): Promise<void> => {
   const server = await startServer(audit)
@@ -33,7 +33,7 @@ const bursts = async (bench: Bench, name: string, audit: Audit): Promise<void> =
     bench.figure(`${name}: commits`, commits, "for each burst")
     const most = [Math.max(...commits)]
     bench.limit(`${name}: the most commits for ${requests} durable saves`, most, "commits", {
-      atMost: mostCommits
+      atMost: maxCommits
     })
   } finally {
     client.kill()

@@ -1,4 +1,4 @@
-/** What telling watchers costs: by itself, for whoever publishes, and until a reader has it. */
+/** What dispatching to watchers costs: by itself, for a publisher, and until a reader has received it. */
 import { EventEmitter } from "node:events"
 import { Chunk, Effect, PubSub, Queue } from "effect"
 import * as ChangeLog from "../../../src/ChangeLog.js"
@@ -38,25 +38,25 @@ const drawn = (keys: ReadonlyArray<string>): ReadonlyArray<ChangeLog.LoggedRevis
     return { revision, events: [{ _tag: "Put", key, value: i, revision }], previous: undefined }
   })
 
-/** Those who were told read between two slices of the dispatcher. */
+/** The readers take what was dispatched between two slices of the dispatcher. */
 const slice = 1000
 
 const keyOf = ({ events }: ChangeLog.LoggedRevision<number>): string => events[0]!.key
 
-/** Revisions told of between two looks at the clock, as the dispatcher does it. */
+/** Revisions dispatched between two looks at the clock, as the dispatcher does it. */
 const chunk = 32
 
-/** Nanoseconds per event that `tell` takes; `read` is not timed. */
+/** Nanoseconds per event that `dispatch` takes; `read` is not timed. */
 const nanos = (
   rows: ReadonlyArray<ChangeLog.LoggedRevision<number>>,
-  tell: (rows: ReadonlyArray<ChangeLog.LoggedRevision<number>>, from: number, to: number) => unknown,
+  dispatch: (rows: ReadonlyArray<ChangeLog.LoggedRevision<number>>, from: number, to: number) => unknown,
   read: (key: string) => void
 ): number => {
   let spent = 0
   for (let from = 0; from < rows.length; from += slice) {
     const part = rows.slice(from, from + slice)
     const began = performance.now()
-    for (let i = 0; i < part.length; i += chunk) tell(part, i, Math.min(i + chunk, part.length))
+    for (let i = 0; i < part.length; i += chunk) dispatch(part, i, Math.min(i + chunk, part.length))
     spent += performance.now() - began
     for (const row of part) read(keyOf(row))
   }
@@ -83,7 +83,7 @@ const dispatching = async (bench: Bench, count: number): Promise<void> => {
         nanos(
           rows,
           (rows, from, to) => {
-            for (let i = from; i < to; i++) floor.tell(keyOf(rows[i]!), rows[i]!.events[0]!)
+            for (let i = from; i < to; i++) floor.dispatch(keyOf(rows[i]!), rows[i]!.events[0]!)
           },
           floor.take
         ),
@@ -139,7 +139,7 @@ const publishers = (bench: Bench): Promise<void> =>
         }
       )
       bench.figure("append to the log", samples.log, "us/revision")
-      bench.figure("publish, nobody follows", samples.idle, "us/revision")
+      bench.figure("publish, no watcher", samples.idle, "us/revision")
       bench.figure("publish, 1,000 idle watchers", samples.watched, "us/revision")
       bench.ratio("publish with 0 watchers to append", samples.idle, samples.log, { atMost: 1.05 })
       bench.ratio("publish with 1,000 idle watchers to append", samples.watched, samples.log, { atMost: 1.1 })

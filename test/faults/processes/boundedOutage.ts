@@ -20,7 +20,7 @@ export interface Figures {
   /** MiB of heap above what it was before the outage, after a collection. */
   readonly growth: number
   /** The most of `pendingBytes`, in MiB. */
-  readonly mostBytes: number
+  readonly maxBytes: number
   readonly stats: Recorder.Stats
   /** Records pending a minute after the backend has come back. */
   readonly pendingBetween: number
@@ -90,16 +90,16 @@ const recorder = run(
 
 let offered = 0
 let taken = 0
-let mostBytes = 0
-let mostHeap = 0
+let maxBytes = 0
+let maxHeap = 0
 
 /** So many seconds under load. */
 const load = async (seconds: number): Promise<void> => {
   for (let tick = 0; tick < (seconds * 1000) / tickMillis; tick++) {
     for (let i = 0; i < recordsOfTick; i++) if (recorder.unsafeSave(entry(offered++))) taken++
     await time.advance(tickMillis)
-    mostBytes = Math.max(mostBytes, recorder.unsafeStats().pendingBytes)
-    if (tick % 300 === 299) mostHeap = Math.max(mostHeap, heap())
+    maxBytes = Math.max(maxBytes, recorder.unsafeStats().pendingBytes)
+    if (tick % 300 === 299) maxHeap = Math.max(maxHeap, heap())
   }
 }
 
@@ -128,8 +128,8 @@ const figures: Figures = {
   stored,
   inOrder,
   unsaved: unsaved.length,
-  growth: (mostHeap - before) / 2 ** 20,
-  mostBytes: mostBytes / 2 ** 20,
+  growth: (maxHeap - before) / 2 ** 20,
+  maxBytes: maxBytes / 2 ** 20,
   stats,
   pendingBetween: between.pending,
   metrics: run(metricValuesOf("bounded")),

@@ -289,13 +289,13 @@ const act = (world: World, action: Action): Effect.Effect<unknown, unknown> => {
   }
 }
 
-/** A stall shows when nobody has asked the log anything for so long. */
-const patience = 5000
+/** A history has stalled when the log got no call for so long, in milliseconds. */
+const stallTimeout = 5000
 
-/** Whether the next call comes. */
+/** Whether the log gets another call. */
 const called = async ({ time }: World): Promise<boolean> => {
   const given = new AbortController()
-  const late = delay(patience, false, { signal: given.signal }).catch(() => false)
+  const late = delay(stallTimeout, false, { signal: given.signal }).catch(() => false)
   const comes = await Promise.race([time.call().then(() => true), late])
   given.abort()
   return comes
