@@ -196,7 +196,7 @@ export interface MemoryTable<C extends Columns> extends TableStorage<C> {
 
 const memoryArray = <Record>(): MemoryStorage<Record> => {
   // A batch belongs to the storage: a large one is kept as it is, small ones are copied into the last part.
-  let parts: Array<Array<Record>> = []
+  let parts: Array<ReadonlyArray<Record>> = []
   let open: Array<Record> | undefined
   const all = (): ReadonlyArray<Record> => {
     if (open !== undefined && parts.length === 1) return open
@@ -209,8 +209,7 @@ const memoryArray = <Record>(): MemoryStorage<Record> => {
     save: (batch) =>
       Effect.sync(() => {
         if (batch.length > 32) {
-          // Its array was handed over, and is only read from here on.
-          parts.push(batch as Array<Record>)
+          parts.push(batch)
           open = undefined
           return
         }
