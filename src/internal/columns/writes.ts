@@ -35,19 +35,19 @@ export type Fields<D extends AnyDefinition> = {
 }
 
 /** Adds a row. If there is a row with its id, that row stays, and is returned. */
-export interface Insert<out D extends AnyDefinition> {
+export interface Insert<in out D extends AnyDefinition> {
   readonly _tag: "Insert"
   readonly row: NewRow<D>
 }
 
 /** Sets a whole row: columns that it leaves out become NULL. Adds it if there is none with its id. */
-export interface Replace<out D extends AnyDefinition> {
+export interface Replace<in out D extends AnyDefinition> {
   readonly _tag: "Replace"
   readonly row: NewRow<D>
 }
 
 /** Sets some columns of a row that exists, if the row meets `when`. */
-export interface Patch<out D extends AnyDefinition> {
+export interface Patch<in out D extends AnyDefinition> {
   readonly _tag: "Patch"
   readonly id: Id<D>
   readonly fields: Fields<D>
@@ -55,7 +55,7 @@ export interface Patch<out D extends AnyDefinition> {
 }
 
 /** Removes a row, if it meets `when`. Without such a row nothing happens. */
-export interface Delete<out D extends AnyDefinition> {
+export interface Delete<in out D extends AnyDefinition> {
   readonly _tag: "Delete"
   readonly id: Id<D>
   readonly when?: Condition<D["columns"]> | undefined
