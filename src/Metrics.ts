@@ -44,3 +44,39 @@ export const saveDuration = Metric.histogram(
 export const httpHookFaults = Metric.counter("recorder_http_hook_faults_total", { incremental: true })
 /** Watchers of a watch; tagged by `watch`, the watch's name. */
 export const watchers = Metric.gauge("recorder_watch_watchers")
+/** Reads of a live table that were answered at once; the metrics of live tables are tagged by `liveTable`, its name. */
+export const liveTableHits = Metric.counter("recorder_live_table_hits_total", { incremental: true })
+/** Reads of a live table that waited for the master. */
+export const liveTableMisses = Metric.counter("recorder_live_table_misses_total", { incremental: true })
+/** Reads of the master by a live table. */
+export const liveTableLoads = Metric.counter("recorder_live_table_loads_total", { incremental: true })
+/** Reads of the master that failed. */
+export const liveTableLoadFailures = Metric.counter("recorder_live_table_load_failures_total", {
+  incremental: true
+})
+/** Rows, lists and counts given up by a live table to keep its bound. */
+export const liveTableEvicted = Metric.counter("recorder_live_table_evicted_total", { incremental: true })
+/** Rows and queries of a live table that were invalidated. */
+export const liveTableInvalidated = Metric.counter("recorder_live_table_invalidated_total", {
+  incremental: true
+})
+/** Writes that a live table accepted. */
+export const liveTableWrites = Metric.counter("recorder_live_table_writes_total", { incremental: true })
+/** Writes that the master of a live table refused. */
+export const liveTableWritesRefused = Metric.counter("recorder_live_table_writes_refused_total", {
+  incremental: true
+})
+/** Writes of a live table that failed. */
+export const liveTableWritesFailed = Metric.counter("recorder_live_table_writes_failed_total", {
+  incremental: true
+})
+/** Rows that a live table took from its tier. */
+export const liveTableTierHits = Metric.counter("recorder_live_table_tier_hits_total", { incremental: true })
+/** Calls of a live table's tier that failed, and entries of it that could not be decoded. */
+export const liveTableTierFaults = Metric.counter("recorder_live_table_tier_faults_total", {
+  incremental: true
+})
+/** Sampled hits of a live table that differed from the master, without an event that explains it in time. */
+export const liveTableStale = Metric.counter("recorder_live_table_stale_total", { incremental: true })
+/** Rows, lists and counts that a live table keeps. */
+export const liveTableEntries = Metric.gauge("recorder_live_table_entries")

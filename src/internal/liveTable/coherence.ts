@@ -1,0 +1,336 @@
+/**
+ * What a live table remembers, and the rules by which nothing older replaces anything newer. All of it is synchronous.
+ *
+ * A load takes a stamp before it asks the master. What it brings is stored only if nothing has changed since: a row, if
+ * its flight was not detached and no doubt concerns it; a row of a list, if the journal names it not since the stamp; a
+ * list or a count, if it survives all that the journal holds since the stamp. Lists are judged again when they are read.
+ */
+import { Option } from "effect"
+import * as Cells from "../cache/cells.js"
+import { jittered, type Times } from "../cache/freshness.js"
+import * as KeyJournal from "../cache/journal.js"
+import type { Revision } from "../log/events.js"
+import { word } from "../random.js"
+import {
+  type Answer,
+  type AnyRow,
+  answerOf,
+  bypassed,
+  type Freshness,
+  fresh,
+  type Sharing
+} from "./answers.js"
+import * as Doubts from "./doubts.js"
+import * as Journal from "./journal.js"
+import type { Counters } from "./stats.js"
+import { type Basis, survives } from "./surviving.js"
+
+/** The answer to a read of one row. */
+export type RowAnswer = Answer<Option.Option<AnyRow>>
+/** The answer to a list or a count. */
+export type QueryAnswer = Answer<ReadonlyArray<AnyRow> | number>
+
+/** A list or a count that is kept. */
+export interface QueryEntry {
+  readonly answer: QueryAnswer
+  /** What decides whether it survives a change. */
+  readonly basis: Basis
+  /** The journal was followed up to this stamp. Only this file writes it. */
+  readonly judgedAt: number
+}
+
+/** The normal id of a row, or the text of a query behind {@link queryMark}. */
+export type Key = unknown
+
+/** No id holds U+0000, so the keys of queries are none of rows. */
+export const queryMark = "\u0000"
+
+/** A row that a target has acknowledged, and that the master may not show yet. */
+interface Acknowledged {
+  readonly answer: RowAnswer
+  readonly until: number
+}
+
+/** What happens outside of the memory when something changes. */
+export interface Effects {
+  readonly detach: (key: Key) => void
+  readonly detachQueries: () => void
+  readonly detachAll: () => void
+  /** Wakes what follows a key; `undefined`: anything may have changed. */
+  readonly wake: (key: Key | undefined) => void
+}
+
+/** How long a value lives: rows and lists, and absent rows. */
+export interface Lifetimes {
+  readonly present: Times
+  readonly absent: Times
+  /** Of a write of unknown outcome. */
+  readonly doubt: number
+  /** Of a row that only the target shows. */
+  readonly targetLag: number
+}
+
+export interface Coherence {
+  /** A cell holds a {@link RowAnswer} under an id, and a {@link QueryEntry} under the key of a query. */
+  readonly cells: Cells.Cells<Key, RowAnswer | QueryEntry>
+  /** The changes by which lists are judged. */
+  readonly journal: Journal.Journal
+  /** When rows have changed, for those that a list or a tier brings later. */
+  readonly changedRows: KeyJournal.Journal<Key>
+  readonly doubts: Doubts.Doubts
+  readonly acknowledged: Map<Key, Acknowledged>
+  readonly sharing: Sharing
+  readonly sizeOf: ((row: AnyRow) => number) | undefined
+  readonly lifetimes: Lifetimes
+  readonly random: Int32Array
+  readonly counters: Counters
+  readonly effects: Effects
+}
+
+/** What a load is known by when it lands. */
+export interface Landing {
+  readonly stamp: number
+  readonly detached: boolean
+  /** When the master was asked. */
+  readonly askedAt: number
+  readonly now: number
+  readonly tags: ReadonlyArray<string> | undefined
+}
+
+const unit = (random: Int32Array): number => (word(random) >>> 0) / 2 ** 32
+
+/** Where the cell of a row is known to be one. */
+const rowIn = (cell: Cells.Cell<Key, RowAnswer | QueryEntry> | undefined): RowAnswer | undefined =>
+  // The keys of rows hold answers only.
+  cell?.value as RowAnswer | undefined
+
+const sizeOfRows = ({ sizeOf }: Coherence, rows: ReadonlyArray<AnyRow>): number | undefined => {
+  if (sizeOf === undefined) return 0
+  try {
+    const bytes = rows.reduce((sum, row) => sum + sizeOf(row), 0)
+    return bytes >= 0 && Number.isFinite(bytes) ? bytes : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Puts an answer into its cell, if nothing forbids it. A value without a size is not kept. */
+const store = (
+  c: Coherence,
+  key: Key,
+  value: RowAnswer | QueryEntry,
+  rows: ReadonlyArray<AnyRow>,
+  { askedAt, stamp, tags }: Pick<Landing, "askedAt" | "stamp" | "tags">,
+  { ttl }: Times
+): boolean => {
+  const size = sizeOfRows(c, rows)
+  if (size === undefined) return false
+  const loadedAt = Math.floor(askedAt)
+  const freshUntil = loadedAt + jittered(ttl, unit(c.random))
+  const cell = Cells.fill(c.cells, key, value, { stamp, loadedAt, freshUntil, size, tags })
+  c.counters.entries = c.cells.map.size
+  c.counters.bytes = c.cells.bytes
+  return cell !== undefined
+}
+
+const storeRow = (
+  c: Coherence,
+  key: Key,
+  answer: RowAnswer,
+  load: Pick<Landing, "askedAt" | "stamp" | "tags">
+): boolean => {
+  const rows = Option.toArray(answer.value)
+  return store(c, key, answer, rows, load, rows.length === 0 ? c.lifetimes.absent : c.lifetimes.present)
+}
+
+const rowAnswer = (
+  c: Coherence,
+  row: AnyRow | undefined,
+  revision: Revision | undefined,
+  freshness: Freshness
+): RowAnswer => answerOf(row === undefined ? Option.none() : Option.some(c.sharing.own(row)), revision, freshness)
+
+/** Whether what was read at `read` shows what was written at `written`. Revisions of other epochs say nothing. */
+const shows = (read: Revision | undefined, written: Option.Option<Revision>): boolean =>
+  read !== undefined &&
+  Option.isSome(written) &&
+  read.epoch === written.value.epoch &&
+  read.seq >= written.value.seq
+
+/** Notes that rows have changed: drops their values, detaches their loads, and judges lists by the journal later. */
+export const rowChanged = (c: Coherence, change: Omit<Journal.Change, "stamp">): void => {
+  const stamp = Cells.nextStamp(c.cells)
+  Journal.add(c.journal, { ...change, stamp })
+  KeyJournal.note(c.changedRows, change.id, stamp)
+  Cells.invalidate(c.cells, change.id)
+  c.effects.detach(change.id)
+  c.effects.detachQueries()
+  c.counters.invalidated++
+  c.effects.wake(change.id)
+}
+
+/** Notes that anything may have changed. */
+export const anythingChanged = (c: Coherence, batch?: string): void => {
+  Journal.add(c.journal, { ...unknownChange(undefined), stamp: Cells.nextStamp(c.cells), batch })
+  Cells.invalidateAll(c.cells)
+  c.effects.detachAll()
+  c.counters.invalidated++
+  c.effects.wake(undefined)
+}
+
+/** Drops a row that an outcome has disproved. No list is known to be wrong by it. */
+export const rowDisproved = (c: Coherence, id: Key): void => {
+  KeyJournal.note(c.changedRows, id, Cells.nextStamp(c.cells))
+  Cells.invalidate(c.cells, id)
+  c.effects.detach(id)
+  c.counters.invalidated++
+  c.effects.wake(id)
+}
+
+/** Drops one list or count. */
+export const queryChanged = (c: Coherence, key: Key): void => {
+  Cells.invalidate(c.cells, key)
+  c.effects.detach(key)
+  c.counters.invalidated++
+  c.effects.wake(key)
+}
+
+/** Drops everything that was read with a tag. */
+export const tagChanged = (c: Coherence, tag: string): void => {
+  for (const key of Cells.invalidateTag(c.cells, tag)) {
+    c.effects.detach(key)
+    c.counters.invalidated++
+    c.effects.wake(key)
+  }
+  // A load under way may bring a value with this tag.
+  c.effects.detachAll()
+}
+
+/** The change of a row of which nothing is known. */
+export const unknownChange = (id: Key): Omit<Journal.Change, "stamp"> => ({
+  id,
+  op: "Unknown",
+  columns: undefined,
+  row: undefined
+})
+
+/** Ends doubts and acknowledgements whose time is over; what they concern counts as changed now. */
+export const settleTime = (c: Coherence, now: number): void => {
+  if (Doubts.some(c.doubts)) {
+    for (const { ids } of Doubts.takeExpired(c.doubts, now)) {
+      if (ids === undefined) anythingChanged(c)
+      else for (const id of ids) rowChanged(c, unknownChange(id))
+    }
+  }
+  for (const [key, { until }] of c.acknowledged) {
+    // In the order of their times: all have the same lag.
+    if (now < until) break
+    c.acknowledged.delete(key)
+    rowChanged(c, unknownChange(key))
+  }
+}
+
+/** A write was acknowledged with its row, and nothing else has changed it since it began: the row is kept. */
+export const storeAcknowledged = (
+  c: Coherence,
+  key: Key,
+  row: AnyRow | undefined,
+  revision: Revision | undefined,
+  load: { readonly stamp: number; readonly askedAt: number; readonly now: number; readonly toTarget: boolean }
+): void => {
+  const answer = rowAnswer(c, row, revision, fresh)
+  if (load.toTarget) {
+    c.acknowledged.delete(key)
+    c.acknowledged.set(key, { answer, until: load.now + c.lifetimes.targetLag })
+  }
+  if (!Doubts.concerns(c.doubts, key)) storeRow(c, key, answer, { ...load, tags: undefined })
+}
+
+/** A load of a row has landed. Stores its answer if it may, and returns what its callers get. */
+export const landRow = (
+  c: Coherence,
+  key: Key,
+  landing: Landing,
+  row: AnyRow | undefined,
+  revision: Revision | undefined
+): RowAnswer => {
+  settleTime(c, landing.now)
+  const acknowledged = c.acknowledged.get(key)
+  if (acknowledged !== undefined) {
+    if (!shows(revision, acknowledged.answer.revision)) return acknowledged.answer
+    c.acknowledged.delete(key)
+  }
+  if (!landing.detached && !Doubts.concerns(c.doubts, key)) {
+    const answer = rowAnswer(c, row, revision, fresh)
+    if (storeRow(c, key, answer, landing)) return answer
+  }
+  return newer(c, key, landing.stamp) ?? rowAnswer(c, row, revision, bypassed)
+}
+
+/** The answer that a later load has brought: no caller gets an older one after it. */
+const newer = (c: Coherence, key: Key, stamp: number): RowAnswer | undefined => {
+  const cell = Cells.get(c.cells, key)
+  return cell !== undefined && cell.stamp > stamp && Cells.stateOf(c.cells, cell) === "Current"
+    ? rowIn(cell)
+    : undefined
+}
+
+/** Stores the rows of a list of which nothing is known to be newer. */
+const storeRowsOf = (
+  c: Coherence,
+  rows: ReadonlyArray<AnyRow>,
+  id: string,
+  revision: Revision | undefined,
+  landing: Landing
+): void => {
+  for (const row of rows) {
+    const key = row[id]
+    if (KeyJournal.isOutdated(c.changedRows, key, landing.stamp)) continue
+    if (c.acknowledged.has(key) || Doubts.concerns(c.doubts, key)) continue
+    const cell = Cells.get(c.cells, key)
+    // A row that is there and fresh is as good, and keeps its place in the order of eviction.
+    if (cell !== undefined && Cells.stateOf(c.cells, cell) === "Current" && landing.now < cell.freshUntil) continue
+    storeRow(c, key, rowAnswer(c, row, revision, fresh), landing)
+  }
+}
+
+/** A load of a list or a count has landed. Stores what may be stored, and returns what its callers get. */
+export const landQuery = (
+  c: Coherence,
+  key: Key,
+  landing: Landing,
+  basis: Basis,
+  value: ReadonlyArray<AnyRow> | number,
+  revision: Revision | undefined,
+  id: string
+): QueryAnswer => {
+  settleTime(c, landing.now)
+  const rows = typeof value === "number" ? [] : value
+  const owned = typeof value === "number" ? value : Object.freeze(rows.map((row) => c.sharing.own(row)))
+  storeRowsOf(c, rows, id, revision, landing)
+  const changes = Journal.since(c.journal, landing.stamp)
+  const mayStore = !Doubts.some(c.doubts) && c.acknowledged.size === 0
+  if (mayStore && changes?.every((change) => survives(basis, change)) === true) {
+    const answer = answerOf(owned, revision, fresh)
+    const entry: QueryEntry = { answer, basis, judgedAt: c.cells.lastStamp }
+    if (store(c, key, entry, rows, landing, c.lifetimes.present)) return answer
+  }
+  return answerOf(owned, revision, bypassed)
+}
+
+/** Returns the kept list or count of a key, after it was judged by all that has changed; drops it if it falls. */
+export const judgedQuery = (c: Coherence, key: Key): Cells.Cell<Key, RowAnswer | QueryEntry> | undefined => {
+  const cell = Cells.get(c.cells, key)
+  if (cell === undefined || Cells.stateOf(c.cells, cell) === "Empty") return undefined
+  // The keys of queries hold entries only; this file is their owner.
+  const entry = cell.value as { -readonly [K in keyof QueryEntry]: QueryEntry[K] }
+  const { lastStamp } = c.cells
+  if (entry.judgedAt === lastStamp) return cell
+  const changes = Journal.since(c.journal, entry.judgedAt)
+  if (changes === undefined || !changes.every((change) => survives(entry.basis, change))) {
+    Cells.invalidate(c.cells, key)
+    return undefined
+  }
+  entry.judgedAt = lastStamp
+  return cell
+}

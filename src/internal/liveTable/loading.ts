@@ -1,0 +1,182 @@
+/** Loads of rows, lists and counts from the master: one flight for each key, which lands in the memory. */
+import { Cause, type Clock, Effect, Exit, Option, type Scope } from "effect"
+import type { AnyDefinition, Read, Table } from "../../Table.js"
+import { Malformed } from "../../Table.js"
+import * as Cells from "../cache/cells.js"
+import * as Flights from "../cache/flights.js"
+import type { CheckedQuery } from "../columns/query.js"
+import type { Revision } from "../log/events.js"
+import { monotonicMillis } from "../time.js"
+import type { AnyRow } from "./answers.js"
+import { type Coherence, type Key, landQuery, landRow, type QueryAnswer, type RowAnswer } from "./coherence.js"
+import { ReadFailed } from "./errors.js"
+import type { Interests } from "./interests.js"
+import * as Interest from "./interests.js"
+import * as Surviving from "./surviving.js"
+import type { TierCache } from "./tierCache.js"
+
+/** A list or a count that is asked for. */
+export interface QuerySpec {
+  readonly kind: "list" | "count"
+  readonly query: CheckedQuery
+}
+
+interface LoadedRow {
+  readonly row: AnyRow | undefined
+  readonly revision: Revision | undefined
+  /** When the master was asked, if that was before this load. */
+  readonly askedAt: number | undefined
+}
+
+type LoadedQuery = Read<ReadonlyArray<AnyRow> | number>
+
+export type RowFlights = Flights.Flights<Key, LoadedRow, unknown, RowAnswer, ReadFailed>
+export type QueryFlights = Flights.Flights<Key, LoadedQuery, unknown, QueryAnswer, ReadFailed>
+
+/** What loads need. */
+export interface Loading<D extends AnyDefinition> {
+  readonly c: Coherence
+  readonly master: Table<D>
+  readonly clock: Clock.Clock
+  readonly hardTimeout: number
+  readonly interests: Interests
+  readonly tier: TierCache | undefined
+  /** Puts a span around a call of the master, where there is a tracer. */
+  readonly traced: <A, E>(operation: string, count: number, effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  /** A load has ended. */
+  readonly onLoaded: (failed: boolean) => void
+}
+
+const failureOf = <E>(outcome: Exclude<Flights.Outcome<unknown, E>, { readonly _tag: "Loaded" }>): ReadFailed => {
+  switch (outcome._tag) {
+    case "TimedOut":
+      return new ReadFailed({
+        reason: "TimedOut",
+        message: "the master did not answer within hardTimeout: look at it, or raise hardTimeout"
+      })
+    case "Malformed":
+      return new ReadFailed({ reason: "Malformed", message: "the master returned too few or too many rows" })
+    case "Ended":
+    case "Unwanted":
+      return new ReadFailed({ reason: "Closed", message: "the live table is closed: make another one" })
+    case "Failed": {
+      const cause = Cause.squash(outcome.cause)
+      if (cause instanceof ReadFailed) return cause
+      const message = cause instanceof Error ? cause.message : String(cause)
+      return new ReadFailed({ reason: cause instanceof Malformed ? "Malformed" : "Master", message, cause })
+    }
+  }
+}
+
+/** Reads rows from the master by their ids, in order. */
+const rowsOf = <D extends AnyDefinition>(
+  { master, traced }: Loading<D>,
+  ids: ReadonlyArray<Key>
+): Effect.Effect<ReadonlyArray<LoadedRow>, unknown> =>
+  Effect.map(
+    // The keys of rows are normal ids of this table.
+    traced("getMany", ids.length, master.getMany(ids as Parameters<typeof master.getMany>[0])),
+    ({ revision, value }) =>
+      value.map((row) => ({
+        row: Option.getOrUndefined(row) as AnyRow | undefined,
+        revision,
+        askedAt: undefined
+      }))
+  )
+
+/** Reads rows from the tier, and the others from the master. */
+const loadRows = <D extends AnyDefinition>(
+  loading: Loading<D>,
+  ids: ReadonlyArray<Key>
+): Effect.Effect<ReadonlyArray<LoadedRow>, unknown> => {
+  const { tier } = loading
+  if (tier === undefined) return rowsOf(loading, ids)
+  return Effect.flatMap(tier.get(ids), (found) => {
+    const missing = ids.filter((_, index) => found[index] === undefined)
+    if (missing.length === 0) return Effect.succeed(found as ReadonlyArray<LoadedRow>)
+    return Effect.map(rowsOf(loading, missing), (loaded) => {
+      const rest = loaded[Symbol.iterator]()
+      return ids.map((_, index) => found[index] ?? (rest.next().value as LoadedRow))
+    })
+  })
+}
+
+const queryOf = <D extends AnyDefinition>(
+  { interests, master, traced }: Loading<D>,
+  key: Key
+): Effect.Effect<LoadedQuery, unknown> => {
+  const spec = Interest.specOf(interests, key)
+  if (spec === undefined) return Effect.dieMessage("a query is loaded that is not asked for")
+  const { kind, query } = spec
+  // A checked query is a query of this table, and its rows are records of its columns.
+  if (kind === "count") return traced("count", 1, master.count(query.where as never))
+  const list = master.list(queryGiven(query) as never)
+  return traced("list", 1, list as Effect.Effect<Read<ReadonlyArray<AnyRow>>, unknown>)
+}
+
+/** The query as a caller of the table writes it. */
+const queryGiven = ({ after, limit, offset, orderBy, where }: CheckedQuery): Record<string, unknown> => ({
+  ...(where === undefined ? {} : { where }),
+  orderBy,
+  ...(limit === undefined ? {} : { limit }),
+  // Pages are counted from 1, and an offset is a number of whole pages.
+  ...(offset === 0 || limit === undefined ? {} : { page: offset / limit + 1 }),
+  ...(after === undefined ? {} : { after: Object.fromEntries(orderBy.map(({ column }, at) => [column, after[at]])) })
+})
+
+/** Makes the flights of rows. */
+export const makeRowFlights = <D extends AnyDefinition>(
+  loading: Loading<D>
+): Effect.Effect<RowFlights, never, Scope.Scope> => {
+  const { c, clock, hardTimeout, interests, master, onLoaded, tier } = loading
+  return Flights.make<Key, LoadedRow, unknown, RowAnswer, ReadFailed>({
+    load: (keys) => Effect.onExit(loadRows(loading, keys), (exit) => Effect.sync(() => onLoaded(Exit.isFailure(exit)))),
+    gather: "turn",
+    maxBatch: Math.min(master.maxBatch, 1000),
+    hardTimeout,
+    nextStamp: () => Cells.nextStamp(c.cells),
+    land: (flight, outcome) => {
+      if (outcome._tag !== "Loaded") return Exit.fail(failureOf(outcome))
+      const { askedAt = flight.begunAt, revision, row } = outcome.value
+      const now = monotonicMillis(clock)
+      const landing = { ...flight, askedAt, now, tags: Interest.tagsOf(interests, flight.key) }
+      const answer = landRow(c, flight.key, landing, row, revision)
+      if (outcome.value.askedAt === undefined && answer.freshness._tag === "Fresh") {
+        tier?.put(flight.key, row, revision, flight.stamp)
+      }
+      return Exit.succeed(answer)
+    }
+  })
+}
+
+/** Makes the flights of lists and counts. */
+export const makeQueryFlights = <D extends AnyDefinition>(
+  loading: Loading<D>
+): Effect.Effect<QueryFlights, never, Scope.Scope> => {
+  const { c, clock, hardTimeout, interests, master, onLoaded } = loading
+  const { columns, id } = master.definition
+  return Flights.make<Key, LoadedQuery, unknown, QueryAnswer, ReadFailed>({
+    load: ([key]) =>
+      queryOf(loading, key).pipe(
+        Effect.map((read) => [read]),
+        Effect.onExit((exit) => Effect.sync(() => onLoaded(Exit.isFailure(exit))))
+      ),
+    gather: "none",
+    maxBatch: 1,
+    hardTimeout,
+    nextStamp: () => Cells.nextStamp(c.cells),
+    land: (flight, outcome) => {
+      if (outcome._tag !== "Loaded") return Exit.fail(failureOf(outcome))
+      const { revision, value } = outcome.value
+      const spec = Interest.specOf(interests, flight.key)
+      const tags = Interest.tagsOf(interests, flight.key)
+      const landing = { ...flight, askedAt: flight.begunAt, now: monotonicMillis(clock), tags }
+      const where = spec?.query.where
+      const basis =
+        typeof value === "number" || spec === undefined
+          ? Surviving.ofCount(columns, id, where)
+          : Surviving.ofList(columns, id, spec.query, value)
+      return Exit.succeed(landQuery(c, flight.key, landing, basis, value, revision, id))
+    }
+  })
+}

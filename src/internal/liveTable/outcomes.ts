@@ -1,0 +1,137 @@
+/** What the outcome of a write does to the memory, before its writer gets the reply. Synchronous. */
+import { Option } from "effect"
+import type { StorageError } from "../../Storage.js"
+import {
+  type AnyDefinition,
+  Malformed,
+  type Write,
+  type WriteRefused,
+  type WriteResult,
+  type Written
+} from "../../Table.js"
+import * as Cells from "../cache/cells.js"
+import type { Revision } from "../log/events.js"
+import type { AnyRow } from "./answers.js"
+import {
+  anythingChanged,
+  type Coherence,
+  type Key,
+  rowChanged,
+  rowDisproved,
+  storeAcknowledged,
+  unknownChange
+} from "./coherence.js"
+import * as Doubts from "./doubts.js"
+import { WriteFailed } from "./errors.js"
+import * as Journal from "./journal.js"
+
+/** The outcome of one write, as its writer gets it. */
+export type Outcome<D extends AnyDefinition> = Written<D> | WriteRefused | WriteFailed
+
+/** One call of the master that has ended. */
+export interface Call {
+  /** The stamp taken before it began. */
+  readonly begun: number
+  /** Its name in the changes of the log. */
+  readonly batch: string
+  readonly askedAt: number
+  readonly now: number
+  /** It went to a write target: the master shows it later. */
+  readonly toTarget: boolean
+}
+
+export const outcomeOf = <D extends AnyDefinition>(result: WriteResult<D>): Outcome<D> => {
+  if (result._tag !== "StorageError") return result
+  const reason = result.cause instanceof Malformed ? "Malformed" : "Master"
+  return failureOf(reason, result)
+}
+
+const failureOf = (reason: WriteFailed["reason"], error: StorageError): WriteFailed =>
+  new WriteFailed({ reason, outcome: error.outcome, message: error.message, cause: error })
+
+/** The ids that something other than this call has changed since it began; `undefined`: perhaps all. */
+const foreignSince = (c: Coherence, { batch, begun }: Call): ReadonlySet<Key> | undefined => {
+  const changes = Journal.since(c.journal, begun)
+  if (changes === undefined) return undefined
+  const ids = new Set<Key>()
+  for (const change of changes) {
+    if (change.batch === batch) continue
+    if (change.id === undefined) return undefined
+    ids.add(change.id)
+  }
+  return ids
+}
+
+const rowOf = <D extends AnyDefinition>({ row }: Written<D>): AnyRow | undefined =>
+  // Every row is a record of its columns.
+  Option.getOrUndefined(row) as AnyRow | undefined
+
+/** The change of a row that was written. */
+const changeOf = <D extends AnyDefinition>(
+  write: Write<D>,
+  written: Written<D>,
+  id: Key,
+  batch: string
+): Omit<Journal.Change, "stamp"> => {
+  const row = rowOf(written)
+  const change = { id, row, batch, columns: undefined }
+  if (row === undefined) return { ...change, op: "Deleted" }
+  // A row that was replaced may have been there before or not. One that is unchanged may differ from what is remembered.
+  if (written.change === "Unchanged" || write._tag === "Replace") return { ...change, op: "Unknown" }
+  if (write._tag === "Patch") return { ...change, op: "Updated", columns: new Set(Object.keys(write.fields)) }
+  return { ...change, op: "Inserted" }
+}
+
+/** Does what the outcomes of one call ask for, all of it before the first reply. `idOf` returns the normal id of a write. */
+export const settleCall = <D extends AnyDefinition>(
+  c: Coherence,
+  call: Call,
+  writes: ReadonlyArray<Write<D>>,
+  outcomes: ReadonlyArray<Outcome<D>>,
+  idOf: (write: Write<D>) => Key | undefined
+): void => {
+  const foreign = foreignSince(c, call)
+  const unknown = new Set<Key>()
+  let anyUnknown = false
+  for (const [index, write] of writes.entries()) {
+    const outcome = outcomes[index]!
+    const id = idOf(write)
+    if (outcome._tag === "WriteFailed") {
+      if (outcome.outcome === "NotStored") continue
+      if (id === undefined) anyUnknown = true
+      else unknown.add(id)
+    } else if (outcome._tag === "Written") settleWritten(c, call, write, outcome, id, foreign)
+    else if (id !== undefined && (outcome.reason === "Missing" || outcome.reason === "Conflict")) {
+      rowDisproved(c, id)
+    }
+  }
+  settleUnknown(c, call, anyUnknown ? undefined : unknown)
+}
+
+const settleWritten = <D extends AnyDefinition>(
+  c: Coherence,
+  call: Call,
+  write: Write<D>,
+  written: Written<D>,
+  id: Key | undefined,
+  foreign: ReadonlySet<Key> | undefined
+): void => {
+  if (id === undefined) return anythingChanged(c, call.batch)
+  rowChanged(c, changeOf(write, written, id, call.batch))
+  if (foreign === undefined || foreign.has(id)) return
+  const revision: Revision | undefined = Option.getOrUndefined(written.revision)
+  storeAcknowledged(c, id, rowOf(written), revision, {
+    stamp: Cells.nextStamp(c.cells),
+    askedAt: call.askedAt,
+    now: call.now,
+    toTarget: call.toTarget
+  })
+}
+
+/** What may still be committed is not stored, until the log shows it or its time is over. */
+const settleUnknown = (c: Coherence, { batch, now }: Call, ids: ReadonlySet<Key> | undefined): void => {
+  if (ids !== undefined && ids.size === 0) return
+  if (ids === undefined) anythingChanged(c, batch)
+  else for (const id of ids) rowChanged(c, { ...unknownChange(id), batch })
+  Doubts.add(c.doubts, { batch, ids, until: now + c.lifetimes.doubt })
+}
