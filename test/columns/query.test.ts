@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Either } from "effect"
 import fc from "fast-check"
 import { checkQuery } from "../../src/internal/columns/checkQuery.js"
-import { evaluateQuery } from "../../src/internal/columns/evaluateQuery.js"
+import { columnsOf, evaluateQuery } from "../../src/internal/columns/evaluateQuery.js"
 import { compareText } from "../../src/internal/text.js"
 import { Column, type Condition, Query } from "../../src/Storage.js"
 import { holds } from "../support/laws/laws.js"
@@ -83,6 +83,45 @@ describe("queries over an array", () => {
     expect(ask({ orderBy: [Query.desc("n")], after: { id: "z", n: 1 } })).toBe("ab")
     expect(ask({ orderBy: [Query.desc("n")], after: rows[0]! })).toBe("b")
     expect(ask({ limit: 0 })).toBe("")
+  })
+
+  it("page by number, from 1", () => {
+    expect(ask({ limit: 3, page: 1 })).toBe("abc")
+    expect(ask({ limit: 3, page: 2 })).toBe("d")
+    expect(ask({ limit: 3, page: 3 })).toBe("")
+    expect(ask({ limit: 0, page: 2 })).toBe("")
+    expect(ask({ orderBy: [Query.desc("n")], limit: 1, page: 4 })).toBe("b")
+  })
+
+  it("are checked into a copy with normalised values", () => {
+    const date = at(1)
+    const ids = ["a"]
+    const condition = Query.and(Query.gt("at", date), Query.in("id", ids), Query.eq("n", -0))
+    const { where } = Either.getOrThrow(checkQuery(columns, "id", { where: condition }))
+    date.setTime(9)
+    ids.push("b")
+    expect(where).toStrictEqual({
+      op: "and",
+      conditions: [
+        { op: "gt", column: "at", value: at(1) },
+        { op: "in", column: "id", values: ["a"] },
+        { op: "eq", column: "n", value: 0 }
+      ]
+    })
+  })
+
+  it("name the columns that their conditions and their order read", () => {
+    const query: Query<Cs> = {
+      where: Query.not(Query.or(Query.isNull("detail"), Query.and(Query.eq("n", 1)))),
+      orderBy: [Query.asc("at")]
+    }
+    expect([...columnsOf(Either.getOrThrow(checkQuery(columns, "id", query)))].sort()).toEqual([
+      "at",
+      "detail",
+      "id",
+      "n"
+    ])
+    expect([...columnsOf(Either.getOrThrow(checkQuery(columns, "id", {})))]).toEqual(["id"])
   })
 
   it("compare text by code point, as bytes of UTF-8 do", () => {

@@ -114,6 +114,12 @@ const malformed: ReadonlyArray<readonly [part: string, query: unknown]> = [
   ["limit", { limit: -1 }],
   ["limit", { limit: 1.5 }],
   ["limit", { limit: "10" }],
+  ["page", { limit: 1, page: 0 }],
+  ["page", { limit: 1, page: 1.5 }],
+  ["page", { limit: 1, page: "1" }],
+  ["page", { limit: 2, page: 2 ** 52 + 1 }],
+  ["page", { page: 1 }],
+  ["page", { limit: 1, page: 1, after: { id: uuid(1) } }],
   ["after", { after: "x" }],
   ["after", { after: {} }],
   ["after", { orderBy: [Query.asc("text")], after: { id: uuid(1) } }],
@@ -237,7 +243,7 @@ export const storageSuite = (name: string, open: Effect.Effect<MakeEmpty, unknow
               const expected = yield* same.load(asked)
               expect(yield* storage.load(asked)).toEqual(expected)
               expect(Chunk.toReadonlyArray(yield* Stream.runCollect(storage.query(asked)))).toEqual(expected)
-              const { limit: _, ...unlimited } = asked
+              const { limit: _, page: __, ...unlimited } = asked
               expect(yield* byPages(storage, unlimited, size)).toEqual(yield* same.load(unlimited))
             })
           )
@@ -265,6 +271,9 @@ export const storageSuite = (name: string, open: Effect.Effect<MakeEmpty, unknow
             expect(yield* ids({ orderBy, limit: 501 })).toEqual(expected.slice(0, 501))
           }
           expect(yield* ids({ limit: 0 })).toEqual([])
+          const expected = (yield* storage.load({})).map(({ id }) => id)
+          expect(yield* ids({ limit: 700, page: 2 })).toEqual(expected.slice(700, 1400))
+          expect(yield* ids({ limit: 700, page: 3 })).toEqual(expected.slice(1400))
         })
       )
 

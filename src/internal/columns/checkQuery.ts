@@ -1,125 +1,9 @@
 /** Checks queries against columns. A query may come from untyped code or over a wire, so all of its shape is checked. */
 import { Either } from "effect"
-import { validateValue } from "./checkRow.js"
-import type { Column, Columns } from "./columns.js"
+import { checkCondition, columnOf, invalid, isObject, type Unchecked } from "./checkCondition.js"
+import { normaliseValue, validateValue } from "./checkRow.js"
+import type { Columns } from "./columns.js"
 import { type AnyCondition, type CheckedQuery, InvalidQuery, type Order } from "./query.js"
-
-// A condition becomes a SQL expression, whose depth SQLite limits to 1,000.
-const maxConditions = 500
-const maxValues = 1000
-
-interface Budget {
-  left: number
-}
-
-interface Unchecked {
-  readonly [key: string]: unknown
-}
-
-const isObject = (value: unknown): value is Unchecked =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
-const invalid = (part: string, message: string) => new InvalidQuery({ part, message })
-
-const columnOf = (columns: Columns, name: unknown, part: string): Column | InvalidQuery =>
-  typeof name === "string" && Object.hasOwn(columns, name)
-    ? columns[name]!
-    : invalid(part, `there is no column ${typeof name === "string" ? JSON.stringify(name) : "of that name"}`)
-
-const validateComparedValue = (
-  column: Column,
-  name: string,
-  value: unknown,
-  part: string
-): InvalidQuery | undefined => {
-  if (value === null || value === undefined) {
-    return invalid(part, `column "${name}" is compared with no value; use isNull to ask for NULL`)
-  }
-  return validateValue(column.type, value) === undefined
-    ? undefined
-    : invalid(part, `column "${name}" is compared with a value that no ${column.type} column can hold`)
-}
-
-const validateComparison = (columns: Columns, condition: Unchecked): InvalidQuery | undefined => {
-  const column = columnOf(columns, condition.column, "where")
-  if (column instanceof InvalidQuery) return column
-  const name = condition.column as string
-  if (condition.op === "isNull") return undefined
-  if (column.type === "json")
-    return invalid("where", `the json column "${name}" cannot be compared: its only condition is isNull`)
-  switch (condition.op) {
-    case "in": {
-      if (!Array.isArray(condition.values))
-        return invalid("where", `"in" of column "${name}" needs an array of values`)
-      if (condition.values.length > maxValues) {
-        return invalid("where", `"in" of column "${name}" takes at most ${maxValues} values`)
-      }
-      for (const value of condition.values) {
-        const problem = validateComparedValue(column, name, value, "where")
-        if (problem !== undefined) return problem
-      }
-      return undefined
-    }
-    case "between":
-      return (
-        validateComparedValue(column, name, condition.from, "where") ??
-        validateComparedValue(column, name, condition.to, "where")
-      )
-    case "startsWith":
-      return column.type === "text"
-        ? validateComparedValue(column, name, condition.value, "where")
-        : invalid("where", `"startsWith" needs a text column, and "${name}" is of type ${column.type}`)
-    default:
-      return validateComparedValue(column, name, condition.value, "where")
-  }
-}
-
-const validateCondition = (
-  columns: Columns,
-  condition: unknown,
-  budget: Budget
-): InvalidQuery | undefined => {
-  if (!isObject(condition))
-    return invalid("where", "a condition must be an object, as the functions of Query build it")
-  if (--budget.left < 0) return invalid("where", `a query takes at most ${maxConditions} conditions`)
-  switch (condition.op) {
-    case "and":
-    case "or": {
-      if (!Array.isArray(condition.conditions))
-        return invalid("where", `"${condition.op}" needs an array of conditions`)
-      for (const inner of condition.conditions) {
-        const problem = validateCondition(columns, inner, budget)
-        if (problem !== undefined) return problem
-      }
-      return undefined
-    }
-    case "not":
-      return validateCondition(columns, condition.condition, budget)
-    case "eq":
-    case "ne":
-    case "lt":
-    case "lte":
-    case "gt":
-    case "gte":
-    case "in":
-    case "between":
-    case "startsWith":
-    case "isNull":
-      return validateComparison(columns, condition)
-    default:
-      return invalid("where", "a condition has an operator that is not known")
-  }
-}
-
-/** Checks one condition. */
-export const checkCondition = (
-  columns: Columns,
-  condition: unknown
-): Either.Either<AnyCondition, InvalidQuery> => {
-  const problem = validateCondition(columns, condition, { left: maxConditions })
-  // Every node has been checked: the condition has the shape of the type.
-  return problem === undefined ? Either.right(condition as AnyCondition) : Either.left(problem)
-}
 
 const resolveOrder = (
   columns: Columns,
@@ -168,13 +52,27 @@ const resolveAfter = (
           `column "${name}" of after has a value that no ${column.type} column can hold`
         )
       }
-      values.push(value)
+      values.push(normaliseValue(column.type, value))
     }
   }
   return values
 }
 
-const parts: ReadonlySet<string> = new Set(["where", "orderBy", "limit", "after"])
+const isWhole = (given: unknown, min: 0 | 1): given is number =>
+  typeof given === "number" && Number.isSafeInteger(given) && given >= min
+
+/** Returns how many rows are before the page. */
+const resolveOffset = ({ after, page }: Unchecked, limit: number | undefined): number | InvalidQuery => {
+  if (page === undefined) return 0
+  if (!isWhole(page, 1)) return invalid("page", "page must be a whole number from 1")
+  if (limit === undefined) return invalid("page", "page needs limit, the number of rows of a page")
+  if (after !== undefined)
+    return invalid("page", "a page begins either at its number or after a row: leave out one")
+  if (!Number.isSafeInteger(page * limit)) return invalid("page", "page times limit must be at most 2^53 - 1")
+  return (page - 1) * limit
+}
+
+const parts: ReadonlySet<string> = new Set(["where", "orderBy", "limit", "page", "after"])
 
 /** Checks a query against a table's columns. `extra` is a further key, which the caller checks. */
 export const checkQuery = (
@@ -196,16 +94,18 @@ export const checkQuery = (
   const orderBy = resolveOrder(columns, id, query.orderBy)
   if (orderBy instanceof InvalidQuery) return Either.left(orderBy)
   const limit = query.limit
-  if (limit !== undefined && !(typeof limit === "number" && Number.isSafeInteger(limit) && limit >= 0)) {
+  if (limit !== undefined && !isWhole(limit, 0)) {
     return Either.left(invalid("limit", "limit must be a whole number from 0"))
   }
+  const offset = resolveOffset(query, limit)
+  if (offset instanceof InvalidQuery) return Either.left(offset)
   let after: ReadonlyArray<unknown> | undefined
   if (query.after !== undefined) {
     const checked = resolveAfter(columns, orderBy, query.after)
     if (checked instanceof InvalidQuery) return Either.left(checked)
     after = checked
   }
-  return Either.right({ where, orderBy, limit, after })
+  return Either.right({ where, orderBy, limit, offset, after })
 }
 
 const maxPrune = 10_000

@@ -223,8 +223,8 @@ export const compileCheckRow = (columns: Columns, id: string): ((record: unknown
   }
 }
 
-/** Returns a checked value as every backend reads it back. */
-const normaliseValue = (type: ColumnType, value: unknown): unknown => {
+/** Returns a checked value as every backend reads it back: a copy, and null for what is left out. */
+export const normaliseValue = (type: ColumnType, value: unknown): unknown => {
   if (value === undefined || value === null) return null
   switch (type) {
     case "uuid":

@@ -39,7 +39,7 @@ const compareNullable = (type: ColumnType, a: unknown, b: unknown): number => {
   return compareValues(type, a, b)
 }
 
-const isInOrder = (op: Compare<unknown, unknown>["op"], order: number): boolean => {
+const isOrderedBy = (op: Compare<unknown, unknown>["op"], order: number): boolean => {
   switch (op) {
     case "eq":
       return order === 0
@@ -97,9 +97,38 @@ const evaluateCondition = (columns: Columns, condition: AnyCondition, row: Row):
     case "startsWith":
       return (value as string).startsWith(condition.value)
     default:
-      return isInOrder(condition.op, compareValues(type, value, condition.value))
+      return isOrderedBy(condition.op, compareValues(type, value, condition.value))
   }
 }
+
+/** Whether a normalised row meets a checked condition. Without a condition every row does. */
+export const matchesCondition = (columns: Columns, where: AnyCondition | undefined, row: Row): boolean =>
+  where === undefined || evaluateCondition(columns, where, row) === true
+
+const addColumns = (condition: AnyCondition, names: Set<string>): void => {
+  switch (condition.op) {
+    case "and":
+    case "or":
+      for (const inner of condition.conditions) addColumns(inner, names)
+      return
+    case "not":
+      addColumns(condition.condition, names)
+      return
+    default:
+      names.add(condition.column)
+  }
+}
+
+/** Returns the columns that a condition reads. */
+export const columnsOfCondition = (where: AnyCondition | undefined): ReadonlySet<string> => {
+  const names = new Set<string>()
+  if (where !== undefined) addColumns(where, names)
+  return names
+}
+
+/** Returns the columns that the condition and the order of a query read: the id among them. */
+export const columnsOf = ({ orderBy, where }: CheckedQuery): ReadonlySet<string> =>
+  new Set([...columnsOfCondition(where), ...orderBy.map(({ column }) => column)])
 
 /** Compiles the comparison of a place in an order, given by its values there, with a row. */
 export const comparePlace = (columns: Columns, orderBy: ReadonlyArray<Order>) => {
@@ -113,20 +142,37 @@ export const comparePlace = (columns: Columns, orderBy: ReadonlyArray<Order>) =>
   }
 }
 
+/** Whether each row is behind the one before it in an order, and the first one behind a place. */
+export const isInOrder = (
+  columns: Columns,
+  orderBy: ReadonlyArray<Order>,
+  after: ReadonlyArray<unknown> | undefined,
+  rows: ReadonlyArray<Row>
+): boolean => {
+  const compare = comparePlace(columns, orderBy)
+  return rows.every((row, at) => {
+    const before = rows[at - 1]
+    if (before === undefined) return after === undefined || compare((n) => after[n], row) < 0
+    return compare((n) => before[orderBy[n]!.column], row) < 0
+  })
+}
+
 /** Returns the rows that a query selects, in its order. The rows must be normalised: NULL is null. */
 export const evaluateQuery = <R extends Row>(
   columns: Columns,
   query: CheckedQuery,
   rows: Iterable<R>
 ): Array<R> => {
-  const { after, limit, orderBy, where } = query
+  const { after, limit, offset, orderBy, where } = query
   const compare = comparePlace(columns, orderBy)
   const found: Array<R> = []
   for (const row of rows) {
-    if (where !== undefined && evaluateCondition(columns, where, row) !== true) continue
+    if (!matchesCondition(columns, where, row)) continue
     if (after !== undefined && compare((i) => after[i], row) >= 0) continue
     found.push(row)
   }
   found.sort((a, b) => compare((i) => a[orderBy[i]!.column], b))
-  return limit === undefined ? found : found.slice(0, limit)
+  return offset === 0 && limit === undefined
+    ? found
+    : found.slice(offset, limit === undefined ? undefined : offset + limit)
 }

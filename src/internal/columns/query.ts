@@ -10,7 +10,7 @@ import type { Columns, ColumnTypes, NewRowOf } from "./columns.js"
 
 /** A query that is not valid for these columns. Nothing was read. */
 export class InvalidQuery extends Data.TaggedError("InvalidQuery")<{
-  /** The part of the query: `where`, `orderBy`, `limit`, `after`, or the unknown key itself. */
+  /** The part of the query: `where`, `orderBy`, `limit`, `page`, `after`, or the unknown key itself. */
   readonly part: string
   readonly message: string
 }> {}
@@ -100,16 +100,20 @@ export type Sortable<C extends Columns> = {
 
 /**
  * Which rows to read: those that meet `where` (all without it), in the order of `orderBy`, at most `limit` of them
- * (all without it), beginning after `after`.
+ * (all without it), beginning after `after`, or at the page with the number `page`.
  *
  * The id is always the last key of the order, in the direction of the key before it (ascending without one). So every
  * order is total. `after` is the last row of the page before, or the part of it that has the order's columns and the
  * id. The next page begins right after that place, also if that row is deleted by now.
+ *
+ * `page` counts from 1, needs `limit`, and excludes `after`. It passes by the rows of the pages before it: they are read
+ * again, and a row that is added or deleted there moves the page. For long lists use `after`.
  */
 export interface Query<C extends Columns> {
   readonly where?: Condition<C>
   readonly orderBy?: ReadonlyArray<Order<Sortable<C>>>
   readonly limit?: number
+  readonly page?: number
   readonly after?: Partial<NewRowOf<C>>
 }
 
@@ -190,7 +194,7 @@ export const Query = {
   desc: <const Name extends string>(column: Name): Order<Name> => ({ column, direction: "desc" })
 } as const
 
-/** A checked condition, without the types of its columns. */
+/** A checked condition, without the types of its columns. Its values are normalised: a uuid is in lower case. */
 export type AnyCondition =
   | Compare<string, unknown>
   | OneOf<string, unknown>
@@ -201,10 +205,19 @@ export type AnyCondition =
   | Or<AnyCondition>
   | Not<AnyCondition>
 
-/** A checked query: the order ends with the id, and `after` holds a value or null for each key. */
+/**
+ * A checked query, as a source answers it. Every name in it is a column's, and every value is one of that column.
+ *
+ * - `where`: the condition that rows must meet; all rows without it.
+ * - `orderBy`: the whole order. It ends with the id, so it is total.
+ * - `limit`: the most rows to return; all without it.
+ * - `offset`: how many of the first rows to pass by; 0 if there is an `after`.
+ * - `after`: a value or null for each key of `orderBy`. The answer begins with the first row behind that place.
+ */
 export interface CheckedQuery {
   readonly where: AnyCondition | undefined
   readonly orderBy: ReadonlyArray<Order>
   readonly limit: number | undefined
+  readonly offset: number
   readonly after: ReadonlyArray<unknown> | undefined
 }

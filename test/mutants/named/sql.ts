@@ -54,8 +54,8 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "go on with pages that do not go on",
     file: internal("storage/reading"),
-    find: "typed.after === undefined || continues(",
-    replace: "typed.after !== null || continues(",
+    find: "typed.after === undefined || isInOrder(",
+    replace: "typed.after !== null || isInOrder(",
     test: sql("unreadableRows", "with text that is no Unicode never make pages without an end"),
     needs: "servers"
   },

@@ -220,8 +220,7 @@ const condition: fc.Arbitrary<Condition<typeof columns>> = fc.letrec<{
 
 const order = fc.record({ column: sortable, direction: fc.constantFrom("asc" as const, "desc" as const) })
 
-/** Queries without `after`, which needs a row. */
-export const query: fc.Arbitrary<Query<typeof columns>> = fc.record(
+const unpaged: fc.Arbitrary<Query<typeof columns>> = fc.record(
   {
     where: condition,
     orderBy: fc.uniqueArray(order, { selector: ({ column }) => column, maxLength: 3 }),
@@ -229,6 +228,11 @@ export const query: fc.Arbitrary<Query<typeof columns>> = fc.record(
   },
   { requiredKeys: [] }
 )
+
+/** Queries without `after`, which needs a row. */
+export const query: fc.Arbitrary<Query<typeof columns>> = fc
+  .tuple(unpaged, fc.option(fc.integer({ min: 1, max: 6 })))
+  .map(([query, page]) => (page === null || query.limit === undefined ? query : { ...query, page }))
 
 /** What every storage must read back for a record. */
 export const readBack = (record: Everything): RowOf<typeof columns> => {

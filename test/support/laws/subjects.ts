@@ -59,6 +59,7 @@ export const tableSubject = (
   },
   clash: (i, other) => row(i, { tag: row(other).tag }),
   withText: (i, text) => row(i, { text }),
+  page: (limit, page) => ({ orderBy: [Query.desc("integer")], limit, page }),
   wrongQuery: { where: Query.eq("nope" as "text", "") },
   table: { columns, id, keep: ["tag"] },
   ...more

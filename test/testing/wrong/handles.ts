@@ -62,7 +62,8 @@ export const wrongHandles: ReadonlyArray<Wrong> = [
           ...rightly,
           save,
           prepare: save,
-          load: (query) => Effect.as(rightly.load(query), known.map(copy))
+          load: (query) =>
+            query.page === undefined ? Effect.as(rightly.load(query), known.map(copy)) : rightly.load(query)
         }
       })
   },

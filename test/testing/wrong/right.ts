@@ -61,6 +61,8 @@ export interface Parts {
   /** Adds rows to those that are held. */
   readonly write: (disk: Disk, rows: Array<Row>) => void
   readonly load: (disk: Disk) => ReadonlyArray<Row>
+  /** A page of all rows in their order. */
+  readonly page: (rows: ReadonlyArray<Row>, limit: number, page: number) => ReadonlyArray<Row>
 }
 
 const parts: Parts = {
@@ -69,7 +71,8 @@ const parts: Parts = {
   clashes,
   keep: copy,
   write: (disk, rows) => disk.rows.push(...rows),
-  load: ({ rows }) => rows.map(copy)
+  load: ({ rows }) => rows.map(copy),
+  page: (rows, limit, page) => rows.slice((page - 1) * limit, page * limit)
 }
 
 /** Commits a batch, or refuses all of it, in one moment. */
@@ -98,11 +101,16 @@ export const right = (disk: Disk, over: Partial<Parts> = {}): Rows => {
     load: (query) =>
       Effect.zipRight(
         Effect.yieldNow(),
-        Effect.suspend(() =>
-          Object.keys(query).length > 0
-            ? Effect.fail(new Error("there are no queries but the one for everything"))
-            : Effect.succeed((over.load ?? parts.load)(disk))
-        )
+        Effect.suspend(() => {
+          const { load, page } = { ...parts, ...over }
+          if (query.page !== undefined && query.limit !== undefined) {
+            const rows = disk.rows.map(copy).sort((a, b) => b.integer - a.integer)
+            return Effect.succeed(page(rows, query.limit, query.page))
+          }
+          return Object.keys(query).length > 0
+            ? Effect.fail(new Error("there are no queries but the one for everything, and its pages"))
+            : Effect.succeed(load(disk))
+        })
       )
   }
 }

@@ -9,6 +9,19 @@ const nothing = Effect.succeed({ duplicates: 0 })
 const ghost: Row = plainRow("00000000-0000-7000-8000-ffffffffffff", { text: "not saved here" })
 
 export const wrongSaving: ReadonlyArray<Wrong> = [
+  differing("answers every page with the first one", { page: (rows, limit) => rows.slice(0, limit) }, [
+    "pages-join"
+  ]),
+  differing(
+    "counts pages from 0",
+    { page: (rows, limit, page) => rows.slice(page * limit, (page + 1) * limit) },
+    ["pages-join"]
+  ),
+  differing(
+    "passes by one row too few for each page",
+    { page: (rows, limit, page) => rows.slice((page - 1) * (limit - 1), (page - 1) * (limit - 1) + limit) },
+    ["pages-join"]
+  ),
   differing(
     "shows a row of another place until its first save",
     { load: ({ rows }) => (rows.length === 0 ? [ghost] : rows.map(copy)) },
@@ -320,6 +333,7 @@ export const wrongSaving: ReadonlyArray<Wrong> = [
     name: "answers a load from before the last save",
     breaks: [
       "query-sees-the-saves-before",
+      "pages-join",
       "one-record",
       "whole-batch",
       "batches-add-up",

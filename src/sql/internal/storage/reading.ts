@@ -1,9 +1,10 @@
 /** How a storage reads: at once, and as a stream of pages. */
 import type { Fragment } from "@effect/sql/Statement"
-import { Chunk, Effect, Either, Option, Stream } from "effect"
+import { Effect, Either, Stream } from "effect"
 import { checkQuery } from "../../../internal/columns/checkQuery.js"
 import type { Columns, RowOf } from "../../../internal/columns/columns.js"
-import { comparePlace } from "../../../internal/columns/evaluateQuery.js"
+import { isInOrder } from "../../../internal/columns/evaluateQuery.js"
+import { pagesOf } from "../../../internal/columns/pages.js"
 import type { AnyCondition, CheckedQuery, InvalidQuery, Query } from "../../../internal/columns/query.js"
 import { StorageError } from "../../../Storage.js"
 import type { Backend } from "../backend.js"
@@ -16,9 +17,6 @@ export interface SqlQuery<C extends Columns> extends Query<C> {
   /** A further condition, ANDed to `where`: `` sql`"detail" ->> 'door' = ${door}` ``. */
   readonly sql?: Fragment
 }
-
-/** Rows of one page of a stream. */
-const pageRows = 500
 
 const unreadableRow = (table: Table, error: unknown) => {
   const why = error instanceof Unreadable ? ` (${error.message})` : ""
@@ -37,20 +35,6 @@ const disordered = (table: Table) =>
       `a page of the table ${table.sql} does not go on behind the row before it: it holds values that do not compare ` +
       "as they are read, such as text that is no Unicode; another program has written them"
   })
-
-/** Whether each row stands behind the one before in the order that it is read in, and the first one behind a place. */
-const continues = (
-  columns: Columns,
-  orderBy: CheckedQuery["orderBy"],
-  after: ReadonlyArray<unknown>,
-  rows: ReadonlyArray<Row>
-): boolean => {
-  const compare = comparePlace(columns, orderBy)
-  return rows.every((row, at) => {
-    const before = rows[at - 1]
-    return compare((n) => (before === undefined ? after[n] : before[orderBy[n]!.column]), row) < 0
-  })
-}
 
 /** A checked query, and the caller's own condition. */
 interface Checked {
@@ -84,7 +68,7 @@ const nullFinder = (table: Table) => {
       conditions: columns.map((column) => ({ op: "isNull", column }))
     }
     const conditions = where === undefined ? [isNull] : [where, isNull]
-    return { where: { op: "and", conditions }, orderBy: byId, limit: 1, after: undefined }
+    return { where: { op: "and", conditions }, orderBy: byId, limit: 1, offset: 0, after: undefined }
   }
   return { endsAtNull, withNull }
 }
@@ -115,7 +99,7 @@ const makeRead = <C extends Columns>(
     ).pipe(
       // Pages that do not go on would have no end.
       Effect.filterOrFail(
-        (rows) => typed.after === undefined || continues(columns, typed.orderBy, typed.after, rows),
+        (rows) => typed.after === undefined || isInOrder(columns, typed.orderBy, typed.after, rows),
         () => disordered(table)
       )
     )
@@ -125,20 +109,6 @@ const makeRead = <C extends Columns>(
       endsAtNull(typed, rows) ? page(run, { typed: withNull(typed), extra }) : Effect.void
     )
 }
-
-const pagesOf = <C extends Columns>(run: Run, read: Read<C>, { extra, typed }: Checked) =>
-  Stream.paginateChunkEffect({ after: typed.after, left: typed.limit }, ({ after, left }) => {
-    const limit = left === undefined ? pageRows : Math.min(pageRows, left)
-    return Effect.map(read(run, { typed: { ...typed, after, limit }, extra }), (rows) => {
-      const last = rows.at(-1) as Row | undefined
-      const rest = left === undefined ? undefined : left - rows.length
-      const next =
-        last === undefined || rows.length < limit || rest === 0
-          ? Option.none()
-          : Option.some({ after: typed.orderBy.map(({ column }) => last[column]), left: rest })
-      return [Chunk.unsafeFromArray(rows), next] as const
-    })
-  })
 
 /** Makes the reads of a storage over a table that exists. */
 export const makeReads = <C extends Columns>(
@@ -153,6 +123,10 @@ export const makeReads = <C extends Columns>(
     load: (query: SqlQuery<C>) =>
       Effect.flatMap(checked(query), (checked) => read(backend.executor.run, checked)),
     query: (query: SqlQuery<C>) =>
-      Stream.unwrap(Effect.map(checked(query), (checked) => pagesOf(backend.read, read, checked)))
+      Stream.unwrap(
+        Effect.map(checked(query), ({ extra, typed }) =>
+          pagesOf(typed, (page) => read(backend.read, { typed: page, extra }))
+        )
+      )
   }
 }

@@ -163,12 +163,17 @@ export const select = (
   const first = query.orderBy[0]
   const lead = first && columnOf(first.column)
   if (first && lead?.finer && dialect.finer && query.limit !== undefined && query.limit > 0) {
-    conditions.push(dialect.finer.first(lead, first.direction, query.limit, `FROM ${table.sql}${wheres()}`))
+    const rows = query.offset + query.limit
+    conditions.push(dialect.finer.first(lead, first.direction, rows, `FROM ${table.sql}${wheres()}`))
   }
   const where = wheres()
   const order = ` ORDER BY ${query.orderBy.map(orderKey).join(", ")}`
   const limit = query.limit === undefined ? "" : ` LIMIT ${query.limit}`
-  return Either.right({ text: `SELECT ${columns} FROM ${table.sql}${where}${order}${limit}`, params })
+  const offset = query.offset === 0 ? "" : ` OFFSET ${query.offset}`
+  return Either.right({
+    text: `SELECT ${columns} FROM ${table.sql}${where}${order}${limit}${offset}`,
+    params
+  })
 }
 
 /** The DELETE of at most `limit` rows that meet a checked query, the first ones in its order. */

@@ -1,8 +1,8 @@
 /** The laws of order. */
 import { Effect } from "effect"
-import { unless } from "../calls.js"
-import { disorder } from "../sameData.js"
-import { holdsInOrder, idsOf, makeFixture, numbered } from "./fixture.js"
+import { succeeds, unless } from "../calls.js"
+import { difference, disorder } from "../sameData.js"
+import { given, holdsInOrder, idsOf, makeFixture, numbered } from "./fixture.js"
 import { type Law, law } from "./subject.js"
 
 /** Numbers that no order of the ids explains. */
@@ -79,6 +79,42 @@ export const lawsOfOrder: ReadonlyArray<Law> = [
         const loaded = idsOf(trial, yield* fixture.load)
         const differs = disorder(loaded, idsOf(trial, batch))
         yield* unless(differs && `in what is loaded, ${differs}`)
+      })
+  ),
+  law(
+    {
+      id: "S88",
+      name: "pages-join",
+      group: "order",
+      statement: "The pages of a query join to its answer; behind the last one there is nothing.",
+      needs: ["page"],
+      advice: "Pass by `(page - 1) * limit` records of the whole order, then return at most `limit` of them"
+    },
+    (trial) =>
+      Effect.gen(function* () {
+        const page = given(trial, "page")
+        const fixture = yield* makeFixture(trial)
+        const batch = numbered(trial, ...mixed)
+        yield* fixture.save(batch)
+        const ask = (limit: number, nth: number) =>
+          Effect.map(
+            succeeds(
+              trial,
+              `loading page ${nth} of ${limit}`,
+              Effect.suspend(() => fixture.storage.load(page(limit, nth)))
+            ),
+            (loaded) => idsOf(trial, loaded)
+          )
+        const whole = yield* ask(100, 1)
+        yield* unless(difference(whole, idsOf(trial, batch)))
+        for (const limit of [1, 3, 4]) {
+          for (let nth = 1; nth <= Math.ceil(mixed.length / limit) + 1; nth++) {
+            const expected = whole.slice((nth - 1) * limit, nth * limit)
+            const seen = yield* ask(limit, nth)
+            const differs = difference(seen, expected) ?? disorder(seen, expected)
+            yield* unless(differs && `in page ${nth} of ${limit}, ${differs}`)
+          }
+        }
       })
   )
 ]

@@ -52,6 +52,8 @@ export interface Subject<in out Record, in out Query> {
   readonly withId?: ((i: number, id: string) => Record) | undefined
   /** The record with the id of `record(i)` that holds this text. */
   readonly withText?: ((i: number, text: string) => Record) | undefined
+  /** The query for a page of everything, in an order of the subject's own. Pages have `limit` records, and count from 1. */
+  readonly page?: ((limit: number, page: number) => Query) | undefined
   /** A query that the storage cannot answer. */
   readonly wrongQuery?: Query | undefined
   /**
@@ -76,6 +78,7 @@ export type Need =
   | "clash"
   | "withId"
   | "withText"
+  | "page"
   | "wrongQuery"
   | "table"
   | `column ${ColumnType}`
@@ -133,6 +136,7 @@ export const lacks = <Record, Query>(subject: Subject<Record, Query>, need: Need
     case "clash":
     case "withId":
     case "withText":
+    case "page":
     case "wrongQuery":
     case "table":
       return subject[need] === undefined ? `${need} is not given` : undefined
