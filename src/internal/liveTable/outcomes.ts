@@ -1,15 +1,9 @@
 /** What the outcome of a write does to the memory, before its writer gets the reply. Synchronous. */
 import { Option } from "effect"
 import type { StorageError } from "../../Storage.js"
-import {
-  type AnyDefinition,
-  Malformed,
-  type Write,
-  type WriteRefused,
-  type WriteResult,
-  type Written
-} from "../../Table.js"
+import { type AnyDefinition, Malformed, type WriteRefused, type WriteResult, type Written } from "../../Table.js"
 import * as Cells from "../cache/cells.js"
+import { type CheckedWrite, idOfWrite } from "../columns/checkWrite.js"
 import type { Revision } from "../log/events.js"
 import type { AnyRow } from "./answers.js"
 import {
@@ -68,7 +62,7 @@ const rowOf = <D extends AnyDefinition>({ row }: Written<D>): AnyRow | undefined
 
 /** The change of a row that was written. */
 const changeOf = <D extends AnyDefinition>(
-  write: Write<D>,
+  write: CheckedWrite,
   written: Written<D>,
   id: Key,
   batch: string
@@ -82,20 +76,20 @@ const changeOf = <D extends AnyDefinition>(
   return { ...change, op: "Inserted" }
 }
 
-/** Does what the outcomes of one call ask for, all of it before the first reply. `idOf` returns the normal id of a write. */
+/** Does what the outcomes of one call ask for, all of it before the first reply. `idName` is the column of the id. */
 export const settleCall = <D extends AnyDefinition>(
   c: Coherence,
   call: Call,
-  writes: ReadonlyArray<Write<D>>,
+  writes: ReadonlyArray<CheckedWrite>,
   outcomes: ReadonlyArray<Outcome<D>>,
-  idOf: (write: Write<D>) => Key | undefined
+  idName: string
 ): void => {
   const foreign = foreignSince(c, call)
   const unknown = new Set<Key>()
   let anyUnknown = false
   for (const [index, write] of writes.entries()) {
     const outcome = outcomes[index]!
-    const id = idOf(write)
+    const id = idOfWrite(idName, write)
     if (outcome._tag === "WriteFailed") {
       if (outcome.outcome === "NotStored") continue
       if (id === undefined) anyUnknown = true
@@ -111,7 +105,7 @@ export const settleCall = <D extends AnyDefinition>(
 const settleWritten = <D extends AnyDefinition>(
   c: Coherence,
   call: Call,
-  write: Write<D>,
+  write: CheckedWrite,
   written: Written<D>,
   id: Key | undefined,
   foreign: ReadonlySet<Key> | undefined

@@ -1,0 +1,206 @@
+/**
+ * Follows: the answer now, then every different one. A reader pulls, so a slow one gets the latest. Followers of one key
+ * share when it was read last, so that they wake together and share one load.
+ */
+import { type Clock, Effect, Option, Stream } from "effect"
+import { monotonicMillis } from "../time.js"
+import type { Answer } from "./answers.js"
+import type { ReadFailed } from "./errors.js"
+
+/** A key that is followed. Only this file writes it. */
+interface Followed {
+  readonly followers: Set<Follower>
+  /** Monotonic milliseconds; when its last read began. */
+  lastReadAt: number
+}
+
+interface Follower {
+  /** Something may have changed since its last look. */
+  dirty: boolean
+  wake: (() => void) | undefined
+}
+
+export interface Follows {
+  readonly keys: Map<unknown, Followed>
+  readonly clock: Clock.Clock
+  readonly minInterval: number
+  readonly refresh: number | undefined
+}
+
+/** What is followed under one key. */
+export interface Source<out A extends Answer<unknown>> {
+  readonly key: unknown
+  /** The answer of the cache, if it is current. */
+  readonly peek: () => A | undefined
+  readonly read: Effect.Effect<A, ReadFailed>
+  /** Reads from the master, past the cache. */
+  readonly poll: Effect.Effect<A, ReadFailed>
+  /** A text that two answers share if they are the same. */
+  readonly textOf: (answer: A) => string
+  /** Keeps the entry from eviction, and returns how to end that. */
+  readonly pin: () => () => void
+}
+
+/** The longest pause after failures, in milliseconds. */
+const maxPause = 30_000
+
+export const make = (clock: Clock.Clock, minInterval: number, refresh: number | undefined): Follows => ({
+  keys: new Map(),
+  clock,
+  minInterval,
+  refresh
+})
+
+const notify = ({ followers }: Followed): void => {
+  for (const follower of followers) {
+    if (follower.dirty) continue
+    follower.dirty = true
+    follower.wake?.()
+  }
+}
+
+/** Wakes what follows a key. */
+export const wake = ({ keys }: Follows, key: unknown): void => {
+  const followed = keys.get(key)
+  if (followed !== undefined) notify(followed)
+}
+
+/** Wakes the followers of the keys that pass; of all of them without a test. */
+export const wakeAll = ({ keys }: Follows, passes: (key: unknown) => boolean = () => true): void => {
+  for (const [key, followed] of keys) if (passes(key)) notify(followed)
+}
+
+const enter = (follows: Follows, key: unknown, follower: Follower): Followed => {
+  const known = follows.keys.get(key)
+  const followed = known ?? { followers: new Set(), lastReadAt: Number.NEGATIVE_INFINITY }
+  if (known === undefined) follows.keys.set(key, followed)
+  followed.followers.add(follower)
+  return followed
+}
+
+const leave = ({ keys }: Follows, key: unknown, follower: Follower): void => {
+  const followed = keys.get(key)
+  if (followed === undefined) return
+  followed.followers.delete(follower)
+  if (followed.followers.size === 0) keys.delete(key)
+}
+
+/** Waits until something may have changed. */
+const untilDirty = (follower: Follower): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    if (follower.dirty) return resume(Effect.void)
+    follower.wake = () => resume(Effect.void)
+    return Effect.sync(() => {
+      follower.wake = undefined
+    })
+  })
+
+interface Following<A extends Answer<unknown>> {
+  readonly follows: Follows
+  readonly source: Source<A>
+  readonly followed: Followed
+  readonly follower: Follower
+  /** The text of the last answer; none before the first. */
+  text: string | undefined
+  failures: number
+}
+
+const pauseAfter = (base: number, failures: number): number =>
+  failures === 0 ? base : Math.min(base * 2 ** failures, Math.max(base, maxPause))
+
+/** Waits until the key may be read again. Returns whether it is polled, without a change. */
+const untilDue = <A extends Answer<unknown>>({
+  failures,
+  followed,
+  follower,
+  follows
+}: Following<A>): Effect.Effect<boolean> => {
+  const { clock, minInterval, refresh } = follows
+  const left = (pause: number) => Math.max(0, followed.lastReadAt + pause - monotonicMillis(clock))
+  const spaced = Effect.suspend(() => Effect.sleep(left(pauseAfter(minInterval, failures))))
+  const changed = Effect.as(Effect.andThen(untilDirty(follower), spaced), false)
+  if (refresh === undefined) return changed
+  const due = Effect.suspend(() => Effect.sleep(left(pauseAfter(refresh, failures))))
+  return Effect.raceFirst(changed, Effect.as(due, true))
+}
+
+/** Looks once. None: there is no answer, or the same as before. */
+const look = <A extends Answer<unknown>>(
+  following: Following<A>,
+  polled: boolean
+): Effect.Effect<Option.Option<A>> =>
+  Effect.suspend(() => {
+    const { followed, follower, follows, source } = following
+    follower.dirty = false
+    const known = polled ? undefined : source.peek()
+    if (known === undefined) followed.lastReadAt = monotonicMillis(follows.clock)
+    const answer = known === undefined ? (polled ? source.poll : source.read) : Effect.succeed(known)
+    return Effect.matchEffect(answer, {
+      onFailure: () =>
+        Effect.sync(() => {
+          following.failures++
+          // It is tried again, later and later.
+          follower.dirty = true
+          return Option.none<A>()
+        }),
+      onSuccess: (answer) =>
+        Effect.sync(() => {
+          following.failures = 0
+          const text = source.textOf(answer)
+          if (text === following.text) return Option.none<A>()
+          following.text = text
+          return Option.some(answer)
+        })
+    })
+  })
+
+const nextOf = <A extends Answer<unknown>>(following: Following<A>): Effect.Effect<A> =>
+  Effect.suspend(() => untilDue(following)).pipe(
+    Effect.flatMap((polled) => look(following, polled)),
+    Effect.repeat({ until: Option.isSome }),
+    // It was repeated until there was one.
+    Effect.map((answer) => (answer as Option.Some<A>).value)
+  )
+
+const firstOf = <A extends Answer<unknown>>(following: Following<A>): Effect.Effect<A, ReadFailed> =>
+  Effect.suspend(() => {
+    const { followed, follows, source } = following
+    if (source.peek() === undefined) followed.lastReadAt = monotonicMillis(follows.clock)
+    return Effect.tap(source.read, (answer) =>
+      Effect.sync(() => {
+        following.text = source.textOf(answer)
+      })
+    )
+  })
+
+/**
+ * Follows one key: a stream that begins with the answer now. A read or a poll that fails later emits nothing. `closed`
+ * fails when the live table is closed.
+ */
+export const follow = <A extends Answer<unknown>>(
+  follows: Follows,
+  source: Source<A>,
+  closed: Effect.Effect<never, ReadFailed>
+): Stream.Stream<A, ReadFailed> =>
+  Stream.unwrapScoped(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const follower: Follower = { dirty: false, wake: undefined }
+        const followed = enter(follows, source.key, follower)
+        return { follower, followed, unpin: source.pin() }
+      }),
+      ({ follower, unpin }) =>
+        Effect.sync(() => {
+          leave(follows, source.key, follower)
+          unpin()
+        })
+    ).pipe(
+      Effect.map(({ followed, follower }) => {
+        const following: Following<A> = { follows, source, followed, follower, text: undefined, failures: 0 }
+        const next = Effect.suspend((): Effect.Effect<A, ReadFailed> =>
+          following.text === undefined ? firstOf(following) : nextOf(following)
+        )
+        return Stream.repeatEffect(Effect.raceFirst(next, closed))
+      })
+    )
+  )

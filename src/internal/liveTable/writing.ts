@@ -1,0 +1,235 @@
+/**
+ * Writes: one actor takes them in order, and does neighbours by one call of the master. All that an outcome changes in
+ * the memory is done before its writer gets the reply. No failure of the master ends the actor.
+ */
+import { Cause, type Clock, Effect, Exit, Option } from "effect"
+import * as Actor from "../../Actor.js"
+import type { AnyDefinition, Table, Write } from "../../Table.js"
+import { WriteRefused } from "../../Table.js"
+import * as Cells from "../cache/cells.js"
+import { type CheckedWrite, idOfWrite } from "../columns/checkWrite.js"
+import { runsOf } from "../columns/writeRuns.js"
+import { monotonicMillis } from "../time.js"
+import type { UnsavedWrite } from "./closeReport.js"
+import type { Coherence } from "./coherence.js"
+import { WriteFailed } from "./errors.js"
+import { type Outcome, outcomeOf, settleCall } from "./outcomes.js"
+import type { Counters } from "./stats.js"
+
+/** What the master has come up as: the memory and the check of writes exist only then. */
+export interface Core<D extends AnyDefinition> {
+  readonly master: Table<D>
+  /** Takes the writes. */
+  readonly target: Table<D>
+  readonly c: Coherence
+  readonly checkWrite: (write: unknown) => CheckedWrite | WriteRefused
+}
+
+/** One write in the queue. */
+export interface Job<D extends AnyDefinition> {
+  readonly write: Write<D>
+  /** Runs in the step in which the outcome changes the memory. */
+  readonly onOutcome: (outcome: Outcome<D>) => void
+  readonly reply: (outcome: Outcome<D>) => void
+}
+
+export const makeJob = <D extends AnyDefinition>(
+  write: Write<D>,
+  reply: Job<D>["reply"],
+  onOutcome: Job<D>["onOutcome"] = () => undefined
+): Job<D> => ({ write, reply, onOutcome })
+
+export interface Writing<D extends AnyDefinition> {
+  readonly clock: Clock.Clock
+  readonly counters: Counters
+  readonly writeTimeout: number
+  /** The name of this life of the live table; its calls are numbered. */
+  readonly life: string
+  readonly state: State<D>
+  readonly traced: <A, E>(operation: string, count: number, effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  /** A call of the master was settled. */
+  readonly onSettled: (batch: number, hasUnknown: boolean) => void
+}
+
+/** Only this file writes it. */
+interface State<D extends AnyDefinition> {
+  calls: number
+  /** Calls of the master that have not ended, also those that were given up. */
+  running: number
+  /** The writes that have no outcome yet, in order. */
+  readonly open: Set<Job<D>>
+  /** The writes that were given back, for the report. */
+  readonly unsaved: Array<UnsavedWrite<D>>
+}
+
+export const makeState = <D extends AnyDefinition>(): State<D> => ({
+  calls: 0,
+  running: 0,
+  open: new Set(),
+  unsaved: []
+})
+
+/** Why a write failed as a whole call did. */
+const failureOf = (exit: Exit.Exit<unknown, unknown>, millis: number): WriteFailed => {
+  if (Exit.isSuccess(exit)) {
+    return new WriteFailed({
+      reason: "TimedOut",
+      outcome: "Unknown",
+      message: `the master did not answer within ${millis} ms: the write may be done later`
+    })
+  }
+  const cause = Cause.squash(exit.cause)
+  const interrupted = Cause.isInterruptedOnly(exit.cause)
+  return new WriteFailed({
+    reason: interrupted ? "Closed" : "Master",
+    outcome: "Unknown",
+    message: interrupted
+      ? "the live table was closed while the write was running: it may be done"
+      : `the master failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+    cause
+  })
+}
+
+interface Checked<D extends AnyDefinition> {
+  readonly job: Job<D>
+  readonly write: CheckedWrite
+}
+
+const finish = <D extends AnyDefinition>(
+  { counters, state }: Writing<D>,
+  job: Job<D>,
+  outcome: Outcome<D>
+): void => {
+  state.open.delete(job)
+  counters.pending = state.open.size
+  if (outcome._tag === "WriteFailed" && (outcome.reason === "Closed" || outcome.reason === "Failed")) {
+    state.unsaved.push({ write: job.write, outcome: outcome.outcome })
+  }
+  if (outcome._tag === "WriteRefused") counters.writesRefused++
+  if (outcome._tag === "WriteFailed") counters.writesFailed++
+  job.reply(outcome)
+}
+
+/** Settles one call: the memory first, then staged writes, then the replies. */
+const settle = <D extends AnyDefinition>(
+  writing: Writing<D>,
+  { c, master, target }: Core<D>,
+  run: ReadonlyArray<Checked<D>>,
+  outcomes: ReadonlyArray<Outcome<D>>,
+  call: { readonly number: number; readonly begun: number; readonly askedAt: number }
+): void => {
+  const { clock, life, onSettled } = writing
+  const now = monotonicMillis(clock)
+  const batch = `${life}-${call.number}`
+  const writes = run.map(({ write }) => write)
+  settleCall(c, { ...call, batch, now, toTarget: target !== master }, writes, outcomes, master.definition.id)
+  for (const [index, { job }] of run.entries()) job.onOutcome(outcomes[index]!)
+  onSettled(
+    call.number,
+    outcomes.some((outcome) => outcome._tag === "WriteFailed" && outcome.outcome === "Unknown")
+  )
+  for (const [index, { job }] of run.entries()) finish(writing, job, outcomes[index]!)
+}
+
+/** Does one run of writes by one call of the target. If it is interrupted, its outcomes are settled as unknown. */
+const doRun = <D extends AnyDefinition>(
+  writing: Writing<D>,
+  core: Core<D>,
+  run: ReadonlyArray<Checked<D>>
+): Effect.Effect<void> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend(() => {
+      const { clock, counters, life, state, traced, writeTimeout } = writing
+      const begun = Cells.nextStamp(core.c.cells)
+      const askedAt = monotonicMillis(clock)
+      const number = ++state.calls
+      counters.writeCalls++
+      state.running++
+      // A checked write is a write of this table.
+      const writes = run.map(({ write }) => write as unknown as Write<D>)
+      const call = Effect.ensuring(
+        Effect.suspend(() => core.target.write(writes, `${life}-${number}`)),
+        Effect.sync(() => state.running--)
+      )
+      // A master that ignores its interruption is left behind.
+      const limited = Effect.timeoutOption(Effect.disconnect(Effect.interruptible(call)), writeTimeout)
+      return Effect.flatMap(Effect.exit(restore(traced("write", run.length, limited))), (exit) => {
+        const results = Exit.isSuccess(exit) ? Option.getOrUndefined(exit.value) : undefined
+        const outcomes = run.map((_, index): Outcome<D> => {
+          const result = results?.[index]
+          return result === undefined ? failureOf(exit, writeTimeout) : outcomeOf(result)
+        })
+        settle(writing, core, run, outcomes, { number, begun, askedAt })
+        return Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause) ? Effect.interrupt : Effect.void
+      })
+    })
+  )
+
+/** Handles a batch of the queue. It never fails. */
+export const handleBatch = <D extends AnyDefinition>(
+  writing: Writing<D>,
+  core: Core<D>,
+  jobs: ReadonlyArray<Job<D>>
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const checked: Array<Checked<D>> = []
+    for (const job of jobs) {
+      const write = core.checkWrite(job.write)
+      if (write._tag !== "WriteRefused") checked.push({ job, write })
+      else {
+        job.onOutcome(write)
+        finish(writing, job, write)
+      }
+    }
+    const { id } = core.master.definition
+    const runs = runsOf(checked, core.target.maxBatch, ({ write }) => idOfWrite(id, write))
+    return Effect.forEach(runs, (run) => doRun(writing, core, run), { discard: true })
+  })
+
+/** Gives every write that has no outcome this one: the actor has ended. */
+export const giveBack = <D extends AnyDefinition>(writing: Writing<D>, failed: WriteFailed): void => {
+  for (const job of [...writing.state.open]) {
+    job.onOutcome(failed)
+    finish(writing, job, failed)
+  }
+}
+
+/** So many writes wait; beyond it, writers wait. */
+const maxQueued = 256
+
+export const bound = { count: maxQueued, overflow: "suspend" } as const
+
+/** Notes that a write was accepted. */
+const accept = <D extends AnyDefinition>({ counters, state }: Writing<D>, job: Job<D>): void => {
+  state.open.add(job)
+  counters.writes++
+  counters.pending = state.open.size
+}
+
+/** Queues a write, waits for room, and then for its outcome. Interrupting the caller after queueing undoes nothing. */
+export const enqueue = <D extends AnyDefinition, Report>(
+  writing: Writing<D>,
+  actor: Actor.Actor<Core<D>, Job<D>, Report>,
+  write: Write<D>,
+  stopped: () => WriteFailed,
+  onOutcome?: Job<D>["onOutcome"]
+): Effect.Effect<Outcome<D>> =>
+  Effect.async((resume) => {
+    const job = makeJob(write, (outcome) => resume(Effect.succeed(outcome)), onOutcome)
+    const cancel = actor.unsafeOfferAll([job], (placed) => {
+      if (placed === undefined) resume(Effect.succeed(stopped()))
+      else accept(writing, job)
+    })
+    return Effect.sync(cancel)
+  })
+
+/** Queues a write without waiting; `false`: there is no room, or the actor takes none any more. */
+export const unsafeEnqueue = <D extends AnyDefinition, Report>(
+  writing: Writing<D>,
+  actor: Actor.Actor<Core<D>, Job<D>, Report>,
+  job: Job<D>
+): boolean => {
+  const accepted = actor.unsafeOffer(job)
+  if (accepted) accept(writing, job)
+  return accepted
+}
