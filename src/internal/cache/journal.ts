@@ -1,0 +1,39 @@
+/**
+ * When keys were invalidated last, for loads that began before and land later. Its memory has a bound: what it forgets
+ * counts as invalidated, for all keys, at the moment of the last forgotten invalidation.
+ */
+
+export interface Journal<K> {
+  /** The stamp of the last invalidation of a key, the most recent one last. */
+  readonly stamps: Map<K, number>
+  /** All that was noted with stamps up to this one may be forgotten. */
+  forgottenUpTo: number
+  readonly maxKeys: number
+}
+
+export const make = <K>(maxKeys: number): Journal<K> => ({ stamps: new Map(), forgottenUpTo: 0, maxKeys })
+
+/** Notes an invalidation. Stamps must grow from call to call. */
+export const note = <K>(journal: Journal<K>, key: K, stamp: number): void => {
+  const { stamps } = journal
+  stamps.delete(key)
+  stamps.set(key, stamp)
+  if (stamps.size <= journal.maxKeys) return
+  for (const [oldest, at] of stamps) {
+    stamps.delete(oldest)
+    journal.forgottenUpTo = at
+    return
+  }
+}
+
+/** Whether the key may have been invalidated since a load took its stamp. */
+export const isOutdated = <K>(journal: Journal<K>, key: K, stamp: number): boolean =>
+  stamp < journal.forgottenUpTo || stamp < (journal.stamps.get(key) ?? 0)
+
+/** Forgets what no load needs: all loads that are to land have stamps above this one. */
+export const forgetUpTo = <K>(journal: Journal<K>, stamp: number): void => {
+  for (const [key, at] of journal.stamps) {
+    if (at > stamp) return
+    journal.stamps.delete(key)
+  }
+}
