@@ -35,6 +35,10 @@ export const answerOf = <A>(value: A, revision: Revision | undefined, freshness:
 export const withFreshness = <A>(answer: Answer<A>, freshness: Freshness): Answer<A> =>
   Object.freeze({ value: answer.value, revision: answer.revision, freshness })
 
+/** The same answer with another value, for one caller. */
+export const withValue = <A>(answer: Answer<A>, value: A): Answer<A> =>
+  Object.freeze({ value, revision: answer.revision, freshness: answer.freshness })
+
 /** A row of any table. */
 export interface AnyRow {
   readonly [column: string]: unknown

@@ -1,8 +1,9 @@
 /** What a closed live table gives back. */
 import { Effect, type Option } from "effect"
 import type { Outcome } from "../../Storage.js"
-import type { AnyDefinition, Table, Write } from "../../Table.js"
+import type { Table } from "../../Table.js"
 import type { Tier } from "../../Tier.js"
+import type { AnyDefinition, Write } from "../columns/writes.js"
 import type { Stats } from "./stats.js"
 
 /** A write that was accepted and not done. `NotStored`: it was never sent. `Unknown`: the master may hold it. */

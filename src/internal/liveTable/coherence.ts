@@ -148,7 +148,8 @@ const rowAnswer = (
   row: AnyRow | undefined,
   revision: Revision | undefined,
   freshness: Freshness
-): RowAnswer => answerOf(row === undefined ? Option.none() : Option.some(c.sharing.own(row)), revision, freshness)
+): RowAnswer =>
+  answerOf(row === undefined ? Option.none() : Option.some(c.sharing.own(row)), revision, freshness)
 
 /** Whether what was read at `read` shows what was written at `written`. Revisions of other epochs say nothing. */
 const shows = (read: Revision | undefined, written: Option.Option<Revision>): boolean =>
@@ -289,7 +290,8 @@ const storeRowsOf = (
     if (c.acknowledged.has(key) || Doubts.concerns(c.doubts, key)) continue
     const cell = Cells.get(c.cells, key)
     // A row that is there and fresh is as good, and keeps its place in the order of eviction.
-    if (cell !== undefined && Cells.stateOf(c.cells, cell) === "Current" && landing.now < cell.freshUntil) continue
+    if (cell !== undefined && Cells.stateOf(c.cells, cell) === "Current" && landing.now < cell.freshUntil)
+      continue
     storeRow(c, key, rowAnswer(c, row, revision, fresh), landing)
   }
 }

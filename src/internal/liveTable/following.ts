@@ -28,7 +28,7 @@ export interface Follows {
 }
 
 /** What is followed under one key. */
-export interface Source<out A extends Answer<unknown>> {
+export interface Source<in out A extends Answer<unknown>> {
   readonly key: unknown
   /** The answer of the cache, if it is current. */
   readonly peek: () => A | undefined
@@ -197,8 +197,9 @@ export const follow = <A extends Answer<unknown>>(
     ).pipe(
       Effect.map(({ followed, follower }) => {
         const following: Following<A> = { follows, source, followed, follower, text: undefined, failures: 0 }
-        const next = Effect.suspend((): Effect.Effect<A, ReadFailed> =>
-          following.text === undefined ? firstOf(following) : nextOf(following)
+        const next = Effect.suspend(
+          (): Effect.Effect<A, ReadFailed> =>
+            following.text === undefined ? firstOf(following) : nextOf(following)
         )
         return Stream.repeatEffect(Effect.raceFirst(next, closed))
       })

@@ -1,14 +1,22 @@
 /** Loads of rows, lists and counts from the master: one flight for each key, which lands in the memory. */
 import { Cause, type Clock, Effect, Exit, Option, type Scope } from "effect"
-import type { AnyDefinition, Read, Table } from "../../Table.js"
+import type { Read, Table } from "../../Table.js"
 import { Malformed } from "../../Table.js"
 import * as Cells from "../cache/cells.js"
 import * as Flights from "../cache/flights.js"
 import type { CheckedQuery } from "../columns/query.js"
+import type { AnyDefinition } from "../columns/writes.js"
 import type { Revision } from "../log/events.js"
 import { monotonicMillis } from "../time.js"
 import type { AnyRow } from "./answers.js"
-import { type Coherence, type Key, landQuery, landRow, type QueryAnswer, type RowAnswer } from "./coherence.js"
+import {
+  type Coherence,
+  type Key,
+  landQuery,
+  landRow,
+  type QueryAnswer,
+  type RowAnswer
+} from "./coherence.js"
 import { ReadFailed } from "./errors.js"
 import type { Interests } from "./interests.js"
 import * as Interest from "./interests.js"
@@ -30,8 +38,8 @@ interface LoadedRow {
 
 type LoadedQuery = Read<ReadonlyArray<AnyRow> | number>
 
-export type RowFlights = Flights.Flights<Key, LoadedRow, unknown, RowAnswer, ReadFailed>
-export type QueryFlights = Flights.Flights<Key, LoadedQuery, unknown, QueryAnswer, ReadFailed>
+export type RowFlights = Flights.Flights<Key, RowAnswer, ReadFailed>
+export type QueryFlights = Flights.Flights<Key, QueryAnswer, ReadFailed>
 
 /** What loads need. */
 export interface Loading<D extends AnyDefinition> {
@@ -42,12 +50,18 @@ export interface Loading<D extends AnyDefinition> {
   readonly interests: Interests
   readonly tier: TierCache | undefined
   /** Puts a span around a call of the master, where there is a tracer. */
-  readonly traced: <A, E>(operation: string, count: number, effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  readonly traced: <A, E>(
+    operation: string,
+    count: number,
+    effect: Effect.Effect<A, E>
+  ) => Effect.Effect<A, E>
   /** A load has ended. */
   readonly onLoaded: (failed: boolean) => void
 }
 
-const failureOf = <E>(outcome: Exclude<Flights.Outcome<unknown, E>, { readonly _tag: "Loaded" }>): ReadFailed => {
+const failureOf = <E>(
+  outcome: Exclude<Flights.Outcome<unknown, E>, { readonly _tag: "Loaded" }>
+): ReadFailed => {
   switch (outcome._tag) {
     case "TimedOut":
       return new ReadFailed({
@@ -91,8 +105,9 @@ const loadRows = <D extends AnyDefinition>(
 ): Effect.Effect<ReadonlyArray<LoadedRow>, unknown> => {
   const { tier } = loading
   if (tier === undefined) return rowsOf(loading, ids)
-  return Effect.flatMap(tier.get(ids), (found) => {
+  return Effect.flatMap(tier.get(ids), (found): Effect.Effect<ReadonlyArray<LoadedRow>, unknown> => {
     const missing = ids.filter((_, index) => found[index] === undefined)
+    // No one of them is missing.
     if (missing.length === 0) return Effect.succeed(found as ReadonlyArray<LoadedRow>)
     return Effect.map(rowsOf(loading, missing), (loaded) => {
       const rest = loaded[Symbol.iterator]()
@@ -121,7 +136,9 @@ const queryGiven = ({ after, limit, offset, orderBy, where }: CheckedQuery): Rec
   ...(limit === undefined ? {} : { limit }),
   // Pages are counted from 1, and an offset is a number of whole pages.
   ...(offset === 0 || limit === undefined ? {} : { page: offset / limit + 1 }),
-  ...(after === undefined ? {} : { after: Object.fromEntries(orderBy.map(({ column }, at) => [column, after[at]])) })
+  ...(after === undefined
+    ? {}
+    : { after: Object.fromEntries(orderBy.map(({ column }, at) => [column, after[at]])) })
 })
 
 /** Makes the flights of rows. */
@@ -130,7 +147,8 @@ export const makeRowFlights = <D extends AnyDefinition>(
 ): Effect.Effect<RowFlights, never, Scope.Scope> => {
   const { c, clock, hardTimeout, interests, master, onLoaded, tier } = loading
   return Flights.make<Key, LoadedRow, unknown, RowAnswer, ReadFailed>({
-    load: (keys) => Effect.onExit(loadRows(loading, keys), (exit) => Effect.sync(() => onLoaded(Exit.isFailure(exit)))),
+    load: (keys) =>
+      Effect.onExit(loadRows(loading, keys), (exit) => Effect.sync(() => onLoaded(Exit.isFailure(exit)))),
     gather: "turn",
     maxBatch: Math.min(master.maxBatch, 1000),
     hardTimeout,
@@ -141,8 +159,9 @@ export const makeRowFlights = <D extends AnyDefinition>(
       const now = monotonicMillis(clock)
       const landing = { ...flight, askedAt, now, tags: Interest.tagsOf(interests, flight.key) }
       const answer = landRow(c, flight.key, landing, row, revision)
-      if (outcome.value.askedAt === undefined && answer.freshness._tag === "Fresh") {
-        tier?.put(flight.key, row, revision, flight.stamp)
+      const isStored = answer.freshness._tag === "Fresh"
+      if (outcome.value.askedAt === undefined && isStored && row !== undefined) {
+        tier?.put({ id: flight.key, row, revision, stamp: flight.stamp, askedAt })
       }
       return Exit.succeed(answer)
     }

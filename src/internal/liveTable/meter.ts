@@ -71,7 +71,10 @@ const nextSample = (meter: Meter): Effect.Effect<unknown> =>
     })
   })
 
-const compare = ({ cached, drop, master, settle }: Comparison, counters: Counters): Effect.Effect<void, unknown> =>
+const compare = (
+  { cached, drop, master, settle }: Comparison,
+  counters: Counters
+): Effect.Effect<void, unknown> =>
   Effect.gen(function* () {
     const before = cached()
     if (before === undefined) return

@@ -1,8 +1,9 @@
 /** The options of a live table, their rules and their defaults. */
 import { type Duration, Effect } from "effect"
-import type { AnyDefinition, Table, TableChange } from "../../Table.js"
+import type { Table, TableChange } from "../../Table.js"
 import type { Tier } from "../../Tier.js"
 import type { Watch } from "../../Watch.js"
+import type { AnyDefinition } from "../columns/writes.js"
 import * as Rules from "../options.js"
 import type { AnyRow } from "./answers.js"
 import type { CloseReport } from "./closeReport.js"
@@ -66,7 +67,10 @@ export interface Options<in out D extends AnyDefinition> {
 }
 
 /** A share, from 0 to 1. */
-const share = Rules.that("a number from 0 to 1", (given) => typeof given === "number" && given >= 0 && given <= 1)
+const share = Rules.that(
+  "a number from 0 to 1",
+  (given) => typeof given === "number" && given >= 0 && given <= 1
+)
 
 const isHandle =
   (...members: ReadonlyArray<string>) =>
@@ -104,11 +108,16 @@ const rules = {
 export type Settings<D extends AnyDefinition> = Rules.Resolved<Options<D>, typeof rules>
 
 /** Returns which options contradict each other, or `undefined`. */
-const validateTogether = <D extends AnyDefinition>(settings: Settings<D>): Rules.InvalidOptions | undefined => {
+const validateTogether = <D extends AnyDefinition>(
+  settings: Settings<D>
+): Rules.InvalidOptions | undefined => {
   const problem = (option: string, message: string) => new Rules.InvalidOptions({ option, message })
   const { grace, hardTimeout, maxBytes, maxEntries, sizeOf, softTimeout, staleWhileRevalidate } = settings
   if (maxBytes !== undefined && sizeOf === undefined)
-    return problem("sizeOf", "must be given together with maxBytes: a function that gives a row's size in bytes")
+    return problem(
+      "sizeOf",
+      "must be given together with maxBytes: a function that gives a row's size in bytes"
+    )
   if (maxBytes === undefined && sizeOf !== undefined)
     return problem("maxBytes", "must be given together with sizeOf: the most bytes that are kept")
   if (maxBytes !== undefined && maxEntries !== undefined)

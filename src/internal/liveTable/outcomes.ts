@@ -1,9 +1,10 @@
 /** What the outcome of a write does to the memory, before its writer gets the reply. Synchronous. */
 import { Option } from "effect"
 import type { StorageError } from "../../Storage.js"
-import { type AnyDefinition, Malformed, type WriteRefused, type WriteResult, type Written } from "../../Table.js"
+import { Malformed, type WriteRefused, type WriteResult, type Written } from "../../Table.js"
 import * as Cells from "../cache/cells.js"
 import { type CheckedWrite, idOfWrite } from "../columns/checkWrite.js"
+import type { AnyDefinition } from "../columns/writes.js"
 import type { Revision } from "../log/events.js"
 import type { AnyRow } from "./answers.js"
 import {

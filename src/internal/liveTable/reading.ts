@@ -4,7 +4,6 @@
  */
 import { type Clock, Effect } from "effect"
 import * as Cells from "../cache/cells.js"
-import * as Flights from "../cache/flights.js"
 import { judge, type Times } from "../cache/freshness.js"
 import type { Revision } from "../log/events.js"
 import { monotonicMillis } from "../time.js"
@@ -34,13 +33,17 @@ export interface ReadOptions {
 /** One key of the cache, as it is read. */
 export interface Slot<out A extends Answer<unknown>, in out V> {
   readonly key: unknown
+  readonly tags: ReadonlyArray<string> | undefined
   /** The cell, if it has a value that was not invalidated. */
   readonly cell: () => Cells.Cell<unknown, V> | undefined
   readonly answer: (value: V) => A
   readonly times: (value: V) => Times
   /** The load of the key, with what it must land with. */
   readonly join: Effect.Effect<A, ReadFailed>
-  readonly refresh: () => void
+  /** Begins a load in the background, unless one is under way. */
+  readonly refresh: Effect.Effect<void>
+  /** Waits for the load in the background, so that it goes on when its callers leave it. */
+  readonly keep: Effect.Effect<void>
   /** Later reads do not join the load that is under way. */
   readonly detach: () => void
 }
@@ -140,9 +143,8 @@ const loadOrStale = <A extends Answer<unknown>, V>(
   const slow = Effect.suspend(() => {
     const answer = fallBack("Slow")
     if (answer === undefined) return Effect.never
-    // The load goes on when this caller leaves it.
-    slot.refresh()
-    return Effect.succeed(answer)
+    // Forked first, the load goes on when this caller leaves it.
+    return Effect.as(slot.keep, answer)
   })
   return Effect.raceFirst(load, Effect.andThen(Effect.sleep(softTimeout), slow))
 }
@@ -160,13 +162,13 @@ export const read = <A extends Answer<unknown>, V>(
     if (cell !== undefined && use === "Fresh") {
       reading.counters.hits++
       Cells.touch(cell)
+      if (slot.tags !== undefined) Cells.addTags(reading.cells, cell, slot.tags)
       reading.onHit(slot.key)
       return Effect.succeed(slot.answer(cell.value as V))
     }
     if (cell !== undefined && use !== "None" && allowed === "allow") {
       if (use === "Revalidate") {
-        slot.refresh()
-        return Effect.succeed(stale(reading, slot, cell, now, "Expired"))
+        return Effect.as(slot.refresh, stale(reading, slot, cell, now, "Expired"))
       }
       if (isLeftAlone(reading, slot.key, now)) {
         return Effect.succeed(stale(reading, slot, cell, now, why ?? "Failed"))

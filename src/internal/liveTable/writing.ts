@@ -3,12 +3,12 @@
  * the memory is done before its writer gets the reply. No failure of the master ends the actor.
  */
 import { Cause, type Clock, Effect, Exit, Option } from "effect"
-import * as Actor from "../../Actor.js"
-import type { AnyDefinition, Table, Write } from "../../Table.js"
-import { WriteRefused } from "../../Table.js"
+import type * as Actor from "../../Actor.js"
+import type { Table, WriteRefused } from "../../Table.js"
 import * as Cells from "../cache/cells.js"
 import { type CheckedWrite, idOfWrite } from "../columns/checkWrite.js"
 import { runsOf } from "../columns/writeRuns.js"
+import type { AnyDefinition, Write } from "../columns/writes.js"
 import { monotonicMillis } from "../time.js"
 import type { UnsavedWrite } from "./closeReport.js"
 import type { Coherence } from "./coherence.js"
@@ -46,7 +46,11 @@ export interface Writing<D extends AnyDefinition> {
   /** The name of this life of the live table; its calls are numbered. */
   readonly life: string
   readonly state: State<D>
-  readonly traced: <A, E>(operation: string, count: number, effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  readonly traced: <A, E>(
+    operation: string,
+    count: number,
+    effect: Effect.Effect<A, E>
+  ) => Effect.Effect<A, E>
   /** A call of the master was settled. */
   readonly onSettled: (batch: number, hasUnknown: boolean) => void
 }

@@ -1,0 +1,184 @@
+/** The reads that callers make: of one row, of many, of lists and counts. */
+import { Effect, Option } from "effect"
+import * as Cells from "../cache/cells.js"
+import * as Flights from "../cache/flights.js"
+import type { InvalidQuery } from "../columns/query.js"
+import type { AnyDefinition } from "../columns/writes.js"
+import type { Revision } from "../log/events.js"
+import { type Answer, type AnyRow, withValue } from "./answers.js"
+import { judgedQuery, type Key, type QueryAnswer, type QueryEntry, type RowAnswer } from "./coherence.js"
+import type { Asked, Core } from "./core.js"
+import type { ReadFailed } from "./errors.js"
+import * as Interest from "./interests.js"
+import type { QuerySpec } from "./loading.js"
+import { type ReadOptions, type Reading, read, readMaster, type Slot } from "./reading.js"
+
+/** The values of the cells. */
+export type Cached = RowAnswer | QueryEntry
+
+/** What reads need beyond the core. */
+export interface Reads<D extends AnyDefinition> {
+  readonly core: Core<D>
+  readonly reading: Reading<Cached>
+  /** Completes when the writes queued before have an outcome. */
+  readonly flushed: Effect.Effect<void, ReadFailed>
+  /** Waits for the log to deliver a revision; `false`: it has not, within the time. */
+  readonly reached: (revision: Revision, wait: number | undefined) => Effect.Effect<boolean>
+  /** Runs a load in the background. */
+  readonly fork: (effect: Effect.Effect<unknown, unknown>) => Effect.Effect<void>
+  /** Applies staged writes to an answer. */
+  readonly withPending: <A extends Answer<unknown>>(
+    options: ReadOptions | undefined,
+    read: Effect.Effect<A, ReadFailed>,
+    apply: (answer: A) => A
+  ) => Effect.Effect<A, ReadFailed>
+}
+
+/** The answer for one caller. */
+export const shareRow = <D extends AnyDefinition>({ c: { sharing } }: Core<D>, answer: RowAnswer): RowAnswer =>
+  sharing.isFrozen || Option.isNone(answer.value)
+    ? answer
+    : withValue(answer, Option.map(answer.value, sharing.share))
+
+const shareQuery = <D extends AnyDefinition>({ c: { sharing } }: Core<D>, answer: QueryAnswer): QueryAnswer => {
+  const { value } = answer
+  return sharing.isFrozen || typeof value === "number" ? answer : withValue(answer, Object.freeze(value.map(sharing.share)))
+}
+
+/** Notes what is asked for while the load runs. */
+const interested = <A, E, D extends AnyDefinition>(
+  { interests }: Core<D>,
+  key: Key,
+  spec: QuerySpec | undefined,
+  tags: ReadonlyArray<string> | undefined,
+  effect: Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
+  spec === undefined && tags === undefined
+    ? effect
+    : Effect.suspend(() => {
+        Interest.enter(interests, key, spec, tags)
+        return Effect.ensuring(
+          effect,
+          Effect.sync(() => Interest.leave(interests, key))
+        )
+      })
+
+const refreshing = <D extends AnyDefinition>(
+  { fork }: Reads<D>,
+  isLoading: () => boolean,
+  load: Effect.Effect<unknown, ReadFailed>
+): Effect.Effect<void> => Effect.suspend(() => (isLoading() ? Effect.void : fork(load)))
+
+/** How one row is read. */
+export const rowSlot = <D extends AnyDefinition>(
+  reads: Reads<D>,
+  key: Key,
+  tags?: ReadonlyArray<string> | undefined
+): Slot<RowAnswer, Cached> => {
+  const { core } = reads
+  const { cells, lifetimes } = core.c
+  const join = interested(core, key, undefined, tags, Flights.join(core.rows, key))
+  return {
+    key,
+    tags,
+    cell: () => {
+      const cell = Cells.get(cells, key)
+      return cell === undefined || Cells.stateOf(cells, cell) === "Empty" ? undefined : cell
+    },
+    // The cell of a row holds its answer.
+    answer: (value) => shareRow(core, value as RowAnswer),
+    times: (value) => (Option.isNone((value as RowAnswer).value) ? lifetimes.absent : lifetimes.present),
+    join: Effect.map(join, (answer) => shareRow(core, answer)),
+    refresh: refreshing(reads, () => Flights.has(core.rows, key), join),
+    keep: reads.fork(join),
+    detach: () => Flights.detach(core.rows, key)
+  }
+}
+
+/** How a list or a count is read. */
+export const querySlot = <D extends AnyDefinition>(
+  reads: Reads<D>,
+  { key, spec }: Asked,
+  tags?: ReadonlyArray<string> | undefined
+): Slot<QueryAnswer, Cached> => {
+  const { core } = reads
+  const join = interested(core, key, spec, tags, Flights.join(core.queries, key))
+  return {
+    key,
+    tags,
+    cell: () => judgedQuery(core.c, key),
+    // The cell of a query holds its entry.
+    answer: (value) => shareQuery(core, (value as QueryEntry).answer),
+    times: () => core.c.lifetimes.present,
+    join: Effect.map(join, (answer) => shareQuery(core, answer)),
+    refresh: refreshing(reads, () => Flights.has(core.queries, key), join),
+    keep: reads.fork(join),
+    detach: () => Flights.detach(core.queries, key)
+  }
+}
+
+/** Whether what the cache holds is at a revision already. */
+const holds = <A extends Answer<unknown>>(slot: Slot<A, Cached>, revision: Revision): boolean => {
+  const cell = slot.cell()
+  if (cell?.value === undefined) return false
+  const held = Option.getOrUndefined(slot.answer(cell.value).revision)
+  return held !== undefined && held.epoch === revision.epoch && held.seq >= revision.seq
+}
+
+/** Waits for what `atLeast` asks for. `master`: the cache cannot be used. */
+const awaitLeast = <D extends AnyDefinition, A extends Answer<unknown>>(
+  reads: Reads<D>,
+  slot: Slot<A, Cached>,
+  { atLeast, use = "cache", wait }: ReadOptions
+): Effect.Effect<"cache" | "master", ReadFailed> => {
+  if (atLeast === undefined) return Effect.succeed(use)
+  if (atLeast === "queued") return Effect.as(reads.flushed, use)
+  if (holds(slot, atLeast)) return Effect.succeed(use)
+  return Effect.map(reads.reached(atLeast, wait), (reached) => (reached ? use : "master"))
+}
+
+/** Reads one key as its options say. */
+export const readSlot = <D extends AnyDefinition, A extends Answer<unknown>>(
+  reads: Reads<D>,
+  slot: Slot<A, Cached>,
+  options: ReadOptions | undefined
+): Effect.Effect<A, ReadFailed> => {
+  const { reading } = reads
+  if (options === undefined) return read(reading, slot, "allow")
+  const { stale = "allow" } = options
+  return Effect.flatMap(awaitLeast(reads, slot, options), (use) =>
+    use === "master" ? readMaster(reading, slot) : read(reading, slot, stale)
+  )
+}
+
+/** The rows of ids, in order. Those that the cache has are not waited for. */
+export const readMany = <D extends AnyDefinition>(
+  reads: Reads<D>,
+  keys: ReadonlyArray<Key>,
+  one: (key: Key) => Effect.Effect<RowAnswer, ReadFailed>
+): Effect.Effect<ReadonlyArray<RowAnswer>, ReadFailed> =>
+  Effect.suspend(() => {
+    const distinct = [...new Set(keys)]
+    return Effect.map(Effect.forEach(distinct, one, { concurrency: "unbounded" }), (answers) => {
+      const byKey = new Map(distinct.map((key, index) => [key, answers[index]!]))
+      return keys.map((key) => byKey.get(key)!)
+    })
+  })
+
+/** What was asked for, or a failure. */
+export const valid = <A>(given: A | InvalidQuery): Effect.Effect<A, InvalidQuery> =>
+  // InvalidQuery is the one error among them.
+  (given as { readonly _tag?: unknown } | null)?._tag === "InvalidQuery"
+    ? Effect.fail(given as InvalidQuery)
+    : Effect.succeed(given as A)
+
+/** The text of an answer, by which a follow knows whether it is another one. */
+export const textOfRowAnswer =
+  <D extends AnyDefinition>({ textOfRow }: Core<D>) =>
+  ({ value }: RowAnswer): string =>
+    Option.match(value, { onNone: () => "", onSome: textOfRow })
+
+export const textOfQueryAnswer =
+  <D extends AnyDefinition>({ textOfRow }: Core<D>) =>
+  ({ value }: QueryAnswer): string =>
+    typeof value === "number" ? String(value) : value.map((row: AnyRow) => textOfRow(row)).join("\n")

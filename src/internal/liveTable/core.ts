@@ -1,0 +1,250 @@
+/** What exists once the master is up: the memory, its flights, the tier, and the check of what callers pass. */
+import { type Clock, Effect, Either, Option, type Scope } from "effect"
+import { type Table, WriteRefused } from "../../Table.js"
+import * as Cells from "../cache/cells.js"
+import * as Flights from "../cache/flights.js"
+import * as KeyJournal from "../cache/journal.js"
+import { checkQuery } from "../columns/checkQuery.js"
+import { compileNormalise } from "../columns/checkRow.js"
+import { type CheckedWrite, compileCheckWrite } from "../columns/checkWrite.js"
+import { compileNormalId, type IdValue, isReason } from "../columns/ids.js"
+import { InvalidQuery } from "../columns/query.js"
+import { conditionText, queryText } from "../columns/queryText.js"
+import { encodeRow } from "../columns/rowCodec.js"
+import type { AnyDefinition } from "../columns/writes.js"
+import type { InvalidOptions } from "../options.js"
+import { type AnyRow, sharingOf } from "./answers.js"
+import type { Coherence, Effects, Key, QueryEntry, RowAnswer } from "./coherence.js"
+import { queryMark } from "./coherence.js"
+import * as Doubts from "./doubts.js"
+import * as Interest from "./interests.js"
+import * as Journal from "./journal.js"
+import {
+  type Loading,
+  makeQueryFlights,
+  makeRowFlights,
+  type QueryFlights,
+  type QuerySpec,
+  type RowFlights
+} from "./loading.js"
+import type { Settings } from "./options.js"
+import type { Counters } from "./stats.js"
+import * as TierCache from "./tierCache.js"
+import { type Beliefs, codecOf, type KnownChanges } from "./tierEntry.js"
+
+/** What lives as long as the live table, with or without a master. */
+export interface Surroundings<D extends AnyDefinition> {
+  readonly settings: Settings<D>
+  readonly clock: Clock.Clock
+  readonly counters: Counters
+  readonly random: Int32Array
+  readonly life: string
+  readonly changes: KnownChanges | undefined
+  readonly traced: <A, E>(
+    operation: string,
+    count: number,
+    effect: Effect.Effect<A, E>
+  ) => Effect.Effect<A, E>
+  readonly wake: Effects["wake"]
+  readonly publish: () => void
+}
+
+export interface Core<D extends AnyDefinition> {
+  readonly master: Table<D>
+  /** Takes the writes. */
+  readonly target: Table<D>
+  readonly c: Coherence
+  readonly rows: RowFlights
+  readonly queries: QueryFlights
+  readonly interests: Interest.Interests
+  readonly tier: TierCache.TierCache | undefined
+  readonly beliefs: Beliefs
+  readonly checkWrite: (write: unknown) => CheckedWrite | WriteRefused
+  readonly keyOf: (id: unknown) => IdValue | InvalidQuery
+  readonly listOf: (query: unknown) => Asked | InvalidQuery
+  readonly countOf: (where: unknown) => Asked | InvalidQuery
+  /** A text that two rows share exactly if they are the same. */
+  readonly textOfRow: (row: AnyRow) => string
+}
+
+/** A list or a count, and its key. */
+export interface Asked {
+  readonly key: Key
+  readonly spec: QuerySpec
+}
+
+/** A list has so many rows, unless its query says another limit. */
+const defaultLimit = 50
+
+/** So many changed rows are remembered one by one, for rows that a list or a tier brings later. */
+const maxChangedRows = 10_000
+
+/** Marks counts among the keys of queries. */
+const countMark = "count:"
+
+const askedOf = (master: Table<AnyDefinition>): Pick<Core<AnyDefinition>, "listOf" | "countOf" | "keyOf"> => {
+  const { columns, id } = master.definition
+  const normalId = compileNormalId(columns, id)
+  return {
+    keyOf: (given) => {
+      const key = normalId(given)
+      return isReason(key) ? new InvalidQuery({ part: "id", message: key.message }) : key
+    },
+    listOf: (query) => {
+      const limited = typeof query === "object" && query !== null ? { limit: defaultLimit, ...query } : query
+      return Either.merge(
+        Either.map(checkQuery(columns, id, limited), (query) => ({
+          key: queryMark + queryText(query),
+          spec: { kind: "list" as const, query }
+        }))
+      )
+    },
+    countOf: (where) =>
+      Either.merge(
+        Either.map(checkQuery(columns, id, where === undefined ? {} : { where }), (query) => ({
+          key: queryMark + countMark + conditionText(query.where),
+          spec: { kind: "count" as const, query }
+        }))
+      )
+  }
+}
+
+const checkOf = (definition: AnyDefinition): Core<AnyDefinition>["checkWrite"] => {
+  const check = compileCheckWrite(definition)
+  return (write) => {
+    const checked = check(write)
+    if (checked._tag !== "InvalidWrite") return checked
+    const { cause, message } = checked
+    return new WriteRefused({ reason: "Invalid", message, ...(cause === undefined ? {} : { cause }) })
+  }
+}
+
+const boundOf = <D extends AnyDefinition>({ maxBytes, maxEntries }: Settings<D>): Cells.Bound =>
+  maxBytes === undefined
+    ? { maxEntries: maxEntries ?? 10_000, maxBytes: Number.POSITIVE_INFINITY }
+    : { maxEntries: Number.POSITIVE_INFINITY, maxBytes }
+
+const lifetimesOf = <D extends AnyDefinition>(settings: Settings<D>): Coherence["lifetimes"] => {
+  const { absentTtl, doubt, grace, staleWhileRevalidate, targetLag, ttl } = settings
+  return {
+    present: { ttl, staleWhileRevalidate, grace },
+    absent: { ttl: absentTtl, staleWhileRevalidate, grace },
+    doubt,
+    targetLag
+  }
+}
+
+const memoryOf = <D extends AnyDefinition>(
+  surroundings: Surroundings<D>,
+  master: Table<D>,
+  effects: Effects
+): Coherence => {
+  const { counters, random, settings } = surroundings
+  return {
+    cells: Cells.make<Key, RowAnswer | QueryEntry>(boundOf(settings), () => {
+      counters.evicted++
+    }),
+    journal: Journal.make(),
+    changedRows: KeyJournal.make(maxChangedRows),
+    doubts: Doubts.make(),
+    acknowledged: new Map(),
+    sharing: sharingOf(master.definition.columns),
+    sizeOf: settings.sizeOf,
+    lifetimes: lifetimesOf(settings),
+    random,
+    counters,
+    effects
+  }
+}
+
+/** Makes what stands on a master that has come up. */
+export const make = <D extends AnyDefinition>(
+  surroundings: Surroundings<D>,
+  master: Table<D>
+): Effect.Effect<Core<D>, InvalidOptions, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { changes, clock, counters, life, publish, settings, traced, wake } = surroundings
+    const interests = Interest.make()
+    // The flights are made of the memory, and its effects reach them when something changes.
+    const flights: { rows: Option.Option<RowFlights>; queries: Option.Option<QueryFlights> } = {
+      rows: Option.none(),
+      queries: Option.none()
+    }
+    const withRows = (run: (rows: RowFlights) => void) => Option.map(flights.rows, run)
+    const withQueries = (run: (queries: QueryFlights) => void) => Option.map(flights.queries, run)
+    const effects: Effects = {
+      wake,
+      detach: (key) => {
+        withRows((rows) => Flights.detach(rows, key))
+        withQueries((queries) => Flights.detach(queries, key))
+      },
+      detachQueries: () => {
+        withQueries(Flights.detachAll)
+      },
+      detachAll: () => {
+        withRows(Flights.detachAll)
+        withQueries(Flights.detachAll)
+      }
+    }
+    const c = memoryOf(surroundings, master, effects)
+    const { columns, id, name } = master.definition
+    const beliefs: Beliefs = {
+      life,
+      changes,
+      changedRows: c.changedRows,
+      outdatedUpTo: () =>
+        c.cells.distrusted ? Number.POSITIVE_INFINITY : Math.max(c.cells.invalidUpTo, c.cells.suspectUpTo),
+      unshown: new Map(),
+      othersCount: true
+    }
+    const { graceBackoff, hardTimeout, tier: given, tierTimeout, ttl } = settings
+    const tier =
+      given === undefined
+        ? undefined
+        : yield* TierCache.make({
+            tier: given,
+            namespace: name,
+            codec: codecOf(columns, id),
+            beliefs,
+            clock,
+            counters,
+            ttl,
+            tierTimeout,
+            graceBackoff,
+            traced
+          })
+    const loading: Loading<D> = {
+      c,
+      master,
+      clock,
+      hardTimeout,
+      interests,
+      tier,
+      traced,
+      onLoaded: (failed) => {
+        counters.loads++
+        if (failed) counters.loadFailures++
+        publish()
+      }
+    }
+    const rows = yield* makeRowFlights(loading)
+    const queries = yield* makeQueryFlights(loading)
+    flights.rows = Option.some(rows)
+    flights.queries = Option.some(queries)
+    const untyped = master as unknown as Table<AnyDefinition>
+    const normalise = compileNormalise(columns)
+    const encode = encodeRow(columns)
+    return {
+      master,
+      target: settings.target ?? master,
+      c,
+      rows,
+      queries,
+      interests,
+      tier,
+      beliefs,
+      checkWrite: checkOf(master.definition),
+      ...askedOf(untyped),
+      textOfRow: (row) => JSON.stringify(encode(normalise(row)))
+    }
+  })
