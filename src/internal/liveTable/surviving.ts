@@ -17,7 +17,7 @@ import type { Change, Row } from "./journal.js"
 /** A condition, and the columns that it reads, without the id, which no change changes. */
 interface Reader {
   readonly where: AnyCondition | undefined
-  readonly reads: ReadonlySet<string>
+  readonly reads: ReadonlyArray<string>
 }
 
 /** The condition of an answer. */
@@ -36,9 +36,9 @@ export interface ListBasis extends Conditions {
   /** The ids of its rows. */
   readonly ids: ReadonlySet<unknown>
   /** Columns of the condition and the order. */
-  readonly readsAll: ReadonlySet<string>
+  readonly readsAll: ReadonlyArray<string>
   /** Columns of the order. */
-  readonly readsOrder: ReadonlySet<string>
+  readonly readsOrder: ReadonlyArray<string>
   readonly limit: number | undefined
   readonly offset: number
   readonly after: Place | undefined
@@ -55,11 +55,8 @@ export interface CountBasis extends Conditions {
 
 export type Basis = ListBasis | CountBasis
 
-const without = (id: string, names: ReadonlySet<string>): ReadonlySet<string> => {
-  const rest = new Set(names)
-  rest.delete(id)
-  return rest
-}
+const without = (id: string, names: Iterable<string>): ReadonlyArray<string> =>
+  Array.from(names).filter((name) => name !== id)
 
 const partsOf = (condition: AnyCondition): ReadonlyArray<AnyCondition> =>
   condition.op === "and" ? condition.conditions.flatMap(partsOf) : [condition]
@@ -87,34 +84,38 @@ export const ofList = (
 ): ListBasis => {
   const { after, limit, offset, orderBy, where } = query
   const compare = comparePlace(columns, orderBy)
-  const placeOf = (row: Row | undefined): Place | undefined => {
-    if (row === undefined) return undefined
-    const value = (at: number): unknown => row[orderBy[at]!.column]
-    return (other) => compare(value, other)
+  const placeOf = (values: ReadonlyArray<unknown> | undefined): Place | undefined => {
+    if (values === undefined) return undefined
+    const value = (at: number): unknown => values[at]
+    return (row) => compare(value, row)
   }
+  const valuesOf = (row: Row | undefined) => row && orderBy.map(({ column }) => row[column])
   return {
     _tag: "List",
     ...conditions(columns, id, where),
     ids: new Set(rows.map((row) => row[id])),
     readsAll: without(id, columnsOf(query)),
-    readsOrder: without(id, new Set(orderBy.map(({ column }) => column))),
+    readsOrder: without(
+      id,
+      orderBy.map(({ column }) => column)
+    ),
     limit,
     offset,
-    after: after === undefined ? undefined : (row) => compare((at) => after[at], row),
-    first: placeOf(rows[0]),
-    last: placeOf(rows.at(-1)),
+    after: placeOf(after),
+    first: placeOf(valuesOf(rows[0])),
+    last: placeOf(valuesOf(rows.at(-1))),
     isClosed: rows.length === limit
   }
 }
 
-const disjoint = (a: ReadonlySet<string>, b: ReadonlySet<string>): boolean => {
-  for (const name of b) if (a.has(name)) return false
+const disjoint = (names: ReadonlyArray<string>, changed: ReadonlySet<string>): boolean => {
+  for (let at = 0; at < names.length; at++) if (changed.has(names[at]!)) return false
   return true
 }
 
 /** Whether old and new are both there with the same values in these columns, or both absent. */
-const keeps = (reads: ReadonlySet<string>, { columns, op }: Change): boolean =>
-  op === "Updated" && (columns === undefined ? reads.size === 0 : disjoint(reads, columns))
+const keeps = (reads: ReadonlyArray<string>, { columns, op }: Change): boolean =>
+  op === "Updated" && (columns === undefined ? reads.length === 0 : disjoint(reads, columns))
 
 /**
  * Whether neither old nor new meets the condition, where new is known. Old has the values of new in the columns that the
