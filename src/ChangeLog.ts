@@ -24,6 +24,7 @@ import {
 } from "./internal/log/events.js"
 import * as MemoryLog from "./internal/log/memoryLog.js"
 import { resolveSelector } from "./internal/log/selector.js"
+import { storageError } from "./internal/log/storageError.js"
 import { func, type InvalidOptions, oneOf, or, resolve, whole } from "./internal/options.js"
 import { makeRandom, randomName } from "./internal/random.js"
 import { type BadRecord, type Saved, type Storage, StorageError } from "./Storage.js"
@@ -148,22 +149,6 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
 
 /** Which revisions to load from a log that is used as a storage. */
 export type LogQuery = ReadOptions
-
-const storageError = (error: ChangeLogError): StorageError => {
-  const { cause, index, message, outcome = "NotStored", reason } = error
-  // A log in a database has classified the failure already.
-  if (cause instanceof StorageError) return cause
-  const poison = reason !== "Unavailable"
-  const bad: ReadonlyArray<BadRecord> | undefined =
-    poison && index !== undefined ? [{ index, cause: error }] : undefined
-  return new StorageError({
-    kind: poison ? "Poison" : "Transient",
-    outcome,
-    message,
-    cause: cause ?? error,
-    ...(bad === undefined ? {} : { bad })
-  })
-}
 
 /** Returns the entries of a batch, or the error that names every record that has no entry which the log accepts. */
 const entriesOf = <V, Record>(

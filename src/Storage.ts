@@ -6,7 +6,7 @@
  */
 import { Data, Effect, Either, Stream } from "effect"
 import { checkPrune, checkQuery } from "./internal/columns/checkQuery.js"
-import { compileCheckRow, compileNormalise, type Rule } from "./internal/columns/checkRow.js"
+import { compileCheckRow, type Rule } from "./internal/columns/checkRow.js"
 import {
   type Columns,
   type IdOf,
@@ -14,8 +14,8 @@ import {
   type RowOf,
   validateColumns
 } from "./internal/columns/columns.js"
-import { evaluateQuery } from "./internal/columns/evaluateQuery.js"
 import type { InvalidQuery, Prune, Query } from "./internal/columns/query.js"
+import { idOfRow, makeRowStore } from "./internal/columns/rowStore.js"
 import { anything, type InvalidOptions, optional, resolve, text } from "./internal/options.js"
 
 export type { Rule } from "./internal/columns/checkRow.js"
@@ -245,15 +245,9 @@ const memoryTable = <const C extends Columns>(
     yield* resolve<MemoryOptions<C>>()(memoryRules, options)
     const { columns, id } = options
     const check = yield* rowCheck(columns, id)
-    type Row = RowOf<C> & { readonly [column: string]: unknown }
-    // A normalised row has the columns of the definition with their values, which is the type RowOf.
-    const copy = compileNormalise(columns)
-    const normalise = (record: NewRowOf<C>) => copy(record) as Row
-    const rows = new Map<unknown, Row>()
+    const store = makeRowStore(columns, id)
     const load: MemoryTable<C>["load"] = (query) =>
-      Effect.map(checkQuery(columns, id, query), (checked) =>
-        evaluateQuery(columns, checked, rows.values()).map((row) => normalise(row))
-      )
+      Effect.map(checkQuery(columns, id, query), (checked) => store.select(checked).map(store.copy))
     return {
       save: (batch) =>
         Effect.suspend(() => {
@@ -261,10 +255,9 @@ const memoryTable = <const C extends Columns>(
           if (error !== undefined) return Effect.fail(error)
           let duplicates = 0
           for (const record of batch) {
-            const row = normalise(record)
-            const key = row[id]
-            if (rows.has(key)) duplicates++
-            else rows.set(key, row)
+            const row = store.copy(record)
+            if (store.get(idOfRow(id, row)) === undefined) store.set(row)
+            else duplicates++
           }
           return Effect.succeed({ duplicates })
         }),
@@ -272,12 +265,12 @@ const memoryTable = <const C extends Columns>(
       query: (query) => Stream.unwrap(Effect.map(load(query), Stream.fromIterable)),
       prune: (options) =>
         Effect.map(checkPrune(columns, id, options), ({ query }) => {
-          const gone = evaluateQuery(columns, query, rows.values())
-          for (const row of gone) rows.delete(row[id])
+          const gone = store.select(query)
+          for (const row of gone) store.remove(idOfRow(id, row))
           return gone.length
         }),
       get records() {
-        return [...rows.values()]
+        return [...store.rows()]
       }
     }
   })

@@ -3,12 +3,13 @@
  * All of it is pure.
  */
 import { isWellFormed, utf8Length } from "../text.js"
-import { type Columns, type ColumnType, maxIdBytes } from "./columns.js"
+import { type Column, type Columns, type ColumnType, maxIdBytes } from "./columns.js"
 
 /** Why a value cannot be stored. */
 export type Rule =
   | "NotARecord"
   | "UnknownColumn"
+  | "IsId"
   | "Missing"
   | "WrongType"
   | "NotFinite"
@@ -130,6 +131,7 @@ export const validateValue = (type: ColumnType, value: unknown): Rule | undefine
 const messageOf: { readonly [R in Rule]: (type: ColumnType) => string } = {
   NotARecord: () => "the record is not an object, or one of its properties cannot be read",
   UnknownColumn: () => "the table has no such column, and a part of a record is not stored",
+  IsId: () => "a patch cannot change the id: delete the row, and insert another one",
   Missing: () => "a value is required",
   WrongType: (type) => `the value is not of the column's type ${type}`,
   NotFinite: () => "NaN and infinities cannot be stored",
@@ -163,6 +165,20 @@ const validateId = (value: unknown): Rule | undefined => {
   return value.length > maxIdBytes || utf8Length(value) > maxIdBytes ? "TooLong" : undefined
 }
 
+const checkValue = (name: string, { nullable, type }: Column, value: unknown): Reason | undefined => {
+  if (value === undefined || value === null) return nullable ? undefined : reason(name, "Missing", type)
+  const rule = validateValue(type, value)
+  return rule === undefined ? undefined : reason(name, rule, type)
+}
+
+/** Returns why a value cannot be an id, or `undefined`. */
+export const checkId = (name: string, column: Column, value: unknown): Reason | undefined => {
+  const wrong = checkValue(name, column, value)
+  if (wrong !== undefined) return wrong
+  const rule = validateId(value)
+  return rule === undefined ? undefined : reason(name, rule, column.type)
+}
+
 // A key is not a value, but records that are made of foreign input may carry data there.
 const shownKey = (key: string): string => (/^\w{1,63}$/.test(key) ? key : "(not shown)")
 
@@ -173,20 +189,13 @@ const shownKey = (key: string): string => (/^\w{1,63}$/.test(key) ? key : "(not 
 export const compileCheckRow = (columns: Columns, id: string): ((record: unknown) => Reason | undefined) => {
   const names = Object.keys(columns)
   const count = names.length
-  const types = names.map((name) => columns[name]!.type)
-  const nullable = names.map((name) => columns[name]!.nullable)
+  const definitions = names.map((name) => columns[name]!)
   const idAt = names.indexOf(id)
 
   const position = new Map(names.map((name, at) => [name, at]))
 
-  const checkColumn = (at: number, value: unknown): Reason | undefined => {
-    const type = types[at]!
-    if (value === undefined || value === null) {
-      return nullable[at] === true ? undefined : reason(names[at]!, "Missing", type)
-    }
-    const rule = validateValue(type, value) ?? (at === idAt ? validateId(value) : undefined)
-    return rule === undefined ? undefined : reason(names[at]!, rule, type)
-  }
+  const checkColumn = (at: number, value: unknown): Reason | undefined =>
+    (at === idAt ? checkId : checkValue)(names[at]!, definitions[at]!, value)
 
   const check = (record: { readonly [key: string]: unknown }): Reason | undefined => {
     let next = 0
@@ -220,6 +229,32 @@ export const compileCheckRow = (columns: Columns, id: string): ((record: unknown
     } catch {
       return reason(id, "NotARecord", "text")
     }
+  }
+}
+
+/** The columns that a patch sets, normalised, or why it cannot. */
+export type CheckedFields =
+  | { readonly _tag: "Fields"; readonly fields: { readonly [column: string]: unknown } }
+  | { readonly _tag: "Bad"; readonly reason: Reason }
+
+/** Compiles the check of the columns that a patch sets. A property that is `undefined` counts as absent. */
+export const compileCheckFields = (columns: Columns, id: string) => {
+  const checkField = (name: string, value: unknown): Reason | undefined => {
+    if (!Object.hasOwn(columns, name)) return reason(shownKey(name), "UnknownColumn", "text")
+    return name === id ? reason(id, "IsId", "text") : checkValue(name, columns[name]!, value)
+  }
+  return (given: unknown): CheckedFields => {
+    if (typeof given !== "object" || given === null) {
+      return { _tag: "Bad", reason: reason(id, "NotARecord", "text") }
+    }
+    const fields: { [column: string]: unknown } = {}
+    for (const [name, value] of Object.entries(given)) {
+      if (value === undefined) continue
+      const wrong = checkField(name, value)
+      if (wrong !== undefined) return { _tag: "Bad", reason: wrong }
+      fields[name] = normaliseValue(columns[name]!.type, value)
+    }
+    return { _tag: "Fields", fields }
   }
 }
 

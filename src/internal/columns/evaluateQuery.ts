@@ -39,6 +39,15 @@ const compareNullable = (type: ColumnType, a: unknown, b: unknown): number => {
   return compareValues(type, a, b)
 }
 
+/** Returns the columns in which two normalised rows differ. Json is compared with the order of its keys. */
+export const differingColumns = (columns: Columns, a: Row, b: Row): ReadonlyArray<string> =>
+  Object.keys(columns).filter((name) => {
+    const { type } = columns[name]!
+    return type === "json"
+      ? JSON.stringify(a[name]) !== JSON.stringify(b[name])
+      : compareNullable(type, a[name], b[name]) !== 0
+  })
+
 const isOrderedBy = (op: Compare<unknown, unknown>["op"], order: number): boolean => {
   switch (op) {
     case "eq":
