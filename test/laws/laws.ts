@@ -1,13 +1,13 @@
 /**
- * The laws that this project's own tests prove, by their numbers: of a recorder's account (A), of a watch (W) and of an
- * actor (R, the runtime). The laws of storages (S) and of change logs (C) are in src/testing: users run them too.
+ * The laws that this project's own tests prove, by their numbers: of a recorder's account (A), of a watch (W), of an
+ * actor (R, the runtime) and of a live table (L). The laws of storages (S) and of change logs (C) are in src/testing: users run them too.
  *
  * A number is never given to another law: that of a law that goes is listed in `retired`.
  */
 
 /** A law that is proved here. */
 export interface TestedLaw {
-  readonly id: `${"A" | "W" | "R"}${number}`
+  readonly id: `${"A" | "W" | "R" | "L"}${number}`
   readonly name: string
   /** The law in one sentence. */
   readonly statement: string
@@ -332,6 +332,16 @@ export const actorLaws: ReadonlyArray<TestedLaw> = [
     name: "nothing-stays",
     statement: "After its close no fiber and no alarm of an actor is left.",
     provedBy: inActor("close")
+  }
+]
+
+export const liveTableLaws: ReadonlyArray<TestedLaw> = [
+  {
+    id: "L1",
+    name: "surviving",
+    statement:
+      "A list or a count that survives a change is what the master answers after it; most that are the same survive.",
+    provedBy: ["test/liveTable/surviving.test.ts"]
   }
 ]
 

@@ -4,7 +4,7 @@ import * as path from "node:path"
 import { pathToFileURL } from "node:url"
 import * as ChangeLogLaws from "../../src/testing/ChangeLogLaws.js"
 import * as StorageLaws from "../../src/testing/StorageLaws.js"
-import { accountLaws, actorLaws, retired, type TestedLaw, watchLaws } from "../laws/laws.js"
+import { accountLaws, actorLaws, liveTableLaws, retired, type TestedLaw, watchLaws } from "../laws/laws.js"
 import { root } from "../support/project.js"
 
 export const page = "src/testing/LAWS.md"
@@ -51,7 +51,16 @@ const parts: ReadonlyArray<Part> = [
     about: "Held under random histories of writers, readers, compactions, renewals and faults.",
     laws: watchLaws
   },
-  { title: "Actors", about: "Held by the tests of the runtime that all parts are built on.", laws: actorLaws }
+  {
+    title: "Actors",
+    about: "Held by the tests of the runtime that all parts are built on.",
+    laws: actorLaws
+  },
+  {
+    title: "Live tables",
+    about: "Held under random tables, queries, changes and writes.",
+    laws: liveTableLaws
+  }
 ]
 
 /** Every law that has a number. */
