@@ -133,7 +133,8 @@ export const fill = <K, V>(cells: Cells<K, V>, key: K, value: V, load: Load): Ce
   const { stamp, tags } = load
   if (stamp <= cells.invalidUpTo) return undefined
   if (tags !== undefined && Tags.isOutdated(cells.tags, tags, stamp)) return undefined
-  const known = cells.map.get(key)
+  // A pinned cell is there also without a value.
+  const known = get(cells, key) ?? cells.map.get(key)
   if (known !== undefined) {
     if (stamp <= Math.abs(known.stamp)) return undefined
     // The value that was there is older, so it goes also if the new one has no room. Its tags stay.

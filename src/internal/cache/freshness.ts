@@ -32,7 +32,7 @@ export interface Aged {
 const maxJitter = 0.1
 
 /** The `ttl` of one value, in whole milliseconds: less up to 10 %, so that what came together does not go together. */
-export const jittered = (ttl: number, unit: number): number => Math.ceil(ttl - ttl * maxJitter * unit)
+export const jittered = (ttl: number, unit: number): number => Math.ceil(ttl * (1 - maxJitter * unit))
 
 /** Judges a value. `endedEarly`: it was expired, or is suspect, so that it is not fresh at any age. */
 export const judge = (aged: Aged, times: Times, now: number, endedEarly = false): Verdict => {
