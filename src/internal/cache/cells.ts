@@ -202,6 +202,10 @@ export const trust = <K, V>(cells: Cells<K, V>): void => {
   updateFloor(cells)
 }
 
+/** The keys of the values that have a tag. */
+export const keysWith = <K, V>(cells: Cells<K, V>, tag: string): ReadonlyArray<K> =>
+  Tags.membersOf(cells.tags, tag).map(({ key }) => key)
+
 /** Ends the freshness of a key's value. That of a load under way is the flight's concern. */
 export const expire = <K, V>(cells: Cells<K, V>, key: K): void => {
   const cell = cells.map.get(key)

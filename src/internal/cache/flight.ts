@@ -122,6 +122,11 @@ export const expire = <K, B, X>(flights: Flights<K, B, X>, key: K): void => {
   if (flight?.load !== undefined) flight.expired = true
 }
 
+/** Marks all flights: everything is expired. */
+export const expireAll = <K, B, X>(flights: Flights<K, B, X>): void => {
+  for (const key of flights.index.keys()) expire(flights, key)
+}
+
 export const unsafeEnd = <K, B, X>(flights: Flights<K, B, X>): void => {
   flights.ended = true
   const waiting = [...flights.queued]

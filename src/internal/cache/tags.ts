@@ -37,4 +37,7 @@ export const invalidate = <C>(tags: Tags<C>, name: string, stamp: number): Reado
   return [...(tags.members.get(name) ?? [])]
 }
 
+/** The cells that have a tag. */
+export const membersOf = <C>({ members }: Tags<C>, name: string): ReadonlyArray<C> => [...(members.get(name) ?? [])]
+
 export const clear = <C>(tags: Tags<C>): void => tags.members.clear()

@@ -6,12 +6,12 @@ import type { InvalidQuery } from "../columns/query.js"
 import type { AnyDefinition } from "../columns/writes.js"
 import type { Revision } from "../log/events.js"
 import { type Answer, type AnyRow, withValue } from "./answers.js"
+import type { QuerySpec } from "./coherence.js"
 import { judgedQuery, type Key, type QueryAnswer, type QueryEntry, type RowAnswer } from "./coherence.js"
 import type { Asked, Core } from "./core.js"
 import type { ReadFailed } from "./errors.js"
 import * as Interest from "./interests.js"
-import type { QuerySpec } from "./loading.js"
-import { type ReadOptions, type Reading, read, readMaster, type Slot } from "./reading.js"
+import { type Reading, type ReadOptions, read, readMaster, type Slot } from "./reading.js"
 
 /** The values of the cells. */
 export type Cached = RowAnswer | QueryEntry
@@ -23,26 +23,28 @@ export interface Reads<D extends AnyDefinition> {
   /** Completes when the writes queued before have an outcome. */
   readonly flushed: Effect.Effect<void, ReadFailed>
   /** Waits for the log to deliver a revision; `false`: it has not, within the time. */
-  readonly reached: (revision: Revision, wait: number | undefined) => Effect.Effect<boolean>
+  readonly reached: (revision: Revision, wait: number) => Effect.Effect<boolean>
   /** Runs a load in the background. */
   readonly fork: (effect: Effect.Effect<unknown, unknown>) => Effect.Effect<void>
-  /** Applies staged writes to an answer. */
-  readonly withPending: <A extends Answer<unknown>>(
-    options: ReadOptions | undefined,
-    read: Effect.Effect<A, ReadFailed>,
-    apply: (answer: A) => A
-  ) => Effect.Effect<A, ReadFailed>
 }
 
 /** The answer for one caller. */
-export const shareRow = <D extends AnyDefinition>({ c: { sharing } }: Core<D>, answer: RowAnswer): RowAnswer =>
+export const shareRow = <D extends AnyDefinition>(
+  { c: { sharing } }: Core<D>,
+  answer: RowAnswer
+): RowAnswer =>
   sharing.isFrozen || Option.isNone(answer.value)
     ? answer
     : withValue(answer, Option.map(answer.value, sharing.share))
 
-const shareQuery = <D extends AnyDefinition>({ c: { sharing } }: Core<D>, answer: QueryAnswer): QueryAnswer => {
+const shareQuery = <D extends AnyDefinition>(
+  { c: { sharing } }: Core<D>,
+  answer: QueryAnswer
+): QueryAnswer => {
   const { value } = answer
-  return sharing.isFrozen || typeof value === "number" ? answer : withValue(answer, Object.freeze(value.map(sharing.share)))
+  return sharing.isFrozen || typeof value === "number"
+    ? answer
+    : withValue(answer, Object.freeze(value.map(sharing.share)))
 }
 
 /** Notes what is asked for while the load runs. */
@@ -125,11 +127,14 @@ const holds = <A extends Answer<unknown>>(slot: Slot<A, Cached>, revision: Revis
   return held !== undefined && held.epoch === revision.epoch && held.seq >= revision.seq
 }
 
+/** How long a read waits for the log, in milliseconds. */
+const waitForLog = 3_000
+
 /** Waits for what `atLeast` asks for. `master`: the cache cannot be used. */
 const awaitLeast = <D extends AnyDefinition, A extends Answer<unknown>>(
   reads: Reads<D>,
   slot: Slot<A, Cached>,
-  { atLeast, use = "cache", wait }: ReadOptions
+  { atLeast, use = "cache", wait = waitForLog }: ReadOptions
 ): Effect.Effect<"cache" | "master", ReadFailed> => {
   if (atLeast === undefined) return Effect.succeed(use)
   if (atLeast === "queued") return Effect.as(reads.flushed, use)
@@ -152,8 +157,7 @@ export const readSlot = <D extends AnyDefinition, A extends Answer<unknown>>(
 }
 
 /** The rows of ids, in order. Those that the cache has are not waited for. */
-export const readMany = <D extends AnyDefinition>(
-  reads: Reads<D>,
+export const readMany = (
   keys: ReadonlyArray<Key>,
   one: (key: Key) => Effect.Effect<RowAnswer, ReadFailed>
 ): Effect.Effect<ReadonlyArray<RowAnswer>, ReadFailed> =>

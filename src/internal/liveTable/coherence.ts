@@ -9,6 +9,7 @@ import { Option } from "effect"
 import * as Cells from "../cache/cells.js"
 import { jittered, type Times } from "../cache/freshness.js"
 import * as KeyJournal from "../cache/journal.js"
+import type { CheckedQuery } from "../columns/query.js"
 import type { Revision } from "../log/events.js"
 import { word } from "../random.js"
 import {
@@ -33,10 +34,17 @@ export type QueryAnswer = Answer<ReadonlyArray<AnyRow> | number>
 /** A list or a count that is kept. */
 export interface QueryEntry {
   readonly answer: QueryAnswer
+  readonly spec: QuerySpec
   /** What decides whether it survives a change. */
   readonly basis: Basis
   /** The journal was followed up to this stamp. Only this file writes it. */
   readonly judgedAt: number
+}
+
+/** A list or a count that is asked for. */
+export interface QuerySpec {
+  readonly kind: "list" | "count"
+  readonly query: CheckedQuery
 }
 
 /** The normal id of a row, or the text of a query behind {@link queryMark}. */
@@ -56,8 +64,11 @@ export interface Effects {
   readonly detach: (key: Key) => void
   readonly detachQueries: () => void
   readonly detachAll: () => void
-  /** Wakes what follows a key; `undefined`: anything may have changed. */
-  readonly wake: (key: Key | undefined) => void
+  /** Wakes what follows a key. */
+  readonly wake: (key: Key) => void
+  /** Wakes what follows lists and counts. */
+  readonly wakeQueries: () => void
+  readonly wakeAll: () => void
 }
 
 /** How long a value lives: rows and lists, and absent rows. */
@@ -95,6 +106,8 @@ export interface Landing {
   readonly askedAt: number
   readonly now: number
   readonly tags: ReadonlyArray<string> | undefined
+  /** Its freshness was ended while it was loaded. */
+  readonly expired: boolean
 }
 
 const unit = (random: Int32Array): number => (word(random) >>> 0) / 2 ** 32
@@ -114,31 +127,34 @@ const sizeOfRows = ({ sizeOf }: Coherence, rows: ReadonlyArray<AnyRow>): number 
   }
 }
 
+type Stored = Pick<Landing, "askedAt" | "stamp" | "tags" | "expired">
+
 /** Puts an answer into its cell, if nothing forbids it. A value without a size is not kept. */
 const store = (
   c: Coherence,
   key: Key,
   value: RowAnswer | QueryEntry,
   rows: ReadonlyArray<AnyRow>,
-  { askedAt, stamp, tags }: Pick<Landing, "askedAt" | "stamp" | "tags">,
+  { askedAt, expired, stamp, tags }: Stored,
   { ttl }: Times
 ): boolean => {
   const size = sizeOfRows(c, rows)
   if (size === undefined) return false
   const loadedAt = Math.floor(askedAt)
   const freshUntil = loadedAt + jittered(ttl, unit(c.random))
-  const cell = Cells.fill(c.cells, key, value, { stamp, loadedAt, freshUntil, size, tags })
+  // Tags stay with the entry when another caller loads it again.
+  const known = Cells.get(c.cells, key)?.tags
+  const all = known === undefined || tags === undefined ? (tags ?? known) : [...new Set([...known, ...tags])]
+  const cell = Cells.fill(c.cells, key, value, { stamp, loadedAt, freshUntil, size, tags: all })
+  if (expired) Cells.expire(c.cells, key)
+  // A follow looks whether it is another value.
+  if (cell !== undefined) c.effects.wake(key)
   c.counters.entries = c.cells.map.size
   c.counters.bytes = c.cells.bytes
   return cell !== undefined
 }
 
-const storeRow = (
-  c: Coherence,
-  key: Key,
-  answer: RowAnswer,
-  load: Pick<Landing, "askedAt" | "stamp" | "tags">
-): boolean => {
+const storeRow = (c: Coherence, key: Key, answer: RowAnswer, load: Stored): boolean => {
   const rows = Option.toArray(answer.value)
   return store(c, key, answer, rows, load, rows.length === 0 ? c.lifetimes.absent : c.lifetimes.present)
 }
@@ -168,6 +184,7 @@ export const rowChanged = (c: Coherence, change: Omit<Journal.Change, "stamp">):
   c.effects.detachQueries()
   c.counters.invalidated++
   c.effects.wake(change.id)
+  c.effects.wakeQueries()
 }
 
 /** Notes that anything may have changed. */
@@ -176,7 +193,7 @@ export const anythingChanged = (c: Coherence, batch?: string): void => {
   Cells.invalidateAll(c.cells)
   c.effects.detachAll()
   c.counters.invalidated++
-  c.effects.wake(undefined)
+  c.effects.wakeAll()
 }
 
 /** Drops a row that an outcome has disproved. No list is known to be wrong by it. */
@@ -196,15 +213,13 @@ export const queryChanged = (c: Coherence, key: Key): void => {
   c.effects.wake(key)
 }
 
-/** Drops everything that was read with a tag. */
-export const tagChanged = (c: Coherence, tag: string): void => {
-  for (const key of Cells.invalidateTag(c.cells, tag)) {
+/** Drops everything that was read with a tag, and detaches the loads that are asked for with it. */
+export const tagChanged = (c: Coherence, tag: string, loading: ReadonlyArray<Key>): void => {
+  for (const key of [...Cells.invalidateTag(c.cells, tag), ...loading]) {
     c.effects.detach(key)
     c.counters.invalidated++
     c.effects.wake(key)
   }
-  // A load under way may bring a value with this tag.
-  c.effects.detachAll()
 }
 
 /** The change of a row of which nothing is known. */
@@ -244,7 +259,7 @@ export const storeAcknowledged = (
     c.acknowledged.delete(key)
     c.acknowledged.set(key, { answer, until: load.now + c.lifetimes.targetLag })
   }
-  if (!Doubts.concerns(c.doubts, key)) storeRow(c, key, answer, { ...load, tags: undefined })
+  if (!Doubts.concerns(c.doubts, key)) storeRow(c, key, answer, { ...load, tags: undefined, expired: false })
 }
 
 /** A load of a row has landed. Stores its answer if it may, and returns what its callers get. */
@@ -301,7 +316,7 @@ export const landQuery = (
   c: Coherence,
   key: Key,
   landing: Landing,
-  basis: Basis,
+  { basis, spec }: Pick<QueryEntry, "basis" | "spec">,
   value: ReadonlyArray<AnyRow> | number,
   revision: Revision | undefined,
   id: string
@@ -314,7 +329,7 @@ export const landQuery = (
   const mayStore = !Doubts.some(c.doubts) && c.acknowledged.size === 0
   if (mayStore && changes?.every((change) => survives(basis, change)) === true) {
     const answer = answerOf(owned, revision, fresh)
-    const entry: QueryEntry = { answer, basis, judgedAt: c.cells.lastStamp }
+    const entry: QueryEntry = { answer, basis, spec, judgedAt: c.cells.lastStamp }
     if (store(c, key, entry, rows, landing, c.lifetimes.present)) return answer
   }
   return answerOf(owned, revision, bypassed)

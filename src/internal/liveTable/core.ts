@@ -8,13 +8,13 @@ import { checkQuery } from "../columns/checkQuery.js"
 import { compileNormalise } from "../columns/checkRow.js"
 import { type CheckedWrite, compileCheckWrite } from "../columns/checkWrite.js"
 import { compileNormalId, type IdValue, isReason } from "../columns/ids.js"
-import { InvalidQuery } from "../columns/query.js"
+import { type CheckedQuery, InvalidQuery } from "../columns/query.js"
 import { conditionText, queryText } from "../columns/queryText.js"
 import { encodeRow } from "../columns/rowCodec.js"
 import type { AnyDefinition } from "../columns/writes.js"
 import type { InvalidOptions } from "../options.js"
 import { type AnyRow, sharingOf } from "./answers.js"
-import type { Coherence, Effects, Key, QueryEntry, RowAnswer } from "./coherence.js"
+import type { Coherence, Effects, Key, QueryEntry, QuerySpec, RowAnswer } from "./coherence.js"
 import { queryMark } from "./coherence.js"
 import * as Doubts from "./doubts.js"
 import * as Interest from "./interests.js"
@@ -24,10 +24,10 @@ import {
   makeQueryFlights,
   makeRowFlights,
   type QueryFlights,
-  type QuerySpec,
   type RowFlights
 } from "./loading.js"
 import type { Settings } from "./options.js"
+import { make as makeStaging, type Staging } from "./staging.js"
 import type { Counters } from "./stats.js"
 import * as TierCache from "./tierCache.js"
 import { type Beliefs, codecOf, type KnownChanges } from "./tierEntry.js"
@@ -39,13 +39,12 @@ export interface Surroundings<D extends AnyDefinition> {
   readonly counters: Counters
   readonly random: Int32Array
   readonly life: string
-  readonly changes: KnownChanges | undefined
   readonly traced: <A, E>(
     operation: string,
     count: number,
     effect: Effect.Effect<A, E>
   ) => Effect.Effect<A, E>
-  readonly wake: Effects["wake"]
+  readonly wakes: Pick<Effects, "wake" | "wakeQueries" | "wakeAll">
   readonly publish: () => void
 }
 
@@ -57,11 +56,16 @@ export interface Core<D extends AnyDefinition> {
   readonly rows: RowFlights
   readonly queries: QueryFlights
   readonly interests: Interest.Interests
+  readonly loading: Loading<D>
   readonly tier: TierCache.TierCache | undefined
   readonly beliefs: Beliefs
   readonly checkWrite: (write: unknown) => CheckedWrite | WriteRefused
+  readonly staging: Staging
+  /** An id can be written in more than one way. */
+  readonly hasSpellings: boolean
   readonly keyOf: (id: unknown) => IdValue | InvalidQuery
   readonly listOf: (query: unknown) => Asked | InvalidQuery
+  readonly askedList: (query: CheckedQuery) => Asked
   readonly countOf: (where: unknown) => Asked | InvalidQuery
   /** A text that two rows share exactly if they are the same. */
   readonly textOfRow: (row: AnyRow) => string
@@ -82,22 +86,25 @@ const maxChangedRows = 10_000
 /** Marks counts among the keys of queries. */
 const countMark = "count:"
 
-const askedOf = (master: Table<AnyDefinition>): Pick<Core<AnyDefinition>, "listOf" | "countOf" | "keyOf"> => {
+const askedOf = (
+  master: Table<AnyDefinition>
+): Pick<Core<AnyDefinition>, "listOf" | "askedList" | "countOf" | "keyOf" | "hasSpellings"> => {
   const { columns, id } = master.definition
   const normalId = compileNormalId(columns, id)
+  const askedList = (query: CheckedQuery): Asked => ({
+    key: queryMark + queryText(query),
+    spec: { kind: "list", query }
+  })
   return {
+    hasSpellings: columns[id]?.type === "uuid",
+    askedList,
     keyOf: (given) => {
       const key = normalId(given)
       return isReason(key) ? new InvalidQuery({ part: "id", message: key.message }) : key
     },
     listOf: (query) => {
       const limited = typeof query === "object" && query !== null ? { limit: defaultLimit, ...query } : query
-      return Either.merge(
-        Either.map(checkQuery(columns, id, limited), (query) => ({
-          key: queryMark + queryText(query),
-          spec: { kind: "list" as const, query }
-        }))
-      )
+      return Either.merge(Either.map(checkQuery(columns, id, limited), askedList))
     },
     countOf: (where) =>
       Either.merge(
@@ -160,10 +167,11 @@ const memoryOf = <D extends AnyDefinition>(
 /** Makes what stands on a master that has come up. */
 export const make = <D extends AnyDefinition>(
   surroundings: Surroundings<D>,
-  master: Table<D>
+  master: Table<D>,
+  changes: KnownChanges | undefined
 ): Effect.Effect<Core<D>, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
-    const { changes, clock, counters, life, publish, settings, traced, wake } = surroundings
+    const { clock, counters, life, publish, settings, traced, wakes } = surroundings
     const interests = Interest.make()
     // The flights are made of the memory, and its effects reach them when something changes.
     const flights: { rows: Option.Option<RowFlights>; queries: Option.Option<QueryFlights> } = {
@@ -173,7 +181,7 @@ export const make = <D extends AnyDefinition>(
     const withRows = (run: (rows: RowFlights) => void) => Option.map(flights.rows, run)
     const withQueries = (run: (queries: QueryFlights) => void) => Option.map(flights.queries, run)
     const effects: Effects = {
-      wake,
+      ...wakes,
       detach: (key) => {
         withRows((rows) => Flights.detach(rows, key))
         withQueries((queries) => Flights.detach(queries, key))
@@ -241,9 +249,11 @@ export const make = <D extends AnyDefinition>(
       rows,
       queries,
       interests,
+      loading,
       tier,
       beliefs,
       checkWrite: checkOf(master.definition),
+      staging: makeStaging(),
       ...askedOf(untyped),
       textOfRow: (row) => JSON.stringify(encode(normalise(row)))
     }

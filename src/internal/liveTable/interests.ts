@@ -2,7 +2,7 @@
  * What callers ask for under a key, as long as they wait: the query that a key stands for, and the tags that its entry
  * gets. Only this file writes an interest.
  */
-import type { QuerySpec } from "./loading.js"
+import type { QuerySpec } from "./coherence.js"
 
 interface Interest {
   users: number

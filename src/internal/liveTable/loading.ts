@@ -23,12 +23,6 @@ import * as Interest from "./interests.js"
 import * as Surviving from "./surviving.js"
 import type { TierCache } from "./tierCache.js"
 
-/** A list or a count that is asked for. */
-export interface QuerySpec {
-  readonly kind: "list" | "count"
-  readonly query: CheckedQuery
-}
-
 interface LoadedRow {
   readonly row: AnyRow | undefined
   readonly revision: Revision | undefined
@@ -83,7 +77,7 @@ const failureOf = <E>(
 }
 
 /** Reads rows from the master by their ids, in order. */
-const rowsOf = <D extends AnyDefinition>(
+export const readRows = <D extends AnyDefinition>(
   { master, traced }: Loading<D>,
   ids: ReadonlyArray<Key>
 ): Effect.Effect<ReadonlyArray<LoadedRow>, unknown> =>
@@ -104,29 +98,37 @@ const loadRows = <D extends AnyDefinition>(
   ids: ReadonlyArray<Key>
 ): Effect.Effect<ReadonlyArray<LoadedRow>, unknown> => {
   const { tier } = loading
-  if (tier === undefined) return rowsOf(loading, ids)
+  if (tier === undefined) return readRows(loading, ids)
   return Effect.flatMap(tier.get(ids), (found): Effect.Effect<ReadonlyArray<LoadedRow>, unknown> => {
     const missing = ids.filter((_, index) => found[index] === undefined)
     // No one of them is missing.
     if (missing.length === 0) return Effect.succeed(found as ReadonlyArray<LoadedRow>)
-    return Effect.map(rowsOf(loading, missing), (loaded) => {
+    return Effect.map(readRows(loading, missing), (loaded) => {
       const rest = loaded[Symbol.iterator]()
       return ids.map((_, index) => found[index] ?? (rest.next().value as LoadedRow))
     })
   })
 }
 
-const queryOf = <D extends AnyDefinition>(
-  { interests, master, traced }: Loading<D>,
-  key: Key
+/** Reads a list or a count from the master. */
+export const readQuery = <D extends AnyDefinition>(
+  { master, traced }: Loading<D>,
+  { kind, query }: QuerySpec
 ): Effect.Effect<LoadedQuery, unknown> => {
-  const spec = Interest.specOf(interests, key)
-  if (spec === undefined) return Effect.dieMessage("a query is loaded that is not asked for")
-  const { kind, query } = spec
   // A checked query is a query of this table, and its rows are records of its columns.
   if (kind === "count") return traced("count", 1, master.count(query.where as never))
   const list = master.list(queryGiven(query) as never)
   return traced("list", 1, list as Effect.Effect<Read<ReadonlyArray<AnyRow>>, unknown>)
+}
+
+const loadQuery = <D extends AnyDefinition>(
+  loading: Loading<D>,
+  key: Key
+): Effect.Effect<LoadedQuery, unknown> => {
+  const spec = Interest.specOf(loading.interests, key)
+  return spec === undefined
+    ? Effect.dieMessage("a query is loaded that is not asked for")
+    : readQuery(loading, spec)
 }
 
 /** The query as a caller of the table writes it. */
@@ -176,7 +178,7 @@ export const makeQueryFlights = <D extends AnyDefinition>(
   const { columns, id } = master.definition
   return Flights.make<Key, LoadedQuery, unknown, QueryAnswer, ReadFailed>({
     load: ([key]) =>
-      queryOf(loading, key).pipe(
+      loadQuery(loading, key).pipe(
         Effect.map((read) => [read]),
         Effect.onExit((exit) => Effect.sync(() => onLoaded(Exit.isFailure(exit))))
       ),
@@ -187,15 +189,16 @@ export const makeQueryFlights = <D extends AnyDefinition>(
     land: (flight, outcome) => {
       if (outcome._tag !== "Loaded") return Exit.fail(failureOf(outcome))
       const { revision, value } = outcome.value
-      const spec = Interest.specOf(interests, flight.key)
+      const asked = Interest.specOf(interests, flight.key)
+      // Who asked for a flight that lands is still there.
+      if (asked === undefined) return Exit.fail(failureOf({ _tag: "Unwanted" }))
       const tags = Interest.tagsOf(interests, flight.key)
       const landing = { ...flight, askedAt: flight.begunAt, now: monotonicMillis(clock), tags }
-      const where = spec?.query.where
       const basis =
-        typeof value === "number" || spec === undefined
-          ? Surviving.ofCount(columns, id, where)
-          : Surviving.ofList(columns, id, spec.query, value)
-      return Exit.succeed(landQuery(c, flight.key, landing, basis, value, revision, id))
+        typeof value === "number"
+          ? Surviving.ofCount(columns, id, asked.query.where)
+          : Surviving.ofList(columns, id, asked.query, value)
+      return Exit.succeed(landQuery(c, flight.key, landing, { basis, spec: asked }, value, revision, id))
     }
   })
 }

@@ -11,19 +11,10 @@ import { runsOf } from "../columns/writeRuns.js"
 import type { AnyDefinition, Write } from "../columns/writes.js"
 import { monotonicMillis } from "../time.js"
 import type { UnsavedWrite } from "./closeReport.js"
-import type { Coherence } from "./coherence.js"
+import type { Core } from "./core.js"
 import { WriteFailed } from "./errors.js"
 import { type Outcome, outcomeOf, settleCall } from "./outcomes.js"
 import type { Counters } from "./stats.js"
-
-/** What the master has come up as: the memory and the check of writes exist only then. */
-export interface Core<D extends AnyDefinition> {
-  readonly master: Table<D>
-  /** Takes the writes. */
-  readonly target: Table<D>
-  readonly c: Coherence
-  readonly checkWrite: (write: unknown) => CheckedWrite | WriteRefused
-}
 
 /** One write in the queue. */
 export interface Job<D extends AnyDefinition> {
@@ -210,20 +201,57 @@ const accept = <D extends AnyDefinition>({ counters, state }: Writing<D>, job: J
   counters.pending = state.open.size
 }
 
+/**
+ * Makes how a write is queued. It calls `placed` when the write is queued, at once or when there is room, or with why it
+ * is not; and returns how to give up waiting for room, which answers whether the write was not queued.
+ */
+export const queue =
+  <D extends AnyDefinition, Report>(
+    writing: Writing<D>,
+    actor: Actor.Actor<Core<D>, Job<D>, Report>,
+    write: Write<D>,
+    stopped: () => WriteFailed
+  ) =>
+  (
+    onOutcome: Job<D>["onOutcome"],
+    placed: (refused: WriteFailed | undefined) => void,
+    reply: Job<D>["reply"] = () => undefined
+  ): (() => boolean) => {
+    const job = makeJob(write, reply, onOutcome)
+    const state = { waits: true }
+    const cancel = actor.unsafeOfferAll([job], (place) => {
+      state.waits = false
+      if (place === undefined) return placed(stopped())
+      accept(writing, job)
+      placed(undefined)
+    })
+    return () => {
+      cancel()
+      return state.waits
+    }
+  }
+
 /** Queues a write, waits for room, and then for its outcome. Interrupting the caller after queueing undoes nothing. */
 export const enqueue = <D extends AnyDefinition, Report>(
   writing: Writing<D>,
   actor: Actor.Actor<Core<D>, Job<D>, Report>,
   write: Write<D>,
-  stopped: () => WriteFailed,
-  onOutcome?: Job<D>["onOutcome"]
+  stopped: () => WriteFailed
 ): Effect.Effect<Outcome<D>> =>
   Effect.async((resume) => {
-    const job = makeJob(write, (outcome) => resume(Effect.succeed(outcome)), onOutcome)
-    const cancel = actor.unsafeOfferAll([job], (placed) => {
-      if (placed === undefined) resume(Effect.succeed(stopped()))
-      else accept(writing, job)
-    })
+    const placed = (refused: WriteFailed | undefined) => {
+      if (refused !== undefined) resume(Effect.succeed(refused))
+    }
+    const cancel = queue(
+      writing,
+      actor,
+      write,
+      stopped
+    )(
+      () => undefined,
+      placed,
+      (outcome) => resume(Effect.succeed(outcome))
+    )
     return Effect.sync(cancel)
   })
 

@@ -1,0 +1,122 @@
+/** What an invalidation concerns, and what it does. */
+import { Effect } from "effect"
+import * as Cells from "../cache/cells.js"
+import * as Flights from "../cache/flights.js"
+import type { Condition, InvalidQuery, Query } from "../columns/query.js"
+import type { AnyDefinition, Id } from "../columns/writes.js"
+import {
+  anythingChanged,
+  type Key,
+  queryChanged,
+  rowChanged,
+  tagChanged,
+  unknownChange
+} from "./coherence.js"
+import type { Core } from "./core.js"
+import * as Doubts from "./doubts.js"
+import * as Interest from "./interests.js"
+import { outdateOthers } from "./tierEntry.js"
+
+/**
+ * What an invalidation concerns: rows, and with them every list and count that may hold them; one list, or the count of
+ * a condition; what was read with a tag; or everything.
+ */
+export type Target<D extends AnyDefinition> =
+  | { readonly ids: ReadonlyArray<Id<D>> }
+  | { readonly query: Query<D["columns"]> }
+  | { readonly count: Condition<D["columns"]> | undefined }
+  | { readonly tag: string }
+  | "all"
+
+/** A target whose ids and queries were checked. */
+export type CheckedTarget =
+  | { readonly _tag: "Rows"; readonly keys: ReadonlyArray<Key> }
+  | { readonly _tag: "Query"; readonly key: Key }
+  | { readonly _tag: "Tag"; readonly tag: string }
+  | { readonly _tag: "All" }
+
+/** Checks a target. */
+export const check = <D extends AnyDefinition>(
+  core: Core<D>,
+  target: Target<D>
+): CheckedTarget | InvalidQuery => {
+  if (target === "all") return { _tag: "All" }
+  if ("tag" in target) return { _tag: "Tag", tag: target.tag }
+  if ("ids" in target) {
+    const keys: Array<Key> = []
+    for (const id of target.ids) {
+      const key = core.keyOf(id)
+      if (typeof key === "object") return key
+      keys.push(key)
+    }
+    return { _tag: "Rows", keys }
+  }
+  const asked = "query" in target ? core.listOf(target.query) : core.countOf(target.count)
+  return "key" in asked ? { _tag: "Query", key: asked.key } : asked
+}
+
+/** Invalidates: nothing that was read before is served again. */
+export const invalidate = <D extends AnyDefinition>(
+  { beliefs, c, interests }: Core<D>,
+  target: CheckedTarget
+): void => {
+  // It has no revision, so no entry of another life can be compared with it.
+  outdateOthers(beliefs)
+  switch (target._tag) {
+    case "All":
+      return anythingChanged(c)
+    case "Rows":
+      for (const key of target.keys) rowChanged(c, unknownChange(key))
+      return
+    case "Query":
+      return queryChanged(c, target.key)
+    case "Tag":
+      return tagChanged(c, target.tag, Interest.keysWith(interests, target.tag))
+  }
+}
+
+/** Ends freshness, also of what is being loaded; values may still be served stale. */
+export const expire = <D extends AnyDefinition>(
+  { c, queries, rows }: Core<D>,
+  target: CheckedTarget
+): void => {
+  const expireKey = (key: Key): void => {
+    Cells.expire(c.cells, key)
+    Flights.expire(rows, key)
+    Flights.expire(queries, key)
+    c.effects.wake(key)
+  }
+  switch (target._tag) {
+    case "All":
+      Cells.expireAll(c.cells)
+      Flights.expireAll(rows)
+      Flights.expireAll(queries)
+      return c.effects.wakeAll()
+    case "Rows":
+      return target.keys.forEach(expireKey)
+    case "Query":
+      return expireKey(target.key)
+    case "Tag":
+      return Cells.keysWith(c.cells, target.tag).forEach(expireKey)
+  }
+}
+
+/** What a statement of unknown outcome may still change is not stored for a while. */
+export const doubt = <D extends AnyDefinition>({ c }: Core<D>, target: CheckedTarget, now: number): void => {
+  const ids = target._tag === "Rows" ? new Set(target.keys) : undefined
+  Doubts.add(c.doubts, { batch: "", ids, until: now + c.lifetimes.doubt })
+}
+
+/** Runs statements of the caller's own as a write of a target: however they end, it is invalidated. */
+export const invalidateAfter = <D extends AnyDefinition, A, E, R>(
+  core: Core<D>,
+  target: CheckedTarget,
+  now: () => number,
+  statements: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Effect.onExit(statements, (exit) =>
+    Effect.sync(() => {
+      invalidate(core, target)
+      if (exit._tag === "Failure") doubt(core, target, now())
+    })
+  )
