@@ -34,7 +34,12 @@ const list = (query: Query<Columns>): Basis => {
 const count = (where?: Query<Columns>["where"]): Basis =>
   ofCount(columns, "id", where === undefined ? undefined : checked({ where }).where)
 
-const change = (op: Change["op"], id: unknown, names?: ReadonlyArray<string>, row?: TestRow): Change => ({
+const change = (
+  op: Change["op"],
+  id: Change["id"],
+  names?: ReadonlyArray<string>,
+  row?: TestRow
+): Change => ({
   stamp: 1,
   id,
   op,
