@@ -121,7 +121,7 @@ describe("a list", () => {
   })
 
   it("survives a row at or before the place that it begins behind", () => {
-    expectSurvives(afterC, inserted(row("a", 20)), inserted(row("a", 5)), updated(row("b", 20), "n"))
+    expectSurvives(afterC, updated(row("c", 20), "note"), inserted(row("a", 5)), updated(row("b", 20), "n"))
   })
 
   it("survives an update outside of its condition and order, and falls at one inside", () => {
