@@ -5,7 +5,7 @@ import * as Journal from "../../src/internal/liveTable/journal.js"
 import { ensure, ensureList } from "../support/laws/ensure.js"
 import { holds } from "../support/laws/laws.js"
 
-const change = (stamp: number, id: unknown = stamp): Journal.Change => ({
+const change = (stamp: number, id: number = stamp): Journal.Change => ({
   stamp,
   id,
   op: "Updated",

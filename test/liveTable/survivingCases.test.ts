@@ -34,7 +34,12 @@ const list = (query: Query<Columns>): Basis => {
 const count = (where?: Query<Columns>["where"]): Basis =>
   ofCount(columns, "id", where === undefined ? undefined : checked({ where }).where)
 
-const change = (op: Change["op"], id: unknown, names?: ReadonlyArray<string>, row?: TestRow): Change => ({
+const change = (
+  op: Change["op"],
+  id: Change["id"],
+  names?: ReadonlyArray<string>,
+  row?: TestRow
+): Change => ({
   stamp: 1,
   id,
   op,
@@ -116,7 +121,7 @@ describe("a list", () => {
   })
 
   it("survives a row at or before the place that it begins behind", () => {
-    expectSurvives(afterC, inserted(row("a", 20)), inserted(row("a", 5)), updated(row("b", 20), "n"))
+    expectSurvives(afterC, updated(row("c", 20), "note"), inserted(row("a", 5)), updated(row("b", 20), "n"))
   })
 
   it("survives an update outside of its condition and order, and falls at one inside", () => {

@@ -8,6 +8,7 @@ import { blameMutants } from "./named/blame.js"
 import { actorGuards } from "./named/guards.actor.js"
 import { recorderGuards } from "./named/guards.recorder.js"
 import { watchGuards } from "./named/guards.watch.js"
+import { liveTableMutants } from "./named/liveTable.js"
 import { platformMutants } from "./named/platform.js"
 import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
@@ -384,5 +385,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...blameMutants,
   ...actorGuards,
   ...recorderGuards,
-  ...watchGuards
+  ...watchGuards,
+  ...liveTableMutants
 ]

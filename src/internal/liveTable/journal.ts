@@ -3,10 +3,8 @@
  * judged up to a stamp, or rows whose load began at one.
  */
 
-/** A row with the columns of any table, normalised: NULL is null. */
-export interface Row {
-  readonly [column: string]: unknown
-}
+import type { IdValue } from "../columns/ids.js"
+import type { AnyRow } from "../columns/rowCodec.js"
 
 /**
  * One change of a table.
@@ -18,13 +16,13 @@ export interface Row {
  */
 export interface Change {
   readonly stamp: number
-  /** The id in its normal form; `undefined`: any rows may have changed. */
-  readonly id: unknown
+  /** `undefined`: any rows may have changed. */
+  readonly id: IdValue | undefined
   readonly op: "Inserted" | "Updated" | "Deleted" | "Unknown"
   /** Of an update, the columns that may have changed; `undefined`: all but the id. */
   readonly columns: ReadonlySet<string> | undefined
   /** The row after the change; `undefined`: not known, or none. */
-  readonly row: Row | undefined
+  readonly row: AnyRow | undefined
 }
 
 /** A ring of changes. Only the functions of this file write it. */
@@ -89,10 +87,10 @@ export const since = (journal: Journal, stamp: number): ReadonlyArray<Change> | 
 }
 
 /** Returns the ids of the rows that have changed after a stamp, or `undefined` if any row may have. */
-export const idsSince = (journal: Journal, stamp: number): ReadonlySet<unknown> | undefined => {
+export const idsSince = (journal: Journal, stamp: number): ReadonlySet<IdValue> | undefined => {
   const changes = since(journal, stamp)
   if (changes === undefined) return undefined
-  const ids = new Set<unknown>()
+  const ids = new Set<IdValue>()
   for (const { id } of changes) {
     if (id === undefined) return undefined
     ids.add(id)

@@ -4,15 +4,17 @@
  * The judge knows the answer, which is right before the change, and what is known of the change. It may judge a change
  * that the answer holds already: the answer is right all the same. So a load may be judged by all changes since it began.
  *
- * Words of the proofs. The *range* of a query: the rows that meet its condition and are behind its `after`, in its order.
- * *Old* and *new*: the row with the change's id before and after it; either may be absent. All other rows are the same, so
- * the range changes by old and new only. The *page*: the rows of the range from `offset` on, at most `limit`. It is
- * *closed* if it has `limit` rows: then others may be behind its last row. A page that is not closed ends the range.
+ * Words of the proofs: *range*, *page* and *closed*, as listRange.ts has them. *Old* and *new*: the row with the change's
+ * id before and after it; either may be absent. All other rows are the same, so the range changes by old and new only.
  */
 import type { Columns } from "../columns/columns.js"
-import { columnsOf, columnsOfCondition, comparePlace, matchesCondition } from "../columns/evaluateQuery.js"
+import { columnsOf, columnsOfCondition, matchesCondition } from "../columns/evaluateQuery.js"
+import type { IdValue } from "../columns/ids.js"
 import type { AnyCondition, CheckedQuery } from "../columns/query.js"
-import type { Change, Row } from "./journal.js"
+import type { AnyRow } from "../columns/rowCodec.js"
+import { idOfRow } from "../columns/rowStore.js"
+import type { Change } from "./journal.js"
+import { isBehind, isInRange, type ListRange, type Place, rangeOf } from "./listRange.js"
 
 /** A condition, and the columns that it reads, without the id, which no change changes. */
 interface Reader {
@@ -27,25 +29,15 @@ interface Conditions extends Reader {
   readonly parts: ReadonlyArray<Reader>
 }
 
-/** Compares a place with a row's: negative if the row is behind it. */
-type Place = (row: Row) => number
-
 /** What decides whether a list is the same after a change. */
-export interface ListBasis extends Conditions {
+export interface ListBasis extends ListRange, Conditions {
   readonly _tag: "List"
   /** The ids of its rows. */
-  readonly ids: ReadonlySet<unknown>
+  readonly ids: ReadonlySet<IdValue>
   /** Columns of the condition and the order. */
   readonly readsAll: ReadonlyArray<string>
   /** Columns of the order. */
   readonly readsOrder: ReadonlyArray<string>
-  readonly limit: number | undefined
-  readonly offset: number
-  readonly after: Place | undefined
-  /** The places of its first and last row; `undefined`: it has no row. */
-  readonly first: Place | undefined
-  readonly last: Place | undefined
-  readonly isClosed: boolean
 }
 
 /** What decides whether a count is the same after a change. */
@@ -80,33 +72,18 @@ export const ofList = (
   columns: Columns,
   id: string,
   query: CheckedQuery,
-  rows: ReadonlyArray<Row>
-): ListBasis => {
-  const { after, limit, offset, orderBy, where } = query
-  const compare = comparePlace(columns, orderBy)
-  const placeOf = (values: ReadonlyArray<unknown> | undefined): Place | undefined => {
-    if (values === undefined) return undefined
-    const value = (at: number): unknown => values[at]
-    return (row) => compare(value, row)
-  }
-  const valuesOf = (row: Row | undefined) => row && orderBy.map(({ column }) => row[column])
-  return {
-    _tag: "List",
-    ...conditions(columns, id, where),
-    ids: new Set(rows.map((row) => row[id])),
-    readsAll: without(id, columnsOf(query)),
-    readsOrder: without(
-      id,
-      orderBy.map(({ column }) => column)
-    ),
-    limit,
-    offset,
-    after: placeOf(after),
-    first: placeOf(valuesOf(rows[0])),
-    last: placeOf(valuesOf(rows.at(-1))),
-    isClosed: rows.length === limit
-  }
-}
+  rows: ReadonlyArray<AnyRow>
+): ListBasis => ({
+  _tag: "List",
+  ...rangeOf(columns, query, rows),
+  ...conditions(columns, id, query.where),
+  ids: new Set(rows.map((row) => idOfRow(id, row))),
+  readsAll: without(id, columnsOf(query)),
+  readsOrder: without(
+    id,
+    query.orderBy.map(({ column }) => column)
+  )
+})
 
 const disjoint = (names: ReadonlyArray<string>, changed: ReadonlySet<string>): boolean => {
   for (let at = 0; at < names.length; at++) if (changed.has(names[at]!)) return false
@@ -122,20 +99,12 @@ const keeps = (reads: ReadonlyArray<string>, { columns, op }: Change): boolean =
  * change keeps. So if a part of the condition reads only these, and is not true for new, it is not true for old either;
  * without one of its parts the whole is not true.
  */
-const neverMatches = ({ columns, parts }: Conditions, change: Change, row: Row): boolean => {
+const neverMatches = ({ columns, parts }: Conditions, change: Change, row: AnyRow): boolean => {
   for (const part of parts) {
     if (keeps(part.reads, change) && !matchesCondition(columns, part.where, row)) return true
   }
   return false
 }
-
-/** Whether a row is in the range. */
-const isInRange = (list: ListBasis, row: Row): boolean =>
-  (list.after === undefined || list.after(row) < 0) && matchesCondition(list.columns, list.where, row)
-
-/** Whether a row of the range is behind the last row of the page, and not of it. */
-const isBehind = ({ isClosed, last }: ListBasis, row: Row): boolean =>
-  isClosed && last !== undefined && last(row) < 0
 
 /**
  * A list that begins with the first row of its range, and does not hold old. Old is not in the range, or behind a closed
@@ -202,16 +171,14 @@ const count = (basis: CountBasis, change: Change): boolean => {
 }
 
 const list = (basis: ListBasis, change: Change): boolean => {
+  // A page of no rows has no rows.
+  if (basis.limit === 0) return true
   // A held row has changed in one of its columns, all of which the list returns.
-  if (basis.ids.has(change.id)) return false
+  if (change.id === undefined || basis.ids.has(change.id)) return false
   if (basis.offset === 0) return firstPage(basis, change)
   return basis.first === undefined ? emptyPage(basis, change) : laterPage(basis, basis.first, change)
 }
 
-/** Whether an answer provably is the same after a change. Takes about 50 ns. */
-export const survives = (basis: Basis, change: Change): boolean => {
-  // A page of no rows has no rows.
-  if (basis._tag === "List" && basis.limit === 0) return true
-  if (change.id === undefined) return false
-  return basis._tag === "List" ? list(basis, change) : count(basis, change)
-}
+/** Whether an answer provably is the same after a change. Takes 0.1 to 0.3 microseconds. */
+export const survives = (basis: Basis, change: Change): boolean =>
+  basis._tag === "List" ? list(basis, change) : change.id !== undefined && count(basis, change)

@@ -1,0 +1,190 @@
+/** Guards of live tables: which lists and counts fall, and what is shown of staged writes. */
+import type { NamedMutant } from "../named.js"
+import { guardsOf } from "./guard.js"
+
+const guard = guardsOf("live table")
+
+const surviving = "internal/liveTable/surviving"
+const lists = "liveTable/survivingCases"
+
+const falling: ReadonlyArray<NamedMutant> = [
+  guard(
+    "only holders fall",
+    surviving,
+    ["if (basis.offset === 0) return firstPage(basis, change)", "if (basis.offset === 0) return true"],
+    [lists, "falls if a row begins to match it"]
+  ),
+  guard(
+    "keep a list of which a row has changed",
+    surviving,
+    ["change.id === undefined || basis.ids.has(change.id)", "change.id === undefined"],
+    [lists, "falls if a row that it holds changes in any column"]
+  ),
+  guard(
+    "keep lists if any row may have changed",
+    surviving,
+    ["if (change.id === undefined || basis", "if (change.id !== undefined && basis"],
+    [lists, "falls if any row may have changed"]
+  ),
+  guard(
+    "keep counts if any row may have changed",
+    surviving,
+    ["change.id !== undefined && count(basis, change)", "count(basis, change)"],
+    [lists, "falls if any row may have changed"]
+  ),
+  guard(
+    "drop lists at the deletion of other rows",
+    surviving,
+    ['  if (change.op === "Deleted") return true\n', ""],
+    [lists, "survives the deletion of a row that it does not hold"]
+  ),
+  guard(
+    "trust the columns more than the row",
+    surviving,
+    [
+      "if (change.row === undefined) return keeps",
+      "if (keeps(list.readsAll, change)) return true\n  if (change.row === undefined) return keeps"
+    ],
+    [lists, "falls if the row is of its page although no column that it reads has changed"]
+  ),
+  guard(
+    "take the columns of an inserted row for those of an update",
+    surviving,
+    ['op === "Updated" && (columns', "void op === undefined && (columns"],
+    [lists, "falls if a row that is not known is inserted, or may be"]
+  ),
+  guard(
+    "take unknown columns for none",
+    surviving,
+    ["reads.length === 0", "true"],
+    [lists, "survives an update outside of its condition and order, and falls at one inside"]
+  ),
+  guard(
+    "forget the columns of the order",
+    surviving,
+    ["readsAll: without(id, columnsOf(query))", "readsAll: without(id, columnsOfCondition(query.where))"],
+    [lists, "survives an update outside of its condition and order, and falls at one inside"]
+  ),
+  guard(
+    "forget the condition of a list",
+    "internal/liveTable/listRange",
+    [
+      "(after === undefined || after(row) < 0) && matchesCondition(columns, where, row)",
+      "after === undefined || after(row) < 0"
+    ],
+    [lists, "survives a row that fails its condition"]
+  ),
+  guard(
+    "let a row at the place before a page into it",
+    "internal/liveTable/listRange",
+    ["after(row) < 0", "after(row) <= 0"],
+    [lists, "survives a row at or before the place that it begins behind"]
+  ),
+  guard(
+    "take every page for a closed one",
+    "internal/liveTable/listRange",
+    ["isClosed && last !== undefined", "last !== undefined"],
+    [lists, "survives a row behind a closed page, and falls if the page has room"]
+  ),
+  guard(
+    "take no page for a closed one",
+    "internal/liveTable/listRange",
+    ["isClosed: rows.length === limit", "isClosed: false"],
+    [lists, "survives a row behind a closed page, and falls if the page has room"]
+  )
+]
+
+const pagesAndCounts: ReadonlyArray<NamedMutant> = [
+  guard(
+    "judge later pages as the first one",
+    surviving,
+    ["if (basis.offset === 0) return firstPage", "if (basis.offset >= 0) return firstPage"],
+    [lists, "falls if a row before it may come or go"]
+  ),
+  guard(
+    "forget that an inserted row was not there",
+    surviving,
+    ['  if (change.op === "Inserted") return staysOutside\n', ""],
+    [lists, "survives an inserted row that fails its condition, or sorts behind it while it is closed"]
+  ),
+  guard(
+    "take a row of a later page for one before it",
+    surviving,
+    ["return isBeforePage || staysOutside", "return true"],
+    [lists, "falls if the row is of its page although no column that it reads has changed"]
+  ),
+  guard(
+    "drop later pages at updates of rows before them",
+    surviving,
+    ["return isBeforePage || staysOutside", "return staysOutside"],
+    [lists, "survives an update outside of its condition and order, also of a row before it"]
+  ),
+  guard(
+    "let rows before a later page go unnoticed",
+    surviving,
+    ["keeps(list.readsOrder, change) && !isBeforePage", "keeps(list.readsOrder, change)"],
+    [
+      lists,
+      "survives an update of the condition's columns if the row stays behind its first row and is not of it"
+    ]
+  ),
+  guard(
+    "let rows move behind a later page unnoticed",
+    surviving,
+    ["keeps(list.readsOrder, change) && !isBeforePage", "!isBeforePage"],
+    [lists, "falls if a row before it may come or go"]
+  ),
+  guard(
+    "exclude a row by what it was changed to",
+    surviving,
+    ["keeps(part.reads, change) && !matchesCondition(columns", "!matchesCondition(columns"],
+    [lists, "survives an update if a part of its condition excludes the row before and after"]
+  ),
+  guard(
+    "judge pages behind the end as others",
+    surviving,
+    ["basis.first === undefined ? emptyPage(basis, change)", "basis.first === undefined ? false"],
+    [lists, "of which no row is left falls only if the range may grow"]
+  ),
+  guard(
+    "keep a page behind the end although its range grows",
+    surviving,
+    [
+      "(change.row !== undefined && !matchesCondition(list.columns, list.where, change.row))",
+      "change.row !== undefined"
+    ],
+    [lists, "of which no row is left falls only if the range may grow"]
+  ),
+  guard(
+    "keep a count although a matching row is inserted",
+    surviving,
+    ["? !matchesCondition(basis.columns, basis.where, change.row)", "? true"],
+    [lists, "survives an inserted row that fails its condition"]
+  ),
+  guard(
+    "keep a count by the new row alone",
+    surviving,
+    [
+      ": neverMatches(basis, change, change.row)",
+      ": !matchesCondition(basis.columns, basis.where, change.row)"
+    ],
+    [lists, "survives an update outside of its condition, and falls at one inside"]
+  )
+]
+
+const journal: ReadonlyArray<NamedMutant> = [
+  guard(
+    "answer from a journal that has forgotten",
+    "internal/liveTable/journal",
+    ["  if (stamp < journal.forgotten) return undefined\n", ""],
+    ["liveTable/journal", "does not answer if one of them is forgotten"]
+  ),
+  guard(
+    "name ids although any row may have changed",
+    "internal/liveTable/journal",
+    ["    if (id === undefined) return undefined\n    ids.add(id)", "    if (id !== undefined) ids.add(id)"],
+    ["liveTable/journal", "names no ids if any row may have changed"]
+  )
+]
+
+export const liveTableMutants: ReadonlyArray<NamedMutant> = [...falling, ...pagesAndCounts, ...journal]
