@@ -29,6 +29,7 @@ export {
   detach,
   detachAll,
   expire,
+  expireAll,
   type Flight,
   type Flights,
   has,

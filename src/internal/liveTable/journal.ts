@@ -23,6 +23,8 @@ export interface Change {
   readonly columns: ReadonlySet<string> | undefined
   /** The row after the change; `undefined`: not known, or none. */
   readonly row: AnyRow | undefined
+  /** The name of the call that wrote it, where it is known. */
+  readonly batch?: string | undefined
 }
 
 /** A ring of changes. Only the functions of this file write it. */

@@ -15,6 +15,7 @@ import {
   landQuery,
   landRow,
   type QueryAnswer,
+  type QuerySpec,
   type RowAnswer
 } from "./coherence.js"
 import { ReadFailed } from "./errors.js"

@@ -19,7 +19,6 @@ import { acquireWith } from "../acquire.js"
 import type { AnyDefinition, Write } from "../columns/writes.js"
 import { InvalidOptions } from "../options.js"
 import { makeRandom, randomName } from "../random.js"
-import { monotonicMillis } from "../time.js"
 import type { Reads } from "./calls.js"
 import type { Followed } from "./changesOf.js"
 import { type CloseReport, reportUnsaved } from "./closeReport.js"
@@ -29,6 +28,7 @@ import { ReadFailed, WriteFailed } from "./errors.js"
 import * as Follows from "./following.js"
 import * as Meter from "./meter.js"
 import type { Settings } from "./options.js"
+import type { Outcome } from "./outcomes.js"
 import { comparisonsOf } from "./samples.js"
 import { tracedBy } from "./spans.js"
 import { type Counters, makeCounters, publisher } from "./stats.js"
@@ -37,7 +37,7 @@ import * as Writing from "./writing.js"
 /** What a write that was not waited for has failed with. */
 export interface Failed<D extends AnyDefinition> {
   readonly write: Write<D>
-  readonly error: Exclude<Writing.Outcome<D>, { readonly _tag: "Written" }>
+  readonly error: Exclude<Outcome<D>, { readonly _tag: "Written" }>
 }
 
 type LiveActor<D extends AnyDefinition> = Actor.Actor<Core.Core<D>, Writing.Job<D>, CloseReport<D>>

@@ -1,5 +1,5 @@
 /** What callers do with a running live table: reads, follows and writes, with the checks of what they pass. */
-import { Deferred, Effect, Option, type Scope, Stream } from "effect"
+import { Deferred, Effect, Option, Stream } from "effect"
 import { StorageError } from "../../Storage.js"
 import * as Table from "../../Table.js"
 import * as Cells from "../cache/cells.js"
@@ -19,10 +19,11 @@ import {
   textOfRowAnswer,
   valid
 } from "./calls.js"
-import { judgedQuery, type Key, type QueryAnswer, type RowAnswer } from "./coherence.js"
+import type { Key, QueryAnswer, RowAnswer } from "./coherence.js"
 import type { Asked } from "./core.js"
 import { ReadFailed, type WriteFailed } from "./errors.js"
 import * as Follows from "./following.js"
+import type { Health } from "./health.js"
 import type { Outcome } from "./outcomes.js"
 import { hit, type ReadOptions, readMaster, type Slot } from "./reading.js"
 import { type Runtime, stoppedWrite, writeEnd } from "./runtime.js"
@@ -51,7 +52,6 @@ export const whenUp = <D extends AnyDefinition, A, E, R>(
   })
 
 const readRow = <D extends AnyDefinition>(
-  runtime: Runtime<D>,
   reads: Reads<D>,
   key: Key,
   options: ReadOptions | undefined
@@ -61,7 +61,6 @@ const readRow = <D extends AnyDefinition>(
 }
 
 const readQuery = <D extends AnyDefinition>(
-  runtime: Runtime<D>,
   reads: Reads<D>,
   asked: Asked,
   options: ReadOptions | undefined
@@ -99,7 +98,7 @@ export const get = <D extends AnyDefinition>(
     const answer = options === undefined ? unsafeGet(runtime, id) : undefined
     if (answer !== undefined) return Effect.succeed(answer)
     return whenUp(runtime, (reads) =>
-      Effect.flatMap(valid(reads.core.keyOf(id)), (key) => readRow(runtime, reads, key, options))
+      Effect.flatMap(valid(reads.core.keyOf(id)), (key) => readRow(reads, key, options))
     )
   })
 
@@ -111,7 +110,7 @@ export const getMany = <D extends AnyDefinition>(
   whenUp(runtime, (reads) =>
     Effect.flatMap(
       Effect.forEach(ids, (id) => valid(reads.core.keyOf(id))),
-      (keys) => readMany(keys, (key) => readRow(runtime, reads, key, options))
+      (keys) => readMany(keys, (key) => readRow(reads, key, options))
     )
   )
 
@@ -121,7 +120,7 @@ export const list = <D extends AnyDefinition>(
   options: ReadOptions | undefined
 ): Effect.Effect<QueryAnswer, ReadFailed | InvalidQuery> =>
   whenUp(runtime, (reads) =>
-    Effect.flatMap(valid(reads.core.listOf(query)), (asked) => readQuery(runtime, reads, asked, options))
+    Effect.flatMap(valid(reads.core.listOf(query)), (asked) => readQuery(reads, asked, options))
   )
 
 export const count = <D extends AnyDefinition>(
@@ -130,7 +129,7 @@ export const count = <D extends AnyDefinition>(
   options: ReadOptions | undefined
 ): Effect.Effect<QueryAnswer, ReadFailed | InvalidQuery> =>
   whenUp(runtime, (reads) =>
-    Effect.flatMap(valid(reads.core.countOf(where)), (asked) => readQuery(runtime, reads, asked, options))
+    Effect.flatMap(valid(reads.core.countOf(where)), (asked) => readQuery(reads, asked, options))
   )
 
 const readFailedOf = (error: Table.ReadError): ReadFailed | InvalidQuery =>
@@ -351,7 +350,7 @@ const tableOf = <D extends AnyDefinition>(
   const source: Table.Source<D> = {
     list: (query) =>
       Effect.mapBoth(
-        whenUp(runtime, (reads) => readQuery(runtime, reads, reads.core.askedList(query), undefined)),
+        whenUp(runtime, (reads) => readQuery(reads, reads.core.askedList(query), undefined)),
         {
           onSuccess: (answer) => asRead(rows(answer)),
           onFailure: storageErrorOf
@@ -401,3 +400,23 @@ const resultFor = <D extends AnyDefinition>(outcome: Outcome<D>): Table.WriteRes
         cause: outcome
       })
     : outcome
+
+/** How far a live table is behind what it follows. */
+export const healthOf = <D extends AnyDefinition>({ changes, life, settings }: Runtime<D>): Health => {
+  const { grace, staleWhileRevalidate, ttl } = settings
+  const longest = ttl + Math.max(grace, staleWhileRevalidate)
+  if (changes === undefined) {
+    const state = life.reads === undefined ? "Starting" : "Alone"
+    return { state, position: Option.none(), lag: Option.none(), cause: Option.none(), staleness: longest }
+  }
+  const position = Option.fromNullable(changes.position())
+  const isTrusted = changes.isTrusted()
+  return {
+    state: isTrusted ? "Live" : Option.isNone(position) ? "Starting" : "Suspect",
+    position,
+    lag: Option.some(changes.lag()),
+    cause: changes.cause(),
+    // Untrusted values are asked for again, and are served stale at most by their age.
+    staleness: isTrusted ? Math.min(longest, changes.lag() + Math.max(grace, staleWhileRevalidate)) : longest
+  }
+}
