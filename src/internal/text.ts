@@ -26,7 +26,19 @@ export const utf8Length = (text: string): number => {
   return bytes
 }
 
+/** Whether a well-formed string has more bytes of UTF-8 than `max`. */
+export const isLonger = (text: string, max: number): boolean =>
+  // A code unit has at most 3 bytes.
+  text.length * 3 > max && utf8Length(text) > max
+
 /** Whether a string has no lone surrogate. */
 export const isWellFormed = (text: string): boolean =>
   // Every supported runtime has it (Node 20); the ES2022 library that this compiles against does not declare it.
   (text as unknown as { readonly isWellFormed: () => boolean }).isWellFormed()
+
+/** Returns what is wrong with a text that any database keeps, or `undefined`. `what` names it: "a key". */
+export const validateText = (what: string, given: unknown): string | undefined => {
+  if (typeof given !== "string") return `${what} must be a string`
+  if (given.includes("\0")) return `${what} must not contain U+0000`
+  return isWellFormed(given) ? undefined : `${what} must not contain a lone surrogate`
+}

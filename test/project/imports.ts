@@ -64,7 +64,19 @@ const ownerOf: Readonly<Record<string, string>> = {
 
 /** The folders inside an adapter's own `internal`, by their ranks there; its root files have rank 0. */
 const adapters: Readonly<Record<string, Readonly<Record<string, number>>>> = {
-  sql: { log: 1, storage: 2, table: 3, projection: 3, datastore: 3, audit: 3, pg: 4, sqlite: 4, client: 5 },
+  // A tier is a part of its own, beside tables and projections, which get it as a value.
+  sql: {
+    log: 1,
+    storage: 2,
+    table: 3,
+    tier: 3,
+    projection: 3,
+    datastore: 3,
+    audit: 3,
+    pg: 4,
+    sqlite: 4,
+    client: 5
+  },
   platform: { audit: 1, sse: 1, socket: 1 },
   cluster: {},
   testing: { fault: 1, storage: 2, log: 3, table: 3, tier: 3, projection: 3, datastore: 3, merge: 3 }

@@ -9,6 +9,7 @@ import { Option } from "effect"
 import * as Cells from "../cache/cells.js"
 import { jittered, type Times } from "../cache/freshness.js"
 import * as KeyJournal from "../cache/journal.js"
+import type { IdValue } from "../columns/ids.js"
 import type { CheckedQuery } from "../columns/query.js"
 import type { Revision } from "../log/events.js"
 import { word } from "../random.js"
@@ -48,7 +49,7 @@ export interface QuerySpec {
 }
 
 /** The normal id of a row, or the text of a query behind {@link queryMark}. */
-export type Key = unknown
+export type Key = IdValue
 
 /** No id holds U+0000, so the keys of queries are none of rows. */
 export const queryMark = "\u0000"
@@ -58,6 +59,9 @@ interface Acknowledged {
   readonly answer: RowAnswer
   readonly until: number
 }
+
+/** The change of one row. */
+export type RowChange = Omit<Journal.Change, "stamp"> & { readonly id: Key }
 
 /** What happens outside of the memory when something changes. */
 export interface Effects {
@@ -175,7 +179,7 @@ const shows = (read: Revision | undefined, written: Option.Option<Revision>): bo
   read.seq >= written.value.seq
 
 /** Notes that rows have changed: drops their values, detaches their loads, and judges lists by the journal later. */
-export const rowChanged = (c: Coherence, change: Omit<Journal.Change, "stamp">): void => {
+export const rowChanged = (c: Coherence, change: RowChange): void => {
   const stamp = Cells.nextStamp(c.cells)
   Journal.add(c.journal, { ...change, stamp })
   KeyJournal.note(c.changedRows, change.id, stamp)
@@ -222,10 +226,10 @@ export const tagChanged = (c: Coherence, tag: string, loading: ReadonlyArray<Key
   }
 }
 
-/** The change of a row of which nothing is known. */
-export const unknownChange = (id: Key): Omit<Journal.Change, "stamp"> => ({
+/** The change of a row of which nothing is known; of anything without an id. */
+export const unknownChange = <K extends Key | undefined>(id: K) => ({
   id,
-  op: "Unknown",
+  op: "Unknown" as const,
   columns: undefined,
   row: undefined
 })
@@ -300,7 +304,8 @@ const storeRowsOf = (
   landing: Landing
 ): void => {
   for (const row of rows) {
-    const key = row[id]
+    // A row has an id, in normal form.
+    const key = row[id] as Key
     if (KeyJournal.isOutdated(c.changedRows, key, landing.stamp)) continue
     if (c.acknowledged.has(key) || Doubts.concerns(c.doubts, key)) continue
     const cell = Cells.get(c.cells, key)

@@ -3,11 +3,13 @@
  * is not stored. Only this file writes a doubt.
  */
 
+import type { IdValue } from "../columns/ids.js"
+
 /** A call of the master whose outcome is not known. */
 export interface Doubt {
   readonly batch: string
   /** The ids of its writes; `undefined`: any row. */
-  readonly ids: ReadonlySet<unknown> | undefined
+  readonly ids: ReadonlySet<IdValue> | undefined
   /** Monotonic milliseconds. */
   readonly until: number
 }
@@ -44,7 +46,7 @@ export const add = (doubts: Doubts, doubt: Doubt): void => {
 }
 
 /** Whether a row may still be changed by a write of unknown outcome. */
-export const concerns = ({ open }: Doubts, id: unknown): boolean => {
+export const concerns = ({ open }: Doubts, id: IdValue): boolean => {
   for (const { ids } of open) if (ids === undefined || ids.has(id)) return true
   return false
 }

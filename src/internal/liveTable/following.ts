@@ -5,6 +5,7 @@
 import { type Clock, Effect, Option, Stream } from "effect"
 import { monotonicMillis } from "../time.js"
 import type { Answer } from "./answers.js"
+import type { Key } from "./coherence.js"
 import type { ReadFailed } from "./errors.js"
 
 /** A key that is followed. Only this file writes it. */
@@ -21,7 +22,7 @@ interface Follower {
 }
 
 export interface Follows {
-  readonly keys: Map<unknown, Followed>
+  readonly keys: Map<Key, Followed>
   readonly clock: Clock.Clock
   readonly minInterval: number
   readonly refresh: number | undefined
@@ -29,7 +30,7 @@ export interface Follows {
 
 /** What is followed under one key. */
 export interface Source<in out A extends Answer<unknown>> {
-  readonly key: unknown
+  readonly key: Key
   /** The answer of the cache, if it is current. */
   readonly peek: () => A | undefined
   readonly read: Effect.Effect<A, ReadFailed>
@@ -60,17 +61,17 @@ const notify = ({ followers }: Followed): void => {
 }
 
 /** Wakes what follows a key. */
-export const wake = ({ keys }: Follows, key: unknown): void => {
+export const wake = ({ keys }: Follows, key: Key): void => {
   const followed = keys.get(key)
   if (followed !== undefined) notify(followed)
 }
 
 /** Wakes the followers of the keys that pass; of all of them without a test. */
-export const wakeAll = ({ keys }: Follows, passes: (key: unknown) => boolean = () => true): void => {
+export const wakeAll = ({ keys }: Follows, passes: (key: Key) => boolean = () => true): void => {
   for (const [key, followed] of keys) if (passes(key)) notify(followed)
 }
 
-const enter = (follows: Follows, key: unknown, follower: Follower): Followed => {
+const enter = (follows: Follows, key: Key, follower: Follower): Followed => {
   const known = follows.keys.get(key)
   const followed = known ?? { followers: new Set(), lastReadAt: Number.NEGATIVE_INFINITY }
   if (known === undefined) follows.keys.set(key, followed)
@@ -78,7 +79,7 @@ const enter = (follows: Follows, key: unknown, follower: Follower): Followed => 
   return followed
 }
 
-const leave = ({ keys }: Follows, key: unknown, follower: Follower): void => {
+const leave = ({ keys }: Follows, key: Key, follower: Follower): void => {
   const followed = keys.get(key)
   if (followed === undefined) return
   followed.followers.delete(follower)

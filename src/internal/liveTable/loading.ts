@@ -178,8 +178,9 @@ export const makeQueryFlights = <D extends AnyDefinition>(
   const { c, clock, hardTimeout, interests, master, onLoaded } = loading
   const { columns, id } = master.definition
   return Flights.make<Key, LoadedQuery, unknown, QueryAnswer, ReadFailed>({
-    load: ([key]) =>
-      loadQuery(loading, key).pipe(
+    load: (keys) =>
+      // Without gathering, a load has one key.
+      loadQuery(loading, keys[0]!).pipe(
         Effect.map((read) => [read]),
         Effect.onExit((exit) => Effect.sync(() => onLoaded(Exit.isFailure(exit))))
       ),

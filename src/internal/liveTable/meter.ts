@@ -5,6 +5,7 @@
 import { type Clock, Effect, type Scope } from "effect"
 import { word } from "../random.js"
 import { monotonicMillis } from "../time.js"
+import type { Key } from "./coherence.js"
 import type { Counters } from "./stats.js"
 
 /** At most ten samples a second. */
@@ -17,8 +18,7 @@ export interface Meter {
   /** Hits until the next sample. */
   left: number
   lastAt: number
-  key: unknown
-  waiting: ((key: unknown) => void) | undefined
+  waiting: ((key: Key) => void) | undefined
 }
 
 /** How one hit is compared. */
@@ -46,12 +46,11 @@ export const make = (share: number, random: Int32Array, clock: Clock.Clock): Met
   clock,
   left: draw(random, share),
   lastAt: Number.NEGATIVE_INFINITY,
-  key: undefined,
   waiting: undefined
 })
 
 /** Notes a hit. Almost always this is one subtraction. */
-export const onHit = (meter: Meter, key: unknown): void => {
+export const onHit = (meter: Meter, key: Key): void => {
   if (--meter.left > 0) return
   meter.left = draw(meter.random, meter.share)
   const { waiting } = meter
@@ -63,7 +62,7 @@ export const onHit = (meter: Meter, key: unknown): void => {
   waiting(key)
 }
 
-const nextSample = (meter: Meter): Effect.Effect<unknown> =>
+const nextSample = (meter: Meter): Effect.Effect<Key> =>
   Effect.async((resume) => {
     meter.waiting = (key) => resume(Effect.succeed(key))
     return Effect.sync(() => {
@@ -90,7 +89,7 @@ const compare = (
 export const run = (
   meter: Meter,
   counters: Counters,
-  comparisonOf: (key: unknown) => Comparison | undefined,
+  comparisonOf: (key: Key) => Comparison | undefined,
   onSampled: () => void
 ): Effect.Effect<void, never, Scope.Scope> => {
   if (meter.share <= 0) return Effect.void

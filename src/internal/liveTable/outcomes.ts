@@ -11,6 +11,7 @@ import {
   anythingChanged,
   type Coherence,
   type Key,
+  type RowChange,
   rowChanged,
   rowDisproved,
   storeAcknowledged,
@@ -67,7 +68,7 @@ const changeOf = <D extends AnyDefinition>(
   written: Written<D>,
   id: Key,
   batch: string
-): Omit<Journal.Change, "stamp"> => {
+): RowChange => {
   const row = rowOf(written)
   const change = { id, row, batch, columns: undefined }
   if (row === undefined) return { ...change, op: "Deleted" }

@@ -8,6 +8,7 @@ import { judge, type Times } from "../cache/freshness.js"
 import type { Revision } from "../log/events.js"
 import { monotonicMillis } from "../time.js"
 import { type Answer, type StaleReason, staleFor, withFreshness } from "./answers.js"
+import type { Key } from "./coherence.js"
 import type { ReadFailed } from "./errors.js"
 import type { Counters } from "./stats.js"
 
@@ -32,10 +33,10 @@ export interface ReadOptions {
 
 /** One key of the cache, as it is read. */
 export interface Slot<out A extends Answer<unknown>, in out V> {
-  readonly key: unknown
+  readonly key: Key
   readonly tags: ReadonlyArray<string> | undefined
   /** The cell, if it has a value that was not invalidated. */
-  readonly cell: () => Cells.Cell<unknown, V> | undefined
+  readonly cell: () => Cells.Cell<Key, V> | undefined
   readonly answer: (value: V) => A
   readonly times: (value: V) => Times
   /** The load of the key, with what it must land with. */
@@ -50,21 +51,21 @@ export interface Slot<out A extends Answer<unknown>, in out V> {
 
 /** What all reads share. */
 export interface Reading<V> {
-  readonly cells: Cells.Cells<unknown, V>
+  readonly cells: Cells.Cells<Key, V>
   readonly clock: Clock.Clock
   readonly counters: Counters
   readonly softTimeout: number | undefined
   readonly graceBackoff: number
   /** Keys whose load has failed while a stale value was there, and until when the master is left alone. */
-  readonly backoff: Map<unknown, number>
+  readonly backoff: Map<Key, number>
   /** Called for each fresh hit, by its key. */
-  readonly onHit: (key: unknown) => void
+  readonly onHit: (key: Key) => void
 }
 
 /** So many keys are left alone one by one; the master is asked again for older ones. */
 const maxBackoff = 1_000
 
-const noteFailure = <V>(reading: Reading<V>, key: unknown, now: number): void => {
+const noteFailure = <V>(reading: Reading<V>, key: Key, now: number): void => {
   const { backoff, graceBackoff } = reading
   if (graceBackoff === 0) return
   backoff.delete(key)
@@ -76,7 +77,7 @@ const noteFailure = <V>(reading: Reading<V>, key: unknown, now: number): void =>
   }
 }
 
-const isLeftAlone = <V>({ backoff }: Reading<V>, key: unknown, now: number): boolean => {
+const isLeftAlone = <V>({ backoff }: Reading<V>, key: Key, now: number): boolean => {
   const until = backoff.get(key)
   if (until === undefined) return false
   if (now < until) return true
@@ -90,7 +91,7 @@ type Use = "Fresh" | "Revalidate" | "Replace" | "None"
 const useOf = <A extends Answer<unknown>, V>(
   reading: Reading<V>,
   slot: Slot<A, V>,
-  cell: Cells.Cell<unknown, V>,
+  cell: Cells.Cell<Key, V>,
   now: number
 ): { readonly use: Use; readonly why: StaleReason | undefined } => {
   const state = Cells.stateOf(reading.cells, cell)
@@ -107,7 +108,7 @@ const useOf = <A extends Answer<unknown>, V>(
 const stale = <A extends Answer<unknown>, V>(
   reading: Reading<V>,
   slot: Slot<A, V>,
-  cell: Cells.Cell<unknown, V>,
+  cell: Cells.Cell<Key, V>,
   now: number,
   why: StaleReason
 ): A => {
@@ -194,7 +195,7 @@ export const readMaster = <A extends Answer<unknown>, V>(
   })
 
 /** The row that a synchronous read may return: a fresh one. */
-export const hit = <V>(reading: Reading<V>, key: unknown): V | undefined => {
+export const hit = <V>(reading: Reading<V>, key: Key): V | undefined => {
   const cell = Cells.hit(reading.cells, key, monotonicMillis(reading.clock))
   if (cell === undefined) return undefined
   reading.counters.hits++

@@ -22,7 +22,7 @@ import { makeRandom, randomName } from "../random.js"
 import type { Reads } from "./calls.js"
 import type { Followed } from "./changesOf.js"
 import { type CloseReport, reportUnsaved } from "./closeReport.js"
-import { queryMark } from "./coherence.js"
+import { type Key, queryMark } from "./coherence.js"
 import * as Core from "./core.js"
 import { ReadFailed, WriteFailed } from "./errors.js"
 import * as Follows from "./following.js"
@@ -120,7 +120,7 @@ export const stoppedWrite = <D extends AnyDefinition>({ life }: Pick<Runtime<D>,
 /** The last failures of writes that were not waited for are kept for readers that come later. */
 const keptFailures = 256
 
-const isQueryKey = (key: unknown): boolean => typeof key === "string" && key.startsWith(queryMark)
+const isQueryKey = (key: Key): boolean => typeof key === "string" && key.startsWith(queryMark)
 
 const wakesOf = (follows: Follows.Follows): Core.Surroundings<AnyDefinition>["wakes"] => ({
   wake: (key) => Follows.wake(follows, key),

@@ -58,7 +58,7 @@ const queryComparison = <D extends AnyDefinition>(core: Core<D>, key: Key, entry
 /** The comparison of a key that was hit. */
 export const comparisonsOf =
   <D extends AnyDefinition>(core: Core<D>) =>
-  (key: unknown): Comparison | undefined => {
+  (key: Key): Comparison | undefined => {
     const value = Cells.get(core.c.cells, key)?.value
     if (value === undefined) return undefined
     const comparison = "spec" in value ? queryComparison(core, key, value) : rowComparison(core, key)

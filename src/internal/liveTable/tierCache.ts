@@ -20,7 +20,7 @@ export interface TierRow {
 
 export interface TierCache {
   /** Returns the rows that the tier has and that are believed. It never fails. */
-  readonly get: (ids: ReadonlyArray<unknown>) => Effect.Effect<ReadonlyArray<TierRow | undefined>>
+  readonly get: (ids: ReadonlyArray<IdValue>) => Effect.Effect<ReadonlyArray<TierRow | undefined>>
   /** Puts a row, or removes it where there is none, some time later. */
   readonly put: (put: Put) => void
 }
@@ -45,7 +45,7 @@ export interface TierSettings {
 
 /** A row that the tier gets. */
 export interface Put {
-  readonly id: unknown
+  readonly id: IdValue
   /** `undefined`: there is none, and its entry is removed. */
   readonly row: AnyRow | undefined
   readonly revision: Revision | undefined
@@ -95,7 +95,7 @@ const call = <A>(
 
 const rowsOf = (
   { beliefs, clock, codec, counters, ttl }: TierSettings,
-  ids: ReadonlyArray<unknown>,
+  ids: ReadonlyArray<IdValue>,
   keys: ReadonlyArray<string>,
   texts: ReadonlyArray<string | undefined>
 ): ReadonlyArray<TierRow | undefined> =>
@@ -119,10 +119,9 @@ const rowsOf = (
     return { row, revision, askedAt }
   })
 
-// The keys of rows are normal ids.
-const keyOf = (id: unknown): string => idText(id as IdValue)
+const keyOf = (id: IdValue): string => idText(id)
 
-const getFrom = (settings: TierSettings, state: State, ids: ReadonlyArray<unknown>) => {
+const getFrom = (settings: TierSettings, state: State, ids: ReadonlyArray<IdValue>) => {
   const keys = ids.map(keyOf)
   const none: ReadonlyArray<string | undefined> = []
   const found = call(settings, state, "tier.get", ids.length, none, (store) => store.get(keys))

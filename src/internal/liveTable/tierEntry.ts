@@ -5,6 +5,7 @@
 import { Option, Schema } from "effect"
 import * as KeyJournal from "../cache/journal.js"
 import type { Columns } from "../columns/columns.js"
+import type { IdValue } from "../columns/ids.js"
 import { decodeRow, type EncodedRow, encodeRow, fingerprintOf } from "../columns/rowCodec.js"
 import type { Revision } from "../log/events.js"
 import type { AnyRow } from "./answers.js"
@@ -76,11 +77,11 @@ export interface Beliefs {
   readonly life: string
   readonly changes: KnownChanges | undefined
   /** When rows have changed in this life. */
-  readonly changedRows: KeyJournal.Journal<unknown>
+  readonly changedRows: KeyJournal.Journal<IdValue>
   /** The stamp up to which entries of this life are outdated as a whole. */
   readonly outdatedUpTo: () => number
   /** Own writes that the log has not delivered yet, and the revisions that they got. */
-  readonly unshown: Map<unknown, Revision | undefined>
+  readonly unshown: Map<IdValue, Revision | undefined>
   /** Entries of other lives count. An invalidation without a revision ends it. */
   othersCount: boolean
 }
@@ -89,14 +90,14 @@ export interface Beliefs {
 const maxUnshown = 10_000
 
 /** Notes a change of a row by this live table, which the log will deliver later. */
-export const noteOwnChange = (beliefs: Beliefs, id: unknown, revision: Revision | undefined): void => {
+export const noteOwnChange = (beliefs: Beliefs, id: IdValue, revision: Revision | undefined): void => {
   if (!beliefs.othersCount) return
   beliefs.unshown.set(id, revision)
   if (beliefs.unshown.size > maxUnshown) outdateOthers(beliefs)
 }
 
 /** Notes that the log has delivered a change of a row. */
-export const noteDelivered = ({ unshown }: Beliefs, id: unknown): void => {
+export const noteDelivered = ({ unshown }: Beliefs, id: IdValue): void => {
   unshown.delete(id)
 }
 
@@ -106,10 +107,10 @@ export const outdateOthers = (beliefs: Beliefs): void => {
   beliefs.unshown.clear()
 }
 
-const isOwnValid = ({ changedRows, outdatedUpTo }: Beliefs, id: unknown, { stamp }: TierEntry): boolean =>
+const isOwnValid = ({ changedRows, outdatedUpTo }: Beliefs, id: IdValue, { stamp }: TierEntry): boolean =>
   stamp > outdatedUpTo() && !KeyJournal.isOutdated(changedRows, id, stamp)
 
-const isOtherValid = (beliefs: Beliefs, id: unknown, key: string, { revision }: TierEntry): boolean => {
+const isOtherValid = (beliefs: Beliefs, id: IdValue, key: string, { revision }: TierEntry): boolean => {
   const { changes, othersCount, unshown } = beliefs
   if (!othersCount || changes === undefined || revision === undefined || !changes.isTrusted()) return false
   const position = changes.position()
@@ -122,5 +123,5 @@ const isOtherValid = (beliefs: Beliefs, id: unknown, key: string, { revision }: 
 }
 
 /** Whether an entry is proven to be as good as an answer of the master. */
-export const isValid = (beliefs: Beliefs, id: unknown, key: string, entry: TierEntry): boolean =>
+export const isValid = (beliefs: Beliefs, id: IdValue, key: string, entry: TierEntry): boolean =>
   entry.life === beliefs.life ? isOwnValid(beliefs, id, entry) : isOtherValid(beliefs, id, key, entry)

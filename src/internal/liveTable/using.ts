@@ -77,7 +77,7 @@ export const unsafeGet = <D extends AnyDefinition>(
   const { reads } = life
   if (reads === undefined) return undefined
   const { core, reading } = reads
-  const found = hit(reading, id)
+  const found = hit(reading, id as Key)
   // Keys are normal ids. Another spelling of one is looked up again.
   const answer = found ?? (typeof id === "string" && core.hasSpellings ? hitNormal(reads, id) : undefined)
   // The cell of a row holds its answer.

@@ -4,7 +4,7 @@
  */
 import { Cause, type Clock, Effect, Exit, Option } from "effect"
 import type * as Actor from "../../Actor.js"
-import type { Table, WriteRefused } from "../../Table.js"
+
 import * as Cells from "../cache/cells.js"
 import { type CheckedWrite, idOfWrite } from "../columns/checkWrite.js"
 import { runsOf } from "../columns/writeRuns.js"

@@ -1,6 +1,6 @@
 /** Selectors of keys: one key, all keys below a prefix, a range, or several of these. All of it is pure. */
 import { Data, Effect } from "effect"
-import { compareText, isWellFormed, utf8Length } from "../text.js"
+import { compareText, isLonger, validateText } from "../text.js"
 
 /** One part of a selector. */
 export type Part =
@@ -42,15 +42,14 @@ export const maxKeyBytes = 1024
 
 /** Returns what is wrong with a key, or `undefined`. */
 export const validateKey = (key: unknown): string | undefined => {
-  if (typeof key !== "string") return "a key must be a string"
   if (key === "") return "a key must not be empty"
-  if (key.includes("\0")) return "a key must not contain U+0000"
-  if (!isWellFormed(key)) return "a key must not contain a lone surrogate"
-  // A code unit has at most 3 bytes.
-  if (key.length * 3 > maxKeyBytes && utf8Length(key) > maxKeyBytes) {
-    return `a key must have at most ${maxKeyBytes} bytes of UTF-8`
-  }
-  return undefined
+  return (
+    validateText("a key", key) ??
+    // It is a string then.
+    (isLonger(key as string, maxKeyBytes)
+      ? `a key must have at most ${maxKeyBytes} bytes of UTF-8`
+      : undefined)
+  )
 }
 
 /** Orders keys by code point: below 0, 0, or above 0. */

@@ -52,6 +52,13 @@ export const withOutcome = (
 ): StorageError =>
   new StorageError({ kind, outcome, message, cause, ...(blame === undefined ? {} : { blame }) })
 
+/** Why a database did not store what no recorder isolates: it is down, the data is too large, or refused. */
+export const reasonOf = ({ cause, kind }: StorageError): "Unavailable" | "TooLarge" | "Invalid" => {
+  if (kind !== "Poison") return "Unavailable"
+  const code = cause instanceof SqlFailure ? (cause.code ?? "") : ""
+  return /^(54|SQLITE_TOOBIG)/.test(code) ? "TooLarge" : "Invalid"
+}
+
 /** Turns every failure and defect of a driver into a {@link StorageError}; an interruption stays one. */
 export const storageError =
   (dialect: Dialect, state: { readonly saved: boolean }, save?: FailedSave) =>

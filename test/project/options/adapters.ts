@@ -12,6 +12,7 @@ import * as SqliteChangeLog from "../../../src/sql/SqliteChangeLog.js"
 import * as SqliteStorage from "../../../src/sql/SqliteStorage.js"
 import * as SqliteWorker from "../../../src/sql/SqliteWorker.js"
 import * as SqlStorage from "../../../src/sql/SqlStorage.js"
+import * as SqlTier from "../../../src/sql/SqlTier.js"
 import * as FaultStorage from "../../../src/testing/FaultStorage.js"
 import { aRequest, type Columns, columns, inColumns, storage } from "./core.js"
 import {
@@ -165,6 +166,12 @@ export const databases: ReadonlyArray<Place> = [
     { ...aTable, url },
     { ...inTable, ...inConnection },
     (options) => scoped(PgStorage.make(options))
+  ),
+  place<SqlTier.TierOptions>(
+    "SqlTier.make",
+    { table: "tier" },
+    { table: of(5, "", "x".repeat(56)), schema: of(5, "") },
+    (options) => Effect.provide(SqlTier.make(options), client)
   ),
   place<SqlChangeLog.LogOptions>("SqlChangeLog.make", aLog, inLog, (options) =>
     scoped(Effect.provide(SqlChangeLog.make<string>(options), client))

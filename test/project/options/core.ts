@@ -6,6 +6,7 @@ import * as ChangeLog from "../../../src/ChangeLog.js"
 import * as WatchSse from "../../../src/platform/WatchSse.js"
 import * as Recorder from "../../../src/Recorder.js"
 import * as Storage from "../../../src/Storage.js"
+import * as Tier from "../../../src/Tier.js"
 import * as Watch from "../../../src/Watch.js"
 import {
   aBound,
@@ -119,7 +120,8 @@ export const core: ReadonlyArray<Place> = [
     { columns, id: "id" },
     { ...inColumns, table: aText },
     Storage.memory<Columns>
-  )
+  ),
+  place<Tier.MemoryOptions>("Tier.memory", {}, { maxEntries: wholes }, Tier.memory)
 ]
 
 const inWatch: WrongOf<Watch.Options<string>> = {

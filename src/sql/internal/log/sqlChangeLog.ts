@@ -27,7 +27,7 @@ import {
 } from "../../../internal/options.js"
 import { StorageError } from "../../../Storage.js"
 import { warnOfLosses } from "../durability.js"
-import { SqlFailure } from "../errors.js"
+import { reasonOf } from "../errors.js"
 import { doorbell as doorbellRule, timer } from "../options.js"
 import type { Doorbell } from "./doorbell.js"
 import { LocalDoorbell, listenLocally } from "./localDoorbell.js"
@@ -110,10 +110,8 @@ export const limitsOf = (lockTimeout: number): Limits => {
 
 /** Converts a database's failure into the error of a log. */
 export const changeLogError = (error: StorageError): ChangeLogError => {
-  const { kind, message, outcome } = error
-  const code = error.cause instanceof SqlFailure ? (error.cause.code ?? "") : ""
-  const reason = kind !== "Poison" ? "Unavailable" : /^(54|SQLITE_TOOBIG)/.test(code) ? "TooLarge" : "Invalid"
-  return new ChangeLogError({ reason, message, outcome, cause: error })
+  const { message, outcome } = error
+  return new ChangeLogError({ reason: reasonOf(error), message, outcome, cause: error })
 }
 
 const typed = <A, E>(

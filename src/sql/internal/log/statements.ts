@@ -82,7 +82,8 @@ const selected = (dialect: Dialect, alias: string, columns: ReadonlyArray<TableC
 export const headList = (dialect: Dialect, { heads }: Feed): string =>
   selected(dialect, "h", heads.columns.slice(1))
 
-type Parts = ReadonlyArray<string | Param>
+/** Text and values of a statement, in their order. */
+export type Parts = ReadonlyArray<string | Param>
 
 /** How the databases make rows of a list that comes as JSON: of keys, and of pairs (`first`, `second`). */
 const lists: {
@@ -105,6 +106,12 @@ const lists: {
   }
 }
 
+/** A query that gives one row for each of these values of a column of text: they are one parameter. */
+export const keyList = (dialect: Dialect, column: TableColumn, values: ReadonlyArray<string>): Parts => {
+  const [before, behind] = lists[dialect.name].keys
+  return [before, param(column, JSON.stringify(values)), behind]
+}
+
 /** The first key that a part holds, and the first one behind it that it does not; none of a part that holds all keys. */
 const boundsOf = (part: Exclude<Part, { readonly _tag: "Key" }>): readonly [string, string] | undefined => {
   if (part._tag === "Range") return [part.from, part.to]
@@ -118,14 +125,9 @@ const boundsOf = (part: Exclude<Part, { readonly _tag: "Key" }>): readonly [stri
  */
 const conditionOf = (dialect: Dialect, { feed, kept }: Feed, selector: Selector): Parts => {
   const { key } = kept.column
-  const known = lists[dialect.name]
+  const [beforePairs, behindPairs] = lists[dialect.name].pairs
   const operandOf = (alias: string) => dialect.operand(columnOf(alias, key))
   const operand = operandOf("s")
-  const list = (kind: "keys" | "pairs", values: ReadonlyArray<unknown>): Parts => [
-    known[kind][0],
-    param(key, JSON.stringify(values)),
-    known[kind][1]
-  ]
   const keys: Array<string> = []
   const ranges: Array<readonly [string, string]> = []
   for (const part of partsOf(selector)) {
@@ -136,7 +138,7 @@ const conditionOf = (dialect: Dialect, { feed, kept }: Feed, selector: Selector)
   }
   const conditions: Array<Parts> = []
   if (keys.length === 1) conditions.push([`${operand} = `, param(key, keys[0])])
-  else if (keys.length > 1) conditions.push([`${operand} IN (`, ...list("keys", keys), ")"])
+  else if (keys.length > 1) conditions.push([`${operand} IN (`, ...keyList(dialect, key, keys), ")"])
   const [range] = ranges
   if (range !== undefined && ranges.length === 1) {
     conditions.push([
@@ -149,7 +151,9 @@ const conditionOf = (dialect: Dialect, { feed, kept }: Feed, selector: Selector)
   } else if (range !== undefined) {
     conditions.push([
       `${operand} IN (SELECT ${operandOf("r")} FROM (`,
-      ...list("pairs", ranges),
+      beforePairs,
+      param(key, JSON.stringify(ranges)),
+      behindPairs,
       // In this order: for each range the index gives the keys in it.
       `) p CROSS JOIN ${kept.sql} r WHERE r."feed" = `,
       param(kept.column.feed, feed),

@@ -1,9 +1,10 @@
 /** The tables of change logs: one of revisions, one of heads, and one of last values when a log keeps the state. */
-import { Column, type Columns, validateName } from "../../../internal/columns/columns.js"
+import { Column } from "../../../internal/columns/columns.js"
 import { validateKey } from "../../../internal/log/selector.js"
 import { oneOf, optional, or, type Resolved, type Rules, valid } from "../../../internal/options.js"
-import type { Layout, TableColumn } from "../dialect.js"
-import { sqlName } from "../options.js"
+import type { Layout } from "../dialect.js"
+import { type LayoutOf, layout } from "../layout.js"
+import { sqlName, tableName } from "../options.js"
 
 /** Which log of which table. */
 export interface FeedOptions {
@@ -23,9 +24,6 @@ export interface FeedOptions {
   readonly state?: "latest" | "none" | undefined
 }
 
-/** A column of a layout, by its name. */
-type Named<C extends Columns> = { readonly [Name in keyof C]: TableColumn }
-
 /** A checked feed and its tables. */
 export interface Feed {
   readonly feed: string
@@ -33,11 +31,6 @@ export interface Feed {
   readonly log: LayoutOf<typeof logColumns>
   readonly heads: LayoutOf<typeof headColumns>
   readonly kept: LayoutOf<typeof stateColumns>
-}
-
-/** A layout whose columns can be named. */
-export interface LayoutOf<C extends Columns> extends Layout {
-  readonly column: Named<C>
 }
 
 /** One row is one revision, so that none is ever split. */
@@ -82,54 +75,12 @@ const stateColumns = {
   tag: Column.integer
 }
 
-const layout = <C extends Columns>(
-  schema: string | undefined,
-  name: string,
-  columns: C,
-  key: ReadonlyArray<keyof C>,
-  unique?: { readonly name: string; readonly columns: ReadonlyArray<keyof C> }
-): LayoutOf<C> => {
-  const list = Object.entries(columns).map(
-    ([column, { nullable, type }], position): TableColumn => ({
-      name: column,
-      sql: `"${column}"`,
-      type,
-      nullable,
-      position
-    })
-  )
-  // Every name is there by construction.
-  const column = Object.fromEntries(list.map((one) => [one.name, one])) as Named<C>
-  return {
-    schema,
-    name,
-    sql: schema === undefined ? `"${name}"` : `"${schema}"."${name}"`,
-    columns: list,
-    column,
-    key: key.map((one) => column[one]),
-    exact: [...new Set([...key, ...(unique?.columns ?? [])])].map((one) => column[one]),
-    indexes:
-      unique === undefined
-        ? []
-        : [{ name: unique.name, columns: unique.columns.map((one) => column[one]), unique: true }]
-  }
-}
-
 /** The name of the index that keeps ids unique. */
 export const idIndex = (table: string): string => `${table}_ids`
 
 /** The tables of a feed, the one of its revisions first. */
 export const tablesOf = ({ heads, kept, log, state }: Feed): readonly [Layout, ...ReadonlyArray<Layout>] =>
   state === "latest" ? [log, heads, kept] : [log, heads]
-
-const maxTableBytes = 63 - "_heads".length
-
-const validateTable = (given: unknown): string | undefined =>
-  validateName(given) ??
-  // It is a string then.
-  (Buffer.byteLength(given as string) > maxTableBytes
-    ? `must have at most ${maxTableBytes} bytes`
-    : undefined)
 
 const maxFeedBytes = 512
 
@@ -140,7 +91,7 @@ const validateFeed = (given: unknown): string | undefined =>
 
 /** The rules of a feed's options. */
 export const feedRules = {
-  table: valid<string>(validateTable),
+  table: tableName("_heads"),
   schema: optional(sqlName),
   feed: or(valid<string>(validateFeed), "main"),
   state: or(oneOf("latest", "none"), "none")
@@ -150,10 +101,13 @@ export const feedRules = {
 export const makeFeed = ({ feed, schema, state, table }: Resolved<FeedOptions, typeof feedRules>): Feed => ({
   feed,
   state,
-  log: layout(schema, table, logColumns, ["feed", "seq"], {
-    name: idIndex(table),
-    columns: ["feed", "id"]
-  }),
+  log: layout(
+    schema,
+    table,
+    logColumns,
+    ["feed", "seq"],
+    [{ name: idIndex(table), columns: ["feed", "id"], unique: true }]
+  ),
   heads: layout(schema, `${table}_heads`, headColumns, ["feed"]),
   kept: layout(schema, `${table}_state`, stateColumns, ["feed", "key"])
 })

@@ -1,5 +1,6 @@
 /** What Postgres does in its own way. Text is compared in the collation "C", json is jsonb, a save is one `unnest`. */
 import type { ColumnType } from "../../../internal/columns/columns.js"
+import { fnv1a } from "../../../internal/hash.js"
 import type { Dialect, Layout, Row, Statement, Table, TableColumn } from "../dialect.js"
 import { budgetOf, spend } from "../statementSize.js"
 import { arrayEncoders } from "./arrays.js"
@@ -107,15 +108,6 @@ const param = ({ type }: TableColumn, value: unknown): unknown => {
     default:
       return String(value)
   }
-}
-
-/** FNV-1a with 64 bits (http://www.isthe.com/chongo/tech/comp/fnv), over UTF-16 units. */
-const fnv1a = (text: string): bigint => {
-  let hash = 0xcbf29ce484222325n
-  for (let i = 0; i < text.length; i++) {
-    hash = BigInt.asUintN(64, (hash ^ BigInt(text.charCodeAt(i))) * 0x100000001b3n)
-  }
-  return hash
 }
 
 /** A statement's name, made of the text alone: behind a pooler another process may have given it to the server first. */
