@@ -342,6 +342,13 @@ export const liveTableLaws: ReadonlyArray<TestedLaw> = [
     statement:
       "A list or a count that survives a change is what the master answers after it; most that are the same survive.",
     provedBy: ["test/liveTable/surviving.test.ts"]
+  },
+  {
+    id: "L2",
+    name: "rebase",
+    statement:
+      "A view of staged writes is its base with the pending ones done anew, in order, at each step; in lists too.",
+    provedBy: ["test/liveTable/pending.test.ts"]
   }
 ]
 

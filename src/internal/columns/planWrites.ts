@@ -23,7 +23,7 @@ export type PlannedWrite<R> =
 export const planWrites = <R extends AnyRow>(
   columns: Columns,
   id: string,
-  store: RowStore<R>,
+  store: Pick<RowStore<R>, "get" | "size">,
   writes: ReadonlyArray<CheckedWrite>
 ): ReadonlyArray<PlannedWrite<R>> => {
   const done = (row: R | undefined, change?: RowChange<R>): PlannedWrite<R> => ({ _tag: "Done", row, change })

@@ -187,4 +187,94 @@ const journal: ReadonlyArray<NamedMutant> = [
   )
 ]
 
-export const liveTableMutants: ReadonlyArray<NamedMutant> = [...falling, ...pagesAndCounts, ...journal]
+const pending = "internal/pending"
+const pendingLists = "internal/liveTable/pendingLists"
+const shown = "liveTable/pendingLists"
+
+const staging: ReadonlyArray<NamedMutant> = [
+  guard(
+    "whole-row rollback",
+    pending,
+    ["  ...pending,\n  staged: without(pending.staged, key)\n})", "  ...pending,\n  staged: []\n})"],
+    [pending, "are reverted alone: those before and after stay, field by field"]
+  ),
+  guard(
+    "a rejected write removes later ones",
+    pending,
+    [
+      "  ...pending,\n  staged: without(pending.staged, key)\n})",
+      "  ...pending,\n  staged: pending.staged.slice(\n    0,\n    pending.staged.findIndex((one) => one.key === key)\n  )\n})"
+    ],
+    [pending, "are reverted alone: those before and after stay, field by field"]
+  ),
+  guard(
+    "confirmed before its row is in the base",
+    pending,
+    ["confirmed: [...pending.confirmed, confirmed]", "confirmed: pending.confirmed"],
+    [pending, "that are confirmed stay in the views of older bases, and go from those of newer ones"]
+  ),
+  guard(
+    "apply what the base holds",
+    pending,
+    ["if (confirmed.stamp > stamp) shown", "shown"],
+    [pending, "that are confirmed stay in the views of older bases, and go from those of newer ones"]
+  ),
+  guard(
+    "keep what all bases hold",
+    pending,
+    [
+      "pending.confirmed.filter(({ stamp }) => stamp > oldest)",
+      "pending.confirmed.filter(({ stamp }) => stamp > oldest || true)"
+    ],
+    [pending, "are forgotten when every base in use holds them"]
+  ),
+  guard(
+    "confirm what was reverted",
+    pending,
+    ["  isPending(pending, key)\n    ?", "  isPending(pending, key) || true\n    ?"],
+    [pending, "are confirmed once, and not after they were reverted"]
+  ),
+  guard(
+    "forget what earlier writes left",
+    pendingLists,
+    ["written.has(of) ? written.get(of) : ", ""],
+    [shown, "applies later fields to what earlier ones left"]
+  ),
+  guard(
+    "show a row at the end, wherever it sorts",
+    pendingLists,
+    ["place(other) < 0", "place(other) < 0 && false"],
+    [shown, "has inserted rows in their places, if they meet its condition"]
+  ),
+  guard(
+    "show rows from behind a closed page",
+    pendingLists,
+    ["  !isBehind(range, row) &&\n", ""],
+    [shown, "shows nothing from behind a closed page, where others may be"]
+  ),
+  guard(
+    "move a later page",
+    pendingLists,
+    ["(range.first !== undefined && range.first(row) <= 0)", "range.first !== undefined"],
+    [shown, "by its number keeps the rows that it began with, whatever comes before it"]
+  ),
+  guard(
+    "cut a list at each write",
+    pendingLists,
+    ["return { ...view, rows, written", "return { ...view, rows: rows.slice(0, view.range.limit), written"],
+    [shown, "shows no more than its limit, and what was moved out comes back"]
+  ),
+  guard(
+    "remember rows from before all were deleted",
+    pendingLists,
+    ["  before: () => undefined\n", ""],
+    [shown, "has what is written after all was deleted"]
+  )
+]
+
+export const liveTableMutants: ReadonlyArray<NamedMutant> = [
+  ...falling,
+  ...pagesAndCounts,
+  ...journal,
+  ...staging
+]

@@ -61,7 +61,7 @@ const leaf: fc.Arbitrary<Condition<Columns>> = fc.oneof(
   fc.constant(Query.eq("note", "x"))
 )
 
-const condition: fc.Arbitrary<Condition<Columns>> = fc.letrec<{ readonly node: Condition<Columns> }>(
+export const condition: fc.Arbitrary<Condition<Columns>> = fc.letrec<{ readonly node: Condition<Columns> }>(
   (tie) => ({
     node: fc.oneof(
       { depthSize: "small", withCrossShrink: true },
