@@ -72,7 +72,7 @@ export const cacheGuards = [
     "hit what is suspect",
     "internal/cache/cells",
     ["Math.max(invalidUpTo, suspectUpTo, expiredUpTo)", "Math.max(invalidUpTo, expiredUpTo)"],
-    late("is stored but suspect, or expired, if all cells became so since it began")
+    late("ends for a value with its next load")
   ),
   guard(
     "let trust end every suspicion",
@@ -116,10 +116,7 @@ export const cacheGuards = [
   guard(
     "evict the cell that is to hold the value",
     "internal/cache/cells",
-    [
-      "    Sieve.remove(cells.sieve, known)\n    evictUntil(",
-      "    Sieve.remove(cells.sieve, known)\n    Sieve.add(cells.sieve, known)\n    evictUntil("
-    ],
+    ["    Sieve.remove(cells.sieve, known)\n    evictUntil(", "    evictUntil("],
     late("grows for a value that becomes larger, at the cost of others")
   ),
   guard(
@@ -171,7 +168,7 @@ export const cacheGuards = [
     "join a flight that is detached",
     "internal/cache/flight",
     ["  flight.detached = true\n  flights.index.delete(key)\n", "  flight.detached = true\n"],
-    law
+    flights("answers its callers, lands as detached, and is joined no more")
   ),
   guard(
     "store what a detached flight brings",
@@ -213,7 +210,7 @@ export const cacheGuards = [
     "let a load run on that nothing wants",
     "internal/cache/flight",
     ['  if (load.wanted === 0) giveUp(flights, load, { _tag: "Unwanted" })\n', ""],
-    law
+    flights("ends the load with the last caller of its last key")
   ),
   guard(
     "end a refresh with a caller that has joined it",
