@@ -38,6 +38,8 @@ export const invalidate = <C>(tags: Tags<C>, name: string, stamp: number): Reado
 }
 
 /** The cells that have a tag. */
-export const membersOf = <C>({ members }: Tags<C>, name: string): ReadonlyArray<C> => [...(members.get(name) ?? [])]
+export const membersOf = <C>({ members }: Tags<C>, name: string): ReadonlyArray<C> => [
+  ...(members.get(name) ?? [])
+]
 
 export const clear = <C>(tags: Tags<C>): void => tags.members.clear()

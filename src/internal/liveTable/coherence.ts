@@ -178,7 +178,16 @@ const shows = (read: Revision | undefined, written: Option.Option<Revision>): bo
   read.epoch === written.value.epoch &&
   read.seq >= written.value.seq
 
-/** Notes that rows have changed: drops their values, detaches their loads, and judges lists by the journal later. */
+/** Notes a change that the row in memory holds already: lists are judged by it, the row stays. */
+export const queriesMayChange = (c: Coherence, change: RowChange): void => {
+  const stamp = Cells.nextStamp(c.cells)
+  Journal.add(c.journal, { ...change, stamp })
+  c.effects.detach(change.id)
+  c.effects.detachQueries()
+  c.effects.wakeQueries()
+}
+
+/** Notes that a row has changed: drops its value, detaches its load, and judges lists by the journal later. */
 export const rowChanged = (c: Coherence, change: RowChange): void => {
   const stamp = Cells.nextStamp(c.cells)
   Journal.add(c.journal, { ...change, stamp })

@@ -12,6 +12,7 @@ import { type CheckedQuery, InvalidQuery } from "../columns/query.js"
 import { conditionText, queryText } from "../columns/queryText.js"
 import { encodeRow } from "../columns/rowCodec.js"
 import type { AnyDefinition } from "../columns/writes.js"
+import { keyPrefix } from "../log/tableChange.js"
 import type { InvalidOptions } from "../options.js"
 import { type AnyRow, sharingOf } from "./answers.js"
 import type { Coherence, Effects, Key, QueryEntry, QuerySpec, RowAnswer } from "./coherence.js"
@@ -198,6 +199,7 @@ export const make = <D extends AnyDefinition>(
     const { columns, id, name } = master.definition
     const beliefs: Beliefs = {
       life,
+      prefix: keyPrefix(name),
       changes,
       changedRows: c.changedRows,
       outdatedUpTo: () =>

@@ -20,9 +20,18 @@ import {
 import * as Doubts from "./doubts.js"
 import { WriteFailed } from "./errors.js"
 import * as Journal from "./journal.js"
+import type { TierCache } from "./tierCache.js"
+import { type Beliefs, noteOwnChange, outdateOthers } from "./tierEntry.js"
 
 /** The outcome of one write, as its writer gets it. */
 export type Outcome<D extends AnyDefinition> = Written<D> | WriteRefused | WriteFailed
+
+/** What outcomes change. */
+export interface Memory {
+  readonly c: Coherence
+  readonly beliefs: Beliefs
+  readonly tier: TierCache | undefined
+}
 
 /** One call of the master that has ended. */
 export interface Call {
@@ -80,12 +89,13 @@ const changeOf = <D extends AnyDefinition>(
 
 /** Does what the outcomes of one call ask for, all of it before the first reply. `idName` is the column of the id. */
 export const settleCall = <D extends AnyDefinition>(
-  c: Coherence,
+  memory: Memory,
   call: Call,
   writes: ReadonlyArray<CheckedWrite>,
   outcomes: ReadonlyArray<Outcome<D>>,
   idName: string
 ): void => {
+  const { beliefs, c } = memory
   const foreign = foreignSince(c, call)
   const unknown = new Set<Key>()
   let anyUnknown = false
@@ -96,38 +106,54 @@ export const settleCall = <D extends AnyDefinition>(
       if (outcome.outcome === "NotStored") continue
       if (id === undefined) anyUnknown = true
       else unknown.add(id)
-    } else if (outcome._tag === "Written") settleWritten(c, call, write, outcome, id, foreign)
+    } else if (outcome._tag === "Written") settleWritten(memory, call, write, outcome, id, foreign)
     else if (id !== undefined && (outcome.reason === "Missing" || outcome.reason === "Conflict")) {
       rowDisproved(c, id)
+      noteOwnChange(beliefs, id, undefined)
     }
   }
-  settleUnknown(c, call, anyUnknown ? undefined : unknown)
+  settleUnknown(memory, call, anyUnknown ? undefined : unknown)
 }
 
 const settleWritten = <D extends AnyDefinition>(
-  c: Coherence,
+  { beliefs, c, tier }: Memory,
   call: Call,
   write: CheckedWrite,
   written: Written<D>,
   id: Key | undefined,
   foreign: ReadonlySet<Key> | undefined
 ): void => {
-  if (id === undefined) return anythingChanged(c, call.batch)
+  if (id === undefined) {
+    outdateOthers(beliefs)
+    anythingChanged(c, call.batch)
+    return
+  }
+  const revision: Revision | undefined = Option.getOrUndefined(written.revision)
+  noteOwnChange(beliefs, id, revision)
   rowChanged(c, changeOf(write, written, id, call.batch))
   if (foreign === undefined || foreign.has(id)) return
-  const revision: Revision | undefined = Option.getOrUndefined(written.revision)
-  storeAcknowledged(c, id, rowOf(written), revision, {
-    stamp: Cells.nextStamp(c.cells),
-    askedAt: call.askedAt,
-    now: call.now,
-    toTarget: call.toTarget
-  })
+  const row = rowOf(written)
+  const stamp = Cells.nextStamp(c.cells)
+  const { askedAt, now, toTarget } = call
+  storeAcknowledged(c, id, row, revision, { stamp, askedAt, now, toTarget })
+  tier?.put({ id, row, revision, stamp, askedAt })
 }
 
 /** What may still be committed is not stored, until the log shows it or its time is over. */
-const settleUnknown = (c: Coherence, { batch, now }: Call, ids: ReadonlySet<Key> | undefined): void => {
+const settleUnknown = (
+  { beliefs, c }: Memory,
+  { batch, now }: Call,
+  ids: ReadonlySet<Key> | undefined
+): void => {
   if (ids !== undefined && ids.size === 0) return
-  if (ids === undefined) anythingChanged(c, batch)
-  else for (const id of ids) rowChanged(c, { ...unknownChange(id), batch })
+  if (ids === undefined) {
+    outdateOthers(beliefs)
+    anythingChanged(c, batch)
+  } else {
+    for (const id of ids) {
+      noteOwnChange(beliefs, id, undefined)
+      rowChanged(c, { ...unknownChange(id), batch })
+    }
+  }
   Doubts.add(c.doubts, { batch, ids, until: now + c.lifetimes.doubt })
 }

@@ -25,6 +25,7 @@ import { type CloseReport, reportUnsaved } from "./closeReport.js"
 import { type Key, queryMark } from "./coherence.js"
 import * as Core from "./core.js"
 import { ReadFailed, WriteFailed } from "./errors.js"
+import { makeOwnCalls } from "./events.js"
 import * as Follows from "./following.js"
 import * as Meter from "./meter.js"
 import type { Settings } from "./options.js"
@@ -235,7 +236,7 @@ export const start = <D extends AnyDefinition, E, R>(
       clock,
       counters,
       writeTimeout: settings.writeTimeout,
-      life: surroundings.life,
+      own: makeOwnCalls(surroundings.life),
       state: Writing.makeState(),
       traced,
       onSettled: publish

@@ -143,9 +143,11 @@ const confirmedOf = <D extends AnyDefinition>(
 }
 
 const wake = <D extends AnyDefinition>({ c: { effects } }: Core<D>, key: Key | undefined): void => {
-  if (key === undefined) return effects.wakeAll()
-  effects.wake(key)
-  effects.wakeQueries()
+  if (key === undefined) effects.wakeAll()
+  else {
+    effects.wake(key)
+    effects.wakeQueries()
+  }
 }
 
 /** Puts a write on the stack. Returns what its outcome does to the stack. */

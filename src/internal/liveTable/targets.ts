@@ -64,14 +64,16 @@ export const invalidate = <D extends AnyDefinition>(
   outdateOthers(beliefs)
   switch (target._tag) {
     case "All":
-      return anythingChanged(c)
+      anythingChanged(c)
+      break
     case "Rows":
       for (const key of target.keys) rowChanged(c, unknownChange(key))
-      return
+      break
     case "Query":
-      return queryChanged(c, target.key)
+      queryChanged(c, target.key)
+      break
     case "Tag":
-      return tagChanged(c, target.tag, Interest.keysWith(interests, target.tag))
+      tagChanged(c, target.tag, Interest.keysWith(interests, target.tag))
   }
 }
 
@@ -91,13 +93,16 @@ export const expire = <D extends AnyDefinition>(
       Cells.expireAll(c.cells)
       Flights.expireAll(rows)
       Flights.expireAll(queries)
-      return c.effects.wakeAll()
+      c.effects.wakeAll()
+      break
     case "Rows":
-      return target.keys.forEach(expireKey)
+      target.keys.forEach(expireKey)
+      break
     case "Query":
-      return expireKey(target.key)
+      expireKey(target.key)
+      break
     case "Tag":
-      return Cells.keysWith(c.cells, target.tag).forEach(expireKey)
+      Cells.keysWith(c.cells, target.tag).forEach(expireKey)
   }
 }
 

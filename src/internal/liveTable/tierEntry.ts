@@ -68,13 +68,15 @@ export interface KnownChanges {
   readonly position: () => Revision | undefined
   /** Every change after this number is known. */
   readonly knownFrom: () => number
-  /** The number of the last revision that changed a key; `undefined`: none since `knownFrom`. */
+  /** The number of the last revision that changed a key of the log; `undefined`: none since `knownFrom`. */
   readonly lastChangeOf: (key: string) => number | undefined
 }
 
 /** What decides whether an entry is believed. Only this file writes it. */
 export interface Beliefs {
   readonly life: string
+  /** The prefix of the table's keys in the log, and the key of changes that name no row. */
+  readonly prefix: string
   readonly changes: KnownChanges | undefined
   /** When rows have changed in this life. */
   readonly changedRows: KeyJournal.Journal<IdValue>
@@ -111,12 +113,13 @@ const isOwnValid = ({ changedRows, outdatedUpTo }: Beliefs, id: IdValue, { stamp
   stamp > outdatedUpTo() && !KeyJournal.isOutdated(changedRows, id, stamp)
 
 const isOtherValid = (beliefs: Beliefs, id: IdValue, key: string, { revision }: TierEntry): boolean => {
-  const { changes, othersCount, unshown } = beliefs
+  const { changes, othersCount, prefix, unshown } = beliefs
   if (!othersCount || changes === undefined || revision === undefined || !changes.isTrusted()) return false
   const position = changes.position()
   if (position === undefined || position.epoch !== revision.epoch || revision.seq < changes.knownFrom())
     return false
-  if ((changes.lastChangeOf(key) ?? 0) > revision.seq) return false
+  const changedAt = (key: string) => changes.lastChangeOf(key) ?? 0
+  if (changedAt(prefix + key) > revision.seq || changedAt(prefix) > revision.seq) return false
   if (!unshown.has(id)) return true
   const written = unshown.get(id)
   return written !== undefined && written.epoch === revision.epoch && revision.seq >= written.seq

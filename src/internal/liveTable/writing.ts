@@ -13,6 +13,7 @@ import { monotonicMillis } from "../time.js"
 import type { UnsavedWrite } from "./closeReport.js"
 import type { Core } from "./core.js"
 import { WriteFailed } from "./errors.js"
+import { batchOf, noteSettled, type OwnCalls } from "./events.js"
 import { type Outcome, outcomeOf, settleCall } from "./outcomes.js"
 import type { Counters } from "./stats.js"
 
@@ -34,8 +35,7 @@ export interface Writing<D extends AnyDefinition> {
   readonly clock: Clock.Clock
   readonly counters: Counters
   readonly writeTimeout: number
-  /** The name of this life of the live table; its calls are numbered. */
-  readonly life: string
+  readonly own: OwnCalls
   readonly state: State<D>
   readonly traced: <A, E>(
     operation: string,
@@ -43,7 +43,7 @@ export interface Writing<D extends AnyDefinition> {
     effect: Effect.Effect<A, E>
   ) => Effect.Effect<A, E>
   /** A call of the master was settled. */
-  readonly onSettled: (batch: number, hasUnknown: boolean) => void
+  readonly onSettled: () => void
 }
 
 /** Only this file writes it. */
@@ -108,21 +108,27 @@ const finish = <D extends AnyDefinition>(
 /** Settles one call: the memory first, then staged writes, then the replies. */
 const settle = <D extends AnyDefinition>(
   writing: Writing<D>,
-  { c, master, target }: Core<D>,
+  core: Core<D>,
   run: ReadonlyArray<Checked<D>>,
   outcomes: ReadonlyArray<Outcome<D>>,
   call: { readonly number: number; readonly begun: number; readonly askedAt: number }
 ): void => {
-  const { clock, life, onSettled } = writing
+  const { clock, onSettled, own } = writing
+  const { master, target } = core
   const now = monotonicMillis(clock)
-  const batch = `${life}-${call.number}`
+  const batch = batchOf(own, call.number)
   const writes = run.map(({ write }) => write)
-  settleCall(c, { ...call, batch, now, toTarget: target !== master }, writes, outcomes, master.definition.id)
-  for (const [index, { job }] of run.entries()) job.onOutcome(outcomes[index]!)
-  onSettled(
-    call.number,
-    outcomes.some((outcome) => outcome._tag === "WriteFailed" && outcome.outcome === "Unknown")
+  settleCall(
+    core,
+    { ...call, batch, now, toTarget: target !== master },
+    writes,
+    outcomes,
+    master.definition.id
   )
+  for (const [index, { job }] of run.entries()) job.onOutcome(outcomes[index]!)
+  const isUnknown = (outcome: Outcome<D>) => outcome._tag === "WriteFailed" && outcome.outcome === "Unknown"
+  noteSettled(own, call.number, outcomes.some(isUnknown))
+  onSettled()
   for (const [index, { job }] of run.entries()) finish(writing, job, outcomes[index]!)
 }
 
@@ -134,7 +140,7 @@ const doRun = <D extends AnyDefinition>(
 ): Effect.Effect<void> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
-      const { clock, counters, life, state, traced, writeTimeout } = writing
+      const { clock, counters, own, state, traced, writeTimeout } = writing
       const begun = Cells.nextStamp(core.c.cells)
       const askedAt = monotonicMillis(clock)
       const number = ++state.calls
@@ -143,7 +149,7 @@ const doRun = <D extends AnyDefinition>(
       // A checked write is a write of this table.
       const writes = run.map(({ write }) => write as unknown as Write<D>)
       const call = Effect.ensuring(
-        Effect.suspend(() => core.target.write(writes, `${life}-${number}`)),
+        Effect.suspend(() => core.target.write(writes, batchOf(own, number))),
         Effect.sync(() => state.running--)
       )
       // A master that ignores its interruption is left behind.
