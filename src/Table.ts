@@ -3,135 +3,214 @@
  *
  * A table is a definition and four functions, its {@link Source}. {@link make} checks everything that goes in and comes
  * out of them. A `LiveTable` is a cache in front of a table.
- */
-import { Data, type Effect, type Option, type Stream } from "effect"
-import type { RowOf } from "./internal/columns/columns.js"
-import type { AnyCondition, CheckedQuery, Condition, InvalidQuery, Query } from "./internal/columns/query.js"
-import type { AnyDefinition, Fields, Id, NewRow, Write } from "./internal/columns/writes.js"
-import type { Revision } from "./internal/log/events.js"
-import type { StorageError } from "./Storage.js"
-
-/** The row of a table of this definition, as it is read. */
-export type Row<D extends AnyDefinition> = RowOf<D["columns"]>
-
-/** What was read, and the revision of the table's log that it holds, where the table knows it. */
-export interface Read<out A> {
-  readonly value: A
-  /** All changes of the log up to it are in the value, and perhaps later ones. */
-  readonly revision?: Revision | undefined
-}
-
-/** The outcome of a write that was done. */
-export interface Written<out D extends AnyDefinition> {
-  readonly _tag: "Written"
-  /** The row after the write: of an `Insert`, the row that was there before, if one was. None after a deletion. */
-  readonly row: Option.Option<Row<D>>
-  /** `Unchanged`: the table is as it was before. */
-  readonly change: "Changed" | "Unchanged"
-  /** The revision of the table's log that holds the change; none without a log, and none if nothing has changed. */
-  readonly revision: Option.Option<Revision>
-}
-
-/**
- * A write that the table has refused. Nothing of it was done.
  *
- * - `Missing`: a patch of a row that does not exist.
- * - `Conflict`: the row does not meet the condition of the write.
- * - `Unique`: another row has a value that must be unique.
- * - `Invalid`: the write is not valid for this table, such as a value of another type, or a patch of the id.
+ * ```ts
+ * const keys = Table.define({
+ *   name: "keys",
+ *   columns: { id: Column.uuid, account: Column.text, revoked: Column.boolean },
+ *   id: "id"
+ * })
+ * const table = yield* Table.memory(keys)
+ * yield* table.insert({ id, account: "a", revoked: false })
+ * yield* table.patch(id, { revoked: true })
+ * ```
  */
-export class WriteRefused extends Data.TaggedError("WriteRefused")<{
-  readonly reason: "Missing" | "Invalid" | "Conflict" | "Unique"
-  readonly message: string
-  readonly cause?: unknown
-}> {}
+import { Effect } from "effect"
+import { type Columns, type IdOf, validateColumns, validateName } from "./internal/columns/columns.js"
+import type { Condition } from "./internal/columns/query.js"
+import type {
+  AnyDefinition,
+  Definition,
+  Delete,
+  DeleteAll,
+  Fields,
+  Id,
+  Insert,
+  Write as InternalWrite,
+  NewRow,
+  Patch,
+  Replace
+} from "./internal/columns/writes.js"
+import type { ChangeLog } from "./internal/log/changeLog.js"
+import { keyOfId, keyPrefix, type TableChange } from "./internal/log/tableChange.js"
+import {
+  anything,
+  func,
+  type InvalidOptions,
+  invalid,
+  optional,
+  or,
+  resolve,
+  that,
+  valid,
+  whole
+} from "./internal/options.js"
+import { makeRandom } from "./internal/random.js"
+import type { Source, Table } from "./internal/table/contract.js"
+import { makeMemorySource } from "./internal/table/memory.js"
+import { makeReads } from "./internal/table/reads.js"
+import { makeWrites } from "./internal/table/writing.js"
 
-/** The outcome of one write: done, refused, or failed. If it failed, `outcome` is `NotStored` or `Unknown`. */
-export type WriteResult<D extends AnyDefinition> = Written<D> | WriteRefused | StorageError
+export {
+  Column,
+  type Columns,
+  type ColumnType,
+  type ColumnTypes,
+  type IdOf,
+  type NewRowOf,
+  type RowOf
+} from "./internal/columns/columns.js"
+export {
+  type AnyCondition,
+  type CheckedQuery,
+  type Condition,
+  InvalidQuery,
+  type Order,
+  Query
+} from "./internal/columns/query.js"
+export type { EncodedRow } from "./internal/columns/rowCodec.js"
+export type {
+  AnyDefinition,
+  Definition,
+  Delete,
+  DeleteAll,
+  Fields,
+  Id,
+  Insert,
+  NewRow,
+  Patch,
+  Replace
+} from "./internal/columns/writes.js"
+export type { TableChange } from "./internal/log/tableChange.js"
+export { InvalidOptions } from "./internal/options.js"
+export {
+  Malformed,
+  type Read,
+  type ReadError,
+  type Row,
+  type Source,
+  type Table,
+  WriteRefused,
+  type WriteResult,
+  type Written
+} from "./internal/table/contract.js"
 
-/** A source that does not keep its contract: rows that were not requested, of another shape, or too few outcomes. */
-export class Malformed extends Data.TaggedError("Malformed")<{
-  readonly message: string
-}> {}
+/** The table of a definition: `Table.Of<typeof keys>`. */
+export type Of<D extends AnyDefinition> = Table<D>
 
-/** Why a read failed. */
-export type ReadError = StorageError | InvalidQuery | Malformed
+/** One write. */
+export type Write<D extends AnyDefinition> = InternalWrite<D>
 
-/**
- * What third parties write to make a table of their own. {@link make} checks the arguments before, and the answers
- * after. Each function may fail with anything, or die; it should stop when it is interrupted.
- */
-export interface Source<in out D extends AnyDefinition> {
-  /** Reads the rows that a query selects, in its order, which is total. */
-  readonly list: (query: CheckedQuery) => Effect.Effect<Read<ReadonlyArray<Row<D>>>, unknown>
-  /** Reads the rows with these ids, in any order. Ids without a row are left out. No id is there twice. */
-  readonly getMany: (ids: ReadonlyArray<Id<D>>) => Effect.Effect<Read<ReadonlyArray<Row<D>>>, unknown>
-  /** Counts the rows that meet a condition. */
-  readonly count: (where: AnyCondition | undefined) => Effect.Effect<Read<number>, unknown>
-  /**
-   * Does the writes, and returns one outcome for each, in order. No two of them have the same id; a `DeleteAll` comes
-   * alone. A write that is refused spares the others. `batch` is a name of this call that no other call has: a source
-   * that logs its changes puts it into them.
-   */
-  readonly write: (
-    writes: ReadonlyArray<Write<D>>,
-    batch: string
-  ) => Effect.Effect<ReadonlyArray<WriteResult<D>>, unknown>
-  /** The most ids or writes that one call may get. Default 1,000. */
-  readonly maxBatch?: number | undefined
-}
-
-/** A table that is the truth for its rows. Every answer is the caller's own. */
-export interface Table<in out D extends AnyDefinition> {
-  readonly definition: D
-  /** The most ids or writes of one call of its source. */
-  readonly maxBatch: number
-  /** Reads the rows that a query selects: all of them without one. */
-  readonly list: (query?: Query<D["columns"]>) => Effect.Effect<Read<ReadonlyArray<Row<D>>>, ReadError>
-  /** Streams the rows of `list`, with one page of them in memory at a time. */
-  readonly stream: (query?: Query<D["columns"]>) => Stream.Stream<Row<D>, ReadError>
-  readonly get: (id: Id<D>) => Effect.Effect<Read<Option.Option<Row<D>>>, ReadError>
-  /** Reads rows by their ids: an answer for each id, in order. */
-  readonly getMany: (
-    ids: ReadonlyArray<Id<D>>
-  ) => Effect.Effect<Read<ReadonlyArray<Option.Option<Row<D>>>>, ReadError>
-  readonly count: (where?: Condition<D["columns"]>) => Effect.Effect<Read<number>, ReadError>
-  /**
-   * Does writes as if one after the other, and returns one outcome for each, in order. Neighbours share statements. A
-   * write that is refused or fails spares the others. `batch` names the call in the changes of the log; without it, the
-   * table chooses a name.
-   */
-  readonly write: (
-    writes: ReadonlyArray<Write<D>>,
-    batch?: string
-  ) => Effect.Effect<ReadonlyArray<WriteResult<D>>>
-  readonly insert: (row: NewRow<D>) => Effect.Effect<Written<D>, WriteRefused | StorageError>
-  readonly replace: (row: NewRow<D>) => Effect.Effect<Written<D>, WriteRefused | StorageError>
-  readonly patch: (
+/** Builds writes. The table that does them checks them. */
+export const Write = {
+  /** Adds a row. If there is a row with its id, that row stays, and is returned. */
+  insert: <D extends AnyDefinition>(row: NewRow<D>): Insert<D> => ({ _tag: "Insert", row }),
+  /** Sets a whole row: columns that it leaves out become NULL. Adds it if there is none with its id. */
+  replace: <D extends AnyDefinition>(row: NewRow<D>): Replace<D> => ({ _tag: "Replace", row }),
+  /** Sets some columns of a row that exists, if the row meets `when`. */
+  patch: <D extends AnyDefinition>(
     id: Id<D>,
     fields: Fields<D>,
     when?: Condition<D["columns"]>
-  ) => Effect.Effect<Written<D>, WriteRefused | StorageError>
-  readonly delete: (
-    id: Id<D>,
-    when?: Condition<D["columns"]>
-  ) => Effect.Effect<Written<D>, WriteRefused | StorageError>
-  readonly deleteAll: Effect.Effect<Written<D>, WriteRefused | StorageError>
+  ): Patch<D> => ({ _tag: "Patch", id, fields, when }),
+  /** Removes a row, if it meets `when`. Without such a row nothing happens. */
+  delete: <D extends AnyDefinition>(id: Id<D>, when?: Condition<D["columns"]>): Delete<D> => ({
+    _tag: "Delete",
+    id,
+    when
+  }),
+  /** Removes all rows. */
+  deleteAll: { _tag: "DeleteAll" } as DeleteAll
+} as const
+
+/** Defines a table: its name, its columns, and which of them is the id. It is checked where it is used. */
+export const define = <const C extends Columns, const I extends IdOf<C>>(
+  definition: Definition<C, I>
+): Definition<C, I> => definition
+
+/** Returns the key of a row in the table's log: `<name>/<id>`. An id that the table cannot hold gives a key of no row. */
+export const keyOf = <D extends AnyDefinition>(definition: D, id: Id<D>): string => keyOfId(definition, id)
+
+/** Returns the prefix of all keys of a table in its log, to follow it by: `<name>/`. */
+export const prefixOf = (definition: AnyDefinition): string => keyPrefix(definition.name)
+
+// Its name is the first part of its keys in a log: those of another table must not begin with it.
+const validateTableName = (name: unknown): string | undefined =>
+  validateName(name) ?? (String(name).includes("/") ? "must not contain a slash" : undefined)
+
+const definitionRules = { name: valid<string>(validateTableName), columns: anything, id: anything }
+
+const checkDefinition = <D extends AnyDefinition>(definition: D): Effect.Effect<void, InvalidOptions> =>
+  Effect.andThen(resolve<AnyDefinition>()(definitionRules, definition), () => {
+    const problem = validateColumns(definition.columns, definition.id)
+    return problem === undefined ? Effect.void : Effect.fail(problem)
+  })
+
+const call = func("that returns an Effect")
+
+const sourceRules = {
+  list: call,
+  getMany: call,
+  count: call,
+  write: call,
+  maxBatch: or(whole(1), 1000)
 }
 
 /**
- * The value of a table's change in a log. Its key is `<name>/<id>`, or `<name>/` for `Changed`.
+ * Makes a table of a definition and its {@link Source}. Fails with {@link InvalidOptions} if one of them is not valid.
  *
- * `Changed`: rows that are not named have changed, perhaps all of them. `columns`: the columns that may have changed;
- * all of them if it is left out. `row`: the row after the change, in the form that `internal/columns` encodes for JSON.
- * `batch`: the name of the call that wrote it.
+ * - Queries, ids and writes are checked before the source gets them. A write that is not valid is `WriteRefused`, with
+ *   the reason `Invalid`, and its neighbours go on.
+ * - Answers are checked and copied. A wrong answer of a read fails as `Malformed`. A wrong answer of a write fails as a
+ *   `StorageError` with the outcome `Unknown`, whose cause is `Malformed`.
+ * - A source that throws, dies, or fails with an error of its own fails as a `StorageError` of kind `Unknown`.
  */
-export interface TableChange {
-  readonly op: "Inserted" | "Updated" | "Deleted" | "Changed"
-  readonly columns?: ReadonlyArray<string> | undefined
-  readonly row?: EncodedRow | undefined
-  readonly batch?: string | undefined
+export const make = <const D extends AnyDefinition>(
+  definition: D,
+  source: Source<D>
+): Effect.Effect<Table<D>, InvalidOptions> =>
+  Effect.gen(function* () {
+    yield* checkDefinition(definition)
+    if (typeof source !== "object" || source === null) return yield* invalid("source", "a Source", source)
+    // A source may have members of its own.
+    const { count, getMany, list, maxBatch: most, write } = source
+    const { maxBatch } = yield* resolve<Source<D>>()(sourceRules, {
+      count,
+      getMany,
+      list,
+      write,
+      maxBatch: most
+    })
+    const random = yield* makeRandom
+    return {
+      definition,
+      maxBatch,
+      ...makeReads(definition, source, maxBatch),
+      ...makeWrites(definition, source, maxBatch, random)
+    }
+  })
+
+/** The options of a table in memory. */
+export interface MemoryOptions {
+  /** Takes the table's changes: one revision for each call that changes something. Reads return its revisions. */
+  readonly log?: ChangeLog<TableChange> | undefined
 }
 
-/** A row as JSON: each column's value in the one form that every backend of logs and tiers holds. */
-export type EncodedRow = { readonly [column: string]: unknown }
+const isLog = (given: unknown): boolean =>
+  typeof given === "object" && given !== null && "append" in given && "head" in given
+
+const memoryRules = { log: optional(that("a ChangeLog", isLog)) }
+
+/**
+ * Makes a table in memory, for tests and for trying things out. It ends with the process. With a `log`, a change is in
+ * the table exactly if it is in the log.
+ */
+export const memory = <const D extends AnyDefinition>(
+  definition: D,
+  options: MemoryOptions = {}
+): Effect.Effect<Table<D>, InvalidOptions> =>
+  Effect.gen(function* () {
+    yield* checkDefinition(definition)
+    const { log } = yield* resolve<MemoryOptions>()(memoryRules, options)
+    return yield* make(definition, yield* makeMemorySource(definition, log))
+  })

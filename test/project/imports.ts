@@ -18,6 +18,7 @@ const ranksOfInternal: Readonly<Record<string, number>> = {
   lease: 20,
   actor: 20,
   recorder: 40,
+  table: 45,
   log: 40,
   watch: 60,
   catalog: 80,
@@ -52,6 +53,7 @@ const ranksOfModules: Readonly<Record<string, number>> = {
 const ownerOf: Readonly<Record<string, string>> = {
   actor: "Actor",
   recorder: "Recorder",
+  table: "Table",
   watch: "Watch",
   liveTable: "LiveTable",
   projection: "Projection",
