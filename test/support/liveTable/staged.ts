@@ -25,8 +25,8 @@ export const write: fc.Arbitrary<CheckedWrite> = fc.oneof(
 export const after = (state: State, write: CheckedWrite): State | undefined => {
   if (write._tag === "DeleteAll") return new Map()
   const next = new Map(state)
-  if (write._tag === "Insert" || write._tag === "Replace") {
-    // The rows of the arbitrary above.
+  if ("row" in write) {
+    // A row of the arbitrary above.
     const row = write.row as TestRow
     if (write._tag === "Replace" || !state.has(row.id)) next.set(row.id, row)
     return next
