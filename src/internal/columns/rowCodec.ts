@@ -3,6 +3,7 @@
  * everything else as it is.
  */
 import { Either, Encoding } from "effect"
+import { fingerprint } from "../hash.js"
 import { compileCheckRow, compileNormalise, normaliseValue } from "./checkRow.js"
 import type { Columns, ColumnType } from "./columns.js"
 
@@ -78,10 +79,5 @@ export const fingerprintOf = (columns: Columns): string => {
   // A name has no double quote.
   const names = Object.keys(columns).sort()
   const text = names.map((name) => `${name}"${columns[name]!.type}${columns[name]!.nullable ? "?" : ""}`)
-  // FNV-1a of 64 bits (Fowler, Noll, Vo, http://www.isthe.com/chongo/tech/comp/fnv/).
-  let hash = 0xcbf29ce484222325n
-  for (const unit of text.join('"')) {
-    hash = BigInt.asUintN(64, (hash ^ BigInt(unit.codePointAt(0)!)) * 0x100000001b3n)
-  }
-  return hash.toString(36)
+  return fingerprint(text.join('"'))
 }
