@@ -5,6 +5,7 @@
 export * as Actor from "./Actor.js"
 export * as ChangeLog from "./ChangeLog.js"
 export * as Id from "./Id.js"
+export * as LiveTable from "./LiveTable.js"
 export * as Metrics from "./Metrics.js"
 export * as Recorder from "./Recorder.js"
 export * as Storage from "./Storage.js"
