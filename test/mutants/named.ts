@@ -12,6 +12,7 @@ import { platformMutants } from "./named/platform.js"
 import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
 import { sqlite } from "./named/sqlite.js"
+import { syncedGuards } from "./named/synced.js"
 import { watchMutants } from "./named/watch.js"
 
 export interface NamedMutant {
@@ -384,5 +385,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...blameMutants,
   ...actorGuards,
   ...recorderGuards,
-  ...watchGuards
+  ...watchGuards,
+  ...syncedGuards
 ]
