@@ -69,6 +69,17 @@ export interface Watcher<V> {
   /** Returns why it has ended, once everything was taken; `undefined` before. */
   readonly unsafeEnded: () => WatchEnded | undefined
   readonly frames: Stream.Stream<Frame<V>, WatchEnded>
+  /**
+   * Reads the log now, also if no doorbell rang. Completes with the log's head when everything up to it that matches was
+   * taken, not only buffered. Take the frames in another fiber.
+   *
+   * - `conflate`, `drop-oldest`: what was replaced or dropped counts as taken once its successor or its Gap was.
+   * - Several calls share one question to the log. One that waits for a slow reader delays nothing else.
+   * - While the log is `Unavailable` it is asked again, from 50 ms to every 2 s. Another error of the log fails the call.
+   * - If the log begins another epoch meanwhile, the call completes with a head of that epoch.
+   * - Fails with the end of the watcher at once, whatever is still buffered.
+   */
+  readonly synced: Effect.Effect<Revision, WatchEnded | ChangeLogError>
   readonly health: Effect.Effect<Reader.WatcherHealth>
   /** Ends it as `Closed`. What was buffered can still be taken. A second call does nothing. */
   readonly cancel: Effect.Effect<void>
@@ -132,6 +143,7 @@ const handleOf = <V>(runtime: Runtime<V>, watcher: Internal.Watcher<V>): Watcher
     unsafeWhenReady: (onReady) => Internal.whenReady(watcher, onReady),
     unsafeEnded: () => Reader.endedError(watcher),
     frames: Stream.repeatEffectChunk(Reader.takeAll(registry, watcher)),
+    synced: Reader.synced(registry, watcher),
     health: Effect.sync(() => Reader.healthOf(dispatcher, watcher)),
     cancel: Opening.cancel(runtime, watcher)
   }

@@ -218,6 +218,13 @@ export const watchLaws = [
     statement:
       "The log holds what a writer was answered as committed, nothing of what was refused, and no part of a commit.",
     provedBy: ["test/laws/watch/history.ts"]
+  },
+  {
+    id: "W15",
+    name: "synced-is-true",
+    statement:
+      "`synced` completes when its reader has taken everything that matches up to a head that the log had after the call.",
+    provedBy: ["test/laws/watch/synced.test.ts"]
   }
 ] as const satisfies ReadonlyArray<TestedLaw>
 

@@ -14,6 +14,7 @@ import { platformMutants } from "./named/platform.js"
 import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
 import { sqlite } from "./named/sqlite.js"
+import { syncedGuards } from "./named/synced.js"
 import { watchMutants } from "./named/watch.js"
 
 export interface NamedMutant {
@@ -388,5 +389,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...recorderGuards,
   ...watchGuards,
   ...liveTableMutants,
-  ...cacheGuards
+  ...cacheGuards,
+  ...syncedGuards
 ]

@@ -34,6 +34,8 @@ export interface FrameBuffer<V> {
   readonly capacity: number
   /** Conflating again is worth while when this many frames wait. */
   conflateAt: number
+  /** `conflate` replaces no event up to this number by one behind it: a reader waits to have taken these. Or 0. */
+  keepUpTo: number
   /** The revision of the last frame that was taken. */
   lastTaken: Revision
   ended: WatchEnded | undefined
@@ -92,6 +94,29 @@ export const finalError = <V>({ ended, lastTaken }: FrameBuffer<V>): WatchEnded 
 /** Whether no frame waits. */
 export const isEmpty = <V>({ frames, row }: FrameBuffer<V>): boolean =>
   row === undefined && frames === undefined
+
+/** The number of the last revision whose events wait, or 0. */
+export const lastSeq = <V>({ frames, row }: FrameBuffer<V>): number => {
+  for (let i = frames?.length ?? 0; i-- > 0; ) {
+    const frame = frames?.[i]
+    if (frame?._tag === "Events") return frame.revision.seq
+  }
+  return row?.revision.seq ?? 0
+}
+
+/** Whether everything of an epoch up to a number was taken, of what was buffered. A Synced counts as nothing. */
+export const hasTaken = <V>(buffer: FrameBuffer<V>, epoch: string, seq: number): boolean => {
+  const { frames = [], lastTaken, row, start } = buffer
+  if (isEmpty(buffer)) return true
+  // What waits first is of the epoch of the last frame that was taken, or announces another one.
+  if (lastTaken.epoch !== epoch) return false
+  if (row !== undefined) return row.revision.seq > seq
+  const next = frames.find((frame, i) => i >= start && frame?._tag !== "Synced")
+  if (next === undefined) return true
+  if (next._tag === "Gap") return next.reason === "Overflow" && next.from > seq
+  // A Snapshot stands for everything before it.
+  return next._tag === "Events" && next.revision.seq > seq
+}
 
 // A watcher that never quite empties its buffer must not keep the slots of what has gone.
 const slack = 1024
@@ -188,7 +213,8 @@ export const dropOldest = <V>(buffer: FrameBuffer<V>): void => {
 
 /**
  * Keeps the last event of each key only. Frames keep their order and their revisions. Nothing is given up for an event
- * behind a Synced: everything up to its revision must have been delivered when it is taken.
+ * behind a Synced: everything up to its revision must have been delivered when it is taken. The same holds for
+ * `keepUpTo`.
  */
 export const conflate = <V>(buffer: FrameBuffer<V>): void => {
   // Whatever waits from `start` on is a frame.
@@ -196,8 +222,13 @@ export const conflate = <V>(buffer: FrameBuffer<V>): void => {
   const seen = new Set<string>()
   const kept: Array<Frame<V>> = []
   let size = 0
+  let isBehind = true
   for (const frame of waiting.reverse()) {
     if (frame._tag !== "Events") seen.clear()
+    else if (isBehind && frame.revision.seq <= buffer.keepUpTo) {
+      isBehind = false
+      seen.clear()
+    }
     const left = frame._tag === "Events" ? withoutOlder(frame, seen) : frame
     if (left === undefined) continue
     if (left._tag === "Events") size++

@@ -5,13 +5,20 @@
  * again in the next turn of the event loop.
  */
 import { Effect } from "effect"
-import type { ChangeLogError, Compacted, EpochChanged, LoggedRevision } from "../log/events.js"
+import {
+  type ChangeLogError,
+  type Compacted,
+  type EpochChanged,
+  type LoggedRevision,
+  ownRevision
+} from "../log/events.js"
 import { matches } from "../log/selector.js"
 import * as State from "./dispatcherState.js"
 import * as FanOut from "./fanOut.js"
 import * as Registry from "./registry.js"
 import * as Resnapshot from "./resnapshot.js"
 import { backoff, isUnavailable } from "./snapshots.js"
+import * as Syncs from "./syncs.js"
 import * as Watcher from "./watcher.js"
 
 type Dispatcher<V> = State.Dispatcher<V>
@@ -49,6 +56,21 @@ const dispatchAll = <V>(dispatcher: Dispatcher<V>, rows: ReadonlyArray<LoggedRev
   if (!registry.blocked && (done < rows.length || rows.length === maxRevisionsPerPass))
     Registry.ring(registry)
 }
+
+/** Asks the log for its head, if a reader waits to have taken everything up to it. */
+const answerSyncs = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { registry, source } = dispatcher
+    const asked = Syncs.startAsking(registry.syncs)
+    if (asked.length === 0) return Effect.void
+    return Effect.match(retryWhileUnavailable(dispatcher, source.head), {
+      onSuccess: ({ head }) => {
+        State.setHead(dispatcher, head)
+        Registry.setSyncTarget(registry, asked, ownRevision(head))
+      },
+      onFailure: (error) => Syncs.failAsked(registry.syncs, asked, error)
+    })
+  })
 
 /** Dispatches to the live watchers what has been committed since. */
 const advance = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
@@ -157,15 +179,17 @@ const endUnreadable = <V>(
         Registry.end(registry, watcher, "Failed", "the log cannot be read after its cursor", error)
       )
 
-/** Runs one pass: what is new for the live watchers, then a slice for those that are behind. */
+/** Runs one pass: the head for readers that wait for it, what is new for the live watchers, then a slice for those that are behind. */
 export const pass = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
   Effect.suspend(() =>
     dispatcher.registry.watchers.size === 0
       ? Effect.void
-      : Effect.zipRight(
-          advance(dispatcher),
-          Effect.suspend(() =>
-            dispatcher.registry.catchingUp.size === 0 ? Effect.void : catchUp(dispatcher)
+      : answerSyncs(dispatcher).pipe(
+          Effect.andThen(advance(dispatcher)),
+          Effect.andThen(
+            Effect.suspend(() =>
+              dispatcher.registry.catchingUp.size === 0 ? Effect.void : catchUp(dispatcher)
+            )
           )
         )
   )

@@ -71,6 +71,22 @@ export const takeAll = <V>(
     return Chunk.unsafeFromArray(frames) as Chunk.NonEmptyChunk<Frame<V>>
   })
 
+/**
+ * Asks the log for its head, and waits until everything up to it was taken. Fails as soon as the watcher has ended, and
+ * with the log's error if that is another than `Unavailable`.
+ */
+export const synced = <V>(
+  registry: Registry.Registry<V>,
+  watcher: Watcher.Watcher<V>
+): Effect.Effect<Revision, WatchEnded | ChangeLogError> =>
+  Effect.suspend(() => {
+    const ended = Watcher.finalError(watcher)
+    if (ended !== undefined) return ended
+    return Effect.async<Revision, WatchEnded | ChangeLogError>((resume) =>
+      Effect.sync(Registry.whenSynced(registry, watcher, resume))
+    )
+  })
+
 /** Why it has ended, once everything was taken. */
 export const endedError = <V>(watcher: Watcher.Watcher<V>): WatchEnded | undefined =>
   Watcher.isEmpty(watcher) ? Watcher.finalError(watcher) : undefined

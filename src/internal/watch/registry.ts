@@ -8,6 +8,7 @@
 import type { Revision } from "../log/events.js"
 import { WatchEnded } from "./frames.js"
 import * as KeyIndex from "./keyIndex.js"
+import * as Syncs from "./syncs.js"
 import * as Watcher from "./watcher.js"
 
 /** A registry, as all other files see it. */
@@ -22,6 +23,7 @@ export interface Registry<V> {
   readonly blocking: number
   /** A watcher with the policy `block` has no room for the next revision. */
   readonly blocked: boolean
+  readonly syncs: Syncs.Syncs<V>
 }
 
 interface Fields<V> extends Registry<V> {
@@ -46,6 +48,7 @@ const fresh = <V>(wake: () => void): Fields<V> => ({
   position: undefined,
   blocking: 0,
   blocked: false,
+  syncs: Syncs.make(),
   lastId: 0,
   dispatchWaiters: new Set(),
   wake,
@@ -133,6 +136,36 @@ export const setDispatched = <V>(registry: Registry<V>, position: Revision): voi
   const fields = fieldsOf(registry)
   if (fields.watchers.size > 0) fields.position = position
   if (fields.dispatchWaiters.size > 0) resolveDispatched(fields)
+  for (const watcher of fields.syncs.undelivered) settle(registry, watcher)
+}
+
+/** Completes what waits until the reader of a watcher has taken enough. */
+const settle = <V>(registry: Registry<V>, watcher: Watcher.Watcher<V>): void => {
+  const { syncs } = registry
+  if (syncs.waiting.has(watcher)) Syncs.settle(syncs, watcher, positionOf(registry, watcher))
+}
+
+/**
+ * Calls `done` when the reader of a watcher has taken everything up to the head that the log has now, or the watcher has
+ * ended. Returns how to stop waiting.
+ */
+export const whenSynced = <V>(
+  registry: Registry<V>,
+  watcher: Watcher.Watcher<V>,
+  done: (outcome: Syncs.Outcome) => void
+): (() => void) => {
+  const stop = Syncs.add(registry.syncs, watcher, done)
+  ring(registry)
+  return stop
+}
+
+/** The log answered where its head is, after these waits had begun. */
+export const setSyncTarget = <V>(
+  registry: Registry<V>,
+  asked: ReadonlyArray<Syncs.Wait<V>>,
+  head: Revision
+): void => {
+  for (const watcher of Syncs.setTarget(registry.syncs, asked, head)) settle(registry, watcher)
 }
 
 export const setBlocked = <V>(registry: Registry<V>, blocked: boolean): void => {
@@ -175,7 +208,9 @@ export const end = <V>(
 ): void => {
   const cursor = at ?? positionOf(registry, watcher)
   remove(registry, watcher)
-  Watcher.end(watcher, new WatchEnded({ reason, message, cursor, ...(cause === undefined ? {} : { cause }) }))
+  const ended = new WatchEnded({ reason, message, cursor, ...(cause === undefined ? {} : { cause }) })
+  Watcher.end(watcher, ended)
+  Syncs.end(registry.syncs, watcher, Watcher.finalError(watcher) ?? ended)
 }
 
 /** Ends every watcher. */
@@ -197,10 +232,11 @@ export const advanceTo = <V>(registry: Registry<V>, watcher: Watcher.Watcher<V>,
   if (at.seq < position.seq || at.epoch !== position.epoch) {
     Watcher.readOnAfter(watcher, at)
     catchUpIfRoom(registry, watcher)
-    return
+  } else {
+    fields.catchingUp.delete(watcher)
+    Watcher.becomeLive(watcher, at, position)
   }
-  fields.catchingUp.delete(watcher)
-  Watcher.becomeLive(watcher, at, position)
+  settle(registry, watcher)
 }
 
 const catchUpIfRoom = <V>(registry: Registry<V>, watcher: Watcher.Watcher<V>): void => {
@@ -215,6 +251,7 @@ export const restartAt = <V>(registry: Registry<V>, head: Revision): void => {
     catchUpIfRoom(registry, watcher)
   }
   skipTo(registry, head)
+  Syncs.restartAt(registry.syncs, head)
 }
 
 /** A watcher that is behind reads nothing more until it has room, or a snapshot. */
@@ -226,6 +263,7 @@ export const stopCatchingUp = <V>(registry: Registry<V>, watcher: Watcher.Watche
  * A reader took a frame. With room, a watcher that is behind reads on, and one that blocks lets the dispatcher go on.
  */
 export const noteTaken = <V>(registry: Registry<V>, watcher: Watcher.Watcher<V>): void => {
+  if (registry.syncs.waiting.size > 0) settle(registry, watcher)
   if (watcher.size * 2 > watcher.capacity) return
   const fields = fieldsOf(registry)
   if (Watcher.isBehind(watcher) && watcher.snapshotWait === undefined) {

@@ -98,6 +98,7 @@ const fresh = <V>(spec: WatcherSpec<V>): Fields<V> => ({
   previous: spec.previous,
   policy: spec.policy,
   conflateAt: spec.capacity,
+  keepUpTo: 0,
   lastTaken: noRevision,
   ended: undefined,
   matched: undefined,
@@ -186,6 +187,18 @@ export const end = <V>(watcher: Watcher<V>, ended: WatchEnded): void => {
 /** Why it has ended, once everything is taken. */
 export const finalError = <V>(watcher: Watcher<V>): WatchEnded | undefined =>
   Buffer.finalError(fieldsOf(watcher))
+
+/** Whether everything of an epoch up to a number was taken, of what was buffered. */
+export const hasTaken = <V>(watcher: Watcher<V>, epoch: string, seq: number): boolean =>
+  Buffer.hasTaken(fieldsOf(watcher), epoch, seq)
+
+/** The number of the last revision whose events wait, or 0. */
+export const lastSeq = <V>(watcher: Watcher<V>): number => Buffer.lastSeq(fieldsOf(watcher))
+
+/** Keeps its policy from replacing events up to a number by later ones. */
+export const setKeepUpTo = <V>(watcher: Watcher<V>, seq: number): void => {
+  fieldsOf(watcher).keepUpTo = seq
+}
 
 /** Buffers a frame; the policy has made room. */
 export const push = <V>(watcher: Watcher<V>, frame: Frame<V>): void => Buffer.push(fieldsOf(watcher), frame)
