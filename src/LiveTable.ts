@@ -16,7 +16,7 @@ import type { AnyDefinition, Fields, Id, NewRow, Write } from "./internal/column
 import type { Answer } from "./internal/liveTable/answers.js"
 import type { CloseReport } from "./internal/liveTable/closeReport.js"
 import type { ReadFailed, WriteFailed } from "./internal/liveTable/errors.js"
-import type { Health } from "./internal/liveTable/health.js"
+import { type Health, healthOf } from "./internal/liveTable/health.js"
 import { type Options, resolve } from "./internal/liveTable/options.js"
 import type { ReadOptions } from "./internal/liveTable/reading.js"
 import { type Runtime, start } from "./internal/liveTable/runtime.js"
@@ -174,7 +174,9 @@ const handleOf = <D extends AnyDefinition>(runtime: Runtime<D>): LiveTable<D> =>
     ready: actor.ready,
     status: Effect.sync(actor.unsafeStatus),
     statusChanges: actor.statusChanges,
-    health: Effect.sync(() => Using.healthOf(runtime)),
+    health: Effect.sync(() =>
+      healthOf(runtime.life.changes, runtime.life.reads !== undefined, runtime.settings)
+    ),
     stats: Effect.sync(unsafeStats),
     unsafeStats,
     close: runtime.close,

@@ -12,20 +12,24 @@ import {
   Scope
 } from "effect"
 import * as Actor from "../../Actor.js"
+import { prefix } from "../../ChangeLog.js"
 import { defaultRetry } from "../../Recorder.js"
 import { StorageError } from "../../Storage.js"
-import type { Table } from "../../Table.js"
+import type { Table, TableChange } from "../../Table.js"
+import type { Watch } from "../../Watch.js"
 import { acquireWith } from "../acquire.js"
+import * as Cells from "../cache/cells.js"
 import type { AnyDefinition, Write } from "../columns/writes.js"
+import { keyPrefix } from "../log/tableChange.js"
 import { InvalidOptions } from "../options.js"
 import { makeRandom, randomName } from "../random.js"
 import type { Reads } from "./calls.js"
-import type { Followed } from "./changesOf.js"
+import * as Changes from "./changes.js"
 import { type CloseReport, reportUnsaved } from "./closeReport.js"
 import { type Key, queryMark } from "./coherence.js"
 import * as Core from "./core.js"
 import { ReadFailed, WriteFailed } from "./errors.js"
-import { makeOwnCalls } from "./events.js"
+import { makeApplier, makeOwnCalls, type OwnCalls } from "./events.js"
 import * as Follows from "./following.js"
 import * as Meter from "./meter.js"
 import type { Settings } from "./options.js"
@@ -33,6 +37,7 @@ import type { Outcome } from "./outcomes.js"
 import { comparisonsOf } from "./samples.js"
 import { tracedBy } from "./spans.js"
 import { type Counters, makeCounters, publisher } from "./stats.js"
+import type { KnownChanges } from "./tierEntry.js"
 import * as Writing from "./writing.js"
 
 /** What a write that was not waited for has failed with. */
@@ -47,6 +52,8 @@ type LiveActor<D extends AnyDefinition> = Actor.Actor<Core.Core<D>, Writing.Job<
 interface Life<D extends AnyDefinition> {
   /** While the master is up, and until the live table ends. */
   reads: Reads<D> | undefined
+  /** The changes that are followed, once the master is up. */
+  changes: Changes.Changes | undefined
   /** Why it has ended. */
   end: ReadFailed | undefined
 }
@@ -60,7 +67,6 @@ export interface Runtime<D extends AnyDefinition> {
   readonly writing: Writing.Writing<D>
   readonly follows: Follows.Follows
   readonly failures: PubSub.PubSub<Failed<D>>
-  readonly changes: Followed | undefined
   readonly life: Readonly<Life<D>>
   /** Completes when the master is up. */
   readonly up: Deferred.Deferred<Reads<D>, ReadFailed>
@@ -152,7 +158,7 @@ const partsOf = <D extends AnyDefinition>(settings: Settings<D>) =>
     const up = yield* Deferred.make<Reads<D>, ReadFailed>()
     const ended = yield* Deferred.make<never, ReadFailed>()
     const failures = yield* PubSub.sliding<Failed<D>>({ capacity: keptFailures, replay: keptFailures })
-    const life: Life<D> = { reads: undefined, end: undefined }
+    const life: Life<D> = { reads: undefined, changes: undefined, end: undefined }
     return { surroundings, follows, meter, up, ended, failures, life }
   })
 
@@ -161,6 +167,7 @@ type Parts<D extends AnyDefinition> = Effect.Effect.Success<ReturnType<typeof pa
 const readsOf = <D extends AnyDefinition>(
   { meter, surroundings }: Parts<D>,
   core: Core.Core<D>,
+  changes: Changes.Changes | undefined,
   actor: LiveActor<D>,
   inner: Scope.Scope
 ): Reads<D> => {
@@ -178,24 +185,66 @@ const readsOf = <D extends AnyDefinition>(
     },
     flushed: Effect.mapError(actor.flush, () => closedError),
     // Without a log only the master can show a revision.
-    reached: () => Effect.succeed(false),
+    reached: (revision, wait) =>
+      changes === undefined
+        ? Effect.succeed(false)
+        : Effect.map(changes.awaitRevision(revision, wait), (reached) => reached === "Reached"),
     fork: (effect) => Effect.asVoid(Effect.forkIn(Effect.exit(effect), inner))
   }
 }
+
+/** Follows the log of the table, and applies its changes to the memory. */
+const followChanges = <D extends AnyDefinition>(
+  watch: Watch<TableChange>,
+  { c, beliefs, master }: Core.Core<D>,
+  own: OwnCalls,
+  history: number
+): Effect.Effect<Changes.Changes, never, Scope.Scope> => {
+  const { definition } = master
+  const all = keyPrefix(definition.name)
+  // What is loaded before the log is reached may miss changes.
+  Cells.distrust(c.cells)
+  return Changes.follow<TableChange>({
+    watch,
+    selector: prefix(all),
+    history,
+    apply: makeApplier(c, own, beliefs, definition).apply,
+    onGap: () => {
+      Cells.suspectAll(c.cells)
+      c.effects.wakeAll()
+    },
+    // Revisions of another epoch are compared with none.
+    onReset: () => undefined,
+    onTrust: (isTrusted) => (isTrusted ? Cells.trust(c.cells) : Cells.distrust(c.cells)),
+    concernsAll: ({ key }) => key === all
+  })
+}
+
+/** What is known of the changes; nothing before they are followed. */
+const knownOf = (life: { readonly changes: Changes.Changes | undefined }): KnownChanges => ({
+  isTrusted: () => life.changes?.isTrusted() ?? false,
+  position: () => life.changes?.position(),
+  knownFrom: () => life.changes?.knownFrom() ?? Number.POSITIVE_INFINITY,
+  lastChangeOf: (key) => life.changes?.lastChangeOf(key)
+})
 
 /** Begins what needs the master, once it is up. */
 const begin = <D extends AnyDefinition>(
   parts: Parts<D>,
   master: Table<D>,
+  own: OwnCalls,
   actor: LiveActor<D>,
   inner: Scope.Scope
 ): Effect.Effect<Core.Core<D>, InvalidOptions> =>
   Effect.gen(function* () {
     const { life, meter, surroundings, up } = parts
-    const core = yield* Core.make(surroundings, master, undefined)
-    const { counters, publish } = surroundings
+    const { counters, publish, settings } = surroundings
+    const { changes: watch, history } = settings
+    const core = yield* Core.make(surroundings, master, watch === undefined ? undefined : knownOf(life))
+    const changes = watch === undefined ? undefined : yield* followChanges(watch, core, own, history)
+    life.changes = changes
     yield* Meter.run(meter, counters, comparisonsOf(core), publish)
-    const reads = readsOf(parts, core, actor, inner)
+    const reads = readsOf(parts, core, changes, actor, inner)
     if (life.end === undefined) {
       life.reads = reads
       Deferred.unsafeDone(up, Exit.succeed(reads))
@@ -251,7 +300,7 @@ export const start = <D extends AnyDefinition, E, R>(
         onFailure: (cause, attempt) => control.setOutage({ cause, attempt })
       }).pipe(
         Effect.tap(() => Effect.sync(() => control.setOutage(undefined))),
-        Effect.flatMap((master) => begin(parts, master, actor, inner))
+        Effect.flatMap((master) => begin(parts, master, writing.own, actor, inner))
       ),
       onBatch: (core: Core.Core<D>, batch: Actor.Batch<Writing.Job<D>>) =>
         Writing.handleBatch(writing, core, batch.items),
@@ -280,7 +329,6 @@ export const start = <D extends AnyDefinition, E, R>(
       writing,
       follows,
       failures,
-      changes: undefined,
       life,
       up,
       ended,

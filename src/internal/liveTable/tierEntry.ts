@@ -75,7 +75,7 @@ export interface KnownChanges {
 /** What decides whether an entry is believed. Only this file writes it. */
 export interface Beliefs {
   readonly life: string
-  /** The prefix of the table's keys in the log, and the key of changes that name no row. */
+  /** The prefix of the table's keys in the log. */
   readonly prefix: string
   readonly changes: KnownChanges | undefined
   /** When rows have changed in this life. */
@@ -118,8 +118,7 @@ const isOtherValid = (beliefs: Beliefs, id: IdValue, key: string, { revision }: 
   const position = changes.position()
   if (position === undefined || position.epoch !== revision.epoch || revision.seq < changes.knownFrom())
     return false
-  const changedAt = (key: string) => changes.lastChangeOf(key) ?? 0
-  if (changedAt(prefix + key) > revision.seq || changedAt(prefix) > revision.seq) return false
+  if ((changes.lastChangeOf(prefix + key) ?? 0) > revision.seq) return false
   if (!unshown.has(id)) return true
   const written = unshown.get(id)
   return written !== undefined && written.epoch === revision.epoch && revision.seq >= written.seq

@@ -23,7 +23,6 @@ import type { Key, QueryAnswer, RowAnswer } from "./coherence.js"
 import type { Asked } from "./core.js"
 import { ReadFailed, type WriteFailed } from "./errors.js"
 import * as Follows from "./following.js"
-import type { Health } from "./health.js"
 import type { Outcome } from "./outcomes.js"
 import { hit, type ReadOptions, readMaster, type Slot } from "./reading.js"
 import { type Runtime, stoppedWrite, writeEnd } from "./runtime.js"
@@ -400,23 +399,3 @@ const resultFor = <D extends AnyDefinition>(outcome: Outcome<D>): Table.WriteRes
         cause: outcome
       })
     : outcome
-
-/** How far a live table is behind what it follows. */
-export const healthOf = <D extends AnyDefinition>({ changes, life, settings }: Runtime<D>): Health => {
-  const { grace, staleWhileRevalidate, ttl } = settings
-  const longest = ttl + Math.max(grace, staleWhileRevalidate)
-  if (changes === undefined) {
-    const state = life.reads === undefined ? "Starting" : "Alone"
-    return { state, position: Option.none(), lag: Option.none(), cause: Option.none(), staleness: longest }
-  }
-  const position = Option.fromNullable(changes.position())
-  const isTrusted = changes.isTrusted()
-  return {
-    state: isTrusted ? "Live" : Option.isNone(position) ? "Starting" : "Suspect",
-    position,
-    lag: Option.some(changes.lag()),
-    cause: changes.cause(),
-    // Untrusted values are asked for again, and are served stale at most by their age.
-    staleness: isTrusted ? Math.min(longest, changes.lag() + Math.max(grace, staleWhileRevalidate)) : longest
-  }
-}
