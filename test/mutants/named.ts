@@ -5,6 +5,7 @@
  */
 import { admissionMutants } from "./named/admission.js"
 import { blameMutants } from "./named/blame.js"
+import { changesGuards } from "./named/changes.js"
 import { actorGuards } from "./named/guards.actor.js"
 import { recorderGuards } from "./named/guards.recorder.js"
 import { watchGuards } from "./named/guards.watch.js"
@@ -386,5 +387,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...actorGuards,
   ...recorderGuards,
   ...watchGuards,
-  ...syncedGuards
+  ...syncedGuards,
+  ...changesGuards
 ]
