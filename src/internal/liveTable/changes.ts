@@ -1,0 +1,195 @@
+/**
+ * Follows the log of a table for a cache: one supervised loop, which ends with its scope.
+ *
+ * It opens a watcher, applies what the watcher delivers, and opens another one when that has ended: after its own
+ * position where the log can go on from there, else anew, as a gap. What the cache may trust is in `changesState`.
+ */
+import { Cause, Effect, Option, Schedule, type Scope } from "effect"
+import type { Selector } from "../../ChangeLog.js"
+import type { FollowError, Watch, WatchEnded, Watcher } from "../../Watch.js"
+import type { Revision } from "../log/events.js"
+import { driver } from "../time.js"
+import { CurrentTurn, type Turn } from "../turn.js"
+import * as State from "./changesState.js"
+
+export type { Callbacks, FollowCause, Reached, State } from "./changesState.js"
+
+/** What is followed, and what the cache does with it. */
+export interface FollowSpec<V> extends State.Callbacks<V> {
+  readonly watch: Watch<V>
+  readonly selector: Selector
+  /** A new follow begins so many revisions back, and so many changed keys are remembered. */
+  readonly history: number
+}
+
+/** The changes that a cache follows. */
+export interface Changes {
+  readonly state: () => State.State
+  /** False: before the log was reached, after the follow has ended, and while the log is silent. */
+  readonly isTrusted: () => boolean
+  /** Every change up to it is applied. */
+  readonly position: () => Revision | undefined
+  /** Every change after this number is known. */
+  readonly knownFrom: () => number
+  /** The number of the last revision that changed a key; `undefined`: none since `knownFrom`. */
+  readonly lastChangeOf: (key: string) => number | undefined
+  /** Milliseconds since the log was last known to hold nothing newer. */
+  readonly lag: () => number
+  readonly cause: () => Option.Option<State.FollowCause>
+  /**
+   * Reads the log now, and waits until every change up to a revision is applied. `NotReached`: it is not within so many
+   * milliseconds, or the log has another epoch.
+   */
+  readonly awaitRevision: (revision: Revision, wait: number) => Effect.Effect<State.Reached>
+}
+
+/** Between two openings: from 200 ms by factor 2, at most 30 s, jittered by 20 %. */
+const backoff = Schedule.exponential("200 millis", 2).pipe(
+  Schedule.union(Schedule.spaced("30 seconds")),
+  Schedule.jittered
+)
+
+/** What is applied at once takes so long, and one revision more. */
+const sliceNanos = 2_000_000n
+
+/** Applies what waits. True: there is more. */
+const applySlice = <V>(changes: State.Changes<V>, watcher: Watcher<V>): boolean => {
+  const { clock } = changes
+  const until = clock.unsafeCurrentTimeNanos() + sliceNanos
+  for (let frame = watcher.unsafePoll(); frame !== undefined; frame = watcher.unsafePoll()) {
+    State.apply(changes, frame)
+    if (clock.unsafeCurrentTimeNanos() > until) return true
+  }
+  return false
+}
+
+const judge = <V>(changes: State.Changes<V>, watcher: Watcher<V>): Effect.Effect<void> =>
+  Effect.map(watcher.health, (health) => State.judge(changes, health))
+
+const whenReady = <V>(watcher: Watcher<V>): Effect.Effect<void> =>
+  Effect.async<void>((resume) => Effect.sync(watcher.unsafeWhenReady(() => resume(Effect.void))))
+
+const endOfTurn = (turn: Turn): Effect.Effect<void> =>
+  Effect.async<void>((resume) => turn.schedule(() => resume(Effect.void)))
+
+/** Applies what a watcher delivers, until it ends. */
+const applyAll = <V>(
+  changes: State.Changes<V>,
+  watcher: Watcher<V>,
+  turn: Turn
+): Effect.Effect<never, WatchEnded> =>
+  Effect.forever(
+    Effect.suspend(() => {
+      if (applySlice(changes, watcher)) return endOfTurn(turn)
+      const ended = watcher.unsafeEnded()
+      return ended ?? Effect.andThen(judge(changes, watcher), whenReady(watcher))
+    })
+  )
+
+/** Notices that the log is silent: nothing is delivered then. */
+const noticeSilence = <V>(changes: State.Changes<V>, watcher: Watcher<V>): Effect.Effect<never> =>
+  Effect.forever(
+    Effect.flatMap(watcher.health, (health) => {
+      State.judge(changes, health)
+      const { maxSilence, silentFor } = health
+      if (maxSilence === Number.POSITIVE_INFINITY) return Effect.never
+      // Once it is silent, what is delivered next is judged at once.
+      return Effect.sleep(silentFor > maxSilence ? maxSilence : maxSilence - silentFor + 1)
+    })
+  )
+
+/** Opens a watcher and follows it to its end. */
+const session = <V>(
+  changes: State.Changes<V>,
+  { history, selector, watch }: FollowSpec<V>,
+  turn: Turn
+): Effect.Effect<never, FollowError | WatchEnded> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const after = State.resumesAfter(changes)
+      const start = after === undefined ? { back: history } : { after }
+      const watcher = yield* watch.open(selector, { ...start, policy: "resync" })
+      // Nothing was taken: this is where it begins, or further where nothing matches in between.
+      const { cursor } = yield* watcher.health
+      State.begin(changes, watcher, cursor, after !== undefined)
+      return yield* Effect.raceFirst(applyAll(changes, watcher, turn), noticeSilence(changes, watcher))
+    })
+  )
+
+const causeOf = (cause: Cause.Cause<FollowError | WatchEnded>): State.FollowCause =>
+  Option.getOrElse(Cause.failureOption(cause), () => ({
+    _tag: "Defect" as const,
+    cause: Cause.squash(cause)
+  }))
+
+/** Follows for ever: each end is followed by another opening, later and later while none catches up. */
+const run = <V>(changes: State.Changes<V>, spec: FollowSpec<V>, turn: Turn): Effect.Effect<never> =>
+  Effect.flatMap(driver(backoff), ({ next, reset }) =>
+    Effect.forever(
+      session(changes, spec, turn).pipe(
+        Effect.catchAllCause((cause) =>
+          Effect.suspend(() => {
+            const pause = changes.hasCaughtUp ? Effect.andThen(reset, next(undefined)) : next(undefined)
+            State.end(changes, causeOf(cause))
+            // The schedule has no end.
+            return Effect.orDie(pause)
+          })
+        )
+      )
+    )
+  )
+
+/** Reads the log now. Completes if it has another epoch than the revision. */
+const askLog = <V>(
+  changes: State.Changes<V>,
+  revision: Revision,
+  before: Watcher<V> | undefined
+): Effect.Effect<State.Reached> =>
+  Effect.flatMap(State.nextWatcher(changes, before), (watcher) =>
+    Effect.matchEffect(watcher.synced, {
+      onSuccess: (head) => {
+        State.advanceTo(changes, watcher, head)
+        return head.epoch === revision.epoch ? Effect.never : Effect.succeed("NotReached" as const)
+      },
+      // It has ended, and there will be another one; or the log cannot be asked, and the time runs out.
+      onFailure: () => askLog(changes, revision, watcher)
+    })
+  )
+
+const awaitRevision = <V>(
+  changes: State.Changes<V>,
+  revision: Revision,
+  wait: number
+): Effect.Effect<State.Reached> =>
+  Effect.suspend(() => {
+    if (State.hasReached(changes, revision)) return Effect.succeed("Reached" as const)
+    const applied = Effect.async<State.Reached>((resume) =>
+      State.whenReached(changes, revision, (reached) => resume(Effect.succeed(reached)))
+    )
+    return Effect.raceFirst(applied, askLog(changes, revision, undefined)).pipe(
+      Effect.timeoutTo({
+        duration: wait,
+        onTimeout: (): State.Reached => "NotReached",
+        onSuccess: (reached) => reached
+      })
+    )
+  })
+
+/** Follows a log until the scope ends. It returns at once. */
+export const follow = <V>(spec: FollowSpec<V>): Effect.Effect<Changes, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const clock = yield* Effect.clock
+    const turn = yield* CurrentTurn
+    const changes = State.make(spec, clock, spec.history)
+    yield* Effect.forkScoped(Effect.interruptible(run(changes, spec, turn)))
+    return {
+      state: () => State.stateOf(changes),
+      isTrusted: () => changes.isTrusted,
+      position: () => changes.position,
+      knownFrom: () => changes.recent.from,
+      lastChangeOf: (key) => changes.recent.last.get(key),
+      lag: () => State.lagOf(changes),
+      cause: () => State.causeOf(changes),
+      awaitRevision: (revision, wait) => awaitRevision(changes, revision, wait)
+    }
+  })
