@@ -392,6 +392,5 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...liveTableMutants,
   ...cacheGuards,
   ...syncedGuards,
-  ...syncedGuards,
   ...changesGuards
 ]

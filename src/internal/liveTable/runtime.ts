@@ -23,7 +23,7 @@ export interface Failed<D extends AnyDefinition> {
 export type LiveActor<D extends AnyDefinition> = Actor.Actor<Core<D>, Job<D>, CloseReport<D>>
 
 /** What comes and goes in the life of a live table. Only this file writes it. */
-export interface Life<out D extends AnyDefinition> {
+export interface Life<in out D extends AnyDefinition> {
   /** While the master is up, and until the live table ends. */
   readonly reads: Reads<D> | undefined
   /** The changes that are followed, once the master is up. */

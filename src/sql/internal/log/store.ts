@@ -236,10 +236,7 @@ export const readHead = (store: LogStore): Effect.Effect<HeadRow, StorageError> 
   )
 
 /** Returns the revision of a number, from the floor to the head. */
-export const revisionAt = (
-  store: LogStore,
-  seq: number
-): Effect.Effect<Revision | undefined, StorageError> =>
+export const revisionAt = (store: LogStore, seq: number): Effect.Effect<Revision | undefined, StorageError> =>
   Effect.gen(function* () {
     const { statements } = store
     const { floor, head } = yield* readHead(store)
