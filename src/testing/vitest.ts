@@ -8,7 +8,8 @@
  * ```
  *
  * A law that is left out shows as skipped, with the reason. This module can be loaded only where vitest runs; the laws
- * themselves are in `effect-recorder/testing/StorageLaws` and `effect-recorder/testing/ChangeLogLaws`.
+ * themselves are in `effect-recorder/testing/StorageLaws`, `effect-recorder/testing/ChangeLogLaws` and
+ * `effect-recorder/testing/TierLaws`.
  */
 import { describe, it } from "@effect/vitest"
 import { Duration } from "effect"
@@ -18,6 +19,8 @@ import { logKit } from "./internal/log/laws.js"
 import type { LogSubject } from "./internal/log/subject.js"
 import { storageKit } from "./internal/storage/laws.js"
 import type { Subject } from "./internal/storage/subject.js"
+import { tierKit } from "./internal/tier/laws.js"
+import type { TierSubject } from "./internal/tier/subject.js"
 
 /** How the laws are run. */
 export interface LawsOptions extends CheckOptions {
@@ -50,3 +53,7 @@ export const storageLaws = <Record, Query>(
 /** Registers a test for every law of change logs. They run on the live clock, each in a place of its own. */
 export const changeLogLaws = (subject: LogSubject, options: LawsOptions = {}): void =>
   testsOf(logKit)(`the laws of change logs: ${subject.name}`, subject, options)
+
+/** Registers a test for every law of tiers. They run on the live clock, each in a place of its own. */
+export const tierLaws = (subject: TierSubject, options: LawsOptions = {}): void =>
+  testsOf(tierKit)(`the laws of tiers: ${subject.name}`, subject, options)

@@ -4,6 +4,7 @@ import * as path from "node:path"
 import { pathToFileURL } from "node:url"
 import * as ChangeLogLaws from "../../src/testing/ChangeLogLaws.js"
 import * as StorageLaws from "../../src/testing/StorageLaws.js"
+import * as TierLaws from "../../src/testing/TierLaws.js"
 import { accountLaws, actorLaws, retired, type TestedLaw, watchLaws } from "../laws/laws.js"
 import { root } from "../support/project.js"
 
@@ -12,7 +13,7 @@ export const page = "src/testing/LAWS.md"
 interface Kit {
   readonly title: string
   readonly about: ReadonlyArray<string>
-  readonly laws: ReadonlyArray<StorageLaws.Law | ChangeLogLaws.Law>
+  readonly laws: ReadonlyArray<StorageLaws.Law | ChangeLogLaws.Law | TierLaws.Law>
 }
 
 const kits: ReadonlyArray<Kit> = [
@@ -31,6 +32,14 @@ const kits: ReadonlyArray<Kit> = [
       "`ChangeLogLaws.run` of `effect-recorder/testing/ChangeLogLaws`."
     ],
     laws: ChangeLogLaws.laws
+  },
+  {
+    title: "Tiers",
+    about: [
+      "The same for a tier of your own: `tierLaws` of `effect-recorder/testing/vitest`, and `TierLaws.run` of",
+      "`effect-recorder/testing/TierLaws`."
+    ],
+    laws: TierLaws.laws
   }
 ]
 
