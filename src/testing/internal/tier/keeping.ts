@@ -161,19 +161,25 @@ const handles: ReadonlyArray<TierLaw> = [
         )
         const keys = Array.from({ length: 20 }, (_, n) => `k${n}`)
         const valueOf = (w: number, round: number, key: string) =>
-          `${w} ${round} ${key} `.repeat(50 * (w + 1))
-        const rounds = [0, 1, 2, 3]
-        const write = ({ clear, put, remove }: (typeof stores)[number], w: number) =>
-          Effect.forEach(rounds, (round) => {
-            const own = w % 2 === 0 ? keys : [...keys].reverse()
-            const writing = put(own.map((key) => entry(key, valueOf(w, round, key))))
-            return Effect.andThen(writing, w === 0 ? clear : w === 1 ? remove(...own) : Effect.void)
-          })
-        yield* Effect.forEach(stores, write, { concurrency: "unbounded" })
+          `${w}.${round}.${key};`.repeat(50 * (w + 1))
+        const rounds = [0, 1, 2]
+        const put = (w: number, round: number): Effect.Effect<void, string> => {
+          const own = w % 2 === 0 ? keys : [...keys].reverse()
+          return stores[w]?.put(own.map((key) => entry(key, valueOf(w, round, key)))) ?? Effect.void
+        }
+        yield* Effect.forEach(
+          stores,
+          ({ clear, remove }, w) =>
+            Effect.forEach(rounds, (round) =>
+              Effect.andThen(put(w, round), w === 0 ? clear : w === 1 ? remove(...keys) : Effect.void)
+            ),
+          { concurrency: "unbounded" }
+        )
+        yield* Effect.forEach(stores, (_, w) => put(w, rounds.length), { concurrency: "unbounded" })
         const values = yield* (yield* trial.open("a")).get(keys)
         for (const [n, key] of keys.entries()) {
           const value = values[n]
-          const known = stores.flatMap((_, w) => rounds.map((round) => valueOf(w, round, key)))
+          const known = stores.map((_, w) => valueOf(w, rounds.length, key))
           yield* ensure(
             value === undefined || known.includes(value),
             `after puts at once the key ${key} has ${quoted(value)}, which no handle has put`

@@ -138,11 +138,13 @@ const time: ReadonlyArray<TierLaw> = [
         yield* put([
           entry("short", "1", { ttl: moment }),
           entry("long", "2", { ttl: hour }),
+          entry("month", "3", { ttl: Duration.days(30) }),
           entry("longest", "3", { ttl: Duration.days(30_000) }),
           entry("none", "4")
         ])
         yield* holds("before any time passed", [
           ["long", "2"],
+          ["month", "3"],
           ["longest", "3"],
           ["none", "4"]
         ])
@@ -150,6 +152,7 @@ const time: ReadonlyArray<TierLaw> = [
         yield* holds("after a ttl passed", [
           ["short", undefined],
           ["long", "2"],
+          ["month", "3"],
           ["longest", "3"],
           ["none", "4"]
         ])
