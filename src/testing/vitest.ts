@@ -8,8 +8,8 @@
  * ```
  *
  * A law that is left out shows as skipped, with the reason. This module can be loaded only where vitest runs; the laws
- * themselves are in `effect-recorder/testing/StorageLaws`, `effect-recorder/testing/ChangeLogLaws` and
- * `effect-recorder/testing/TableLaws`.
+ * themselves are in `effect-recorder/testing/StorageLaws`, `effect-recorder/testing/ChangeLogLaws`,
+ * `effect-recorder/testing/TableLaws` and `effect-recorder/testing/TierLaws`.
  */
 import { describe, it } from "@effect/vitest"
 import { Duration } from "effect"
@@ -21,6 +21,8 @@ import { storageKit } from "./internal/storage/laws.js"
 import type { Subject } from "./internal/storage/subject.js"
 import { tableKit } from "./internal/table/laws.js"
 import type { TableSubject } from "./internal/table/subject.js"
+import { tierKit } from "./internal/tier/laws.js"
+import type { TierSubject } from "./internal/tier/subject.js"
 
 /** How the laws are run. */
 export interface LawsOptions extends CheckOptions {
@@ -57,3 +59,7 @@ export const changeLogLaws = (subject: LogSubject, options: LawsOptions = {}): v
 /** Registers a test for every law of tables. They run on the live clock, each in a place of its own. */
 export const tableLaws = (subject: TableSubject, options: LawsOptions = {}): void =>
   testsOf(tableKit)(`the laws of tables: ${subject.name}`, subject, options)
+
+/** Registers a test for every law of tiers. They run on the live clock, each in a place of its own. */
+export const tierLaws = (subject: TierSubject, options: LawsOptions = {}): void =>
+  testsOf(tierKit)(`the laws of tiers: ${subject.name}`, subject, options)
