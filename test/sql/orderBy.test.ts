@@ -72,6 +72,7 @@ const statementsOf = (log: LogStatements): Record<keyof LogStatements, ReadonlyA
   return {
     dialect: [],
     last: [],
+    headText: [{ text: log.headText, params: [] }],
     begin: log.begin,
     lock: [log.lock],
     known: [log.known(["a"], ["b"])],
@@ -121,6 +122,7 @@ describe.each(dialects)("an ORDER BY of $dialect.name", ({ dialect, log }) => {
           expectQualified(Either.getOrThrow(select(dialect, table, query, undefined)).text)
         ).toBeGreaterThan(0)
         expect(expectQualified(deleteBatch(dialect, table, query, 10).text)).toBeGreaterThan(0)
+        expectQualified(dialect.deleteAll(table).text)
       }
     }
   })

@@ -61,6 +61,12 @@ export interface Row {
   readonly [column: string]: unknown
 }
 
+/** A row that exists, as it shall be, and which of its columns are set. */
+export interface RowUpdate {
+  readonly row: Row
+  readonly sets: ReadonlySet<string>
+}
+
 /** A statement and its parameters, in the form that the dialect's driver takes. */
 export interface Statement {
   readonly text: string
@@ -134,6 +140,8 @@ export interface Dialect {
   readonly name: "sqlite" | "pg"
   /** The most records that one save may hold. */
   readonly maxBatch: (table: Table) => number
+  /** The most rows that one update may set. */
+  readonly maxUpdates: (table: Table) => number
   /** The most parameters that one statement may hold. */
   readonly maxParams: number
 
@@ -146,8 +154,21 @@ export interface Dialect {
   readonly insertNew: (table: Table) => (rows: ReadonlyArray<Row>) => Statement
   /** From the raw result of an INSERT or DELETE: how many rows it wrote or deleted. */
   readonly affected: (result: unknown) => number
-  /** A SELECT of one row with one column named `n`: how many distinct ids of these rows the table holds. */
-  readonly countIds: (table: Table) => (rows: ReadonlyArray<Row>) => Statement
+  /** A condition that the table's rows with an id of these rows meet. Its placeholders count from the first. */
+  readonly sameIds: (table: Table) => (rows: ReadonlyArray<Row>) => Statement
+  /**
+   * The bulk update, compiled for one table: sets columns of the rows that have these ids. A column that only some rows
+   * set keeps its value in the others. No id is there twice.
+   */
+  readonly update: (table: Table) => (updates: ReadonlyArray<RowUpdate>) => Statement
+  /** Deletes all rows. It waits for no transaction that waits for it. */
+  readonly deleteAll: (table: Table) => Statement
+  /** Opens a transaction in which a statement sees what was committed before it, and rows that are locked stay. */
+  readonly begin: Statement
+  /** Ends a SELECT: locks its rows until the end of the transaction, in its order. Empty if `begin` locks everything. */
+  readonly forUpdate: string
+  /** Checks what is deferred to the COMMIT, now. None where the database cannot. */
+  readonly checkDeferred: Statement | undefined
 
   /** From the raw result of a SELECT: its rows as objects. */
   readonly rows: (result: unknown) => ReadonlyArray<Row>

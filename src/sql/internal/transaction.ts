@@ -1,5 +1,5 @@
 /** Transactions on a connection of one's own, and parts of a transaction that the caller has begun. */
-import { Effect, Exit, type Scope } from "effect"
+import { Effect, Either, Exit, type Scope } from "effect"
 import type { StorageError } from "../../Storage.js"
 import { type Dialect, type FailedSave, plain, type Run, type Statement } from "./dialect.js"
 import { classified, storageError, withOutcome } from "./errors.js"
@@ -57,6 +57,11 @@ export const transaction = <C, A, E, R>(
     return done
   }).pipe(Effect.scoped, Effect.flatten)
 
+const part = "effect_recorder_part"
+const begin = plain(`SAVEPOINT ${part}`)
+const undo = plain(`ROLLBACK TO SAVEPOINT ${part}`)
+const release = plain(`RELEASE SAVEPOINT ${part}`)
+
 /** Runs a part of an open transaction, which goes on as if it had not been when it fails. */
 export const savepoint = <A, E, R>(
   dialect: Dialect,
@@ -64,12 +69,26 @@ export const savepoint = <A, E, R>(
   body: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | StorageError, R> => {
   const one = step(dialect, run)
-  const name = "effect_recorder_part"
-  const release = plain(`RELEASE SAVEPOINT ${name}`)
   return Effect.zipRight(
-    one(plain(`SAVEPOINT ${name}`)),
-    Effect.onError(body, () =>
-      Effect.ignore(Effect.zipRight(one(plain(`ROLLBACK TO SAVEPOINT ${name}`)), one(release)))
-    )
+    one(begin),
+    Effect.onError(body, () => Effect.ignore(Effect.zipRight(one(undo), one(release))))
   ).pipe(Effect.zipLeft(one(release)))
 }
+
+/**
+ * Runs a part of a transaction of one's own, and gives its failure as a value once nothing of it is left. Fails if the
+ * transaction cannot go on, as when a trigger has rolled all of it back.
+ */
+export const attempt = <A, E, R>(
+  dialect: Dialect,
+  run: Run,
+  body: Effect.Effect<A, E, R>
+): Effect.Effect<Either.Either<A, E>, StorageError, R> =>
+  Effect.gen(function* () {
+    const one = step(dialect, run)
+    yield* one(begin)
+    const done = yield* Effect.either(body)
+    if (Either.isLeft(done)) yield* one(undo)
+    yield* one(release)
+    return done
+  })

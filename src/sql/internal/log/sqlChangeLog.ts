@@ -99,7 +99,7 @@ const logRules = {
 
 type ResolvedLog = Resolved<LogOptions, typeof logRules>
 
-/** What a storage's log has of a log's options. */
+/** What the log of a storage or a table has of a log's options. */
 export const storedLogRules = { ...feedRules, lockTimeout, doorbell: optional(doorbellRule) }
 
 /** How long a commit and an idle transaction may keep others waiting. */

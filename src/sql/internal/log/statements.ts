@@ -1,4 +1,5 @@
 /** The statements of a change log. What SQLite and Postgres do differently goes by {@link LogStatements}. */
+import type { Revision } from "../../../internal/log/events.js"
 import { type Part, partsOf, type Selector } from "../../../internal/log/selector.js"
 import type { Dialect, Row, Statement, Table, TableColumn } from "../dialect.js"
 import { columnOf, orderBy } from "../orderBy.js"
@@ -13,6 +14,8 @@ export interface LogStatements extends SharedStatements {
    * result is the head's row.
    */
   readonly begin: ReadonlyArray<Statement>
+  /** An expression without parameters: the head's revision as text, for {@link headRevision}. NULL without the feed. */
+  readonly headText: string
   /** Locks the head inside of an open transaction, and gives its row. */
   readonly lock: Statement
   /** Of these ids those that the log holds (kind `id`), and of these keys the last values (kind `key`). */
@@ -81,6 +84,18 @@ const selected = (dialect: Dialect, alias: string, columns: ReadonlyArray<TableC
 /** The head's columns. */
 export const headList = (dialect: Dialect, { heads }: Feed): string =>
   selected(dialect, "h", heads.columns.slice(1))
+
+/** See {@link LogStatements.headText}; `feed` is an expression for the feed's name. */
+export const headText = ({ heads }: Feed, feed: string): string =>
+  `(SELECT CAST(h."seq" AS text) || ' ' || CAST(h."tag" AS text) || ' ' || h."epoch" FROM ${heads.sql} h WHERE h."feed" = ${feed})`
+
+/** The revision that {@link LogStatements.headText} gives. */
+export const headRevision = (text: string | undefined): Revision | undefined => {
+  const parts = text === undefined ? null : /^(\d+) (\d+) (.*)$/s.exec(text)
+  return parts === null
+    ? undefined
+    : Object.freeze({ epoch: parts[3]!, seq: Number(parts[1]), tag: Number(parts[2]) })
+}
 
 type Parts = ReadonlyArray<string | Param>
 

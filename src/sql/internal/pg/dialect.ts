@@ -1,28 +1,21 @@
 /** What Postgres does in its own way. Text is compared in the collation "C", json is jsonb, a save is one `unnest`. */
 import type { ColumnType } from "../../../internal/columns/columns.js"
-import type { Dialect, Layout, Row, Statement, Table, TableColumn } from "../dialect.js"
-import { budgetOf, spend } from "../statementSize.js"
+import {
+  type Dialect,
+  type Layout,
+  plain,
+  type Row,
+  type Statement,
+  type Table,
+  type TableColumn
+} from "../dialect.js"
+import { columnOf } from "../orderBy.js"
 import { arrayEncoders } from "./arrays.js"
 import { classifyPg } from "./errors.js"
+import { arrayOf, fnv1a, insert, typeNames } from "./insert.js"
 import { inspect, losses, rows } from "./inspect.js"
 import { behindMillisecond, firstInstants, millisecondOf } from "./instants.js"
-
-/** A statement that a connection may keep parsed and planned under `name`. The same name has the same text always. */
-export interface PgStatement extends Statement {
-  readonly name?: string
-}
-
-const typeNames: { readonly [T in ColumnType]: string } = {
-  text: "text",
-  uuid: "uuid",
-  integer: "bigint",
-  bigint: "bigint",
-  real: "double precision",
-  boolean: "boolean",
-  timestamp: "timestamp with time zone",
-  json: "jsonb",
-  bytes: "bytea"
-}
+import { update } from "./update.js"
 
 const defaults: { readonly [T in ColumnType]: string } = {
   text: "''",
@@ -109,55 +102,13 @@ const param = ({ type }: TableColumn, value: unknown): unknown => {
   }
 }
 
-/** FNV-1a with 64 bits (http://www.isthe.com/chongo/tech/comp/fnv), over UTF-16 units. */
-const fnv1a = (text: string): bigint => {
-  let hash = 0xcbf29ce484222325n
-  for (let i = 0; i < text.length; i++) {
-    hash = BigInt.asUintN(64, (hash ^ BigInt(text.charCodeAt(i))) * 0x100000001b3n)
-  }
-  return hash
-}
-
-/** A statement's name, made of the text alone: behind a pooler another process may have given it to the server first. */
-export const statementName = (text: string): string => `effect_recorder_${fnv1a(text).toString(16)}`
-
-/** The type of an array of a column's values. */
-export const arrayOf = ({ type }: TableColumn): string => `${typeNames[type]}[]`
-
-/** The parameters of {@link insertText}. */
-export const encodeTable = (table: Table, rows: ReadonlyArray<Row>): ReadonlyArray<unknown> => {
-  const budget = budgetOf(table, rows)
-  const arrays = table.columns.map((column) => arrayEncoders[column.type](rows, column.name, budget))
-  // A unit of text is up to three bytes.
-  spend(
-    { left: table.limits.record },
-    arrays.reduce((sum, { byteLength }) => sum + byteLength, 0)
-  )
-  return arrays
-}
-
-/** Inserts rows that are given as one array a column, and ignores those whose id is there. */
-export const insertText = (table: Table): string => {
-  const columns = table.columns.map(({ sql }) => sql).join(", ")
-  // In the SELECT list the sets advance in lockstep, in order, row by row. In FROM each one would be stored first,
-  // which was measured to cost a tenth of the statement.
-  const arrays = table.columns
-    .map((column) => `unnest($${column.position + 1}::${arrayOf(column)})`)
-    .join(", ")
-  return `INSERT INTO ${table.sql} (${columns}) SELECT ${arrays} ON CONFLICT (${table.id.sql}) DO NOTHING`
-}
-
-const insert = (table: Table, returning = ""): ((rows: ReadonlyArray<Row>) => PgStatement) => {
-  const text = `${insertText(table)}${returning}`
-  const name = statementName(text)
-  return (rows) => ({ text, name, params: encodeTable(table, rows) })
-}
-
-const countIds = (table: Table) => {
-  const { id, sql } = table
-  const text = `SELECT count(*)::text AS n FROM ${sql} WHERE ${id.sql} = ANY($1::${typeNames[id.type]}[])`
+const sameIds = ({ id }: Table) => {
+  const text = `${id.sql} = ANY($1::${arrayOf(id)})`
   return (rows: ReadonlyArray<Row>): Statement => ({ text, params: [arrayEncoders[id.type](rows, id.name)] })
 }
+
+const operand = ({ finer, sql, type }: TableColumn): string =>
+  type === "text" ? `${sql} COLLATE "C"` : finer ? millisecondOf(sql) : sql
 
 const affected = (result: unknown): number =>
   (result as { readonly rowCount?: number | null } | undefined)?.rowCount ?? -1
@@ -173,18 +124,29 @@ export const pgDialect: Dialect = {
   name: "pg",
   // Larger statements were measured to be slower for each row.
   maxBatch: () => 1_000,
+  maxUpdates: () => 1_000,
   // The protocol counts them in 16 bits.
   maxParams: 65_535,
   insert: (table) => insert(table),
   insertNew: (table) => insert(table, ` RETURNING ${table.id.sql}::text AS "row"`),
   affected,
-  countIds,
+  sameIds,
+  update,
+  // Every bulk statement locks rows in the order of their ids.
+  deleteAll: ({ id, sql }) =>
+    plain(
+      `WITH locked AS (SELECT r.${id.sql} AS "id" FROM ${sql} AS r ORDER BY ${operand(columnOf("r", id))} FOR UPDATE)` +
+        ` DELETE FROM ${sql} AS r USING locked WHERE r.${id.sql} = locked."id"`
+    ),
+  // A view from before the wait for a row's lock would not show the commit before.
+  begin: plain("BEGIN ISOLATION LEVEL READ COMMITTED"),
+  forUpdate: " FOR UPDATE",
+  checkDeferred: plain("SET CONSTRAINTS ALL IMMEDIATE"),
   rows,
   selected,
   decode,
   reading: () => (effect) => effect,
-  operand: ({ finer, sql, type }) =>
-    type === "text" ? `${sql} COLLATE "C"` : finer ? millisecondOf(sql) : sql,
+  operand,
   finer: {
     holds: ({ type }, existing) => type === "timestamp" && existing !== milliseconds,
     behind: behindMillisecond,

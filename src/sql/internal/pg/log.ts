@@ -5,10 +5,11 @@
  */
 import { plain, type Row, type Statement, type Table } from "../dialect.js"
 import { type Encoded, type LogRow, placeOf, type StateChanges } from "../log/rows.js"
-import { headList, type Limits, type LogStatements, sharedStatements } from "../log/statements.js"
+import { headList, headText, type Limits, type LogStatements, sharedStatements } from "../log/statements.js"
 import type { Feed } from "../log/tables.js"
 import { arrayEncoders } from "./arrays.js"
-import { arrayOf, encodeTable, insertText, type PgStatement, pgDialect, statementName } from "./dialect.js"
+import { pgDialect } from "./dialect.js"
+import { arrayOf, encodeTable, insertText, type PgStatement, statementName } from "./insert.js"
 
 // Statements without parameters may be several in one text, and a name of a feed is no identifier: so it is written in
 // digits, which no setting of the server reads in another way.
@@ -211,6 +212,7 @@ export const pgLog = (feed: Feed, limits: Limits): LogStatements => ({
   dialect: pgDialect,
   // Read committed: a snapshot from before the wait for the lock would not show the commit before.
   begin: [plain(`BEGIN ISOLATION LEVEL READ COMMITTED; ${lockHead(feed, limits)}`)],
+  headText: headText(feed, literal(feed.feed)),
   lock: plain(lockHead(feed, limits)),
   known: (ids, keys) => known(feed, ids, keys),
   write: (rows, state, at) => write(feed, rows, state, at),

@@ -16,9 +16,9 @@ import type { Executor, Statement } from "../dialect.js"
 import { SqlFailure } from "../errors.js"
 import { cancelTarget, requestCancel } from "./cancel.js"
 import { connectionConfig, type PgConnectOptions, type poolRules } from "./connectOptions.js"
-import type { PgStatement } from "./dialect.js"
 import { unsentMessage } from "./errorDetails.js"
 import { classifyPg, keepsConnection, losesNamedStatement } from "./errors.js"
+import type { PgStatement } from "./insert.js"
 
 /** An open pool. */
 export interface PgPool {

@@ -14,7 +14,8 @@ import {
   type TableColumn
 } from "../dialect.js"
 import { classify } from "./errors.js"
-import { compileInsert, encode, encodeRows, maxBatch, returningNew } from "./insert.js"
+import { compileInsert, encode, encodeRows, maxRowsOf, returningNew } from "./insert.js"
+import { compileUpdate, maxUpdates } from "./update.js"
 
 const typeNames: { readonly [T in ColumnType]: string } = {
   text: "TEXT",
@@ -82,9 +83,8 @@ const affected = (result: unknown): number => {
   return Number(counts.changes ?? counts.rowsAffected ?? -1)
 }
 
-const countIds = (table: Table) => {
-  const { id, sql } = table
-  const text = `SELECT count(*) AS n FROM ${sql} WHERE ${id.sql} IN (SELECT value FROM json_each(?))`
+const sameIds = ({ id }: Table) => {
+  const text = `${id.sql} IN (SELECT value FROM json_each(?))`
   return (records: ReadonlyArray<Row>): Statement => {
     const ids = records.map((record) => encode(id, record[id.name]))
     // JSON.stringify takes no bigint.
@@ -171,7 +171,8 @@ const losses: Dialect["losses"] = (tables, run) =>
 
 export const sqliteDialect: Dialect = {
   name: "sqlite",
-  maxBatch,
+  maxBatch: ({ columns }) => maxRowsOf(columns.length),
+  maxUpdates,
   maxParams: 32_766,
   insert: (table) => {
     const statement = compileInsert(table)
@@ -182,7 +183,13 @@ export const sqliteDialect: Dialect = {
     return (records) => statement(records.length, encodeRows(table, records))
   },
   affected,
-  countIds,
+  sameIds,
+  update: compileUpdate,
+  deleteAll: ({ sql }) => plain(`DELETE FROM ${sql}`),
+  // A transaction that reads first could not write any more once another one has written.
+  begin: plain("BEGIN IMMEDIATE"),
+  forUpdate: "",
+  checkDeferred: undefined,
   rows,
   selected: ({ sql }) => sql,
   decode,

@@ -12,9 +12,9 @@ import { budgetOf, sizeOf, spend } from "../statementSize.js"
 const maxRows = 1000
 const maxVariables = 32_766
 
-/** The most rows of one statement. */
-export const maxBatch = (table: Table): number =>
-  Math.max(1, Math.min(maxRows, Math.floor(maxVariables / table.columns.length)))
+/** The most rows of one statement with so many values for each row. */
+export const maxRowsOf = (values: number): number =>
+  Math.max(1, Math.min(maxRows, Math.floor(maxVariables / values)))
 
 /** Rows in a statement: each number up to 20, then steps of a tenth, and the largest: about 60 texts. */
 const sizesUpTo = (largest: number): ReadonlyArray<number> => {
@@ -23,6 +23,16 @@ const sizesUpTo = (largest: number): ReadonlyArray<number> => {
   sizes.push(largest)
   return sizes
 }
+
+/** Gives the rows that a statement for a number of rows has, up to the largest: so others have the same text. */
+export const compileSize = (largest: number): ((count: number) => number) => {
+  const sizes = sizesUpTo(largest)
+  return (count) => sizes.find((candidate) => candidate >= count) ?? count
+}
+
+/** Rows of placeholders. Without spaces: the client finds its prepared statement by hashing the whole text each time. */
+export const placeholders = (size: number, values: number): string =>
+  new Array<string>(size).fill(`(${new Array<string>(values).fill("?").join(",")})`).join(",")
 
 /** A checked value as a parameter. */
 export const encode = (column: TableColumn, value: unknown): unknown => {
@@ -68,21 +78,19 @@ export const encodeRows = (table: Table, rows: ReadonlyArray<Row>): Array<unknow
 /** What gives the id of each row that was new, as text: a driver may cut a large number. */
 export const returningNew = ({ id }: Table): string => ` RETURNING CAST(${id.sql} AS TEXT) AS "row"`
 
-/** Compiles the statement for any number of rows up to `maxBatch`, given their parameters. */
+/** Compiles the statement for any number of rows up to the largest, given their parameters. */
 export const compileInsert = (
   table: Table,
   returning = ""
 ): ((count: number, params: Array<unknown>) => Statement) => {
   const { columns, id } = table
   const names = columns.map(({ sql }) => sql).join(", ")
-  // Without spaces: the client finds its prepared statement by hashing the whole text each time.
-  const row = `(${columns.map(() => "?").join(",")})`
-  const sizes = sizesUpTo(maxBatch(table))
+  const sizeFor = compileSize(maxRowsOf(columns.length))
   const texts = new Map<number, string>()
   const textOf = (size: number): string => {
     let text = texts.get(size)
     if (text === undefined) {
-      const values = new Array<string>(size).fill(row).join(",")
+      const values = placeholders(size, columns.length)
       text =
         `INSERT INTO ${table.sql} (${names}) SELECT * FROM (VALUES ${values})` +
         ` WHERE column${id.position + 1} IS NOT NULL ON CONFLICT (${id.sql}) DO NOTHING${returning}`
@@ -91,7 +99,7 @@ export const compileInsert = (
     return text
   }
   return (count, params) => {
-    const size = sizes.find((candidate) => candidate >= count) ?? count
+    const size = sizeFor(count)
     for (let missing = size * columns.length - params.length; missing > 0; missing--) params.push(null)
     return { text: textOf(size), params }
   }

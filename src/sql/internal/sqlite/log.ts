@@ -1,7 +1,7 @@
 /** Change logs on SQLite: a commit is a transaction, of which there is one at a time. */
 import type { Statement } from "../dialect.js"
 import { type LogRow, placeOf, type StateChanges } from "../log/rows.js"
-import { compose, type LogStatements, param, sharedStatements } from "../log/statements.js"
+import { compose, headText, type LogStatements, param, sharedStatements } from "../log/statements.js"
 import type { Feed } from "../log/tables.js"
 import { sqliteDialect } from "./dialect.js"
 
@@ -99,6 +99,7 @@ export const sqliteLog = (feed: Feed): LogStatements => {
     ...shared,
     dialect: sqliteDialect,
     begin: [{ text: "BEGIN IMMEDIATE", params: [] }, shared.head()],
+    headText: headText(feed, `CAST(x'${Buffer.from(feed.feed).toString("hex")}' AS TEXT)`),
     lock: shared.head(),
     known: (ids, keys) => known(feed, ids, keys),
     write: (rows, state, at) => write(feed, rows, state, at),

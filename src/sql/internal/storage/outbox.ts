@@ -3,7 +3,7 @@ import { Effect, Either, identity } from "effect"
 import { type Entry, entryOf, type Revision } from "../../../internal/log/events.js"
 import { type BadRecord, StorageError } from "../../../Storage.js"
 import type { Backend } from "../backend.js"
-import type { Dialect, Executor, Row, Run, Statement, Table } from "../dialect.js"
+import type { Executor, Row, Run, Statement, Table } from "../dialect.js"
 import { storageError } from "../errors.js"
 import { type Encoded, encodeEntry } from "../log/rows.js"
 import type { Limits, LogStatements } from "../log/statements.js"
@@ -72,12 +72,6 @@ export const encodeBatch = (
   return Either.left(new StorageError({ kind: "Poison", outcome: "NotStored", message, bad }))
 }
 
-const beginStatements: { readonly [Name in Dialect["name"]]: Statement } = {
-  sqlite: { text: "BEGIN IMMEDIATE", params: [] },
-  // A view from before the wait for the head would not show the commit before.
-  pg: { text: "BEGIN ISOLATION LEVEL READ COMMITTED", params: [] }
-}
-
 /** Stores in a transaction: the rows first, because others wait for the transaction that holds the head. */
 export const storeInTransaction = (
   table: Table,
@@ -93,7 +87,7 @@ export const storeInTransaction = (
   const body = (connection: Run) =>
     Effect.gen(function* () {
       const run = step(dialect, connection, state, { table, rows })
-      yield* run(beginStatements[dialect.name])
+      yield* run(dialect.begin)
       const stored = new Set(dialect.rows(yield* run(insert)).map(({ row }) => idText(table, row)))
       const fresh = entries.filter((_, n) => stored.has(ids[n] as string))
       if (fresh.length === 0) return { written: stored.size, revisions: [] }

@@ -8,9 +8,9 @@ import { pagesOf } from "../../../internal/columns/pages.js"
 import type { AnyCondition, CheckedQuery, InvalidQuery, Query } from "../../../internal/columns/query.js"
 import { StorageError } from "../../../Storage.js"
 import type { Backend } from "../backend.js"
-import type { Row, Run, Table } from "../dialect.js"
+import type { Dialect, Row, Run, Table } from "../dialect.js"
 import { storageError } from "../errors.js"
-import { type Condition, rowDecoder, select, Unreadable } from "./renderQuery.js"
+import { type Also, type Condition, headOf, rowDecoder, select, Unreadable } from "./renderQuery.js"
 
 /** A typed query, and a condition in SQL as the way out of it. */
 export interface SqlQuery<C extends Columns> extends Query<C> {
@@ -73,41 +73,91 @@ const nullFinder = (table: Table) => {
   return { endsAtNull, withNull }
 }
 
+/** Rows, and the head of the log as of the same instant, as text; none without rows, and none if it is not read. */
+export interface Found<C extends Columns> {
+  readonly rows: Array<RowOf<C>>
+  readonly head: string | undefined
+}
+
+/** Makes what decodes the result of a SELECT over the table, which `select` has rendered; `always` is {@link Also.always}. */
+const makeFound = <C extends Columns>(dialect: Dialect, table: Table, always = false) => {
+  // The decoded row has the columns of the definition with their types, as `RowOf` has.
+  const decode = rowDecoder(dialect, table) as (row: Row) => RowOf<C>
+  return (result: unknown): Effect.Effect<Found<C>, StorageError> =>
+    Effect.try({
+      try: () => {
+        const rows = dialect.rows(result)
+        const found = always && rows[0]?.[table.id.name] === null ? [] : rows
+        return { rows: found.map(decode), head: headOf(rows[0]) }
+      },
+      catch: (error) => unreadableRow(table, error)
+    })
+}
+
 /** Reads what a checked query asks for. */
-type Read<C extends Columns> = (
+type ReadQuery<C extends Columns> = (
   run: Run,
   checked: Checked
-) => Effect.Effect<Array<RowOf<C>>, StorageError | InvalidQuery>
+) => Effect.Effect<Found<C>, StorageError | InvalidQuery>
 
-const makeRead = <C extends Columns>(
-  { dialect }: Backend,
+/** Makes the reads by queries. `head` is an expression that is read beside the rows. */
+export const makeReadQuery = <C extends Columns>(
+  dialect: Dialect,
   table: Table,
   columns: C,
-  state: { readonly saved: boolean }
-): Read<C> => {
+  state: { readonly saved: boolean },
+  head?: string
+): ReadQuery<C> => {
   const failures = storageError(dialect, state)
   const reading = dialect.reading(table)
   const { endsAtNull, withNull } = nullFinder(table)
-  // The decoded row has the columns of the definition with their types, as `RowOf` has.
-  const decode = rowDecoder(dialect, table) as (row: Row) => RowOf<C>
-  const decodeAll = (result: unknown): Effect.Effect<Array<RowOf<C>>, StorageError> =>
-    Effect.try({ try: () => dialect.rows(result).map(decode), catch: (error) => unreadableRow(table, error) })
+  const found = makeFound<C>(dialect, table)
 
   const page = (run: Run, { extra, typed }: Checked) =>
-    Effect.flatMap(select(dialect, table, typed, extra), (statement) =>
-      Effect.flatMap(failures(reading(run(statement))), decodeAll)
+    Effect.flatMap(select(dialect, table, typed, extra, { head }), (statement) =>
+      Effect.flatMap(failures(reading(run(statement))), found)
     ).pipe(
       // Pages that do not go on would have no end.
       Effect.filterOrFail(
-        (rows) => typed.after === undefined || isInOrder(columns, typed.orderBy, typed.after, rows),
+        ({ rows }) => typed.after === undefined || isInOrder(columns, typed.orderBy, typed.after, rows),
         () => disordered(table)
       )
     )
 
   return (run, { extra, typed }) =>
-    Effect.tap(page(run, { typed, extra }), (rows) =>
+    Effect.tap(page(run, { typed, extra }), ({ rows }) =>
       endsAtNull(typed, rows) ? page(run, { typed: withNull(typed), extra }) : Effect.void
     )
+}
+
+/** Reads the rows that have an id of these rows, in the order of the ids. `end` is how the statement ends. */
+export type ReadIds<C extends Columns> = (
+  run: Run,
+  rows: ReadonlyArray<Row>,
+  end?: string
+) => Effect.Effect<Found<C>, StorageError>
+
+/** Makes the reads by ids. `head` is an expression that is read beside the rows, or without any. */
+export const makeReadIds = <C extends Columns>(
+  dialect: Dialect,
+  table: Table,
+  state: { readonly saved: boolean },
+  head?: string
+): ReadIds<C> => {
+  const failures = storageError(dialect, state)
+  const reading = dialect.reading(table)
+  const always = head !== undefined
+  const found = makeFound<C>(dialect, table, always)
+  const sameIds = dialect.sameIds(table)
+  const orderBy = [{ column: table.id.name, direction: "asc" }] as const
+  const all = { where: undefined, orderBy, limit: undefined, offset: 0, after: undefined }
+  return (run, rows, end) =>
+    Effect.suspend(() => {
+      // One parameter holds all ids, so that no statement has too many.
+      const also: Also = { head, end, always }
+      const { params, text } = Either.getOrThrow(select(dialect, table, all, sameIds(rows), also))
+      return Effect.flatMap(failures(reading(run({ text, params }))), found)
+    })
 }
 
 /** Makes the reads of a storage over a table that exists. */
@@ -117,7 +167,8 @@ export const makeReads = <C extends Columns>(
   columns: C,
   state: { readonly saved: boolean }
 ) => {
-  const read = makeRead(backend, table, columns, state)
+  const find = makeReadQuery(backend.dialect, table, columns, state)
+  const read = (run: Run, checked: Checked) => Effect.map(find(run, checked), ({ rows }) => rows)
   const checked = (query: SqlQuery<C>) => checkedQuery(backend, table, columns, query)
   return {
     load: (query: SqlQuery<C>) =>

@@ -138,12 +138,41 @@ const renderer = (dialect: Dialect, table: Table, params: Array<unknown>) => {
   return { condition, after, orderKey, bind, columnOf }
 }
 
+/** What a SELECT has besides. */
+export interface Also {
+  /** An expression without parameters: the column `head` of each row. */
+  readonly head?: string | undefined
+  /** How it ends, such as by a lock. */
+  readonly end?: string | undefined
+  /** Gives one row of NULLs if there is none, which has the head. Not with a limit, which no index could serve then. */
+  readonly always?: boolean
+}
+
+/** The column that is read beside those of a table, whose names have no double quote. */
+const headColumn = 'head"'
+
+/** The value of {@link Also.head} in a row. */
+export const headOf = (row: Row | undefined): string | undefined => {
+  const head = row?.[headColumn]
+  return typeof head === "string" ? head : undefined
+}
+
+const beside = (head: string | undefined): string =>
+  head === undefined ? "" : `, ${head} AS "${headColumn}""`
+
+const fits = (dialect: Dialect, params: ReadonlyArray<unknown>): Either.Either<void, InvalidQuery> => {
+  if (params.length <= dialect.maxParams) return Either.right(undefined)
+  const message = `the query has more than ${dialect.maxParams} values, the most that one statement may have`
+  return Either.left(new InvalidQuery({ part: "where", message }))
+}
+
 /** The SELECT that answers a checked query, with a further condition of the caller's own. */
 export const select = (
   dialect: Dialect,
   table: Table,
   query: CheckedQuery,
-  extra: Condition | undefined
+  extra: Condition | undefined,
+  { always = false, end = "", head }: Also = {}
 ): Either.Either<Statement, InvalidQuery> => {
   // The caller's placeholders count from the first, so its condition comes first.
   const params: Array<unknown> = extra === undefined ? [] : [...extra.params]
@@ -151,30 +180,43 @@ export const select = (
   const conditions = extra === undefined ? [] : [extra.text]
   if (query.where !== undefined) conditions.push(condition(query.where))
   if (query.after !== undefined) conditions.push(after(query.orderBy, query.after))
-  if (params.length > dialect.maxParams) {
-    const message = `the query has more than ${dialect.maxParams} values, the most that one statement may have`
-    return Either.left(new InvalidQuery({ part: "where", message }))
-  }
+  const fit = fits(dialect, params)
+  if (Either.isLeft(fit)) return Either.left(fit.left)
   const columns = table.columns
     .map((column) => `${dialect.selected(columnOf(column.name))} AS ${column.sql}`)
     .join(", ")
-  const wheres = () =>
-    conditions.length === 0 ? "" : ` WHERE ${conditions.map((one) => `(${one})`).join(" AND ")}`
+  const all = () => conditions.map((one) => `(${one})`).join(" AND ")
+  const wheres = () => (conditions.length === 0 ? "" : ` WHERE ${all()}`)
   const first = query.orderBy[0]
   const lead = first && columnOf(first.column)
   if (first && lead?.finer && dialect.finer && query.limit !== undefined && query.limit > 0) {
     const rows = query.offset + query.limit
     conditions.push(dialect.finer.first(lead, first.direction, rows, `FROM ${table.sql}${wheres()}`))
   }
-  const where = wheres()
+  const source = always
+    ? `(SELECT 1) AS one LEFT JOIN ${table.sql} ON ${conditions.length === 0 ? "1 = 1" : all()}`
+    : `${table.sql}${wheres()}`
   const order = ` ORDER BY ${query.orderBy.map(orderKey).join(", ")}`
   const limit = query.limit === undefined ? "" : ` LIMIT ${query.limit}`
   const offset = query.offset === 0 ? "" : ` OFFSET ${query.offset}`
   return Either.right({
-    text: `SELECT ${columns} FROM ${table.sql}${where}${order}${limit}${offset}`,
+    text: `SELECT ${columns}${beside(head)} FROM ${source}${order}${limit}${offset}${end}`,
     params
   })
 }
+
+/** Compiles the SELECT that counts the rows which meet a condition: one row with the column `n`. */
+export const countRows =
+  (dialect: Dialect, table: Table, head?: string) =>
+  (where: AnyCondition | undefined): Either.Either<Statement, InvalidQuery> => {
+    const params: Array<unknown> = []
+    const { condition } = renderer(dialect, table, params)
+    const wheres = where === undefined ? "" : ` WHERE ${condition(where)}`
+    return Either.map(fits(dialect, params), () => ({
+      text: `SELECT count(*) AS n${beside(head)} FROM ${table.sql}${wheres}`,
+      params
+    }))
+  }
 
 /** The DELETE of at most `limit` rows that meet a checked query, the first ones in its order. */
 export const deleteBatch = (

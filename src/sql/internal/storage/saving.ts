@@ -2,7 +2,7 @@
 import { Effect, Either, identity } from "effect"
 import type { Entry } from "../../../internal/log/events.js"
 import { type Saved, StorageError } from "../../../Storage.js"
-import type { Dialect, FailedSave, Row, Table } from "../dialect.js"
+import type { Dialect, FailedSave, Row, Statement, Table } from "../dialect.js"
 import { classified, SqlFailure, storageError, withOutcome } from "../errors.js"
 import { type OpenLog, ringEverywhere } from "../log/sqlChangeLog.js"
 import { now } from "../log/store.js"
@@ -38,7 +38,11 @@ const mayHaveMetItself = ({ cause }: StorageError): boolean =>
 /** Makes the save of a table, which counts the rows that were new, and looks for the others. */
 export const makeSave = (backend: StorageBackend, table: Table, state: State, insertOf: Insert) => {
   const { dialect, executor } = backend
-  const count = dialect.countIds(table)
+  const sameIds = dialect.sameIds(table)
+  const count = (rows: ReadonlyArray<Row>): Statement => {
+    const { params, text } = sameIds(rows)
+    return { text: `SELECT count(*) AS n FROM ${table.sql} WHERE ${text}`, params }
+  }
   const failures = storageError(dialect, state)
 
   // Fewer rows were written than sent: the others must be there already, or a trigger has swallowed them.

@@ -6,15 +6,11 @@ import type { Entry } from "../../../internal/log/events.js"
 import { type InvalidOptions, type Resolved, type Rules, resolve } from "../../../internal/options.js"
 import { rowCheck, type Saved, type StorageError, type TableStorage } from "../../../Storage.js"
 import { inBatches } from "../batches.js"
-import type { Dialect, ExistingTable, Row, Table } from "../dialect.js"
-import { warnOfLosses } from "../durability.js"
-import { ensureTable } from "../ensureTable.js"
+import type { Row, Table } from "../dialect.js"
 import { storageError } from "../errors.js"
-import { LocalDoorbell } from "../log/localDoorbell.js"
-import { limitsOf, noTransaction } from "../log/sqlChangeLog.js"
-import { openStore } from "../log/store.js"
-import { type Feed, makeFeed, tablesOf } from "../log/tables.js"
+import { type Feed, makeFeed } from "../log/tables.js"
 import { CurrentSizeLimits } from "../statementSize.js"
+import { openTable } from "./openTable.js"
 import { makeStore, type StorageBackend } from "./outbox.js"
 import { makeReads, type SqlQuery } from "./reading.js"
 import { deleteBatch } from "./renderQuery.js"
@@ -25,20 +21,6 @@ import { makeTable, type ResolvedTable, type TableOptions, tableRules } from "./
 export interface SqlStorage<C extends Columns> extends TableStorage<C, SqlQuery<C>> {
   readonly maxBatch: number
   readonly prepare: (batch: ReadonlyArray<NewRowOf<C>>) => Effect.Effect<Saved, StorageError>
-}
-
-/** The table with what is known of its columns. */
-const asFound = (dialect: Dialect, table: Table, existing: ExistingTable): Table => {
-  const found = new Map(existing.columns.map((column) => [column.name, column]))
-  const columns = table.columns.map((column) => {
-    const { nullable = false, type = "" } = found.get(column.name) ?? {}
-    return {
-      ...column,
-      finer: dialect.finer?.holds(column, type) === true,
-      mayHoldNull: nullable && !column.nullable
-    }
-  })
-  return { ...table, columns }
 }
 
 const nothingSaved: Saved = { duplicates: 0 }
@@ -74,29 +56,6 @@ const build = <C extends Columns>(
   }
 }
 
-/** Makes sure of the log, and gives what writes to it. */
-const openLog = (
-  backend: StorageBackend,
-  table: Table,
-  feed: Feed,
-  { doorbell, lockTimeout, toEntry }: Exclude<ResolvedTable["log"], undefined>,
-  state: State
-): Effect.Effect<Insert, StorageError> =>
-  Effect.gen(function* () {
-    const { executor, logStatements } = backend
-    const statements = logStatements(feed, limitsOf(lockTimeout))
-    const store = yield* openStore(feed, statements, { executor, joined: noTransaction })
-    return loggedInsert(
-      backend.dialect,
-      table,
-      state,
-      { store, client: undefined, local: yield* LocalDoorbell, doorbell },
-      // The records of a batch have passed the check of their columns, so they are rows of them.
-      toEntry as (row: Row) => Entry<unknown>,
-      backend.store ?? makeStore(table, store, state)
-    )
-  })
-
 /**
  * Checks the options, lets the adapter connect, makes sure of the tables, and builds the storage. `rules` are those of
  * the options `X` that the adapter has besides.
@@ -121,14 +80,19 @@ export const makeSqlStorage =
       const { log } = resolved
       const feed = log && makeFeed(log)
       const backend = yield* connect(asked, feed, resolved)
-      const existing = yield* ensureTable(backend.dialect, asked, backend.executor)
-      const table = asFound(backend.dialect, asked, existing)
+      const { open, table } = yield* openTable(backend, asked, feed, log)
       const state: State = { saved: false }
       const insertOf =
-        log === undefined || feed === undefined
+        log === undefined || open === undefined
           ? plainInsert(backend, table, state)
-          : yield* openLog(backend, table, feed, log, state)
-      const logTables = feed === undefined ? [] : tablesOf(feed)
-      yield* warnOfLosses(backend.dialect, [table, ...logTables], backend.executor)
+          : loggedInsert(
+              backend.dialect,
+              table,
+              state,
+              open,
+              // The records of a batch have passed the check of their columns, so they are rows of them.
+              log.toEntry as (row: Row) => Entry<unknown>,
+              backend.store ?? makeStore(table, open.store, state)
+            )
       return build(backend, table, options.columns, check, state, insertOf)
     })

@@ -30,10 +30,11 @@ export interface IndexOptions<C extends Columns> {
   readonly kind?: "plain" | "unique"
 }
 
+/** A change log that is written to by the commits of a table. */
+export interface TableLog extends FeedOptions, Pick<LogOptions, "lockTimeout" | "doorbell"> {}
+
 /** The change log that a storage writes what it stores to. */
-export interface StorageLog<C extends Columns>
-  extends FeedOptions,
-    Pick<LogOptions, "lockTimeout" | "doorbell"> {
+export interface StorageLog<C extends Columns> extends TableLog {
   /**
    * The changes that a record makes, at least one: they are one revision. A record for which it throws, or gives what
    * cannot be logged, is bad. The id of the entry is not used: the record's own id decides whether it is new.
@@ -41,17 +42,21 @@ export interface StorageLog<C extends Columns>
   readonly toEntry: (record: NewRowOf<C>) => Entry<unknown>
 }
 
-/** Which table a storage writes and reads. */
-export interface TableOptions<C extends Columns> {
-  /** Its name, at most 63 bytes, without double quotes. It is created when it does not exist. */
-  readonly table: string
+/** Where a table is, and its indexes. */
+export interface LayoutOptions<C extends Columns> {
   /** Its schema on Postgres, or attached database on SQLite; by default the connection's own. It must exist. */
   readonly schema?: string
+  /** Created when no index of that name exists. An existing one is taken as it is. */
+  readonly indexes?: ReadonlyArray<IndexOptions<C>>
+}
+
+/** Which table a storage writes and reads. */
+export interface TableOptions<C extends Columns> extends LayoutOptions<C> {
+  /** Its name, at most 63 bytes, without double quotes. It is created when it does not exist. */
+  readonly table: string
   readonly columns: C
   /** The primary key: records whose id the table already holds are counted as duplicates, and not written. */
   readonly id: IdOf<C>
-  /** Created when no index of that name exists. An existing one is taken as it is. */
-  readonly indexes?: ReadonlyArray<IndexOptions<C>>
   /**
    * A log of the same database, to follow by `SqlChangeLog`. What a save stores is in it by the same commit: a revision
    * for each record that was new, in order, and none for a duplicate. Every commit of a feed waits for the one before.
@@ -61,12 +66,9 @@ export interface TableOptions<C extends Columns> {
 
 const quote = (name: string): string => `"${name}"`
 
-/** The rules of a table's options. `columns` are checked with the id. */
-export const tableRules = {
-  table: sqlName,
+/** The rules of where a table is. */
+export const layoutRules = {
   schema: optional(sqlName),
-  columns: anything,
-  id: text,
   indexes: or(
     each(
       nested<IndexOptions<Columns>>()({
@@ -76,7 +78,15 @@ export const tableRules = {
       })
     ),
     []
-  ),
+  )
+} satisfies Rules<LayoutOptions<Columns>>
+
+/** The rules of a table's options. `columns` are checked with the id. */
+export const tableRules = {
+  ...layoutRules,
+  table: sqlName,
+  columns: anything,
+  id: text,
   log: optional(nested<StorageLog<Columns>>()({ ...storedLogRules, toEntry: func("that gives an entry") }))
 } satisfies Rules<TableOptions<Columns>>
 
