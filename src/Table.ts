@@ -16,7 +16,8 @@
  * ```
  */
 import { Effect } from "effect"
-import { type Columns, type IdOf, validateColumns, validateName } from "./internal/columns/columns.js"
+import { checkDefinition } from "./internal/columns/checkDefinition.js"
+import type { Columns, IdOf } from "./internal/columns/columns.js"
 import type { Condition } from "./internal/columns/query.js"
 import type {
   AnyDefinition,
@@ -33,18 +34,7 @@ import type {
 } from "./internal/columns/writes.js"
 import type { ChangeLog } from "./internal/log/changeLog.js"
 import { keyOfId, keyPrefix, type TableChange } from "./internal/log/tableChange.js"
-import {
-  anything,
-  func,
-  type InvalidOptions,
-  invalid,
-  optional,
-  or,
-  resolve,
-  that,
-  valid,
-  whole
-} from "./internal/options.js"
+import { func, type InvalidOptions, invalid, optional, or, resolve, that, whole } from "./internal/options.js"
 import { makeRandom } from "./internal/random.js"
 import type { Source, Table } from "./internal/table/contract.js"
 import { makeMemorySource } from "./internal/table/memory.js"
@@ -133,18 +123,6 @@ export const keyOf = <D extends AnyDefinition>(definition: D, id: Id<D>): string
 
 /** Returns the prefix of all keys of a table in its log, to follow it by: `<name>/`. */
 export const prefixOf = (definition: AnyDefinition): string => keyPrefix(definition.name)
-
-// Its name is the first part of its keys in a log: those of another table must not begin with it.
-const validateTableName = (name: unknown): string | undefined =>
-  validateName(name) ?? (String(name).includes("/") ? "must not contain a slash" : undefined)
-
-const definitionRules = { name: valid<string>(validateTableName), columns: anything, id: anything }
-
-const checkDefinition = <D extends AnyDefinition>(definition: D): Effect.Effect<void, InvalidOptions> =>
-  Effect.andThen(resolve<AnyDefinition>()(definitionRules, definition), () => {
-    const problem = validateColumns(definition.columns, definition.id)
-    return problem === undefined ? Effect.void : Effect.fail(problem)
-  })
 
 const call = func("that returns an Effect")
 

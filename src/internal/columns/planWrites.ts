@@ -19,11 +19,17 @@ export type PlannedWrite<R> =
   | { readonly _tag: "Done"; readonly row: R | undefined; readonly change: RowChange<R> | undefined }
   | { readonly _tag: "Refused"; readonly reason: "Missing" | "Conflict" }
 
+/** What is wrong with a write that is refused, and what to do. */
+export const refusals = {
+  Missing: "there is no row with this id: insert it first",
+  Conflict: "the row does not meet the condition of the write: read it again, and decide anew"
+} as const
+
 /** Plans writes that touch different rows: none of them sees what another one changes. */
 export const planWrites = <R extends AnyRow>(
   columns: Columns,
   id: string,
-  store: RowStore<R>,
+  store: Pick<RowStore<R>, "get" | "size">,
   writes: ReadonlyArray<CheckedWrite>
 ): ReadonlyArray<PlannedWrite<R>> => {
   const done = (row: R | undefined, change?: RowChange<R>): PlannedWrite<R> => ({ _tag: "Done", row, change })

@@ -2,7 +2,7 @@
 import { Effect, Option } from "effect"
 import type { CheckedWrite } from "../columns/checkWrite.js"
 import type { IdValue } from "../columns/ids.js"
-import { applyChange, type PlannedWrite, planWrites } from "../columns/planWrites.js"
+import { applyChange, type PlannedWrite, planWrites, refusals } from "../columns/planWrites.js"
 import { makeRowStore, type RowStore } from "../columns/rowStore.js"
 import type { AnyDefinition, Write } from "../columns/writes.js"
 import type { ChangeLog } from "../log/changeLog.js"
@@ -10,11 +10,6 @@ import type { Revision } from "../log/events.js"
 import { storageError } from "../log/storageError.js"
 import { compileTableChange, type TableChange } from "../log/tableChange.js"
 import { type Read, type Row, type Source, WriteRefused, type WriteResult } from "./contract.js"
-
-const refusals = {
-  Missing: "there is no row with this id: insert it first",
-  Conflict: "the row does not meet the condition of the write: read it again, and decide anew"
-} as const
 
 /** Does what was planned, and returns the outcomes. */
 const applied = <D extends AnyDefinition>(
