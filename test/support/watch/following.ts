@@ -11,8 +11,8 @@ export interface Following {
 }
 
 /** Follows from the floor of this moment, until the scope ends. It asks a log that does not answer until it does. */
-export const following = (
-  log: ChangeLog.ChangeLog<unknown>
+export const following = <V>(
+  log: ChangeLog.ChangeLog<V>
 ): Effect.Effect<Following, ChangeLog.ChangeLogError, Scope.Scope> =>
   Effect.gen(function* () {
     const seen: Array<ChangeLog.LoggedRevision<unknown>> = []
