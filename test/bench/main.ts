@@ -9,6 +9,7 @@ import { postgres } from "./cases/postgres.js"
 import { server } from "./cases/server.js"
 import { sqlite } from "./cases/sqlite.js"
 import { sse } from "./cases/sse.js"
+import { table } from "./cases/table.js"
 import { tick } from "./cases/tick.js"
 import { watch } from "./cases/watch.js"
 import { type Case, type Finding, makeBench } from "./support/bench.js"
@@ -24,7 +25,8 @@ const cases: ReadonlyArray<Case> = [
   middleware,
   watch,
   sse,
-  doorbell
+  doorbell,
+  table
 ]
 
 const print = (line: string): void => {
