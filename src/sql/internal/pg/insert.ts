@@ -24,6 +24,13 @@ export const typeNames: { readonly [T in ColumnType]: string } = {
   bytes: "bytea"
 }
 
+/**
+ * A text where no parameter can be: a statement of several has none, and a name may be no identifier. It is written in
+ * digits, which no setting of the server reads in another way.
+ */
+export const literal = (text: string): string =>
+  `convert_from(decode('${Buffer.from(text).toString("hex")}', 'hex'), 'UTF8')`
+
 /** FNV-1a with 64 bits (http://www.isthe.com/chongo/tech/comp/fnv), over UTF-16 units. */
 export const fnv1a = (text: string): bigint => {
   let hash = 0xcbf29ce484222325n
