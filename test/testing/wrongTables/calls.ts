@@ -1,7 +1,17 @@
 /** Wrong in what many writes, calls at the same time, and interrupted calls do. */
 import { Effect, Fiber, Option } from "effect"
 import { StorageError } from "../../../src/Storage.js"
-import { type AnyWrite, answering, doing, type Row, rewriting, rightly, type Wrong } from "./right.js"
+import type * as Table from "../../../src/Table.js"
+import {
+  type Any,
+  type AnyWrite,
+  answering,
+  doing,
+  type Row,
+  rewriting,
+  rightly,
+  type Wrong
+} from "./right.js"
 
 const failed = new StorageError({ kind: "Unknown", outcome: "NotStored", message: "the call was given up" })
 
@@ -46,7 +56,7 @@ export const wrongBatches: ReadonlyArray<Wrong> = [
       ...right,
       write: (writes, batch) =>
         Effect.gen(function* () {
-          const results = []
+          const results: Array<Table.WriteResult<Any>> = []
           for (const write of writes) {
             const refused = results.at(-1)?._tag
             results.push(

@@ -27,7 +27,7 @@ const rowsFirst = (definition: Any, log: Log): Effect.Effect<AnySource> =>
     const source: AnySource = {
       list: (query) => read(() => store.select(query)),
       count: (where) => read(() => store.count(where)),
-      getMany: (ids) => read(() => ids.flatMap((id) => store.get(id as string) ?? [])),
+      getMany: (ids) => read(() => ids.flatMap((id) => [store.get(id as string) ?? []].flat())),
       write: (writes, batch) =>
         Effect.gen(function* () {
           const planned = planWrites(columns, id, store, writes as ReadonlyArray<CheckedWrite>)

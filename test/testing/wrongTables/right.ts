@@ -46,12 +46,10 @@ export interface Wrong {
   readonly apart?: boolean
 }
 
-const idOf = (write: AnyWrite, id: string): unknown =>
-  write._tag === "Insert" || write._tag === "Replace"
-    ? write.row[id]
-    : write._tag === "DeleteAll"
-      ? undefined
-      : write.id
+const idOf = (write: AnyWrite, id: string): unknown => {
+  if ("row" in write) return write.row[id]
+  return "id" in write ? write.id : undefined
+}
 
 const tagOf = (write: AnyWrite): unknown =>
   write._tag === "Patch" ? write.fields.tag : "row" in write ? write.row.tag : undefined
