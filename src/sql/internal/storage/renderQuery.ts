@@ -166,6 +166,18 @@ const fits = (dialect: Dialect, params: ReadonlyArray<unknown>): Either.Either<v
   return Either.left(new InvalidQuery({ part: "where", message }))
 }
 
+/** The columns as they are read, and the head beside them. */
+const selectList = (dialect: Dialect, table: Table, head: string | undefined): string =>
+  table.columns
+    .map((column) => `${dialect.selected(qualified(`"${table.name}"`, column))} AS ${column.sql}`)
+    .join(", ") + beside(head)
+
+/** What ends an INSERT or UPDATE that returns its rows as a SELECT gives them; the head is `mayChangeAfter`. */
+export const returningOf = (dialect: Dialect, table: Table): string | undefined => {
+  const { mayChangeAfter } = dialect
+  return mayChangeAfter && ` RETURNING ${selectList(dialect, table, mayChangeAfter(table))}`
+}
+
 /** The SELECT that answers a checked query, with a further condition of the caller's own. */
 export const select = (
   dialect: Dialect,
@@ -182,9 +194,6 @@ export const select = (
   if (query.after !== undefined) conditions.push(after(query.orderBy, query.after))
   const fit = fits(dialect, params)
   if (Either.isLeft(fit)) return Either.left(fit.left)
-  const columns = table.columns
-    .map((column) => `${dialect.selected(columnOf(column.name))} AS ${column.sql}`)
-    .join(", ")
   const all = () => conditions.map((one) => `(${one})`).join(" AND ")
   const wheres = () => (conditions.length === 0 ? "" : ` WHERE ${all()}`)
   const first = query.orderBy[0]
@@ -200,7 +209,7 @@ export const select = (
   const limit = query.limit === undefined ? "" : ` LIMIT ${query.limit}`
   const offset = query.offset === 0 ? "" : ` OFFSET ${query.offset}`
   return Either.right({
-    text: `SELECT ${columns}${beside(head)} FROM ${source}${order}${limit}${offset}${end}`,
+    text: `SELECT ${selectList(dialect, table, head)} FROM ${source}${order}${limit}${offset}${end}`,
     params
   })
 }
