@@ -117,7 +117,7 @@ const check = ({ cache, changes, problems, truth }: World): void => {
   if (!cache.isTrusted || position?.epoch !== truth.epoch) return
   const applied = truth.changes.slice(0, position.seq)
   for (const key of keys) {
-    const seq = applied.findLastIndex((change) => change.key === key) + 1
+    const seq = applied.map((change) => change.key).lastIndexOf(key) + 1
     const held = cache.held.get(key)
     const version = applied[seq - 1]?.version ?? truth.base.get(key) ?? 0
     ensure(held === undefined || held >= version, `${key} is held as of ${held}, and ${version} was applied`)
