@@ -50,6 +50,17 @@ const suite = (name: string, place: Effect.Effect<Place, unknown, Scope.Scope>) 
     Effect.provide(SqlChangeLog.make<unknown>(options), context)
 
   describe(name, () => {
+    it.scopedLive("names a revision by its number, from the floor to the head", () =>
+      Effect.gen(function* () {
+        const { context } = yield* place
+        const log = yield* make(context, { table: "log" })
+        const revisions = yield* append(log, 4)
+        yield* log.compact(2)
+        const named = yield* Effect.forEach([0, 1, 2, 3, 4, 5, 3.5], (seq) => log.revisionAt!(seq))
+        expect(named).toEqual([undefined, undefined, ...revisions.slice(1), undefined, undefined])
+      })
+    )
+
     it.scopedLive("is made by several starters at once, and found again", () =>
       Effect.gen(function* () {
         const { context, own } = yield* place
