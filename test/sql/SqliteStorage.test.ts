@@ -13,8 +13,8 @@ import * as SqlStorage from "../../src/sql/SqlStorage.js"
 import { SqlFailure } from "../../src/sql/SqlStorage.js"
 import { emptySqlite, openPlain, sqliteDatabase, tempFile } from "../support/sqlite/sqlite.js"
 import { tempDir } from "../support/tempDir.js"
-import { storageSuite } from "./sqlStorage.suite.js"
-import { tableSuite } from "./sqlTable.suite.js"
+import { storageSuite } from "./storage/sqlStorage.suite.js"
+import { tableSuite } from "./storage/sqlTable.suite.js"
 
 storageSuite("SqliteStorage", emptySqlite(SqliteStorage.make))
 tableSuite("SqliteStorage", "t", sqliteDatabase(SqliteStorage.make))

@@ -17,7 +17,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     file: internal("orderBy"),
     find: "dialect.operand(columnOf(alias, column))",
     replace: "dialect.operand(column)",
-    test: sql("retention", "gives up no young revision when ten were appended and one given up"),
+    test: sql("log/retention", "gives up no young revision when ten were appended and one given up"),
     needs: "servers"
   },
   {
@@ -25,7 +25,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     file: internal("storage/saving"),
     find: 'withOutcome(error, "Unknown")',
     replace: 'withOutcome(error, "NotStored")',
-    test: sql("lookUp", "has an unknown outcome: what was written is stored")
+    test: sql("storage/lookUp", "has an unknown outcome: what was written is stored")
   },
   {
     name: "forget the rings that could not be sent",
@@ -48,7 +48,10 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     file: internal("storage/sqlStorage"),
     find: "finer: dialect.finer?.holds(column, type) === true",
     replace: "finer: false",
-    test: sql("unreadableRows", "with one instant of microseconds come once each, by pages and streamed"),
+    test: sql(
+      "storage/unreadableRows",
+      "with one instant of microseconds come once each, by pages and streamed"
+    ),
     needs: "servers"
   },
   {
@@ -56,7 +59,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     file: internal("storage/reading"),
     find: "typed.after === undefined || continues(",
     replace: "typed.after !== null || continues(",
-    test: sql("unreadableRows", "with text that is no Unicode never make pages without an end"),
+    test: sql("storage/unreadableRows", "with text that is no Unicode never make pages without an end"),
     needs: "servers"
   },
   {
@@ -64,7 +67,10 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     file: internal("storage/renderQuery"),
     find: "if (rule !== undefined) throw",
     replace: "if (rule === null) throw",
-    test: sql("unreadableRows", "that no column can hold fail each read that meets them, and only those"),
+    test: sql(
+      "storage/unreadableRows",
+      "that no column can hold fail each read that meets them, and only those"
+    ),
     needs: "servers"
   },
   {
@@ -72,7 +78,10 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     file: internal("storage/reading"),
     find: "endsAtNull(typed, rows) ? page(",
     replace: "false ? page(",
-    test: sql("unreadableRows", "that no column can hold fail each read that meets them, and only those"),
+    test: sql(
+      "storage/unreadableRows",
+      "that no column can hold fail each read that meets them, and only those"
+    ),
     needs: "servers"
   },
   {

@@ -1,8 +1,8 @@
 /** What a user of a Recorder sees of a table storage: one suite over every backend. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Option, type Scope } from "effect"
-import * as Recorder from "../../src/Recorder.js"
-import { Column, ColumnError, Query, type RowOf, type Storage } from "../../src/Storage.js"
+import * as Recorder from "../../../src/Recorder.js"
+import { Column, ColumnError, Query, type RowOf, type Storage } from "../../../src/Storage.js"
 
 export const columns = {
   id: Column.text,

@@ -16,16 +16,16 @@ import {
   type Scope,
   TestClock
 } from "effect"
-import * as ChangeLog from "../../src/ChangeLog.js"
-import type { StorageError } from "../../src/Storage.js"
-import * as PgChangeLog from "../../src/sql/PgChangeLog.js"
-import * as SqlChangeLog from "../../src/sql/SqlChangeLog.js"
-import * as SqliteChangeLog from "../../src/sql/SqliteChangeLog.js"
-import { databaseUrls } from "../support/postgres/databases.js"
-import { openClient, ownSchema } from "../support/postgres/tables.js"
-import { openPlain, tempFile } from "../support/sqlite/sqlite.js"
-import { following } from "../support/watch/following.js"
-import { expectGapFree, keysOf } from "../support/watch/histories.js"
+import * as ChangeLog from "../../../src/ChangeLog.js"
+import type { StorageError } from "../../../src/Storage.js"
+import * as PgChangeLog from "../../../src/sql/PgChangeLog.js"
+import * as SqlChangeLog from "../../../src/sql/SqlChangeLog.js"
+import * as SqliteChangeLog from "../../../src/sql/SqliteChangeLog.js"
+import { databaseUrls } from "../../support/postgres/databases.js"
+import { openClient, ownSchema } from "../../support/postgres/tables.js"
+import { openPlain, tempFile } from "../../support/sqlite/sqlite.js"
+import { following } from "../../support/watch/following.js"
+import { expectGapFree, keysOf } from "../../support/watch/histories.js"
 
 const { put, remove } = ChangeLog
 
