@@ -175,8 +175,8 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "database: leave an interrupted statement running on the server",
     file: internal("pg/pool"),
-    find: "        : requestCancel(target).pipe(",
-    replace: "        : Effect.void.pipe(",
+    find: "      : requestCancel(target).pipe(",
+    replace: "      : Effect.void.pipe(",
     test: sql("pg/pool", "destroys the connection of an interrupted statement and cancels it on the server"),
     needs: "servers"
   },
