@@ -1,5 +1,5 @@
 /** Checks queries against columns. A query may come from untyped code or over a wire, so all of its shape is checked. */
-import { Either } from "effect"
+import { type Effect, Either } from "effect"
 import { validateValue } from "./checkRow.js"
 import type { Column, Columns } from "./columns.js"
 import { type AnyCondition, type CheckedQuery, InvalidQuery, type Order } from "./query.js"
@@ -215,7 +215,7 @@ export const checkPrune = (
   columns: Columns,
   id: string,
   options: unknown
-): Either.Either<{ readonly query: CheckedQuery; readonly batchSize: number }, InvalidQuery> => {
+): Effect.Effect<{ readonly query: CheckedQuery; readonly batchSize: number }, InvalidQuery> => {
   if (!isObject(options)) return Either.left(invalid("prune", "prune needs { column, before }"))
   const { batchSize = 1000, before, column } = options
   if (!(Number.isInteger(batchSize) && (batchSize as number) >= 1 && (batchSize as number) <= maxPrune)) {
