@@ -142,7 +142,7 @@ describe("trap: a recorder made inside a transaction that rolls back", () => {
   }
 })
 
-describe("trap: a record with an error code that nobody has listed", () => {
+describe("trap: a record with an error code that is not listed", () => {
   for (const { name, url: server } of databaseUrls()) {
     it.scopedLive(`${name}: it is set aside, and does not block the trail`, () =>
       Effect.gen(function* () {

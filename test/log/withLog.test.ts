@@ -242,7 +242,7 @@ describe("ChangeLog.withLog", () => {
   )
 
   // Without it the stored part of a batch is never logged, for it is not saved again.
-  it.scoped("the part that a failed save has stored is logged before the failure is told", () =>
+  it.scoped("the part that a failed save has stored is logged before the failure is reported", () =>
     Effect.gen(function* () {
       const { ends, keys, log, table } = yield* setUp
       const faults = yield* FaultStorage.make(table)

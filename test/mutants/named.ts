@@ -198,7 +198,10 @@ const storing: ReadonlyArray<NamedMutant> = [
     file: internal("recorder/settlement"),
     find: "  account.duplicates += duplicates\n",
     replace: "",
-    test: recorder("transient", "one with it holds each record once, and says how many were there already")
+    test: recorder(
+      "transient",
+      "one with it holds each record once, and counts those that were there already"
+    )
   },
   {
     name: "let a storage change the records of the next attempt",
@@ -289,7 +292,7 @@ const settingAside: ReadonlyArray<NamedMutant> = [
     file: internal("recorder/settlement"),
     find: "  settlement.account.setAside -= held.length\n",
     replace: "",
-    test: recorder("deadLetters", "saves again what was set aside and is held, and says how many")
+    test: recorder("deadLetters", "saves again what was set aside and is held, and returns how many")
   }
 ]
 
@@ -345,7 +348,7 @@ const reporting: ReadonlyArray<NamedMutant> = [
     file: internal("actor/intake"),
     find: "    waiter.answer(undefined)\n",
     replace: "",
-    test: actor("close", "refuses whoever waits for room")
+    test: actor("close", "refuses the offers that wait for room")
   },
   {
     name: "forget the question under way at the close",

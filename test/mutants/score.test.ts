@@ -32,7 +32,7 @@ describe("the score", () => {
     expect(scoreOf(totalOf([]))).toBe(100)
   })
 
-  it("tells the survivors that have a reason from those that have none", () => {
+  it("separates the survivors that have a reason from those that have none", () => {
     expect(judged.listed.map(({ reason }) => reason)).toEqual(["it is 0"])
     expect(failuresOf([judged])).toEqual(["survived: a.ts:2  second  =>  third"])
   })

@@ -246,7 +246,7 @@ describe("what is saved again", () => {
 })
 
 describe("the end", () => {
-  it("tells who waits for a record in a save that its outcome is unknown, and the others that theirs came back", () => {
+  it("fails receipts of a save under way with an unknown outcome, and the others as handed back", () => {
     const { settlement, told, wait } = made()
     const run = Settlement.startRun(settlement, batchOf(["a", "b", "c"], 5))
     for (const position of [5, 6, 7, 9]) wait(position)
@@ -271,7 +271,7 @@ describe("the end", () => {
     expect(settlement.account.handedBack).toBe(2)
   })
 
-  it("hands back what has no outcome yet, and hears no late answer", () => {
+  it("hands back what has no outcome yet, and ignores a late answer", () => {
     const { settlement } = made()
     const batch = batchOf(["a", "b", "c"], 0)
     const run = Settlement.startRun(settlement, batch)

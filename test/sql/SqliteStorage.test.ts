@@ -55,7 +55,7 @@ describe("SqliteStorage", () => {
     })
   )
 
-  it.scopedLive("fails typed on what is no database, and says which file", () =>
+  it.scopedLive("fails typed on what is no database, and names the file", () =>
     Effect.gen(function* () {
       const folder = yield* tempDir
       const noDatabase = path.join(folder, "text.db")
@@ -75,7 +75,7 @@ describe("SqliteStorage", () => {
     })
   )
 
-  it.scopedLive("fails a load typed on a row that somebody else wrote", () =>
+  it.scopedLive("fails a load typed on a row that another program wrote", () =>
     Effect.gen(function* () {
       const filename = yield* tempFile
       const db = yield* openPlain(filename)

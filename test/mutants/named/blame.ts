@@ -38,14 +38,14 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
     file: rounds,
     find: "  bisection.followed = bisection.suspects.length\n",
     replace: "",
-    test: machine("wait for no retry where the failure says that it may be theirs")
+    test: machine("wait for no retry where the failure blames a record")
   },
   {
     name: "blame: retry a rule before its batch is halved",
     file: rounds,
     find: 'return blame === "size" && outcome === "Unknown" ? lostRetries : 0',
     replace: "return lostRetries",
-    test: machine("wait for no retry where the failure says that it may be theirs")
+    test: machine("wait for no retry where the failure blames a record")
   },
   {
     name: "blame: halve at the first lost connection",
@@ -87,7 +87,7 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
     file: bisection,
     find: "start + fits > from && start + fits < to",
     replace: "start + fits > from && start + fits < from",
-    test: machine("is cut where the storage says what fits, without a failure")
+    test: machine("is cut where the storage names what fits, without a failure")
   },
   {
     name: "blame: forget the size that passed",

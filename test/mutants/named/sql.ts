@@ -97,7 +97,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     file: internal("durability"),
     find: "losses.length === 0",
     replace: "losses.length >= 0",
-    test: sql("durability", "is said of a client's synchronous and journal_mode"),
+    test: sql("durability", "is logged of a client's synchronous and journal_mode"),
     needs: "servers"
   },
   {

@@ -200,7 +200,7 @@ const suite = (name: string, place: Effect.Effect<Place, unknown, Scope.Scope>) 
         })
       )
 
-      it.scopedLive("with several logs in any order: nobody waits for somebody who waits for him", () =>
+      it.scopedLive("with several logs in any order: no two wait for each other", () =>
         Effect.gen(function* () {
           const { context } = yield* place
           const logs = yield* Effect.forEach(["a", "b", "c"], (feed) => make(context, { table: "log", feed }))
@@ -287,7 +287,7 @@ const suite = (name: string, place: Effect.Effect<Place, unknown, Scope.Scope>) 
       )
     })
 
-    it.scopedLive("tells a row that another program has written", () =>
+    it.scopedLive("names a row that another program has written", () =>
       Effect.gen(function* () {
         const { context } = yield* place
         const sql = yield* Effect.provide(SqlClient, context)
@@ -425,7 +425,7 @@ it.scoped("change logs give up revisions by age, by the clock of the program", (
   })
 )
 
-it.scopedLive("a log in SQLite waits while another connection writes, without holding up anybody", () =>
+it.scopedLive("a log in SQLite waits while another connection writes, without blocking the process", () =>
   Effect.gen(function* () {
     const filename = yield* tempFile
     const log = yield* SqliteChangeLog.make<unknown>({ filename, table: "log" })

@@ -64,7 +64,7 @@ const suite = (name: string, open: Effect.Effect<Log, unknown, Scope.Scope>) =>
       })
     )
 
-    it.scopedLive("a watcher of more than a thousand keys that cannot read on is told a snapshot", () =>
+    it.scopedLive("a watcher of more than a thousand keys that cannot read on gets a snapshot", () =>
       Effect.gen(function* () {
         const log = yield* open
         const watch = yield* Watch.make(log, { heartbeat: 0 })

@@ -71,7 +71,7 @@ export const recorderSuite = (name: string, opened: Open): void => {
       })
   )
 
-  it.scopedLive(`${name}: stores each id once, whoever sends it again`, () =>
+  it.scopedLive(`${name}: stores each id once, however often it is sent`, () =>
     Effect.gen(function* () {
       const storage = yield* opened
       const first = yield* Recorder.make(storage)

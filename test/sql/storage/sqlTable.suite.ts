@@ -160,7 +160,7 @@ export const tableSuite = (
         })
       )
 
-      it.scoped("says when a name of an index belongs to another table", () =>
+      it.scoped("reports that a name of an index belongs to another table", () =>
         Effect.gen(function* () {
           const { make, table } = yield* fresh
           const indexes = [{ name: `${table}_n`, columns: ["n"] }] as const
