@@ -84,14 +84,14 @@ const handingBack: ReadonlyArray<NamedMutant> = [
     )
   },
   {
-    name: "say of a save under way that nothing of it is stored",
+    name: "report of a save under way that nothing of it is stored",
     file: internal("recorder/settlement"),
     find: 'index < saving.to ? "Unknown"',
     replace: 'index < saving.to ? "NotStored"',
     test: recorder("closeWithin", "interrupts one that hangs: the storage is not busy")
   },
   {
-    name: "say of a save under way, of a part of its batch, that nothing of it is stored",
+    name: "report of a save under way, of a part of its batch, that nothing of it is stored",
     file: internal("recorder/batchRun"),
     find: 'outcome: inFlight ? "Unknown"',
     replace: 'outcome: inFlight ? "NotStored"',
@@ -337,7 +337,7 @@ const reporting: ReadonlyArray<NamedMutant> = [
     )
   },
   {
-    name: "tell a waiter whose outcome is unknown that nothing is stored",
+    name: "report to a waiter whose outcome is unknown that nothing is stored",
     file: internal("recorder/settlement"),
     find: "return (position) => position >= batch.first + from && position < batch.first + to",
     replace: "return () => false",

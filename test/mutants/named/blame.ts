@@ -55,7 +55,7 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
     test: machine("and may have lost its connection by chance is retried as it is, twice")
   },
   {
-    name: "blame: stop at what the first records say",
+    name: "blame: stop at what the first records show",
     file: rounds,
     find: "&& !storedEver && isLast",
     replace: "&& !storedEver",
@@ -107,7 +107,7 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
     test: errors("is blamed by its details: on the record, the table, the size or the server")
   },
   {
-    name: "blame: take a column of somebody else's for the record's",
+    name: "blame: take another table's column for the record's",
     file: pg,
     find: "save.table.columns.some(({ name }) => name === column)",
     replace: "true",

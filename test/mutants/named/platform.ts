@@ -57,7 +57,7 @@ export const platformMutants: ReadonlyArray<NamedMutant> = [
     test: anyCursor
   },
   {
-    name: "serve a snapshot to whoever brings no cursor",
+    name: "serve a snapshot to a client without a cursor",
     file: inside("sse/open"),
     find: 'options.snapshot === "first" ? "on" : "off"',
     replace: '"on"',

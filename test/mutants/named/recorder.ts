@@ -46,7 +46,7 @@ const holding: ReadonlyArray<NamedMutant> = [
     test: held("the oldest that the sink refused are set aside instead of handed back")
   },
   {
-    name: "tell of each release",
+    name: "report each release",
     file: "src/internal/actor/gaps.ts",
     find: 'return noteDrop(releases.gaps, "released", wall)',
     replace: 'noteDrop(releases.gaps, "released", wall)\n  return true',
@@ -85,7 +85,7 @@ const timing: ReadonlyArray<NamedMutant> = [
     test: clock("leaves a linger as long as it is, to the millisecond")
   },
   {
-    name: "tell the oldest age by the wall clock",
+    name: "measure the oldest age by the wall clock",
     file: "src/internal/actor/batches.ts",
     find: "intake.monotonic() - since",
     replace: "intake.now() - since",
@@ -124,7 +124,7 @@ const timing: ReadonlyArray<NamedMutant> = [
 /** What is done for very many. */
 const slicing: ReadonlyArray<NamedMutant> = [
   {
-    name: "tell all waiters in one piece",
+    name: "resume all waiters in one piece",
     file: "src/internal/slices.ts",
     find: "done <= maxPerSlice",
     replace: "done <= Number.POSITIVE_INFINITY",

@@ -21,7 +21,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     needs: "servers"
   },
   {
-    name: "say of a failed look-up that nothing is stored",
+    name: "report of a failed look-up that nothing is stored",
     file: internal("storage/saving"),
     find: 'withOutcome(error, "Unknown")',
     replace: 'withOutcome(error, "NotStored")',
@@ -93,7 +93,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     needs: "servers"
   },
   {
-    name: "say nothing of what may be lost",
+    name: "log nothing of what may be lost",
     file: internal("durability"),
     find: "losses.length === 0",
     replace: "losses.length >= 0",
@@ -122,7 +122,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     test: sql("sqlite/log", "give each event the value before it, whichever of them has written it")
   },
   {
-    name: "database: ring nobody when a doorbell is up again",
+    name: "database: ring no feed when a doorbell is up again",
     file: internal("pg/doorbell"),
     find: "    yield* Effect.sync(() => ringAll(link))\n",
     replace: "",
@@ -138,14 +138,14 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     needs: "servers"
   },
   {
-    name: "database: say of a lost answer that nothing is stored",
+    name: "database: report of a lost answer that nothing is stored",
     file: internal("pg/errors"),
     find: 'message === closedMessage ? "NotStored" : "Unknown"',
     replace: 'message === closedMessage ? "NotStored" : "NotStored"',
     test: sql("pg/errors", "Error: read ECONNRESET 10.0.0.1:5432 is Transient with the outcome Unknown")
   },
   {
-    name: "database: say of a COMMIT without an answer that nothing is stored",
+    name: "database: report of a COMMIT without an answer that nothing is stored",
     file: internal("transaction"),
     find: 'yield* storageError(dialect, begun)(run(plain("COMMIT")))',
     replace: 'yield* step(dialect, run)(plain("COMMIT"))',

@@ -58,7 +58,7 @@ const sharing: ReadonlyArray<NamedMutant> = [
 
 const snapshots: ReadonlyArray<NamedMutant> = [
   {
-    name: "watch: tell every entry of a snapshot",
+    name: "watch: deliver every entry of a snapshot",
     file: internal("watch/snapshots"),
     find: "entries = entries.filter((entry) => where(putOf(entry)))",
     replace: "entries = entries.filter((entry) => where(putOf(entry)) || true)",
@@ -80,7 +80,7 @@ const snapshots: ReadonlyArray<NamedMutant> = [
     test: watch("snapshots", "holds up no other while its source hangs, and its cancel ends the wait")
   },
   {
-    name: "watch: take a snapshot on for one who has ended",
+    name: "watch: take a snapshot on for a watcher that has ended",
     file: internal("watch/registry"),
     find: "  Watcher.endSnapshotWait(watcher)?.stop()\n",
     replace: "",
@@ -122,7 +122,7 @@ const snapshots: ReadonlyArray<NamedMutant> = [
     test: watch("snapshots", "ends its watcher when it is of another epoch, after some more tries")
   },
   {
-    name: "watch: keep every snapshot for one who takes none",
+    name: "watch: keep every snapshot for a watcher that takes none",
     file: internal("watch/buffer"),
     find: "    replaceFrames(buffer, frames.slice(start, at))\n",
     replace: "",
@@ -163,7 +163,7 @@ const snapshots: ReadonlyArray<NamedMutant> = [
 
 const standing: ReadonlyArray<NamedMutant> = [
   {
-    name: "watch: say of one who has ended what it has taken last",
+    name: "watch: report of a watcher that has ended what it has taken last",
     file: internal("watch/buffer"),
     find: "const cursor = isAhead ? lastTaken : ended.cursor",
     replace: "const cursor = isAhead ? lastTaken : lastTaken",
@@ -177,14 +177,14 @@ const standing: ReadonlyArray<NamedMutant> = [
     test: watch("cursors", "that another one's predicate ends is not behind what was delivered to it")
   },
   {
-    name: "watch: forget in a dispatch what was told before a predicate threw",
+    name: "watch: forget in a dispatch what was delivered before a predicate threw",
     file: internal("watch/fanOut"),
     find: 'Registry.end(registry, watcher, "Failed", "its predicate threw", cause, before)',
     replace: 'Registry.end(registry, watcher, "Failed", "its predicate threw", cause)',
     test: watch("cursors", "in the middle of a commit is the revision before the one that was not delivered")
   },
   {
-    name: "watch: put one who began ahead behind with the others",
+    name: "watch: put a watcher that began ahead behind with the others",
     file: internal("watch/registry"),
     find: "position.epoch === liveFrom.epoch && position.seq < liveFrom.seq ? liveFrom : position",
     replace: "position",
