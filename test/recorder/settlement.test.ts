@@ -132,10 +132,14 @@ describe("a batch", () => {
     const batch = batchOf(["a", "b", "c"], 5, [1, 20, 300])
     Settlement.startRun(settlement, batch)
     for (const position of [5, 6, 7]) wait(position)
+    Settlement.settleStored(settlement, control, batch, 0, 1, 0)
     Settlement.settleStored(settlement, control, batch, 1, 3, 1)
-    expect(settled).toEqual([{ count: 2, bytes: 320 }])
-    expect(told).toEqual(["6 stored", "7 stored"])
-    expect(settlement.account).toMatchObject({ stored: 2, duplicates: 1 })
+    expect(settled).toEqual([
+      { count: 1, bytes: 1 },
+      { count: 2, bytes: 320 }
+    ])
+    expect(told).toEqual(["5 stored", "6 stored", "7 stored"])
+    expect(settlement.account).toMatchObject({ stored: 3, duplicates: 1 })
   })
 })
 
