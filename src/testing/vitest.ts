@@ -12,9 +12,10 @@
  * `effect-recorder/testing/TableLaws` and `effect-recorder/testing/TierLaws`.
  */
 import { describe, it } from "@effect/vitest"
-import { Duration } from "effect"
+import { Effect } from "effect"
 import type { TypeLambda } from "effect/HKT"
-import { type CheckOptions, type Kit, leftOutReasonOf, type SubjectOf } from "./internal/law.js"
+import { InvalidOptions, readOptions } from "../internal/options.js"
+import { type Kit, type LawsOptions, lawsRules, leftOutReasonOf, type SubjectOf } from "./internal/law.js"
 import { logKit } from "./internal/log/laws.js"
 import type { LogSubject } from "./internal/log/subject.js"
 import { storageKit } from "./internal/storage/laws.js"
@@ -24,24 +25,22 @@ import type { TableSubject } from "./internal/table/subject.js"
 import { tierKit } from "./internal/tier/laws.js"
 import type { TierSubject } from "./internal/tier/subject.js"
 
-/** How the laws are run. */
-export interface LawsOptions extends CheckOptions {
-  /** The longest that one law may take. Default 60 seconds. */
-  readonly timeout?: Duration.DurationInput | undefined
-}
+export type { LawsOptions } from "./internal/law.js"
 
-/** Registers a test for every law of a kit. */
+/** Registers a test for every law of a kit, or one that fails with what is wrong with the options. */
 const testsOf =
   <Subjects extends TypeLambda, Need extends string>({ lacks, laws }: Kit<Subjects, Need, string>) =>
   <A, B>(title: string, subject: SubjectOf<Subjects, A, B>, options: LawsOptions): void => {
     const leftOutReason = leftOutReasonOf(lacks)
-    const timeout = Duration.toMillis(options.timeout ?? "60 seconds")
+    const resolved = readOptions<LawsOptions>()(lawsRules, options)
     describe(title, () => {
+      if (resolved instanceof InvalidOptions) return it.effect("are run", () => Effect.fail(resolved))
+      const { timeout, ...checked } = resolved
       for (const law of laws) {
         const reason = leftOutReason(law, subject)
         const title = `${law.id} ${law.group}: ${law.name}: ${law.statement}`
         if (reason !== undefined) it(title, ({ skip }) => skip(`left out: ${reason}`))
-        else it.live(title, () => law.check(subject, options), timeout)
+        else it.live(title, () => law.check(subject, checked), timeout)
       }
     })
   }

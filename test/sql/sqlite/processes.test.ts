@@ -6,9 +6,9 @@ import { pathToFileURL } from "node:url"
 import { promisify } from "node:util"
 import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { compiled } from "../support/processes/compiled.js"
-import { root } from "../support/project.js"
-import { openPlain, tempFile } from "../support/sqlite/sqlite.js"
+import { compiled } from "../../support/processes/compiled.js"
+import { root } from "../../support/project.js"
+import { openPlain, tempFile } from "../../support/sqlite/sqlite.js"
 
 const run = promisify(execFile)
 

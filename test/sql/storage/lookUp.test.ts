@@ -1,13 +1,13 @@
 /** After an insert that wrote fewer rows than it was given, the ids are looked up, which can fail by itself. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Column, StorageError } from "../../src/Storage.js"
-import type { Run } from "../../src/sql/internal/dialect.js"
-import { sqliteDialect } from "../../src/sql/internal/sqlite/dialect.js"
-import { sqliteLog } from "../../src/sql/internal/sqlite/log.js"
-import { gentleCheckpoint, openSqlite } from "../../src/sql/internal/sqlite/open.js"
-import type { StorageBackend } from "../../src/sql/internal/storage/outbox.js"
-import { makeSqlStorage } from "../../src/sql/internal/storage/sqlStorage.js"
+import { Column, StorageError } from "../../../src/Storage.js"
+import type { Run } from "../../../src/sql/internal/dialect.js"
+import { sqliteDialect } from "../../../src/sql/internal/sqlite/dialect.js"
+import { sqliteLog } from "../../../src/sql/internal/sqlite/log.js"
+import { gentleCheckpoint, openSqlite } from "../../../src/sql/internal/sqlite/open.js"
+import type { StorageBackend } from "../../../src/sql/internal/storage/outbox.js"
+import { makeSqlStorage } from "../../../src/sql/internal/storage/sqlStorage.js"
 
 const table = { table: "t", columns: { id: Column.text }, id: "id" } as const
 

@@ -16,16 +16,16 @@ import {
   type Scope,
   TestClock
 } from "effect"
-import * as ChangeLog from "../../src/ChangeLog.js"
-import type { StorageError } from "../../src/Storage.js"
-import * as PgChangeLog from "../../src/sql/PgChangeLog.js"
-import * as SqlChangeLog from "../../src/sql/SqlChangeLog.js"
-import * as SqliteChangeLog from "../../src/sql/SqliteChangeLog.js"
-import { databaseUrls } from "../support/postgres/databases.js"
-import { openClient, ownSchema } from "../support/postgres/tables.js"
-import { openPlain, tempFile } from "../support/sqlite/sqlite.js"
-import { following } from "../support/watch/following.js"
-import { expectGapFree, keysOf } from "../support/watch/histories.js"
+import * as ChangeLog from "../../../src/ChangeLog.js"
+import type { StorageError } from "../../../src/Storage.js"
+import * as PgChangeLog from "../../../src/sql/PgChangeLog.js"
+import * as SqlChangeLog from "../../../src/sql/SqlChangeLog.js"
+import * as SqliteChangeLog from "../../../src/sql/SqliteChangeLog.js"
+import { databaseUrls } from "../../support/postgres/databases.js"
+import { openClient, ownSchema } from "../../support/postgres/tables.js"
+import { openPlain, tempFile } from "../../support/sqlite/sqlite.js"
+import { following } from "../../support/watch/following.js"
+import { expectGapFree, keysOf } from "../../support/watch/histories.js"
 
 const { put, remove } = ChangeLog
 
@@ -211,7 +211,7 @@ const suite = (name: string, place: Effect.Effect<Place, unknown, Scope.Scope>) 
         })
       )
 
-      it.scopedLive("with several logs in any order: nobody waits for somebody who waits for him", () =>
+      it.scopedLive("with several logs in any order: no two wait for each other", () =>
         Effect.gen(function* () {
           const { context } = yield* place
           const logs = yield* Effect.forEach(["a", "b", "c"], (feed) => make(context, { table: "log", feed }))
@@ -298,7 +298,7 @@ const suite = (name: string, place: Effect.Effect<Place, unknown, Scope.Scope>) 
       )
     })
 
-    it.scopedLive("tells a row that another program has written", () =>
+    it.scopedLive("names a row that another program has written", () =>
       Effect.gen(function* () {
         const { context } = yield* place
         const sql = yield* Effect.provide(SqlClient, context)
@@ -436,7 +436,7 @@ it.scoped("change logs give up revisions by age, by the clock of the program", (
   })
 )
 
-it.scopedLive("a log in SQLite waits while another connection writes, without holding up anybody", () =>
+it.scopedLive("a log in SQLite waits while another connection writes, without blocking the process", () =>
   Effect.gen(function* () {
     const filename = yield* tempFile
     const log = yield* SqliteChangeLog.make<unknown>({ filename, table: "log" })

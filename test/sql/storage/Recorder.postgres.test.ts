@@ -1,9 +1,9 @@
 /** The Recorder over Postgres. */
 import { describe } from "@effect/vitest"
 import { Effect } from "effect"
-import * as PgStorage from "../../src/sql/PgStorage.js"
-import { databaseUrls } from "../support/postgres/databases.js"
-import { ownSchema } from "../support/postgres/tables.js"
+import * as PgStorage from "../../../src/sql/PgStorage.js"
+import { databaseUrls } from "../../support/postgres/databases.js"
+import { ownSchema } from "../../support/postgres/tables.js"
 import { columns, failsToStart, recorderSuite } from "./recorder.suite.js"
 
 const table = { table: "t", columns, id: "id" } as const

@@ -12,9 +12,9 @@ import {
   Query,
   StorageError,
   type TableStorage
-} from "../../src/Storage.js"
-import { holdsEffect } from "../support/laws/laws.js"
-import { batch, columns, type Everything, plainRow, query, readBack, row } from "../support/laws/rows.js"
+} from "../../../src/Storage.js"
+import { holdsEffect } from "../../support/laws/laws.js"
+import { batch, columns, type Everything, plainRow, query, readBack, row } from "../../support/laws/rows.js"
 
 type All = typeof columns
 

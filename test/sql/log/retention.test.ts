@@ -4,17 +4,17 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Queue, type Scope, TestClock } from "effect"
-import * as ChangeLog from "../../src/ChangeLog.js"
-import type { StorageError } from "../../src/Storage.js"
-import type { Executor } from "../../src/sql/internal/dialect.js"
-import { makeSqlChangeLog, noTransaction } from "../../src/sql/internal/log/sqlChangeLog.js"
-import { pgLog } from "../../src/sql/internal/pg/log.js"
-import { exclusiveExecutor, openFile } from "../../src/sql/internal/sqlite/file.js"
-import { sqliteLog } from "../../src/sql/internal/sqlite/log.js"
-import { gentleCheckpoint } from "../../src/sql/internal/sqlite/open.js"
-import type { LogOptions, SqlChangeLog } from "../../src/sql/SqlChangeLog.js"
-import { databaseUrls } from "../support/postgres/databases.js"
-import { openPool, ownSchema } from "../support/postgres/tables.js"
+import * as ChangeLog from "../../../src/ChangeLog.js"
+import type { StorageError } from "../../../src/Storage.js"
+import type { Executor } from "../../../src/sql/internal/dialect.js"
+import { makeSqlChangeLog, noTransaction } from "../../../src/sql/internal/log/sqlChangeLog.js"
+import { pgLog } from "../../../src/sql/internal/pg/log.js"
+import { exclusiveExecutor, openFile } from "../../../src/sql/internal/sqlite/file.js"
+import { sqliteLog } from "../../../src/sql/internal/sqlite/log.js"
+import { gentleCheckpoint } from "../../../src/sql/internal/sqlite/open.js"
+import type { LogOptions, SqlChangeLog } from "../../../src/sql/SqlChangeLog.js"
+import { databaseUrls } from "../../support/postgres/databases.js"
+import { openPool, ownSchema } from "../../support/postgres/tables.js"
 
 type Log = SqlChangeLog<unknown>
 

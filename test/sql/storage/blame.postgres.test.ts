@@ -1,14 +1,14 @@
 /** Whose matter a failure is, on Postgres. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Logger, Option } from "effect"
-import * as Recorder from "../../src/Recorder.js"
-import { Column } from "../../src/Storage.js"
-import * as PgStorage from "../../src/sql/PgStorage.js"
-import { databaseUrls } from "../support/postgres/databases.js"
-import { openClient, ownSchema, pgDatabase, ways } from "../support/postgres/tables.js"
-import { numbers } from "../support/recorder/account.js"
-import { withSettings } from "../support/recorder/underLoad.js"
-import { status } from "../support/recorder/watching.js"
+import * as Recorder from "../../../src/Recorder.js"
+import { Column } from "../../../src/Storage.js"
+import * as PgStorage from "../../../src/sql/PgStorage.js"
+import { databaseUrls } from "../../support/postgres/databases.js"
+import { openClient, ownSchema, pgDatabase, ways } from "../../support/postgres/tables.js"
+import { numbers } from "../../support/recorder/account.js"
+import { withSettings } from "../../support/recorder/underLoad.js"
+import { status } from "../../support/recorder/watching.js"
 import { blameSuite, idsOf, retry, rows, setsAsideOne, trigger } from "./blame.suite.js"
 
 const columns = { id: Column.integer, note: Column.text }

@@ -3,15 +3,15 @@ import * as PgClient from "@effect/sql-pg/PgClient"
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Redacted, type Scope } from "effect"
-import * as ChangeLog from "../../src/ChangeLog.js"
-import * as PgChangeLog from "../../src/sql/PgChangeLog.js"
-import * as SqlChangeLog from "../../src/sql/SqlChangeLog.js"
-import * as SqliteChangeLog from "../../src/sql/SqliteChangeLog.js"
-import * as Watch from "../../src/Watch.js"
-import { databaseUrls } from "../support/postgres/databases.js"
-import { ownSchema } from "../support/postgres/tables.js"
-import { tempFile } from "../support/sqlite/sqlite.js"
-import { brief } from "../support/watch/frames.js"
+import * as ChangeLog from "../../../src/ChangeLog.js"
+import * as PgChangeLog from "../../../src/sql/PgChangeLog.js"
+import * as SqlChangeLog from "../../../src/sql/SqlChangeLog.js"
+import * as SqliteChangeLog from "../../../src/sql/SqliteChangeLog.js"
+import * as Watch from "../../../src/Watch.js"
+import { databaseUrls } from "../../support/postgres/databases.js"
+import { ownSchema } from "../../support/postgres/tables.js"
+import { tempFile } from "../../support/sqlite/sqlite.js"
+import { brief } from "../../support/watch/frames.js"
 
 type Log = SqlChangeLog.SqlChangeLog<number>
 
@@ -64,7 +64,7 @@ const suite = (name: string, open: Effect.Effect<Log, unknown, Scope.Scope>) =>
       })
     )
 
-    it.scopedLive("a watcher of more than a thousand keys that cannot read on is told a snapshot", () =>
+    it.scopedLive("a watcher of more than a thousand keys that cannot read on gets a snapshot", () =>
       Effect.gen(function* () {
         const log = yield* open
         const watch = yield* Watch.make(log, { heartbeat: 0 })

@@ -1,8 +1,8 @@
 /** What a user of a Recorder sees of a table storage: one suite over every backend. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Option, type Scope } from "effect"
-import * as Recorder from "../../src/Recorder.js"
-import { Column, ColumnError, Query, type RowOf, type Storage } from "../../src/Storage.js"
+import * as Recorder from "../../../src/Recorder.js"
+import { Column, ColumnError, Query, type RowOf, type Storage } from "../../../src/Storage.js"
 
 export const columns = {
   id: Column.text,
@@ -71,7 +71,7 @@ export const recorderSuite = (name: string, opened: Open): void => {
       })
   )
 
-  it.scopedLive(`${name}: stores each id once, whoever sends it again`, () =>
+  it.scopedLive(`${name}: stores each id once, however often it is sent`, () =>
     Effect.gen(function* () {
       const storage = yield* opened
       const first = yield* Recorder.make(storage)

@@ -2,10 +2,10 @@
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted } from "effect"
-import { Column } from "../../src/Storage.js"
-import * as SqlStorage from "../../src/sql/SqlStorage.js"
-import { databaseUrls } from "../support/postgres/databases.js"
-import { ownSchema } from "../support/postgres/tables.js"
+import { Column } from "../../../src/Storage.js"
+import * as SqlStorage from "../../../src/sql/SqlStorage.js"
+import { databaseUrls } from "../../support/postgres/databases.js"
+import { ownSchema } from "../../support/postgres/tables.js"
 
 const table = { table: "t", columns: { id: Column.integer }, id: "id" } as const
 

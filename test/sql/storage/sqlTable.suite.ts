@@ -3,9 +3,9 @@ import { inspect } from "node:util"
 import * as Statement from "@effect/sql/Statement"
 import { expect, layer } from "@effect/vitest"
 import { Context, Effect, Either, Layer, type Scope } from "effect"
-import { Column, type Columns, type InvalidOptions, Query, StorageError } from "../../src/Storage.js"
-import type { SqlStorage, TableOptions } from "../../src/sql/SqlStorage.js"
-import { SqlFailure } from "../../src/sql/SqlStorage.js"
+import { Column, type Columns, type InvalidOptions, Query, StorageError } from "../../../src/Storage.js"
+import type { SqlStorage, TableOptions } from "../../../src/sql/SqlStorage.js"
+import { SqlFailure } from "../../../src/sql/SqlStorage.js"
 
 /** A database for tests: storages over it, and a client of its own to look behind them. */
 export interface Database {
@@ -160,7 +160,7 @@ export const tableSuite = (
         })
       )
 
-      it.scoped("says when a name of an index belongs to another table", () =>
+      it.scoped("reports that a name of an index belongs to another table", () =>
         Effect.gen(function* () {
           const { make, table } = yield* fresh
           const indexes = [{ name: `${table}_n`, columns: ["n"] }] as const

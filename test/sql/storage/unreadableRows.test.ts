@@ -4,17 +4,17 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Either, Stream } from "effect"
-import { checkQuery } from "../../src/internal/columns/checkQuery.js"
-import { Column, type Columns, memory, Query, StorageError, type TableStorage } from "../../src/Storage.js"
-import { pgDialect } from "../../src/sql/internal/pg/dialect.js"
-import { sizeLimits } from "../../src/sql/internal/statementSize.js"
-import { select } from "../../src/sql/internal/storage/renderQuery.js"
-import { makeTable } from "../../src/sql/internal/storage/tableOptions.js"
-import * as PgStorage from "../../src/sql/PgStorage.js"
-import * as SqliteStorage from "../../src/sql/SqliteStorage.js"
-import { databaseUrls } from "../support/postgres/databases.js"
-import { openClient, ownSchema } from "../support/postgres/tables.js"
-import { openPlain, tempFile } from "../support/sqlite/sqlite.js"
+import { checkQuery } from "../../../src/internal/columns/checkQuery.js"
+import { Column, type Columns, memory, Query, StorageError, type TableStorage } from "../../../src/Storage.js"
+import { pgDialect } from "../../../src/sql/internal/pg/dialect.js"
+import { sizeLimits } from "../../../src/sql/internal/statementSize.js"
+import { select } from "../../../src/sql/internal/storage/renderQuery.js"
+import { makeTable } from "../../../src/sql/internal/storage/tableOptions.js"
+import * as PgStorage from "../../../src/sql/PgStorage.js"
+import * as SqliteStorage from "../../../src/sql/SqliteStorage.js"
+import { databaseUrls } from "../../support/postgres/databases.js"
+import { openClient, ownSchema } from "../../support/postgres/tables.js"
+import { openPlain, tempFile } from "../../support/sqlite/sqlite.js"
 
 const columns = { id: Column.integer, at: Column.timestamp, maybe: Column.nullable(Column.timestamp) }
 type C = typeof columns

@@ -4,11 +4,11 @@
  */
 import { expect, it } from "@effect/vitest"
 import { Effect, Logger, Option, Schedule, type Scope } from "effect"
-import * as Recorder from "../../src/Recorder.js"
-import { Column, type RowOf } from "../../src/Storage.js"
-import { CurrentSizeLimits } from "../../src/sql/internal/statementSize.js"
-import { expectBalance, numbers } from "../support/recorder/account.js"
-import { status } from "../support/recorder/watching.js"
+import * as Recorder from "../../../src/Recorder.js"
+import { Column, type RowOf } from "../../../src/Storage.js"
+import { CurrentSizeLimits } from "../../../src/sql/internal/statementSize.js"
+import { expectBalance, numbers } from "../../support/recorder/account.js"
+import { status } from "../../support/recorder/watching.js"
 import type { Database } from "./sqlTable.suite.js"
 
 const columns = { id: Column.integer, note: Column.text }

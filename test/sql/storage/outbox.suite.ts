@@ -1,8 +1,8 @@
 /** A storage that writes to a change log what it stores: one suite over memory and every SQL storage. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either, Exit, Fiber, Logger, Schedule, type Scope } from "effect"
-import * as ChangeLog from "../../src/ChangeLog.js"
-import * as Recorder from "../../src/Recorder.js"
+import * as ChangeLog from "../../../src/ChangeLog.js"
+import * as Recorder from "../../../src/Recorder.js"
 import {
   Column,
   type Columns,
@@ -11,10 +11,10 @@ import {
   type Query,
   type StorageError,
   type TableStorage
-} from "../../src/Storage.js"
-import type { StorageLog, TableOptions } from "../../src/sql/SqlStorage.js"
-import { following } from "../support/watch/following.js"
-import { expectGapFree, keysOf } from "../support/watch/histories.js"
+} from "../../../src/Storage.js"
+import type { StorageLog, TableOptions } from "../../../src/sql/SqlStorage.js"
+import { following } from "../../support/watch/following.js"
+import { expectGapFree, keysOf } from "../../support/watch/histories.js"
 
 const columns = { id: Column.text, n: Column.integer, at: Column.nullable(Column.timestamp) }
 type C = typeof columns

@@ -2,11 +2,11 @@
 import * as path from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import * as Recorder from "../../src/Recorder.js"
-import { memory } from "../../src/Storage.js"
-import * as SqliteStorage from "../../src/sql/SqliteStorage.js"
-import * as SqliteWorker from "../../src/sql/SqliteWorker.js"
-import { openPlain, tempFile } from "../support/sqlite/sqlite.js"
+import * as Recorder from "../../../src/Recorder.js"
+import { memory } from "../../../src/Storage.js"
+import * as SqliteStorage from "../../../src/sql/SqliteStorage.js"
+import * as SqliteWorker from "../../../src/sql/SqliteWorker.js"
+import { openPlain, tempFile } from "../../support/sqlite/sqlite.js"
 import { columns, failsToStart, recorderSuite } from "./recorder.suite.js"
 
 const table = { table: "t", columns, id: "id" } as const
