@@ -122,6 +122,7 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
             wholeAbove0(limit) ? MemoryLog.read(history, after, limit) : Either.left(wrongLimit)
         ),
       head: Effect.sync(() => ({ head: history.head, floor: history.floor })),
+      revisionAt: (seq) => Effect.sync(() => MemoryLog.revisionAt(history, seq)),
       compact: (upTo) => Effect.sync(() => MemoryLog.compact(history, upTo)),
       renewEpoch: Effect.sync(() => {
         MemoryLog.renew(history, randomName(random))

@@ -14,16 +14,21 @@ import type { ActorStopped, Status } from "./Actor.js"
 import type { Condition, InvalidQuery, Query } from "./internal/columns/query.js"
 import type { AnyDefinition, Fields, Id, NewRow, Write } from "./internal/columns/writes.js"
 import type { Answer } from "./internal/liveTable/answers.js"
+import { table as asTable } from "./internal/liveTable/asTable.js"
 import type { CloseReport } from "./internal/liveTable/closeReport.js"
 import type { ReadFailed, WriteFailed } from "./internal/liveTable/errors.js"
+import * as Follow from "./internal/liveTable/followCalls.js"
 import { type Health, healthOf } from "./internal/liveTable/health.js"
 import { type Options, resolve } from "./internal/liveTable/options.js"
+import * as Reads from "./internal/liveTable/readCalls.js"
 import type { ReadOptions } from "./internal/liveTable/reading.js"
-import { type Runtime, start } from "./internal/liveTable/runtime.js"
+import type { Runtime } from "./internal/liveTable/runtime.js"
 import type { Staged } from "./internal/liveTable/staging.js"
+import { start } from "./internal/liveTable/starting.js"
 import type { Stats } from "./internal/liveTable/stats.js"
+import * as Targets from "./internal/liveTable/targetCalls.js"
 import type { Target } from "./internal/liveTable/targets.js"
-import * as Using from "./internal/liveTable/using.js"
+import * as Writes from "./internal/liveTable/writeCalls.js"
 import type { InvalidOptions } from "./internal/options.js"
 import { memory, type Row, type Table, type WriteRefused, type Written } from "./Table.js"
 
@@ -147,29 +152,29 @@ const handleOf = <D extends AnyDefinition>(runtime: Runtime<D>): LiveTable<D> =>
   const { actor, counters } = runtime
   const unsafeStats = (): Stats => ({ ...counters })
   const calls = {
-    get: (id: unknown, options?: ReadOptions) => Using.get(runtime, id, options),
-    getMany: (ids: ReadonlyArray<unknown>, options?: ReadOptions) => Using.getMany(runtime, ids, options),
-    list: (query: unknown = {}, options?: ReadOptions) => Using.list(runtime, query, options),
-    count: (where: unknown, options?: ReadOptions) => Using.count(runtime, where, options),
-    unsafeGet: (id: unknown) => Using.unsafeGet(runtime, id),
-    follow: (what: unknown, options?: FollowOptions) => Using.follow(runtime, what, options)
+    get: (id: unknown, options?: ReadOptions) => Reads.get(runtime, id, options),
+    getMany: (ids: ReadonlyArray<unknown>, options?: ReadOptions) => Reads.getMany(runtime, ids, options),
+    list: (query: unknown = {}, options?: ReadOptions) => Reads.list(runtime, query, options),
+    count: (where: unknown, options?: ReadOptions) => Reads.count(runtime, where, options),
+    unsafeGet: (id: unknown) => Reads.unsafeGet(runtime, id),
+    follow: (what: unknown, options?: FollowOptions) => Follow.follow(runtime, what, options)
   }
   return {
     // A row of the memory has the columns of the definition, and was checked when it was read.
     ...(calls as unknown as Pick<LiveTable<D>, keyof typeof calls>),
-    stream: (query) => Using.stream(runtime, query),
-    insert: (row) => Using.write(runtime, { _tag: "Insert", row }),
-    replace: (row) => Using.write(runtime, { _tag: "Replace", row }),
-    patch: (id, fields, when) => Using.write(runtime, { _tag: "Patch", id, fields, when }),
-    delete: (id, when) => Using.write(runtime, { _tag: "Delete", id, when }),
-    deleteAll: Using.write(runtime, { _tag: "DeleteAll" }),
-    unsafeWrite: (write) => Using.unsafeWrite(runtime, write),
+    stream: (query) => Reads.stream(runtime, query),
+    insert: (row) => Writes.write(runtime, { _tag: "Insert", row }),
+    replace: (row) => Writes.write(runtime, { _tag: "Replace", row }),
+    patch: (id, fields, when) => Writes.write(runtime, { _tag: "Patch", id, fields, when }),
+    delete: (id, when) => Writes.write(runtime, { _tag: "Delete", id, when }),
+    deleteAll: Writes.write(runtime, { _tag: "DeleteAll" }),
+    unsafeWrite: (write) => Writes.unsafeWrite(runtime, write),
     failures: Stream.fromPubSub(runtime.failures),
-    stage: (write) => Using.stage(runtime, write),
-    invalidate: (target) => Using.invalidate(runtime, target),
-    expire: (target) => Using.expire(runtime, target),
-    invalidateAfter: (target, statements) => Using.invalidateAfter(runtime, target, statements),
-    table: Using.table(runtime),
+    stage: (write) => Writes.stage(runtime, write),
+    invalidate: (target) => Targets.invalidate(runtime, target),
+    expire: (target) => Targets.expire(runtime, target),
+    invalidateAfter: (target, statements) => Targets.invalidateAfter(runtime, target, statements),
+    table: asTable(runtime),
     flush: actor.flush,
     ready: actor.ready,
     status: Effect.sync(actor.unsafeStatus),

@@ -25,8 +25,8 @@ const steady = (clock: Clock.Clock): Clock.Clock => {
 /** The driver of a schedule that is given steady time: one that ends after a while would read the wall clock itself. */
 export const driver = <Out, In>(
   schedule: Schedule.Schedule<Out, In>
-): Effect.Effect<{ readonly next: Schedule.ScheduleDriver<Out, In>["next"] }> =>
+): Effect.Effect<Pick<Schedule.ScheduleDriver<Out, In>, "next" | "reset">> =>
   Effect.zipWith(Schedule.driver(schedule), Effect.clock, (made, clock) => {
     const time = steady(clock)
-    return { next: (input: In) => Effect.withClock(made.next(input), time) }
+    return { next: (input: In) => Effect.withClock(made.next(input), time), reset: made.reset }
   })

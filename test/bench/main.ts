@@ -1,5 +1,6 @@
 /** Runs the cases, compiled; see run.ts. */
 import * as os from "node:os"
+import { cache } from "./cases/cache.js"
 import { close } from "./cases/close.js"
 import { doorbell } from "./cases/doorbell.js"
 import { durable } from "./cases/durable.js"
@@ -24,7 +25,8 @@ const cases: ReadonlyArray<Case> = [
   middleware,
   watch,
   sse,
-  doorbell
+  doorbell,
+  cache
 ]
 
 const print = (line: string): void => {

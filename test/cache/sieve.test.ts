@@ -95,6 +95,15 @@ describe("SIEVE", () => {
     })
   })
 
+  it("goes on where it stopped: what it has spared has until the next round to be read again", () => {
+    const sieve = Sieve.make<Entry>()
+    const entries = [1, 2, 3, 4].map(entry)
+    for (const each of entries) Sieve.add(sieve, each)
+    entries[0]!.visited = true
+    const evicted = [1, 2, 3, 4].map(() => Sieve.evict(sieve)?.id)
+    expect([...evicted, Sieve.evict(sieve)]).toEqual([2, 3, 4, 1, undefined])
+  })
+
   it("spares so many entries in one search at most, although all were read", () => {
     const sieve = Sieve.make<Entry>()
     for (let id = 0; id < 3 * Sieve.maxSpared; id++) Sieve.add(sieve, entry(id))

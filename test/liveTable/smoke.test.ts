@@ -6,7 +6,12 @@ import * as Table from "../../src/Table.js"
 
 const keys = Table.define({
   name: "keys",
-  columns: { id: Column.text, account: Column.text, state: Column.text, at: Column.nullable(Column.timestamp) },
+  columns: {
+    id: Column.text,
+    account: Column.text,
+    state: Column.text,
+    at: Column.nullable(Column.timestamp)
+  },
   id: "id"
 })
 

@@ -6,6 +6,7 @@
 import { admissionMutants } from "./named/admission.js"
 import { blameMutants } from "./named/blame.js"
 import { cacheGuards } from "./named/cache.js"
+import { changesGuards } from "./named/changes.js"
 import { actorGuards } from "./named/guards.actor.js"
 import { recorderGuards } from "./named/guards.recorder.js"
 import { watchGuards } from "./named/guards.watch.js"
@@ -390,5 +391,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...watchGuards,
   ...liveTableMutants,
   ...cacheGuards,
-  ...syncedGuards
+  ...syncedGuards,
+  ...changesGuards
 ]

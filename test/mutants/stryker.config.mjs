@@ -1,11 +1,11 @@
 /** @type {import("@stryker-mutator/api/core").PartialStrykerOptions} */
 export default {
-  // The actor and the recorder; the other folders belong to storages and watches, whose tests are not run here.
+  // The actor, the recorder and the cache; the other folders belong to storages and watches, whose tests are not run here.
   mutate: [
     "src/Actor.ts",
     "src/Recorder.ts",
     "src/internal/{acquire,slices,turn}.ts",
-    "src/internal/{actor,recorder}/*.ts"
+    "src/internal/{actor,cache,recorder}/*.ts"
   ],
   mutator: {
     // Texts for people, and tags: a changed message fails no user, and the comparisons of tags are mutated as conditions.

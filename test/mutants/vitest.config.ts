@@ -8,8 +8,8 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 class LawsLast extends BaseSequencer {
   override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
     const rank = ({ moduleId }: TestSpecification) =>
-      ["/test/internal/", "/test/recorder/", "/test/actor/", "/test/laws/"].findIndex((part) =>
-        moduleId.includes(part)
+      ["/test/internal/", "/test/cache/", "/test/recorder/", "/test/actor/", "/test/laws/"].findIndex(
+        (part) => moduleId.includes(part)
       )
     return files.sort((a, b) => rank(a) - rank(b) || (a.moduleId < b.moduleId ? -1 : 1))
   }
@@ -20,7 +20,7 @@ export default defineConfig({
   root,
   test: {
     include: [
-      "test/{actor,recorder}/*.test.ts",
+      "test/{actor,cache,recorder}/*.test.ts",
       "test/internal/{slices,turn}.test.ts",
       "test/laws/{account,bisection,outage}.test.ts"
     ],

@@ -198,3 +198,32 @@ describe("a full read", () => {
     expect((yield* watcher.health).state).toBe("Live")
   })
 })
+
+describe("a follow that begins so many revisions back", () => {
+  scenario("is delivered these, or what the log holds", function* () {
+    const { log, put, watch } = yield* setUp()
+    for (let value = 1; value <= 5; value++) yield* put("a", value)
+    const near = yield* watch.open(ChangeLog.key("a"), { back: 2 })
+    expect(yield* taking(near, 3)).toEqual(["4: a=4", "5: a=5", "synced 5"])
+    const far = yield* watch.open(ChangeLog.key("a"), { back: 100 })
+    expect((yield* taking(far, 6)).slice(0, 2)).toEqual(["1: a=1", "2: a=2"])
+    yield* log.compact(3)
+    const atFloor = yield* watch.open(ChangeLog.key("a"), { back: 4 })
+    expect(yield* taking(atFloor, 3)).toEqual(["4: a=4", "5: a=5", "synced 5"])
+    expect(
+      (yield* Effect.flip(watch.open(ChangeLog.key("a"), { back: 1, snapshot: "first" }))).message
+    ).toMatch('snapshot: "first"')
+    const { head } = yield* log.head
+    const both = yield* Effect.flip(watch.open(ChangeLog.key("a"), { back: 1, after: head }))
+    expect(both).toMatchObject({ _tag: "InvalidOptions", option: "back" })
+  })
+
+  scenario("begins at the floor of a log that cannot name a revision by its number", function* () {
+    const { log, put } = yield* setUp()
+    for (let value = 1; value <= 3; value++) yield* put("a", value)
+    const { revisionAt: _, ...rest } = log
+    const watch = yield* Watch.make(rest)
+    const watcher = yield* watch.open(ChangeLog.key("a"), { back: 1 })
+    expect((yield* taking(watcher, 4)).slice(0, 3)).toEqual(["1: a=1", "2: a=2", "3: a=3"])
+  })
+})

@@ -29,11 +29,3 @@ export const note = <K>(journal: Journal<K>, key: K, stamp: number): void => {
 /** Whether the key may have been invalidated since a load took its stamp. */
 export const isOutdated = <K>(journal: Journal<K>, key: K, stamp: number): boolean =>
   stamp < journal.forgottenUpTo || stamp < (journal.stamps.get(key) ?? 0)
-
-/** Forgets what no load needs: all loads that are to land have stamps above this one. */
-export const forgetUpTo = <K>(journal: Journal<K>, stamp: number): void => {
-  for (const [key, at] of journal.stamps) {
-    if (at > stamp) return
-    journal.stamps.delete(key)
-  }
-}

@@ -1,5 +1,5 @@
 /** What exists once the master is up: the memory, its flights, the tier, and the check of what callers pass. */
-import { type Clock, Effect, Either, Option, type Scope } from "effect"
+import { type Clock, Effect, Either, type Scope } from "effect"
 import { type Table, WriteRefused } from "../../Table.js"
 import * as Cells from "../cache/cells.js"
 import * as Flights from "../cache/flights.js"
@@ -78,7 +78,7 @@ export interface Asked {
   readonly spec: QuerySpec
 }
 
-/** A list has so many rows, unless its query says another limit. */
+/** A list has so many rows, unless its query has another limit. */
 const defaultLimit = 50
 
 /** So many changed rows are remembered one by one, for rows that a list or a tier brings later. */
@@ -87,10 +87,13 @@ const maxChangedRows = 10_000
 /** Marks counts among the keys of queries. */
 const countMark = "count:"
 
-const askedOf = (
-  master: Table<AnyDefinition>
-): Pick<Core<AnyDefinition>, "listOf" | "askedList" | "countOf" | "keyOf" | "hasSpellings"> => {
-  const { columns, id } = master.definition
+const askedOf = ({
+  columns,
+  id
+}: AnyDefinition): Pick<
+  Core<AnyDefinition>,
+  "listOf" | "askedList" | "countOf" | "keyOf" | "hasSpellings"
+> => {
   const normalId = compileNormalId(columns, id)
   const askedList = (query: CheckedQuery): Asked => ({
     key: queryMark + queryText(query),
@@ -165,6 +168,58 @@ const memoryOf = <D extends AnyDefinition>(
   }
 }
 
+/** The flights, once they are made: they are made of the memory, whose effects reach them. */
+interface Flying {
+  rows: RowFlights | undefined
+  queries: QueryFlights | undefined
+}
+
+const effectsOf = (flying: Flying, wakes: Surroundings<AnyDefinition>["wakes"]): Effects => {
+  const detachQueries = (): void => {
+    if (flying.queries !== undefined) Flights.detachAll(flying.queries)
+  }
+  return {
+    ...wakes,
+    detach: (key) => {
+      if (flying.rows !== undefined) Flights.detach(flying.rows, key)
+      if (flying.queries !== undefined) Flights.detach(flying.queries, key)
+    },
+    detachQueries,
+    detachAll: () => {
+      if (flying.rows !== undefined) Flights.detachAll(flying.rows)
+      detachQueries()
+    }
+  }
+}
+
+const beliefsOf = (
+  { cells, changedRows }: Coherence,
+  life: string,
+  name: string,
+  changes: KnownChanges | undefined
+): Beliefs => ({
+  life,
+  prefix: keyPrefix(name),
+  changes,
+  changedRows,
+  outdatedUpTo: () =>
+    cells.distrusted ? Number.POSITIVE_INFINITY : Math.max(cells.invalidUpTo, cells.suspectUpTo),
+  unshown: new Map(),
+  othersCount: true
+})
+
+const tierOf = <D extends AnyDefinition>(
+  { clock, counters, settings, traced }: Surroundings<D>,
+  { columns, id, name }: AnyDefinition,
+  beliefs: Beliefs
+): Effect.Effect<TierCache.TierCache | undefined, InvalidOptions, Scope.Scope> => {
+  const { graceBackoff, tier, tierTimeout, ttl } = settings
+  if (tier === undefined) return Effect.succeed(undefined)
+  const codec = codecOf(columns, id)
+  const times = { ttl, tierTimeout, graceBackoff }
+  return TierCache.make({ tier, namespace: name, codec, beliefs, clock, counters, traced, ...times })
+}
+
 /** Makes what stands on a master that has come up. */
 export const make = <D extends AnyDefinition>(
   surroundings: Surroundings<D>,
@@ -173,75 +228,23 @@ export const make = <D extends AnyDefinition>(
 ): Effect.Effect<Core<D>, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
     const { clock, counters, life, publish, settings, traced, wakes } = surroundings
+    const { columns, name } = master.definition
     const interests = Interest.make()
-    // The flights are made of the memory, and its effects reach them when something changes.
-    const flights: { rows: Option.Option<RowFlights>; queries: Option.Option<QueryFlights> } = {
-      rows: Option.none(),
-      queries: Option.none()
+    const flying: Flying = { rows: undefined, queries: undefined }
+    const c = memoryOf(surroundings, master, effectsOf(flying, wakes))
+    const beliefs = beliefsOf(c, life, name, changes)
+    const tier = yield* tierOf(surroundings, master.definition, beliefs)
+    const onLoaded = (failed: boolean): void => {
+      counters.loads++
+      if (failed) counters.loadFailures++
+      publish()
     }
-    const withRows = (run: (rows: RowFlights) => void) => Option.map(flights.rows, run)
-    const withQueries = (run: (queries: QueryFlights) => void) => Option.map(flights.queries, run)
-    const effects: Effects = {
-      ...wakes,
-      detach: (key) => {
-        withRows((rows) => Flights.detach(rows, key))
-        withQueries((queries) => Flights.detach(queries, key))
-      },
-      detachQueries: () => {
-        withQueries(Flights.detachAll)
-      },
-      detachAll: () => {
-        withRows(Flights.detachAll)
-        withQueries(Flights.detachAll)
-      }
-    }
-    const c = memoryOf(surroundings, master, effects)
-    const { columns, id, name } = master.definition
-    const beliefs: Beliefs = {
-      life,
-      prefix: keyPrefix(name),
-      changes,
-      changedRows: c.changedRows,
-      outdatedUpTo: () =>
-        c.cells.distrusted ? Number.POSITIVE_INFINITY : Math.max(c.cells.invalidUpTo, c.cells.suspectUpTo),
-      unshown: new Map(),
-      othersCount: true
-    }
-    const { graceBackoff, hardTimeout, tier: given, tierTimeout, ttl } = settings
-    const tier =
-      given === undefined
-        ? undefined
-        : yield* TierCache.make({
-            tier: given,
-            namespace: name,
-            codec: codecOf(columns, id),
-            beliefs,
-            clock,
-            counters,
-            ttl,
-            tierTimeout,
-            graceBackoff,
-            traced
-          })
-    const loading: Loading<D> = {
-      c,
-      master,
-      clock,
-      hardTimeout,
-      interests,
-      tier,
-      traced,
-      onLoaded: (failed) => {
-        counters.loads++
-        if (failed) counters.loadFailures++
-        publish()
-      }
-    }
+    const { hardTimeout } = settings
+    const loading: Loading<D> = { c, master, clock, hardTimeout, interests, tier, traced, onLoaded }
     const rows = yield* makeRowFlights(loading)
     const queries = yield* makeQueryFlights(loading)
-    flights.rows = Option.some(rows)
-    flights.queries = Option.some(queries)
-    const untyped = master as unknown as Table<AnyDefinition>
+    flying.rows = rows
+    flying.queries = queries
     const normalise = compileNormalise(columns)
     const encode = encodeRow(columns)
     return {
@@ -256,7 +259,7 @@ export const make = <D extends AnyDefinition>(
       beliefs,
       checkWrite: checkOf(master.definition),
       staging: makeStaging(),
-      ...askedOf(untyped),
+      ...askedOf(master.definition),
       textOfRow: (row) => JSON.stringify(encode(normalise(row)))
     }
   })

@@ -18,7 +18,7 @@ export class ReadFailed extends Data.TaggedError("ReadFailed")<{
 }> {}
 
 /**
- * A write has failed. `outcome` says whether the master may hold it: `NotStored` is proof that it does not.
+ * A write has failed. `outcome`: whether the master may hold it: `NotStored` is proof that it does not.
  *
  * - `Master`: the master failed; see `cause`.
  * - `TimedOut`: the master did not answer within `writeTimeout`.

@@ -4,7 +4,6 @@ import type { Read } from "../../Table.js"
 import * as Cells from "../cache/cells.js"
 import type { AnyDefinition } from "../columns/writes.js"
 import type { AnyRow } from "./answers.js"
-import { textOfQueryAnswer, textOfRowAnswer } from "./calls.js"
 import {
   judgedQuery,
   type Key,
@@ -16,6 +15,7 @@ import {
 import type { Core } from "./core.js"
 import { readQuery, readRows } from "./loading.js"
 import type { Comparison } from "./meter.js"
+import { textOfQueryAnswer, textOfRowAnswer } from "./slots.js"
 
 /** How long events have to explain a difference, in milliseconds. */
 const explainWithin = 1_000

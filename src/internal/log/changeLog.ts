@@ -60,6 +60,11 @@ export interface ChangeLog<in out V> {
     options: ReadOptions
   ) => Effect.Effect<ReadonlyArray<LoggedRevision<V>>, Compacted | EpochChanged | ChangeLogError>
   readonly head: Effect.Effect<Head, ChangeLogError>
+  /**
+   * Returns the revision of a number, from the floor to the head, or `undefined`. A follow of a log without it that asks
+   * for the past begins at the floor.
+   */
+  readonly revisionAt?: (seq: number) => Effect.Effect<Revision | undefined, ChangeLogError>
   /** Removes the revisions up to and including `upTo`. The state stays. */
   readonly compact: (upTo: number) => Effect.Effect<void, ChangeLogError>
   /**

@@ -237,6 +237,13 @@ export const read = <V>(
   return Either.right(rows)
 }
 
+/** Returns the revision of a number, from the floor to the head. */
+export const revisionAt = <V>(history: History<V>, seq: number): Revision | undefined => {
+  const { floor, head } = history
+  if (seq === floor.seq) return floor
+  return seq > floor.seq && seq <= head.seq ? rowAt(history, seq - floor.seq - 1).revision : undefined
+}
+
 /** Removes the revisions up to `upTo`. */
 export const compact = <V>(history: History<V>, upTo: number): void => {
   while (countOf(history) > 0 && history.floor.seq < upTo) evict(history)

@@ -47,9 +47,16 @@ export const make = <V>(
   failure: undefined
 })
 
+/** For how many milliseconds the log has not answered. */
+export const silentFor = <V>({ answeredAt, millis }: Dispatcher<V>): number => millis() - answeredAt
+
+/** The longest silence that is none, in milliseconds: two heartbeats. */
+export const maxSilence = <V>({ heartbeat }: Dispatcher<V>): number =>
+  heartbeat > 0 ? 2 * heartbeat : Number.POSITIVE_INFINITY
+
 /** Whether the log has not answered for more than two heartbeats. */
-export const isSuspect = <V>({ answeredAt, heartbeat, millis }: Dispatcher<V>): boolean =>
-  heartbeat > 0 && millis() - answeredAt > 2 * heartbeat
+export const isSuspect = <V>(dispatcher: Dispatcher<V>): boolean =>
+  silentFor(dispatcher) > maxSilence(dispatcher)
 
 export const setHead = <V>(dispatcher: Fields<V>, head: Revision): void => {
   dispatcher.head = head

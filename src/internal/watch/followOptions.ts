@@ -9,6 +9,11 @@ export interface FollowOptions<V> {
   /** Resumes after this revision, exclusive. Default: with what is committed from now on. */
   readonly after?: Revision | undefined
   /**
+   * Begins so many revisions back of the log's head of now, or at its floor if it holds fewer. Not together with `after`
+   * or `snapshot`. Default 0.
+   */
+  readonly back?: number | undefined
+  /**
    * `first`: begins with a Snapshot of everything that the selector matches and `where` takes, as it is now. Not
    * together with `after`. Default `none`. One that takes long delays this follow alone.
    */
@@ -53,6 +58,7 @@ const followRules = {
   ...registerRules,
   policy: or(policy, "resync"),
   after: optional(that("a Revision of the log", isRevision)),
+  back: optional(whole(0, "revisions")),
   snapshot: or(oneOf("first", "none"), "none"),
   where: optional(func("that answers a boolean")),
   autoResnapshot: or(oneOf("on", "off"), "off")
@@ -61,16 +67,19 @@ const followRules = {
 /** A follow, with its defaults. */
 export type Follow<V> = Effect.Effect.Success<ReturnType<typeof resolveFollow<V>>>
 
+const notTogether = (option: string, other: string): InvalidOptions =>
+  new InvalidOptions({ option, message: `must not be combined with ${other}: leave one of them out` })
+
 const validateStart = <V>({
   after,
+  back,
   snapshot
-}: Pick<FollowOptions<V>, "after" | "snapshot">): InvalidOptions | undefined =>
-  after !== undefined && snapshot === "first"
-    ? new InvalidOptions({
-        option: "after",
-        message: 'must not be combined with snapshot: "first": leave one of them out'
-      })
-    : undefined
+}: Pick<FollowOptions<V>, "after" | "back" | "snapshot">): InvalidOptions | undefined => {
+  if (after !== undefined && snapshot === "first") return notTogether("after", 'snapshot: "first"')
+  if (back === undefined) return undefined
+  if (after !== undefined) return notTogether("back", "after")
+  return snapshot === "first" ? notTogether("back", 'snapshot: "first"') : undefined
+}
 
 export const resolveFollow = <V>(options: FollowOptions<V>) =>
   Effect.flatMap(resolve<FollowOptions<V>>()(followRules, options), (follow) => {

@@ -80,11 +80,23 @@ interface StartPosition<V> {
   readonly first?: SnapshotFrame<V> | Snapshots.PredicateThrew
 }
 
+const backOf = <V>(source: Snapshots.Source<V>, back: number): Effect.Effect<StartPosition<V>, FollowError> =>
+  Effect.flatMap(source.head, ({ floor, head }) => {
+    const seq = head.seq - back
+    const first = { at: ownRevision(floor), head: ownRevision(head) }
+    if (seq <= floor.seq || source.revisionAt === undefined) return Effect.succeed(first)
+    return Effect.flatMap(source.revisionAt(seq), (at) =>
+      // Removed meanwhile: then the log has another floor, or another epoch.
+      at === undefined ? backOf(source, back) : Effect.succeed({ ...first, at: ownRevision(at) })
+    )
+  })
+
 const startPosition = <V>(
   { source }: Dispatcher<V>,
   watcher: Watcher.Watcher<V>,
-  { after, snapshot }: Follow<V>
+  { after, back = 0, snapshot }: Follow<V>
 ): Effect.Effect<StartPosition<V>, FollowError> => {
+  if (back > 0) return backOf(source, back)
   const head = Effect.map(source.head, ({ head }) => ownRevision(head))
   if (snapshot === "first") {
     return Effect.map(Snapshots.take(source, watcher), (first) => ({

@@ -1,7 +1,7 @@
 /** What the reader of a watcher does: it takes frames, waits for them, and asks for its health. */
 import { Chunk, Effect, Option } from "effect"
 import type { ChangeLogError, Compacted, EpochChanged, Revision } from "../log/events.js"
-import { type Dispatcher, isSuspect } from "./dispatcherState.js"
+import { type Dispatcher, isSuspect, maxSilence, silentFor } from "./dispatcherState.js"
 import type { Frame, WatchEnded } from "./frames.js"
 import * as Registry from "./registry.js"
 import * as Watcher from "./watcher.js"
@@ -21,6 +21,10 @@ export interface WatcherHealth {
   readonly head: Revision
   /** How many revisions of the log it is behind, whether they match or not. */
   readonly lag: number
+  /** For how many milliseconds the log has not answered. */
+  readonly silentFor: number
+  /** It is `Suspect` when `silentFor` is above: two heartbeats in milliseconds, infinite without heartbeats. */
+  readonly maxSilence: number
   /** How many revisions wait in its buffer. */
   readonly buffered: number
   /** Why the snapshot that it waits for has not been taken yet: it is asked for again. */
@@ -110,6 +114,8 @@ export const healthOf = <V>(dispatcher: Dispatcher<V>, watcher: Watcher.Watcher<
     cursor,
     head,
     lag: cursor.epoch === head.epoch ? Math.max(0, head.seq - cursor.seq) : head.seq,
+    silentFor: silentFor(dispatcher),
+    maxSilence: maxSilence(dispatcher),
     buffered: size,
     cause: Option.fromNullable(snapshotWait?.cause)
   }

@@ -25,7 +25,8 @@ export interface Source<V> {
     readonly after: Revision
     readonly limit: number
   }) => Effect.Effect<ReadonlyArray<LoggedRevision<V>>, Compacted | EpochChanged | ChangeLogError>
-  readonly head: Effect.Effect<{ readonly head: Revision }, ChangeLogError>
+  readonly head: ChangeLog<V>["head"]
+  readonly revisionAt: ChangeLog<V>["revisionAt"]
   readonly snapshot: (selector: Selector) => Effect.Effect<Snapshot<V>, ChangeLogError>
   /** Snapshots come from the user: the log is asked whether it can go on from their revisions. */
   readonly isExternal: boolean
@@ -41,6 +42,7 @@ export const sourceOf = <V>(
   Effect.map(Effect.makeSemaphore(maxSlots), (slots) => ({
     read: log.read,
     head: log.head,
+    revisionAt: log.revisionAt,
     // The selector was checked when its watcher began.
     snapshot:
       snapshots ?? ((selector) => Effect.catchTag(log.snapshot(selector), "InvalidSelector", Effect.die)),

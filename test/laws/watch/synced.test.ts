@@ -208,7 +208,7 @@ const drain = async (world: World): Promise<void> => {
 it.live(
   "W15: synced completes when everything up to a head of after the call was taken, and nothing waits for more",
   () =>
-    holdsSeeded("synced over a log in memory", samples, 120, async (sample) => {
+    holdsSeeded("synced over a log in memory", samples, 80, async (sample) => {
       const time = virtualTime()
       const runtime = runtimeIn(time)
       const scope = await Runtime.runPromise(runtime)(Scope.make())

@@ -3,20 +3,8 @@ import { guardsOf } from "./guard.js"
 
 const guard = guardsOf("cache")
 
-const late = (title: string) => ["cache/cells", title] as const
+const cells = (title: string) => ["cache/cells", title] as const
 const flights = (title: string) => ["cache/flights", title] as const
-const law = [
-  "cache/flights.laws",
-  "return what was acknowledged or later, load each key once at a time, and remember nothing"
-] as const
-const history = [
-  "cache/cells.laws",
-  "answer as the whole history demands, whatever lands, is invalidated, suspected, expired, pinned or tagged"
-] as const
-const account = [
-  "cache/cells.laws",
-  "hold no more than their bound but for what is pinned, and account for all of it"
-] as const
 const age = (title: string) => ["cache/freshness", title] as const
 
 export const cacheGuards = [
@@ -24,79 +12,79 @@ export const cacheGuards = [
     "store without a check of the stamp",
     "internal/cache/cells",
     ["if (stamp <= Math.abs(known.stamp)) return undefined", ""],
-    late("is not stored if its key was invalidated since it began, though its cell is kept by a pin")
+    cells("is not stored if its key was invalidated since it began, though its cell is kept by a pin")
   ),
   guard(
     "overwrite a later load by an earlier one",
     "internal/cache/cells",
     ["if (stamp <= Math.abs(known.stamp)) return undefined", "if (stamp <= -known.stamp) return undefined"],
-    late("is not stored over a value that a later load has brought")
+    cells("is not stored over a value that a later load has brought")
   ),
   guard(
     "forget by what a pinned cell was emptied",
     "internal/cache/cells",
     ["  cell.stamp = -stamp\n", "  cell.stamp = 0\n"],
-    history
+    cells("is not stored if its key was invalidated since it began, though its cell is kept by a pin")
   ),
   guard(
     "count the stamps of each cell for itself",
     "internal/cache/cells",
     ["=> ++cells.lastStamp", "=> cells.map.size + 1"],
-    history
+    cells("is not stored if everything was invalidated since it began")
   ),
   guard(
     "store what began before everything was invalidated",
     "internal/cache/cells",
     ["  if (stamp <= cells.invalidUpTo) return undefined\n", ""],
-    late("is not stored if everything was invalidated since it began")
+    cells("is not stored if everything was invalidated since it began")
   ),
   guard(
     "store what began before its tag was invalidated",
     "internal/cache/cells",
     ["  if (tags !== undefined && Tags.isOutdated(cells.tags, tags, stamp)) return undefined\n", ""],
-    late("by a tag drops the cells that have it, and what loads under way bring with it")
+    cells("by a tag drops the cells that have it, and what loads under way bring with it")
   ),
   guard(
     "take forgotten invalidations of tags for none",
     "internal/cache/journal",
     ["stamp < journal.forgottenUpTo || ", ""],
-    late("by very many tags is forgotten in favour of the loads: they are not stored")
+    cells("by very many tags is forgotten in favour of the loads: they are not stored")
   ),
   guard(
     "lose the tags of a value that is refreshed",
     "internal/cache/cells",
     ["    dropValue(cells, known)\n", "    forget(cells, known, 0)\n"],
-    late("by a tag reaches a value that a refresh without tags has replaced")
+    cells("by a tag reaches a value that a refresh without tags has replaced")
   ),
   guard(
     "hit what is suspect",
     "internal/cache/cells",
     ["Math.max(invalidUpTo, suspectUpTo, expiredUpTo)", "Math.max(invalidUpTo, expiredUpTo)"],
-    late("ends for a value with its next load")
+    cells("ends for a value with its next load")
   ),
   guard(
     "let trust end every suspicion",
     "internal/cache/cells",
     ["  cells.distrusted = false\n", "  cells.distrusted = false\n  cells.suspectUpTo = 0\n"],
-    late("of all that is loaded meanwhile ends with it, and leaves what was suspect or expired before")
+    cells("of all that is loaded meanwhile ends with it, and leaves what was suspect or expired before")
   ),
   guard(
     "forget the age of what is expired",
     "internal/cache/cells",
     ["cell.freshUntil = -Math.abs(cell.freshUntil)", "cell.freshUntil = -1"],
-    late("is as old as it was, and stays until it is loaded again")
+    cells("is as old as it was, and stays until it is loaded again")
   ),
   guard(
     "move the ttl by reads",
     "internal/cache/cells",
     ["undefined\n  cell.visited = true\n", "undefined\n  cell.visited = true\n  cell.freshUntil += 1\n"],
-    history
+    cells("is stored, and hit until it is not fresh any more")
   ),
   guard(
     "hit at the exact end of the freshness",
     "internal/cache/cells",
     ["now >= cell.freshUntil", "now > cell.freshUntil"],
-    late("is stored, and hit until it is not fresh any more")
+    cells("is stored, and hit until it is not fresh any more")
   ),
   guard(
     "keep an older value where the newer has no room",
@@ -105,25 +93,25 @@ export const cacheGuards = [
       "    // The value that was there is older, so it goes also if the new one has no room. Its tags stay.\n    dropValue(cells, known)\n  }\n  const size = load.size ?? 0\n",
       "  }\n  const size = load.size ?? 0\n  if (size > cells.bound.maxBytes) return undefined\n"
     ],
-    late("are so many bytes; a value that alone has more is not kept, nor the older one")
+    cells("are so many bytes; a value that alone has more is not kept, nor the older one")
   ),
   guard(
     "evict what is pinned",
     "internal/cache/cells",
     ["  if (cell.pins++ === 0) {\n    Sieve.remove(cells.sieve, cell)\n", "  if (cell.pins++ === 0) {\n"],
-    account
+    cells("holds what is pinned, and nothing else if that takes all of it")
   ),
   guard(
     "evict the cell that is to hold the value",
     "internal/cache/cells",
     ["    Sieve.remove(cells.sieve, known)\n    evictUntil(", "    evictUntil("],
-    late("grows for a value that becomes larger, at the cost of others")
+    cells("grows for a value that becomes larger, at the cost of others")
   ),
   guard(
     "spare nothing that was read",
     "internal/cache/sieve",
     ["node?.visited === true &&", "node?.visited === undefined &&"],
-    late("are so many entries; what was read stays")
+    cells("are so many entries; what was read stays")
   ),
   guard(
     "search for the entry to evict without a bound",
@@ -135,7 +123,7 @@ export const cacheGuards = [
     "begin each search at the oldest",
     "internal/cache/sieve",
     ["  sieve.hand = node\n  remove(sieve, node)\n", "  remove(sieve, node)\n"],
-    ["cache/sieve", "evicts as the paper does, whatever is added, read, removed and evicted"]
+    ["cache/sieve", "goes on where it stopped: what it has spared has until the next round to be read again"]
   ),
   guard(
     "revalidate at the exact end of the time for it",
@@ -174,7 +162,7 @@ export const cacheGuards = [
     "store what a detached flight brings",
     "internal/cache/flight",
     ["  flight.detached = true\n  flights.index.delete(key)\n", "  flights.index.delete(key)\n"],
-    law
+    flights("answers its callers, lands as detached, and is joined no more")
   ),
   guard(
     "detach what has not begun",

@@ -134,6 +134,7 @@ const inWatch: WrongOf<Watch.Options<string>> = {
 
 const inFollow: WrongOf<Watch.FollowOptions<string>> = {
   after: of(5),
+  back: of("many", -1, 1.5, Number.NaN),
   snapshot: words,
   where: aFunction,
   buffer: wholes,
@@ -143,7 +144,7 @@ const inFollow: WrongOf<Watch.FollowOptions<string>> = {
 }
 
 const { buffer, policy, previous } = inFollow
-const { after: _, ...inServe } = inFollow
+const { after: _, back: __, ...inServe } = inFollow
 
 const log = ChangeLog.make<string>({ state: "latest" })
 const all = ChangeLog.prefix("")

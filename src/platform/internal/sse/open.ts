@@ -8,7 +8,8 @@ import type { EndReason, GapReason } from "./frames.js"
 import type { Opened, ResumeGap } from "./session.js"
 
 /** Options of the follow of a client; each has a default. */
-export interface ServeOptions<V> extends Omit<FollowOptions<V>, "after" | "autoResnapshot" | "policy"> {
+export interface ServeOptions<V>
+  extends Omit<FollowOptions<V>, "after" | "back" | "autoResnapshot" | "policy"> {
   /** Default `resync`. A client never blocks a publisher. */
   readonly policy?: Exclude<Policy, "block"> | undefined
   /**

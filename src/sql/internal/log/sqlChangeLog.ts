@@ -200,6 +200,7 @@ const handle = <V>(open: OpenLog, { poll, retention: bounds }: ResolvedLog): Sql
         ? typed(Effect.suspend(() => Store.read<V>(store, after, limit)))
         : Effect.fail(wrongLimit),
     head: typed(Effect.map(Store.readHead(store), ({ floor, head }) => ({ floor, head }))),
+    revisionAt: (seq) => typed(Store.revisionAt(store, seq)),
     compact: (upTo) => typed(compact(store, upTo)),
     renewEpoch: Effect.tap(typed(Store.renew(store)), () => ringEverywhere(open, 0)),
     snapshot: (selector) =>

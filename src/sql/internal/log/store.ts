@@ -235,6 +235,18 @@ export const readHead = (store: LogStore): Effect.Effect<HeadRow, StorageError> 
     headFrom(store.feed, store.statements, result)
   )
 
+/** Returns the revision of a number, from the floor to the head. */
+export const revisionAt = (store: LogStore, seq: number): Effect.Effect<Revision | undefined, StorageError> =>
+  Effect.gen(function* () {
+    const { statements } = store
+    const { floor, head } = yield* readHead(store)
+    if (seq === floor.seq) return floor
+    if (!(seq > floor.seq && seq <= head.seq)) return undefined
+    const [row] = statements.dialect.rows(yield* execute(store, statements.tagAt(seq)))
+    // Removed meanwhile: a reader after it fails as with any other cursor that is gone.
+    return row === undefined ? undefined : ownRevision({ epoch: head.epoch, seq, tag: Number(row.tag) })
+  })
+
 /** Whole revisions after a cursor. */
 export const read = <V>(
   store: LogStore,

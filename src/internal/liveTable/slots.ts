@@ -1,4 +1,4 @@
-/** The reads that callers make: of one row, of many, of lists and counts. */
+/** How one row, list or count is read: its cell, its load, and what its callers get. */
 import { Effect, Option } from "effect"
 import * as Cells from "../cache/cells.js"
 import * as Flights from "../cache/flights.js"

@@ -1,0 +1,134 @@
+/** The reads that callers make, with the checks of what they pass. */
+import { Deferred, Effect, Stream } from "effect"
+import type * as Table from "../../Table.js"
+import type { InvalidQuery } from "../columns/query.js"
+import type { AnyDefinition } from "../columns/writes.js"
+import type { Key, QueryAnswer, RowAnswer } from "./coherence.js"
+import type { Asked } from "./core.js"
+import { ReadFailed } from "./errors.js"
+import { hit, type ReadOptions } from "./reading.js"
+import type { Runtime } from "./runtime.js"
+import { type Cached, querySlot, type Reads, readMany, readSlot, rowSlot, shareRow, valid } from "./slots.js"
+import * as Staging from "./staging.js"
+
+const notUp = new ReadFailed({
+  reason: "TimedOut",
+  message: "the master did not come up within hardTimeout: look at `status`, or raise hardTimeout"
+})
+
+/** Runs once the master is up. */
+export const whenUp = <D extends AnyDefinition, A, E, R>(
+  { life, settings, up }: Runtime<D>,
+  use: (reads: Reads<D>) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | ReadFailed, R> =>
+  Effect.suspend(() => {
+    if (life.reads !== undefined) return use(life.reads)
+    if (life.end !== undefined) return Effect.fail(life.end)
+    const waiting = Effect.timeoutFail(Deferred.await(up), {
+      duration: settings.hardTimeout,
+      onTimeout: () => notUp
+    })
+    return Effect.flatMap(waiting, use)
+  })
+
+const readRow = <D extends AnyDefinition>(
+  reads: Reads<D>,
+  key: Key,
+  options: ReadOptions | undefined
+): Effect.Effect<RowAnswer, ReadFailed> => {
+  const read = readSlot(reads, rowSlot(reads, key, options?.tags), options)
+  return options?.pending === "include" ? Staging.withRow(reads.core, key, read) : read
+}
+
+/** Reads a list or a count as its options ask for. */
+export const readQuery = <D extends AnyDefinition>(
+  reads: Reads<D>,
+  asked: Asked,
+  options: ReadOptions | undefined
+): Effect.Effect<QueryAnswer, ReadFailed> => {
+  const read = readSlot(reads, querySlot(reads, asked, options?.tags), options)
+  return options?.pending === "include" ? Staging.withQuery(reads.core, asked, read) : read
+}
+
+/** Returns the fresh row of an id, as a caller writes it. */
+export const unsafeGet = <D extends AnyDefinition>(
+  { life }: Runtime<D>,
+  id: unknown
+): RowAnswer | undefined => {
+  const { reads } = life
+  if (reads === undefined) return undefined
+  const { core, reading } = reads
+  const found = hit(reading, id as Key)
+  // Keys are normal ids. Another spelling of one is looked up again.
+  const answer = found ?? (typeof id === "string" && core.hasSpellings ? hitNormal(reads, id) : undefined)
+  // The cell of a row holds its answer.
+  return answer === undefined ? undefined : shareRow(core, answer as RowAnswer)
+}
+
+const hitNormal = <D extends AnyDefinition>({ core, reading }: Reads<D>, id: string): Cached | undefined => {
+  const key = core.keyOf(id)
+  return typeof key === "object" || key === id ? undefined : hit(reading, key)
+}
+
+export const get = <D extends AnyDefinition>(
+  runtime: Runtime<D>,
+  id: unknown,
+  options: ReadOptions | undefined
+): Effect.Effect<RowAnswer, ReadFailed | InvalidQuery> =>
+  Effect.suspend(() => {
+    const answer = options === undefined ? unsafeGet(runtime, id) : undefined
+    if (answer !== undefined) return Effect.succeed(answer)
+    return whenUp(runtime, (reads) =>
+      Effect.flatMap(valid(reads.core.keyOf(id)), (key) => readRow(reads, key, options))
+    )
+  })
+
+export const getMany = <D extends AnyDefinition>(
+  runtime: Runtime<D>,
+  ids: ReadonlyArray<unknown>,
+  options: ReadOptions | undefined
+): Effect.Effect<ReadonlyArray<RowAnswer>, ReadFailed | InvalidQuery> =>
+  whenUp(runtime, (reads) =>
+    Effect.flatMap(
+      Effect.forEach(ids, (id) => valid(reads.core.keyOf(id))),
+      (keys) => readMany(keys, (key) => readRow(reads, key, options))
+    )
+  )
+
+export const list = <D extends AnyDefinition>(
+  runtime: Runtime<D>,
+  query: unknown,
+  options: ReadOptions | undefined
+): Effect.Effect<QueryAnswer, ReadFailed | InvalidQuery> =>
+  whenUp(runtime, (reads) =>
+    Effect.flatMap(valid(reads.core.listOf(query)), (asked) => readQuery(reads, asked, options))
+  )
+
+export const count = <D extends AnyDefinition>(
+  runtime: Runtime<D>,
+  where: unknown,
+  options: ReadOptions | undefined
+): Effect.Effect<QueryAnswer, ReadFailed | InvalidQuery> =>
+  whenUp(runtime, (reads) =>
+    Effect.flatMap(valid(reads.core.countOf(where)), (asked) => readQuery(reads, asked, options))
+  )
+
+const readFailedOf = (error: Table.ReadError): ReadFailed | InvalidQuery =>
+  error._tag === "InvalidQuery"
+    ? error
+    : new ReadFailed({
+        reason: error._tag === "Malformed" ? "Malformed" : "Master",
+        message: error.message,
+        cause: error
+      })
+
+export const stream = <D extends AnyDefinition>(
+  runtime: Runtime<D>,
+  query: unknown
+): Stream.Stream<Table.Row<D>, ReadFailed | InvalidQuery> =>
+  Stream.unwrap(
+    whenUp(runtime, ({ core: { master } }) =>
+      // The master checks the query.
+      Effect.succeed(Stream.mapError(master.stream(query as never), readFailedOf))
+    )
+  )
