@@ -27,7 +27,7 @@ export interface KeyTable {
 
 export const key = (id: string, state = "active", account = "a") => ({ id, account, state, uses: null })
 
-/** Makes a live table of keys. Without jitter, unless the options give a random number. */
+/** Makes a live table of keys. It samples no hits, but by its options. A `ttl` of 10 ms has no jitter. */
 export const liveKeys = (
   options: LiveTable.Options<Keys> = {},
   rows: ReadonlyArray<Table.NewRow<Keys>> = []
