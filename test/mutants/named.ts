@@ -16,6 +16,7 @@ import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
 import { sqlite } from "./named/sqlite.js"
 import { syncedGuards } from "./named/synced.js"
+import { tableMutants } from "./named/table.js"
 import { watchMutants } from "./named/watch.js"
 
 export interface NamedMutant {
@@ -385,6 +386,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...platformMutants,
   ...recorderMutants,
   ...sqlMutants,
+  ...tableMutants,
   ...blameMutants,
   ...actorGuards,
   ...recorderGuards,

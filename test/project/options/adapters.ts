@@ -13,8 +13,10 @@ import * as SqliteStorage from "../../../src/sql/SqliteStorage.js"
 import * as SqliteWorker from "../../../src/sql/SqliteWorker.js"
 import * as SqlStorage from "../../../src/sql/SqlStorage.js"
 import * as SqlTier from "../../../src/sql/SqlTier.js"
+import * as Table from "../../../src/Table.js"
 import * as FaultStorage from "../../../src/testing/FaultStorage.js"
-import { aRequest, type Columns, columns, inColumns, storage } from "./core.js"
+import * as FaultTable from "../../../src/testing/FaultTable.js"
+import { aRequest, type Columns, columns, inColumns, keys, storage } from "./core.js"
 import {
   aFunction,
   aText,
@@ -74,6 +76,21 @@ export const others: ReadonlyArray<Place> = [
         times: wholes
       },
       (rule) => FaultStorage.make(storage, [rule])
+    ),
+    prefix: "script[0]."
+  },
+  {
+    ...place<FaultTable.Script<typeof keys>[number]>(
+      "FaultTable.make",
+      { fault: FaultTable.Fault.fail() },
+      {
+        fault: of(5, FaultStorage.Fault.refuse()),
+        of: of(5, "load"),
+        call: of("one", 0, [2, 1]),
+        record: aFunction,
+        times: wholes
+      },
+      (rule) => Effect.flatMap(Table.memory(keys), (table) => FaultTable.make(table, [rule]))
     ),
     prefix: "script[0]."
   }
