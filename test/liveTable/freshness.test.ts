@@ -66,27 +66,30 @@ describe("an answer", () => {
     expect(both.master.count("getMany")).toBe(2)
   })
 
-  scenario("is stale at once within staleWhileRevalidate, with one refresh, and loaded at its end", function* () {
-    const both = yield* liveKeys({ ttl: 10, staleWhileRevalidate: 5 }, rows)
-    yield* readOf(both)
-    yield* both.master.foreign.patch("k1", { state: "new" })
-    yield* TestClock.adjust(10)
-    const latch = yield* Effect.makeLatch()
-    both.master.next("getMany", late(latch))
-    for (let n = 0; n < 3; n++) expect(yield* readOf(both)).toBe("old Stale Expired")
-    yield* TestClock.adjust(4)
-    expect(yield* readOf(both)).toBe("old Stale Expired")
-    expect(both.master.count("getMany")).toBe(2)
-    yield* TestClock.adjust(1)
-    // The load under way is joined, and waited for.
-    const waiting = yield* started(readOf(both))
-    expect(waiting.unsafePoll()).toBe(null)
-    yield* latch.open
-    expect(yield* Fiber.join(waiting)).toBe("new Fresh")
-    expect(both.master.count("getMany")).toBe(2)
-  })
+  scenario(
+    "is stale at once within staleWhileRevalidate, with one refresh, and loaded at its end",
+    function* () {
+      const both = yield* liveKeys({ ttl: 10, staleWhileRevalidate: 5 }, rows)
+      yield* readOf(both)
+      yield* both.master.foreign.patch("k1", { state: "new" })
+      yield* TestClock.adjust(10)
+      const latch = yield* Effect.makeLatch()
+      both.master.next("getMany", late(latch))
+      for (let n = 0; n < 3; n++) expect(yield* readOf(both)).toBe("old Stale Expired")
+      yield* TestClock.adjust(4)
+      expect(yield* readOf(both)).toBe("old Stale Expired")
+      expect(both.master.count("getMany")).toBe(2)
+      yield* TestClock.adjust(1)
+      // The load under way is joined, and waited for.
+      const waiting = yield* started(readOf(both))
+      expect(waiting.unsafePoll()).toBe(null)
+      yield* latch.open
+      expect(yield* Fiber.join(waiting)).toBe("new Fresh")
+      expect(both.master.count("getMany")).toBe(2)
+    }
+  )
 
-  scenario("tells its age since the master was asked", function* () {
+  scenario("has an age since the master was asked", function* () {
     const { live, master } = yield* liveKeys({ ttl: 10, staleWhileRevalidate: minute }, rows)
     const latch = yield* Effect.makeLatch()
     master.next("getMany", late(latch))
@@ -99,10 +102,10 @@ describe("an answer", () => {
   })
 
   scenario("is stale past softTimeout while it has grace, and the load goes on", function* () {
-    const both = yield* liveKeys({ ttl: 10, grace: 1_000, softTimeout: 50, hardTimeout: minute }, rows)
+    const both = yield* liveKeys({ ttl: minute, grace: minute, softTimeout: 50, hardTimeout: minute }, rows)
     yield* readOf(both)
     yield* both.master.foreign.patch("k1", { state: "new" })
-    yield* TestClock.adjust(10)
+    yield* TestClock.adjust(minute)
     const latch = yield* Effect.makeLatch()
     both.master.next("getMany", late(latch))
     const slow = yield* started(readOf(both))
@@ -138,16 +141,19 @@ describe("an answer", () => {
     expect(yield* Fiber.join(dead)).toMatchObject({ reason: "TimedOut" })
   })
 
-  scenario("is stale below ttl and grace if the master fails, and the failure is the answer at it", function* () {
-    const both = yield* liveKeys({ ttl: 10, grace: 90, graceBackoff: 0 }, rows)
-    yield* readOf(both)
-    both.master.always("getMany", failing(away()))
-    yield* TestClock.adjust(99)
-    expect(yield* readOf(both)).toBe("old Stale Failed")
-    yield* TestClock.adjust(1)
-    const error = yield* Effect.flip(readOf(both))
-    expect(error).toMatchObject({ _tag: "ReadFailed", reason: "Master", message: "the master is away" })
-  })
+  scenario(
+    "is stale below ttl and grace if the master fails, and the failure is the answer at it",
+    function* () {
+      const both = yield* liveKeys({ ttl: 10, grace: 90, graceBackoff: 0 }, rows)
+      yield* readOf(both)
+      both.master.always("getMany", failing(away()))
+      yield* TestClock.adjust(99)
+      expect(yield* readOf(both)).toBe("old Stale Failed")
+      yield* TestClock.adjust(1)
+      const error = yield* Effect.flip(readOf(both))
+      expect(error).toMatchObject({ _tag: "ReadFailed", reason: "Master", message: "the master is away" })
+    }
+  )
 
   scenario("leaves a master that has failed alone for graceBackoff", function* () {
     const both = yield* liveKeys({ ttl: 10, grace: minute, graceBackoff: 1_000 }, rows)
@@ -175,7 +181,10 @@ describe("an answer", () => {
   })
 
   scenario("is never stale for a caller that refuses it, however slow the master is", function* () {
-    const both = yield* liveKeys({ ttl: 10, staleWhileRevalidate: minute, grace: minute, softTimeout: 50 }, rows)
+    const both = yield* liveKeys(
+      { ttl: 10, staleWhileRevalidate: minute, grace: minute, softTimeout: 50 },
+      rows
+    )
     yield* readOf(both)
     yield* TestClock.adjust(10)
     const latch = yield* Effect.makeLatch()
