@@ -22,7 +22,7 @@ import { type Health, healthOf } from "./internal/liveTable/health.js"
 import { type Options, resolve } from "./internal/liveTable/options.js"
 import * as Reads from "./internal/liveTable/readCalls.js"
 import type { ReadOptions } from "./internal/liveTable/reading.js"
-import type { Runtime } from "./internal/liveTable/runtime.js"
+import { type Runtime, statsOf } from "./internal/liveTable/runtime.js"
 import type { Staged } from "./internal/liveTable/staging.js"
 import { start } from "./internal/liveTable/starting.js"
 import type { Stats } from "./internal/liveTable/stats.js"
@@ -126,7 +126,7 @@ export interface LiveTable<in out D extends AnyDefinition> {
   readonly invalidateAfter: <A, E, R>(
     target: Target<D>,
     statements: Effect.Effect<A, E, R>
-  ) => Effect.Effect<A, E | InvalidQuery | ReadFailed, R>
+  ) => Effect.Effect<A, E | InvalidQuery, R>
   /** This live table as a table, for whatever takes one. Completes when the master is up. */
   readonly table: Effect.Effect<Table<D>, ReadFailed>
   /** Completes when every write accepted before it has an outcome. */
@@ -149,8 +149,8 @@ export interface LiveTable<in out D extends AnyDefinition> {
 export type Of<D extends AnyDefinition> = LiveTable<D>
 
 const handleOf = <D extends AnyDefinition>(runtime: Runtime<D>): LiveTable<D> => {
-  const { actor, counters } = runtime
-  const unsafeStats = (): Stats => ({ ...counters })
+  const { actor } = runtime
+  const unsafeStats = (): Stats => statsOf(runtime)
   const calls = {
     get: (id: unknown, options?: ReadOptions) => Reads.get(runtime, id, options),
     getMany: (ids: ReadonlyArray<unknown>, options?: ReadOptions) => Reads.getMany(runtime, ids, options),

@@ -10,7 +10,7 @@ import type { Follows } from "./following.js"
 import type { Settings } from "./options.js"
 import type { Outcome } from "./outcomes.js"
 import type { Reads } from "./slots.js"
-import type { Counters } from "./stats.js"
+import type { Counters, Stats } from "./stats.js"
 import type { Job, Writing } from "./writing.js"
 
 /** What a write that was not waited for has failed with. */
@@ -72,6 +72,15 @@ export const masterFailed = (cause: unknown): ReadFailed =>
     message: "the master never came up: look at the cause, and make another live table",
     cause
   })
+
+/** The counters, with the sizes of now. */
+export const statsOf = <D extends AnyDefinition>({
+  counters,
+  life
+}: Pick<Runtime<D>, "counters" | "life">): Stats => {
+  const cells = life.reads?.core.c.cells
+  return { ...counters, entries: cells?.map.size ?? 0, bytes: cells?.bytes ?? 0 }
+}
 
 /** Notes the changes that are followed. */
 export const setChanges = <D extends AnyDefinition>(life: Life<D>, changes: Changes | undefined): void => {

@@ -62,7 +62,7 @@ export const comparisonsOf =
     const value = Cells.get(core.c.cells, key)?.value
     if (value === undefined) return undefined
     const comparison = "spec" in value ? queryComparison(core, key, value) : rowComparison(core, key)
-    return { ...comparison, master: Effect.timeoutFail(comparison.master, limitOf(core)) }
+    return { ...comparison, master: Effect.timeoutFail(Effect.disconnect(comparison.master), limitOf(core)) }
   }
 
 const limitOf = <D extends AnyDefinition>({ loading }: Core<D>) => ({

@@ -3,36 +3,22 @@ import { Effect } from "effect"
 import type { InvalidQuery } from "../columns/query.js"
 import type { AnyDefinition } from "../columns/writes.js"
 import { monotonicMillis } from "../time.js"
-import type { ReadFailed } from "./errors.js"
-import { whenUp } from "./readCalls.js"
+import type { Core } from "./core.js"
 import type { Runtime } from "./runtime.js"
-import { type Reads, valid } from "./slots.js"
+import { valid } from "./slots.js"
 import * as Targets from "./targets.js"
 
-const targeted = <D extends AnyDefinition, A, E, R>(
-  runtime: Runtime<D>,
-  target: Targets.Target<D>,
-  use: (reads: Reads<D>, target: Targets.CheckedTarget) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E | InvalidQuery | ReadFailed, R> =>
-  whenUp(runtime, (reads) =>
-    Effect.flatMap(valid(Targets.check(reads.core, target)), (checked) => use(reads, checked))
-  )
-
-/** Nothing is cached before the master is up. */
+/** Before the master is up nothing is cached, so nothing is to be done. */
 const now = <D extends AnyDefinition>(
-  runtime: Runtime<D>,
+  { life }: Runtime<D>,
   target: Targets.Target<D>,
-  use: (core: Reads<D>["core"], target: Targets.CheckedTarget) => void
+  use: (core: Core<D>, target: Targets.CheckedTarget) => void
 ): Effect.Effect<void, InvalidQuery> =>
-  Effect.suspend(() =>
-    runtime.life.reads === undefined
-      ? Effect.void
-      : Effect.catchTag(
-          targeted(runtime, target, ({ core }, checked) => Effect.sync(() => use(core, checked))),
-          "ReadFailed",
-          () => Effect.void
-        )
-  )
+  Effect.suspend(() => {
+    if (life.reads === undefined) return Effect.void
+    const { core } = life.reads
+    return Effect.map(valid(Targets.check(core, target)), (checked) => use(core, checked))
+  })
 
 export const invalidate = <D extends AnyDefinition>(runtime: Runtime<D>, target: Targets.Target<D>) =>
   now(runtime, target, Targets.invalidate)
@@ -40,11 +26,20 @@ export const invalidate = <D extends AnyDefinition>(runtime: Runtime<D>, target:
 export const expire = <D extends AnyDefinition>(runtime: Runtime<D>, target: Targets.Target<D>) =>
   now(runtime, target, Targets.expire)
 
+/** Before the master is up nothing is checked, and nothing is cached: what has come up meanwhile is dropped as a whole. */
 export const invalidateAfter = <D extends AnyDefinition, A, E, R>(
   runtime: Runtime<D>,
   target: Targets.Target<D>,
   statements: Effect.Effect<A, E, R>
-): Effect.Effect<A, E | InvalidQuery | ReadFailed, R> =>
-  targeted(runtime, target, ({ core }, checked) =>
-    Targets.invalidateAfter(core, checked, () => monotonicMillis(runtime.clock), statements)
-  )
+): Effect.Effect<A, E | InvalidQuery, R> =>
+  Effect.suspend(() => {
+    const { clock, life } = runtime
+    const now = () => monotonicMillis(clock)
+    if (life.reads !== undefined) {
+      const { core } = life.reads
+      return Effect.flatMap(valid(Targets.check(core, target)), (checked) =>
+        Targets.invalidateAfter(() => core, checked, now, statements)
+      )
+    }
+    return Targets.invalidateAfter(() => life.reads?.core, { _tag: "All" }, now, statements)
+  })

@@ -114,13 +114,15 @@ export const doubt = <D extends AnyDefinition>({ c }: Core<D>, target: CheckedTa
 
 /** Runs statements of the caller's own as a write of a target: however they end, it is invalidated. */
 export const invalidateAfter = <D extends AnyDefinition, A, E, R>(
-  core: Core<D>,
+  coreOf: () => Core<D> | undefined,
   target: CheckedTarget,
   now: () => number,
   statements: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.onExit(statements, (exit) =>
     Effect.sync(() => {
+      const core = coreOf()
+      if (core === undefined) return
       invalidate(core, target)
       if (exit._tag === "Failure") doubt(core, target, now())
     })

@@ -59,6 +59,9 @@ interface State {
   restsUntil: number
 }
 
+/** The longest that a close waits for puts, in milliseconds. */
+const maxFlush = 100
+
 /** So many puts wait. A tier that is slower loses the oldest, which costs a read of the master. */
 const maxQueued = 1_000
 
@@ -168,7 +171,8 @@ export const make = (settings: TierSettings): Effect.Effect<TierCache, InvalidOp
       acquire: opening,
       bound: { count: maxQueued, overflow: "drop-oldest" as const },
       onBatch: (_: Store, batch: Actor.Batch<Put>) => write(settings, state, batch.items),
-      closeDeadline: tierTimeout,
+      // What is not put costs a read of the master, later.
+      closeDeadline: Math.min(tierTimeout, maxFlush),
       report: (leftover: Actor.Leftover<Store, Put>) => leftover
     }))
     return {
