@@ -15,7 +15,7 @@ const numbersOf = (letter: string): ReadonlyArray<number> =>
 describe("the laws", () => {
   it("have numbers of their own, of which none is left out or given twice", () => {
     for (const [letter, least] of [
-      ["S", 87],
+      ["S", 88],
       ["C", 47],
       ["B", 50],
       ["T", 29],
