@@ -12,6 +12,7 @@ import { platformMutants } from "./named/platform.js"
 import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
 import { sqlite } from "./named/sqlite.js"
+import { tierMutants } from "./named/tier.js"
 import { watchMutants } from "./named/watch.js"
 
 export interface NamedMutant {
@@ -381,6 +382,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...platformMutants,
   ...recorderMutants,
   ...sqlMutants,
+  ...tierMutants,
   ...blameMutants,
   ...actorGuards,
   ...recorderGuards,
