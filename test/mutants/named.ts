@@ -17,6 +17,7 @@ import { sqlMutants } from "./named/sql.js"
 import { sqlite } from "./named/sqlite.js"
 import { syncedGuards } from "./named/synced.js"
 import { tableMutants } from "./named/table.js"
+import { tierMutants } from "./named/tier.js"
 import { watchMutants } from "./named/watch.js"
 
 export interface NamedMutant {
@@ -390,6 +391,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...recorderMutants,
   ...sqlMutants,
   ...tableMutants,
+  ...tierMutants,
   ...blameMutants,
   ...actorGuards,
   ...recorderGuards,
