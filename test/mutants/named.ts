@@ -12,6 +12,7 @@ import { platformMutants } from "./named/platform.js"
 import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
 import { sqlite } from "./named/sqlite.js"
+import { sqlTableMutants } from "./named/sqlTable.js"
 import { tableMutants } from "./named/table.js"
 import { watchMutants } from "./named/watch.js"
 
@@ -382,6 +383,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...platformMutants,
   ...recorderMutants,
   ...sqlMutants,
+  ...sqlTableMutants,
   ...tableMutants,
   ...blameMutants,
   ...actorGuards,

@@ -45,7 +45,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "begin a page of microseconds behind their millisecond",
-    file: internal("storage/sqlStorage"),
+    file: internal("storage/openTable"),
     find: "finer: dialect.finer?.holds(column, type) === true",
     replace: "finer: false",
     test: sql("unreadableRows", "with one instant of microseconds come once each, by pages and streamed"),
@@ -144,7 +144,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "database: take a violated constraint for an id that is there (Postgres)",
-    file: internal("pg/dialect"),
+    file: internal("pg/insert"),
     find: "ON CONFLICT (",
     replace: "ON CONFLICT DO NOTHING -- (",
     test: sql(
