@@ -19,7 +19,7 @@ export const sqlTableMutants: ReadonlyArray<NamedMutant> = [
     file: internal("table/applyWrites"),
     find: "  added.sort((a, b) => compareIds(a.id, b.id))\n",
     replace: "",
-    test: server("locks rows in one order, whatever the order of the writes"),
+    test: server("adds rows in one order, whatever the order of the writes"),
     needs: "servers"
   },
   {
