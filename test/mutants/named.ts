@@ -16,6 +16,7 @@ import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
 import { sqlite } from "./named/sqlite.js"
 import { syncedGuards } from "./named/synced.js"
+import { sqlTableMutants } from "./named/sqlTable.js"
 import { tableMutants } from "./named/table.js"
 import { tierMutants } from "./named/tier.js"
 import { watchMutants } from "./named/watch.js"
@@ -390,6 +391,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...platformMutants,
   ...recorderMutants,
   ...sqlMutants,
+  ...sqlTableMutants,
   ...tableMutants,
   ...tierMutants,
   ...blameMutants,
