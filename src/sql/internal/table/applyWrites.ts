@@ -10,22 +10,27 @@ import { idOfRow } from "../../../internal/columns/rowStore.js"
 import { StorageError } from "../../../Storage.js"
 import type { Dialect, FailedSave, Row, Run, Statement, Table } from "../dialect.js"
 import { classified } from "../errors.js"
-import { makeReadIds } from "../storage/reading.js"
+import { makeFound, makeReadIds } from "../storage/reading.js"
+import { returningOf } from "../storage/renderQuery.js"
 import type { State } from "../storage/saving.js"
 import { step } from "../transaction.js"
 
 /** Another transaction has added a row that this one was to add. The next try sees it. */
-export class Raced extends Data.TaggedError("Raced")<{ readonly error: StorageError }> {}
+export class Raced extends Data.TaggedError("Raced") {}
 
 /** What became of a write: as it was planned, or why the database did not do it. */
 export type Applied = PlannedWrite<AnyRow> | StorageError
 
 /** What is done in an open transaction. */
 export interface WriteSteps {
-  /** Does writes. No two of them have the same id; a `DeleteAll` comes alone. */
+  /**
+   * Does writes. No two of them have the same id; a `DeleteAll` comes alone. In the last try, a row that is neither new
+   * nor there is not taken for another transaction's any more.
+   */
   readonly apply: (
     connection: Run,
-    writes: ReadonlyArray<CheckedWrite>
+    writes: ReadonlyArray<CheckedWrite>,
+    isLastTry: boolean
   ) => Effect.Effect<ReadonlyArray<Applied>, StorageError | Raced>
   /** Locks the rows that writes look at, in the order of their ids, and gives them. */
   readonly lock: (connection: Run, writes: ReadonlyArray<CheckedWrite>) => Effect.Effect<Rows, StorageError>
@@ -72,6 +77,19 @@ const kindsOf = (planned: ReadonlyArray<PlannedWrite<AnyRow>>): Kinds => {
   return { added, set, removed }
 }
 
+/** The rows that a statement has changed, and whether they stay like that and are all. */
+interface Returned {
+  readonly rows: Rows
+  readonly isFinal: boolean
+}
+
+interface Added extends Returned {
+  /** The ids that are new, as text. */
+  readonly fresh: ReadonlySet<unknown>
+}
+
+const nothing: Returned = { rows: new Map(), isFinal: true }
+
 /** Makes the steps of the writes to a table. */
 export const makeWriteSteps = (
   dialect: Dialect,
@@ -82,8 +100,10 @@ export const makeWriteSteps = (
   const id = table.id.name
   const read = makeReadIds(dialect, table, state)
   const sameIds = dialect.sameIds(table)
-  const insert = dialect.insertNew(table)
-  const update = dialect.update(table)
+  const returning = returningOf(dialect, table)
+  const insert = returning === undefined ? dialect.insertNew(table) : dialect.insert(table, returning)
+  const update = dialect.update(table, returning)
+  const found = makeFound(dialect, table)
 
   /** Builds a statement and runs it; what cannot be built is a failure of its rows. */
   const execute = (connection: Run, build: () => Statement, rows: ReadonlyArray<Row>) => {
@@ -93,6 +113,8 @@ export const makeWriteSteps = (
       step(dialect, connection, state, save)
     )
   }
+
+  const byId = (rows: ReadonlyArray<AnyRow>): Rows => new Map(rows.map((row) => [idOfRow(id, row), row]))
 
   const rowsOf = (
     connection: Run,
@@ -107,7 +129,7 @@ export const makeWriteSteps = (
             ids.map((value) => ({ [id]: value })),
             end
           ),
-          ({ rows }) => new Map(rows.map((row) => [idOfRow(id, row), row]))
+          ({ rows }) => byId(rows)
         )
 
   const remove = (connection: Run, removed: Kinds["removed"]): Effect.Effect<Rows, StorageError> => {
@@ -123,23 +145,40 @@ export const makeWriteSteps = (
     )
   }
 
-  const set = (connection: Run, changes: Kinds["set"]): Effect.Effect<unknown, StorageError> => {
+  /** What a statement has returned of the rows that it was to change. */
+  const returned = (result: unknown, count: number): Effect.Effect<Returned, StorageError> =>
+    returning === undefined
+      ? Effect.succeed({ rows: new Map(), isFinal: false })
+      : Effect.map(found(result), ({ head, rows }) => ({
+          rows: byId(rows),
+          isFinal: rows.length === count && head === "false"
+        }))
+
+  const set = (connection: Run, changes: Kinds["set"]): Effect.Effect<Returned, StorageError> => {
+    if (changes.length === 0) return Effect.succeed(nothing)
     const updates = changes.map(({ columns, row }) => ({ row, sets: new Set(columns) }))
     const rows = changes.map(({ row }) => row)
-    return updates.length === 0 ? Effect.void : execute(connection, () => update(updates), rows)
+    return Effect.flatMap(
+      execute(connection, () => update(updates), rows),
+      (result) => returned(result, rows.length)
+    )
   }
 
-  const add = (
-    connection: Run,
-    changes: Kinds["added"]
-  ): Effect.Effect<ReadonlySet<unknown>, StorageError> => {
+  const add = (connection: Run, changes: Kinds["added"]): Effect.Effect<Added, StorageError> => {
+    if (changes.length === 0) return Effect.succeed({ ...nothing, fresh: new Set() })
     const rows = changes.map(({ row }) => row)
-    return rows.length === 0
-      ? Effect.succeed(new Set())
-      : Effect.map(
-          execute(connection, () => insert(rows), rows),
-          (result) => new Set(dialect.rows(result).map(({ row }) => row))
-        )
+    return Effect.flatMap(
+      execute(connection, () => insert(rows), rows),
+      (result) =>
+        Effect.map(returned(result, rows.length), (found) => ({
+          ...found,
+          fresh: new Set(
+            returning === undefined
+              ? dialect.rows(result).map(({ row }) => row)
+              : [...found.rows.keys()].map(idText)
+          )
+        }))
+    )
   }
 
   /** What has become of a planned write, by the rows after it. */
@@ -158,7 +197,7 @@ export const makeWriteSteps = (
     if (change.op === "Inserted" && !isNew(change.id)) {
       return write._tag === "Insert" && row !== undefined
         ? { _tag: "Done", row, change: undefined }
-        : new Raced({ error: dropped(table) })
+        : new Raced()
     }
     if (row === undefined) return dropped(table)
     if (change.op === "Inserted") return { _tag: "Done", row, change: { ...change, row } }
@@ -187,30 +226,36 @@ export const makeWriteSteps = (
     return rowsOf(connection, ids, dialect.forUpdate)
   }
 
-  const applyEach = (connection: Run, writes: ReadonlyArray<CheckedWrite>) =>
+  const applyEach = (connection: Run, writes: ReadonlyArray<CheckedWrite>, isLastTry: boolean) =>
     Effect.gen(function* () {
       const before = yield* lock(connection, writes)
       const store = { get: (id: IdValue) => before.get(id), size: () => before.size }
       const planned = planWrites(columns, id, store, writes)
       const kinds = kindsOf(planned)
       const kept = yield* remove(connection, kinds.removed)
-      yield* set(connection, kinds.set)
-      const fresh = yield* add(connection, kinds.added)
-      const written = [...kinds.set, ...kinds.added].map((change) => change.id)
-      const after = new Map([...kept, ...(yield* rowsOf(connection, written))])
+      const changed = yield* set(connection, kinds.set)
+      const added = yield* add(connection, kinds.added)
+      const written =
+        changed.isFinal && added.isFinal
+          ? new Map([...changed.rows, ...added.rows])
+          : yield* rowsOf(
+              connection,
+              [...kinds.set, ...kinds.added].map((change) => change.id)
+            )
+      const after = new Map([...kept, ...written])
       const applied: Array<Applied> = []
       for (const [n, write] of writes.entries()) {
         // One was planned for each.
-        const one = outcome(write, planned[n]!, before, after, (id) => fresh.has(idText(id)))
-        if (one instanceof Raced) return yield* one
-        applied.push(one)
+        const one = outcome(write, planned[n]!, before, after, (id) => added.fresh.has(idText(id)))
+        if (one instanceof Raced && !isLastTry) return yield* one
+        applied.push(one instanceof Raced ? dropped(table) : one)
       }
       return applied
     })
 
   return {
     lock,
-    apply: (connection, writes) =>
-      writes[0]?._tag === "DeleteAll" ? deleteAll(connection) : applyEach(connection, writes)
+    apply: (connection, writes, isLastTry) =>
+      writes[0]?._tag === "DeleteAll" ? deleteAll(connection) : applyEach(connection, writes, isLastTry)
   }
 }

@@ -52,11 +52,11 @@ export const makeCommitWrites = (
   apply: WriteSteps,
   log: { readonly open: OpenLog; readonly encode: EncodeChanges } | undefined
 ): CommitWrites => {
-  const attemptOf = (connection: Run, writes: ReadonlyArray<CheckedWrite>) =>
+  const attemptOf = (connection: Run, writes: ReadonlyArray<CheckedWrite>, isLastTry: boolean) =>
     attempt(
       dialect,
       connection,
-      Effect.tap(apply.apply(connection, writes), () =>
+      Effect.tap(apply.apply(connection, writes, isLastTry), () =>
         dialect.checkDeferred === undefined
           ? Effect.void
           : step(dialect, connection, state)(dialect.checkDeferred)
@@ -66,17 +66,18 @@ export const makeCommitWrites = (
   /** Halves what fails until the writes that cannot be done are alone. */
   const isolate = (
     connection: Run,
-    writes: ReadonlyArray<CheckedWrite>
+    writes: ReadonlyArray<CheckedWrite>,
+    isLastTry: boolean
   ): Effect.Effect<ReadonlyArray<Applied>, StorageError | Raced> =>
     Effect.gen(function* () {
-      const done = yield* attemptOf(connection, writes)
+      const done = yield* attemptOf(connection, writes, isLastTry)
       if (Either.isRight(done)) return done.right
       const error = done.left
       if (error instanceof Raced || !isOfWrites(error)) return yield* error
       if (writes.length === 1) {
         if (!isDuplicate(error)) return [error]
         // A row that two transactions add may meet itself in another unique index first. Now its id is found.
-        const again = yield* attemptOf(connection, writes)
+        const again = yield* attemptOf(connection, writes, isLastTry)
         return Either.isRight(again)
           ? again.right
           : again.left instanceof Raced
@@ -84,13 +85,13 @@ export const makeCommitWrites = (
             : [again.left]
       }
       const half = Math.ceil(writes.length / 2)
-      const first = yield* isolate(connection, writes.slice(0, half))
-      return [...first, ...(yield* isolate(connection, writes.slice(half)))]
+      const first = yield* isolate(connection, writes.slice(0, half), isLastTry)
+      return [...first, ...(yield* isolate(connection, writes.slice(half), isLastTry))]
     })
 
-  const isolated = (connection: Run, writes: ReadonlyArray<CheckedWrite>) =>
+  const isolated = (connection: Run, writes: ReadonlyArray<CheckedWrite>, isLastTry: boolean) =>
     // All rows in one order, before the parts take them in another.
-    Effect.andThen(apply.lock(connection, writes), isolate(connection, writes))
+    Effect.andThen(apply.lock(connection, writes), isolate(connection, writes, isLastTry))
 
   const append = (connection: Run, applied: ReadonlyArray<Applied>, batch: string) =>
     Effect.gen(function* () {
@@ -108,12 +109,12 @@ export const makeCommitWrites = (
       return (yield* appendLocked(open.store, run, head, [entry], at))[0]
     })
 
-  const once = (writes: ReadonlyArray<CheckedWrite>, batch: string, isolating: boolean) =>
+  const once = (writes: ReadonlyArray<CheckedWrite>, batch: string, isolating: boolean, isLastTry: boolean) =>
     whileBusy(
       transaction(dialect, executor.reserve, identity, (connection) =>
         Effect.gen(function* () {
           yield* step(dialect, connection, state)(dialect.begin)
-          const applied = yield* (isolating ? isolated : apply.apply)(connection, writes)
+          const applied = yield* (isolating ? isolated : apply.apply)(connection, writes, isLastTry)
           return { applied, revision: yield* append(connection, applied, batch) }
         })
       )
@@ -125,13 +126,14 @@ export const makeCommitWrites = (
     isolating: boolean,
     tries: number
   ): Effect.Effect<Committed, StorageError> =>
-    Effect.matchEffect(once(writes, batch, isolating), {
+    Effect.matchEffect(once(writes, batch, isolating, tries === maxTries), {
       onSuccess: Effect.succeed,
       onFailure: (error) => {
-        if ((error instanceof Raced || isVictim(error)) && tries < maxTries) {
+        const isRace = error instanceof Raced
+        // The last try has no race.
+        if (isRace || (isVictim(error) && tries < maxTries)) {
           return commit(writes, batch, isolating, tries + 1)
         }
-        if (error instanceof Raced) return Effect.fail(error.error)
         return isolating || !isOfWrites(error) ? Effect.fail(error) : commit(writes, batch, true, tries)
       }
     })
