@@ -63,14 +63,15 @@ const actsOf = (backend: Table.Table<Items>) => ({
   write: (writes: ReadonlyArray<Write>, batch: string) => backend.write(writes, batch)
 })
 
-/** Makes a master over a table. `onCall` sees each call when it begins. */
+/** Makes a master over a table. `onCall` sees each call when it begins, `onLeft` when it is given up. */
 export const makeMaster = async (
   backend: Table.Table<Items>,
   time: VirtualTime,
   runtime: Runtime.Runtime<never>,
   stubborn: boolean,
   maxBatch: number,
-  onCall: (call: Call) => void
+  onCall: (call: Call) => void,
+  onLeft: (call: Call) => void
 ): Promise<Master> => {
   const calls: Array<Call> = []
   const run = Runtime.runPromise(runtime)
@@ -101,6 +102,7 @@ export const makeMaster = async (
       onCall(call)
       const left = Effect.sync(() => {
         call.leftAt = time.clock.unsafeCurrentTimeMillis()
+        onLeft(call)
       })
       const answer = Effect.onInterrupt(Deferred.await(call.answer), () => left)
       // Every act returns what the source must.

@@ -52,7 +52,9 @@ const readAll = (world: World, how: ReadHow): void => {
   fork(
     world,
     Effect.tap(answers, (results) =>
-      Effect.sync(() => results.forEach((result, at) => checkAnswer(world, begun[at]!, result)))
+      Effect.sync(() => {
+        for (const [at, result] of results.entries()) checkAnswer(world, begun[at]!, result)
+      })
     )
   )
 }
@@ -96,12 +98,14 @@ const stage = (world: World, writer: Writer): Effect.Effect<unknown, unknown> =>
   const { write } = writer
   return Effect.flatMap(world.live.stage(write), ({ outcome }) => {
     show((writes) => [...writes, write])
-    return Effect.onExit(outcome, (exit) =>
+    const ended = Effect.onExit(outcome, (exit) =>
       Effect.sync(() => {
         show((writes) => writes.filter((other) => other !== write))
         acknowledge(world, writer, exit)
       })
     )
+    // A caller that is interrupted changes nothing of what is shown.
+    return Effect.sync(() => world.outcomes.push(Runtime.runFork(world.runtime)(ended)))
   })
 }
 
@@ -126,11 +130,10 @@ const write = (world: World, action: Action & { readonly kind: WriteKind; readon
   }
   const writer = newWriter(world, given)
   const isStaged = action.do === "stage" && given._tag !== "DeleteAll"
-  if (isStaged) return fork(world, stage(world, writer))
-  fork(
-    world,
-    Effect.onExit(world.live.write(given), (exit) => Effect.sync(() => acknowledge(world, writer, exit)))
+  const outcome = Effect.onExit(world.live.write(given), (exit) =>
+    Effect.sync(() => acknowledge(world, writer, exit))
   )
+  fork(world, isStaged ? stage(world, writer) : outcome)
 }
 
 const foreign = async (world: World, action: Action & { readonly kind: WriteKind; readonly id: string }) => {
@@ -147,9 +150,10 @@ const openCalls = (world: World): ReadonlyArray<Call> =>
   world.master.calls.filter((call) => isOpen(world, call))
 
 const answerCall = async (world: World, call: Call, how: "answer" | "fail before" | "fail after" | "die") => {
-  // A read that failed was not done: the same as one that was.
   await world.master.answer(call, how)
-  if (call.kind === "write") detach(world, call.ids)
+  if (call.writes.length === 0) return
+  if (how !== "answer") world.anyUnknown = true
+  detach(world, call.ids)
 }
 
 const answerAll = async (world: World): Promise<void> => {
@@ -173,13 +177,6 @@ const onCall = async (
   if (!isRead) return answerCall(world, call, how)
   if (!isOpen(world, call) && call.writes.length > 0) world.unordered = true
   await world.master.perform(call)
-}
-
-const pass = async (world: World, millis: number): Promise<void> => {
-  // What is doubted, and what is given up, ends by time.
-  if (world.anyUnknown || millis >= hardTimeout) detach(world, ids)
-  await world.time.advance(millis)
-  if (world.anyUnknown || millis >= hardTimeout) detach(world, ids)
 }
 
 const apply = async (world: World, action: Action): Promise<void> => {
@@ -226,7 +223,7 @@ const apply = async (world: World, action: Action): Promise<void> => {
       return world.time.settle()
     }
     case "time":
-      return pass(world, action.millis)
+      return world.time.advance(action.millis)
     case "answer all":
       return answerAll(world)
     case "settle":
@@ -252,21 +249,21 @@ const checkBounds = ({ inside, setting: { maxEntries } }: World): void => {
 
 /** Every caller is answered, and what is read then is what the master has. */
 const drain = async (world: World): Promise<void> => {
-  const { fibers, live, master, time } = world
+  const { fibers, live, master, outcomes, time } = world
   for (let round = 0; round < 3; round++) {
     await answerAll(world)
-    await pass(world, hardTimeout + writeTimeout)
+    await world.time.advance(hardTimeout + writeTimeout)
   }
   for (const call of master.calls) if (!call.answered) await master.answer(call, "fail before")
   await time.settle()
   ensureSame(
-    fibers.filter((fiber) => fiber.unsafePoll() === null).length,
+    [...fibers, ...outcomes].filter((fiber) => fiber.unsafePoll() === null).length,
     0,
     "account: every caller is answered"
   )
   ensureWhole(world)
-  await pass(world, doubt)
-  if (world.setting.foreign) await pass(world, world.setting.ttl + 1_000)
+  await world.time.advance(doubt)
+  if (world.setting.foreign) await world.time.advance(world.setting.ttl + 1_000)
   if (world.closed) return
   for (const id of ids) world.floors.set(id, master.now())
   world.listFloor = master.now()

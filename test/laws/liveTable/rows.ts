@@ -69,7 +69,7 @@ export const listIn = (state: State, at: number): string => {
 
 export const countIn = (state: State): string => String(state.filter(({ g }) => g === "y").length)
 
-/** What one write makes of a state. Conditions are of no staged write. */
+/** What one write makes of a state. */
 export const written = (state: State, write: Write): State => {
   if (write._tag === "DeleteAll") return []
   const id = write._tag === "Insert" || write._tag === "Replace" ? write.row.id : write.id
@@ -81,7 +81,8 @@ export const written = (state: State, write: Write): State => {
     case "Replace":
       return sorted([...others, write.row])
     case "Patch":
-      return known === undefined
+      // The only condition of a patch is that of the first list.
+      return known === undefined || (write.when !== undefined && known.g !== "x")
         ? state
         : sorted([...others, { ...known, ...(write.fields as Partial<Row>) }])
     case "Delete":

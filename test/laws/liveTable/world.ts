@@ -41,6 +41,8 @@ export interface World {
   readonly live: Handle
   readonly inside: LiveRuntime<Items>
   readonly fibers: Array<Fiber.RuntimeFiber<unknown, unknown>>
+  /** They wait for the outcomes of staged writes. */
+  readonly outcomes: Array<Fiber.RuntimeFiber<unknown, unknown>>
   readonly writers: Array<Writer>
   /** The writers whose write was not handed over yet, in order. */
   readonly queue: Array<Writer>
@@ -54,6 +56,7 @@ export interface World {
   readonly shown: Array<ReadonlyArray<Write>>
   /** Something was written that is no acknowledged write of the live table, in order. */
   unordered: boolean
+  /** The outcome of a write was not known. */
   anyUnknown: boolean
   requests: number
   closed: boolean
@@ -135,8 +138,9 @@ const handOver = (world: World, call: Call): void => {
 }
 
 const noteCall = (world: World, call: Call): void => {
-  if (call.kind === "write") return handOver(world, call)
-  if (call.kind === "statements" || world.setting.stubborn) return
+  if (call.kind === "write") handOver(world, call)
+  // The end of a doubt detaches loads when it is noticed.
+  if (call.writes.length > 0 || world.setting.stubborn || world.anyUnknown) return
   for (const other of world.master.calls) {
     if (other === call || other.kind !== call.kind || !isOpen(world, other)) continue
     const twice = call.ids.find((id) => other.ids.includes(id) && !other.detached.has(id))
@@ -150,9 +154,15 @@ export const makeWorld = async (setting: Setting, backend: Table.Table<Items>): 
   const scope = Effect.runSync(Scope.make())
   let world: World | undefined
   const { maxBatch, stubborn } = setting
-  const master = await makeMaster(backend, time, runtime, stubborn, maxBatch, (call) => {
+  const onCall = (call: Call) => {
     if (world !== undefined) noteCall(world, call)
-  })
+  }
+  const onLeft = (call: Call) => {
+    if (world === undefined || call.writes.length === 0) return
+    world.anyUnknown = true
+    detach(world, call.ids)
+  }
+  const master = await makeMaster(backend, time, runtime, stubborn, maxBatch, onCall, onLeft)
   const begun = Options.resolve(optionsOf(setting)).pipe(
     Effect.flatMap((settings) => start(Effect.succeed(master.table), settings)),
     Scope.extend(scope),
@@ -168,6 +178,7 @@ export const makeWorld = async (setting: Setting, backend: Table.Table<Items>): 
     live: handleOf(inside),
     inside,
     fibers: [],
+    outcomes: [],
     writers: [],
     queue: [],
     floors: new Map(),
