@@ -99,13 +99,13 @@ const when = fc.option(
   { nil: undefined }
 )
 const write: fc.Arbitrary<Table.Write<Keys>> = fc.oneof(
-  { weight: 4, arbitrary: rows.map((row) => Write.insert<Keys>(row)) },
-  { weight: 4, arbitrary: rows.map((row) => Write.replace<Keys>(row)) },
+  { weight: 4, arbitrary: rows.map((row) => Write.insert(row)) },
+  { weight: 4, arbitrary: rows.map((row) => Write.replace(row)) },
   {
     weight: 8,
-    arbitrary: fc.tuple(ids, fields, when).map(([id, of, when]) => Write.patch<Keys>(id, of, when))
+    arbitrary: fc.tuple(ids, fields, when).map(([id, of, when]) => Write.patch(id, of, when))
   },
-  { weight: 4, arbitrary: fc.tuple(ids, when).map(([id, when]) => Write.delete<Keys>(id, when)) },
+  { weight: 4, arbitrary: fc.tuple(ids, when).map(([id, when]) => Write.delete(id, when)) },
   { weight: 1, arbitrary: fc.constant(Write.deleteAll) }
 )
 
@@ -204,7 +204,7 @@ export const tableSuite = (
           table.count(Query.eq("n", 99))
         ])
         const heads = Effect.map(reads, (all) => all.map(({ revision }) => revision))
-        for (const write of [Write.insert<Keys>(key(1)), Write.delete<Keys>(id(1))]) {
+        for (const write of [Write.insert(key(1)), Write.delete(id(1))]) {
           yield* table.write([write])
           const { head } = yield* log.head
           expect(yield* heads).toEqual(Array.from({ length: 6 }, () => head))
@@ -280,7 +280,7 @@ export const tableSuite = (
           results.map((one) =>
             one._tag === "Written" ? one.change : one._tag === "WriteRefused" ? one.reason : one.outcome
           )
-        const inserts = [1, 13, 3, 14, 5].map((n, at) => Write.insert<typeof small>({ id: id(at), n }))
+        const inserts = [1, 13, 3, 14, 5].map((n, at) => Write.insert({ id: id(at), n }))
         expect(kinds(yield* table.write(inserts))).toEqual([
           "Changed",
           "Invalid",
@@ -288,7 +288,7 @@ export const tableSuite = (
           "NotStored",
           "Changed"
         ])
-        const patches = [13, 14, 2].map((n, at) => Write.patch<typeof small>(id(2 * at), { n }))
+        const patches = [13, 14, 2].map((n, at) => Write.patch(id(2 * at), { n }))
         expect(kinds(yield* table.write(patches))).toEqual(["Invalid", "NotStored", "Changed"])
         expect((yield* table.list()).value.map(({ n }) => n)).toEqual([1, 3, 2])
         expect((yield* table.count()).revision?.seq).toBe(2)
