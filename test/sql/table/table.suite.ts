@@ -64,7 +64,7 @@ export const tableSuite = (
           minLength: 1,
           maxLength: 5
         })
-        yield* holdsEffect(calls, 12, (calls) =>
+        yield* holdsEffect(calls, 8, (calls) =>
           Effect.gen(function* () {
             const memoryLog = yield* ChangeLog.make<Table.TableChange>()
             const memory = yield* Table.memory(keys, { log: memoryLog })
