@@ -207,5 +207,22 @@ export const tableSuite = (
         ])
       })
     )
+
+    it.scopedLive("takes tables of any name", () =>
+      Effect.gen(function* () {
+        const context = yield* (yield* database).client
+        for (const name of ["locked", "it's new", "n", "given", "Größe"]) {
+          const table = yield* Effect.provide(
+            SqlTable.make({ ...keys, name }, { log: { table: "log" } }),
+            context
+          )
+          yield* table.write([Write.insert(key(1)), Write.insert(key(2))])
+          const patched = yield* table.write([Write.patch(id(1), { n: 3 }), Write.patch(id(2), { tag: "t" })])
+          expect(seen(patched)).toEqual(["Changed 3", "Changed 2"])
+          expect(seen([yield* table.deleteAll])).toEqual(["Changed none"])
+          expect((yield* table.count()).value).toBe(0)
+        }
+      })
+    )
   })
 }
