@@ -7,7 +7,7 @@ import * as Table from "../../../src/Table.js"
 import { databaseUrls } from "../../support/postgres/databases.js"
 import type { Sql } from "../../support/postgres/tables.js"
 import { pgSchema } from "../../support/table/databases.js"
-import { id, key, keys, seen } from "./table.suite.js"
+import { id, key, keys, seen } from "./fixture.js"
 
 const { Query, Write } = Table
 
