@@ -10,6 +10,7 @@ import { postgres } from "./cases/postgres.js"
 import { server } from "./cases/server.js"
 import { sqlite } from "./cases/sqlite.js"
 import { sse } from "./cases/sse.js"
+import { table } from "./cases/table.js"
 import { tick } from "./cases/tick.js"
 import { watch } from "./cases/watch.js"
 import { type Case, type Finding, makeBench } from "./support/bench.js"
@@ -26,7 +27,8 @@ const cases: ReadonlyArray<Case> = [
   watch,
   sse,
   doorbell,
-  cache
+  cache,
+  table
 ]
 
 const print = (line: string): void => {

@@ -39,7 +39,8 @@ const withoutPeers = [
   "testing/FaultStorage",
   "testing/FaultTable",
   "testing/StorageLaws",
-  "testing/TableLaws"
+  "testing/TableLaws",
+  "testing/TierLaws"
 ].map((name) => `${manifest.name}/${name}`)
 const coreEntries = entries.filter((name) => name.split("/").length <= 2 || withoutPeers.includes(name))
 // vitest refuses to be loaded anywhere but in its own runs.

@@ -99,7 +99,7 @@ describe("FaultTable", () => {
 
   it.effect("holds a call until a latch opens, before or after it is done", () =>
     Effect.gen(function* () {
-      const { held, next, nextReads, readBegun, table, writeBegun } = yield* over()
+      const { held, next, nextReads, overlaps, readBegun, table, writeBegun } = yield* over()
       const [first, second] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
       yield* next(Fault.hold(Deferred.await(first)))
       yield* nextReads(Fault.hold(Deferred.await(second), "after"))
@@ -110,8 +110,11 @@ describe("FaultTable", () => {
       yield* Effect.yieldNow()
       expect(yield* held).toBe("a0 b1 c2")
       yield* Deferred.succeed(first, undefined)
+      yield* table.delete("c")
+      expect(overlaps()).toBe(1)
+      yield* Deferred.succeed(first, undefined)
       yield* Fiber.join(write)
-      expect(yield* held).toBe("a5 b1 c2")
+      expect(yield* held).toBe("a5 b1")
       yield* Deferred.succeed(second, undefined)
       expect((yield* Fiber.join(read)).value).toEqual(Option.some({ id: "a", n: 0 }))
     })

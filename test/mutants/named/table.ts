@@ -85,7 +85,7 @@ const checking: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "take a name whose keys another table has",
-    "Table",
+    "internal/columns/checkDefinition",
     ['String(name).includes("/") ? "must not contain a slash" : undefined', "undefined"],
     ["table/memory", "fails with InvalidOptions when its definition or its options are none"]
   )

@@ -46,6 +46,8 @@ const anActor: Pick<ActorOptions, "acquire" | "onBatch" | "report"> = {
   report: () => undefined
 }
 
+const aLog = ChangeLog.make<string>()
+
 const inActor: WrongOf<ActorOptions> = {
   acquire: of(5),
   onBatch: aFunction,
@@ -123,6 +125,12 @@ export const core: ReadonlyArray<Place> = [
     {},
     { state: words, maxRevisions: wholes, maxBytes: wholes, sizeOf: aFunction },
     ChangeLog.make
+  ),
+  place<ChangeLog.WithLogOptions<string, string>>(
+    "ChangeLog.withLog",
+    { toEntry: () => ({ changes: [] }) },
+    { log: of(5, {}), toEntry: aFunction },
+    (options) => Effect.flatMap(aLog, (log) => ChangeLog.withLog(storage, Object.assign({ log }, options)))
   ),
   place<Storage.MemoryOptions<Columns>>(
     "Storage.memory",

@@ -96,6 +96,8 @@ export interface FaultTable<in out D extends AnyDefinition> {
   /** What has happened until now, in the order in which the calls began. */
   readonly reads: ReadonlyArray<ReadCall<D>>
   readonly writes: ReadonlyArray<WriteCall<D>>
+  /** How many calls that write began while another one of them was running. A queue of writes makes none. */
+  readonly overlaps: () => number
   /** The next calls that write meet these, one each and before the script; `undefined` lets one through. */
   readonly next: (...faults: ReadonlyArray<Fault | undefined>) => Effect.Effect<void>
   /** The same for the next calls that read. */
@@ -110,12 +112,20 @@ export interface FaultTable<in out D extends AnyDefinition> {
 
 /** Calls of one kind, and who waits for one of them. */
 interface Calls<C> {
+  open: number
+  overlaps: number
   readonly made: Array<C>
   readonly next: Array<Fault | undefined>
   readonly awaited: Map<number, Deferred.Deferred<C>>
 }
 
-const noCalls = <C>(): Calls<C> => ({ made: [], next: [], awaited: new Map() })
+const noCalls = <C>(): Calls<C> => ({
+  open: 0,
+  overlaps: 0,
+  made: [],
+  next: [],
+  awaited: new Map()
+})
 
 const begun =
   <C>({ awaited, made }: Calls<C>) =>
@@ -171,7 +181,6 @@ const queryOf = <D extends AnyDefinition>({
 interface State<D extends AnyDefinition> {
   readonly reads: Calls<Mutable<ReadCall<D>>>
   readonly writes: Calls<Mutable<WriteCall<D>>>
-  readonly count: { open: number; overlaps: number }
   running: Running<Write<D>, Fault, Kinds>
 }
 
@@ -184,7 +193,7 @@ const beginning = <D extends AnyDefinition, C extends Mutable<Call<unknown, Faul
   begin: (nth: number, at: number, fault: Fault | undefined) => C,
   play: (fault: Fault | undefined) => Effect.Effect<A, unknown>
 ): Effect.Effect<A, unknown> =>
-  recorded(state.count, (at) => {
+  recorded(calls, (at) => {
     const nth = calls.made.length + 1
     const fault = calls.next.length > 0 ? calls.next.shift() : match(state.running, of, nth, writes)?.fault
     const call = begin(nth, at, fault)
@@ -248,7 +257,6 @@ export const make = <D extends AnyDefinition>(
     const state: State<D> = {
       reads: noCalls(),
       writes: noCalls(),
-      count: { open: 0, overlaps: 0 },
       running: yield* startScript<Write<D>, Fault, Kinds>(tableScripts, script)
     }
     const { reads, writes } = state
@@ -256,6 +264,7 @@ export const make = <D extends AnyDefinition>(
       table: yield* makeTable(below.definition, sourceOf(below, state)),
       reads: reads.made,
       writes: writes.made,
+      overlaps: () => writes.overlaps,
       next: (...faults) =>
         Effect.sync(() => {
           writes.next.push(...faults)
