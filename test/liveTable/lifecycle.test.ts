@@ -17,15 +17,11 @@ import {
 import * as LiveTable from "../../src/LiveTable.js"
 import { StorageError } from "../../src/Storage.js"
 import * as Table from "../../src/Table.js"
-import { type Keys, key, keys, liveKeys, stateOf } from "../support/liveTable/keys.js"
+import { errorOf, type Keys, key, keys, liveKeys, stateOf } from "../support/liveTable/keys.js"
 import { away, deaf, held, late, master, never } from "../support/liveTable/master.js"
 import { scenario, settled, started } from "../support/time/turn.js"
 
 const old = [key("k1", "old"), key("k2", "old")]
-
-/** The error of a call, whatever it would return. */
-const errorOf = <A, E>(call: Effect.Effect<A, E>): Effect.Effect<E> =>
-  Effect.orDieWith(Effect.flip(Effect.asVoid(call)), () => new Error("it has not failed"))
 
 /** A live table whose master comes when the test lets it. */
 const deferred = (options: LiveTable.Options<Keys> = {}) =>

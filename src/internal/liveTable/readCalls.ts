@@ -61,8 +61,8 @@ export const unsafeGet = <D extends AnyDefinition>(
   const found = hit(reading, id as Key)
   // Keys are normal ids. Another spelling of one is looked up again.
   const answer = found ?? (typeof id === "string" && core.hasSpellings ? hitNormal(reads, id) : undefined)
-  // The cell of a row holds its answer.
-  return answer === undefined ? undefined : shareRow(core, answer as RowAnswer)
+  // The cell of a row holds its answer. The text of a query's key is no id.
+  return answer === undefined || !("value" in answer) ? undefined : shareRow(core, answer)
 }
 
 const hitNormal = <D extends AnyDefinition>({ core, reading }: Reads<D>, id: string): Cached | undefined => {
