@@ -107,7 +107,9 @@ const askedOf = ({
       return isReason(key) ? new InvalidQuery({ part: "id", message: key.message }) : key
     },
     listOf: (query) => {
-      const limited = typeof query === "object" && query !== null ? { limit: defaultLimit, ...query } : query
+      const isUnlimited =
+        typeof query === "object" && query !== null && (query as { limit?: unknown }).limit === undefined
+      const limited = isUnlimited ? { ...query, limit: defaultLimit } : query
       return Either.merge(Either.map(checkQuery(columns, id, limited), askedList))
     },
     countOf: (where) =>

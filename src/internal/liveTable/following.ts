@@ -13,6 +13,8 @@ interface Followed {
   readonly followers: Set<Follower>
   /** Monotonic milliseconds; when its last read began. */
   lastReadAt: number
+  /** How many reads have failed since one succeeded. */
+  failures: number
 }
 
 interface Follower {
@@ -73,7 +75,7 @@ export const wakeAll = ({ keys }: Follows, passes: (key: Key) => boolean = () =>
 
 const enter = (follows: Follows, key: Key, follower: Follower): Followed => {
   const known = follows.keys.get(key)
-  const followed = known ?? { followers: new Set(), lastReadAt: Number.NEGATIVE_INFINITY }
+  const followed = known ?? { followers: new Set(), lastReadAt: Number.NEGATIVE_INFINITY, failures: 0 }
   if (known === undefined) follows.keys.set(key, followed)
   followed.followers.add(follower)
   return followed
@@ -103,7 +105,6 @@ interface Following<A extends Answer<unknown>> {
   readonly follower: Follower
   /** The text of the last answer; none before the first. */
   text: string | undefined
-  failures: number
 }
 
 const pauseAfter = (base: number, failures: number): number =>
@@ -111,17 +112,23 @@ const pauseAfter = (base: number, failures: number): number =>
 
 /** Waits until the key may be read again. Returns whether it is polled, without a change. */
 const untilDue = <A extends Answer<unknown>>({
-  failures,
   followed,
   follower,
   follows
 }: Following<A>): Effect.Effect<boolean> => {
   const { clock, minInterval, refresh } = follows
-  const left = (pause: number) => Math.max(0, followed.lastReadAt + pause - monotonicMillis(clock))
-  const spaced = Effect.suspend(() => Effect.sleep(left(pauseAfter(minInterval, failures))))
+  const left = (base: number) =>
+    Math.max(0, followed.lastReadAt + pauseAfter(base, followed.failures) - monotonicMillis(clock))
+  const spaced = Effect.suspend(() => Effect.sleep(left(minInterval)))
   const changed = Effect.as(Effect.andThen(untilDirty(follower), spaced), false)
   if (refresh === undefined) return changed
-  const due = Effect.suspend(() => Effect.sleep(left(pauseAfter(refresh, failures))))
+  const due: Effect.Effect<void> = Effect.suspend(() => {
+    const millis = left(refresh)
+    if (millis > 0) return Effect.andThen(Effect.sleep(millis), due)
+    // This follower polls. The others are woken by its answer.
+    followed.lastReadAt = monotonicMillis(clock)
+    return Effect.void
+  })
   return Effect.raceFirst(changed, Effect.as(due, true))
 }
 
@@ -139,14 +146,16 @@ const look = <A extends Answer<unknown>>(
     return Effect.matchEffect(answer, {
       onFailure: () =>
         Effect.sync(() => {
-          following.failures++
-          // It is tried again, later and later.
-          follower.dirty = true
+          followed.failures++
+          // It is tried again, later and later: a poll when the next one is due.
+          if (!polled) follower.dirty = true
           return Option.none<A>()
         }),
       onSuccess: (answer) =>
         Effect.sync(() => {
-          following.failures = 0
+          if (known === undefined) followed.failures = 0
+          // An answer that is not stored wakes none of the others.
+          if (polled && answer.freshness._tag === "Bypassed") notify(followed)
           const text = source.textOf(answer)
           if (text === following.text) return Option.none<A>()
           following.text = text
@@ -197,7 +206,7 @@ export const follow = <A extends Answer<unknown>>(
         })
     ).pipe(
       Effect.map(({ followed, follower }) => {
-        const following: Following<A> = { follows, source, followed, follower, text: undefined, failures: 0 }
+        const following: Following<A> = { follows, source, followed, follower, text: undefined }
         const next = Effect.suspend(
           (): Effect.Effect<A, ReadFailed> =>
             following.text === undefined ? firstOf(following) : nextOf(following)

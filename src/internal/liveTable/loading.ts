@@ -16,7 +16,8 @@ import {
   landRow,
   type QueryAnswer,
   type QuerySpec,
-  type RowAnswer
+  type RowAnswer,
+  settleTime
 } from "./coherence.js"
 import { ReadFailed } from "./errors.js"
 import type { Interests } from "./interests.js"
@@ -135,6 +136,12 @@ const loadQuery = <D extends AnyDefinition>(
     : readQuery(loading, spec)
 }
 
+/** The stamp of a load that begins now. What is over by now does not outdate it. */
+const beginStamp = <D extends AnyDefinition>({ c, clock }: Loading<D>): number => {
+  settleTime(c, monotonicMillis(clock))
+  return Cells.nextStamp(c.cells)
+}
+
 /** The query as a caller of the table writes it. */
 const queryGiven = ({ after, limit, offset, orderBy, where }: CheckedQuery): Record<string, unknown> => ({
   ...(where === undefined ? {} : { where }),
@@ -158,7 +165,7 @@ export const makeRowFlights = <D extends AnyDefinition>(
     gather: "turn",
     maxBatch: Math.min(master.maxBatch, 1000),
     hardTimeout,
-    nextStamp: () => Cells.nextStamp(c.cells),
+    nextStamp: () => beginStamp(loading),
     land: (flight, outcome) => {
       if (outcome._tag !== "Loaded") return Exit.fail(failureOf(outcome))
       const { askedAt = flight.begunAt, revision, row } = outcome.value
@@ -190,7 +197,7 @@ export const makeQueryFlights = <D extends AnyDefinition>(
     gather: "none",
     maxBatch: 1,
     hardTimeout,
-    nextStamp: () => Cells.nextStamp(c.cells),
+    nextStamp: () => beginStamp(loading),
     land: (flight, outcome) => {
       if (outcome._tag !== "Loaded") return Exit.fail(failureOf(outcome))
       const { revision, value } = outcome.value

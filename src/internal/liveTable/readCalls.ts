@@ -1,5 +1,5 @@
 /** The reads that callers make, with the checks of what they pass. */
-import { Deferred, Effect, Stream } from "effect"
+import { Deferred, Effect, Option, Stream } from "effect"
 import type * as Table from "../../Table.js"
 import type { InvalidQuery } from "../columns/query.js"
 import type { AnyDefinition } from "../columns/writes.js"
@@ -61,8 +61,8 @@ export const unsafeGet = <D extends AnyDefinition>(
   const found = hit(reading, id as Key)
   // Keys are normal ids. Another spelling of one is looked up again.
   const answer = found ?? (typeof id === "string" && core.hasSpellings ? hitNormal(reads, id) : undefined)
-  // The cell of a row holds its answer.
-  return answer === undefined ? undefined : shareRow(core, answer as RowAnswer)
+  // The cell of a row holds its answer. The text of a query's key is no id.
+  return answer === undefined || !("value" in answer) ? undefined : shareRow(core, answer)
 }
 
 const hitNormal = <D extends AnyDefinition>({ core, reading }: Reads<D>, id: string): Cached | undefined => {
@@ -122,6 +122,22 @@ const readFailedOf = (error: Table.ReadError): ReadFailed | InvalidQuery =>
         cause: error
       })
 
+/** Ends a stream of the master with the live table: no page is read later. */
+const untilEnded = <D extends AnyDefinition, A, E>(
+  { ended, life }: Runtime<D>,
+  rows: Stream.Stream<A, E | ReadFailed>
+): Stream.Stream<A, E | ReadFailed> => {
+  const closed = Effect.mapError(Deferred.await(ended), Option.some<E | ReadFailed>)
+  return Stream.fromPull(
+    Effect.map(Stream.toPull(rows), (pull) =>
+      Effect.suspend(() =>
+        // A master that ignores its interruption keeps no reader.
+        life.end === undefined ? Effect.raceFirst(Effect.disconnect(pull), closed) : closed
+      )
+    )
+  )
+}
+
 export const stream = <D extends AnyDefinition>(
   runtime: Runtime<D>,
   query: unknown
@@ -129,6 +145,6 @@ export const stream = <D extends AnyDefinition>(
   Stream.unwrap(
     whenUp(runtime, ({ core: { master } }) =>
       // The master checks the query.
-      Effect.succeed(Stream.mapError(master.stream(query as never), readFailedOf))
+      Effect.succeed(untilEnded(runtime, Stream.mapError(master.stream(query as never), readFailedOf)))
     )
   )

@@ -3,6 +3,7 @@ import { HttpServerRequest } from "@effect/platform"
 import { Context, Effect, type Scope, Stream } from "effect"
 import * as Actor from "../../../src/Actor.js"
 import * as ChangeLog from "../../../src/ChangeLog.js"
+import * as LiveTable from "../../../src/LiveTable.js"
 import * as WatchSse from "../../../src/platform/WatchSse.js"
 import * as Recorder from "../../../src/Recorder.js"
 import * as Storage from "../../../src/Storage.js"
@@ -31,6 +32,7 @@ export const columns = { id: Storage.Column.text, detail: Storage.Column.nullabl
 export type Columns = typeof columns
 
 export const keys = Table.define({ name: "keys", columns, id: "id" })
+type Keys = typeof keys
 const source: Table.Source<Table.AnyDefinition> = {
   list: () => Effect.succeed({ value: [] }),
   getMany: () => Effect.succeed({ value: [] }),
@@ -93,6 +95,35 @@ class Rows extends Context.Tag("test/options/Table")<
   Recorder.Recorder<Storage.NewRowOf<Columns>, Storage.Query<Columns>, ReadonlyArray<Storage.RowOf<Columns>>>
 >() {}
 
+class LiveKeys extends Context.Tag("test/options/LiveTable")<LiveKeys, LiveTable.Of<Keys>>() {}
+
+const inLiveTable: WrongOf<LiveTable.Options<Keys>> = {
+  name: aText,
+  target: of(5, {}),
+  targetLag: durations,
+  changes: of(5, {}),
+  history: of("many", -1, 1.5),
+  tier: of(5, {}),
+  tierTimeout: durationsAbove0,
+  ttl: durations,
+  absentTtl: durations,
+  staleWhileRevalidate: durations,
+  grace: durations,
+  graceBackoff: durations,
+  softTimeout: durations,
+  hardTimeout: durationsAbove0,
+  writeTimeout: durationsAbove0,
+  doubt: durations,
+  maxEntries: wholes,
+  maxBytes: wholes,
+  sizeOf: aFunction,
+  sample: of("many", -0.1, 1.1, Number.NaN),
+  minInterval: durations,
+  refresh: durationsAbove0,
+  closeDeadline: durations,
+  onClosed: aFunction
+}
+
 export const inColumns: WrongOf<Omit<Storage.MemoryOptions<Columns>, "table">> = {
   columns: of(5, {}),
   id: of(5, "detail", "another")
@@ -145,7 +176,21 @@ export const core: ReadonlyArray<Place> = [
     { name: of(5, "", "a/b"), columns: of(5, {}), id: of(5, "detail", "nope") },
     (definition) => Table.make(definition, source)
   ),
-  place<Table.MemoryOptions>("Table.memory", {}, { log: of(5, {}) }, (options) => Table.memory(keys, options))
+  place<Table.MemoryOptions>("Table.memory", {}, { log: of(5, {}) }, (options) =>
+    Table.memory(keys, options)
+  ),
+  place<LiveTable.Options<Keys>>("LiveTable.make", {}, inLiveTable, (options) =>
+    scoped(Effect.flatMap(Table.memory(keys), (table) => LiveTable.make(table, options)))
+  ),
+  place<LiveTable.Options<Keys>>("LiveTable.makeDeferred", {}, inLiveTable, (options) =>
+    scoped(LiveTable.makeDeferred(Table.memory(keys), options))
+  ),
+  place<LiveTable.Options<Keys>>("LiveTable.layer", {}, inLiveTable, (options) =>
+    built(LiveTable.layer(LiveKeys, Table.memory(keys), options))
+  ),
+  place<LiveTable.Options<Keys>>("LiveTable.layerMemory", {}, inLiveTable, (options) =>
+    built(LiveTable.layerMemory(LiveKeys, keys, options))
+  )
 ]
 
 const inWatch: WrongOf<Watch.Options<string>> = {

@@ -54,3 +54,7 @@ export const idsOf = ({ value }: LiveTable.Answer<ReadonlyArray<Key>>): string =
 /** How fresh an answer is: its tag, with the reason where it is stale. */
 export const freshnessOf = ({ freshness }: LiveTable.Answer<unknown>): string =>
   freshness._tag === "Stale" ? `Stale ${freshness.why}` : freshness._tag
+
+/** The error of a call, whatever it would return. */
+export const errorOf = <A, E>(call: Effect.Effect<A, E>): Effect.Effect<E> =>
+  Effect.orDieWith(Effect.flip(Effect.asVoid(call)), () => new Error("it has not failed"))
