@@ -86,8 +86,7 @@ const checkRows = (world: World, begun: Begun, rows: ReadonlyArray<Row>, at: num
       return rowText(row !== undefined && where(row) ? row : undefined)
     }
     const holds = world.master.history.slice(floorOf(begun, world, id)).some((state) => shown(state) === text)
-    if (!holds)
-      world.broken.push(`acknowledged: ${begun.name} has ${text}, which is older than an acknowledged write`)
+    if (!holds) world.broken.push(`L3: ${begun.name} has ${text}, which is older than an acknowledged write`)
   }
 }
 
@@ -104,7 +103,7 @@ const checkBase = (world: World, begun: Begun, text: string, rows: ReadonlyArray
   const at = firstWith(world, floor, text, key)
   const now = world.master.now()
   if (at < 0) {
-    world.broken.push(`acknowledged: ${name} is "${text}", which is in no state from ${floor} to ${now}`)
+    world.broken.push(`L3: ${name} is "${text}", which is in no state from ${floor} to ${now}`)
     return
   }
   if (rows !== undefined && key.kind === "list" && world.unordered && key.at < 2)
@@ -112,7 +111,7 @@ const checkBase = (world: World, begun: Begun, text: string, rows: ReadonlyArray
   if (world.setting.foreign) return
   const last = at >= forward ? at : firstWith(world, forward, text, key)
   if (last < 0) {
-    world.broken.push(`forward: ${name} is "${text}", but state ${forward} was read before`)
+    world.broken.push(`L4: ${name} is "${text}", but state ${forward} was read before`)
     return
   }
   world.forward.set(name, Math.max(world.forward.get(name) ?? 0, last))
@@ -139,8 +138,7 @@ const checkPending = (world: World, begun: Begun, text: string): void => {
       if (textIn(shownIn(history[at]!, writes), key) === text) return
     }
   }
-  console.log("DBG", name, text, floor, begun.shown, JSON.stringify(world.shown), JSON.stringify(history))
-  world.broken.push(`rebase: ${name} is "${text}": no state from ${floor} with the pending writes`)
+  world.broken.push(`L8: ${name} is "${text}": no state from ${floor} with the pending writes`)
 }
 
 const rowsOf = (value: unknown): ReadonlyArray<Row> | undefined =>
@@ -178,20 +176,20 @@ export const acknowledge = (world: World, writer: Writer, exit: Exit.Exit<unknow
   if (Exit.isInterrupted(exit)) return
   const outcome = outcomeOf(exit)
   const { call, number, write } = writer
-  if (writer.outcome !== undefined) broken.push(`account: write ${number} has two outcomes`)
+  if (writer.outcome !== undefined) broken.push(`L5: write ${number} has two outcomes`)
   writer.outcome = outcome
   const later = writers.find(
     (other) =>
       other.number > number && other.call !== undefined && other.call !== call && other.outcome !== undefined
   )
   if (call !== undefined && later !== undefined)
-    broken.push(`account: write ${number} is answered after ${later.number}`)
-  if (outcome === undefined) broken.push(`account: write ${number} has no outcome`)
+    broken.push(`L5: write ${number} is answered after ${later.number}`)
+  if (outcome === undefined) broken.push(`L5: write ${number} has no outcome`)
   const isDone = call?.done !== undefined
   if ((outcome === "Written" || outcome === "Refused") && !isDone) {
-    broken.push(`account: write ${number} was not done, but is ${outcome}`)
+    broken.push(`L5: write ${number} was not done, but is ${outcome}`)
   }
-  if (outcome === "NotStored" && isDone) broken.push(`account: write ${number} was done, but is not stored`)
+  if (outcome === "NotStored" && isDone) broken.push(`L5: write ${number} was done, but is not stored`)
   if (outcome === "Unknown") {
     world.anyUnknown = true
     world.unordered = true

@@ -127,3 +127,24 @@ export const samples: fc.Arbitrary<Sample> = fc
       .map(([before, after]) => [...before, ...after])
   })
   .map(printed)
+
+const simple = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: of("get"), id, how: of("plain") }) },
+  { weight: 2, arbitrary: fc.record({ do: of("write"), id, kind: of<WriteKind>("replace", "delete") }) },
+  { weight: 3, arbitrary: fc.record({ do: of("read", "answer"), at }) },
+  { weight: 2, arbitrary: fc.record({ do: of("answer all", "settle") }) }
+)
+
+/** Reads and writes of rows, by a master that never fails: what any cache can be used with. */
+export const simpleSamples: fc.Arbitrary<Sample> = fc
+  .record({
+    setting: setting.map((given) => ({
+      ...given,
+      ttl: 100_000,
+      maxEntries: 100,
+      stubborn: false,
+      foreign: false
+    })),
+    actions: fc.array(simple, { minLength: 8, maxLength: 50, size: "max" })
+  })
+  .map(printed)

@@ -39,7 +39,8 @@ export interface World {
   readonly scope: Scope.CloseableScope
   readonly master: Master
   readonly live: Handle
-  readonly inside: LiveRuntime<Items>
+  /** What the live table remembers. */
+  readonly inside: LiveRuntime<Items> | undefined
   readonly fibers: Array<Fiber.RuntimeFiber<unknown, unknown>>
   /** They wait for the outcomes of staged writes. */
   readonly outcomes: Array<Fiber.RuntimeFiber<unknown, unknown>>
@@ -131,10 +132,10 @@ const handOver = (world: World, call: Call): void => {
     while (writer !== undefined && writer.outcome !== undefined) writer = world.queue.shift()
     const same =
       writer !== undefined && writer.write._tag === write._tag && idOf(writer.write) === idOf(write)
-    if (!same) world.broken.push(`account: the master gets ${write._tag} of ${idOf(write)} out of order`)
+    if (!same) world.broken.push(`L5: the master gets ${write._tag} of ${idOf(write)} out of order`)
     else writer!.call = call
   }
-  if (new Set(call.ids).size < call.ids.length) world.broken.push("no id stands twice in a call")
+  if (new Set(call.ids).size < call.ids.length) world.broken.push("L5: no id stands twice in a call")
 }
 
 const noteCall = (world: World, call: Call): void => {
@@ -144,11 +145,27 @@ const noteCall = (world: World, call: Call): void => {
   for (const other of world.master.calls) {
     if (other === call || other.kind !== call.kind || !isOpen(world, other)) continue
     const twice = call.ids.find((id) => other.ids.includes(id) && !other.detached.has(id))
-    if (twice !== undefined) world.broken.push(`single: ${twice} is loaded twice at a time`)
+    if (twice !== undefined) world.broken.push(`L6: ${twice} is loaded twice at a time`)
   }
 }
 
-export const makeWorld = async (setting: Setting, backend: Table.Table<Items>): Promise<World> => {
+/** What a schedule plays with, over a master. */
+export type Open = (
+  master: Table.Table<Items>,
+  setting: Setting
+) => Effect.Effect<Pick<World, "live" | "inside">, unknown, Scope.Scope>
+
+export const openLiveTable: Open = (master, setting) =>
+  Options.resolve(optionsOf(setting)).pipe(
+    Effect.flatMap((settings) => start(Effect.succeed(master), settings)),
+    Effect.map((inside) => ({ live: handleOf(inside), inside }))
+  )
+
+export const makeWorld = async (
+  setting: Setting,
+  backend: Table.Table<Items>,
+  open: Open
+): Promise<World> => {
   const time = virtualTime()
   const runtime = runtimeIn(time)
   const scope = Effect.runSync(Scope.make())
@@ -163,19 +180,18 @@ export const makeWorld = async (setting: Setting, backend: Table.Table<Items>): 
     detach(world, call.ids)
   }
   const master = await makeMaster(backend, time, runtime, stubborn, maxBatch, onCall, onLeft)
-  const begun = Options.resolve(optionsOf(setting)).pipe(
-    Effect.flatMap((settings) => start(Effect.succeed(master.table), settings)),
+  const opened = open(master.table, setting).pipe(
     Scope.extend(scope),
     Effect.withRandom(Random.make(setting.random))
   )
-  const inside = await Runtime.runPromise(runtime)(begun)
+  const { inside, live } = await Runtime.runPromise(runtime)(opened)
   world = {
     setting,
     time,
     runtime,
     scope,
     master,
-    live: handleOf(inside),
+    live,
     inside,
     fibers: [],
     outcomes: [],
