@@ -15,6 +15,7 @@ import { platformMutants } from "./named/platform.js"
 import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
 import { sqlite } from "./named/sqlite.js"
+import { sqlTableMutants } from "./named/sqlTable.js"
 import { syncedGuards } from "./named/synced.js"
 import { tableMutants } from "./named/table.js"
 import { tierMutants } from "./named/tier.js"
@@ -390,6 +391,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...platformMutants,
   ...recorderMutants,
   ...sqlMutants,
+  ...sqlTableMutants,
   ...tableMutants,
   ...tierMutants,
   ...blameMutants,

@@ -2,7 +2,8 @@
 import { Cache, Duration, Effect } from "effect"
 import * as Cells from "../../../src/internal/cache/cells.js"
 import { lru } from "../baselines/lru.js"
-import { type Bench, type Case, collect, interleave } from "../support/bench.js"
+import { type Bench, bytesEach, type Case, interleave } from "../support/bench.js"
+import { uniform, zipf } from "../support/draws.js"
 
 interface Row {
   readonly n: number
@@ -16,34 +17,6 @@ const idOf = (i: number): string => `0193c8f0-0000-7000-8000-${i.toString(16).pa
 
 const fill = <K, V>(cells: Cells.Cells<K, V>, key: K, value: V, now = 0): void => {
   Cells.fill(cells, key, value, { stamp: Cells.nextStamp(cells), loadedAt: now, freshUntil: now + 300_000 })
-}
-
-/** Numbers from 0 to 1, the same ones in each run. */
-const uniform = (seed: number): (() => number) => {
-  let state = seed
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return state / 2 ** 32
-  }
-}
-
-const zipf = (count: number, exponent: number): (() => number) => {
-  const next = uniform(42)
-  let sum = 0
-  const sums = Array.from({ length: count }, (_, i) => {
-    sum += 1 / (i + 1) ** exponent
-    return sum
-  })
-  return () => {
-    const at = next() * sum
-    let [low, high] = [0, count - 1]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (sums[middle]! < at) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
 }
 
 const hits = async (bench: Bench): Promise<void> => {
@@ -80,17 +53,6 @@ const hits = async (bench: Bench): Promise<void> => {
     "ns"
   )
   bench.ratio("a hit to one of a plain Map with expiry", samples.cells, samples.plain, { atMost: 2.5 })
-}
-
-/** Bytes that each of the entries takes beside its key and its value. */
-const bytesEach = <A>(count: number, make: () => A): number => {
-  collect()
-  const before = process.memoryUsage().heapUsed
-  const made = [make()]
-  collect()
-  const bytes = (process.memoryUsage().heapUsed - before) / count
-  made.pop()
-  return bytes
 }
 
 const memory = async (bench: Bench): Promise<void> => {
@@ -140,7 +102,8 @@ const misses = (bench: Bench): void => {
   }
 }
 
-const forAll = (bench: Bench): void => {
+/** Calls for all entries. */
+export const forAll = (bench: Bench): void => {
   for (const count of [1_000, 1_000_000]) {
     const cells = Cells.make<number, number>(noBound, ignore)
     for (let i = 0; i < count; i++) fill(cells, i, i)

@@ -96,6 +96,17 @@ export const collect = (): void => {
   globalThis.gc()
 }
 
+/** Bytes that each of the entries takes. */
+export const bytesEach = async <A>(count: number, make: () => A | Promise<A>): Promise<number> => {
+  collect()
+  const before = process.memoryUsage().heapUsed
+  const made = [await make()]
+  collect()
+  const bytes = (process.memoryUsage().heapUsed - before) / count
+  made.pop()
+  return bytes
+}
+
 export interface Rounds {
   readonly rounds: number
   /**

@@ -2,22 +2,9 @@
 
 import { SqlClient } from "@effect/sql/SqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"
-import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import { describe, expect, it } from "@effect/vitest"
-import {
-  Clock,
-  type Context,
-  Deferred,
-  Effect,
-  Either,
-  Fiber,
-  Layer,
-  Redacted,
-  type Scope,
-  TestClock
-} from "effect"
+import { Clock, Deferred, Effect, Either, Fiber, Layer, Redacted, type Scope, TestClock } from "effect"
 import * as ChangeLog from "../../../src/ChangeLog.js"
-import type { StorageError } from "../../../src/Storage.js"
 import * as PgChangeLog from "../../../src/sql/PgChangeLog.js"
 import * as SqlChangeLog from "../../../src/sql/SqlChangeLog.js"
 import * as SqliteChangeLog from "../../../src/sql/SqliteChangeLog.js"
@@ -25,30 +12,15 @@ import { databaseUrls } from "../../support/postgres/databases.js"
 import { openClient, ownSchema } from "../../support/postgres/tables.js"
 import { openPlain, tempFile } from "../../support/sqlite/sqlite.js"
 import { following } from "../../support/watch/following.js"
-import { expectGapFree, keysOf } from "../../support/watch/histories.js"
+import { expectGapFree } from "../../support/watch/histories.js"
+import { all, keys, make, type Place, places } from "./places.js"
 
-const { put, remove } = ChangeLog
-
-/** A database, a client of it, and logs with connections of their own. */
-interface Place {
-  readonly context: Context.Context<SqlClient>
-  readonly own: (
-    options: SqlChangeLog.LogOptions
-  ) => Effect.Effect<SqlChangeLog.SqlChangeLog<unknown>, StorageError | ChangeLog.InvalidOptions, Scope.Scope>
-}
-
-const all = (log: ChangeLog.ChangeLog<unknown>) =>
-  Effect.flatMap(log.head, ({ floor }) => log.read({ after: floor, limit: 10_000 }))
-
-const keys = (log: ChangeLog.ChangeLog<unknown>) => Effect.map(all(log), keysOf)
+const { put } = ChangeLog
 
 const append = (log: ChangeLog.ChangeLog<unknown>, count: number) =>
   Effect.forEach(Array.from({ length: count }), (_, n) => log.append([put(`/n/${n}`, n)]))
 
 const suite = (name: string, place: Effect.Effect<Place, unknown, Scope.Scope>) => {
-  const make = (context: Place["context"], options: SqlChangeLog.LogOptions) =>
-    Effect.provide(SqlChangeLog.make<unknown>(options), context)
-
   describe(name, () => {
     it.scopedLive("names a revision by its number, from the floor to the head", () =>
       Effect.gen(function* () {
@@ -129,108 +101,6 @@ const suite = (name: string, place: Effect.Effect<Place, unknown, Scope.Scope>) 
         expect(error.message).toContain('make it with state: "none"')
       })
     )
-
-    describe("transact", () => {
-      it.scopedLive("commits what the effect has written together with its revisions, and rings", () =>
-        Effect.gen(function* () {
-          const { context } = yield* place
-          const sql = yield* Effect.provide(SqlClient, context)
-          yield* sql`CREATE TABLE accounts (id integer, balance integer)`
-          const first = yield* make(context, { table: "log", feed: "first", state: "latest", poll: "1 hour" })
-          const second = yield* make(context, { table: "log", feed: "second", poll: "1 hour" })
-          const readers = yield* Effect.forEach([first, second], following)
-          const { revisions, value } = yield* SqlChangeLog.transact((transaction) =>
-            Effect.gen(function* () {
-              yield* transaction.append(second, [put("/second", 1)])
-              yield* transaction.commit(first, [{ id: "one", changes: [put("/a", 1)] }])
-              yield* sql`INSERT INTO accounts VALUES (1, 100)`
-              yield* transaction.commit(first, [
-                { id: "one", changes: [put("/b", 1)] },
-                { id: "two", changes: [remove("/a"), put("/c", 1)] }
-              ])
-              return "done"
-            })
-          ).pipe(Effect.provide(context))
-          expect(value).toBe("done")
-          expect(revisions.map(({ seq }) => seq)).toEqual([1, 2, 1])
-          expect(yield* keys(first)).toEqual(["/a", "/a", "/c"])
-          expect((yield* sql`SELECT * FROM accounts`).length).toBe(1)
-          yield* Effect.timeout(Effect.all([readers[0]!.until(2), readers[1]!.until(1)]), "10 seconds")
-        })
-      )
-
-      it.scopedLive("rolls everything back when the effect fails, and gives its own error", () =>
-        Effect.gen(function* () {
-          const { context } = yield* place
-          const sql = yield* Effect.provide(SqlClient, context)
-          yield* sql`CREATE TABLE accounts (id integer)`
-          const log = yield* make(context, { table: "log" })
-          const failing = (fail: Effect.Effect<void, unknown>) =>
-            SqlChangeLog.transact((transaction) =>
-              Effect.gen(function* () {
-                yield* sql`INSERT INTO accounts VALUES (1)`
-                yield* transaction.append(log, [put("/a", 1)])
-                yield* fail
-              })
-            ).pipe(Effect.provide(context))
-          expect(yield* Effect.flip(failing(Effect.fail("mine" as const)))).toBe("mine")
-          expect((yield* Effect.exit(failing(Effect.die("a defect"))))._tag).toBe("Failure")
-          const started = yield* Deferred.make<void>()
-          const fiber = yield* Effect.fork(
-            failing(Effect.zipRight(Deferred.succeed(started, undefined), Effect.never))
-          )
-          yield* Deferred.await(started)
-          yield* Fiber.interrupt(fiber)
-          const statement = yield* Effect.flip(failing(Effect.asVoid(sql`SELECT * FROM nowhere`)))
-          expect(statement).toMatchObject({ _tag: "SqlError" })
-          expect(yield* all(log)).toEqual([])
-          expect(yield* sql`SELECT * FROM accounts`).toEqual([])
-          // The numbers are not used up, and the connection is good.
-          expect(yield* log.append([put("/a", 1)])).toMatchObject({ seq: 1 })
-        })
-      )
-
-      it.scopedLive("refuses what cannot be, at once", () =>
-        Effect.gen(function* () {
-          const { context, own } = yield* place
-          const sql = yield* Effect.provide(SqlClient, context)
-          const log = yield* make(context, { table: "log" })
-          const other = yield* own({ table: "log" })
-          const told = (body: (transaction: SqlChangeLog.Transaction) => Effect.Effect<unknown, unknown>) =>
-            Effect.flip(Effect.provide(SqlChangeLog.transact(body), context))
-          const invalid = { _tag: "ChangeLogError", reason: "Invalid", outcome: "NotStored" }
-          expect(yield* told((transaction) => transaction.append(log, []))).toMatchObject(invalid)
-          expect(yield* told((transaction) => transaction.append(log, [put("", 1)]))).toMatchObject(invalid)
-          expect(yield* told((transaction) => transaction.append(other, [put("/a", 1)]))).toMatchObject(
-            invalid
-          )
-          const nested = SqlChangeLog.transact(() => Effect.void).pipe(Effect.provide(context))
-          expect(yield* told(() => nested)).toMatchObject(invalid)
-          expect(yield* Effect.flip(sql.withTransaction(nested))).toMatchObject(invalid)
-          expect(yield* all(log)).toEqual([])
-        })
-      )
-
-      it.scopedLive("with several logs in any order: no two wait for each other", () =>
-        Effect.gen(function* () {
-          const { context } = yield* place
-          const logs = yield* Effect.forEach(["a", "b", "c"], (feed) => make(context, { table: "log", feed }))
-          const both = (order: ReadonlyArray<number>) =>
-            SqlChangeLog.transact((transaction) =>
-              Effect.forEach(order, (n) =>
-                Effect.zipRight(Effect.yieldNow(), transaction.append(logs[n]!, [put("/x", 1)]))
-              )
-            )
-          const orders = Array.from({ length: 30 }, (_, n) => (n % 2 === 0 ? [0, 1, 2] : [2, 1, 0]))
-          yield* Effect.forEach(orders, both, { concurrency: 6 }).pipe(Effect.provide(context))
-          for (const log of logs) {
-            const logged = yield* all(log)
-            expectGapFree(logged)
-            expect(logged.length).toBe(30)
-          }
-        })
-      )
-    })
 
     it.scopedLive(
       "takes part in a transaction of its client: it commits with it, rolls back with it, and is found by the poll",
@@ -317,29 +187,9 @@ const suite = (name: string, place: Effect.Effect<Place, unknown, Scope.Scope>) 
   })
 }
 
-suite(
-  "change logs in SQLite",
-  Effect.gen(function* () {
-    const filename = yield* tempFile
-    return {
-      context: yield* Layer.build(SqliteClient.layer({ filename })),
-      own: (options: SqlChangeLog.LogOptions) => SqliteChangeLog.make<unknown>({ ...options, filename })
-    }
-  })
-)
+for (const [name, place] of places) suite(`change logs in ${name}`, place)
 
 for (const { name, url: server } of databaseUrls()) {
-  suite(
-    `change logs in Postgres, ${name}`,
-    Effect.gen(function* () {
-      const url = yield* ownSchema(server)
-      return {
-        context: yield* Layer.build(PgClient.layer({ url: Redacted.make(url), maxConnections: 8 })),
-        own: (options: SqlChangeLog.LogOptions) => PgChangeLog.make<unknown>({ ...options, url })
-      }
-    })
-  )
-
   describe(`the head's lock, ${name}`, () => {
     const holding = Effect.gen(function* () {
       const url = yield* ownSchema(server)

@@ -67,7 +67,9 @@ const setUp = (database: Effect.Effect<TableDatabase, unknown, Scope.Scope>) =>
     const db = yield* database
     const context = yield* db.client
     const table = yield* open(context, { indexes: unique, log: { table: "log" } })
-    const log = yield* Effect.provide(SqlChangeLog.make<Table.TableChange>({ table: "log" }), context)
+    // No poll finds what the table does not ring for.
+    const changes = SqlChangeLog.make<Table.TableChange>({ table: "log", poll: "1 hour" })
+    const log = yield* Effect.provide(changes, context)
     return { db, context, table, log }
   })
 

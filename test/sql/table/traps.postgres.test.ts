@@ -110,12 +110,35 @@ for (const { name, url: server } of databaseUrls()) {
           for (const results of yield* round(n)) {
             expect(results.every(({ _tag }) => _tag === "Written")).toBe(true)
           }
-          const added = [7, 8, 9].map((i) => Write.insert<typeof keys>(key(i)))
-          yield* Effect.all([table.write(added), other.write([...added].reverse()), table.deleteAll], {
+          yield* Effect.all([table.write(numbers.map((i) => Write.insert(key(i)))), other.deleteAll], {
             concurrency: "unbounded"
           })
           yield* table.write(numbers.map((i) => Write.insert(key(i))))
         }
+      })
+    )
+
+    it.scopedLive("adds rows in one order, whatever the order of the writes", () =>
+      Effect.gen(function* () {
+        // A deadlock would last for longer than the test.
+        const { db, open, table } = yield* setUp(server, "-c deadlock_timeout=5min")
+        const other = yield* open()
+        const program = yield* db.program
+        yield* program("BEGIN")
+        yield* program(`INSERT INTO keys (id, n) VALUES ('${id(2)}', 0)`)
+        const added = [1, 2, 3].map((i) => Write.insert<typeof keys>(key(i)))
+        const fibers = yield* Effect.forEach(
+          [table.write(added), other.write([...added].reverse())],
+          Effect.fork
+        )
+        // Each waits for the row in the middle, or for the other one.
+        yield* waiting(db.sql, 2)
+        yield* program("ROLLBACK")
+        const results = yield* Effect.forEach(fibers, Fiber.join)
+        expect(
+          results.flat().filter((one) => one._tag === "Written" && one.change === "Changed")
+        ).toHaveLength(3)
+        expect((yield* table.list()).value.map(({ n }) => n)).toEqual([1, 2, 3])
       })
     )
 

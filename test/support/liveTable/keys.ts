@@ -27,7 +27,10 @@ export interface KeyTable {
 
 export const key = (id: string, state = "active", account = "a") => ({ id, account, state, uses: null })
 
-/** Makes a live table of keys. It samples no hits, but by its options. A `ttl` of 10 ms has no jitter. */
+/**
+ * Makes a live table of keys. Unless its options differ, it samples no hits, and its scope waits for no write. A `ttl` of
+ * 10 ms has no jitter.
+ */
 export const liveKeys = (
   options: LiveTable.Options<Keys> = {},
   rows: ReadonlyArray<Table.NewRow<Keys>> = []
@@ -35,7 +38,7 @@ export const liveKeys = (
   Effect.gen(function* () {
     const scripted = yield* master(keys)
     for (const row of rows) yield* scripted.foreign.insert(row)
-    const live = yield* LiveTable.make(scripted.table, { sample: 0, ...options })
+    const live = yield* LiveTable.make(scripted.table, { sample: 0, closeDeadline: 0, ...options })
     yield* live.ready
     return { live, master: scripted }
   }).pipe(Effect.orDie)

@@ -1,0 +1,20 @@
+/** What the bench calls of its peers, each as a Map whose entries expire. */
+import { BentoCache, bentostore } from "bentocache"
+import { memoryDriver } from "bentocache/drivers/memory"
+import { LRUCache } from "lru-cache"
+
+/** An LRU with a time to live, synchronous. */
+export const makeLru = (max, ttl) => {
+  const cache = new LRUCache({ max, ttl })
+  return { get: (key) => cache.get(key), set: (key, value) => cache.set(key, value) }
+}
+
+/** A cache in one layer of memory; its values are kept as they are. */
+export const makeBento = (max, ttl) => {
+  const layer = bentostore().useL1Layer(memoryDriver({ maxItems: max, serialize: false }))
+  const cache = new BentoCache({ default: "rows", ttl, stores: { rows: layer } })
+  return {
+    getOrSet: (key, factory) => cache.getOrSet({ key, factory }),
+    close: () => cache.disconnectAll()
+  }
+}
