@@ -398,6 +398,12 @@ export const liveTableLaws: ReadonlyArray<TestedLaw> = [
     statement:
       "A read that shows staged writes is a state that may be read, with those of that moment done anew.",
     provedBy: ["test/laws/liveTable/checks.ts"]
+  },
+  {
+    id: "L9",
+    name: "equal",
+    statement: "The same schedule gives the same answers over memory, SQLite and Postgres.",
+    provedBy: ["test/laws/liveTable/equal.ts"]
   }
 ]
 

@@ -3,15 +3,15 @@ import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import fc from "fast-check"
 import { expect } from "vitest"
-import * as Table from "../../src/Table.js"
+import { memoryBackend } from "./liveTable/backend.js"
 import { openCache, openPersistedCache } from "./liveTable/peers.js"
 import { play } from "./liveTable/play.js"
-import { items } from "./liveTable/rows.js"
 import { type Sample, simpleSamples } from "./liveTable/schedule.js"
 import { type Open, openLiveTable } from "./liveTable/world.js"
 
-const playOver = async (sample: Sample, open: Open): Promise<void> =>
-  play(sample, await Effect.runPromise(Table.memory(items)), open)
+const playOver = async (sample: Sample, open: Open): Promise<void> => {
+  await play(sample, await Effect.runPromise(memoryBackend(open)))
+}
 
 const check = (open: Open) =>
   Effect.promise(() =>

@@ -1,5 +1,6 @@
 /** What the answers of a live table are compared with. */
 import { Exit, Option } from "effect"
+import type { Revision } from "../../../src/ChangeLog.js"
 import type { Answer } from "../../../src/LiveTable.js"
 import { idsOf } from "./master.js"
 import {
@@ -33,6 +34,8 @@ export interface Begun {
   readonly listFloor: number
   readonly forward: number
   readonly shown: number
+  /** The state of the revision that the answer must hold. */
+  readonly atLeast: number
   /** The writes that were made before. */
   readonly writers: number
 }
@@ -51,6 +54,7 @@ export const begin = (world: World, key: Key, how: string): Begun => {
     listFloor: world.listFloor,
     forward: world.forward.get(name) ?? 0,
     shown: world.shown.length - 1,
+    atLeast: how === "log" ? (world.known?.at ?? 0) : 0,
     writers: world.writers.length
   }
 }
@@ -61,8 +65,8 @@ const textIn = (state: State, key: Key): string => {
 }
 
 /** The state that acknowledged writes have left their ids in; with those queued before, if they were waited for. */
-const floorOf = ({ floors, queued, writers }: Begun, world: World, id: string): number => {
-  let floor = floors.get(id) ?? 0
+const floorOf = ({ atLeast, floors, queued, writers }: Begun, world: World, id: string): number => {
+  let floor = Math.max(atLeast, floors.get(id) ?? 0)
   if (!queued) return floor
   for (const { call, outcome, write } of world.writers.slice(0, writers)) {
     if (outcome === "Written" && idsOf([write]).includes(id)) floor = Math.max(floor, call?.done?.at ?? 0)
@@ -92,8 +96,8 @@ const checkRows = (world: World, begun: Begun, rows: ReadonlyArray<Row>, at: num
 
 const floorOfKey = (world: World, begun: Begun): number => {
   if (begun.key.kind === "row") return floorOf(begun, world, begun.key.id)
-  if (world.unordered) return 0
-  if (!begun.queued) return begun.listFloor
+  if (world.unordered) return begun.atLeast
+  if (!begun.queued) return Math.max(begun.listFloor, begun.atLeast)
   return Math.max(begun.listFloor, ...ids.map((id) => floorOf(begun, world, id)))
 }
 
@@ -154,6 +158,7 @@ export const textOf = (value: unknown): string => {
 
 export const checkAnswer = (world: World, begun: Begun, answer: Answer<unknown>): void => {
   const text = textOf(answer.value)
+  world.trace.push(`${begun.name}: ${text}`)
   // A count is not changed by what is staged.
   if (begun.pending && begun.key.kind !== "count") checkPending(world, begun, text)
   else checkBase(world, begun, text, rowsOf(answer.value))
@@ -169,6 +174,11 @@ const outcomeOf = (exit: Exit.Exit<unknown, unknown>): Writer["outcome"] => {
   return error.outcome === "NotStored" ? "NotStored" : error.outcome === "Unknown" ? "Unknown" : undefined
 }
 
+/** A caller gets to know a revision. */
+export const know = (world: World, revision: Revision, at: number): void => {
+  if ((world.known?.revision.seq ?? 0) < revision.seq) world.known = { revision, at }
+}
+
 /** A writer gets its outcome. */
 export const acknowledge = (world: World, writer: Writer, exit: Exit.Exit<unknown, unknown>): void => {
   const { broken, floors, writers } = world
@@ -176,6 +186,7 @@ export const acknowledge = (world: World, writer: Writer, exit: Exit.Exit<unknow
   if (Exit.isInterrupted(exit)) return
   const outcome = outcomeOf(exit)
   const { call, number, write } = writer
+  world.trace.push(`write ${number}: ${outcome}`)
   if (writer.outcome !== undefined) broken.push(`L5: write ${number} has two outcomes`)
   writer.outcome = outcome
   const later = writers.find(
@@ -197,6 +208,10 @@ export const acknowledge = (world: World, writer: Writer, exit: Exit.Exit<unknow
   if (outcome !== "Written" || call?.done === undefined) return
   for (const id of idsOf([write])) floors.set(id, Math.max(floors.get(id) ?? 0, call.done.at))
   world.listFloor = Math.max(world.listFloor, call.done.at)
+  const revision = Exit.isSuccess(exit)
+    ? (exit.value as { readonly revision: Option.Option<Revision> }).revision
+    : undefined
+  if (revision?._tag === "Some") know(world, revision.value, call.done.at)
 }
 
 /** Nothing that was read before is served again. */

@@ -1,5 +1,6 @@
 /** A live table under a schedule, and what a user was promised so far. */
 import { Effect, type Fiber, Random, Runtime, Scope } from "effect"
+import type { Revision } from "../../../src/ChangeLog.js"
 import * as Options from "../../../src/internal/liveTable/options.js"
 import * as Reads from "../../../src/internal/liveTable/readCalls.js"
 import type { Runtime as LiveRuntime } from "../../../src/internal/liveTable/runtime.js"
@@ -9,6 +10,7 @@ import * as Writes from "../../../src/internal/liveTable/writeCalls.js"
 import type * as Live from "../../../src/LiveTable.js"
 import type * as Table from "../../../src/Table.js"
 import { runtimeIn, type VirtualTime, virtualTime } from "../../support/time/virtualTime.js"
+import type { Backend } from "./backend.js"
 import { type Call, idsOf, type Master, makeMaster } from "./master.js"
 import type { Items, Write } from "./rows.js"
 import { doubt, hardTimeout, type Setting, writeTimeout } from "./schedule.js"
@@ -61,8 +63,14 @@ export interface World {
   anyUnknown: boolean
   requests: number
   closed: boolean
+  /** It follows a log. */
+  readonly logged: boolean
   /** What does not hold. */
   readonly broken: Array<string>
+  /** What callers were answered, in order. */
+  readonly trace: Array<string>
+  /** The last revision that a caller knows, and the state that it is of. */
+  known: { readonly revision: Revision; readonly at: number } | undefined
 }
 
 const handleOf = (runtime: LiveRuntime<Items>): Handle =>
@@ -140,8 +148,8 @@ const handOver = (world: World, call: Call): void => {
 
 const noteCall = (world: World, call: Call): void => {
   if (call.kind === "write") handOver(world, call)
-  // The end of a doubt detaches loads when it is noticed.
-  if (call.writes.length > 0 || world.setting.stubborn || world.anyUnknown) return
+  // The end of a doubt, and an event of the log, detach loads when they are noticed.
+  if (call.writes.length > 0 || world.setting.stubborn || world.anyUnknown || world.logged) return
   for (const other of world.master.calls) {
     if (other === call || other.kind !== call.kind || !isOpen(world, other)) continue
     const twice = call.ids.find((id) => other.ids.includes(id) && !other.detached.has(id))
@@ -155,17 +163,18 @@ export type Open = (
   setting: Setting
 ) => Effect.Effect<Pick<World, "live" | "inside">, unknown, Scope.Scope>
 
-export const openLiveTable: Open = (master, setting) =>
-  Options.resolve(optionsOf(setting)).pipe(
+/** A live table that gets to know of changes by itself, or by a log. */
+export const openLiveTable: (
+  master: Table.Table<Items>,
+  setting: Setting,
+  changes?: Live.Options<Items>["changes"]
+) => ReturnType<Open> = (master, setting, changes) =>
+  Options.resolve({ ...optionsOf(setting), changes }).pipe(
     Effect.flatMap((settings) => start(Effect.succeed(master), settings)),
     Effect.map((inside) => ({ live: handleOf(inside), inside }))
   )
 
-export const makeWorld = async (
-  setting: Setting,
-  backend: Table.Table<Items>,
-  open: Open
-): Promise<World> => {
+export const makeWorld = async (setting: Setting, { changes, open, table }: Backend): Promise<World> => {
   const time = virtualTime()
   const runtime = runtimeIn(time)
   const scope = Effect.runSync(Scope.make())
@@ -179,7 +188,7 @@ export const makeWorld = async (
     world.anyUnknown = true
     detach(world, call.ids)
   }
-  const master = await makeMaster(backend, time, runtime, stubborn, maxBatch, onCall, onLeft)
+  const master = await makeMaster(table, time, runtime, stubborn, maxBatch, onCall, onLeft)
   const opened = open(master.table, setting).pipe(
     Scope.extend(scope),
     Effect.withRandom(Random.make(setting.random))
@@ -205,7 +214,10 @@ export const makeWorld = async (
     anyUnknown: false,
     requests: 0,
     closed: false,
-    broken: []
+    logged: changes !== undefined,
+    broken: [],
+    trace: [],
+    known: undefined
   }
   await time.settle()
   return world
