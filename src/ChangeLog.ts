@@ -25,7 +25,7 @@ import {
 import * as MemoryLog from "./internal/log/memoryLog.js"
 import { resolveSelector } from "./internal/log/selector.js"
 import { storageError } from "./internal/log/storageError.js"
-import { func, type InvalidOptions, oneOf, or, resolve, whole } from "./internal/options.js"
+import { func, type InvalidOptions, oneOf, or, type Rules, resolve, that, whole } from "./internal/options.js"
 import { makeRandom, randomName } from "./internal/random.js"
 import { type BadRecord, type Saved, type Storage, StorageError } from "./Storage.js"
 
@@ -236,8 +236,9 @@ const afterStore = (error: ChangeLogError): StorageError => {
 
 /**
  * Makes a storage that also writes to a log what it stores. Use it for storages in memory, and for others that have no
- * option `log`. A save stores the batch, then commits all of it to the log, a revision for each record, and succeeds
- * after that. So after a receipt, or a `flush`, of a recorder above it, watchers can read the record.
+ * option `log`. Fails with {@link InvalidOptions}. A save stores the batch, then commits all of it to the log, a revision
+ * for each record, and succeeds after that. So after a receipt, or a `flush`, of a recorder above it, watchers can read
+ * the record.
  *
  * - A record that cannot be logged is bad before anything is stored, as far as the log has a `check`. A record that only
  *   the commit refuses is stored, and bad with outcome `Unknown`. In both cases the recorder sets the record aside, and
@@ -250,6 +251,22 @@ const afterStore = (error: ChangeLogError): StorageError => {
  *   and finds by the rows what is new, however old it is: use that for them.
  */
 export const withLog = <S extends AnyStorage, V>(
+  storage: S,
+  options: WithLogOptions<RecordOf<S>, V>
+): Effect.Effect<WithLog<S>, InvalidOptions> =>
+  Effect.map(resolve<WithLogOptions<RecordOf<S>, V>>()(withLogRules, options), (resolved) =>
+    logging(storage, resolved)
+  )
+
+const isLog = (given: unknown): boolean =>
+  typeof given === "object" && given !== null && "commit" in given && typeof given.commit === "function"
+
+const withLogRules = {
+  log: that("a ChangeLog", isLog),
+  toEntry: func("that returns an entry")
+} satisfies Rules<WithLogOptions<never, never>>
+
+const logging = <S extends AnyStorage, V>(
   storage: S,
   { log, toEntry }: WithLogOptions<RecordOf<S>, V>
 ): WithLog<S> => {

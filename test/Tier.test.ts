@@ -1,6 +1,6 @@
 /** The tier in memory, and what `Tier.make` does for every source. The laws of tiers are in test/testing. */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Fiber, TestClock } from "effect"
+import { Context, Deferred, Duration, Effect, Exit, Fiber, Option, TestClock } from "effect"
 import * as Tier from "../src/Tier.js"
 import { wallClock } from "./support/time/wallClock.js"
 
@@ -62,6 +62,26 @@ describe("Tier.memory", () => {
       expect(yield* timed(heldOf(store, 2))).toEqual([0, 1])
       yield* TestClock.adjust("1 second")
       expect(yield* timed(heldOf(store, 2))).toEqual([1])
+    })
+  )
+
+  it.scoped("keeps namespaces and keys apart that would run together", () =>
+    Effect.gen(function* () {
+      const tier = yield* Tier.memory()
+      const [client, clients] = [yield* tier.open("client"), yield* tier.open("clients")]
+      yield* client.put([{ key: "s1", value: "of client" }])
+      yield* clients.put([{ key: "1", value: "of clients" }])
+      expect(yield* client.get(["s1", "1"])).toEqual(["of client", undefined])
+      expect(yield* clients.get(["s1", "1"])).toEqual([undefined, "of clients"])
+    })
+  )
+
+  it.scoped("keeps an entry of the same epoch with a higher seq", () =>
+    Effect.gen(function* () {
+      const store = yield* Effect.flatMap(Tier.memory(), (tier) => tier.open("a"))
+      for (const seq of [2, 3, 1])
+        yield* store.put([{ key: "k", value: `${seq}`, order: { epoch: "e", seq } }])
+      expect(yield* store.get(["k"])).toEqual(["3"])
     })
   )
 
@@ -160,6 +180,34 @@ describe("Tier.make", () => {
       for (const name of ["a\0", "\ud800", "x".repeat(513), "é".repeat(257), 5 as unknown as string]) {
         expect(yield* Effect.flip(tier.open(name))).toMatchObject({ reason: "Invalid" })
       }
+    })
+  )
+
+  it.scoped("runs its source outside of the transaction that the caller is in", () =>
+    Effect.gen(function* () {
+      const Transaction = Context.GenericTag<"transaction", string>(
+        "@effect/sql/SqlClient/TransactionConnection"
+      )
+      const seen: Array<Option.Option<string>> = []
+      const look = Effect.map(Effect.serviceOption(Transaction), (transaction) => void seen.push(transaction))
+      const tier = Tier.make({
+        open: () =>
+          Effect.as(look, {
+            get: (keys) =>
+              Effect.as(
+                look,
+                keys.map(() => undefined)
+              ),
+            put: () => look,
+            remove: () => look,
+            clear: look
+          })
+      })
+      yield* Effect.gen(function* () {
+        const store = yield* tier.open("a")
+        yield* Effect.all([store.get(["x"]), store.put([entry(0)]), store.remove(["x"]), store.clear])
+      }).pipe(Effect.provideService(Transaction, "the caller's"))
+      expect(seen).toEqual(Array.from({ length: 5 }, () => Option.none()))
     })
   )
 

@@ -144,9 +144,15 @@ export const resolve =
   <O extends object>() =>
   <const R extends Rules<O>>(rules: R, options: O): Effect.Effect<Resolved<O, R>, InvalidOptions> =>
     Effect.suspend(() => {
-      const resolved = resolveAt<O, R>("", rules, options)
+      const resolved = readOptions<O>()(rules, options)
       return resolved instanceof InvalidOptions ? Effect.fail(resolved) : Effect.succeed(resolved)
     })
+
+/** As {@link resolve}, where no Effect can run: answers the error. */
+export const readOptions =
+  <O extends object>() =>
+  <const R extends Rules<O>>(rules: R, options: O): Resolved<O, R> | InvalidOptions =>
+    resolveAt<O, R>("", rules, options)
 
 const resolveAt = <O extends object, R extends Rules<O>>(
   prefix: string,

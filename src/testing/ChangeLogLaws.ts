@@ -12,6 +12,7 @@
  * It needs no test runner; `changeLogLaws` of `effect-recorder/testing/vitest` makes a test of every law. A law whose
  * needs the capabilities do not meet is left out, with the reason.
  */
+export { InvalidOptions } from "../internal/options.js"
 export { type CheckOptions, LawBroken } from "./internal/law.js"
 export { logLaws as laws, runLogLaws as run } from "./internal/log/laws.js"
 export {

@@ -13,6 +13,7 @@
  * A law whose needs the capabilities do not meet is left out, with the reason.
  */
 
+export { InvalidOptions } from "../internal/options.js"
 export { type CheckOptions, LawBroken } from "./internal/law.js"
 export type { LeftOut, Report } from "./internal/report.js"
 export { laws, run } from "./internal/storage/laws.js"

@@ -8,38 +8,39 @@
  * ```
  *
  * A law that is left out shows as skipped, with the reason. This module can be loaded only where vitest runs; the laws
- * themselves are in `effect-recorder/testing/StorageLaws`, `effect-recorder/testing/ChangeLogLaws` and
- * `effect-recorder/testing/TableLaws`.
+ * themselves are in `effect-recorder/testing/StorageLaws`, `effect-recorder/testing/ChangeLogLaws`,
+ * `effect-recorder/testing/TableLaws` and `effect-recorder/testing/TierLaws`.
  */
 import { describe, it } from "@effect/vitest"
-import { Duration } from "effect"
+import { Effect } from "effect"
 import type { TypeLambda } from "effect/HKT"
-import { type CheckOptions, type Kit, leftOutReasonOf, type SubjectOf } from "./internal/law.js"
+import { InvalidOptions, readOptions } from "../internal/options.js"
+import { type Kit, type LawsOptions, lawsRules, leftOutReasonOf, type SubjectOf } from "./internal/law.js"
 import { logKit } from "./internal/log/laws.js"
 import type { LogSubject } from "./internal/log/subject.js"
 import { storageKit } from "./internal/storage/laws.js"
 import type { Subject } from "./internal/storage/subject.js"
 import { tableKit } from "./internal/table/laws.js"
 import type { TableSubject } from "./internal/table/subject.js"
+import { tierKit } from "./internal/tier/laws.js"
+import type { TierSubject } from "./internal/tier/subject.js"
 
-/** How the laws are run. */
-export interface LawsOptions extends CheckOptions {
-  /** The longest that one law may take. Default 60 seconds. */
-  readonly timeout?: Duration.DurationInput | undefined
-}
+export type { LawsOptions } from "./internal/law.js"
 
-/** Registers a test for every law of a kit. */
+/** Registers a test for every law of a kit, or one that fails with what is wrong with the options. */
 const testsOf =
   <Subjects extends TypeLambda, Need extends string>({ lacks, laws }: Kit<Subjects, Need, string>) =>
   <A, B>(title: string, subject: SubjectOf<Subjects, A, B>, options: LawsOptions): void => {
     const leftOutReason = leftOutReasonOf(lacks)
-    const timeout = Duration.toMillis(options.timeout ?? "60 seconds")
+    const resolved = readOptions<LawsOptions>()(lawsRules, options)
     describe(title, () => {
+      if (resolved instanceof InvalidOptions) return it.effect("are run", () => Effect.fail(resolved))
+      const { timeout, ...checked } = resolved
       for (const law of laws) {
         const reason = leftOutReason(law, subject)
         const title = `${law.id} ${law.group}: ${law.name}: ${law.statement}`
         if (reason !== undefined) it(title, ({ skip }) => skip(`left out: ${reason}`))
-        else it.live(title, () => law.check(subject, options), timeout)
+        else it.live(title, () => law.check(subject, checked), timeout)
       }
     })
   }
@@ -57,3 +58,7 @@ export const changeLogLaws = (subject: LogSubject, options: LawsOptions = {}): v
 /** Registers a test for every law of tables. They run on the live clock, each in a place of its own. */
 export const tableLaws = (subject: TableSubject, options: LawsOptions = {}): void =>
   testsOf(tableKit)(`the laws of tables: ${subject.name}`, subject, options)
+
+/** Registers a test for every law of tiers. They run on the live clock, each in a place of its own. */
+export const tierLaws = (subject: TierSubject, options: LawsOptions = {}): void =>
+  testsOf(tierKit)(`the laws of tiers: ${subject.name}`, subject, options)

@@ -114,7 +114,7 @@ describe("batches", () => {
     lawTimeout
   )
 
-  scenario("R2: hold at most maxBatchSize items, or what the resource says if that is less", function* () {
+  scenario("R2: hold at most maxBatchSize items, or the resource's own limit if that is less", function* () {
     const own: Array<string> = []
     const actor = yield* keeper(own, { maxBatchSize: 3 })
     for (let i = 1; i <= 7; i++) actor.unsafeOffer(i)
@@ -135,7 +135,7 @@ describe("batches", () => {
     }
   })
 
-  scenario("are handled again as long as onBatch says so", function* () {
+  scenario("are handled again as long as onBatch asks for it", function* () {
     const lines: Array<string> = []
     let left = 2
     const actor = yield* keeper(lines, {
@@ -476,7 +476,7 @@ describe("the end of the turn", () => {
     })
   )
 
-  it.live("is the host's, when nobody says otherwise", () =>
+  it.live("is the host's by default", () =>
     Effect.scoped(
       Effect.gen(function* () {
         const lines: Array<string> = []
@@ -756,7 +756,7 @@ describe("a table of counters with a reply for each write", () => {
     expect(yield* Effect.flip(add("a", 1))).toBe("closed")
   })
 
-  scenario("answers whoever waits when it fails, once it is closed", function* () {
+  scenario("answers the requests that wait when it fails, once it is closed", function* () {
     const { actor, add, get } = yield* counters((counts) =>
       counts.size > 0 ? Effect.die("full") : Effect.void
     )
@@ -809,7 +809,7 @@ const registry = Effect.gen(function* () {
 })
 
 describe("a registry of watchers", () => {
-  scenario("tells each of them the changes after it came, in order, until it goes", function* () {
+  scenario("delivers to each of them the changes after it began, in order, until it ends", function* () {
     const { actor, change, follow } = yield* registry
     change("a")
     const early = yield* follow("a")

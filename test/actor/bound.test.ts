@@ -11,7 +11,7 @@ const wrong = (bound: Bound<number>): string | undefined => {
 }
 
 describe("bounds", () => {
-  it("are told wrong by the name of the option", () => {
+  it("are refused by the name of the option", () => {
     expect(wrong({ count: 3, overflow: "reject" })).toBeUndefined()
     expect(wrong({ bytes: 3, sizeOf, overflow: "suspend" })).toBeUndefined()
     expect(wrong({ overflow: "reject" })).toBe("bound.count")
@@ -55,7 +55,7 @@ describe("sizes", () => {
     expect(sizeIn(throwing, 1)).toBeUndefined()
   })
 
-  it("cost nothing where nobody asks for them", () => {
+  it("cost nothing where they are not asked for", () => {
     expect(sizeIn({ count: 3, overflow: "reject" }, 7)).toBe(0)
   })
 })

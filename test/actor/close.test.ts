@@ -76,7 +76,7 @@ describe("close", () => {
     expect((yield* Fiber.join(waiting)).current).toEqual([1])
   })
 
-  scenario("refuses whoever waits for room", function* () {
+  scenario("refuses the offers that wait for room", function* () {
     const gate = yield* Deferred.make<void>()
     const actor = yield* keeper([], { onBatch: gated(gate), bound: { count: 1, overflow: "suspend" } })
     actor.unsafeOffer(1)
@@ -131,7 +131,7 @@ describe("a deadline", () => {
     expect(took).toBeLessThanOrEqual(1100)
   })
 
-  scenario("R16: leaves behind a step that ignores its interruption, and says so", function* () {
+  scenario("R16: leaves behind a step that ignores its interruption, and reports it", function* () {
     const lines: Array<string> = []
     const gate = yield* Deferred.make<void>()
     const actor = yield* keeper(lines, {
@@ -260,7 +260,7 @@ describe("the scope", () => {
     expect(lines).toEqual(["used", "released"])
   })
 
-  scenario("waits for its deadline and tells what is left, if nobody else was told", function* () {
+  scenario("waits for its deadline and reports what is left, if no close has reported it", function* () {
     const told: Array<ReadonlyArray<number>> = []
     const over = (closes: boolean) =>
       Effect.gen(function* () {

@@ -387,13 +387,13 @@ const items = (count: number, bytes: Item["bytes"] = 1): ReadonlyArray<Item> =>
   Array.from({ length: count }, (_, id) => ({ id, bytes }))
 
 describe("offers", () => {
-  it("tell of work once a segment", () => {
+  it("signal work once a segment", () => {
     const { intake, seen } = make(undefined, 10)
     for (const item of items(25)) Intake.offer(intake, item)
     expect(seen.work).toBe(3)
   })
 
-  it("tell one who lingers when a batch is full", () => {
+  it("signal a lingering worker when a batch is full", () => {
     const { intake, seen } = make(undefined, 10, true)
     for (const item of items(9)) Intake.offer(intake, item)
     expect(seen.work).toBe(1)
@@ -404,7 +404,7 @@ describe("offers", () => {
     expect(bounded.seen.work).toBe(2)
   })
 
-  it("tell when there is no room, so that nobody lingers for more", () => {
+  it("signal that there is no room, so that no worker lingers for more", () => {
     for (const overflow of ["reject", "suspend", "drop-newest", "drop-oldest"] as const) {
       const { intake, seen } = make({ count: 3, overflow })
       for (const item of items(3)) Intake.offer(intake, item)
@@ -464,7 +464,7 @@ describe("offers", () => {
     }
   })
 
-  it("of a closed intake: whoever waits is refused at once, and told in slices", () => {
+  it("of a closed intake: the waiting offers are refused at once, and resumed in slices", () => {
     const slices: Array<() => void> = []
     const intake = Intake.make<Item>({
       limit: 10,
@@ -500,7 +500,7 @@ describe("offers", () => {
     expect(seen.dropped).toEqual([0, 1])
   })
 
-  it("let the next one in when one who needs more room than there is goes away", () => {
+  it("let the next one in when one that needs more room than there is goes away", () => {
     const { intake } = make({ count: 4, overflow: "suspend" })
     Intake.offerAll(intake, items(2))
     const told: Array<string> = []

@@ -254,7 +254,7 @@ describe("a failure", () => {
     expect((yield* batch.close).current).toEqual([1])
   })
 
-  scenario("in the size that the resource tells ends it with the resource handed back", function* () {
+  scenario("in the size that the resource names ends it with the resource handed back", function* () {
     const lines: Array<string> = []
     const actor = yield* keeper(lines, {
       resourceMaxBatchSize: () => {
@@ -269,7 +269,7 @@ describe("a failure", () => {
     expect(Option.getOrThrow(rest.resource).lines).toBe(lines)
   })
 
-  scenario("of a log line, or of anything said beside the steps, costs nothing", function* () {
+  scenario("of a log line, or of anything run beside the steps, costs nothing", function* () {
     const lines: Array<string> = []
     const actor = yield* keeper(lines, (control) => ({
       limit: () => 100,
@@ -287,8 +287,8 @@ describe("a failure", () => {
   })
 })
 
-describe("what is said beside the steps", () => {
-  scenario("is said at once, also by an actor that has nothing to do", function* () {
+describe("what runs beside the steps", () => {
+  scenario("runs at once, also in an actor that has nothing to do", function* () {
     const said: Array<string> = []
     const actor = yield* keeper([])
     yield* TestClock.adjust("1 minute")
@@ -300,7 +300,7 @@ describe("what is said beside the steps", () => {
     expect(said).toEqual(["first", "second"])
   })
 
-  scenario("is said soon also when a tick asks for it, be it the last one", function* () {
+  scenario("runs soon also when a tick asks for it, be it the last one", function* () {
     const gate = yield* Deferred.make<void>()
     let asked = 0
     let said = 0
@@ -452,7 +452,7 @@ describe("the status", () => {
   const seen = <R, I, Report>(actor: Actor.Actor<R, I, Report>) =>
     started(Effect.map(Stream.runCollect(actor.statusChanges), Chunk.toReadonlyArray))
 
-  scenario("R12: is told from the present one to the terminal one", function* () {
+  scenario("R12: is delivered from the present one to the terminal one", function* () {
     const acquired = yield* Deferred.make<Diary>()
     const controls = yield* Deferred.make<Actor.Control<number>>()
     const actor = yield* keeper([], (control) => {

@@ -10,7 +10,7 @@ describe("the statistics of the benchmarks", () => {
     expect(interval.confidence).toBeCloseTo(0.9648, 4)
   })
 
-  it("takes the 1st and the last of 6 samples, and says how sure fewer are", () => {
+  it("takes the 1st and the last of 6 samples, and gives how sure fewer are", () => {
     expect(intervalOf(upTo(6))).toMatchObject({ median: 3.5, low: 1, high: 6, confidence: 0.96875 })
     expect(intervalOf(upTo(5))).toMatchObject({ median: 3, low: 1, high: 5, confidence: 0.9375 })
     expect(intervalOf([7])).toMatchObject({ median: 7, low: 7, high: 7, confidence: 0 })

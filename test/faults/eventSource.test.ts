@@ -124,41 +124,45 @@ const suite = (connect: Connect): void => {
 
   // A response closes its connection when it ends: what a client asks next reaches the new server, and the old one
   // closes.
-  it.scopedLive("a server that is restarted over the same log: every event is told once and in order", () =>
-    Effect.gen(function* () {
-      const log = yield* ChangeLog.make<number>({ state: "latest" })
-      const { put } = writing(log)
-      const start = (port: number) =>
-        Effect.gen(function* () {
-          const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
-          const server = yield* Scope.extend(serving(log, port), scope)
-          return { ...server, stop: Effect.timed(Scope.close(scope, Exit.void)) }
-        })
-      let server = yield* start(0)
-      const { port } = server
-      const client = yield* connect<number>(url(port))
-      yield* client.until((received) => received.length > 0)
-      let seq = 0
-      const write = (count: number) =>
-        Effect.repeatN(
-          Effect.suspend(() => put("a", ++seq)),
-          count - 1
+  it.scopedLive(
+    "a server that is restarted over the same log: every event is delivered once and in order",
+    () =>
+      Effect.gen(function* () {
+        const log = yield* ChangeLog.make<number>({ state: "latest" })
+        const { put } = writing(log)
+        const start = (port: number) =>
+          Effect.gen(function* () {
+            const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
+            const server = yield* Scope.extend(serving(log, port), scope)
+            return { ...server, stop: Effect.timed(Scope.close(scope, Exit.void)) }
+          })
+        let server = yield* start(0)
+        const { port } = server
+        const client = yield* connect<number>(url(port))
+        yield* client.until((received) => received.length > 0)
+        let seq = 0
+        const write = (count: number) =>
+          Effect.repeatN(
+            Effect.suspend(() => put("a", ++seq)),
+            count - 1
+          )
+        for (let round = 1; round <= 5; round++) {
+          yield* write(10)
+          yield* isTold(client, seq)
+          yield* write(10)
+          const [took] = yield* server.stop
+          // It does not wait for its clients to go away.
+          expect(Duration.toMillis(took)).toBeLessThan(2000)
+          yield* write(10)
+          server = yield* start(port)
+          yield* isTold(client, seq)
+        }
+        expect(told(client.received)).toEqual(upTo(150))
+        const ends = client.received.flatMap((each) => (each.name === "end" ? [each.data] : []))
+        expect(ends.map(({ next, reason }) => [reason, next])).toEqual(
+          new Array(5).fill(["Closed", "resume"])
         )
-      for (let round = 1; round <= 5; round++) {
-        yield* write(10)
-        yield* isTold(client, seq)
-        yield* write(10)
-        const [took] = yield* server.stop
-        // It does not wait for its clients to go away.
-        expect(Duration.toMillis(took)).toBeLessThan(2000)
-        yield* write(10)
-        server = yield* start(port)
-        yield* isTold(client, seq)
-      }
-      expect(told(client.received)).toEqual(upTo(150))
-      const ends = client.received.flatMap((each) => (each.name === "end" ? [each.data] : []))
-      expect(ends.map(({ next, reason }) => [reason, next])).toEqual(new Array(5).fill(["Closed", "resume"]))
-    })
+      })
   )
 
   it.scopedLive(
@@ -196,7 +200,7 @@ describe("an EventSource of Node.js", { timeout: 60_000 }, () => suite(eventSour
 describeInChromium("an EventSource", () => suite(chromiumEventSource))
 
 describe("a connection that is held up", { timeout: 60_000 }, () => {
-  it.scopedLive("a client that does not read fills its watcher's buffer, and then is told everything", () =>
+  it.scopedLive("a client that does not read fills its watcher's buffer, and then gets everything", () =>
     Effect.gen(function* () {
       const log = yield* ChangeLog.make<string>({ maxBytes: 256 * 1024 * 1024 })
       const { watchers, port, watch } = yield* serving(log, 0, { buffer: 16 })

@@ -11,7 +11,7 @@ import * as PgStorage from "../../src/sql/PgStorage.js"
 import * as SqliteStorage from "../../src/sql/SqliteStorage.js"
 import * as SqliteWorker from "../../src/sql/SqliteWorker.js"
 import * as SqlStorage from "../../src/sql/SqlStorage.js"
-import type { Database } from "../sql/sqlTable.suite.js"
+import type { Database } from "../sql/storage/sqlTable.suite.js"
 import { databaseUrls } from "../support/postgres/databases.js"
 import { openClient, ownSchema, pgDatabase, ways } from "../support/postgres/tables.js"
 import { expectBalance, numbers } from "../support/recorder/account.js"
@@ -142,7 +142,7 @@ describe("trap: a recorder made inside a transaction that rolls back", () => {
   }
 })
 
-describe("trap: a record with an error code that nobody has listed", () => {
+describe("trap: a record with an error code that is not listed", () => {
   for (const { name, url: server } of databaseUrls()) {
     it.scopedLive(`${name}: it is set aside, and does not block the trail`, () =>
       Effect.gen(function* () {

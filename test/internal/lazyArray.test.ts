@@ -88,7 +88,7 @@ describe("an array of very many", () => {
     expect([...array].sort((a, b) => b.id - a.id)[0]).toEqual({ id: many - 1 })
   })
 
-  it("is changed like one by whoever does not know that it is read-only", () => {
+  it("is changed like one by code that does not know that it is read-only", () => {
     const array = made(many).array as Array<Element>
     array.reverse()
     expect(array[0]).toEqual({ id: many - 1 })

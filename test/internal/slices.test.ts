@@ -54,7 +54,7 @@ describe("work for very many", () => {
     expect(made(5000).slices(first(100))).toEqual([32, 32, 32, 4])
   })
 
-  it("leaves out whoever goes away between two slices", () => {
+  it("leaves out what is interrupted between two slices", () => {
     const { done, run, tasks } = made(0)
     const all = new Set(first(400))
     run(all, (item) => {

@@ -1,6 +1,7 @@
 /**
  * The laws that this project's own tests prove, by their numbers: of a recorder's account (A), of a watch (W), of an
- * actor (R, the runtime) and of a live table (L). The laws of storages (S) and of change logs (C) are in src/testing: users run them too.
+ * actor (R, the runtime) and of a live table (L). The laws of storages (S), change logs (C), tables (B) and tiers (T) are in
+ * src/testing: users run them too.
  *
  * A number is never given to another law: that of a law that goes is listed in `retired`.
  */

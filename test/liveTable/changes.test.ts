@@ -240,6 +240,18 @@ describe("a read of at least a revision", () => {
     expect(yield* Fiber.join(reached)).toBe("NotReached")
   })
 
+  scenario("of another epoch is not waited for by a follow that is opened again", function* () {
+    const { changes, endLast, put } = yield* following()
+    yield* settled
+    const revision = yield* put("t/a", 1)
+    yield* endLast
+    yield* settled
+    const reached = yield* started(changes.awaitRevision({ ...revision, epoch: "another" }, 60_000))
+    yield* TestClock.adjust("1 second")
+    expect(reached.unsafePoll()).not.toBe(null)
+    expect(yield* Fiber.join(reached)).toBe("NotReached")
+  })
+
   scenario("reads the log of a follow that is opened again meanwhile", function* () {
     const { changes, endLast, faults, put } = yield* following()
     yield* settled

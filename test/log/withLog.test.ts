@@ -7,7 +7,7 @@ import * as Recorder from "../../src/Recorder.js"
 import * as Storage from "../../src/Storage.js"
 import type { TableOptions } from "../../src/sql/SqlStorage.js"
 import * as FaultStorage from "../../src/testing/FaultStorage.js"
-import { type LoggedDatabase, loggedStorageSuite } from "../sql/outbox.suite.js"
+import { type LoggedDatabase, loggedStorageSuite } from "../sql/storage/outbox.suite.js"
 import { holdsEffect } from "../support/laws/laws.js"
 import { following } from "../support/watch/following.js"
 import { expectGapFree, keysOf } from "../support/watch/histories.js"
@@ -37,7 +37,7 @@ const database = Effect.sync((): LoggedDatabase => {
         ...options!.toEntry(row),
         id: String((row as { readonly [name: string]: unknown })[id]).toLowerCase()
       })
-      return ChangeLog.withLog(storage, { log: yield* log(options!), toEntry })
+      return yield* ChangeLog.withLog(storage, { log: yield* log(options!), toEntry })
     })
   return { storage: open, of: open, log }
 })
@@ -78,7 +78,7 @@ const setUp = Effect.gen(function* () {
   const { floor } = yield* log.head
   return {
     table,
-    storage: ChangeLog.withLog(table, { log, toEntry }),
+    storage: yield* ChangeLog.withLog(table, { log, toEntry }),
     log,
     ends,
     commits,
@@ -118,7 +118,7 @@ describe("ChangeLog.withLog", () => {
         }
       }
       const { keys, log } = yield* setUp
-      const storage = ChangeLog.withLog(new Rows(), { log, toEntry })
+      const storage = yield* ChangeLog.withLog(new Rows(), { log, toEntry })
       expect([storage.name, storage.prepare]).toEqual(["rows of 2", undefined])
       const recorder = yield* Recorder.make(storage)
       yield* recorder.saveAll(rows(1, 2, 3))
@@ -203,7 +203,7 @@ describe("ChangeLog.withLog", () => {
     Effect.gen(function* () {
       const { keys, log, table } = yield* setUp
       const { check: _, ...unchecked } = log
-      const storage = ChangeLog.withLog(table, { log: unchecked, toEntry })
+      const storage = yield* ChangeLog.withLog(table, { log: unchecked, toEntry })
       const error = yield* Effect.flip(storage.save([row(1), large]))
       expect(error.bad?.map(({ index }) => index)).toEqual([1])
       const recorder = yield* Recorder.make(storage)
@@ -221,7 +221,8 @@ describe("ChangeLog.withLog", () => {
     Effect.gen(function* () {
       const { log, table } = yield* setUp
       const none = (() => undefined) as unknown as typeof toEntry
-      const error = yield* Effect.flip(ChangeLog.withLog(table, { log, toEntry: none }).save(rows(1)))
+      const storage = yield* ChangeLog.withLog(table, { log, toEntry: none })
+      const error = yield* Effect.flip(storage.save(rows(1)))
       expect(error.bad?.[0]?.cause).toMatchObject({ reason: "Invalid" })
     })
   )
@@ -230,7 +231,7 @@ describe("ChangeLog.withLog", () => {
     Effect.gen(function* () {
       const { keys, log, table } = yield* setUp
       const prepare = (batch: ReadonlyArray<Row>) => table.save(batch)
-      const storage = ChangeLog.withLog({ ...table, prepare }, { log, toEntry })
+      const storage = yield* ChangeLog.withLog({ ...table, prepare }, { log, toEntry })
       const [good, bad] = [storage.prepare?.(rows(1, 2)), storage.prepare?.([row(3), large])]
       expect(yield* keys).toEqual([])
       expect(yield* good!).toEqual({ duplicates: 0 })
@@ -241,11 +242,11 @@ describe("ChangeLog.withLog", () => {
   )
 
   // Without it the stored part of a batch is never logged, for it is not saved again.
-  it.scoped("the part that a failed save has stored is logged before the failure is told", () =>
+  it.scoped("the part that a failed save has stored is logged before the failure is reported", () =>
     Effect.gen(function* () {
       const { ends, keys, log, table } = yield* setUp
       const faults = yield* FaultStorage.make(table)
-      const storage = ChangeLog.withLog(faults.storage, { log, toEntry })
+      const storage = yield* ChangeLog.withLog(faults.storage, { log, toEntry })
       const half = FaultStorage.Fault.fail("Transient", 2)
       yield* faults.next(half, half)
       const error = yield* Effect.flip(storage.save(rows(1, 2, 3)))
@@ -289,7 +290,7 @@ describe("ChangeLog.withLog", () => {
               part: Fault.fail("Transient", "half")
             }
             yield* faults.next(...ofStorage.map((fault) => saveFaults[fault]))
-            const storage = ChangeLog.withLog(faults.storage, { log, toEntry })
+            const storage = yield* ChangeLog.withLog(faults.storage, { log, toEntry })
             const recorder = yield* Recorder.make(storage, { maxBatchSize, retry: Schedule.forever })
             for (const n of numbers) recorder.unsafeSave(row(n))
             const { stats } = yield* recorder.close

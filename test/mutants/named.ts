@@ -15,7 +15,10 @@ import { platformMutants } from "./named/platform.js"
 import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
 import { sqlite } from "./named/sqlite.js"
+import { sqlTableMutants } from "./named/sqlTable.js"
 import { syncedGuards } from "./named/synced.js"
+import { tableMutants } from "./named/table.js"
+import { tierMutants } from "./named/tier.js"
 import { watchMutants } from "./named/watch.js"
 
 export interface NamedMutant {
@@ -88,14 +91,14 @@ const handingBack: ReadonlyArray<NamedMutant> = [
     )
   },
   {
-    name: "say of a save under way that nothing of it is stored",
+    name: "report of a save under way that nothing of it is stored",
     file: internal("recorder/settlement"),
     find: 'index < saving.to ? "Unknown"',
     replace: 'index < saving.to ? "NotStored"',
     test: recorder("closeWithin", "interrupts one that hangs: the storage is not busy")
   },
   {
-    name: "say of a save under way, of a part of its batch, that nothing of it is stored",
+    name: "report of a save under way, of a part of its batch, that nothing of it is stored",
     file: internal("recorder/batchRun"),
     find: 'outcome: inFlight ? "Unknown"',
     replace: 'outcome: inFlight ? "NotStored"',
@@ -202,7 +205,10 @@ const storing: ReadonlyArray<NamedMutant> = [
     file: internal("recorder/settlement"),
     find: "  account.duplicates += duplicates\n",
     replace: "",
-    test: recorder("transient", "one with it holds each record once, and says how many were there already")
+    test: recorder(
+      "transient",
+      "one with it holds each record once, and counts those that were there already"
+    )
   },
   {
     name: "let a storage change the records of the next attempt",
@@ -293,7 +299,7 @@ const settingAside: ReadonlyArray<NamedMutant> = [
     file: internal("recorder/settlement"),
     find: "  settlement.account.setAside -= held.length\n",
     replace: "",
-    test: recorder("deadLetters", "saves again what was set aside and is held, and says how many")
+    test: recorder("deadLetters", "saves again what was set aside and is held, and returns how many")
   }
 ]
 
@@ -338,7 +344,7 @@ const reporting: ReadonlyArray<NamedMutant> = [
     )
   },
   {
-    name: "tell a waiter whose outcome is unknown that nothing is stored",
+    name: "report to a waiter whose outcome is unknown that nothing is stored",
     file: internal("recorder/settlement"),
     find: "return (position) => position >= batch.first + from && position < batch.first + to",
     replace: "return () => false",
@@ -349,7 +355,7 @@ const reporting: ReadonlyArray<NamedMutant> = [
     file: internal("actor/intake"),
     find: "    waiter.answer(undefined)\n",
     replace: "",
-    test: actor("close", "refuses whoever waits for room")
+    test: actor("close", "refuses the offers that wait for room")
   },
   {
     name: "forget the question under way at the close",
@@ -385,6 +391,9 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...platformMutants,
   ...recorderMutants,
   ...sqlMutants,
+  ...sqlTableMutants,
+  ...tableMutants,
+  ...tierMutants,
   ...blameMutants,
   ...actorGuards,
   ...recorderGuards,

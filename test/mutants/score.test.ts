@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest"
-import { type FileReport, failuresOf, judge, resultsOf, scoreOf, totalOf } from "./score.js"
+import { read } from "../support/project.js"
+import { type FileReport, failuresOf, judge, resultsOf, scoreOf, staleOf, totalOf } from "./score.js"
+import { harmless } from "./survivors.js"
 
 const mutant = (status: string, line: number, from: number, to: number, replacement: string) => ({
   mutatorName: "Any",
@@ -32,7 +34,7 @@ describe("the score", () => {
     expect(scoreOf(totalOf([]))).toBe(100)
   })
 
-  it("tells the survivors that have a reason from those that have none", () => {
+  it("separates the survivors that have a reason from those that have none", () => {
     expect(judged.listed.map(({ reason }) => reason)).toEqual(["it is 0"])
     expect(failuresOf([judged])).toEqual(["survived: a.ts:2  second  =>  third"])
   })
@@ -42,5 +44,23 @@ describe("the score", () => {
     expect(text).toContain("| a.ts | 2 | 2 | 50.0 % |")
     expect(text).toContain("- it is 0\n  - line 2: `first + second` → `first - second`\n")
     expect(text).toContain("- no reason yet\n  - line 2: `second` → `third`\n")
+  })
+})
+
+describe("the reasons of survivors", () => {
+  it("are of lines that are in the code", () => {
+    const stale = harmless.flatMap((entry) =>
+      staleOf(read(entry.file), entry).map((place) => `${entry.file}: ${place}`)
+    )
+    expect(stale).toEqual([])
+  })
+
+  it("are stale when their declaration, their line or what is changed in it is gone", () => {
+    const stale = (at: string, from: string) =>
+      staleOf(report.source, { file: "a.ts", reason: "any", mutants: [[at, from, ""]] })
+    expect(stale("a: first + second", "second")).toEqual([])
+    expect(stale("b: first + second", "second")).toHaveLength(1)
+    expect(stale("a: second", "second")).toHaveLength(1)
+    expect(stale("a: first + second", "third")).toHaveLength(1)
   })
 })

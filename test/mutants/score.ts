@@ -56,13 +56,31 @@ const nameAbove = (lines: ReadonlyArray<string>, line: number): string => {
   return ""
 }
 
+/** What a line stands in, and its text. */
+const placeOf = (lines: ReadonlyArray<string>, line: number): string =>
+  `${nameAbove(lines, line)}: ${fold(lines[line - 1] ?? "")}`
+
+/** The entries of a file that no line of it can be meant by: none begins so, or has what is to be changed. */
+export const staleOf = (source: string, { mutants }: Harmless): ReadonlyArray<string> => {
+  const lines = source.split("\n")
+  const changes = (line: number, from: string): boolean => {
+    const at = fold(lines.slice(line - 1).join("\n")).indexOf(from)
+    return at >= 0 && at <= fold(lines[line - 1] ?? "").length
+  }
+  return mutants
+    .filter(
+      ([at, from]) => !lines.some((_, i) => placeOf(lines, i + 1).startsWith(at) && changes(i + 1, from))
+    )
+    .map(([at, from]) => `${at}: ${from}`)
+}
+
 const survivorsOf = ({ mutants, source }: FileReport): ReadonlyArray<Survivor> => {
   const lines = source.split("\n")
   return mutants
     .filter(({ status }) => status === "Survived" || status === "NoCoverage")
     .map(({ location: { end, start }, replacement }) => ({
       line: start.line,
-      at: `${nameAbove(lines, start.line)}: ${fold(lines[start.line - 1] ?? "")}`,
+      at: placeOf(lines, start.line),
       from: fold(between(lines, start, end)),
       to: fold(replacement ?? "")
     }))

@@ -9,218 +9,173 @@ export interface Harmless {
   readonly mutants: ReadonlyArray<readonly [at: string, from: string, to: string]>
 }
 
+const ofActor = (name: string): string => `src/internal/actor/${name}.ts`
+const ofRecorder = (name: string): string => `src/internal/recorder/${name}.ts`
+
 const actor = "src/Actor.ts"
-const admission = "src/internal/actor/bound.ts"
-const book = "src/internal/recorder/settlement.ts"
-const bulk = "src/internal/recorder/bisection.ts"
-const engine = "src/internal/actor/engine.ts"
-const intake = "src/internal/actor/intake.ts"
-const ledger = "src/internal/recorder/account.ts"
-const mailbox = "src/internal/actor/mailbox.ts"
-const recorder = "src/Recorder.ts"
-const records = "src/internal/recorder/saver.ts"
-const saver = "src/internal/recorder/batchRun.ts"
-const sentinel = "src/internal/actor/watchdog.ts"
-const spans = "src/internal/recorder/spans.ts"
-const supervisor = "src/internal/actor/supervisor.ts"
-const worker = "src/internal/actor/worker.ts"
+const account = ofRecorder("account")
+const batchRun = ofRecorder("batchRun")
+const batchRunner = ofRecorder("batchRunner")
+const batches = ofActor("batches")
+const behavior = ofRecorder("behavior")
+const bisection = ofRecorder("bisection")
+const bisectionRounds = ofRecorder("bisectionRounds")
+const bound = ofActor("bound")
+const engine = ofActor("engine")
+const intake = ofActor("intake")
+const mailbox = ofActor("mailbox")
+const saver = ofRecorder("saver")
+const settlement = ofRecorder("settlement")
+const sink = ofRecorder("sink")
+const spans = ofRecorder("spans")
+const status = ofActor("status")
+const supervisor = ofActor("supervisor")
+const turn = "src/internal/turn.ts"
+const watchdog = ofActor("watchdog")
+const worker = ofActor("worker")
 
 export const harmless: ReadonlyArray<Harmless> = [
   {
-    file: bulk,
-    reason: "It is set when a bisection begins, before anybody reads it.",
-    mutants: [
-      ["make: storedWhileProbing: false,", "false", "true"],
-      ["make: begunByNewcomers: false,", "false", "true"],
-      ["beginProbing: bulk.wantsMore = false", "false", "true"]
-    ]
+    file: bisectionRounds,
+    reason: "Outside a round there are no suspects, and its count of misses is set anew when one begins.",
+    mutants: [["progressed: if (!bisection.inRound) return", "!bisection.inRound", "false"]]
   },
   {
-    file: bulk,
-    reason: "The batch is finished there: nobody reads the rest of its state.",
-    mutants: [
-      ["endProbing: if (suspects.length === 0) return", "suspects.length === 0", "false"],
-      ["condemn: bulk.probing = false", "false", "true"],
-      ["condemn: bulk.doubted = false", "false", "true"],
-      ["condemn: bulk.wantsMore = false", "false", "true"]
-    ]
-  },
-  {
-    file: bulk,
-    reason: "It is there whenever this line is reached; the types do not know.",
+    file: bisection,
+    reason: "A shortcut: the answer of `next` is the same, or comes one step later.",
     mutants: [
       [
-        "endProbing: bulk.failure = suspects[suspects.length - 1]?.cause",
-        "suspects[suspects.length - 1]?.cause",
+        'mustWait: (bisection.failure !== undefined || bisection.inRound) && next(bisection)._tag === "Wait"',
+        "bisection.failure !== undefined || bisection.inRound",
+        "true"
+      ],
+      [
+        'isDone: bisection.ranges.length === 0 && next(bisection)._tag === "Done"',
+        "bisection.ranges.length",
         ""
-      ],
-      ['exhausted: if (failure?.kind === "Unknown" && bulk.unknowns > 0) {', "failure?.kind", "failure.kind"]
-    ]
-  },
-  {
-    file: bulk,
-    reason: "A bad record is the next step in any case: only the order of the bookkeeping behind it changes.",
-    mutants: [["next: if (bulk.bad.length === 0 && bulk.probing) {", "bulk.bad.length === 0", ""]]
-  },
-  {
-    file: bulk,
-    reason: "To accuse nobody changes nothing.",
-    mutants: [["next: if (bulk.followed > 0) accuse(bulk)", "bulk.followed > 0", ""]]
-  },
-  {
-    file: bulk,
-    reason: "Outside a bisection there are no suspects, and its flag is set anew when one begins.",
-    mutants: [["progressed: if (!bulk.probing) return", "!bulk.probing", "false"]]
-  },
-  {
-    file: bulk,
-    reason: "A shortcut: the answer of `next` is the same, a little later, or one step later.",
-    mutants: [
-      [
-        'mustWait: (bulk.failure !== undefined || bulk.probing) && next(bulk)._tag === "Wait"',
-        "bulk.failure !== undefined || bulk.probing",
-        "true"
-      ],
-      ['isDone: bulk.ranges.length === 0 && next(bulk)._tag === "Done"', "bulk.ranges.length === 0", ""]
-    ]
-  },
-  {
-    file: bulk,
-    reason: "The range is on top now, where the flag is not read; at worst a half is tried in two parts.",
-    mutants: [["saved: right.rightHalf = false", "false", "true"]]
-  },
-  {
-    file: bulk,
-    reason: "What is no position is passed over, as other nonsense of a storage is.",
-    mutants: [["failedPoison: for (const { index, cause } of failure.bad ?? []) {", "[]", "["]]
-  },
-  {
-    file: bulk,
-    reason:
-      "Unknown failures are counted only in a row: where the count is above 0 the last one was of that kind.",
-    mutants: [
-      [
-        'exhausted: if (failure?.kind === "Unknown" && bulk.unknowns > 0) {',
-        'failure?.kind === "Unknown"',
-        "true"
       ]
     ]
   },
   {
-    file: saver,
+    file: bisection,
+    reason: "The range is on top now, where the flag is not read; at worst a half is tried in two parts.",
+    mutants: [["saved: right.rightHalf = false", "false", "true"]]
+  },
+  {
+    file: bisection,
+    reason: "What is no position is passed over, as other nonsense of a storage is.",
+    mutants: [["failedByName: for (const { index, cause } of failure.bad ?? []) {", "[]", "["]]
+  },
+  {
+    file: batchRunner,
     reason:
       "The worker of a batch that was given up has been interrupted, so that no answer comes here: a second lock.",
+    mutants: [["make: if (run === undefined || run.isOver) return isFinished", "run === undefined", ""]]
+  },
+  {
+    file: batchRunner,
+    reason: "It is there whenever this line is reached; the types do not show it.",
     mutants: [
-      ["make: if (run === undefined || run.over) return isFinished", "run === undefined", ""],
-      ["sinkStep: if (run.over) return true", "run.over", "false"],
-      ["sinkStep: if (run.over) return true", "true", "false"]
+      ["saveFailed: const from = run.saving?.from ?? 0", "run.saving?.from", "run.saving.from"],
+      ["saveSucceeded: const { from, to } = saving ?? { from: 0, to: 0 }", "{ from: 0, to: 0 }", "{}"]
     ]
   },
   {
-    file: saver,
-    reason: "It is there whenever this line is reached; the types do not know.",
-    mutants: [
-      ["fails: const from = run.saving?.from ?? 0", "run.saving?.from", "run.saving.from"],
-      ["succeeds: const { from, to } = saving ?? { from: 0, to: 0 }", "{ from: 0, to: 0 }", "{}"],
-      ['sinkFailed: if (step._tag === "Isolate") isolate(', 'step._tag === "Isolate"', "true"]
-    ]
-  },
-  {
-    file: saver,
+    file: batchRunner,
     reason: "What is no effect dies just the same, only with a worse message.",
     mutants: [["call: } catch (defect) {", "{ return Effect.die(defect) }", "{}"]]
   },
   {
-    file: saver,
-    reason: "None of the batch is told as stored: nothing changes.",
-    mutants: [["fails: if (stored > 0) config.listener.stored(", "stored > 0", ""]]
+    file: batchRunner,
+    reason:
+      "A shortcut: the first step of a new machine is the save of the whole batch, and no batch is empty.",
+    mutants: [
+      [
+        "step: if (run.bisection === undefined && length > 0 && fit === undefined)",
+        "run.bisection === undefined",
+        "false"
+      ],
+      ["step: if (run.bisection === undefined && length > 0 && fit === undefined)", "length > 0", ""]
+    ]
   },
   {
-    file: saver,
+    file: batchRun,
+    reason: "What stands before a save under way has its outcome.",
+    mutants: [["unsettledOf: const inFlight = saving !== undefined", "index >= saving.from", "true"]]
+  },
+  {
+    file: sink,
+    reason:
+      "The worker of a batch that was given up has been interrupted, so that no answer comes here: a second lock.",
+    mutants: [
+      ["sinkStep: if (run.isOver) return true", "run.isOver", "false"],
+      ["sinkStep: if (run.isOver) return true", "true", "false"]
+    ]
+  },
+  {
+    file: sink,
+    reason: "The next step is this one whenever the line is reached; the types do not show it.",
+    mutants: [['sinkFailed: if (step._tag === "Isolate") settleBad(', 'step._tag === "Isolate"', "true"]]
+  },
+  {
+    file: sink,
     reason: "The batch takes one step more, and that one finds it done.",
     mutants: [
-      ['isolate: return Bulk.next(bulkOf(run))._tag === "Done"', "Bulk.next", "false"],
-      ['sinkStep: return Bulk.next(bulkOf(run))._tag === "Done"', "Bulk.next", "false"]
-    ]
-  },
-  {
-    file: saver,
-    reason: "The machine says of a whole batch what this shortcut says, and no batch is empty.",
-    mutants: [
-      ["step: if (run.bulk === undefined && length > 0) return", "run.bulk === undefined", "false"],
-      ["step: if (run.bulk === undefined && length > 0) return", "length > 0", ""]
-    ]
-  },
-  {
-    file: saver,
-    reason: "What stands before a save under way has its outcome.",
-    mutants: [["leftOf: const inFlight = saving !== undefined", "index >= saving.from", "true"]]
-  },
-  {
-    file: actor,
-    reason: "The same is done, a little slower, or told a little sooner.",
-    mutants: [
-      ["handle: engine.intake.bound?.overflow === ", "engine.intake.bound?.overflow", "true"],
-      ["handle: intake.bound === undefined && !intake.lingers", "intake.bound === undefined", "false"],
-      ["make: if (engine.step === 0) options.onRefused?.()", "engine.step === 0", "true"],
-      ["make: lingers: linger > 0", "linger > 0", ""]
+      ['settleBad: return Bisection.next(bisectionOf(run))._tag === "Done"', "Bisection.next", "false"],
+      ['sinkStep: return Bisection.next(bisectionOf(run))._tag === "Done"', "Bisection.next", "false"]
     ]
   },
   {
     file: actor,
-    reason: "It is no number above 0 either.",
-    mutants: [["make: return most !== undefined && wholeAbove0(most)", "most !== undefined", "true"]]
+    reason: "The same is done, a little slower.",
+    mutants: [["handle: intake.bound?.overflow === ", "intake.bound?.overflow", "true"]]
   },
   {
-    file: book,
+    file: settlement,
     reason: "An empty list is made empty again, or a shortcut is not taken.",
     mutants: [
-      ["runOf: if (book.parts.length > 0) book.parts = []", "book.parts.length > 0", "true"],
       [
-        "runOf: if (book.parts.length > 0) book.parts = []",
-        "book.parts.length > 0",
-        "book.parts.length >= 0"
+        "startRun: if (settlement.extensions.length > 0) settlement.extensions = []",
+        "settlement.extensions.length > 0",
+        "true"
       ],
-      ["stored: if (book.receipts.waiting.size === 0) return", "book.receipts.waiting.size === 0", "false"]
+      [
+        "startRun: if (settlement.extensions.length > 0) settlement.extensions = []",
+        "settlement.extensions.length > 0",
+        "settlement.extensions.length >= 0"
+      ],
+      ["settleStored: if (receipts.waiting.size === 0) return", "receipts.waiting.size === 0", "false"]
     ]
   },
   {
-    file: book,
-    reason: "It is there whenever this line is reached; the types do not know.",
+    file: settlement,
+    reason: "It is there whenever this line is reached; the types do not show it.",
     mutants: [
-      ["runOf: const { entries } = book.redriven.shift()", "{ entries: [] }", "{}"],
-      ["runOf: const { entries } = book.redriven.shift()", "[]", "["],
-      ["positionOf: let position = (book.run?.batch", "book.run?.batch", "book.run.batch"],
-      ["extend: const index = book.run?.batch", "book.run?.batch", "book.run.batch"]
+      ["startRun: const { entries } = settlement.redriven.shift()", "{ entries: [] }", "{}"],
+      ["startRun: const { entries } = settlement.redriven.shift()", "[]", "["],
+      ["positionOf: let position = (run?.batch", "run?.batch", "run.batch"],
+      ["takeMore: const index = settlement.run?.batch", "settlement.run?.batch", "settlement.run.batch"]
     ]
   },
   {
-    file: book,
-    reason: "A size behind the last record is none, and counts 0.",
-    mutants: [["settled: if (batch.sizes !== undefined)", "i < to", "i <= to"]]
-  },
-  {
-    file: book,
+    file: settlement,
     reason: "A text has no index: no record is found behind it.",
     mutants: [
-      ["make: parts: []", "[]", "["],
-      ["runOf: if (book.parts.length > 0) book.parts = []", "[]", "["]
+      ["make: extensions: []", "[]", "["],
+      ["startRun: if (settlement.extensions.length > 0) settlement.extensions = []", "[]", "["]
     ]
   },
   {
-    file: book,
+    file: settlement,
     reason: "A part that holds nothing: the next one begins at the same index, and is found instead.",
-    mutants: [["extend: if (count > 0) book.parts.push(", "count > 0", ""]]
-  },
-  {
-    file: book,
-    reason:
-      "What is left of a run has been asked for by then, which makes its machine; the types do not know.",
-    mutants: [["handBack: const cause = Option.orElse(", "run?.bulk?.failure", "run?.bulk.failure"]]
+    mutants: [
+      ["takeMore: if (count > 0) settlement.extensions.push(", "count > 0", "true"],
+      ["takeMore: if (count > 0) settlement.extensions.push(", "count > 0", "count >="]
+    ]
   },
   {
     file: mailbox,
-    reason: "A command has no items, and stands behind no open segment: none is closed that was open.",
+    reason: "A request has no items, and stands behind no open segment: none is closed that was open.",
     mutants: [
       [
         'unlink: if (node._tag === "Segment" && node.items === mailbox.write)',
@@ -265,17 +220,24 @@ export const harmless: ReadonlyArray<Harmless> = [
   },
   {
     file: intake,
-    reason: "It is there whenever this line is reached; the types do not know.",
+    reason: "It is there whenever this line is reached; the types do not show it.",
     mutants: [["dropNew: noteDropped(", "intake.bound?.overflow", "intake.bound.overflow"]]
   },
   {
     file: intake,
     reason: "The worker is called once more, and finds no more work than it knew of.",
-    mutants: [["offer: if (taken) tellFull(intake)", "taken", "true"]]
+    mutants: [["offer: if (taken) signalFull(intake)", "taken", "true"]]
   },
   {
     file: intake,
-    reason: "Under the other policies nobody waits.",
+    reason: "A shortcut: the longer way does the same.",
+    mutants: [
+      ["offererOf: intake.bound === undefined && !intake.lingers", "intake.bound === undefined", "false"]
+    ]
+  },
+  {
+    file: intake,
+    reason: "Under the other policies no offer waits.",
     mutants: [
       ['offerBounded: if (bound.overflow === "suspend" && ', 'bound.overflow === "suspend"', "true"],
       ["offerAll: const mustWait =", 'bound?.overflow === "suspend"', "true"]
@@ -283,53 +245,77 @@ export const harmless: ReadonlyArray<Harmless> = [
   },
   {
     file: intake,
-    reason: "Sizes of 0 are kept that nobody asks for: it costs room alone.",
+    reason: "Sizes of 0 are kept and never read: it costs room alone.",
     mutants: [["make: mailbox: Mailbox.make(options.limit", "options.bound?.sizeOf !== undefined", "true"]]
   },
   {
     file: intake,
-    reason: "A shortcut: without a bound nobody waits, and of nobody none is let in.",
-    mutants: [["admitWaiters: if (intake.bound === undefined || intake.waiters.size === 0) return", "", ""]]
+    reason: "A shortcut: without a bound no offer waits, and where none waits none is let in.",
+    mutants: [
+      [
+        "admitWaiters: if (intake.bound === undefined || intake.waiters.size === 0 || !intake.open) return",
+        "intake.bound === undefined",
+        ""
+      ],
+      [
+        "admitWaiters: if (intake.bound === undefined || intake.waiters.size === 0 || !intake.open) return",
+        "intake.waiters.size === 0",
+        ""
+      ]
+    ]
   },
   {
-    file: admission,
+    file: bound,
     reason: "A function that ends returns `undefined` too.",
     mutants: [["sizeIn: } catch {", "{ return undefined }", "{}"]]
   },
   {
-    file: records,
-    reason: "The receipt stays until its record has an outcome; who hears of it then waits no more.",
+    file: saver,
+    reason: "The receipt stays until its record has an outcome; its caller waits no more then.",
     mutants: [["makeSaver: if (position === undefined) cancel()", "position === undefined", "true"]]
   },
   {
-    file: records,
+    file: saver,
     reason: "Without a tracer the same is done, a little slower.",
     mutants: [["makeSaver: save: spans === undefined ? actor.offer", "spans === undefined", "false"]]
   },
   {
-    file: ledger,
+    file: account,
     reason: "A counter grows by nothing: only the shortcut is gone.",
     mutants: [
       ["publisher: if (now === rare[name]) return", "now === rare[name]", "false"],
       ["publisher: if (acceptedNow !== accepted) {", "acceptedNow !== accepted", "true"],
-      ["publisher: if (ledger.stored !== stored) {", "ledger.stored !== stored", "true"],
+      ["publisher: if (account.stored !== stored) {", "account.stored !== stored", "true"],
       ["publisher: if (pendingNow !== pending) {", "pendingNow !== pending", "true"],
       ["publisher: if (sum === rareSum) return", "sum === rareSum", "false"]
     ]
   },
   {
     file: engine,
-    reason: "It is set when the sentinel begins, before the first step.",
+    reason: "It is set when the watchdog begins, before the first step.",
     mutants: [["make: watched: false", "false", "true"]]
   },
   {
     file: engine,
     reason: "What is no effect is passed over, as an effect that fails.",
-    mutants: [["make: notices: []", "[]", "["]]
+    mutants: [["make: backgroundWork: []", "[]", "["]]
   },
   {
     file: engine,
-    reason: "It is there whenever this line is reached; the types do not know.",
+    reason: "It is reported a little sooner than at the end of the step.",
+    mutants: [["make: if (engine.step === 0) behavior.onRefused()", "engine.step === 0", "true"]]
+  },
+  {
+    file: engine,
+    reason: "Without a linger there is nothing to end: the worker is called once more for it.",
+    mutants: [
+      ["make: lingers: behavior.linger > 0", "behavior.linger > 0", "true"],
+      ["make: lingers: behavior.linger > 0", "behavior.linger > 0", "behavior.linger >="]
+    ]
+  },
+  {
+    file: engine,
+    reason: "It is there whenever this line is reached; the types do not show it.",
     mutants: [
       ["resumeWorker: wake?.(Effect.void)", "wake?.", "wake("],
       ["prepareNext: engine.behavior.prepare?.(", "engine.behavior.prepare?.", "engine.behavior.prepare("],
@@ -339,7 +325,7 @@ export const harmless: ReadonlyArray<Harmless> = [
   {
     file: engine,
     reason:
-      "The end of the turn, or a look of the sentinel, is asked for once more than needed, and changes nothing.",
+      "The end of the turn, or a look of the watchdog, is asked for once more than needed, and changes nothing.",
     mutants: [
       ["signal: if (engine.wakeScheduled) return", "engine.wakeScheduled", "false"],
       ["signal: engine.wakeScheduled = true", "true", "false"],
@@ -347,17 +333,17 @@ export const harmless: ReadonlyArray<Harmless> = [
       ["scheduleCheck: if (engine.checkScheduled) return", "engine.checkScheduled", "false"],
       ["scheduleCheck: engine.checkScheduled = true", "true", "false"],
       ["scheduleCheck: if (engine.step === 0) return", "engine.step === 0", "false"],
-      ["begin: if (limit < engine.shortest) {", "limit < engine.shortest", "true"],
-      ["begin: if (limit < engine.shortest) {", "limit < engine.shortest", "limit <="],
-      ["begin: } else if (!engine.watched || mayPrepare(engine))", "!engine.watched", "true"]
+      ["beginStep: if (limit < engine.shortestLimit) {", "limit < engine.shortestLimit", "true"],
+      ["beginStep: if (limit < engine.shortestLimit) {", "limit < engine.shortestLimit", "limit <="],
+      ["beginStep: } else if (!engine.watched || mayPrepare(engine))", "!engine.watched", "true"]
     ]
   },
   {
     file: engine,
-    reason: "Results are kept that nobody reads.",
+    reason: "Results are kept that are never read.",
     mutants: [
-      ["runNotices: return Effect.uninterruptible(", "{ discard: true }", "{}"],
-      ["runNotices: return Effect.uninterruptible(", "true", "false"]
+      ["runBackgroundWork: return Effect.uninterruptible(", "{ discard: true }", "{}"],
+      ["runBackgroundWork: return Effect.uninterruptible(", "true", "false"]
     ]
   },
   {
@@ -366,26 +352,26 @@ export const harmless: ReadonlyArray<Harmless> = [
       "A full batch is taken sooner than it must be, and handled in its turn: nothing else may come before it.",
     mutants: [
       ["mayPrepare: behavior.prepare !== undefined &&", "behavior.prepare !== undefined", ""],
-      ["mayPrepare: step !== 0 &&", "step !== 0", "true"]
+      ["mayPrepare: behavior.prepare !== undefined && step !== 0", "step !== 0", "true"]
     ]
-  },
-  {
-    file: engine,
-    reason: "A shortcut: nothing is settled.",
-    mutants: [["finishBatch: if (count === 0) return", "count === 0", "false"]]
   },
   {
     file: engine,
     reason: "Every step has a number of its own all the same.",
-    mutants: [["begin: engine.step = ++engine.steps", "++engine.steps", "--engine.steps"]]
+    mutants: [["beginStep: engine.step = ++engine.steps", "++engine.steps", "--engine.steps"]]
   },
   {
     file: engine,
     reason:
-      "Who interrupts has looked whether there is a step, and a step that is interrupted twice ends once.",
+      "What interrupts has looked whether there is a step, and a step that is interrupted twice ends once.",
     mutants: [
       ["interruptStep: if (engine.step === 0 || engine.interruption !== undefined) return", "engine.", ""]
     ]
+  },
+  {
+    file: batches,
+    reason: "A shortcut: nothing is settled.",
+    mutants: [["finish: if (count === 0) return", "count === 0", "false"]]
   },
   {
     file: supervisor,
@@ -394,17 +380,22 @@ export const harmless: ReadonlyArray<Harmless> = [
   },
   {
     file: supervisor,
-    reason: "Only a question can be abandoned, and only a batch or a question has a limit.",
-    mutants: [['stepInterrupted: else if (engine.current !== undefined && why === "Overrun")', "", ""]]
-  },
-  {
-    file: supervisor,
-    reason: "Whoever still waits there reads why the actor has stopped from the actor.",
+    reason: "Only a request can be cancelled, and only a batch or a request has a limit.",
     mutants: [
       [
-        "close: Deferred.unsafeDone(engine.acquired",
-        "engine.cause ?? Cause.empty",
-        "engine.cause && Cause.empty"
+        'stepInterrupted: else if (batches.current !== undefined && why === "Timeout")',
+        "batches.current !== undefined",
+        "true"
+      ],
+      [
+        'stepInterrupted: else if (batches.current !== undefined && why === "Timeout")',
+        "batches.current !== undefined",
+        "batches.current !== undefined ||"
+      ],
+      [
+        'stepInterrupted: else if (batches.current !== undefined && why === "Timeout")',
+        'why === "Timeout"',
+        "true"
       ]
     ]
   },
@@ -419,7 +410,7 @@ export const harmless: ReadonlyArray<Harmless> = [
   },
   {
     file: supervisor,
-    reason: "It is there whenever this line is reached, or is Closed by then; the types do not know.",
+    reason: "It is there whenever this line is reached, or is Closed by then; the types do not show it.",
     mutants: [
       ["forceClose: engine.worker?.", "engine.worker?.", "engine.worker.unsafe"],
       [
@@ -432,6 +423,11 @@ export const harmless: ReadonlyArray<Harmless> = [
   },
   {
     file: worker,
+    reason: "A number above 0 is not undefined.",
+    mutants: [["maxBatchSizeOf: return most !== undefined && ", "most !== undefined", "true"]]
+  },
+  {
+    file: worker,
     reason: "A step that was interrupted gives no answer: a second lock.",
     mutants: [
       ['acquireStep: if (engine.step !== step || engine.phase !== "Starting") return', "engine.", ""],
@@ -440,7 +436,7 @@ export const harmless: ReadonlyArray<Harmless> = [
         "engine.step !== engine.batchStep",
         "false"
       ],
-      ["commandStep: if (engine.step !== step) return", "engine.step !== step", "false"],
+      ["requestStep: if (engine.step !== step) return", "engine.step !== step", "false"],
       [
         "nextStep: if (engine.interruption !== undefined) return",
         "engine.interruption !== undefined",
@@ -450,30 +446,39 @@ export const harmless: ReadonlyArray<Harmless> = [
   },
   {
     file: worker,
-    reason: "Whom it would resume has gone on.",
+    reason: "The fiber that it would resume has gone on.",
     mutants: [["lingerStep: Effect.sync(() => {", "{ engine.endLinger = undefined }", "{}"]]
   },
   {
     file: worker,
     reason: "A shortcut: without a linger nothing of it is left.",
-    mutants: [["nextStep: const left = engine.linger > 0 ?", "engine.linger > 0", ""]]
+    mutants: [
+      ["nextStep: const left = engine.behavior.linger > 0 ?", "engine.behavior.linger > 0", "true"],
+      [
+        "nextStep: const left = engine.behavior.linger > 0 ?",
+        "engine.behavior.linger > 0",
+        "engine.behavior.linger >="
+      ]
+    ]
   },
   {
     file: worker,
     reason: "There is a batch, and otherwise the loop finds it in its next turn.",
-    mutants: [["nextStep: return engine.current === undefined ?", "engine.current === undefined", ""]]
+    mutants: [["nextStep: return batch === undefined ?", "batch === undefined", ""]]
   },
   {
-    file: sentinel,
+    file: watchdog,
     reason: "A line that is asked for while others are written waits a second at most.",
-    mutants: [["sentinel: if (engine.notices.length > 0) return", "engine.notices.length > 0", "false"]]
+    mutants: [
+      ["watchdog: if (engine.backgroundWork.length > 0) return", "engine.backgroundWork.length > 0", "false"]
+    ]
   },
   {
-    file: sentinel,
+    file: watchdog,
     reason: "It is woken, or looks, more often than needed.",
     mutants: [
-      ["sentinel: engine.watched = true", "true", "false"],
-      ["sentinel: const watching = () => busy() || engine.steps !== seen", "engine.steps !== seen", "false"],
+      ["watchdog: engine.watched = true", "true", "false"],
+      ["watchdog: const watching = () => busy() || engine.steps !== seen", "engine.steps !== seen", "false"],
       ["millisLeft: if (engine.step === 0) return", "engine.step === 0", "false"]
     ]
   },
@@ -500,28 +505,23 @@ export const harmless: ReadonlyArray<Harmless> = [
     ]
   },
   {
-    file: "src/internal/actor/status.ts",
-    reason: "A watcher that was told the last status goes by itself.",
+    file: status,
+    reason: "A watcher that has the last status goes by itself.",
     mutants: [["publish: if (statuses.ended) statuses.watchers.clear()", "statuses.ended", "false"]]
   },
   {
-    file: "src/internal/recorder/stats.ts",
-    reason: "It is there whenever this line is reached; the types do not know.",
-    mutants: [["oldestAge: const since = intake.inFlight > 0 ?", "run?.batch", "run.batch"]]
-  },
-  {
-    file: "src/internal/turn.ts",
+    file: turn,
     reason: "Each message has its task.",
     mutants: [["byMessages: port1.onmessage =", "tasks.shift()?.()", "tasks.shift()()"]]
   },
   {
-    file: recorder,
+    file: behavior,
     reason:
       "A storage that prepares nothing is asked for nothing: only its next batch is opened a step sooner.",
     mutants: [
-      ["makeDeferred: if (storage.prepare !== undefined)", "storage.prepare !== undefined", "true"],
+      ["behaviorOf: if (storage.prepare !== undefined && ", "storage.prepare !== undefined", "true"],
       [
-        "makeDeferred: Book.prepare(book, batch, () => storage.prepare?.(batch.items.slice()))",
+        "behaviorOf: Settlement.prepare(settlement, batch, () => storage.prepare?.(batch.items.slice()))",
         "storage.prepare?.(batch.items.slice())",
         "storage.prepare(batch.items.slice())"
       ]

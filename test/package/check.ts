@@ -35,7 +35,13 @@ const entries = Object.keys(manifest.exports)
   .filter((name) => name !== "./package.json")
   .map((name) => path.posix.join(manifest.name, name))
 // The laws and the faults are for everybody's tests, and bring no test runner with them.
-const withoutPeers = ["testing/FaultStorage", "testing/StorageLaws"].map((name) => `${manifest.name}/${name}`)
+const withoutPeers = [
+  "testing/FaultStorage",
+  "testing/FaultTable",
+  "testing/StorageLaws",
+  "testing/TableLaws",
+  "testing/TierLaws"
+].map((name) => `${manifest.name}/${name}`)
 const coreEntries = entries.filter((name) => name.split("/").length <= 2 || withoutPeers.includes(name))
 // vitest refuses to be loaded anywhere but in its own runs.
 const vitestEntry = `${manifest.name}/testing/vitest`

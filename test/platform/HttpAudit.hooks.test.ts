@@ -31,7 +31,7 @@ describe("the hooks of HttpAudit", () => {
     })
   )
 
-  it.scopedLive("a handler that knows better says who it is, for its own request only", () =>
+  it.scopedLive("a handler that knows better sets the actor, for its own request only", () =>
     Effect.gen(function* () {
       const { next, saver } = yield* makeSink
       const router = HttpRouter.empty.pipe(

@@ -286,7 +286,7 @@ describe("HttpAudit", () => {
     })
   )
 
-  it.scopedLive("takes the recorder of a tag, and stores what its columns say", () =>
+  it.scopedLive("takes the recorder of a tag, and stores what its columns define", () =>
     Effect.gen(function* () {
       class Audit extends Context.Tag("test/Audit")<Audit, HttpAudit.AuditRecorder>() {}
       const router = HttpRouter.empty.pipe(

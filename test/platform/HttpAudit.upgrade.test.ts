@@ -83,7 +83,7 @@ const valid = [
 ]
 
 describe.each(places)("HttpAudit %s: an upgrade", (place) => {
-  it.scopedLive("is recorded as 101 when it opens, once, with who said it was", () =>
+  it.scopedLive("is recorded as 101 when it opens, once, with the actor that its handler set", () =>
     Effect.gen(function* () {
       const { count, next, saver } = yield* makeSink
       const over = yield* Deferred.make<void>()
@@ -206,7 +206,7 @@ describe.each(places)("HttpAudit %s: an upgrade", (place) => {
     })
   )
 
-  it.scopedLive("that nobody asked for: a header alone changes nothing", () =>
+  it.scopedLive("that no request asked for: a header alone changes nothing", () =>
     Effect.gen(function* () {
       const { count, next, saver } = yield* makeSink
       const router = HttpRouter.empty.pipe(HttpRouter.get("/", text))

@@ -38,7 +38,7 @@ const many = (serve: (i: number) => ReturnType<WatchSse.WatchSse<number>["serve"
   )
 
 describe("the JSON of a value is made once", () => {
-  scenario("for all who are told its event, live or behind", function* () {
+  scenario("for all that get its event, live or behind", function* () {
     const { encodings, put, sse } = yield* counting
     const readings = yield* many(() => sse.serve(everything))
     const { epoch, tag } = yield* put("a", 1)
@@ -56,7 +56,7 @@ describe("the JSON of a value is made once", () => {
     for (const reading of again) expect(short(reading).at(-1)).toContain('"value":3')
   })
 
-  scenario("for those who are told the value before too", function* () {
+  scenario("for those that get the value before too", function* () {
     const { encodings, put, sse } = yield* counting
     yield* put("a", 1)
     const readings = yield* many(() => sse.serve(everything, { previous: "include" }))
@@ -75,7 +75,7 @@ describe("the JSON of a value is made once", () => {
     expect(yield* encodings).toBe(2)
   })
 
-  scenario("for those who are told parts of a revision, each by a predicate of its own", function* () {
+  scenario("for those that get parts of a revision, each by a predicate of its own", function* () {
     const { encodings, log, sse } = yield* counting
     const readings = yield* many((i) =>
       sse.serve(everything, { where: ({ key }) => key === "all" || key === `k/${i % 5}` })
@@ -138,41 +138,44 @@ describe("a turn of the event loop", () => {
       return counts
     })
 
-  scenario("opens a few responses, tells a few clients and sends a few heartbeats, in order", function* () {
-    const { put, sse, turn } = yield* sliced
-    const opened: Array<Reading> = []
-    const order: Array<number> = []
-    for (let i = 0; i < clients; i++) {
-      const opening = Effect.map(asking(sse.serve(everything)), (reading) => {
-        opened.push(reading)
-        order.push(i)
-      })
-      // Its reading ends with it.
-      yield* Effect.fork(Effect.zipRight(opening, Effect.never))
+  scenario(
+    "opens a few responses, delivers to a few clients and sends a few heartbeats, in order",
+    function* () {
+      const { put, sse, turn } = yield* sliced
+      const opened: Array<Reading> = []
+      const order: Array<number> = []
+      for (let i = 0; i < clients; i++) {
+        const opening = Effect.map(asking(sse.serve(everything)), (reading) => {
+          opened.push(reading)
+          order.push(i)
+        })
+        // Its reading ends with it.
+        yield* Effect.fork(Effect.zipRight(opening, Effect.never))
+      }
+      yield* settled
+      const opens = yield* perTurn(turn, () => opened.length)
+      expect(order).toEqual(Array.from({ length: clients }, (_, i) => i))
+      yield* turn.end
+      yield* turn.end
+      yield* put("a", 1)
+      yield* settled
+      const tells = yield* perTurn(
+        turn,
+        () => opened.filter((reading) => reading.text().includes("event: events")).length
+      )
+      yield* turn.end
+      yield* turn.end
+      yield* TestClock.adjust("15100 millis")
+      const beats = yield* perTurn(
+        turn,
+        () => opened.filter((reading) => reading.text().endsWith("\n:\n\n")).length
+      )
+      for (const counts of [opens, tells, beats]) {
+        expect(counts.reduce((sum, count) => sum + count)).toBe(clients)
+        expect(Math.max(...counts)).toBeLessThanOrEqual(6)
+      }
     }
-    yield* settled
-    const opens = yield* perTurn(turn, () => opened.length)
-    expect(order).toEqual(Array.from({ length: clients }, (_, i) => i))
-    yield* turn.end
-    yield* turn.end
-    yield* put("a", 1)
-    yield* settled
-    const tells = yield* perTurn(
-      turn,
-      () => opened.filter((reading) => reading.text().includes("event: events")).length
-    )
-    yield* turn.end
-    yield* turn.end
-    yield* TestClock.adjust("15100 millis")
-    const beats = yield* perTurn(
-      turn,
-      () => opened.filter((reading) => reading.text().endsWith("\n:\n\n")).length
-    )
-    for (const counts of [opens, tells, beats]) {
-      expect(counts.reduce((sum, count) => sum + count)).toBe(clients)
-      expect(Math.max(...counts)).toBeLessThanOrEqual(6)
-    }
-  })
+  )
 })
 
 describe("a slice", () => {
@@ -215,7 +218,7 @@ describe("a slice", () => {
     })
   )
 
-  it.effect("is not held up by one who goes away", () =>
+  it.effect("is not held up by a client that goes away", () =>
     Effect.gen(function* () {
       const { slices, spend, turn } = setUpSlices()
       yield* Slices.admit(slices)
@@ -238,7 +241,7 @@ describe("a slice", () => {
 })
 
 describe("a watch that is not ours", () => {
-  scenario("is served as ours is: what is told, heartbeats, and the end", function* () {
+  scenario("is served as ours is: what is delivered, heartbeats, and the end", function* () {
     const { put, watch } = yield* setUp({ watch: { heartbeat: 0 } })
     const other: Watch.Watch<number> = {
       ...watch,

@@ -8,7 +8,7 @@ import { everything, lastId, setUp, short } from "../support/http/watchSse.js"
 import { scenario, settled } from "../support/time/turn.js"
 
 describe("a client that comes back", () => {
-  scenario("is told what came after its Last-Event-ID, and no snapshot", function* () {
+  scenario("gets what came after its Last-Event-ID, and no snapshot", function* () {
     const { put, sse } = yield* setUp()
     const live = sse.serve(everything, { snapshot: "first" })
     const first = yield* asking(live)
@@ -35,7 +35,7 @@ describe("a client that comes back", () => {
     expect(short(none)).toEqual(["synced {} #2"])
   })
 
-  scenario("after a gap: compacted, it is told the gap and a snapshot", function* () {
+  scenario("after a gap: compacted, it gets the gap and a snapshot", function* () {
     const { log, put, sse } = yield* setUp()
     const old = WatchSse.cursorOf(yield* put("a", 1))
     for (let i = 2; i <= 5; i++) yield* put("a", i)
@@ -48,7 +48,7 @@ describe("a client that comes back", () => {
     ])
   })
 
-  scenario("to a log of another epoch, it is told the gap and a snapshot", function* () {
+  scenario("to a log of another epoch, it gets the gap and a snapshot", function* () {
     const { log, put, sse } = yield* setUp()
     yield* put("a", 1)
     const reading = yield* asking(sse.serve(everything, { snapshot: "first" }), { lastEventId: "ffff:9:1" })
@@ -63,7 +63,7 @@ describe("a client that comes back", () => {
     expect(names).toEqual(["gap", "snapshot", "synced", "gap", "snapshot", "synced"])
   })
 
-  scenario("with what is no cursor, it is told the gap and a snapshot", function* () {
+  scenario("with what is no cursor, it gets the gap and a snapshot", function* () {
     const { sse } = yield* setUp()
     const reading = yield* asking(sse.serve(everything, { snapshot: "first" }), { lastEventId: "17" })
     expect(short(reading)[0]).toBe('gap {"from":1,"to":0,"reason":"Malformed"}')
@@ -78,7 +78,7 @@ describe("a client that comes back", () => {
   ] as const
 
   describe.each(lost)("%s", (_, log, options) => {
-    scenario("is told the end, and to begin without a cursor", function* () {
+    scenario("gets the end, and begins without a cursor", function* () {
       const setting = yield* setUp({ log })
       const old = WatchSse.cursorOf(yield* setting.put("a", 1))
       for (let i = 2; i <= 5; i++) yield* setting.put("a", i)
@@ -149,7 +149,7 @@ describe("a route that begins now", () => {
   ] as const
 
   describe.each(ways)("by %s", (_, by) => {
-    scenario("tells no history and no snapshot, whatever cursor a client brings", function* () {
+    scenario("sends no history and no snapshot, whatever cursor a client brings", function* () {
       const compacted = yield* withHistory(2)
       const whole = yield* withHistory(0)
       const below = ["below the floor", WatchSse.cursorOf(compacted.revisions[0]!)] as const
@@ -177,7 +177,7 @@ describe("a route that begins now", () => {
     })
   })
 
-  scenario("goes on exactly after what it has told, from the start of its log too", function* () {
+  scenario("goes on exactly after what it has sent, from the start of its log too", function* () {
     const { put, sse } = yield* setUp()
     const live = sse.serve(everything)
     const first = yield* asking(live)
@@ -230,7 +230,7 @@ describe("a route that begins now", () => {
 })
 
 describe("a route with snapshots", () => {
-  scenario("tells no history to a client that invents a cursor", function* () {
+  scenario("sends no history to a client that invents a cursor", function* () {
     const { epoch, put, remove, sse } = yield* Effect.gen(function* () {
       const setting = yield* setUp()
       const { epoch } = yield* setting.put("secret", 1)

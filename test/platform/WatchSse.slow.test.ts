@@ -29,7 +29,7 @@ describe("a slow client", () => {
       return { ...setting, take, watcher: opened! }
     })
 
-  scenario("resync: its buffer fills and no more, and it is told everything", function* () {
+  scenario("resync: its buffer fills and no more, and it gets everything", function* () {
     const { watcher, put, take } = yield* slowly({ buffer: 8 })
     yield* take
     for (let i = 1; i <= 100; i++) yield* put("a", i)
@@ -58,7 +58,7 @@ describe("a slow client", () => {
     }
   })
 
-  scenario("cancel: it is told a part without a hole, and then its end", function* () {
+  scenario("cancel: it gets a part without a hole, and then its end", function* () {
     const { put, take } = yield* slowly({ buffer: 8, policy: "cancel" })
     yield* take
     for (let i = 1; i <= 100; i++) yield* put("a", i)
@@ -68,7 +68,7 @@ describe("a slow client", () => {
     expect(events.at(-1)?.data).toContain('"reason":"Overflow","next":"resume"')
   })
 
-  scenario("drop-oldest: what is dropped is told as a gap", function* () {
+  scenario("drop-oldest: what is dropped is reported as a gap", function* () {
     const { put, take } = yield* slowly({ buffer: 2, policy: "drop-oldest" })
     yield* take
     for (let i = 1; i <= 5; i++) yield* put("a", i)

@@ -29,7 +29,7 @@ describe("WatchSse.serve", () => {
     expect((yield* watch.health).watchers).toBe(0)
   })
 
-  scenario("says first when to connect again, jittered by 20 %", function* () {
+  scenario("sends first when to connect again, jittered by 20 %", function* () {
     const { sse } = yield* setUp({ sse: { retry: "10 seconds" } })
     const waits = new Set<number>()
     for (let i = 0; i < 20; i++) {
@@ -42,7 +42,7 @@ describe("WatchSse.serve", () => {
     expect(waits.size).toBeGreaterThan(10)
   })
 
-  scenario("tells a frame by an event, a revision whole", function* () {
+  scenario("sends a frame as an event, a revision whole", function* () {
     const { log, put, remove, sse } = yield* setUp()
     yield* put("a", 1)
     const reading = yield* asking(sse.serve(everything))
@@ -83,7 +83,7 @@ describe("WatchSse.serve", () => {
     ])
   })
 
-  scenario("tells by its predicate what is in a snapshot, whichever it is", function* () {
+  scenario("selects by its predicate what is in a snapshot, whichever it is", function* () {
     const { log, put, sse } = yield* setUp()
     yield* put("secret/a", 1)
     const old = WatchSse.cursorOf(yield* put("open/a", 2))
@@ -107,7 +107,7 @@ describe("WatchSse.serve", () => {
     }
   })
 
-  scenario("tells the value before, when it is asked to and there was one", function* () {
+  scenario("sends the value before, when it is asked to and there was one", function* () {
     const { put, remove, sse } = yield* setUp()
     const reading = yield* asking(sse.serve(everything, { previous: "include" }))
     yield* put("a", 1)
@@ -121,7 +121,7 @@ describe("WatchSse.serve", () => {
     ])
   })
 
-  scenario("tells progress with an id to resume from", function* () {
+  scenario("sends progress with an id to resume from", function* () {
     const { put, sse } = yield* setUp({ watch: { heartbeat: "5 seconds" } })
     const reading = yield* asking(sse.serve(ChangeLog.key("a")))
     yield* put("b", 1)
@@ -205,7 +205,7 @@ describe("a heartbeat", () => {
 })
 
 describe("the end", () => {
-  scenario("of the watch is told as Closed, behind everything, to be resumed", function* () {
+  scenario("of the watch is sent as Closed, behind everything, to be resumed", function* () {
     const { put, sse, watch } = yield* setUp()
     const reading = yield* asking(sse.serve(everything))
     const { epoch, tag } = yield* put("a", 1)
@@ -239,7 +239,7 @@ describe("the end", () => {
     expect((yield* watch.health).watchers).toBe(0)
   })
 
-  scenario("of a watch that is full is told, so that the client comes again", function* () {
+  scenario("of a watch that is full is sent, so that the client connects again", function* () {
     const { sse } = yield* setUp({ watch: { maxWatchers: 1 } })
     const first = yield* asking(sse.serve(everything))
     const second = yield* asking(sse.serve(everything))
@@ -249,7 +249,7 @@ describe("the end", () => {
     expect(short(yield* asking(sse.serve(everything)))).toEqual(["synced {} #0"])
   })
 
-  scenario("of a log that does not answer is told, too late or at once", function* () {
+  scenario("of a log that does not answer is sent, too late or at once", function* () {
     const log = yield* ChangeLog.make<number>()
     let head: typeof log.head = Effect.never
     const away = new ChangeLog.ChangeLogError({ reason: "Unavailable", message: "at db.example:5432" })
@@ -269,7 +269,7 @@ describe("the end", () => {
     }
   })
 
-  scenario("of a value that cannot be encoded is told to the client, its kind to the log", function* () {
+  scenario("of a value that cannot be encoded is sent to the client, its kind is logged", function* () {
     const { layer, lines } = logs()
     yield* Effect.gen(function* () {
       const log = yield* ChangeLog.make<unknown>({ state: "latest" })
@@ -296,7 +296,7 @@ describe("the end", () => {
     expect(lines.map(({ text }) => text).join()).not.toContain("secret")
   })
 
-  scenario("of a predicate that throws is told as Failed", function* () {
+  scenario("of a predicate that throws is sent as Failed", function* () {
     const { put, sse } = yield* setUp()
     const where = () => {
       throw new RangeError("a secret")

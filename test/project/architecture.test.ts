@@ -120,7 +120,11 @@ describe("the project", () => {
   })
 
   it("pins no registry's address in its lock files", () => {
-    for (const file of ["package-lock.json", "test/node24/package-lock.json", "test/bench/peers/package-lock.json"]) {
+    for (const file of [
+      "package-lock.json",
+      "test/node24/package-lock.json",
+      "test/bench/peers/package-lock.json"
+    ]) {
       expect(read(file)).not.toMatch(/"resolved"/)
     }
   })

@@ -35,7 +35,7 @@ describe("the demo", { timeout: 120_000 }, () => {
     rmSync(path.dirname(file!), { recursive: true })
   })
 
-  it("fails when the database refuses it, and says why", async () => {
+  it("fails when the database refuses it, and prints why", async () => {
     const url = new URL(databaseUrls()[0]?.url ?? "")
     url.pathname = "/no_such_database"
     const demo = startDemo(url.href, ["--requests", "100"])

@@ -4,8 +4,9 @@ import * as path from "node:path"
 import { pathToFileURL } from "node:url"
 import * as ChangeLogLaws from "../../src/testing/ChangeLogLaws.js"
 import * as StorageLaws from "../../src/testing/StorageLaws.js"
-import { accountLaws, actorLaws, liveTableLaws, retired, type TestedLaw, watchLaws } from "../laws/laws.js"
 import * as TableLaws from "../../src/testing/TableLaws.js"
+import * as TierLaws from "../../src/testing/TierLaws.js"
+import { accountLaws, actorLaws, liveTableLaws, retired, type TestedLaw, watchLaws } from "../laws/laws.js"
 import { root } from "../support/project.js"
 
 export const page = "src/testing/LAWS.md"
@@ -13,7 +14,7 @@ export const page = "src/testing/LAWS.md"
 interface Kit {
   readonly title: string
   readonly about: ReadonlyArray<string>
-  readonly laws: ReadonlyArray<StorageLaws.Law | ChangeLogLaws.Law | TableLaws.Law>
+  readonly laws: ReadonlyArray<StorageLaws.Law | ChangeLogLaws.Law | TableLaws.Law | TierLaws.Law>
 }
 
 const kits: ReadonlyArray<Kit> = [
@@ -40,6 +41,14 @@ const kits: ReadonlyArray<Kit> = [
       "`effect-recorder/testing/TableLaws`."
     ],
     laws: TableLaws.laws
+  },
+  {
+    title: "Tiers",
+    about: [
+      "The same for a tier of your own: `tierLaws` of `effect-recorder/testing/vitest`, and `TierLaws.run` of",
+      "`effect-recorder/testing/TierLaws`."
+    ],
+    laws: TierLaws.laws
   }
 ]
 

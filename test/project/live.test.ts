@@ -44,7 +44,7 @@ const targets = (received: ReadonlyArray<Received<Moment>>) =>
   told(received, "records").flatMap(({ target = "" }) => (target.startsWith("/orders/") ? [target] : []))
 
 describe("the live page of the demo", { timeout: 60_000 }, () => {
-  it.scopedLive("tells each record once, in order, after it is stored, and the end before it closes", () =>
+  it.scopedLive("shows each record once, in order, after it is stored, and the end before it closes", () =>
     Effect.gen(function* () {
       const { output, page, port, stop } = yield* serving()
       const file = yield* ask(port, "/live")
@@ -113,7 +113,7 @@ describeInChromium("the live page of the demo", () => {
       })
   )
 
-  it.scopedLive("says when its server is gone, and is live again when it is back", () =>
+  it.scopedLive("shows that its server is gone, and is live again when it is back", () =>
     Effect.gen(function* () {
       const first = yield* serving()
       const page = yield* openPage(first.page)

@@ -7,6 +7,7 @@ import { Cause, Effect, Either } from "effect"
 import { InvalidOptions } from "../../src/internal/options.js"
 import { databases, others } from "./options/adapters.js"
 import { core, watches } from "./options/core.js"
+import { laws } from "./options/laws.js"
 import type { Place } from "./options/wrong.js"
 
 /** How a place refuses options: with what it fails, or that it does not fail. */
@@ -25,7 +26,7 @@ const refusal = ({ make, name }: Place, options: object): Effect.Effect<InvalidO
     Effect.orDie
   )
 
-for (const each of [...core, ...watches, ...others, ...databases]) {
+for (const each of [...core, ...watches, ...others, ...laws, ...databases]) {
   const { name, needed, prefix = "", wrong } = each
   describe(`the options of ${name}`, () => {
     it.live("have no unknown names: an error names the nearest known one", () =>

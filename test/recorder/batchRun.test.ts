@@ -35,7 +35,7 @@ describe("the dead-letter sink", () => {
 })
 
 describe("failures of unknown kind", () => {
-  scenario("of a lone record wait for a second one, and then hold up nobody", function* () {
+  scenario("of a lone record wait for a second one, and then hold up no other", function* () {
     const storage = unlisted((n) => n === 1)
     const recorder = yield* Recorder.make(storage.storage)
     recorder.unsafeSave(1)
@@ -104,24 +104,27 @@ describe("failures of unknown kind", () => {
     yield* closeAndAccount(recorder, storage, { accepted: numbers(2) })
   })
 
-  scenario("take newcomers in whose receipts are told, also behind records that were dropped", function* () {
-    const storage = backend<number>({
-      save: (call) => (call.batch.includes(1) ? Effect.die(new Error("no word for it")) : call.commit)
-    })
-    const recorder = yield* Recorder.make(storage.storage, {
-      bound: { count: 2, overflow: "drop-oldest" },
-      deadLetters: () => Effect.void
-    })
-    recorder.unsafeSave(1)
-    yield* settled
-    recorder.unsafeSave(2)
-    const newcomer = yield* started(recorder.saveDurable(3))
-    yield* TestClock.adjust("2 minutes")
-    yield* Fiber.join(newcomer)
-    const next = yield* Effect.forEach([4, 5], (record) => Effect.fork(recorder.saveDurable(record)))
-    yield* Fiber.join(Fiber.all(next))
-    yield* closeAndAccount(recorder, storage, { accepted: numbers(5), dropped: [2], sunk: [1] })
-  })
+  scenario(
+    "take newcomers in whose receipts are resolved, also behind records that were dropped",
+    function* () {
+      const storage = backend<number>({
+        save: (call) => (call.batch.includes(1) ? Effect.die(new Error("no word for it")) : call.commit)
+      })
+      const recorder = yield* Recorder.make(storage.storage, {
+        bound: { count: 2, overflow: "drop-oldest" },
+        deadLetters: () => Effect.void
+      })
+      recorder.unsafeSave(1)
+      yield* settled
+      recorder.unsafeSave(2)
+      const newcomer = yield* started(recorder.saveDurable(3))
+      yield* TestClock.adjust("2 minutes")
+      yield* Fiber.join(newcomer)
+      const next = yield* Effect.forEach([4, 5], (record) => Effect.fork(recorder.saveDurable(record)))
+      yield* Fiber.join(Fiber.all(next))
+      yield* closeAndAccount(recorder, storage, { accepted: numbers(5), dropped: [2], sunk: [1] })
+    }
+  )
 
   scenario("set nothing aside when they began or ended in the midst of a bisection", function* () {
     for (const [from, to] of [

@@ -639,7 +639,7 @@ describe("unknown failures", () => {
     expect(w.setAside.map(({ index }) => index)).toEqual([1])
   })
 
-  it("are told from bad data by the storage's word: poison among them is set aside at once", () => {
+  it("differ from bad data by the storage's word: poison among them is set aside at once", () => {
     const poison = refusing(new Set([2]), "Poison")
     const unknown = refusing(new Set([5]), "Unknown")
     const w = world(9, (from, to) => poison(from, to) ?? unknown(from, to))

@@ -154,7 +154,7 @@ describe("bad records among good ones", () => {
     lawTimeout
   )
 
-  it("wait for no retry where the failure says that it may be theirs", () => {
+  it("wait for no retry where the failure blames a record", () => {
     const fails = failure("Poison", "either")
     for (const bad of [0, 499, 998]) {
       const { saves, setAside, waits } = play(1000, refusing(new Set([bad]), fails))
@@ -202,7 +202,7 @@ describe("a batch that is too large", () => {
     expect(bisection.sizeProven).toBe(false)
   })
 
-  it("is cut where the storage says what fits, without a failure", () => {
+  it("is cut where the storage names what fits, without a failure", () => {
     const { end, saves, waits } = play(100, (from, to) =>
       to - from > 40 ? { ...failure("Transient", "size"), fits: 40 } : undefined
     )

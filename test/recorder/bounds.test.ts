@@ -88,7 +88,7 @@ describe("a bound", () => {
     expect(recorder.unsafeStats().pendingBytes).toBe(0)
   })
 
-  scenario("that is reached ends a linger: nobody waits for room that only a save can make", function* () {
+  scenario("that is reached ends a linger: no offer waits for room that only a save can make", function* () {
     const storage = backend<number>()
     const recorder = yield* Recorder.make(storage.storage, {
       linger: "1 hour",
@@ -148,7 +148,7 @@ describe("a bound", () => {
 })
 
 describe("reject", () => {
-  scenario("tells the caller: false, counted, outside the account", function* () {
+  scenario("is returned to the caller: false, counted, outside the account", function* () {
     const storage = yield* stepped<number>()
     const recorder = yield* Recorder.make(storage.storage, { bound: { count: 1, overflow: "reject" } })
     recorder.unsafeSave(1)
@@ -243,7 +243,7 @@ describe("suspend", () => {
     yield* closeAndAccount(recorder, storage, { accepted: [1, 2] })
   })
 
-  scenario("whoever can never fit is refused at once, whoever waits at close is refused then", function* () {
+  scenario("what can never fit is refused at once, what waits at close is refused then", function* () {
     const storage = yield* stepped<number>()
     const recorder = yield* Recorder.make(storage.storage, { bound })
     expect(yield* recorder.saveAll([1, 2, 3])).toBe(false)

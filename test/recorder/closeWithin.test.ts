@@ -170,7 +170,7 @@ describe("closeWithin", () => {
     expectAccount(report, storage, { accepted: numbers(4) })
   })
 
-  scenario("abandons a query that ignores its interruption; its caller is told", function* () {
+  scenario("abandons a query that ignores its interruption; its caller gets an error", function* () {
     const gate = yield* Deferred.make<void>()
     const storage = backend<number>({
       load: (found) => Effect.as(Effect.uninterruptible(Deferred.await(gate)), found)

@@ -241,7 +241,7 @@ describe("redrive", () => {
     expect(report.stats.refused).toBe(1)
   })
 
-  scenario("saves again what was set aside and is held, and says how many", function* () {
+  scenario("saves again what was set aside and is held, and returns how many", function* () {
     let mended = false
     const storage = backend<number>({ save: refusing<number>((record) => even(record) && !mended) })
     const recorder = yield* Recorder.make(storage.storage)

@@ -12,7 +12,7 @@ const succeedNext = <R>(storage: SteppedBackend<R>) => Effect.flatMap(storage.ne
 describe("drop-newest", () => {
   const bound = { count: 2, overflow: "drop-newest" } as const
 
-  scenario("tells the account: true, counted accepted and dropped; a receipt fails", function* () {
+  scenario("is in the account: true, counted accepted and dropped; a receipt fails", function* () {
     const storage = yield* stepped<number>()
     const recorder = yield* Recorder.make(storage.storage, { bound })
     expect(numbers(3).map(recorder.unsafeSave)).toEqual([true, true, true])

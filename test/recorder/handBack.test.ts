@@ -106,7 +106,7 @@ describe("a hand-back of very many", () => {
 })
 
 describe("very many waiters", () => {
-  it.scoped("of a close are told in slices; the report waits for none of them", () => {
+  it.scoped("of a close are resumed in slices; the report waits for none of them", () => {
     const turn = manual()
     return withTurn(turn)(
       Effect.gen(function* () {
@@ -133,7 +133,7 @@ describe("very many waiters", () => {
     )
   })
 
-  it.scoped("of a failure are told in slices, each once, also when it is closed meanwhile", () => {
+  it.scoped("of a failure are resumed in slices, each once, also when it is closed meanwhile", () => {
     const turn = manual()
     return withTurn(turn)(
       Effect.gen(function* () {
@@ -151,7 +151,7 @@ describe("very many waiters", () => {
     )
   })
 
-  it.scoped("for room are refused at once, and told in slices", () => {
+  it.scoped("for room are refused at once, and resumed in slices", () => {
     const turn = manual()
     return withTurn(turn)(
       Effect.gen(function* () {
@@ -175,7 +175,7 @@ describe("very many waiters", () => {
     )
   })
 
-  it.scoped("for an answer are told in slices", () => {
+  it.scoped("for an answer are resumed in slices", () => {
     const turn = manual()
     return withTurn(turn)(
       Effect.gen(function* () {

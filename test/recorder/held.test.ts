@@ -84,7 +84,7 @@ describe("records that are held take no room:", () => {
 })
 
 describe("beyond maxHeld", () => {
-  scenario("the oldest are released: counted, and named by nobody any more", function* () {
+  scenario("the oldest are released: counted, and held by nothing any more", function* () {
     const { layer, lines } = logs()
     const storage = backend<number>({ save: naming })
     const recorder = yield* Effect.provide(
@@ -234,7 +234,7 @@ describe("beyond maxHeld", () => {
     expect(report.stats).toMatchObject({ setAside: 5, released: 0 })
   })
 
-  scenario("the end of the scope says how many were released", function* () {
+  scenario("the end of the scope logs how many were released", function* () {
     const { layer, lines } = logs()
     const storage = backend<number>({ save: naming })
     yield* Effect.scoped(
@@ -249,7 +249,7 @@ describe("beyond maxHeld", () => {
     ])
   })
 
-  scenario("is a whole number from 0, told by make", function* () {
+  scenario("is a whole number from 0, checked by make", function* () {
     for (const maxHeld of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
       const wrong = yield* Effect.flip(Recorder.make(backend<number>().storage, { maxHeld }))
       expect(wrong).toMatchObject({ _tag: "InvalidOptions", option: "maxHeld" })

@@ -18,7 +18,7 @@ describe("log lines", () => {
   const has = (level: string, text: string) => (line: Line) =>
     line.level === level && line.text.includes(text)
 
-  scenario("say once that the storage is away, and once that it is back", function* () {
+  scenario("report once that the storage is away, and once that it is back", function* () {
     const { layer, lines } = logs()
     const storage = backend<number>({
       save: failingFirst(...Array(5).fill(transient({ message: "code 57P01" })))

@@ -149,7 +149,7 @@ describe("unknown:", () => {
     })
   }
 
-  scenario("one that passes within 5 retries isolates nobody", function* () {
+  scenario("one that passes within 5 retries isolates no record", function* () {
     const storage = backend<number>({ save: failingFirst(...Array(5).fill(unknown)) })
     const recorder = yield* Recorder.make(storage.storage, { retry })
     numbers(8).forEach(recorder.unsafeSave)

@@ -49,7 +49,7 @@ describe("load", () => {
     ["an exception", Effect.sync(() => raise("boom"))],
     ["a storage that interrupts itself", Effect.interrupt]
   ] as const) {
-    scenario(`${name} reaches the caller as a StorageError of kind Unknown, and nobody else`, function* () {
+    scenario(`${name} reaches the caller as a StorageError of kind Unknown, and no other`, function* () {
       const storage = backend<number>({ load: () => load })
       const recorder = yield* Recorder.make(storage.storage)
       const exit = yield* Effect.exit(recorder.load(all))
@@ -234,7 +234,7 @@ describe("flush", () => {
     expectAccount(yield* Fiber.join(closing), storage, { accepted: [1] })
   })
 
-  scenario("interrupting one disturbs nobody", function* () {
+  scenario("interrupting one disturbs no other", function* () {
     const storage = yield* stepped<number>({ load: (found) => Effect.succeed(found) })
     const recorder = yield* Recorder.make(storage.storage)
     recorder.unsafeSave(1)

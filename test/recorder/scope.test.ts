@@ -102,7 +102,7 @@ describe("a scope that closes without close", () => {
     ["gives up after 10 seconds", {}, 10],
     ["gives up after closeDeadline", { closeDeadline: "3 seconds" }, 3]
   ] as const) {
-    scenario(`${name} and tells onClosed what was not written`, function* () {
+    scenario(`${name} and passes onClosed what was not written`, function* () {
       const { make, scope } = yield* inScope
       const storage = backend<number>({ save: (call) => (call.nth === 1 ? call.commit : Effect.never) })
       const reports: Array<Recorder.CloseReport<number>> = []
@@ -129,7 +129,7 @@ describe("a scope that closes without close", () => {
     })
   }
 
-  scenario("says nothing when somebody had called close", function* () {
+  scenario("logs nothing when close was called before", function* () {
     const { make, scope } = yield* inScope
     const storage = backend<number>()
     const reports: Array<unknown> = []

@@ -132,10 +132,14 @@ describe("a batch", () => {
     const batch = batchOf(["a", "b", "c"], 5, [1, 20, 300])
     Settlement.startRun(settlement, batch)
     for (const position of [5, 6, 7]) wait(position)
+    Settlement.settleStored(settlement, control, batch, 0, 1, 0)
     Settlement.settleStored(settlement, control, batch, 1, 3, 1)
-    expect(settled).toEqual([{ count: 2, bytes: 320 }])
-    expect(told).toEqual(["6 stored", "7 stored"])
-    expect(settlement.account).toMatchObject({ stored: 2, duplicates: 1 })
+    expect(settled).toEqual([
+      { count: 1, bytes: 1 },
+      { count: 2, bytes: 320 }
+    ])
+    expect(told).toEqual(["5 stored", "6 stored", "7 stored"])
+    expect(settlement.account).toMatchObject({ stored: 3, duplicates: 1 })
   })
 })
 
@@ -246,7 +250,7 @@ describe("what is saved again", () => {
 })
 
 describe("the end", () => {
-  it("tells who waits for a record in a save that its outcome is unknown, and the others that theirs came back", () => {
+  it("fails receipts of a save under way with an unknown outcome, and the others as handed back", () => {
     const { settlement, told, wait } = made()
     const run = Settlement.startRun(settlement, batchOf(["a", "b", "c"], 5))
     for (const position of [5, 6, 7, 9]) wait(position)
@@ -271,7 +275,7 @@ describe("the end", () => {
     expect(settlement.account.handedBack).toBe(2)
   })
 
-  it("hands back what has no outcome yet, and hears no late answer", () => {
+  it("hands back what has no outcome yet, and ignores a late answer", () => {
     const { settlement } = made()
     const batch = batchOf(["a", "b", "c"], 0)
     const run = Settlement.startRun(settlement, batch)

@@ -209,7 +209,7 @@ describe("a storage without idempotence", () => {
     }
   )
 
-  scenario("one with it holds each record once, and says how many were there already", function* () {
+  scenario("one with it holds each record once, and counts those that were there already", function* () {
     const storage = backend<number>({
       save: (call) =>
         call.nth === 1

@@ -188,7 +188,7 @@ for (const { name, url: server } of databaseUrls()) {
       })
     )
 
-    it.scopedLive("keeps a channel for as long as somebody listens on it", () =>
+    it.scopedLive("keeps a channel for as long as a log listens on it", () =>
       Effect.gen(function* () {
         const url = yield* ownSchema(server)
         const bell = yield* PgDoorbell.make({ url, ...never })
@@ -234,7 +234,7 @@ for (const { name, url: server } of databaseUrls()) {
   })
 }
 
-it.scopedLive("PgDoorbell refuses wrong options, and tells why it is down", () =>
+it.scopedLive("PgDoorbell refuses wrong options, and gives the cause while it is down", () =>
   Effect.gen(function* () {
     const wrong = [
       { url: "mysql://x" },

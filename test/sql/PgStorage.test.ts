@@ -10,8 +10,8 @@ import { makeTable } from "../../src/sql/internal/storage/tableOptions.js"
 import * as PgStorage from "../../src/sql/PgStorage.js"
 import { databaseUrls } from "../support/postgres/databases.js"
 import { emptyPg, openClient, ownSchema, pgDatabase, type Sql, ways } from "../support/postgres/tables.js"
-import { storageSuite } from "./sqlStorage.suite.js"
-import { tableSuite } from "./sqlTable.suite.js"
+import { storageSuite } from "./storage/sqlStorage.suite.js"
+import { tableSuite } from "./storage/sqlTable.suite.js"
 
 const columns = {
   id: Column.integer,

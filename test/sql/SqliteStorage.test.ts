@@ -13,8 +13,8 @@ import * as SqlStorage from "../../src/sql/SqlStorage.js"
 import { SqlFailure } from "../../src/sql/SqlStorage.js"
 import { emptySqlite, openPlain, sqliteDatabase, tempFile } from "../support/sqlite/sqlite.js"
 import { tempDir } from "../support/tempDir.js"
-import { storageSuite } from "./sqlStorage.suite.js"
-import { tableSuite } from "./sqlTable.suite.js"
+import { storageSuite } from "./storage/sqlStorage.suite.js"
+import { tableSuite } from "./storage/sqlTable.suite.js"
 
 storageSuite("SqliteStorage", emptySqlite(SqliteStorage.make))
 tableSuite("SqliteStorage", "t", sqliteDatabase(SqliteStorage.make))
@@ -55,7 +55,7 @@ describe("SqliteStorage", () => {
     })
   )
 
-  it.scopedLive("fails typed on what is no database, and says which file", () =>
+  it.scopedLive("fails typed on what is no database, and names the file", () =>
     Effect.gen(function* () {
       const folder = yield* tempDir
       const noDatabase = path.join(folder, "text.db")
@@ -75,7 +75,7 @@ describe("SqliteStorage", () => {
     })
   )
 
-  it.scopedLive("fails a load typed on a row that somebody else wrote", () =>
+  it.scopedLive("fails a load typed on a row that another program wrote", () =>
     Effect.gen(function* () {
       const filename = yield* tempFile
       const db = yield* openPlain(filename)

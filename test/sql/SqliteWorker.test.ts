@@ -8,7 +8,7 @@ import { Column, InvalidOptions, Query, StorageError } from "../../src/Storage.j
 import * as SqliteWorker from "../../src/sql/SqliteWorker.js"
 import { SqlFailure } from "../../src/sql/SqlStorage.js"
 import { emptySqlite, openPlain, tempFile } from "../support/sqlite/sqlite.js"
-import { storageSuite } from "./sqlStorage.suite.js"
+import { storageSuite } from "./storage/sqlStorage.suite.js"
 
 storageSuite("SqliteWorker", emptySqlite(SqliteWorker.make))
 

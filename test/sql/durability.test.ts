@@ -48,7 +48,7 @@ for (const { name, url: server } of databaseUrls()) {
       })
     )
 
-    it.scopedLive("is said of synchronous_commit off, once for each storage and log", () =>
+    it.scopedLive("is logged of synchronous_commit off, once for each storage and log", () =>
       Effect.gen(function* () {
         const { url } = yield* opened
         const weak = new URL(url)
@@ -74,7 +74,7 @@ for (const { name, url: server } of databaseUrls()) {
       })
     )
 
-    it.scopedLive("is said of tables that are UNLOGGED or TEMPORARY, those of the log too", () =>
+    it.scopedLive("is logged of tables that are UNLOGGED or TEMPORARY, those of the log too", () =>
       Effect.gen(function* () {
         const { sql, url } = yield* opened
         yield* sql("CREATE UNLOGGED TABLE t (id text PRIMARY KEY)")
@@ -110,7 +110,7 @@ describe("what SQLite may lose", () => {
     })
   )
 
-  it.scopedLive("is said of a client's synchronous and journal_mode", () =>
+  it.scopedLive("is logged of a client's synchronous and journal_mode", () =>
     Effect.gen(function* () {
       const filename = yield* tempFile
       yield* openPlain(filename)

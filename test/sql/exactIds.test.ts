@@ -11,7 +11,7 @@ import { databaseUrls } from "../support/postgres/databases.js"
 import { openClient, ownSchema, ways } from "../support/postgres/tables.js"
 import { openPlain, tempFile } from "../support/sqlite/sqlite.js"
 import { keysOf } from "../support/watch/histories.js"
-import type { Database } from "./sqlTable.suite.js"
+import type { Database } from "./storage/sqlTable.suite.js"
 
 const columns = { id: Column.text, n: Column.integer }
 const options = { table: "t", columns, id: "id" } as const

@@ -85,16 +85,14 @@ describe("Table.memory(definition)", () => {
   it.effect("reads by queries, ids and pages", () =>
     Effect.gen(function* () {
       const table = yield* Table.memory(keys)
-      yield* table.write(Array.from({ length: 1203 }, (_, n) => Write.insert(key(n))))
+      yield* table.write(Array.from({ length: 803 }, (_, n) => Write.insert(key(n))))
       const ids = (rows: Iterable<{ readonly id: string }>) => [...rows].map(({ id }) => id)
       expect(ids((yield* table.list({ limit: 2, page: 2 })).value)).toEqual([id(2), id(3)])
-      expect((yield* table.count(Query.eq("account", "account 1"))).value).toBe(601)
+      expect((yield* table.count(Query.eq("account", "account 1"))).value).toBe(401)
       const streamed = yield* Stream.runCollect(table.stream({ orderBy: [Query.desc("id")] }))
-      expect(ids(Chunk.toReadonlyArray(streamed))).toEqual(
-        Array.from({ length: 1203 }, (_, n) => id(1202 - n))
-      )
-      expect(ids(yield* Stream.runCollect(table.stream({ limit: 502, page: 2 })))).toEqual(
-        Array.from({ length: 502 }, (_, n) => id(502 + n))
+      expect(ids(Chunk.toReadonlyArray(streamed))).toEqual(Array.from({ length: 803 }, (_, n) => id(802 - n)))
+      expect(ids(yield* Stream.runCollect(table.stream({ limit: 301, page: 2 })))).toEqual(
+        Array.from({ length: 301 }, (_, n) => id(301 + n))
       )
       const many = yield* table.getMany([id(5), id(9999), id(5), id(0xa).toUpperCase()])
       expect(many.value.map(Option.map((row) => row.id))).toEqual([
@@ -149,10 +147,10 @@ describe("Table.memory(definition)", () => {
     })
   )
 
-  it.effect("patches 20,000 rows in calls of 1,000", () =>
+  it.effect("patches 10,000 rows in calls of 1,000", () =>
     Effect.gen(function* () {
       const table = yield* Table.memory(keys)
-      const numbers = Array.from({ length: 20_000 }, (_, n) => n)
+      const numbers = Array.from({ length: 10_000 }, (_, n) => n)
       yield* table.write(numbers.map((n) => Write.insert(key(n))))
       const results = yield* table.write(numbers.map((n) => Write.patch(id(n), { revoked: true })))
       expect(results.every((result) => result._tag === "Written" && result.change === "Changed")).toBe(true)

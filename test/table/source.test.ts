@@ -173,6 +173,10 @@ describe("Table.make(definition, source)", () => {
         [done(row("a")), done(row("b")), done(row("c"))],
         ["done", "done"],
         [done(row("b")), done(row("a"))],
+        [
+          { ...done(row("a")), revision: undefined },
+          { ...done(row("b")), revision: Option.some("r") }
+        ],
         [done(), done()],
         [done({ ...row("a"), n: "1" as never }), { ...done(row("b")), change: "Perhaps" }]
       ]

@@ -93,7 +93,7 @@ describe("FaultStorage", () => {
     })
   )
 
-  it.effect("refuses records, and tells as much as it is told to", () =>
+  it.effect("refuses records, and reports as much as its script asks for", () =>
     Effect.gen(function* () {
       const odd = (n: number) => n % 2 === 1
       for (const [tells, holds, told] of [

@@ -62,14 +62,14 @@ storageLaws({
       changes: [ChangeLog.put(name, text)]
     })
     return {
-      open: Effect.succeed(ChangeLog.withLog(storage, { log, toEntry })),
+      open: ChangeLog.withLog(storage, { log, toEntry }),
       peek: Effect.sync(() => storage.records.map(({ name }) => name))
     }
   })
 })
 storageLaws(
   inMemory("Storage.memory({ columns, id }) with a log", (storage) =>
-    Effect.map(ChangeLog.make<Row>({ state: "latest" }), (log) => {
+    Effect.flatMap(ChangeLog.make<Row>({ state: "latest" }), (log) => {
       const toEntry = (row: Row) => ({ id: row.id, changes: [ChangeLog.put(row.id, row)] })
       return ChangeLog.withLog(storage, { log, toEntry })
     })

@@ -71,7 +71,7 @@ describe("the cursor of a follow that has ended", () => {
     expect(yield* taking(again, 2)).toEqual(["5: a=5", "synced 6"])
   })
 
-  scenario("in the middle of a commit is the revision before the one that it was not told", function* () {
+  scenario("in the middle of a commit is the revision before the one that was not delivered", function* () {
     const { log, watch } = yield* setUp()
     const where = (event: ChangeLog.Event<number>) => {
       if (event._tag === "Put" && event.value === 7) throw new Error("no")
@@ -85,7 +85,7 @@ describe("the cursor of a follow that has ended", () => {
     expect((yield* drained(full)).ended).toMatchObject({ reason: "Overflow", cursor: { seq: 4 } })
   })
 
-  scenario("whom another one's predicate ends is not behind what it has been told", function* () {
+  scenario("that another one's predicate ends is not behind what was delivered to it", function* () {
     const { log, watch } = yield* setUp()
     const one = yield* watch.open(ChangeLog.key("a"))
     const where = (event: ChangeLog.Event<number>) => {
@@ -99,7 +99,7 @@ describe("the cursor of a follow that has ended", () => {
     expect([frames.at(-1), ended.cursor.seq]).toEqual(["3: a=3", 3])
   })
 
-  scenario("is of the epoch in which it was told, when another one has begun", function* () {
+  scenario("is of the epoch in which it was delivered, when another one has begun", function* () {
     const { log, put, watch } = yield* setUp()
     const idle = yield* watch.open(ChangeLog.key("a"))
     const { epoch } = yield* put("b", 1)
@@ -110,7 +110,7 @@ describe("the cursor of a follow that has ended", () => {
     expect((yield* drained(idle)).ended).toMatchObject({ reason: "EpochChanged", cursor: { epoch, seq: 1 } })
   })
 
-  scenario("one who began ahead of the others is not told that it has missed what they have", function* () {
+  scenario("that began ahead of the others gets no gap of what they have", function* () {
     const log = yield* logOf()
     // Nobody rings: the watch hears of nothing by itself.
     const watch = yield* Watch.make({ ...log, doorbell: () => Effect.void }, { heartbeat: 0 })
@@ -128,7 +128,7 @@ describe("the cursor of a follow that has ended", () => {
   })
 })
 
-describe("one who begins ahead of the others", () => {
+describe("a watcher that begins ahead of the others", () => {
   scenario("is not delivered what comes to them before it began", function* () {
     const log = yield* logOf()
     const rings: Array<() => void> = []
@@ -180,7 +180,7 @@ describe("a full read", () => {
     return events
   }
 
-  scenario("is followed by another one for those who are live, though nobody rings", function* () {
+  scenario("is followed by another one for those that are live, though nothing rings", function* () {
     const { log, watch } = yield* setUp({ heartbeat: 0 })
     const watcher = yield* watch.open(all, { buffer: 10_000 })
     yield* log.commit(entriesOf(many))
@@ -188,7 +188,7 @@ describe("a full read", () => {
     expect(counts(watcher)).toBe(many)
   })
 
-  scenario("is followed by another one for those who read on, though nobody rings", function* () {
+  scenario("is followed by another one for those that read on, though nothing rings", function* () {
     const { log, watch } = yield* setUp({ heartbeat: 0 })
     const { epoch } = (yield* log.head).head
     yield* log.commit(entriesOf(2 * many))

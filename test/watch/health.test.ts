@@ -8,7 +8,7 @@ import { brief } from "../support/watch/frames.js"
 import { flakyLog, logOf, setUp, taking } from "../support/watch/watches.js"
 
 describe("progress and health", () => {
-  it.scoped("an idle watcher is told how far it is, once for each heartbeat", () =>
+  it.scoped("an idle watcher gets its position, once for each heartbeat", () =>
     Effect.gen(function* () {
       const { put, watch } = yield* setUp({ heartbeat: "10 seconds" })
       const watcher = yield* watch.open(ChangeLog.key("a"))
@@ -33,7 +33,7 @@ describe("progress and health", () => {
     })
   )
 
-  it.scoped("one who has fallen behind is not told of progress that it has not made", () =>
+  it.scoped("a watcher that has fallen behind gets no progress that it has not made", () =>
     Effect.gen(function* () {
       const { put, watch } = yield* setUp({ heartbeat: "10 seconds" })
       const watcher = yield* watch.open(ChangeLog.key("a"), { buffer: 1 })
@@ -82,7 +82,7 @@ describe("progress and health", () => {
     )
   })
 
-  it.scoped("a log that does not answer makes the state Suspect, and says why until it answers", () =>
+  it.scoped("a log that does not answer makes the state Suspect, with its cause until it answers", () =>
     Effect.gen(function* () {
       const { flaky, go } = yield* flakyLog
       const watch = yield* Watch.make(flaky, { heartbeat: "20 seconds" })

@@ -73,7 +73,7 @@ describe("a frame", () => {
     })
   }
 
-  it.scoped("that its reader empties is whole for whoever reads it later", () =>
+  it.scoped("that its reader empties is whole for each later reader", () =>
     Effect.gen(function* () {
       const { log, watch } = yield* setUp()
       const { head } = yield* log.head
@@ -101,7 +101,7 @@ describe("what is handed over", () => {
     })
   )
 
-  it.scoped("a selector may be changed when somebody follows it", () =>
+  it.scoped("a selector may be changed while it is followed", () =>
     Effect.gen(function* () {
       const { put, watch } = yield* setUp()
       const parts = [ChangeLog.key("a"), ChangeLog.prefix("k/")]
@@ -115,7 +115,7 @@ describe("what is handed over", () => {
     })
   )
 
-  it.scoped("a cursor may be changed when somebody has resumed after it", () =>
+  it.scoped("a cursor may be changed when a watcher has resumed after it", () =>
     Effect.gen(function* () {
       const { log, put, watch } = yield* setUp()
       const after = { ...(yield* log.head).head }
@@ -128,7 +128,7 @@ describe("what is handed over", () => {
 })
 
 describe("what others bring", () => {
-  it.effect("whoever changes a snapshot that he was given changes it for nobody else", () =>
+  it.effect("a snapshot that one watcher changes stays as it is for the others", () =>
     Effect.gen(function* () {
       const log = yield* ChangeLog.make<number>({ state: "latest" })
       yield* log.append(pair)
@@ -161,7 +161,7 @@ describe("what others bring", () => {
     })
   )
 
-  it.scoped("a follow of very many ranges in order is told of each, and goes as it came", () =>
+  it.scoped("a follow of very many ranges in order gets each, and ends as it began", () =>
     Effect.gen(function* () {
       const { put, watch } = yield* setUp()
       const nameOf = (n: number): string => `k/${String(n).padStart(6, "0")}`

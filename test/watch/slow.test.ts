@@ -93,7 +93,7 @@ describe("a slow watcher", () => {
     })
   )
 
-  it.scoped("block: holds up whoever publishes, and nothing is lost", () =>
+  it.scoped("block: holds up the publishers, and nothing is lost", () =>
     Effect.gen(function* () {
       const { watch } = yield* setUp()
       const slow = yield* watch.open(ChangeLog.key("a"), { buffer: 2, policy: "block" })
@@ -110,7 +110,7 @@ describe("a slow watcher", () => {
     })
   )
 
-  it.scoped("block: one who goes away lets the others on", () =>
+  it.scoped("block: a watcher that ends lets the others on", () =>
     Effect.gen(function* () {
       const { watch } = yield* setUp()
       const slow = yield* watch.open(ChangeLog.key("a"), { buffer: 1, policy: "block" })
@@ -124,7 +124,7 @@ describe("a slow watcher", () => {
   )
 })
 
-describe("one who blocks and is full", () => {
+describe("a watcher that blocks and is full", () => {
   const world = Effect.gen(function* () {
     const { watch } = yield* setUp()
     const slow = yield* watch.open(ChangeLog.key("a"), { buffer: 1, policy: "block" })
@@ -147,7 +147,7 @@ describe("one who blocks and is full", () => {
     expect(yield* taking(other, 1)).toEqual(["2: a=2"])
   })
 
-  scenario("lets a publish go on when it goes away and nobody else follows", function* () {
+  scenario("lets a publish go on when it ends and no other follows", function* () {
     const { other, slow, writer } = yield* world
     yield* other.cancel
     expect(writer.unsafePoll()).toBe(null)
@@ -155,7 +155,7 @@ describe("one who blocks and is full", () => {
     yield* Fiber.join(writer)
   })
 
-  scenario("holds up nobody any more when it goes away", function* () {
+  scenario("holds up no publish any more when it ends", function* () {
     const { other, slow, writer } = yield* world
     yield* slow.cancel
     yield* Fiber.join(writer)
@@ -195,7 +195,7 @@ describe("a reader without a fiber that waits", () => {
   )
 })
 
-describe("a publish that waits for one who blocks", () => {
+describe("a publish that waits for a watcher that blocks", () => {
   const lost = {
     compacted: (log: ChangeLog.ChangeLog<number>) => log.compact(2),
     "of an epoch that is over": (log: ChangeLog.ChangeLog<number>) => log.renewEpoch
@@ -257,7 +257,7 @@ describe("what is gone", () => {
     })
   )
 
-  it.scoped("autoResnapshot: it is told a gap and a snapshot, with what it held and is gone", () =>
+  it.scoped("autoResnapshot: it gets a gap and a snapshot, with what it held and is gone", () =>
     Effect.gen(function* () {
       const { log, put, remove, watch } = yield* setUp()
       yield* put("k/x", 0)

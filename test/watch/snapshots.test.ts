@@ -67,7 +67,7 @@ describe("a predicate and a snapshot", () => {
     })
   )
 
-  scenario("a snapshot in the middle too: what was not told is not told as gone", function* () {
+  scenario("a snapshot in the middle too: what was not delivered is not reported as gone", function* () {
     const { log, put, remove, watch } = yield* setUp()
     const watcher = yield* watch.open(ChangeLog.prefix("k/"), {
       buffer: 1,
@@ -132,7 +132,7 @@ describe("a watcher that waits for a snapshot", () => {
     "gives nothing": [() => Effect.succeed(undefined as never), expect.any(TypeError)]
   }
   for (const [what, [snapshots, cause]] of Object.entries(faults)) {
-    scenario(`ends as Failed when its source ${what}; nobody else notices`, function* () {
+    scenario(`ends as Failed when its source ${what}; no other notices`, function* () {
       const world = yield* scripted(() => snapshots)
       const other = yield* world.watch.open(ChangeLog.prefix("k/"))
       const [lost] = yield* lose(world)
@@ -143,7 +143,7 @@ describe("a watcher that waits for a snapshot", () => {
     })
   }
 
-  scenario("is behind and says why while its source is away, and is told when it is back", function* () {
+  scenario("is behind, with the cause, while its source is away, and live when it is back", function* () {
     let isAway = true
     const world = yield* scripted(
       (log) => (selector) => Effect.suspend(() => (isAway ? Effect.fail(away) : ofLog(log)(selector)))
@@ -173,7 +173,7 @@ describe("a watcher that waits for a snapshot", () => {
     return { interrupted: Deferred.await(interrupted), snapshots }
   })
 
-  scenario("holds up nobody while its source hangs, and its cancel ends the wait", function* () {
+  scenario("holds up no other while its source hangs, and its cancel ends the wait", function* () {
     const { interrupted, snapshots } = yield* hanging
     const world = yield* scripted(() => snapshots)
     const other = yield* world.watch.open(ChangeLog.prefix("k/"))
@@ -326,7 +326,7 @@ describe("a follow that begins", () => {
     }
   )
 
-  scenario("with a snapshot that hangs interrupts it when whoever asked goes away", function* () {
+  scenario("with a snapshot that hangs interrupts it when the follow ends", function* () {
     const interrupted = yield* Deferred.make<void>()
     const world = yield* scripted(
       () => () => Effect.onInterrupt(Effect.never, () => Deferred.succeed(interrupted, undefined))
@@ -337,7 +337,7 @@ describe("a follow that begins", () => {
     expect((yield* world.watch.health).watchers).toBe(0)
   })
 
-  scenario("where the log hangs holds up nobody", function* () {
+  scenario("where the log hangs holds up no other", function* () {
     const log = yield* logOf()
     const { epoch } = (yield* log.head).head
     const watch = yield* Watch.make({

@@ -7,7 +7,7 @@ import { brief } from "../support/watch/frames.js"
 import { setUp, taking } from "../support/watch/watches.js"
 
 describe("Watch.register", () => {
-  it.scoped("tells one key's changes from now on, in order", () =>
+  it.scoped("delivers one key's changes from now on, in order", () =>
     Effect.gen(function* () {
       const { put, watch } = yield* setUp()
       yield* put("a", 1)
@@ -62,7 +62,7 @@ describe("Watch.register", () => {
     })
   )
 
-  it.scoped("full: it is cancelled, what was buffered is told first, and others are not disturbed", () =>
+  it.scoped("full: it is cancelled, what was buffered is delivered first, and others are not disturbed", () =>
     Effect.gen(function* () {
       const { put, watch } = yield* setUp()
       const slow = (yield* watch.register("a", { buffer: 2 })).receiver
@@ -82,7 +82,7 @@ describe("Watch.register", () => {
 })
 
 describe("Watch.follow", () => {
-  it.scoped("a prefix is told of its children, never of a longer name", () =>
+  it.scoped("a prefix gets the changes of its children, never those of a longer name", () =>
     Effect.gen(function* () {
       const { put, watch } = yield* setUp()
       const watcher = yield* watch.open(ChangeLog.prefix("/config/"))
@@ -92,7 +92,7 @@ describe("Watch.follow", () => {
     })
   )
 
-  it.scoped("a range is told from its beginning until before its end", () =>
+  it.scoped("a range gets the changes from its beginning until before its end", () =>
     Effect.gen(function* () {
       const { put, watch } = yield* setUp()
       const watcher = yield* watch.open(ChangeLog.range("b", "d"))
@@ -149,7 +149,7 @@ describe("Watch.follow", () => {
     })
   )
 
-  it.scoped("resumes after a revision, exclusive, and says when it is live", () =>
+  it.scoped("resumes after a revision, exclusive, and reports when it is live", () =>
     Effect.gen(function* () {
       const { put, watch } = yield* setUp()
       const cursor = yield* put("a", 1)
@@ -176,7 +176,7 @@ describe("Watch.follow", () => {
     })
   )
 
-  it.scoped("says that it is live on an empty set too", () =>
+  it.scoped("reports that it is live on an empty set too", () =>
     Effect.gen(function* () {
       const { watch } = yield* setUp()
       const watcher = yield* watch.open(ChangeLog.prefix("none/"), { snapshot: "first" })
@@ -184,7 +184,7 @@ describe("Watch.follow", () => {
     })
   )
 
-  it.scoped("tells the value before, when it is asked to", () =>
+  it.scoped("delivers the value before, when it is asked to", () =>
     Effect.gen(function* () {
       const { put, remove, watch } = yield* setUp()
       yield* put("a", 1)

@@ -1,5 +1,5 @@
 /** Checks queries against columns. A query may come from untyped code or over a wire, so all of its shape is checked. */
-import { Either } from "effect"
+import { type Effect, Either } from "effect"
 import { checkCondition, columnOf, invalid, isObject, type Unchecked } from "./checkCondition.js"
 import { normaliseValue, validateValue } from "./checkRow.js"
 import type { Columns } from "./columns.js"
@@ -115,7 +115,7 @@ export const checkPrune = (
   columns: Columns,
   id: string,
   options: unknown
-): Either.Either<{ readonly query: CheckedQuery; readonly batchSize: number }, InvalidQuery> => {
+): Effect.Effect<{ readonly query: CheckedQuery; readonly batchSize: number }, InvalidQuery> => {
   if (!isObject(options)) return Either.left(invalid("prune", "prune needs { column, before }"))
   const { batchSize = 1000, before, column } = options
   if (!(Number.isInteger(batchSize) && (batchSize as number) >= 1 && (batchSize as number) <= maxPrune)) {

@@ -195,7 +195,9 @@ export const compileCheckRow = (columns: Columns, id: string): ((record: unknown
   const position = new Map(names.map((name, at) => [name, at]))
 
   const checkColumn = (at: number, value: unknown): Reason | undefined =>
-    (at === idAt ? checkId : checkValue)(names[at]!, definitions[at]!, value)
+    at === idAt
+      ? checkId(names[at]!, definitions[at]!, value)
+      : checkValue(names[at]!, definitions[at]!, value)
 
   const check = (record: { readonly [key: string]: unknown }): Reason | undefined => {
     let next = 0

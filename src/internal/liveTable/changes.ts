@@ -140,21 +140,20 @@ const run = <V>(changes: State.Changes<V>, spec: FollowSpec<V>, turn: Turn): Eff
   )
 
 /** Reads the log now. Completes if it has another epoch than the revision. */
-const askLog = <V>(
-  changes: State.Changes<V>,
-  revision: Revision,
-  before: Watcher<V> | undefined
-): Effect.Effect<State.Reached> =>
-  Effect.flatMap(State.nextWatcher(changes, before), (watcher) =>
-    Effect.matchEffect(watcher.synced, {
+const askLog = <V>(changes: State.Changes<V>, revision: Revision): Effect.Effect<State.Reached> =>
+  Effect.suspend(() => {
+    const { watcher } = changes
+    // Each opening reads the log up to its head: there is nothing to ask until then, and nothing after it.
+    if (watcher === undefined) return Effect.never
+    return Effect.matchEffect(watcher.synced, {
       onSuccess: (head) => {
         State.advanceTo(changes, watcher, head)
         return head.epoch === revision.epoch ? Effect.never : Effect.succeed("NotReached" as const)
       },
-      // It has ended, and there will be another one; or the log cannot be asked, and the time runs out.
-      onFailure: () => askLog(changes, revision, watcher)
+      // It has ended, and is opened again; or the log cannot be asked, and the time runs out.
+      onFailure: () => Effect.never
     })
-  )
+  })
 
 const awaitRevision = <V>(
   changes: State.Changes<V>,
@@ -166,7 +165,7 @@ const awaitRevision = <V>(
     const applied = Effect.async<State.Reached>((resume) =>
       State.whenReached(changes, revision, (reached) => resume(Effect.succeed(reached)))
     )
-    return Effect.raceFirst(applied, askLog(changes, revision, undefined)).pipe(
+    return Effect.raceFirst(applied, askLog(changes, revision)).pipe(
       Effect.timeoutTo({
         duration: wait,
         onTimeout: (): State.Reached => "NotReached",

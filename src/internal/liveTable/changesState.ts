@@ -59,7 +59,6 @@ interface Fields<V> {
   currentAt: number
   cause: FollowCause | undefined
   readonly waiters: Set<Waiter>
-  readonly openings: Set<() => void>
 }
 
 /** Why the changes are not followed. */
@@ -70,7 +69,7 @@ export type FollowCause =
   | { readonly _tag: "Defect"; readonly cause: unknown }
 
 /** It, as all other files see it. */
-export type Changes<V> = Readonly<Omit<Fields<V>, "waiters" | "openings">>
+export type Changes<V> = Readonly<Omit<Fields<V>, "waiters">>
 
 export const make = <V>(callbacks: Callbacks<V>, clock: Clock.Clock, history: number): Changes<V> => {
   const fields: Fields<V> = {
@@ -87,8 +86,7 @@ export const make = <V>(callbacks: Callbacks<V>, clock: Clock.Clock, history: nu
     isTrusted: false,
     currentAt: monotonicMillis(clock),
     cause: undefined,
-    waiters: new Set(),
-    openings: new Set()
+    waiters: new Set()
   }
   return fields
 }
@@ -150,16 +148,8 @@ export const begin = <V>(changes: Changes<V>, watcher: Watcher<V>, at: Revision,
     RecentChanges.restart(fields.recent, at.seq)
     if (before !== undefined && before.epoch !== at.epoch) fields.callbacks.onReset()
     fields.callbacks.onGap()
-    for (const waiter of fields.waiters) {
-      if (waiter.revision.epoch === at.epoch) continue
-      fields.waiters.delete(waiter)
-      waiter.done("NotReached")
-    }
     answerWaiters(fields)
   }
-  const opened = [...fields.openings]
-  fields.openings.clear()
-  for (const open of opened) open()
 }
 
 const applyEvents = <V>(fields: Fields<V>, { events, revision }: EventsFrame<V>): void => {
@@ -182,6 +172,11 @@ export const apply = <V>(changes: Changes<V>, frame: Frame<V>): void => {
   fields.hasCaughtUp = true
   fields.hasStarted = true
   fields.cause = undefined
+  for (const waiter of fields.waiters) {
+    if (waiter.revision.epoch === frame.revision.epoch) continue
+    fields.waiters.delete(waiter)
+    waiter.done("NotReached")
+  }
 }
 
 /** Judges by the health of the watcher whether what the cache holds can be trusted. */
@@ -222,22 +217,6 @@ export const whenReached = <V>(
   waiters.add(waiter)
   return Effect.sync(() => waiters.delete(waiter))
 }
-
-/** Completes with the watcher, when it is another one than before. */
-export const nextWatcher = <V>(
-  changes: Changes<V>,
-  before: Watcher<V> | undefined
-): Effect.Effect<Watcher<V>> =>
-  Effect.suspend(() => {
-    const { openings, watcher } = fieldsOf(changes)
-    if (watcher !== undefined && watcher !== before) return Effect.succeed(watcher)
-    const opened = Effect.async<void>((resume) => {
-      const open = () => resume(Effect.void)
-      openings.add(open)
-      return Effect.sync(() => openings.delete(open))
-    })
-    return Effect.andThen(opened, nextWatcher(changes, before))
-  })
 
 /** Milliseconds since the log was last known to hold nothing newer. */
 export const lagOf = <V>({ clock, currentAt }: Changes<V>): number => monotonicMillis(clock) - currentAt

@@ -90,7 +90,7 @@ export interface Coherence {
   readonly cells: Cells.Cells<Key, RowAnswer | QueryEntry>
   /** The changes by which lists are judged. */
   readonly journal: Journal.Journal
-  /** When rows have changed, for those that a list or a tier brings later. */
+  /** When rows have changed, and queries were dropped by themselves, for what a load or a tier brings later. */
   readonly changedRows: KeyJournal.Journal<Key>
   readonly doubts: Doubts.Doubts
   readonly acknowledged: Map<Key, Acknowledged>
@@ -220,6 +220,7 @@ export const rowDisproved = (c: Coherence, id: Key): void => {
 
 /** Drops one list or count. */
 export const queryChanged = (c: Coherence, key: Key): void => {
+  KeyJournal.note(c.changedRows, key, Cells.nextStamp(c.cells))
   Cells.invalidate(c.cells, key)
   c.effects.detach(key)
   c.counters.invalidated++
@@ -289,7 +290,9 @@ export const landRow = (
     if (!shows(revision, acknowledged.answer.revision)) return acknowledged.answer
     c.acknowledged.delete(key)
   }
-  if (!landing.detached && !Doubts.concerns(c.doubts, key)) {
+  // The end of a doubt, above, is no reason to detach a flight that lands now.
+  const isOvertaken = landing.detached || KeyJournal.isOutdated(c.changedRows, key, landing.stamp)
+  if (!isOvertaken && !Doubts.concerns(c.doubts, key)) {
     const answer = rowAnswer(c, row, revision, fresh)
     if (storeRow(c, key, answer, landing)) return answer
   }
@@ -340,7 +343,8 @@ export const landQuery = (
   const owned = typeof value === "number" ? value : Object.freeze(rows.map((row) => c.sharing.own(row)))
   storeRowsOf(c, rows, id, revision, landing)
   const changes = Journal.since(c.journal, landing.stamp)
-  const mayStore = !Doubts.some(c.doubts) && c.acknowledged.size === 0
+  const isOvertaken = KeyJournal.isOutdated(c.changedRows, key, landing.stamp)
+  const mayStore = !isOvertaken && !Doubts.some(c.doubts) && c.acknowledged.size === 0
   if (mayStore && changes?.every((change) => survives(basis, change)) === true) {
     const answer = answerOf(owned, revision, fresh)
     const entry: QueryEntry = { answer, basis, spec, judgedAt: c.cells.lastStamp }

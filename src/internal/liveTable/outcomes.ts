@@ -6,7 +6,7 @@ import * as Cells from "../cache/cells.js"
 import { type CheckedWrite, idOfWrite } from "../columns/checkWrite.js"
 import type { AnyDefinition } from "../columns/writes.js"
 import type { Revision } from "../log/events.js"
-import type { AnyRow } from "./answers.js"
+import type { AnyRow, Sharing } from "./answers.js"
 import {
   anythingChanged,
   type Coherence,
@@ -53,6 +53,13 @@ export const outcomeOf = <D extends AnyDefinition>(result: WriteResult<D>): Outc
 
 const failureOf = (reason: WriteFailed["reason"], error: StorageError): WriteFailed =>
   new WriteFailed({ reason, outcome: error.outcome, message: error.message, cause: error })
+
+/** The outcome for its writer: the memory keeps the row too. */
+export const forWriter = <D extends AnyDefinition>(
+  { isFrozen, share }: Sharing,
+  outcome: Outcome<D>
+): Outcome<D> =>
+  isFrozen || outcome._tag !== "Written" ? outcome : { ...outcome, row: Option.map(outcome.row, share) }
 
 /** The ids that something other than this call has changed since it began; `undefined`: perhaps all. */
 const foreignSince = (c: Coherence, { batch, begun }: Call): ReadonlySet<Key> | undefined => {

@@ -43,7 +43,7 @@ export interface Slot<out A extends Answer<unknown>, in out V> {
   readonly join: Effect.Effect<A, ReadFailed>
   /** Begins a load in the background, unless one is under way. */
   readonly refresh: Effect.Effect<void>
-  /** Waits for the load in the background, so that it goes on when its callers leave it. */
+  /** Keeps the load under way when its callers leave it, from this moment. */
   readonly keep: Effect.Effect<void>
   /** Later reads do not join the load that is under way. */
   readonly detach: () => void
@@ -144,7 +144,7 @@ const loadOrStale = <A extends Answer<unknown>, V>(
   const slow = Effect.suspend(() => {
     const answer = fallBack("Slow")
     if (answer === undefined) return Effect.never
-    // Forked first, the load goes on when this caller leaves it.
+    // The load goes on when this caller leaves it.
     return Effect.as(slot.keep, answer)
   })
   return Effect.raceFirst(load, Effect.andThen(Effect.sleep(softTimeout), slow))

@@ -65,11 +65,25 @@ const interested = <A, E, D extends AnyDefinition>(
         )
       })
 
-const refreshing = <D extends AnyDefinition>(
-  { fork }: Reads<D>,
-  isLoading: () => boolean,
-  load: Effect.Effect<unknown, ReadFailed>
-): Effect.Effect<void> => Effect.suspend(() => (isLoading() ? Effect.void : fork(load)))
+/** Loads in the background: the load goes on from this moment, though all other callers leave it. */
+const loadOn = <B, D extends AnyDefinition>(
+  { core: { interests }, fork }: Reads<D>,
+  flights: Flights.Flights<Key, B, ReadFailed>,
+  key: Key,
+  spec: QuerySpec | undefined,
+  tags: ReadonlyArray<string> | undefined
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    // A fiber joins later than now: by then the last caller may have left, and what it asked for be forgotten.
+    Interest.enter(interests, key, spec, tags)
+    Flights.refresh(flights, key)
+    return fork(
+      Effect.ensuring(
+        Flights.join(flights, key),
+        Effect.sync(() => Interest.leave(interests, key))
+      )
+    )
+  })
 
 /** How one row is read. */
 export const rowSlot = <D extends AnyDefinition>(
@@ -80,6 +94,7 @@ export const rowSlot = <D extends AnyDefinition>(
   const { core } = reads
   const { cells, lifetimes } = core.c
   const join = interested(core, key, undefined, tags, Flights.join(core.rows, key))
+  const keep = loadOn(reads, core.rows, key, undefined, tags)
   return {
     key,
     tags,
@@ -91,8 +106,8 @@ export const rowSlot = <D extends AnyDefinition>(
     answer: (value) => shareRow(core, value as RowAnswer),
     times: (value) => (Option.isNone((value as RowAnswer).value) ? lifetimes.absent : lifetimes.present),
     join: Effect.map(join, (answer) => shareRow(core, answer)),
-    refresh: refreshing(reads, () => Flights.has(core.rows, key), join),
-    keep: reads.fork(join),
+    refresh: Effect.suspend(() => (Flights.has(core.rows, key) ? Effect.void : keep)),
+    keep,
     detach: () => Flights.detach(core.rows, key)
   }
 }
@@ -105,6 +120,7 @@ export const querySlot = <D extends AnyDefinition>(
 ): Slot<QueryAnswer, Cached> => {
   const { core } = reads
   const join = interested(core, key, spec, tags, Flights.join(core.queries, key))
+  const keep = loadOn(reads, core.queries, key, spec, tags)
   return {
     key,
     tags,
@@ -113,8 +129,8 @@ export const querySlot = <D extends AnyDefinition>(
     answer: (value) => shareQuery(core, (value as QueryEntry).answer),
     times: () => core.c.lifetimes.present,
     join: Effect.map(join, (answer) => shareQuery(core, answer)),
-    refresh: refreshing(reads, () => Flights.has(core.queries, key), join),
-    keep: reads.fork(join),
+    refresh: Effect.suspend(() => (Flights.has(core.queries, key) ? Effect.void : keep)),
+    keep,
     detach: () => Flights.detach(core.queries, key)
   }
 }

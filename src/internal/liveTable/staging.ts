@@ -13,7 +13,7 @@ import { type AnyRow, withValue } from "./answers.js"
 import { judgedQuery, type Key, type QueryAnswer, type QuerySpec, type RowAnswer } from "./coherence.js"
 import type { Asked, Core } from "./core.js"
 import { type ReadFailed, WriteFailed } from "./errors.js"
-import type { Outcome } from "./outcomes.js"
+import { forWriter, type Outcome } from "./outcomes.js"
 import * as Lists from "./pendingLists.js"
 
 /** `pending`: it has no outcome yet. `reverted`: it was refused or failed, and is not shown any more. */
@@ -204,8 +204,9 @@ export const stage = <D extends AnyDefinition>(
       const { settle } = push(core, write)
       const onOutcome = (result: Outcome<D>): void => {
         settle(result)
-        state.status = result._tag === "Written" ? "confirmed" : "reverted"
-        Deferred.unsafeDone(outcome, result._tag === "Written" ? Exit.succeed(result) : Exit.fail(result))
+        const own = forWriter(core.c.sharing, result)
+        state.status = own._tag === "Written" ? "confirmed" : "reverted"
+        Deferred.unsafeDone(outcome, own._tag === "Written" ? Exit.succeed(own) : Exit.fail(own))
       }
       const cancel = queue(onOutcome, (refused) => {
         if (refused === undefined) {

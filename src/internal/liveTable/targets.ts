@@ -79,7 +79,7 @@ export const invalidate = <D extends AnyDefinition>(
 
 /** Ends freshness, also of what is being loaded; values may still be served stale. */
 export const expire = <D extends AnyDefinition>(
-  { c, queries, rows }: Core<D>,
+  { c, interests, queries, rows }: Core<D>,
   target: CheckedTarget
 ): void => {
   const expireKey = (key: Key): void => {
@@ -103,6 +103,7 @@ export const expire = <D extends AnyDefinition>(
       break
     case "Tag":
       Cells.keysWith(c.cells, target.tag).forEach(expireKey)
+      Interest.keysWith(interests, target.tag).forEach(expireKey)
   }
 }
 

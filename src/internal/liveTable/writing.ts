@@ -14,7 +14,7 @@ import type { UnsavedWrite } from "./closeReport.js"
 import type { Core } from "./core.js"
 import { WriteFailed } from "./errors.js"
 import { batchOf, noteSettled, type OwnCalls } from "./events.js"
-import { type Outcome, outcomeOf, settleCall } from "./outcomes.js"
+import { forWriter, type Outcome, outcomeOf, settleCall } from "./outcomes.js"
 import type { Counters } from "./stats.js"
 
 /** One write in the queue. */
@@ -129,7 +129,9 @@ const settle = <D extends AnyDefinition>(
   const isUnknown = (outcome: Outcome<D>) => outcome._tag === "WriteFailed" && outcome.outcome === "Unknown"
   noteSettled(own, call.number, outcomes.some(isUnknown))
   onSettled()
-  for (const [index, { job }] of run.entries()) finish(writing, job, outcomes[index]!)
+  for (const [index, { job }] of run.entries()) {
+    finish(writing, job, forWriter(core.c.sharing, outcomes[index]!))
+  }
 }
 
 /** Does one run of writes by one call of the target. If it is interrupted, its outcomes are settled as unknown. */

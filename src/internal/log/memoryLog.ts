@@ -241,7 +241,8 @@ export const read = <V>(
 export const revisionAt = <V>(history: History<V>, seq: number): Revision | undefined => {
   const { floor, head } = history
   if (seq === floor.seq) return floor
-  return seq > floor.seq && seq <= head.seq ? rowAt(history, seq - floor.seq - 1).revision : undefined
+  const isHeld = Number.isInteger(seq) && seq > floor.seq && seq <= head.seq
+  return isHeld ? rowAt(history, seq - floor.seq - 1).revision : undefined
 }
 
 /** Removes the revisions up to `upTo`. */

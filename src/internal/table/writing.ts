@@ -57,13 +57,17 @@ const compileCheckOutcome = <D extends AnyDefinition>({ columns, id, name }: D) 
     }
     const checked = rowAfter(write, row)
     if (checked._tag === "Wrong") return malformedWrite(name, checked.problem)
-    const named = Option.isOption(revision) ? revisionOf(Option.getOrUndefined(revision)) : undefined
+    const named = Option.isOption(revision) ? Option.getOrUndefined(revision) : null
+    const own = revisionOf(named)
+    if (named !== undefined && own === undefined) {
+      return malformedWrite(name, "an outcome has no Option of a revision")
+    }
     return {
       _tag: "Written",
       // A checked row has the columns of the definition with their types.
       row: checked.value as Option.Option<Row<D>>,
       change,
-      revision: Option.fromNullable(named)
+      revision: Option.fromNullable(own)
     }
   }
 }

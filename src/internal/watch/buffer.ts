@@ -225,7 +225,7 @@ export const conflate = <V>(buffer: FrameBuffer<V>): void => {
   let isBehind = true
   for (const frame of waiting.reverse()) {
     if (frame._tag !== "Events") seen.clear()
-    else if (isBehind && frame.revision.seq <= buffer.keepUpTo) {
+    if (isBehind && frame._tag === "Events" && frame.revision.seq <= buffer.keepUpTo) {
       isBehind = false
       seen.clear()
     }

@@ -147,9 +147,10 @@ export interface Dialect {
 
   /**
    * The bulk save, compiled for one table: `INSERT ... ON CONFLICT (id) DO NOTHING` of all rows in order, as one
-   * statement. Ids may repeat inside of one batch. Only pure work: it may run while another save is out.
+   * statement. Ids may repeat inside of one batch. Only pure work: it may run while another save is out. `returning` ends
+   * it.
    */
-  readonly insert: (table: Table) => (rows: ReadonlyArray<Row>) => Statement
+  readonly insert: (table: Table, returning?: string) => (rows: ReadonlyArray<Row>) => Statement
   /** The same, and its result has a row for each row that was new: its id as text, under the name `row`. */
   readonly insertNew: (table: Table) => (rows: ReadonlyArray<Row>) => Statement
   /** From the raw result of an INSERT or DELETE: how many rows it wrote or deleted. */
@@ -158,9 +159,14 @@ export interface Dialect {
   readonly sameIds: (table: Table) => (rows: ReadonlyArray<Row>) => Statement
   /**
    * The bulk update, compiled for one table: sets columns of the rows that have these ids. A column that only some rows
-   * set keeps its value in the others. No id is there twice.
+   * set keeps its value in the others. No id is there twice. `returning` ends it.
    */
-  readonly update: (table: Table) => (updates: ReadonlyArray<RowUpdate>) => Statement
+  readonly update: (table: Table, returning?: string) => (updates: ReadonlyArray<RowUpdate>) => Statement
+  /**
+   * An expression, `false` as text if the rows that an insert or update returns stay as they are: no trigger may change
+   * them after it. None where rows that were written are read anew.
+   */
+  readonly mayChangeAfter: ((table: Table) => string) | undefined
   /** Deletes all rows. It waits for no transaction that waits for it. */
   readonly deleteAll: (table: Table) => Statement
   /** Opens a transaction in which a statement sees what was committed before it, and rows that are locked stay. */

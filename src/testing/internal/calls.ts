@@ -41,6 +41,29 @@ export const succeeds = <A>(
     Exit.isSuccess(exit) ? Effect.succeed(exit.value) : Effect.fail(`${what} ended with ${failedWith(exit)}`)
   )
 
+/** An error's tag, and its reason when it has one. */
+export const kindOf = (error: unknown): string => {
+  const { _tag, reason } = (error ?? {}) as { readonly _tag?: unknown; readonly reason?: unknown }
+  return reason === undefined ? String(_tag) : `${String(_tag)} ${String(reason)}`
+}
+
+/** A call that has to fail, and with an error of this kind. Gives the error. */
+export const refuses = (
+  trial: Limited,
+  what: string,
+  kind: string,
+  call: () => Effect.Effect<unknown, unknown>
+): Effect.Effect<{ readonly [property: string]: unknown }, string> =>
+  Effect.flatMap(exitOf(trial, what, Effect.suspend(call)), (exit) => {
+    if (Exit.isSuccess(exit)) return Effect.fail(`${what} succeeded, and must fail with ${kind}`)
+    const failure = Cause.failureOption(exit.cause)
+    const error: unknown = failure._tag === "Some" ? failure.value : Cause.squash(exit.cause)
+    const seen = failure._tag === "Some" ? kindOf(error) : `a defect: ${String(error)}`
+    return seen === kind
+      ? Effect.succeed(error as { readonly [property: string]: unknown })
+      : Effect.fail(`${what} failed with ${seen}, and must fail with ${kind}`)
+  })
+
 /** Fails with what was seen, unless it is nothing. */
 export const unless = (seen: string | undefined): Effect.Effect<void, string> =>
   seen === undefined ? Effect.void : Effect.fail(seen)

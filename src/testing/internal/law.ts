@@ -1,6 +1,15 @@
 /** What a law is, whatever it is held against: its data, its needs, and how a subject is held against it. */
 import { Cause, Data, Duration, Effect, type Scope } from "effect"
 import type { Kind, TypeLambda } from "effect/HKT"
+import {
+  type InvalidOptions,
+  millis,
+  or,
+  type Resolved,
+  type Rules,
+  resolve,
+  whole
+} from "../../internal/options.js"
 
 /** A subject does not keep a law. `message` names what was seen and what to do. */
 export class LawBroken extends Data.TaggedError("LawBroken")<{
@@ -12,11 +21,30 @@ export class LawBroken extends Data.TaggedError("LawBroken")<{
 export interface CheckOptions {
   /** The longest that one call of the subject may take. Default 10 seconds. */
   readonly limit?: Duration.DurationInput | undefined
-  /** Where the values come from that are drawn: the same seed draws the same. Default 1. */
+  /** Where the values come from that are drawn: the same seed draws the same. A whole number from 0, default 1. */
   readonly seed?: number | undefined
   /** How many random values a law draws. Default 100. */
   readonly samples?: number | undefined
 }
+
+/** The rules of {@link CheckOptions}. */
+export const checkRules = {
+  limit: or(millis("above 0"), 10_000),
+  seed: or(whole(0), 1),
+  samples: or(whole(1, "values"), 100)
+} satisfies Rules<CheckOptions>
+
+/** How the laws are run, each as a test. */
+export interface LawsOptions extends CheckOptions {
+  /** The longest that one law may take. Default 60 seconds. */
+  readonly timeout?: Duration.DurationInput | undefined
+}
+
+/** The rules of {@link LawsOptions}. */
+export const lawsRules = {
+  ...checkRules,
+  timeout: or(millis("above 0"), 60_000)
+} satisfies Rules<LawsOptions>
 
 /** The subject of the kit `Subjects`, with the types that are free in it. A kit without free types ignores them. */
 export type SubjectOf<Subjects extends TypeLambda, A, B> = Kind<Subjects, never, never, B, A>
@@ -39,11 +67,11 @@ export interface LawData<out Need extends string, out Group extends string> {
 /** One law of the kit `Subjects`. */
 export interface Law<in out Subjects extends TypeLambda, out Need extends string, out Group extends string>
   extends LawData<Need, Group> {
-  /** Holds the law against a subject, in a place of its own. */
+  /** Holds the law against a subject, in a place of its own. Fails with `InvalidOptions` before that. */
   readonly check: <A, B>(
     subject: SubjectOf<Subjects, A, B>,
     options?: CheckOptions
-  ) => Effect.Effect<void, LawBroken>
+  ) => Effect.Effect<void, LawBroken | InvalidOptions>
 }
 
 /** The laws of one kind of subject, and which needs a subject does not meet. */
@@ -94,19 +122,23 @@ const judge = (
     )
   )
 
-const trialOf = <Subject>(subject: Subject, { limit, samples, seed }: CheckOptions = {}): Trial<Subject> => ({
-  subject,
-  limit: Duration.decode(limit ?? "10 seconds"),
-  seed: seed ?? 1,
-  samples: samples ?? 100
-})
+const trialOf = <Subject>(
+  subject: Subject,
+  { limit, samples, seed }: Resolved<CheckOptions, typeof checkRules>
+): Trial<Subject> => ({ subject, limit: Duration.millis(limit), seed, samples })
 
 /** Makes the laws of one kit, each of its data and its body. */
 export const lawMaker =
   <Subjects extends TypeLambda, Need extends string, Group extends string>() =>
   (written: Written<Need, Group>, body: Body<Subjects>): Law<Subjects, Need, Group> => {
     const data = { needs: [], ...written }
-    return { ...data, check: (subject, options) => judge(data, body(trialOf(subject, options))) }
+    return {
+      ...data,
+      check: (subject, options = {}) =>
+        Effect.flatMap(resolve<CheckOptions>()(checkRules, options), (resolved) =>
+          judge(data, body(trialOf(subject, resolved)))
+        )
+    }
   }
 
 /** Why a law is left out for a subject; `undefined` when it is not. */

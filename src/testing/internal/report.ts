@@ -1,6 +1,7 @@
 /** Holds a subject against the laws of a kit: those that hold, those that are broken, those that were left out. */
 import { Effect } from "effect"
 import type { TypeLambda } from "effect/HKT"
+import type { InvalidOptions } from "../../internal/options.js"
 import { type CheckOptions, type Kit, type LawBroken, leftOutReasonOf, type SubjectOf } from "./law.js"
 
 /** A law that was not checked. */
@@ -19,14 +20,17 @@ export interface Report {
 
 /**
  * Makes the runner of a kit. It holds a subject against every law, each in a place of its own, one after the other. It
- * does not fail: a broken law is in the report.
+ * fails only with `InvalidOptions`: a broken law is in the report.
  */
 export const runnerOf =
   <Subjects extends TypeLambda, Need extends string, Group extends string>({
     lacks,
     laws
   }: Kit<Subjects, Need, Group>) =>
-  <A, B>(subject: SubjectOf<Subjects, A, B>, options: CheckOptions = {}): Effect.Effect<Report> =>
+  <A, B>(
+    subject: SubjectOf<Subjects, A, B>,
+    options: CheckOptions = {}
+  ): Effect.Effect<Report, InvalidOptions> =>
     Effect.gen(function* () {
       const leftOutReason = leftOutReasonOf(lacks)
       const held: Array<string> = []
@@ -38,9 +42,11 @@ export const runnerOf =
           leftOut.push({ law: law.name, reason })
           continue
         }
-        const result = yield* Effect.either(law.check(subject, options))
-        if (result._tag === "Right") held.push(law.name)
-        else broken.push(result.left)
+        yield* Effect.matchEffect(law.check(subject, options), {
+          onSuccess: () => Effect.sync(() => held.push(law.name)),
+          onFailure: (error) =>
+            error._tag === "LawBroken" ? Effect.sync(() => broken.push(error)) : Effect.fail(error)
+        })
       }
       return { held, broken, leftOut }
     })

@@ -4,17 +4,9 @@ import { monotonicMillis } from "../../../src/internal/time.js"
 import * as LiveTable from "../../../src/LiveTable.js"
 import { Column } from "../../../src/Storage.js"
 import * as Table from "../../../src/Table.js"
-import {
-  filled,
-  idOf,
-  type Key,
-  type Keys,
-  keys,
-  type LiveKeys,
-  makeKeys
-} from "../../support/liveTable/keys.js"
 import { type Bench, bytesEach, interleave, type Sample } from "../support/bench.js"
 import { uniform } from "../support/draws.js"
+import { filled, idOf, type Key, type Keys, keys, type LiveKeys, makeKeys } from "../support/keys.js"
 import { loadPeers } from "../support/peers.js"
 import { using } from "../support/recorders.js"
 

@@ -25,7 +25,7 @@ export const admissionMutants: ReadonlyArray<NamedMutant> = [
     file: internal("actor/intake"),
     find: "  refuse(intake, waiter.items.length)\n  admitWaiters(intake)\n",
     replace: "  refuse(intake, waiter.items.length)\n",
-    test: inside("actor/intake", "let the next one in when one who needs more room than there is goes away")
+    test: inside("actor/intake", "let the next one in when one that needs more room than there is goes away")
   },
   {
     name: "forget the room of what is in flight",
@@ -46,6 +46,6 @@ export const admissionMutants: ReadonlyArray<NamedMutant> = [
     file: internal("actor/intake"),
     find: "  intake.refused += count\n",
     replace: "",
-    test: recorder("bounds", "tells the caller: false, counted, outside the account")
+    test: recorder("bounds", "is returned to the caller: false, counted, outside the account")
   }
 ]

@@ -38,14 +38,14 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
     file: rounds,
     find: "  bisection.followed = bisection.suspects.length\n",
     replace: "",
-    test: machine("wait for no retry where the failure says that it may be theirs")
+    test: machine("wait for no retry where the failure blames a record")
   },
   {
     name: "blame: retry a rule before its batch is halved",
     file: rounds,
     find: 'return blame === "size" && outcome === "Unknown" ? lostRetries : 0',
     replace: "return lostRetries",
-    test: machine("wait for no retry where the failure says that it may be theirs")
+    test: machine("wait for no retry where the failure blames a record")
   },
   {
     name: "blame: halve at the first lost connection",
@@ -55,7 +55,7 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
     test: machine("and may have lost its connection by chance is retried as it is, twice")
   },
   {
-    name: "blame: stop at what the first records say",
+    name: "blame: stop at what the first records show",
     file: rounds,
     find: "&& !storedEver && isLast",
     replace: "&& !storedEver",
@@ -87,7 +87,7 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
     file: bisection,
     find: "start + fits > from && start + fits < to",
     replace: "start + fits > from && start + fits < from",
-    test: machine("is cut where the storage says what fits, without a failure")
+    test: machine("is cut where the storage names what fits, without a failure")
   },
   {
     name: "blame: forget the size that passed",
@@ -107,7 +107,7 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
     test: errors("is blamed by its details: on the record, the table, the size or the server")
   },
   {
-    name: "blame: take a column of somebody else's for the record's",
+    name: "blame: take another table's column for the record's",
     file: pg,
     find: "save.table.columns.some(({ name }) => name === column)",
     replace: "true",

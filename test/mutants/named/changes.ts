@@ -86,10 +86,10 @@ export const changesGuards: ReadonlyArray<NamedMutant> = [
     [test, "of another epoch is not waited for"]
   ),
   guard(
-    "ask a watcher that has ended only",
-    "internal/liveTable/changes",
-    ["onFailure: () => askLog(changes, revision, watcher)", "onFailure: () => Effect.never"],
-    [test, "of an epoch that begins is reached behind the reopening"]
+    "wait for another epoch when the follow is there again",
+    "internal/liveTable/changesState",
+    ['    waiter.done("NotReached")\n', ""],
+    [test, "of another epoch is not waited for by a follow that is opened again"]
   ),
   guard(
     "apply everything in one turn",

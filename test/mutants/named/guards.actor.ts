@@ -51,7 +51,7 @@ export const actorGuards: ReadonlyArray<NamedMutant> = [
     "report again at the end of a scope what a close has reported",
     "internal/actor/lifetime",
     ["!wasDelivered", "true"],
-    ["recorder/scope", "says nothing when somebody had called close"]
+    ["recorder/scope", "logs nothing when close was called before"]
   ),
   guard(
     "wake a worker out of its wait for a request",

@@ -87,7 +87,10 @@ export const recorderGuards: ReadonlyArray<NamedMutant> = [
     "forget where newcomers stood",
     "internal/recorder/settlement",
     ["position: first }", "position: index }"],
-    ["recorder/batchRun", "take newcomers in whose receipts are told, also behind records that were dropped"]
+    [
+      "recorder/batchRun",
+      "take newcomers in whose receipts are resolved, also behind records that were dropped"
+    ]
   ),
   guard(
     "let a durable saver that has gone wait for room",
@@ -117,7 +120,10 @@ export const recorderGuards: ReadonlyArray<NamedMutant> = [
     "keep where the newcomers of the batch before stood",
     "internal/recorder/settlement",
     ["settlement.extensions = []", "void 0"],
-    ["recorder/batchRun", "take newcomers in whose receipts are told, also behind records that were dropped"]
+    [
+      "recorder/batchRun",
+      "take newcomers in whose receipts are resolved, also behind records that were dropped"
+    ]
   ),
   guard(
     "give a query no limit",
@@ -189,7 +195,7 @@ export const recorderGuards: ReadonlyArray<NamedMutant> = [
       "if (DeadLetters.size(deadLetters) > 0) DeadLetters.shift(deadLetters)",
       "if (DeadLetters.size(deadLetters) > 0) deadLetters.entries.pop()"
     ],
-    ["recorder/held", "the oldest are released: counted, and named by nobody any more"]
+    ["recorder/held", "the oldest are released: counted, and held by nothing any more"]
   ),
   guard(
     "take newcomers uncounted",

@@ -48,7 +48,7 @@ const offering: ReadonlyArray<NamedMutant> = [
     "offer to a watcher of the values before without a look",
     "internal/watch/watcher",
     ["const takesAll = where === undefined && !previous", "const takesAll = where === undefined"],
-    ["watch/watch", "tells the value before, when it is asked to"]
+    ["watch/watch", "delivers the value before, when it is asked to"]
   ),
   guard(
     "offer to a watcher that is ahead without a look",
@@ -87,7 +87,7 @@ const readingOn: ReadonlyArray<NamedMutant> = [
     "forget what a watcher holds that is gone later",
     "internal/watch/watcher",
     ["return frame === undefined || fields.heldKeys === undefined ? frame", "return frame !== null ? frame"],
-    ["watch/slow", "autoResnapshot: it is told a gap and a snapshot, with what it held and is gone"]
+    ["watch/slow", "autoResnapshot: it gets a gap and a snapshot, with what it held and is gone"]
   ),
   guard(
     "pass over what is gone without a word to those who are live",
@@ -153,7 +153,7 @@ const blocking: ReadonlyArray<NamedMutant> = [
     "publish without a wait for one who blocks",
     "Watch",
     ["registry.blocking === 0 ? append", "registry.blocking >= 0 ? append"],
-    ["watch/slow", "block: holds up whoever publishes, and nothing is lost"]
+    ["watch/slow", "block: holds up the publishers, and nothing is lost"]
   ),
   guard(
     "dispatch although one blocks",
@@ -174,13 +174,13 @@ const blocking: ReadonlyArray<NamedMutant> = [
     "let a publish wait for one who blocked and has gone",
     "internal/watch/registry",
     ["  ring(registry)\n  resolveDispatched(fields)\n", "  ring(registry)\n"],
-    ["watch/slow", "lets a publish go on when it goes away and nobody else follows"]
+    ["watch/slow", "lets a publish go on when it ends and no other follows"]
   ),
   guard(
     "let the others wait for one who blocked and has gone",
     "internal/watch/registry",
     ["  ring(registry)\n  resolveDispatched(fields)\n", "  resolveDispatched(fields)\n"],
-    ["watch/slow", "holds up nobody any more when it goes away"]
+    ["watch/slow", "holds up no publish any more when it ends"]
   ),
   guard(
     "let a publish wait for what is gone",

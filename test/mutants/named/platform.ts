@@ -7,7 +7,7 @@ const anyAnswer = test(
   "HttpAudit.storable",
   "whatever it is, the request has one record that can be stored, and its own response"
 )
-const anyCursor = test("WatchSse.resume", "tells no history and no snapshot, whatever cursor a client brings")
+const anyCursor = test("WatchSse.resume", "sends no history and no snapshot, whatever cursor a client brings")
 
 /** What clients cannot do: leave the audit trail, read what a route does not deliver, hold up the others. */
 export const platformMutants: ReadonlyArray<NamedMutant> = [
@@ -37,7 +37,10 @@ export const platformMutants: ReadonlyArray<NamedMutant> = [
     file: inside("audit/head"),
     find: "    record(onHead, arrival, 101)\n",
     replace: "",
-    test: test("HttpAudit.upgrade", "is recorded as 101 when it opens, once, with who said it was")
+    test: test(
+      "HttpAudit.upgrade",
+      "is recorded as 101 when it opens, once, with the actor that its handler set"
+    )
   },
   {
     name: "audit no upgrade that is refused",
@@ -54,7 +57,7 @@ export const platformMutants: ReadonlyArray<NamedMutant> = [
     test: anyCursor
   },
   {
-    name: "serve a snapshot to whoever brings no cursor",
+    name: "serve a snapshot to a client without a cursor",
     file: inside("sse/open"),
     find: 'options.snapshot === "first" ? "on" : "off"',
     replace: '"on"',
@@ -72,14 +75,14 @@ export const platformMutants: ReadonlyArray<NamedMutant> = [
     file: inside("sse/encodedFrames"),
     find: "texts.get(key) ?? keep(key",
     replace: "keep(key",
-    test: test("WatchSse.many", "for those who are told parts of a revision, each by a predicate of its own")
+    test: test("WatchSse.many", "for those that get parts of a revision, each by a predicate of its own")
   },
   {
     name: "serve the value before that is made for each client",
     file: inside("sse/encodedFrames"),
     find: "return twin ?? event",
     replace: "return event",
-    test: test("WatchSse.many", "for those who are told the value before too")
+    test: test("WatchSse.many", "for those that get the value before too")
   },
   {
     name: "serve everybody in one turn",
@@ -88,7 +91,7 @@ export const platformMutants: ReadonlyArray<NamedMutant> = [
     replace: "true",
     test: test(
       "WatchSse.many",
-      "opens a few responses, tells a few clients and sends a few heartbeats, in order"
+      "opens a few responses, delivers to a few clients and sends a few heartbeats, in order"
     )
   }
 ]

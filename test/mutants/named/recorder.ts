@@ -5,7 +5,7 @@ const held = (name: string) => ({ file: "test/recorder/held.test.ts", name })
 const clock = (name: string) => ({ file: "test/recorder/clock.test.ts", name })
 const handBack = (name: string) => ({ file: "test/recorder/handBack.test.ts", name })
 
-const released = "the oldest are released: counted, and named by nobody any more"
+const released = "the oldest are released: counted, and held by nothing any more"
 const intervals = "an interval of releases ends with a redrive, or after a minute without one"
 
 /** What could not be stored and stays with the recorder. */
@@ -46,7 +46,7 @@ const holding: ReadonlyArray<NamedMutant> = [
     test: held("the oldest that the sink refused are set aside instead of handed back")
   },
   {
-    name: "tell of each release",
+    name: "report each release",
     file: "src/internal/actor/gaps.ts",
     find: 'return noteDrop(releases.gaps, "released", wall)',
     replace: 'noteDrop(releases.gaps, "released", wall)\n  return true',
@@ -85,7 +85,7 @@ const timing: ReadonlyArray<NamedMutant> = [
     test: clock("leaves a linger as long as it is, to the millisecond")
   },
   {
-    name: "tell the oldest age by the wall clock",
+    name: "measure the oldest age by the wall clock",
     file: "src/internal/actor/batches.ts",
     find: "intake.monotonic() - since",
     replace: "intake.now() - since",
@@ -124,18 +124,18 @@ const timing: ReadonlyArray<NamedMutant> = [
 /** What is done for very many. */
 const slicing: ReadonlyArray<NamedMutant> = [
   {
-    name: "tell all waiters in one piece",
+    name: "resume all waiters in one piece",
     file: "src/internal/slices.ts",
     find: "done <= maxPerSlice",
     replace: "done <= Number.POSITIVE_INFINITY",
-    test: handBack("of a close are told in slices; the report waits for none of them")
+    test: handBack("of a close are resumed in slices; the report waits for none of them")
   },
   {
     name: "forget the waiters behind the first slice",
     file: "src/internal/slices.ts",
     find: "      turn.schedule(slice)\n",
     replace: "",
-    test: handBack("of a close are told in slices; the report waits for none of them")
+    test: handBack("of a close are resumed in slices; the report waits for none of them")
   },
   {
     name: "make all that is handed back at once",
@@ -154,7 +154,7 @@ const slicing: ReadonlyArray<NamedMutant> = [
     replace: "intake.waiters.size === 0) return",
     test: {
       file: "test/actor/intake.test.ts",
-      name: "of a closed intake: whoever waits is refused at once, and told in slices"
+      name: "of a closed intake: the waiting offers are refused at once, and resumed in slices"
     }
   }
 ]

@@ -17,15 +17,15 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     file: internal("orderBy"),
     find: "dialect.operand(columnOf(alias, column))",
     replace: "dialect.operand(column)",
-    test: sql("retention", "gives up no young revision when ten were appended and one given up"),
+    test: sql("log/retention", "gives up no young revision when ten were appended and one given up"),
     needs: "servers"
   },
   {
-    name: "say of a failed look-up that nothing is stored",
+    name: "report of a failed look-up that nothing is stored",
     file: internal("storage/saving"),
     find: 'withOutcome(error, "Unknown")',
     replace: 'withOutcome(error, "NotStored")',
-    test: sql("lookUp", "has an unknown outcome: what was written is stored")
+    test: sql("storage/lookUp", "has an unknown outcome: what was written is stored")
   },
   {
     name: "forget the rings that could not be sent",
@@ -45,10 +45,13 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "begin a page of microseconds behind their millisecond",
-    file: internal("storage/sqlStorage"),
+    file: internal("storage/openTable"),
     find: "finer: dialect.finer?.holds(column, type) === true",
     replace: "finer: false",
-    test: sql("unreadableRows", "with one instant of microseconds come once each, by pages and streamed"),
+    test: sql(
+      "storage/unreadableRows",
+      "with one instant of microseconds come once each, by pages and streamed"
+    ),
     needs: "servers"
   },
   {
@@ -56,7 +59,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     file: internal("storage/reading"),
     find: "typed.after === undefined || isInOrder(",
     replace: "typed.after !== null || isInOrder(",
-    test: sql("unreadableRows", "with text that is no Unicode never make pages without an end"),
+    test: sql("storage/unreadableRows", "with text that is no Unicode never make pages without an end"),
     needs: "servers"
   },
   {
@@ -64,7 +67,10 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     file: internal("storage/renderQuery"),
     find: "if (rule !== undefined) throw",
     replace: "if (rule === null) throw",
-    test: sql("unreadableRows", "that no column can hold fail each read that meets them, and only those"),
+    test: sql(
+      "storage/unreadableRows",
+      "that no column can hold fail each read that meets them, and only those"
+    ),
     needs: "servers"
   },
   {
@@ -72,7 +78,10 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     file: internal("storage/reading"),
     find: "endsAtNull(typed, rows) ? page(",
     replace: "false ? page(",
-    test: sql("unreadableRows", "that no column can hold fail each read that meets them, and only those"),
+    test: sql(
+      "storage/unreadableRows",
+      "that no column can hold fail each read that meets them, and only those"
+    ),
     needs: "servers"
   },
   {
@@ -84,11 +93,11 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     needs: "servers"
   },
   {
-    name: "say nothing of what may be lost",
+    name: "log nothing of what may be lost",
     file: internal("durability"),
     find: "losses.length === 0",
     replace: "losses.length >= 0",
-    test: sql("durability", "is said of a client's synchronous and journal_mode"),
+    test: sql("durability", "is logged of a client's synchronous and journal_mode"),
     needs: "servers"
   },
   {
@@ -113,7 +122,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     test: sql("sqlite/log", "give each event the value before it, whichever of them has written it")
   },
   {
-    name: "database: ring nobody when a doorbell is up again",
+    name: "database: ring no feed when a doorbell is up again",
     file: internal("pg/doorbell"),
     find: "    yield* Effect.sync(() => ringAll(link))\n",
     replace: "",
@@ -129,14 +138,14 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     needs: "servers"
   },
   {
-    name: "database: say of a lost answer that nothing is stored",
+    name: "database: report of a lost answer that nothing is stored",
     file: internal("pg/errors"),
     find: 'message === closedMessage ? "NotStored" : "Unknown"',
     replace: 'message === closedMessage ? "NotStored" : "NotStored"',
     test: sql("pg/errors", "Error: read ECONNRESET 10.0.0.1:5432 is Transient with the outcome Unknown")
   },
   {
-    name: "database: say of a COMMIT without an answer that nothing is stored",
+    name: "database: report of a COMMIT without an answer that nothing is stored",
     file: internal("transaction"),
     find: 'yield* storageError(dialect, begun)(run(plain("COMMIT")))',
     replace: 'yield* step(dialect, run)(plain("COMMIT"))',
@@ -144,7 +153,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "database: take a violated constraint for an id that is there (Postgres)",
-    file: internal("pg/dialect"),
+    file: internal("pg/insert"),
     find: "ON CONFLICT (",
     replace: "ON CONFLICT DO NOTHING -- (",
     test: sql(
@@ -166,8 +175,8 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "database: leave an interrupted statement running on the server",
     file: internal("pg/pool"),
-    find: "        : requestCancel(target).pipe(",
-    replace: "        : Effect.void.pipe(",
+    find: "      : requestCancel(target).pipe(",
+    replace: "      : Effect.void.pipe(",
     test: sql("pg/pool", "destroys the connection of an interrupted statement and cancels it on the server"),
     needs: "servers"
   },

@@ -44,10 +44,7 @@ export const syncedGuards: ReadonlyArray<NamedMutant> = [
   guard(
     "replace what a reader waits for",
     "internal/watch/buffer",
-    [
-      "else if (isBehind && frame.revision.seq <= buffer.keepUpTo)",
-      "else if (isBehind && buffer.keepUpTo < 0)"
-    ],
+    ["frame.revision.seq <= buffer.keepUpTo", "buffer.keepUpTo < 0"],
     ["watch/synced", conflates]
   ),
   guard(

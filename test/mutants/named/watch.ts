@@ -10,14 +10,14 @@ const sharing: ReadonlyArray<NamedMutant> = [
     file: internal("log/memoryLog"),
     find: "  Object.freeze(events)\n",
     replace: "",
-    test: watch("sharing", "that its reader empties is whole for whoever reads it later")
+    test: watch("sharing", "that its reader empties is whole for each later reader")
   },
   {
     name: "watch: give readers the state that the log keeps",
     file: internal("log/memoryLog"),
     find: "Object.freeze({ key: event.key, value: event.value, revision: event.revision })",
     replace: "{ key: event.key, value: event.value, revision: event.revision }",
-    test: watch("sharing", "whoever changes a snapshot that he was given changes it for nobody else")
+    test: watch("sharing", "a snapshot that one watcher changes stays as it is for the others")
   },
   {
     name: "watch: let a reader change events with the values before",
@@ -31,21 +31,21 @@ const sharing: ReadonlyArray<NamedMutant> = [
     file: internal("log/selector"),
     find: "Effect.succeed(ownSelector(selector))",
     replace: "Effect.succeed(selector)",
-    test: watch("sharing", "a selector may be changed when somebody follows it")
+    test: watch("sharing", "a selector may be changed while it is followed")
   },
   {
     name: "watch: keep the cursor of the caller",
     file: internal("watch/opening"),
     find: "const at = ownRevision(after)",
     replace: "const at = after",
-    test: watch("sharing", "a cursor may be changed when somebody has resumed after it")
+    test: watch("sharing", "a cursor may be changed when a watcher has resumed after it")
   },
   {
     name: "watch: give all ranges of an owner one priority",
     file: internal("watch/intervalTree"),
     find: "priorityOf(++tree.added)",
     replace: "priorityOf(owner.id)",
-    test: watch("sharing", "a follow of very many ranges in order is told of each, and goes as it came")
+    test: watch("sharing", "a follow of very many ranges in order gets each, and ends as it began")
   },
   {
     name: "watch: let one bell keep the others from ringing",
@@ -58,7 +58,7 @@ const sharing: ReadonlyArray<NamedMutant> = [
 
 const snapshots: ReadonlyArray<NamedMutant> = [
   {
-    name: "watch: tell every entry of a snapshot",
+    name: "watch: deliver every entry of a snapshot",
     file: internal("watch/snapshots"),
     find: "entries = entries.filter((entry) => where(putOf(entry)))",
     replace: "entries = entries.filter((entry) => where(putOf(entry)) || true)",
@@ -77,10 +77,10 @@ const snapshots: ReadonlyArray<NamedMutant> = [
     find: "Effect.forkDaemon(Effect.interruptible(takeWithRetry(dispatcher, watcher, gone, wait)))",
     replace:
       "Effect.flatMap(Effect.forkDaemon(Effect.interruptible(takeWithRetry(dispatcher, watcher, gone, wait))), (fiber) => Effect.as(fiber.await, fiber))",
-    test: watch("snapshots", "holds up nobody while its source hangs, and its cancel ends the wait")
+    test: watch("snapshots", "holds up no other while its source hangs, and its cancel ends the wait")
   },
   {
-    name: "watch: take a snapshot on for one who has ended",
+    name: "watch: take a snapshot on for a watcher that has ended",
     file: internal("watch/registry"),
     find: "  Watcher.endSnapshotWait(watcher)?.stop()\n",
     replace: "",
@@ -105,7 +105,7 @@ const snapshots: ReadonlyArray<NamedMutant> = [
     file: internal("watch/resnapshot"),
     find: "(Snapshots.isUnavailable(error) || (",
     replace: "((",
-    test: watch("snapshots", "is behind and says why while its source is away, and is told when it is back")
+    test: watch("snapshots", "is behind, with the cause, while its source is away, and live when it is back")
   },
   {
     name: "watch: trust the revision of a source",
@@ -122,7 +122,7 @@ const snapshots: ReadonlyArray<NamedMutant> = [
     test: watch("snapshots", "ends its watcher when it is of another epoch, after some more tries")
   },
   {
-    name: "watch: keep every snapshot for one who takes none",
+    name: "watch: keep every snapshot for a watcher that takes none",
     file: internal("watch/buffer"),
     find: "    replaceFrames(buffer, frames.slice(start, at))\n",
     replace: "",
@@ -143,7 +143,7 @@ const snapshots: ReadonlyArray<NamedMutant> = [
     file: internal("watch/opening"),
     find: "Effect.raceFirst(Effect.interruptible(Deferred.await(refused)), Effect.interruptible(begins))",
     replace: "Effect.flatMap(inTurn(Effect.asVoid(Effect.orDie(begins))), () => begins)",
-    test: watch("snapshots", "where the log hangs holds up nobody")
+    test: watch("snapshots", "where the log hangs holds up no other")
   },
   {
     name: "watch: wait for the loser where nothing can be interrupted",
@@ -163,7 +163,7 @@ const snapshots: ReadonlyArray<NamedMutant> = [
 
 const standing: ReadonlyArray<NamedMutant> = [
   {
-    name: "watch: say of one who has ended what it has taken last",
+    name: "watch: report of a watcher that has ended what it has taken last",
     file: internal("watch/buffer"),
     find: "const cursor = isAhead ? lastTaken : ended.cursor",
     replace: "const cursor = isAhead ? lastTaken : lastTaken",
@@ -174,21 +174,21 @@ const standing: ReadonlyArray<NamedMutant> = [
     file: internal("watch/buffer"),
     find: "const cursor = isAhead ? lastTaken : ended.cursor",
     replace: "const cursor = isAhead ? ended.cursor : ended.cursor",
-    test: watch("cursors", "whom another one's predicate ends is not behind what it has been told")
+    test: watch("cursors", "that another one's predicate ends is not behind what was delivered to it")
   },
   {
-    name: "watch: forget in a dispatch what was told before a predicate threw",
+    name: "watch: forget in a dispatch what was delivered before a predicate threw",
     file: internal("watch/fanOut"),
     find: 'Registry.end(registry, watcher, "Failed", "its predicate threw", cause, before)',
     replace: 'Registry.end(registry, watcher, "Failed", "its predicate threw", cause)',
-    test: watch("cursors", "in the middle of a commit is the revision before the one that it was not told")
+    test: watch("cursors", "in the middle of a commit is the revision before the one that was not delivered")
   },
   {
-    name: "watch: put one who began ahead behind with the others",
+    name: "watch: put a watcher that began ahead behind with the others",
     file: internal("watch/registry"),
     find: "position.epoch === liveFrom.epoch && position.seq < liveFrom.seq ? liveFrom : position",
     replace: "position",
-    test: watch("cursors", "one who began ahead of the others is not told that it has missed what they have")
+    test: watch("cursors", "that began ahead of the others gets no gap of what they have")
   },
   {
     name: "watch: count a gap from the epoch before",
@@ -209,14 +209,14 @@ const standing: ReadonlyArray<NamedMutant> = [
     file: internal("watch/dispatcher"),
     find: "done < rows.length || rows.length === maxRevisionsPerPass",
     replace: "done < rows.length",
-    test: watch("cursors", "is followed by another one for those who are live, though nobody rings")
+    test: watch("cursors", "is followed by another one for those that are live, though nothing rings")
   },
   {
     name: "watch: stop behind a full read for those who read on",
     file: internal("watch/dispatcher"),
     find: "registry.catchingUp.size > 0 ? Effect.sync(() => Registry.ring(registry)) : Effect.void",
     replace: "Effect.void",
-    test: watch("cursors", "is followed by another one for those who read on, though nobody rings")
+    test: watch("cursors", "is followed by another one for those that read on, though nothing rings")
   }
 ]
 

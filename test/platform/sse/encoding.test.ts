@@ -28,7 +28,7 @@ describe("the text of an event", () => {
     ])
   })
 
-  it("says in whole milliseconds when to connect again", () => {
+  it("gives in whole milliseconds when to connect again", () => {
     expect(Sse.retry(1999.6)).toBe("retry: 2000\n\n")
   })
 

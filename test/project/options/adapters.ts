@@ -12,9 +12,12 @@ import * as SqliteChangeLog from "../../../src/sql/SqliteChangeLog.js"
 import * as SqliteStorage from "../../../src/sql/SqliteStorage.js"
 import * as SqliteWorker from "../../../src/sql/SqliteWorker.js"
 import * as SqlStorage from "../../../src/sql/SqlStorage.js"
+import * as SqlTable from "../../../src/sql/SqlTable.js"
 import * as SqlTier from "../../../src/sql/SqlTier.js"
+import * as Table from "../../../src/Table.js"
 import * as FaultStorage from "../../../src/testing/FaultStorage.js"
-import { aRequest, type Columns, columns, inColumns, storage } from "./core.js"
+import * as FaultTable from "../../../src/testing/FaultTable.js"
+import { aRequest, type Columns, columns, inColumns, keys, storage } from "./core.js"
 import {
   aFunction,
   aText,
@@ -76,29 +79,54 @@ export const others: ReadonlyArray<Place> = [
       (rule) => FaultStorage.make(storage, [rule])
     ),
     prefix: "script[0]."
+  },
+  {
+    ...place<FaultTable.Script<typeof keys>[number]>(
+      "FaultTable.make",
+      { fault: FaultTable.Fault.fail() },
+      {
+        fault: of(5, FaultStorage.Fault.refuse()),
+        of: of(5, "load"),
+        call: of("one", 0, [2, 1]),
+        record: aFunction,
+        times: wholes
+      },
+      (rule) => Effect.flatMap(Table.memory(keys), (table) => FaultTable.make(table, [rule]))
+    ),
+    prefix: "script[0]."
   }
 ]
 
 // Of databases nothing is reached: a row that is not refused fails otherwise, or takes too long
 
-const inTable: WrongOf<SqlStorage.TableOptions<Columns>> = {
-  table: of(5, "", "x".repeat(64)),
+const inLayout: WrongOf<SqlTable.LayoutOptions<Columns>> = {
   schema: of(5, ""),
-  ...inColumns,
   indexes: [
     ...of(5, [{ name: "i", columns: [] }], [{ name: "i", columns: ["detail"] }]),
     ...inside("[0].name", [{}], [{ name: "", columns: ["id"] }]),
     ...inside("[0].kind", [{ name: "i", columns: ["id"], kind: "another" }]),
     ...inside("[0].uniqe", [{ name: "i", columns: ["id"], uniqe: true }])
-  ],
+  ]
+}
+
+/** Of a log beside a table; `also` is what each needs besides. */
+const besideTable = (also: object) => [
+  ...of(5),
+  ...inside("table", { table: 5, ...also }, { table: "", ...also }),
+  ...inside("feed", { table: "log", ...also, feed: "" }),
+  ...inside("state", { table: "log", ...also, state: "another" }),
+  ...inside("lockTimeout", { table: "log", ...also, lockTimeout: 0 }),
+  ...inside("doorbell", { table: "log", ...also, doorbell: 5 }),
+  ...inside("feeed", { table: "log", ...also, feeed: "main" })
+]
+
+const inTable: WrongOf<SqlStorage.TableOptions<Columns>> = {
+  table: of(5, "", "x".repeat(64)),
+  ...inColumns,
+  ...inLayout,
   log: [
-    ...of(5),
-    ...inside("table", { table: 5, toEntry: () => undefined }, { table: "", toEntry: () => undefined }),
-    ...inside("toEntry", { table: "log" }, { table: "log", toEntry: 5 }),
-    ...inside("feed", { table: "log", toEntry: () => undefined, feed: "" }),
-    ...inside("state", { table: "log", toEntry: () => undefined, state: "another" }),
-    ...inside("lockTimeout", { table: "log", toEntry: () => undefined, lockTimeout: 0 }),
-    ...inside("feeed", { table: "log", toEntry: () => undefined, feeed: "main" })
+    ...besideTable({ toEntry: () => undefined }),
+    ...inside("toEntry", { table: "log" }, { table: "log", toEntry: 5 })
   ]
 }
 
@@ -148,6 +176,12 @@ const client = SqliteClient.layer({ filename: ":memory:" })
 export const databases: ReadonlyArray<Place> = [
   place<SqlStorage.TableOptions<Columns>>("SqlStorage.make", aTable, inTable, (options) =>
     Effect.provide(SqlStorage.make(options), client)
+  ),
+  place<SqlTable.SqlTableOptions<Columns>>(
+    "SqlTable.make",
+    {},
+    { ...inLayout, log: besideTable({}) },
+    (options) => Effect.provide(SqlTable.make({ name: "t", columns, id: "id" }, options), client)
   ),
   place<SqliteStorage.SqliteOptions<Columns>>(
     "SqliteStorage.make",

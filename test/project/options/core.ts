@@ -6,6 +6,7 @@ import * as ChangeLog from "../../../src/ChangeLog.js"
 import * as WatchSse from "../../../src/platform/WatchSse.js"
 import * as Recorder from "../../../src/Recorder.js"
 import * as Storage from "../../../src/Storage.js"
+import * as Table from "../../../src/Table.js"
 import * as Tier from "../../../src/Tier.js"
 import * as Watch from "../../../src/Watch.js"
 import {
@@ -29,6 +30,14 @@ export const storage = Storage.memory<string>()
 export const columns = { id: Storage.Column.text, detail: Storage.Column.nullable(Storage.Column.json) }
 export type Columns = typeof columns
 
+export const keys = Table.define({ name: "keys", columns, id: "id" })
+const source: Table.Source<Table.AnyDefinition> = {
+  list: () => Effect.succeed({ value: [] }),
+  getMany: () => Effect.succeed({ value: [] }),
+  count: () => Effect.succeed({ value: 0 }),
+  write: () => Effect.succeed([])
+}
+
 type ActorOptions = Actor.Options<string, string, void>
 
 const anActor: Pick<ActorOptions, "acquire" | "onBatch" | "report"> = {
@@ -36,6 +45,8 @@ const anActor: Pick<ActorOptions, "acquire" | "onBatch" | "report"> = {
   onBatch: () => Effect.void,
   report: () => undefined
 }
+
+const aLog = ChangeLog.make<string>()
 
 const inActor: WrongOf<ActorOptions> = {
   acquire: of(5),
@@ -77,8 +88,8 @@ class Tag extends Context.Tag("test/options/Recorder")<
   Recorder.Recorder<string, Storage.MemoryQuery<string>, ReadonlyArray<string>>
 >() {}
 
-class Table extends Context.Tag("test/options/Table")<
-  Table,
+class Rows extends Context.Tag("test/options/Table")<
+  Rows,
   Recorder.Recorder<Storage.NewRowOf<Columns>, Storage.Query<Columns>, ReadonlyArray<Storage.RowOf<Columns>>>
 >() {}
 
@@ -107,7 +118,7 @@ export const core: ReadonlyArray<Place> = [
     "Recorder.layerMemory with columns",
     { columns, id: "id" },
     { ...inRecorder, ...inColumns, table: aText },
-    (options) => built(Recorder.layerMemory(Table, options))
+    (options) => built(Recorder.layerMemory(Rows, options))
   ),
   place<ChangeLog.Options<string>>(
     "ChangeLog.make",
@@ -115,13 +126,26 @@ export const core: ReadonlyArray<Place> = [
     { state: words, maxRevisions: wholes, maxBytes: wholes, sizeOf: aFunction },
     ChangeLog.make
   ),
+  place<ChangeLog.WithLogOptions<string, string>>(
+    "ChangeLog.withLog",
+    { toEntry: () => ({ changes: [] }) },
+    { log: of(5, {}), toEntry: aFunction },
+    (options) => Effect.flatMap(aLog, (log) => ChangeLog.withLog(storage, Object.assign({ log }, options)))
+  ),
   place<Storage.MemoryOptions<Columns>>(
     "Storage.memory",
     { columns, id: "id" },
     { ...inColumns, table: aText },
     Storage.memory<Columns>
   ),
-  place<Tier.MemoryOptions>("Tier.memory", {}, { maxEntries: wholes }, Tier.memory)
+  place<Tier.MemoryOptions>("Tier.memory", {}, { maxEntries: wholes }, Tier.memory),
+  place<Table.AnyDefinition>(
+    "the definition of Table.make",
+    keys,
+    { name: of(5, "", "a/b"), columns: of(5, {}), id: of(5, "detail", "nope") },
+    (definition) => Table.make(definition, source)
+  ),
+  place<Table.MemoryOptions>("Table.memory", {}, { log: of(5, {}) }, (options) => Table.memory(keys, options))
 ]
 
 const inWatch: WrongOf<Watch.Options<string>> = {

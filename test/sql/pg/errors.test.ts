@@ -106,7 +106,7 @@ describe("an error of Postgres", () => {
     }
   })
 
-  it("proves by an ERROR that nothing was stored, and by nothing else that the server says", () => {
+  it("proves by an ERROR that nothing was stored, and by nothing else that the server sends", () => {
     for (const [code] of states) {
       const unproven = code.startsWith("08") || code === "40003"
       expect(classifyPg(statement(answer(code)), true).outcome, code).toBe(unproven ? "Unknown" : "NotStored")
@@ -199,7 +199,7 @@ describe("an error of Postgres", () => {
     expect(classifyPg(statement(raised), true, many).message).toBe(`PostgreSQL P0001: in ${where}`)
   })
 
-  it("says what the server says, and what to do, where no row is quoted", () => {
+  it("quotes the server, and names what to do, where no row is quoted", () => {
     const error = Object.assign(new Error('relation "audit" does not exist'), {
       code: "42P01",
       severity: "ERROR"
@@ -218,7 +218,7 @@ describe("an error of Postgres", () => {
     for (const [error] of silent) expect(keepsConnection(error)).toBe(false)
   })
 
-  it("tells when a named statement is not there, or another one is", () => {
+  it("notices when a named statement is not there, or another one is", () => {
     expect(["26000", "42P05", "42P01", "0A000"].map((code) => losesNamedStatement(answer(code)))).toEqual([
       true,
       true,

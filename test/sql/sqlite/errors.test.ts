@@ -53,7 +53,7 @@ describe("failures of SQLite", () => {
     })
   })
 
-  it("tell whether something may be stored", () => {
+  it("show whether something may be stored", () => {
     expect(ofCode("SQLITE_BUSY").outcome).toBe("NotStored")
     expect(ofCode("SQLITE_FULL").outcome).toBe("NotStored")
     expect(ofCode("SQLITE_IOERR_FSYNC").outcome).toBe("Unknown")

@@ -3,7 +3,7 @@ import { Effect, Fiber, Scheduler } from "effect"
 import { withTurn } from "../time/turn.js"
 import { virtualTime } from "../time/virtualTime.js"
 
-export const inVirtualTime = async <A>(effect: Effect.Effect<A>): Promise<A> => {
+export const inVirtualTime = async <A>(effect: Effect.Effect<A, unknown>): Promise<A> => {
   const time = virtualTime()
   const timed = effect.pipe(withTurn(time.turn), Effect.withClock(time.clock))
   // Fibers run in microtasks only, so that time stands still as long as one of them has something to do.

@@ -1,79 +1,56 @@
-/** A table of API keys, and a master whose calls are counted, and which answers in a later turn. */
-import { Effect, type Scope } from "effect"
-import type * as LiveTable from "../../../src/LiveTable.js"
-import { Column, Query } from "../../../src/Storage.js"
+/** The table of most tests: API keys of accounts. */
+import { Effect, Option, type Scope } from "effect"
+import * as LiveTable from "../../../src/LiveTable.js"
+import { Column } from "../../../src/Storage.js"
 import * as Table from "../../../src/Table.js"
+import { type Master, master } from "./master.js"
 
 export const keys = Table.define({
   name: "keys",
-  columns: { id: Column.text, account: Column.text, state: Column.text, uses: Column.integer },
+  columns: {
+    id: Column.text,
+    account: Column.text,
+    state: Column.text,
+    uses: Column.nullable(Column.integer)
+  },
   id: "id"
 })
 
 export type Keys = typeof keys
-export type KeyTable = Table.Of<Keys>
-export type LiveKeys = LiveTable.Of<Keys>
 export type Key = Table.Row<Keys>
 
-export const idOf = (n: number): string => `0193c8f0-0000-7000-8000-${n.toString(16).padStart(12, "0")}`
-
-export const accountOf = (n: number): string => `account-${n}`
-
-/** Keys that are spread over so many accounts. */
-export const makeKeys = (count: number, accounts: number): ReadonlyArray<Key> =>
-  Array.from({ length: count }, (_, n) => ({
-    id: idOf(n),
-    account: accountOf(n % accounts),
-    state: "active",
-    uses: 0
-  }))
-
-/** The first page of an account's keys. */
-export const pageOf = (account: number, limit = 50): Table.Query<Keys["columns"]> => ({
-  where: Query.eq("account", accountOf(account)),
-  orderBy: [{ column: "state", direction: "asc" }],
-  limit
-})
-
-/** Fills an empty table. */
-export const filled = (
-  table: Effect.Effect<KeyTable, unknown, Scope.Scope>,
-  rows: ReadonlyArray<Key>
-): Effect.Effect<KeyTable, unknown, Scope.Scope> =>
-  Effect.tap(table, (table) => table.write(rows.map((row) => Table.Write.insert<Keys>(row))))
-
-/** How often a master was called. */
-export interface Calls {
-  rows: number
-  lists: number
-  writes: number
+/** A live table in front of a scripted master, which holds some rows. */
+export interface KeyTable {
+  readonly live: LiveTable.Of<Keys>
+  readonly master: Master<Keys>
 }
 
-const laterTurn = Effect.async<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
+export const key = (id: string, state = "active", account = "a") => ({ id, account, state, uses: null })
 
-/** The same table. Its calls are counted, and each answers in a later turn, as one over a network does. */
-export const remote = (
-  table: KeyTable,
-  before: Effect.Effect<void> = laterTurn
-): { readonly table: KeyTable; readonly calls: Calls } => {
-  const calls: Calls = { rows: 0, lists: 0, writes: 0 }
-  const counting =
-    <Args extends ReadonlyArray<unknown>, A, E>(
-      name: keyof Calls,
-      call: (...args: Args) => Effect.Effect<A, E>
-    ) =>
-    (...args: Args): Effect.Effect<A, E> =>
-      Effect.suspend(() => {
-        calls[name]++
-        return Effect.andThen(before, call(...args))
-      })
-  const { getMany, list, write } = table
-  const counted = {
-    getMany: counting("rows", getMany),
-    list: counting("lists", list),
-    write: counting("writes", write)
-  }
-  return { table: { ...table, ...counted }, calls }
-}
+/**
+ * Makes a live table of keys. Unless its options differ, it samples no hits, and its scope waits for no write. A `ttl` of
+ * 10 ms has no jitter.
+ */
+export const liveKeys = (
+  options: LiveTable.Options<Keys> = {},
+  rows: ReadonlyArray<Table.NewRow<Keys>> = []
+): Effect.Effect<KeyTable, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const scripted = yield* master(keys)
+    for (const row of rows) yield* scripted.foreign.insert(row)
+    const live = yield* LiveTable.make(scripted.table, { sample: 0, closeDeadline: 0, ...options })
+    yield* live.ready
+    return { live, master: scripted }
+  }).pipe(Effect.orDie)
+
+/** The state of a row as an answer has it; "none" without a row. */
+export const stateOf = ({ value }: LiveTable.Answer<Option.Option<Key>>): string =>
+  Option.match(value, { onNone: () => "none", onSome: ({ state }) => state })
+
+/** The ids of a list. */
+export const idsOf = ({ value }: LiveTable.Answer<ReadonlyArray<Key>>): string =>
+  value.map(({ id }) => id).join()
+
+/** How fresh an answer is: its tag, with the reason where it is stale. */
+export const freshnessOf = ({ freshness }: LiveTable.Answer<unknown>): string =>
+  freshness._tag === "Stale" ? `Stale ${freshness.why}` : freshness._tag

@@ -3,7 +3,7 @@ import type { SqlClient } from "@effect/sql/SqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import { type Context, Effect, Layer, Redacted, type Scope } from "effect"
-import { openClient, ownSchema } from "../postgres/tables.js"
+import { openClient, ownSchema, type Sql } from "../postgres/tables.js"
 import { openPlain, tempFile } from "../sqlite/sqlite.js"
 
 /** An empty database. */
@@ -32,15 +32,31 @@ export const sqliteFile: Effect.Effect<TableDatabase, unknown, Scope.Scope> = Ef
   }
 })
 
-/** A schema on a Postgres server; `settings` are those of its clients' sessions, such as `-c deadlock_timeout=1min`. */
-export const pgSchema = (server: string, settings = ""): Effect.Effect<TableDatabase, unknown, Scope.Scope> =>
+/** A schema on a Postgres server. */
+export interface PgTables extends TableDatabase {
+  /** A connection of another program, which may begin transactions. */
+  readonly program: Effect.Effect<Sql, never, Scope.Scope>
+}
+
+/**
+ * A schema on a Postgres server. Its clients' backends have its name as their `application_name`. `settings` are those of its clients'
+ * sessions, such as `-c deadlock_timeout=1min`.
+ */
+export const pgSchema = (server: string, settings = ""): Effect.Effect<PgTables, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const url = new URL(yield* ownSchema(server))
-    const sql = yield* openClient(url.href)
-    url.searchParams.set("options", `${url.searchParams.get("options") ?? ""} ${settings}`)
+    const program = openClient(url.href)
+    const own = new URL(url)
+    own.searchParams.set("options", `${url.searchParams.get("options") ?? ""} ${settings}`)
+    const sql = yield* program
+    const [found] = yield* sql("SELECT current_schema() AS name")
+    const applicationName = String(found?.name)
     return {
       dialect: "pg",
-      client: Layer.build(PgClient.layer({ url: Redacted.make(url.href), maxConnections: 4 })),
-      sql
+      client: Layer.build(
+        PgClient.layer({ url: Redacted.make(own.href), applicationName, maxConnections: 4 })
+      ),
+      sql,
+      program
     }
   })

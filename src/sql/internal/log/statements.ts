@@ -178,12 +178,17 @@ const conditionOf = (dialect: Dialect, { feed, kept }: Feed, selector: Selector)
   return conditions.flatMap((condition, n) => (n === 0 ? condition : [" OR ", ...condition]))
 }
 
-/** The statements that both databases share. */
-export const sharedStatements = (dialect: Dialect, feed: Feed) => {
+/** Parts of statements that several have. */
+const partsOfFeed = ({ feed, heads, log }: Feed) => {
+  const ofFeed = param(heads.column.feed, feed)
+  const where: Parts = [` WHERE "feed" = `, ofFeed]
+  return { ofFeed, where, seq: (value: number) => param(log.column.seq, value) }
+}
+
+/** The statements that make and move a head. */
+const headStatements = (dialect: Dialect, feed: Feed) => {
   const { heads, kept, log } = feed
-  const ofFeed = param(heads.column.feed, feed.feed)
-  const where = [` WHERE "feed" = `, ofFeed]
-  const seq = (value: number) => param(log.column.seq, value)
+  const { ofFeed, where } = partsOfFeed(feed)
   return {
     /** Makes the feed when there is none. */
     createFeed: (logId: string, epoch: string) =>
@@ -201,6 +206,39 @@ export const sharedStatements = (dialect: Dialect, feed: Feed) => {
       ),
     head: () =>
       compose(dialect, `SELECT ${headList(dialect, feed)} FROM ${heads.sql} h`, ` WHERE h."feed" = `, ofFeed),
+    moveHead: (to: number, tag: number, bytes: number) =>
+      compose(
+        dialect,
+        `UPDATE ${heads.sql} SET "seq" = `,
+        param(heads.column.seq, to),
+        `, "tag" = `,
+        param(heads.column.tag, tag),
+        `, "bytes" = `,
+        param(heads.column.bytes, bytes),
+        ...where
+      ),
+    /** Begins another epoch. */
+    renew: (epoch: string): ReadonlyArray<Statement> => [
+      compose(dialect, `DELETE FROM ${log.sql}`, ...where),
+      ...(feed.state === "latest"
+        ? [compose(dialect, `UPDATE ${kept.sql} SET "seq" = 0, "tag" = 0`, ...where)]
+        : []),
+      compose(
+        dialect,
+        `UPDATE ${heads.sql} SET "epoch" = `,
+        param(heads.column.epoch, epoch),
+        `, "seq" = 0, "tag" = 0, "floor" = 0, "floor_tag" = 0, "bytes" = 0`,
+        ...where
+      )
+    ]
+  }
+}
+
+/** The statements that read revisions and last values. */
+const readStatements = (dialect: Dialect, feed: Feed) => {
+  const { heads, kept, log } = feed
+  const { ofFeed, seq } = partsOfFeed(feed)
+  return {
     /** The head, the tag of the revision at the cursor (`cursor`), and the revisions after it, as of one instant. */
     read: (after: number, limit: number) => {
       const { changes, previous, seq: number, tag } = log.column
@@ -236,7 +274,15 @@ export const sharedStatements = (dialect: Dialect, feed: Feed) => {
         ofFeed,
         orderBy(dialect, "s", kept.column.key)
       )
-    },
+    }
+  }
+}
+
+/** The statements that give up old revisions. */
+const retentionStatements = (dialect: Dialect, feed: Feed) => {
+  const { heads, log } = feed
+  const { ofFeed, seq, where } = partsOfFeed(feed)
+  return {
     /** The tag of a revision. */
     tagAt: (at: number) =>
       compose(
@@ -266,33 +312,15 @@ export const sharedStatements = (dialect: Dialect, feed: Feed) => {
         `, "floor_tag" = `,
         param(heads.column.floor_tag, tag),
         ...where
-      ),
-    moveHead: (to: number, tag: number, bytes: number) =>
-      compose(
-        dialect,
-        `UPDATE ${heads.sql} SET "seq" = `,
-        param(heads.column.seq, to),
-        `, "tag" = `,
-        param(heads.column.tag, tag),
-        `, "bytes" = `,
-        param(heads.column.bytes, bytes),
-        ...where
-      ),
-    /** Begins another epoch. */
-    renew: (epoch: string): ReadonlyArray<Statement> => [
-      compose(dialect, `DELETE FROM ${log.sql}`, ...where),
-      ...(feed.state === "latest"
-        ? [compose(dialect, `UPDATE ${kept.sql} SET "seq" = 0, "tag" = 0`, ...where)]
-        : []),
-      compose(
-        dialect,
-        `UPDATE ${heads.sql} SET "epoch" = `,
-        param(heads.column.epoch, epoch),
-        `, "seq" = 0, "tag" = 0, "floor" = 0, "floor_tag" = 0, "bytes" = 0`,
-        ...where
       )
-    ]
   }
 }
+
+/** The statements that both databases share. */
+export const sharedStatements = (dialect: Dialect, feed: Feed) => ({
+  ...headStatements(dialect, feed),
+  ...readStatements(dialect, feed),
+  ...retentionStatements(dialect, feed)
+})
 
 type SharedStatements = ReturnType<typeof sharedStatements>

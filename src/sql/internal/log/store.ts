@@ -241,7 +241,7 @@ export const revisionAt = (store: LogStore, seq: number): Effect.Effect<Revision
     const { statements } = store
     const { floor, head } = yield* readHead(store)
     if (seq === floor.seq) return floor
-    if (!(seq > floor.seq && seq <= head.seq)) return undefined
+    if (!Number.isInteger(seq) || seq < floor.seq || seq > head.seq) return undefined
     const [row] = statements.dialect.rows(yield* execute(store, statements.tagAt(seq)))
     // Removed meanwhile: a reader after it fails as with any other cursor that is gone.
     return row === undefined ? undefined : ownRevision({ epoch: head.epoch, seq, tag: Number(row.tag) })

@@ -13,7 +13,7 @@ import {
 import { columnOf } from "../orderBy.js"
 import { arrayEncoders } from "./arrays.js"
 import { classifyPg } from "./errors.js"
-import { arrayOf, insert, typeNames } from "./insert.js"
+import { arrayOf, insert, literal, typeNames } from "./insert.js"
 import { inspect, losses, rows } from "./inspect.js"
 import { behindMillisecond, firstInstants, millisecondOf } from "./instants.js"
 import { update } from "./update.js"
@@ -128,11 +128,14 @@ export const pgDialect: Dialect = {
   maxUpdates: () => 1_000,
   // The protocol counts them in 16 bits.
   maxParams: 65_535,
-  insert: (table) => insert(table),
+  insert,
   insertNew: (table) => insert(table, ` RETURNING ${table.id.sql}::text AS "row"`),
   affected,
   sameIds,
   update,
+  // Constraints may be triggers too.
+  mayChangeAfter: ({ sql }) =>
+    `(SELECT c.relhastriggers::text FROM pg_catalog.pg_class c WHERE c.oid = to_regclass(${literal(sql)}))`,
   // Every bulk statement locks rows in the order of their ids.
   deleteAll: ({ id, sql }) =>
     plain(

@@ -25,6 +25,13 @@ export const typeNames: { readonly [T in ColumnType]: string } = {
   bytes: "bytea"
 }
 
+/**
+ * A text where no parameter can be: a statement of several has none, and a name may be no identifier. It is written in
+ * digits, which no setting of the server reads in another way.
+ */
+export const literal = (text: string): string =>
+  `convert_from(decode('${Buffer.from(text).toString("hex")}', 'hex'), 'UTF8')`
+
 /** A statement's name, made of the text alone: behind a pooler another process may have given it to the server first. */
 export const statementName = (text: string): string => `effect_recorder_${fnv1a(text).toString(16)}`
 

@@ -9,12 +9,7 @@ import { headList, headText, type Limits, type LogStatements, sharedStatements }
 import type { Feed } from "../log/tables.js"
 import { arrayEncoders } from "./arrays.js"
 import { pgDialect } from "./dialect.js"
-import { arrayOf, encodeTable, insertText, type PgStatement, statementName } from "./insert.js"
-
-// Statements without parameters may be several in one text, and a name of a feed is no identifier: so it is written in
-// digits, which no setting of the server reads in another way.
-const literal = (text: string): string =>
-  `convert_from(decode('${Buffer.from(text).toString("hex")}', 'hex'), 'UTF8')`
+import { arrayOf, encodeTable, insertText, literal, type PgStatement, statementName } from "./insert.js"
 
 const lockHead = (feed: Feed, { idle, lock }: Limits): string =>
   `SET LOCAL lock_timeout = ${lock}; SET LOCAL idle_in_transaction_session_timeout = ${idle}; ` +

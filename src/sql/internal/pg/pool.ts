@@ -55,118 +55,132 @@ interface Lease {
   readonly isGone: () => boolean
 }
 
-const makeExecutor = (pool: Pg.Pool, scope: Scope.Scope, leases: Set<Lease>): Executor => {
-  // A pooler may give each statement another backend, which has no statement of that name: then names are given up.
-  let usesNames = true
+/** What is known of a pool's connections. */
+interface Connections {
+  readonly pool: Pg.Pool
+  /** Of the pool: a cancel request that outlasts its statement ends with it. */
+  readonly scope: Scope.Scope
+  readonly leases: Set<Lease>
+  /** A pooler may give each statement another backend, which has no statement of that name: then names are given up. */
+  usesNames: boolean
+}
 
-  const connect = (use: (result: Either.Either<Lease, SqlError>) => void): void => {
-    pool.connect((cause, client) => {
-      if (client === undefined) return use(Either.left(unsent(cause)))
-      let gone = false
-      // Its statement's callback gets the error as well; without a listener it would end the process.
-      const onError = () => {}
-      client.on("error", onError)
-      const lease: Lease = {
-        client,
-        isGone: () => gone,
-        giveBack: (cause) => {
-          if (gone) return
-          gone = true
-          leases.delete(lease)
-          client.off("error", onError)
-          // The pool listens from here on, and may hand the connection on before this returns.
-          client.release(cause)
-        }
-      }
-      leases.add(lease)
-      use(Either.right(lease))
-    })
+type Use<A> = (result: Either.Either<A, SqlError>) => void
+
+const leaseOf = ({ leases }: Connections, client: Pg.PoolClient): Lease => {
+  let gone = false
+  // Its statement's callback gets the error as well; without a listener it would end the process.
+  const onError = () => {}
+  client.on("error", onError)
+  const lease: Lease = {
+    client,
+    isGone: () => gone,
+    giveBack: (cause) => {
+      if (gone) return
+      gone = true
+      leases.delete(lease)
+      client.off("error", onError)
+      // The pool listens from here on, and may hand the connection on before this returns.
+      client.release(cause)
+    }
   }
+  leases.add(lease)
+  return lease
+}
 
-  const submit = (
-    lease: Lease,
-    { name, params, text }: PgStatement,
-    done: (result: Either.Either<Pg.QueryResult, SqlError>) => void
-  ): void => {
-    const named = usesNames && name !== undefined
-    const values = [...params]
-    void lease.client.query(named ? { name, text, values } : { text, values }, (cause, result) => {
-      // Declared as always there.
-      if (!(cause as Error | null)) return done(Either.right(result))
-      if (named && losesNamedStatement(cause)) {
-        usesNames = false
-        return submit(lease, { params, text }, done)
-      }
-      if (!keepsConnection(cause)) lease.giveBack(cause)
-      done(Either.left(failed(cause)))
-    })
-  }
+const connect = (connections: Connections, use: Use<Lease>): void => {
+  connections.pool.connect((cause, client) =>
+    use(client === undefined ? Either.left(unsent(cause)) : Either.right(leaseOf(connections, client)))
+  )
+}
 
-  /** Stops what a connection does and destroys it. */
-  const cancelAndDestroy = (lease: Lease): Effect.Effect<void> => {
-    const target = cancelTarget(lease.client)
-    const cancelled =
-      target === undefined
-        ? Effect.void
-        : requestCancel(target).pipe(
-            Effect.interruptible,
-            Effect.timeoutOption(cancelRequestTimeout),
-            Effect.forkIn(scope),
-            Effect.flatMap((fiber) =>
-              Fiber.await(fiber).pipe(Effect.interruptible, Effect.timeoutOption(cancelTimeout))
-            )
+const submit = (
+  connections: Connections,
+  lease: Lease,
+  { name, params, text }: PgStatement,
+  done: Use<Pg.QueryResult>
+): void => {
+  const named = connections.usesNames && name !== undefined
+  const values = [...params]
+  void lease.client.query(named ? { name, text, values } : { text, values }, (cause, result) => {
+    // Declared as always there.
+    if (!(cause as Error | null)) return done(Either.right(result))
+    if (named && losesNamedStatement(cause)) {
+      connections.usesNames = false
+      return submit(connections, lease, { params, text }, done)
+    }
+    if (!keepsConnection(cause)) lease.giveBack(cause)
+    done(Either.left(failed(cause)))
+  })
+}
+
+/** Stops what a connection does and destroys it. */
+const cancelAndDestroy = ({ scope }: Connections, lease: Lease): Effect.Effect<void> => {
+  const target = cancelTarget(lease.client)
+  const cancelled =
+    target === undefined
+      ? Effect.void
+      : requestCancel(target).pipe(
+          Effect.interruptible,
+          Effect.timeoutOption(cancelRequestTimeout),
+          Effect.forkIn(scope),
+          Effect.flatMap((fiber) =>
+            Fiber.await(fiber).pipe(Effect.interruptible, Effect.timeoutOption(cancelTimeout))
           )
-    // A pooler forwards the request only while the connection that it names is there.
-    return Effect.ensuring(
-      cancelled,
-      Effect.sync(() => lease.giveBack(new Error("The statement was interrupted")))
-    )
-  }
+        )
+  // A pooler forwards the request only while the connection that it names is there.
+  return Effect.ensuring(
+    cancelled,
+    Effect.sync(() => lease.giveBack(new Error("The statement was interrupted")))
+  )
+}
 
-  // One async from the connection to the answer: between two of them an interruption would lose the connection. An
-  // interruption may also come after the answer, when the connection may serve another statement already.
-  const run = (statement: Statement): Effect.Effect<Pg.QueryResult, SqlError> =>
-    Effect.async((resume) => {
-      let over = false
-      let held: Lease | undefined
-      const end = (result: Either.Either<Pg.QueryResult, SqlError>) => {
-        if (over) return
-        over = true
-        held?.giveBack()
-        resume(result)
-      }
-      connect(
-        Either.match({
-          onLeft: (error) => end(Either.left(error)),
-          onRight: (lease) => {
-            if (over) return lease.giveBack()
-            held = lease
-            submit(lease, statement, end)
-          }
-        })
-      )
-      return Effect.suspend(() => {
-        if (over) return Effect.void
-        over = true
-        return held === undefined ? Effect.void : cancelAndDestroy(held)
+// One async from the connection to the answer: between two of them an interruption would lose the connection. An
+// interruption may also come after the answer, when the connection may serve another statement already.
+const run = (connections: Connections, statement: Statement): Effect.Effect<Pg.QueryResult, SqlError> =>
+  Effect.async((resume) => {
+    let over = false
+    let held: Lease | undefined
+    const end: Use<Pg.QueryResult> = (result) => {
+      if (over) return
+      over = true
+      held?.giveBack()
+      resume(result)
+    }
+    connect(
+      connections,
+      Either.match({
+        onLeft: (error) => end(Either.left(error)),
+        onRight: (lease) => {
+          if (over) return lease.giveBack()
+          held = lease
+          submit(connections, lease, statement, end)
+        }
       })
+    )
+    return Effect.suspend(() => {
+      if (over) return Effect.void
+      over = true
+      return held === undefined ? Effect.void : cancelAndDestroy(connections, held)
+    })
+  })
+
+const runOn =
+  (connections: Connections, lease: Lease) =>
+  (statement: Statement): Effect.Effect<Pg.QueryResult, SqlError> =>
+    Effect.async((resume) => {
+      if (lease.isGone()) return resume(Effect.fail(unsent(new Error("The connection is closed"))))
+      let over = false
+      submit(connections, lease, statement, (result) => {
+        over = true
+        resume(result)
+      })
+      return Effect.suspend(() => (over ? Effect.void : cancelAndDestroy(connections, lease)))
     })
 
-  const runOn =
-    (lease: Lease) =>
-    (statement: Statement): Effect.Effect<Pg.QueryResult, SqlError> =>
-      Effect.async((resume) => {
-        if (lease.isGone()) return resume(Effect.fail(unsent(new Error("The connection is closed"))))
-        let over = false
-        submit(lease, statement, (result) => {
-          over = true
-          resume(result)
-        })
-        return Effect.suspend(() => (over ? Effect.void : cancelAndDestroy(lease)))
-      })
-
-  const reserve = Effect.acquireRelease(
-    Effect.async<Lease, SqlError>((resume) => connect(resume)),
+const reserve = (connections: Connections): Effect.Effect<Lease, SqlError, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.async<Lease, SqlError>((resume) => connect(connections, resume)),
     // A transaction may be open when it did not go well.
     (lease, exit) =>
       Effect.sync(() =>
@@ -174,7 +188,12 @@ const makeExecutor = (pool: Pg.Pool, scope: Scope.Scope, leases: Set<Lease>): Ex
       )
   )
 
-  return { run, reserve: Effect.map(reserve, runOn) }
+const makeExecutor = (pool: Pg.Pool, scope: Scope.Scope, leases: Set<Lease>): Executor => {
+  const connections: Connections = { pool, scope, leases, usesNames: true }
+  return {
+    run: (statement) => run(connections, statement),
+    reserve: Effect.map(reserve(connections), (lease) => runOn(connections, lease))
+  }
 }
 
 /**

@@ -5,6 +5,9 @@ import { arrayOf, encodeTable } from "./insert.js"
 
 const flag = "sets"
 
+/** What is given, under a name that no table has. */
+const given = '"given"""'
+
 /** For each update whether it sets the column. */
 const encodeFlags = (updates: ReadonlyArray<RowUpdate>, { name }: TableColumn): Buffer =>
   arrayEncoders.boolean(
@@ -14,9 +17,9 @@ const encodeFlags = (updates: ReadonlyArray<RowUpdate>, { name }: TableColumn): 
 
 /** See `Dialect.update`. */
 export const update =
-  (table: Table) =>
+  (table: Table, returning = "") =>
   (updates: ReadonlyArray<RowUpdate>): Statement => {
-    const { id, sql } = table
+    const { id, name, sql } = table
     const columns = table.columns.filter(({ name }) => updates.some(({ sets }) => sets.has(name)))
     const partly = columns.filter(({ name }) => !updates.every(({ sets }) => sets.has(name)))
     const rows = updates.map(({ row }) => row)
@@ -29,11 +32,14 @@ export const update =
     const arrays = types.map((type, n) => `unnest($${n + 1}::${type}) AS "${n}"`).join(", ")
     const sets = columns.map((column, n) => {
       const at = partly.indexOf(column)
-      const given = `n."${n + 1}"`
-      const value =
-        at < 0 ? given : `CASE WHEN n."${columns.length + 1 + at}" THEN ${given} ELSE r.${column.sql} END`
-      return `${column.sql} = ${value}`
+      const value = `${given}."${n + 1}"`
+      const before = `"${name}".${column.sql}`
+      return at < 0
+        ? `${column.sql} = ${value}`
+        : `${column.sql} = CASE WHEN ${given}."${columns.length + 1 + at}" THEN ${value} ELSE ${before} END`
     })
-    const text = `UPDATE ${sql} AS r SET ${sets.join(", ")} FROM (SELECT ${arrays}) AS n WHERE r.${id.sql} = n."0"`
+    const text =
+      `UPDATE ${sql} SET ${sets.join(", ")} FROM (SELECT ${arrays}) AS ${given}` +
+      ` WHERE "${name}".${id.sql} = ${given}."0"${returning}`
     return { text, params }
   }

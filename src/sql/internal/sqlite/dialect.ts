@@ -174,8 +174,8 @@ export const sqliteDialect: Dialect = {
   maxBatch: ({ columns }) => maxRowsOf(columns.length),
   maxUpdates,
   maxParams: 32_766,
-  insert: (table) => {
-    const statement = compileInsert(table)
+  insert: (table, returning) => {
+    const statement = compileInsert(table, returning)
     return (records) => statement(records.length, encodeRows(table, records))
   },
   insertNew: (table) => {
@@ -184,7 +184,8 @@ export const sqliteDialect: Dialect = {
   },
   affected,
   sameIds,
-  update: compileUpdate,
+  update: (table) => compileUpdate(table),
+  mayChangeAfter: undefined,
   deleteAll: ({ sql }) => plain(`DELETE FROM ${sql}`),
   // A transaction that reads first could not write any more once another one has written.
   begin: plain("BEGIN IMMEDIATE"),

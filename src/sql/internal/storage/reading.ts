@@ -79,8 +79,8 @@ export interface Found<C extends Columns> {
   readonly head: string | undefined
 }
 
-/** Makes what decodes the result of a SELECT over the table, which `select` has rendered; `always` is {@link Also.always}. */
-const makeFound = <C extends Columns>(dialect: Dialect, table: Table, always = false) => {
+/** Makes what decodes the result of a SELECT over the table, or what returns its rows; `always` is {@link Also.always}. */
+export const makeFound = <C extends Columns>(dialect: Dialect, table: Table, always = false) => {
   // The decoded row has the columns of the definition with their types, as `RowOf` has.
   const decode = rowDecoder(dialect, table) as (row: Row) => RowOf<C>
   return (result: unknown): Effect.Effect<Found<C>, StorageError> =>

@@ -37,105 +37,138 @@ const behindPrefix = (prefix: string): string | undefined => {
   return undefined
 }
 
+/** What conditions are rendered for: the table's columns by name, and the list of parameters that their values join. */
+interface Target {
+  readonly dialect: Dialect
+  readonly columns: ReadonlyMap<string, TableColumn>
+  readonly params: Array<unknown>
+}
+
+// The query has been checked: every name in it is a column's.
+const columnIn = ({ columns }: Target, name: string): TableColumn => columns.get(name)!
+
+const bind = ({ dialect, params }: Target, column: TableColumn, value: unknown): string => {
+  params.push(dialect.param(column, value))
+  return dialect.placeholder(params.length, column)
+}
+
+type Finer = Exclude<Dialect["finer"], undefined>
+
+/** Only numbered placeholders may stand twice: there are finer columns where those are. */
+const compareFiner = (
+  finer: Finer,
+  { sql }: TableColumn,
+  op: keyof typeof operators,
+  bound: string
+): string => {
+  const [from, end] = [`${sql} >= ${bound}`, `${sql} < ${finer.behind(bound)}`]
+  switch (op) {
+    case "eq":
+      return `(${from} AND ${end})`
+    case "ne":
+      return `NOT (${from} AND ${end})`
+    case "lt":
+      return `${sql} < ${bound}`
+    case "lte":
+      return end
+    case "gt":
+      return `${sql} >= ${finer.behind(bound)}`
+    case "gte":
+      return from
+  }
+}
+
+const compare = (target: Target, column: TableColumn, op: keyof typeof operators, value: unknown): string => {
+  const { finer, operand } = target.dialect
+  const bound = bind(target, column, value)
+  return column.finer && finer !== undefined
+    ? compareFiner(finer, column, op, bound)
+    : `${operand(column)} ${operators[op]} ${bound}`
+}
+
+const list = (target: Target, conditions: ReadonlyArray<AnyCondition>, word: string, none: string): string =>
+  conditions.length === 0 ? none : conditions.map((inner) => `(${renderCondition(target, inner)})`).join(word)
+
+const renderCondition = (target: Target, of: AnyCondition): string => {
+  switch (of.op) {
+    case "and":
+      return list(target, of.conditions, " AND ", "1 = 1")
+    case "or":
+      return list(target, of.conditions, " OR ", "1 = 0")
+    case "not":
+      return `NOT (${renderCondition(target, of.condition)})`
+  }
+  const column = columnIn(target, of.column)
+  const operand = target.dialect.operand(column)
+  switch (of.op) {
+    case "isNull":
+      return `${column.sql} IS NULL`
+    case "in":
+      if (of.values.length === 0) return "1 = 0"
+      if (column.finer) return of.values.map((value) => compare(target, column, "eq", value)).join(" OR ")
+      return `${operand} IN (${of.values.map((value) => bind(target, column, value)).join(", ")})`
+    case "between":
+      return `${compare(target, column, "gte", of.from)} AND ${compare(target, column, "lte", of.to)}`
+    case "startsWith": {
+      const from = `${operand} >= ${bind(target, column, of.value)}`
+      const end = behindPrefix(of.value)
+      return end === undefined ? from : `${from} AND ${operand} < ${bind(target, column, end)}`
+    }
+    default:
+      return compare(target, column, of.op, of.value)
+  }
+}
+
+/** Rows strictly behind `value` in the order of one column. */
+const behind = (
+  target: Target,
+  column: TableColumn,
+  direction: Order["direction"],
+  value: unknown
+): string => {
+  if (value === null) return direction === "asc" ? `${column.sql} IS NOT NULL` : "1 = 0"
+  if (direction === "asc") return compare(target, column, "gt", value)
+  const less = compare(target, column, "lt", value)
+  return column.nullable ? `(${less} OR ${column.sql} IS NULL)` : less
+}
+
+const same = (target: Target, column: TableColumn, value: unknown): string =>
+  value === null ? `${column.sql} IS NULL` : compare(target, column, "eq", value)
+
+/** Rows behind a place in the whole order: behind in its first key, or the same there and behind in the rest. */
+const renderAfter = (
+  target: Target,
+  order: ReadonlyArray<Order>,
+  values: ReadonlyArray<unknown>,
+  from = 0
+): string => {
+  const { column: name, direction } = order[from]!
+  const column = columnIn(target, name)
+  const value = values[from]
+  if (from === order.length - 1) return behind(target, column, direction, value)
+  // Implied by the rest, and what lets the database enter an index at the place. Parameters are bound in the
+  // order of the text.
+  const enters = value !== null && !(direction === "desc" && column.nullable)
+  const bound = enters ? `${compare(target, column, direction === "asc" ? "gte" : "lte", value)} AND ` : ""
+  const first = behind(target, column, direction, value)
+  const rest = `${same(target, column, value)} AND (${renderAfter(target, order, values, from + 1)})`
+  return `${bound}((${first}) OR (${rest}))`
+}
+
+const renderKey = ({ operand }: Dialect, column: TableColumn, direction: Order["direction"]): string => {
+  const key = `${operand(column)} ${direction === "asc" ? "ASC" : "DESC"}`
+  return column.nullable ? `${key} NULLS ${direction === "asc" ? "FIRST" : "LAST"}` : key
+}
+
 const renderer = (dialect: Dialect, table: Table, params: Array<unknown>) => {
   const columns = new Map(table.columns.map((column) => [column.name, qualified(`"${table.name}"`, column)]))
-  // The query has been checked: every name in it is a column's.
-  const columnOf = (name: string): TableColumn => columns.get(name)!
-
-  const bind = (column: TableColumn, value: unknown): string => {
-    params.push(dialect.param(column, value))
-    return dialect.placeholder(params.length, column)
-  }
-
-  const compare = (column: TableColumn, op: keyof typeof operators, value: unknown): string => {
-    const bound = bind(column, value)
-    if (!column.finer || dialect.finer === undefined) {
-      return `${dialect.operand(column)} ${operators[op]} ${bound}`
-    }
-    // Only numbered placeholders may stand twice: there are finer columns where those are.
-    const [from, end] = [`${column.sql} >= ${bound}`, `${column.sql} < ${dialect.finer.behind(bound)}`]
-    switch (op) {
-      case "eq":
-        return `(${from} AND ${end})`
-      case "ne":
-        return `NOT (${from} AND ${end})`
-      case "lt":
-        return `${column.sql} < ${bound}`
-      case "lte":
-        return end
-      case "gt":
-        return `${column.sql} >= ${dialect.finer.behind(bound)}`
-      case "gte":
-        return from
-    }
-  }
-
-  const list = (conditions: ReadonlyArray<AnyCondition>, word: string, none: string): string =>
-    conditions.length === 0 ? none : conditions.map((inner) => `(${condition(inner)})`).join(word)
-
-  const condition = (of: AnyCondition): string => {
-    switch (of.op) {
-      case "and":
-        return list(of.conditions, " AND ", "1 = 1")
-      case "or":
-        return list(of.conditions, " OR ", "1 = 0")
-      case "not":
-        return `NOT (${condition(of.condition)})`
-    }
-    const column = columnOf(of.column)
-    const operand = dialect.operand(column)
-    switch (of.op) {
-      case "isNull":
-        return `${column.sql} IS NULL`
-      case "in":
-        if (of.values.length === 0) return "1 = 0"
-        if (column.finer) return of.values.map((value) => compare(column, "eq", value)).join(" OR ")
-        return `${operand} IN (${of.values.map((value) => bind(column, value)).join(", ")})`
-      case "between":
-        return `${compare(column, "gte", of.from)} AND ${compare(column, "lte", of.to)}`
-      case "startsWith": {
-        const from = `${operand} >= ${bind(column, of.value)}`
-        const end = behindPrefix(of.value)
-        return end === undefined ? from : `${from} AND ${operand} < ${bind(column, end)}`
-      }
-      default:
-        return compare(column, of.op, of.value)
-    }
-  }
-
-  /** Rows strictly behind `value` in the order of one column. */
-  const behind = (column: TableColumn, direction: Order["direction"], value: unknown): string => {
-    if (value === null) return direction === "asc" ? `${column.sql} IS NOT NULL` : "1 = 0"
-    if (direction === "asc") return compare(column, "gt", value)
-    const less = compare(column, "lt", value)
-    return column.nullable ? `(${less} OR ${column.sql} IS NULL)` : less
-  }
-
-  const same = (column: TableColumn, value: unknown): string =>
-    value === null ? `${column.sql} IS NULL` : compare(column, "eq", value)
-
-  /** Rows behind a place in the whole order: behind in its first key, or the same there and behind in the rest. */
-  const after = (order: ReadonlyArray<Order>, values: ReadonlyArray<unknown>, from = 0): string => {
-    const { column: name, direction } = order[from]!
-    const column = columnOf(name)
-    const value = values[from]
-    if (from === order.length - 1) return behind(column, direction, value)
-    // Implied by the rest, and what lets the database enter an index at the place. Parameters are bound in the
-    // order of the text.
-    const enters = value !== null && !(direction === "desc" && column.nullable)
-    const bound = enters ? `${compare(column, direction === "asc" ? "gte" : "lte", value)} AND ` : ""
-    const first = behind(column, direction, value)
-    const rest = `${same(column, value)} AND (${after(order, values, from + 1)})`
-    return `${bound}((${first}) OR (${rest}))`
-  }
-
-  const orderKey = ({ column: name, direction }: Order): string => {
-    const column = columnOf(name)
-    const key = `${dialect.operand(column)} ${direction === "asc" ? "ASC" : "DESC"}`
-    return column.nullable ? `${key} NULLS ${direction === "asc" ? "FIRST" : "LAST"}` : key
-  }
-
-  return { condition, after, orderKey, bind, columnOf }
+  const target: Target = { dialect, columns, params }
+  const columnOf = (name: string) => columnIn(target, name)
+  const condition = (of: AnyCondition) => renderCondition(target, of)
+  const after = (order: ReadonlyArray<Order>, values: ReadonlyArray<unknown>) =>
+    renderAfter(target, order, values)
+  const orderKey = ({ column, direction }: Order) => renderKey(dialect, columnOf(column), direction)
+  return { condition, after, orderKey, columnOf }
 }
 
 /** What a SELECT has besides. */
@@ -166,6 +199,18 @@ const fits = (dialect: Dialect, params: ReadonlyArray<unknown>): Either.Either<v
   return Either.left(new InvalidQuery({ part: "where", message }))
 }
 
+/** The columns as they are read, and the head beside them. */
+const selectList = (dialect: Dialect, table: Table, head: string | undefined): string =>
+  table.columns
+    .map((column) => `${dialect.selected(qualified(`"${table.name}"`, column))} AS ${column.sql}`)
+    .join(", ") + beside(head)
+
+/** What ends an INSERT or UPDATE that returns its rows as a SELECT gives them; the head is `mayChangeAfter`. */
+export const returningOf = (dialect: Dialect, table: Table): string | undefined => {
+  const { mayChangeAfter } = dialect
+  return mayChangeAfter && ` RETURNING ${selectList(dialect, table, mayChangeAfter(table))}`
+}
+
 /** The SELECT that answers a checked query, with a further condition of the caller's own. */
 export const select = (
   dialect: Dialect,
@@ -182,9 +227,6 @@ export const select = (
   if (query.after !== undefined) conditions.push(after(query.orderBy, query.after))
   const fit = fits(dialect, params)
   if (Either.isLeft(fit)) return Either.left(fit.left)
-  const columns = table.columns
-    .map((column) => `${dialect.selected(columnOf(column.name))} AS ${column.sql}`)
-    .join(", ")
   const all = () => conditions.map((one) => `(${one})`).join(" AND ")
   const wheres = () => (conditions.length === 0 ? "" : ` WHERE ${all()}`)
   const first = query.orderBy[0]
@@ -200,7 +242,7 @@ export const select = (
   const limit = query.limit === undefined ? "" : ` LIMIT ${query.limit}`
   const offset = query.offset === 0 ? "" : ` OFFSET ${query.offset}`
   return Either.right({
-    text: `SELECT ${columns}${beside(head)} FROM ${source}${order}${limit}${offset}${end}`,
+    text: `SELECT ${selectList(dialect, table, head)} FROM ${source}${order}${limit}${offset}${end}`,
     params
   })
 }

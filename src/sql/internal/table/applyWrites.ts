@@ -6,26 +6,27 @@ import { differingColumns } from "../../../internal/columns/evaluateQuery.js"
 import { type IdValue, idText } from "../../../internal/columns/ids.js"
 import { type PlannedWrite, planWrites } from "../../../internal/columns/planWrites.js"
 import type { AnyRow } from "../../../internal/columns/rowCodec.js"
-import { idOfRow } from "../../../internal/columns/rowStore.js"
 import { StorageError } from "../../../Storage.js"
-import type { Dialect, FailedSave, Row, Run, Statement, Table } from "../dialect.js"
-import { classified } from "../errors.js"
-import { makeReadIds } from "../storage/reading.js"
+import type { Dialect, Run, Table } from "../dialect.js"
 import type { State } from "../storage/saving.js"
-import { step } from "../transaction.js"
+import { type ChangeOf, makeRowStatements, type Rows } from "./rowStatements.js"
 
 /** Another transaction has added a row that this one was to add. The next try sees it. */
-export class Raced extends Data.TaggedError("Raced")<{ readonly error: StorageError }> {}
+export class Raced extends Data.TaggedError("Raced") {}
 
 /** What became of a write: as it was planned, or why the database did not do it. */
 export type Applied = PlannedWrite<AnyRow> | StorageError
 
 /** What is done in an open transaction. */
 export interface WriteSteps {
-  /** Does writes. No two of them have the same id; a `DeleteAll` comes alone. */
+  /**
+   * Does writes. No two of them have the same id; a `DeleteAll` comes alone. In the last try, a row that is neither new
+   * nor there is not taken for another transaction's any more.
+   */
   readonly apply: (
     connection: Run,
-    writes: ReadonlyArray<CheckedWrite>
+    writes: ReadonlyArray<CheckedWrite>,
+    isLastTry: boolean
   ) => Effect.Effect<ReadonlyArray<Applied>, StorageError | Raced>
   /** Locks the rows that writes look at, in the order of their ids, and gives them. */
   readonly lock: (connection: Run, writes: ReadonlyArray<CheckedWrite>) => Effect.Effect<Rows, StorageError>
@@ -40,26 +41,17 @@ const dropped = (table: Table): StorageError =>
 
 const compareIds = (a: IdValue, b: IdValue): number => (a < b ? -1 : a > b ? 1 : 0)
 
-type Rows = ReadonlyMap<IdValue, AnyRow>
-
-const none: Effect.Effect<Rows> = Effect.succeed(new Map())
-
-type Change<Op> = Extract<
-  Extract<PlannedWrite<AnyRow>, { readonly _tag: "Done" }>["change"],
-  { readonly op: Op }
->
-
 /** The changes that are planned, by their kinds. */
 interface Kinds {
-  readonly added: ReadonlyArray<Change<"Inserted">>
-  readonly set: ReadonlyArray<Change<"Updated">>
-  readonly removed: ReadonlyArray<Change<"Deleted">>
+  readonly added: ReadonlyArray<ChangeOf<"Inserted">>
+  readonly set: ReadonlyArray<ChangeOf<"Updated">>
+  readonly removed: ReadonlyArray<ChangeOf<"Deleted">>
 }
 
 const kindsOf = (planned: ReadonlyArray<PlannedWrite<AnyRow>>): Kinds => {
-  const added: Array<Change<"Inserted">> = []
-  const set: Array<Change<"Updated">> = []
-  const removed: Array<Change<"Deleted">> = []
+  const added: Array<ChangeOf<"Inserted">> = []
+  const set: Array<ChangeOf<"Updated">> = []
+  const removed: Array<ChangeOf<"Deleted">> = []
   for (const one of planned) {
     if (one._tag === "Refused" || one.change === undefined) continue
     const { change } = one
@@ -72,6 +64,35 @@ const kindsOf = (planned: ReadonlyArray<PlannedWrite<AnyRow>>): Kinds => {
   return { added, set, removed }
 }
 
+/** What has become of a planned write, by the rows after it. */
+const outcomeOf = (
+  table: Table,
+  columns: Columns,
+  write: CheckedWrite,
+  planned: PlannedWrite<AnyRow>,
+  before: Rows,
+  after: Rows,
+  isNew: (id: IdValue) => boolean
+): Applied | Raced => {
+  if (planned._tag === "Refused" || planned.change === undefined) return planned
+  const { change } = planned
+  if (change.op === "Changed") return planned
+  const row = after.get(change.id)
+  if (change.op === "Deleted") return row === undefined ? planned : dropped(table)
+  if (change.op === "Inserted" && !isNew(change.id)) {
+    return write._tag === "Insert" && row !== undefined
+      ? { _tag: "Done", row, change: undefined }
+      : new Raced()
+  }
+  if (row === undefined) return dropped(table)
+  if (change.op === "Inserted") return { _tag: "Done", row, change: { ...change, row } }
+  // A row that is updated was there.
+  const differing = differingColumns(columns, before.get(change.id)!, row)
+  return differing.length === 0
+    ? { _tag: "Done", row, change: undefined }
+    : { _tag: "Done", row, change: { ...change, row, columns: differing } }
+}
+
 /** Makes the steps of the writes to a table. */
 export const makeWriteSteps = (
   dialect: Dialect,
@@ -80,137 +101,50 @@ export const makeWriteSteps = (
   state: State
 ): WriteSteps => {
   const id = table.id.name
-  const read = makeReadIds(dialect, table, state)
-  const sameIds = dialect.sameIds(table)
-  const insert = dialect.insertNew(table)
-  const update = dialect.update(table)
-
-  /** Builds a statement and runs it; what cannot be built is a failure of its rows. */
-  const execute = (connection: Run, build: () => Statement, rows: ReadonlyArray<Row>) => {
-    const save: FailedSave = { table, rows }
-    return Effect.flatMap(
-      Effect.try({ try: build, catch: (error) => classified(dialect, error, state.saved, save) }),
-      step(dialect, connection, state, save)
-    )
-  }
-
-  const rowsOf = (
-    connection: Run,
-    ids: ReadonlyArray<IdValue>,
-    end?: string
-  ): Effect.Effect<Rows, StorageError> =>
-    ids.length === 0
-      ? none
-      : Effect.map(
-          read(
-            step(dialect, connection, state),
-            ids.map((value) => ({ [id]: value })),
-            end
-          ),
-          ({ rows }) => new Map(rows.map((row) => [idOfRow(id, row), row]))
-        )
-
-  const remove = (connection: Run, removed: Kinds["removed"]): Effect.Effect<Rows, StorageError> => {
-    if (removed.length === 0) return none
-    const ids = removed.map((change) => change.id)
-    const { params, text } = sameIds(ids.map((value) => ({ [id]: value })))
-    const statement = { text: `DELETE FROM ${table.sql} WHERE ${text}`, params }
-    return Effect.flatMap(
-      execute(connection, () => statement, []),
-      (result) =>
-        // Fewer than there were, while all of them were locked: a trigger keeps some.
-        dialect.affected(result) === ids.length ? none : rowsOf(connection, ids)
-    )
-  }
-
-  const set = (connection: Run, changes: Kinds["set"]): Effect.Effect<unknown, StorageError> => {
-    const updates = changes.map(({ columns, row }) => ({ row, sets: new Set(columns) }))
-    const rows = changes.map(({ row }) => row)
-    return updates.length === 0 ? Effect.void : execute(connection, () => update(updates), rows)
-  }
-
-  const add = (
-    connection: Run,
-    changes: Kinds["added"]
-  ): Effect.Effect<ReadonlySet<unknown>, StorageError> => {
-    const rows = changes.map(({ row }) => row)
-    return rows.length === 0
-      ? Effect.succeed(new Set())
-      : Effect.map(
-          execute(connection, () => insert(rows), rows),
-          (result) => new Set(dialect.rows(result).map(({ row }) => row))
-        )
-  }
-
-  /** What has become of a planned write, by the rows after it. */
-  const outcome = (
-    write: CheckedWrite,
-    planned: PlannedWrite<AnyRow>,
-    before: Rows,
-    after: Rows,
-    isNew: (id: IdValue) => boolean
-  ): Applied | Raced => {
-    if (planned._tag === "Refused" || planned.change === undefined) return planned
-    const { change } = planned
-    if (change.op === "Changed") return planned
-    const row = after.get(change.id)
-    if (change.op === "Deleted") return row === undefined ? planned : dropped(table)
-    if (change.op === "Inserted" && !isNew(change.id)) {
-      return write._tag === "Insert" && row !== undefined
-        ? { _tag: "Done", row, change: undefined }
-        : new Raced({ error: dropped(table) })
-    }
-    if (row === undefined) return dropped(table)
-    if (change.op === "Inserted") return { _tag: "Done", row, change: { ...change, row } }
-    // A row that is updated was there.
-    const differing = differingColumns(columns, before.get(change.id)!, row)
-    return differing.length === 0
-      ? { _tag: "Done", row, change: undefined }
-      : { _tag: "Done", row, change: { ...change, row, columns: differing } }
-  }
-
-  const deleteAll = (connection: Run): Effect.Effect<ReadonlyArray<Applied>, StorageError> =>
-    Effect.map(
-      execute(connection, () => dialect.deleteAll(table), []),
-      (result) => [
-        {
-          _tag: "Done",
-          row: undefined,
-          change: dialect.affected(result) === 0 ? undefined : { op: "Changed" }
-        }
-      ]
-    )
+  const statements = makeRowStatements(dialect, table, state)
 
   const lock: WriteSteps["lock"] = (connection, writes) => {
     // An insert needs no look at the row: it is the statement that finds whether there is one.
     const ids = writes.flatMap((write) => (write._tag === "Insert" ? [] : (idOfWrite(id, write) ?? [])))
-    return rowsOf(connection, ids, dialect.forUpdate)
+    return statements.lock(connection, ids)
   }
 
-  const applyEach = (connection: Run, writes: ReadonlyArray<CheckedWrite>) =>
+  const applyEach = (connection: Run, writes: ReadonlyArray<CheckedWrite>, isLastTry: boolean) =>
     Effect.gen(function* () {
       const before = yield* lock(connection, writes)
       const store = { get: (id: IdValue) => before.get(id), size: () => before.size }
       const planned = planWrites(columns, id, store, writes)
       const kinds = kindsOf(planned)
-      const kept = yield* remove(connection, kinds.removed)
-      yield* set(connection, kinds.set)
-      const fresh = yield* add(connection, kinds.added)
-      const written = [...kinds.set, ...kinds.added].map((change) => change.id)
-      const after = new Map([...kept, ...(yield* rowsOf(connection, written))])
+      const kept = yield* statements.remove(connection, kinds.removed)
+      const changed = yield* statements.set(connection, kinds.set)
+      const added = yield* statements.add(connection, kinds.added)
+      const written =
+        changed.isFinal && added.isFinal
+          ? new Map([...changed.rows, ...added.rows])
+          : yield* statements.read(
+              connection,
+              [...kinds.set, ...kinds.added].map((change) => change.id)
+            )
+      const after = new Map([...kept, ...written])
       const applied: Array<Applied> = []
       for (const [n, write] of writes.entries()) {
         // One was planned for each.
-        const one = outcome(write, planned[n]!, before, after, (id) => fresh.has(idText(id)))
-        if (one instanceof Raced) return yield* one
-        applied.push(one)
+        const one = outcomeOf(table, columns, write, planned[n]!, before, after, (id) =>
+          added.fresh.has(idText(id))
+        )
+        if (one instanceof Raced && !isLastTry) return yield* one
+        applied.push(one instanceof Raced ? dropped(table) : one)
       }
       return applied
     })
 
   return {
     lock,
-    apply: (connection, writes) =>
-      writes[0]?._tag === "DeleteAll" ? deleteAll(connection) : applyEach(connection, writes)
+    apply: (connection, writes, isLastTry) =>
+      writes[0]?._tag === "DeleteAll"
+        ? Effect.map(statements.removeAll(connection), (changed) => [
+            { _tag: "Done", row: undefined, change: changed ? { op: "Changed" } : undefined }
+          ])
+        : applyEach(connection, writes, isLastTry)
   }
 }

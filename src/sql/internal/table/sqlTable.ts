@@ -31,7 +31,8 @@ import { countRows, headOf } from "../storage/renderQuery.js"
 import type { State } from "../storage/saving.js"
 import { type LayoutOptions, layoutRules, makeTable, type TableLog } from "../storage/tableOptions.js"
 import { type Applied, makeWriteSteps } from "./applyWrites.js"
-import { isDuplicate, makeCommitWrites } from "./commitWrites.js"
+import { makeCommitWrites } from "./commitWrites.js"
+import { isDuplicate } from "./isolateWrites.js"
 import { makeEncodeChanges } from "./logChanges.js"
 
 /** Where a table is, and the log of its changes. */

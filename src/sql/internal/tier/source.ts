@@ -79,7 +79,10 @@ const storeOf = (
       yield* run(statements.put(namespace, rowsOf(entries, at), at))
       yield* sweep(entries.length, at)
     }),
-  remove: (keys) => Effect.asVoid(run(statements.remove(namespace, keys.map(storedKey)))),
+  remove: (keys) =>
+    Effect.suspend(() => run(statements.remove(namespace, keys.map(storedKey).sort(compareText)))).pipe(
+      Effect.asVoid
+    ),
   clear: Effect.suspend(() => Effect.asVoid(run(statements.clear(namespace))))
 })
 

@@ -71,65 +71,90 @@ const put = (dialect: Dialect, table: TierTable): TierStatements["put"] => {
 }
 
 /**
- * Deletes what a condition on `h` selects. On Postgres the rows are locked first, in a fixed order or not at all where
- * they are locked already, so that no deadlock can be.
+ * A list of keys, in its order, each with its row `h` of a namespace. On Postgres each key is looked up in the index for
+ * itself: a planner that knows little of the table would compare every key with every row of the namespace.
  */
-const deleting = (
+const eachOf = (
   dialect: Dialect,
   table: TierTable,
-  where: Parts,
-  rest: string,
-  lock: string
-): Statement => {
-  const selected = `SELECT h."namespace", h."key" FROM ${table.sql} h WHERE `
-  return dialect.name === "sqlite"
-    ? compose(
-        dialect,
-        `DELETE FROM ${table.sql} WHERE ("namespace", "key") IN (${selected}`,
-        ...where,
-        `${rest})`
-      )
-    : compose(
-        dialect,
-        `WITH gone AS MATERIALIZED (${selected}`,
-        ...where,
-        `${rest} ${lock}) DELETE FROM ${table.sql} AS d USING gone` +
-          ` WHERE d."namespace" = gone."namespace" AND d."key" = gone."key"`
-      )
+  namespace: string,
+  keys: ReadonlyArray<string>,
+  rest = "OFFSET 0"
+): Parts => {
+  const space = param(table.column.namespace, namespace)
+  const list = keyList(dialect, table.column.key, keys)
+  return dialect.name === "pg"
+    ? [
+        "(",
+        ...list,
+        ` AS "key" OFFSET 0) g CROSS JOIN LATERAL (SELECT h.ctid AS place, h.* FROM ${table.sql} h WHERE h."namespace" = `,
+        space,
+        ` AND h."key" = g."key" ${rest}) h WHERE 1 = 1`
+      ]
+    : [`${table.sql} AS h WHERE h."namespace" = `, space, ` AND h."key" IN (`, ...list, ")"]
+}
+
+/** Deletes rows by their places, which a query has locked. Those that change meanwhile are of a later put. */
+const placed = (dialect: Dialect, { sql }: TierTable, ...query: Parts): Statement =>
+  compose(dialect, `DELETE FROM ${sql} WHERE ctid = ANY(ARRAY(`, ...query, "))")
+
+/** On Postgres, rows are locked in the order in which puts lock them, so that none wait for each other. */
+const remove =
+  (dialect: Dialect, table: TierTable): TierStatements["remove"] =>
+  (namespace, keys) =>
+    dialect.name === "pg"
+      ? placed(
+          dialect,
+          table,
+          "SELECT h.place FROM ",
+          ...eachOf(dialect, table, namespace, keys, "FOR UPDATE")
+        )
+      : compose(dialect, "DELETE FROM ", ...eachOf(dialect, table, namespace, keys))
+
+const clear =
+  (dialect: Dialect, table: TierTable): TierStatements["clear"] =>
+  (namespace) => {
+    const where = [`${table.sql} AS h WHERE h."namespace" = `, param(table.column.namespace, namespace)]
+    const inOrder = orderBy(dialect, "h", table.column.key)
+    return dialect.name === "pg"
+      ? placed(dialect, table, "SELECT h.ctid FROM ", ...where, `${inOrder} FOR UPDATE`)
+      : compose(dialect, "DELETE FROM ", ...where)
+  }
+
+/** Postgres passes over the rows that another writer has locked. */
+const sweep = (dialect: Dialect, table: TierTable): TierStatements["sweep"] => {
+  const { expires } = table.column
+  return (now, limit) => {
+    const expired = [`${table.sql} h WHERE h."expires" <= `, param(expires, now)]
+    const first = `${orderBy(dialect, "h", expires)} LIMIT ${limit}`
+    return dialect.name === "pg"
+      ? placed(dialect, table, "SELECT h.ctid FROM ", ...expired, `${first} FOR UPDATE SKIP LOCKED`)
+      : compose(
+          dialect,
+          `DELETE FROM ${table.sql} WHERE ("namespace", "key") IN (SELECT h."namespace", h."key" FROM `,
+          ...expired,
+          `${first})`
+        )
+  }
 }
 
 /** Makes the statements of a table. */
 export const tierStatements = (dialect: Dialect, table: TierTable): TierStatements => {
-  const { expires, key, namespace: space, value } = table.column
+  const { expires, key, value } = table.column
   const selected = [key, value].map((column) => `${dialect.selected(columnOf("h", column))} AS ${column.sql}`)
-  const inOrder = orderBy(dialect, "h", key)
-  const of = (namespace: string): Parts => [`h."namespace" = `, param(space, namespace)]
-  const among = (namespace: string, keys: ReadonlyArray<string>): Parts => [
-    ...of(namespace),
-    ` AND h."key" IN (`,
-    ...keyList(dialect, key, keys),
-    ")"
-  ]
   return {
     get: (namespace, keys, now) =>
       compose(
         dialect,
-        `SELECT ${selected.join(", ")} FROM ${table.sql} h WHERE `,
-        ...among(namespace, keys),
+        `SELECT ${selected.join(", ")} FROM `,
+        ...eachOf(dialect, table, namespace, keys),
         ` AND (h."expires" IS NULL OR h."expires" > `,
         param(expires, now),
         ")"
       ),
     put: put(dialect, table),
-    remove: (namespace, keys) => deleting(dialect, table, among(namespace, keys), inOrder, "FOR UPDATE"),
-    clear: (namespace) => deleting(dialect, table, of(namespace), inOrder, "FOR UPDATE"),
-    sweep: (now, limit) =>
-      deleting(
-        dialect,
-        table,
-        [`h."expires" <= `, param(expires, now)],
-        `${orderBy(dialect, "h", expires)} LIMIT ${limit}`,
-        "FOR UPDATE SKIP LOCKED"
-      )
+    remove: remove(dialect, table),
+    clear: clear(dialect, table),
+    sweep: sweep(dialect, table)
   }
 }

@@ -1,29 +1,17 @@
 /** The decorator that plays a script of faults over a storage, and keeps what happened. */
-import { Clock, Deferred, Effect, Exit, FiberId } from "effect"
+import { Deferred, Effect, Exit, FiberId } from "effect"
 import type { InvalidOptions } from "../../../internal/options.js"
 import { type Saved, type Storage, StorageError } from "../../../Storage.js"
+import { type Call, type Mutable, playing, recorded } from "./calls.js"
 import {
-  committed,
   type Fault,
   match,
   type Rule,
   type Running,
   type Script,
   startScript,
-  validateScript
+  storageScripts
 } from "./script.js"
-
-/** One call, from its beginning on. */
-interface Call<out Answer> {
-  /** Counted from 1, for saves and loads by themselves. */
-  readonly nth: number
-  /** When it began, in milliseconds of the clock. */
-  readonly at: number
-  /** What it met; nothing when it went through. */
-  readonly fault: Fault | undefined
-  /** How it ended; undefined while it runs. */
-  readonly exit: Exit.Exit<Answer, unknown> | undefined
-}
 
 /** One call of `save`. */
 export interface SaveCall<out Record> extends Call<Saved | void> {
@@ -57,8 +45,6 @@ export interface FaultStorage<in out Record, in out Query = never, out Result = 
   readonly saveBegun: (nth: number) => Effect.Effect<SaveCall<Record>>
 }
 
-type Mutable<A> = { -readonly [K in keyof A]: A[K] }
-
 const refusal = <Record>(batch: ReadonlyArray<Record>, rule: Rule<Record>, reports: string): StorageError => {
   const isBad = rule.record ?? (() => true)
   const at = batch.flatMap((record, index) => (isBad(record) ? [index] : []))
@@ -72,31 +58,6 @@ const refusal = <Record>(batch: ReadonlyArray<Record>, rule: Rule<Record>, repor
   })
 }
 
-const failure = (fault: Extract<Fault, { readonly _tag: "Fail" }>, stored: number): StorageError => {
-  const { kind, outcome } = fault
-  return new StorageError({
-    kind,
-    outcome,
-    message: `a scripted failure of kind ${kind}`,
-    ...(outcome === "NotStored" && stored > 0 ? { stored } : {})
-  })
-}
-
-const withInterruption =
-  (interruption: "heeded" | "ignored") =>
-  <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    interruption === "ignored" ? Effect.uninterruptible(effect) : effect
-
-const delayed = <A, E>(
-  fault: Extract<Fault, { readonly _tag: "Delay" }>,
-  call: Effect.Effect<A, E>
-): Effect.Effect<A, E> =>
-  withInterruption(fault.interruption)(
-    fault.when === "before"
-      ? Effect.delay(call, fault.duration)
-      : Effect.zipLeft(call, Effect.sleep(fault.duration))
-  )
-
 /** The effect of one fault: `commit` saves so many records at the start of the batch, `whole` is the call itself. */
 const faulty = <Record, A>(
   rule: Rule<Record>,
@@ -105,22 +66,9 @@ const faulty = <Record, A>(
   whole: Effect.Effect<A, unknown>
 ): Effect.Effect<A, unknown> => {
   const { fault } = rule
-  if (fault._tag === "Delay") return delayed(fault, whole)
-  if (fault._tag === "Refuse") {
-    const error = refusal(batch, rule, fault.reports)
-    return Effect.zipRight(commit(error.stored ?? 0), Effect.fail(error))
-  }
-  const count = committed(fault.commits, batch.length)
-  switch (fault._tag) {
-    case "Fail":
-      return Effect.zipRight(commit(count), Effect.fail(failure(fault, count)))
-    case "Raise":
-      return Effect.zipRight(commit(count), Effect.fail(fault.error))
-    case "Die":
-      return Effect.zipRight(commit(count), Effect.die(fault.defect))
-    case "Hang":
-      return withInterruption(fault.interruption)(Effect.zipRight(commit(count), Effect.never))
-  }
+  if (fault._tag !== "Refuse") return playing(fault, batch.length, commit, whole)
+  const error = refusal(batch, rule, fault.reports)
+  return Effect.andThen(commit(error.stored ?? 0), Effect.fail(error))
 }
 
 /** The state of a decorated storage. */
@@ -148,28 +96,10 @@ const ruleOf = <Record, Query, Result>(
   return fault === undefined ? undefined : { fault }
 }
 
-/** Begins a call, keeps how it ends, and whether it was alone. */
-const recorded = <Answer, C extends Mutable<Call<Answer>>>(
-  state: { open: number; overlaps: number },
-  begin: (at: number) => readonly [call: C, effect: Effect.Effect<Answer, unknown>]
-): Effect.Effect<Answer, unknown> =>
-  Effect.flatMap(Clock.currentTimeMillis, (at) =>
-    Effect.uninterruptibleMask((restore) => {
-      const [call, effect] = begin(at)
-      if (state.open++ > 0) state.overlaps++
-      return Effect.onExit(restore(effect), (exit) =>
-        Effect.sync(() => {
-          state.open--
-          call.exit = exit
-        })
-      )
-    })
-  )
-
 const makeSave =
   <Record, Query, Result>(below: Storage<Record, Query, Result>, state: State<Record, Query, Result>) =>
   (given: ReadonlyArray<Record>, through: Effect.Effect<Saved | void, unknown>) =>
-    recorded<Saved | void, Mutable<SaveCall<Record>>>(state, (at) => {
+    recorded<Saved | void>(state, (at) => {
       const batch = given.slice()
       const nth = state.saves.length + 1
       const rule = ruleOf(state, "save", nth, batch)
@@ -196,7 +126,7 @@ const makeSave =
 const makeLoad =
   <Record, Query, Result>(below: Storage<Record, Query, Result>, state: State<Record, Query, Result>) =>
   (query: Query) =>
-    recorded<Result, Mutable<LoadCall<Query, Result>>>(state, (at) => {
+    recorded<Result>(state, (at) => {
       const nth = state.loads.length + 1
       const rule = ruleOf(state, "load", nth, [])
       const call: Mutable<LoadCall<Query, Result>> = { nth, at, query, fault: rule?.fault, exit: undefined }
@@ -204,12 +134,6 @@ const makeLoad =
       const whole = Effect.suspend(() => below.load(query))
       return [call, rule === undefined ? whole : faulty(rule, [], () => Effect.void, whole)]
     })
-
-const started = <Record>(script: Script<Record>): Effect.Effect<Running<Record>, InvalidOptions> =>
-  Effect.suspend(() => {
-    const problem = validateScript(script)
-    return problem === undefined ? Effect.succeed(startScript(script)) : Effect.fail(problem)
-  })
 
 /**
  * Decorates a storage. Each call takes the next fault that was set, else the first rule of the script that fits it,
@@ -219,7 +143,7 @@ export const make = <Record, Query, Result>(
   below: Storage<Record, Query, Result>,
   script: Script<Record> = []
 ): Effect.Effect<FaultStorage<Record, Query, Result>, InvalidOptions> =>
-  Effect.map(started(script), (running) => {
+  Effect.map(startScript(storageScripts, script), (running) => {
     const state: State<Record, Query, Result> = {
       saves: [],
       loads: [],
@@ -257,7 +181,7 @@ export const make = <Record, Query, Result>(
           state.nextLoads.push(...faults)
         }),
       play: (script) =>
-        Effect.map(started(script), (running) => {
+        Effect.map(startScript(storageScripts, script), (running) => {
           state.running = running
         }),
       saveBegun: (nth) =>

@@ -1,10 +1,10 @@
 /** The laws of what is refused, of commits that are all or none, and of data. */
 import { Effect, Either } from "effect"
 import { type Change, type Entry, type Part, put, remove } from "../../../ChangeLog.js"
-import { ensure, interruptedAfter, moments } from "../calls.js"
+import { ensure, interruptedAfter, moments, refuses } from "../calls.js"
 import { sameData } from "../sameData.js"
 import { badTexts, badValues, draw, hardTexts, hardValues, longText, randomJson } from "../values.js"
-import { type LogTrial, logLaw, refuses, sameRevision } from "./fixture.js"
+import { type LogTrial, logLaw, sameRevision } from "./fixture.js"
 import { holdsKeys, one } from "./reading.js"
 import type { LogLaw } from "./subject.js"
 

@@ -1,5 +1,5 @@
 /** The moves that the laws of change logs are made of. */
-import { Cause, Effect, Exit, Scope } from "effect"
+import { Effect, Scope } from "effect"
 import type {
   Change,
   ChangeLog,
@@ -11,7 +11,7 @@ import type {
   Selector,
   Snapshot
 } from "../../../ChangeLog.js"
-import { exitOf, type Limited, succeeds, unless } from "../calls.js"
+import { type Limited, succeeds, unless } from "../calls.js"
 import { lawMaker, type Trial } from "../law.js"
 import type { LogGroup, LogLaw, LogNeed, LogSubject, LogSubjects } from "./subject.js"
 
@@ -80,29 +80,6 @@ export const logLaw = (
   data: Parameters<typeof law>[0],
   body: (trial: LogTrial) => Effect.Effect<void, string, Scope.Scope>
 ): LogLaw => law(data, (trial) => Effect.flatMap(startTrial(trial), body))
-
-/** An error's tag, and its reason when it has one. */
-export const kindOf = (error: unknown): string => {
-  const { _tag, reason } = (error ?? {}) as { readonly _tag?: unknown; readonly reason?: unknown }
-  return reason === undefined ? String(_tag) : `${String(_tag)} ${String(reason)}`
-}
-
-/** A call that has to fail, and with an error of this kind. Gives the error. */
-export const refuses = (
-  trial: LogTrial,
-  what: string,
-  kind: string,
-  call: () => Effect.Effect<unknown, unknown>
-): Effect.Effect<{ readonly [property: string]: unknown }, string> =>
-  Effect.flatMap(exitOf(trial, what, Effect.suspend(call)), (exit) => {
-    if (Exit.isSuccess(exit)) return Effect.fail(`${what} succeeded, and must fail with ${kind}`)
-    const failure = Cause.failureOption(exit.cause)
-    const error: unknown = failure._tag === "Some" ? failure.value : Cause.squash(exit.cause)
-    const seen = failure._tag === "Some" ? kindOf(error) : `a defect: ${String(error)}`
-    return seen === kind
-      ? Effect.succeed(error as { readonly [property: string]: unknown })
-      : Effect.fail(`${what} failed with ${seen}, and must fail with ${kind}`)
-  })
 
 /** A revision in words. */
 export const brief = ({ events, revision }: LoggedRevision<unknown>): string =>

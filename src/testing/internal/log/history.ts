@@ -1,8 +1,8 @@
 /** The laws of cursors: compaction, epochs, and the errors of a reader that cannot go on. */
 import { Effect, Fiber } from "effect"
 import { type LoggedRevision, put, type Revision, start } from "../../../ChangeLog.js"
-import { ensure, succeeds } from "../calls.js"
-import { gapFree, kindOf, type LogTrial, logLaw, refuses, sameRevision } from "./fixture.js"
+import { ensure, kindOf, refuses, succeeds } from "../calls.js"
+import { gapFree, type LogTrial, logLaw, sameRevision } from "./fixture.js"
 import { many, one } from "./reading.js"
 import type { LogLaw } from "./subject.js"
 

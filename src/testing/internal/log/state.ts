@@ -14,10 +14,10 @@ import {
   type Selector,
   type Snapshot
 } from "../../../ChangeLog.js"
-import { ensure, succeeds } from "../calls.js"
+import { ensure, refuses, succeeds } from "../calls.js"
 import { sameData } from "../sameData.js"
 import { type Draw, draw, randomJson } from "../values.js"
-import { type LogFixture, logLaw, refuses, sameRevision } from "./fixture.js"
+import { type LogFixture, logLaw, sameRevision } from "./fixture.js"
 import type { LogLaw } from "./subject.js"
 
 /** The last values, folded from a history. */

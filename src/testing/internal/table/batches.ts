@@ -29,7 +29,7 @@ const randomWrite = (by: Draw): Write<Things> => {
     case 8:
       return Write.delete(uuid(id), when)
     default:
-      return by.below(4) === 0 ? Write.deleteAll : Write.delete(uuid(id))
+      return by.below(2) === 0 ? Write.deleteAll : Write.delete(uuid(id))
   }
 }
 
@@ -205,7 +205,7 @@ export const lawsOfBatches: ReadonlyArray<TableLaw> = [
       Effect.gen(function* () {
         const by = draw(seed)
         const model = yield* Effect.orDie(memory(things))
-        for (let sample = 0; sample < samples; sample += 10) {
+        for (let sample = 0; sample < samples; sample += 5) {
           const writes = numbers(1 + by.below(20)).map(() => randomWrite(by))
           const expected = yield* model.write(writes)
           const results = yield* write(writes)

@@ -186,7 +186,7 @@ export const lawsOfReading: ReadonlyArray<TableLaw> = [
     },
     ({ insert, stream }) =>
       Effect.gen(function* () {
-        const rows = numbers(1203).map((n) => thing(n))
+        const rows = numbers(603).map((n) => thing(n))
         yield* insert(...rows)
         const differs = rowsDiffer(
           things,

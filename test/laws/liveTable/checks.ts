@@ -1,0 +1,209 @@
+/** What the answers of a live table are compared with. */
+import { Exit, Option } from "effect"
+import type { Answer } from "../../../src/LiveTable.js"
+import { idsOf } from "./master.js"
+import {
+  countIn,
+  ids,
+  listIn,
+  listText,
+  queries,
+  type Row,
+  rowIn,
+  rowText,
+  type State,
+  type Write,
+  written
+} from "./rows.js"
+import { detach, type World, type Writer } from "./world.js"
+
+/** What is read. */
+export type Key =
+  | { readonly kind: "row"; readonly id: string }
+  | { readonly kind: "list"; readonly at: number }
+  | { readonly kind: "count" }
+
+/** What a read knows when it begins. */
+export interface Begun {
+  readonly key: Key
+  readonly name: string
+  readonly queued: boolean
+  readonly pending: boolean
+  readonly floors: ReadonlyMap<string, number>
+  readonly listFloor: number
+  readonly forward: number
+  readonly shown: number
+  /** The writes that were made before. */
+  readonly writers: number
+}
+
+const nameOf = (key: Key): string =>
+  key.kind === "row" ? key.id : key.kind === "list" ? `list ${key.at}` : "count"
+
+export const begin = (world: World, key: Key, how: string): Begun => {
+  const name = nameOf(key)
+  return {
+    key,
+    name,
+    queued: how === "queued",
+    pending: how === "pending",
+    floors: new Map(world.floors),
+    listFloor: world.listFloor,
+    forward: world.forward.get(name) ?? 0,
+    shown: world.shown.length - 1,
+    writers: world.writers.length
+  }
+}
+
+const textIn = (state: State, key: Key): string => {
+  if (key.kind === "row") return rowText(rowIn(state, key.id))
+  return key.kind === "list" ? listIn(state, key.at) : countIn(state)
+}
+
+/** The state that acknowledged writes have left their ids in; with those queued before, if they were waited for. */
+const floorOf = ({ floors, queued, writers }: Begun, world: World, id: string): number => {
+  let floor = floors.get(id) ?? 0
+  if (!queued) return floor
+  for (const { call, outcome, write } of world.writers.slice(0, writers)) {
+    if (outcome === "Written" && idsOf([write]).includes(id)) floor = Math.max(floor, call?.done?.at ?? 0)
+  }
+  return floor
+}
+
+const firstWith = (world: World, from: number, text: string, key: Key): number => {
+  const { history } = world.master
+  for (let at = from; at < history.length; at++) if (textIn(history[at]!, key) === text) return at
+  return -1
+}
+
+/** The rows of a whole list, each by its own floor. */
+const checkRows = (world: World, begun: Begun, rows: ReadonlyArray<Row>, at: number): void => {
+  const { where }: { readonly where: (row: Row) => boolean } = queries[at]!
+  for (const id of ids) {
+    const text = rowText(rows.find((row) => row.id === id))
+    const shown = (state: State): string => {
+      const row = rowIn(state, id)
+      return rowText(row !== undefined && where(row) ? row : undefined)
+    }
+    const holds = world.master.history.slice(floorOf(begun, world, id)).some((state) => shown(state) === text)
+    if (!holds)
+      world.broken.push(`acknowledged: ${begun.name} has ${text}, which is older than an acknowledged write`)
+  }
+}
+
+const floorOfKey = (world: World, begun: Begun): number => {
+  if (begun.key.kind === "row") return floorOf(begun, world, begun.key.id)
+  if (world.unordered) return 0
+  if (!begun.queued) return begun.listFloor
+  return Math.max(begun.listFloor, ...ids.map((id) => floorOf(begun, world, id)))
+}
+
+const checkBase = (world: World, begun: Begun, text: string, rows: ReadonlyArray<Row> | undefined): void => {
+  const { forward, key, name } = begun
+  const floor = floorOfKey(world, begun)
+  const at = firstWith(world, floor, text, key)
+  const now = world.master.now()
+  if (at < 0) {
+    world.broken.push(`acknowledged: ${name} is "${text}", which is in no state from ${floor} to ${now}`)
+    return
+  }
+  if (rows !== undefined && key.kind === "list" && world.unordered && key.at < 2)
+    checkRows(world, begun, rows, key.at)
+  if (world.setting.foreign) return
+  const last = at >= forward ? at : firstWith(world, forward, text, key)
+  if (last < 0) {
+    world.broken.push(`forward: ${name} is "${text}", but state ${forward} was read before`)
+    return
+  }
+  world.forward.set(name, Math.max(world.forward.get(name) ?? 0, last))
+}
+
+const shownIn = (state: State, writes: ReadonlyArray<Write>): State =>
+  writes.reduce((shown, write) => written(shown, write), state)
+
+/** What it makes of a list is known only to who knows rows that are not in it. */
+const movesRows = (write: Write): boolean =>
+  write._tag === "Insert" || (write._tag === "Patch" && "g" in write.fields)
+
+/** A view is a state that may be read, with what is pending done anew in order. */
+const checkPending = (world: World, begun: Begun, text: string): void => {
+  const { key, name } = begun
+  // What stands behind the end of a page is not known.
+  if (key.kind === "list" && key.at === 2) return
+  const versions = world.shown.slice(begun.shown)
+  if (key.kind === "list" && key.at === 0 && versions.some((writes) => writes.some(movesRows))) return
+  const floor = floorOfKey(world, begun)
+  const { history } = world.master
+  for (let at = floor; at < history.length; at++) {
+    for (const writes of versions) {
+      if (textIn(shownIn(history[at]!, writes), key) === text) return
+    }
+  }
+  console.log("DBG", name, text, floor, begun.shown, JSON.stringify(world.shown), JSON.stringify(history))
+  world.broken.push(`rebase: ${name} is "${text}": no state from ${floor} with the pending writes`)
+}
+
+const rowsOf = (value: unknown): ReadonlyArray<Row> | undefined =>
+  Array.isArray(value) ? (value as ReadonlyArray<Row>) : undefined
+
+export const textOf = (value: unknown): string => {
+  const rows = rowsOf(value)
+  if (rows !== undefined) return listText(rows)
+  return typeof value === "number"
+    ? String(value)
+    : rowText(Option.getOrUndefined(value as Option.Option<Row>))
+}
+
+export const checkAnswer = (world: World, begun: Begun, answer: Answer<unknown>): void => {
+  const text = textOf(answer.value)
+  // A count is not changed by what is staged.
+  if (begun.pending && begun.key.kind !== "count") checkPending(world, begun, text)
+  else checkBase(world, begun, text, rowsOf(answer.value))
+}
+
+const outcomeOf = (exit: Exit.Exit<unknown, unknown>): Writer["outcome"] => {
+  if (Exit.isSuccess(exit)) return "Written"
+  const error =
+    exit.cause._tag === "Fail"
+      ? (exit.cause.error as { readonly _tag?: string; readonly outcome?: string })
+      : {}
+  if (error._tag === "WriteRefused") return "Refused"
+  return error.outcome === "NotStored" ? "NotStored" : error.outcome === "Unknown" ? "Unknown" : undefined
+}
+
+/** A writer gets its outcome. */
+export const acknowledge = (world: World, writer: Writer, exit: Exit.Exit<unknown, unknown>): void => {
+  const { broken, floors, writers } = world
+  detach(world, idsOf([writer.write]))
+  if (Exit.isInterrupted(exit)) return
+  const outcome = outcomeOf(exit)
+  const { call, number, write } = writer
+  if (writer.outcome !== undefined) broken.push(`account: write ${number} has two outcomes`)
+  writer.outcome = outcome
+  const later = writers.find(
+    (other) =>
+      other.number > number && other.call !== undefined && other.call !== call && other.outcome !== undefined
+  )
+  if (call !== undefined && later !== undefined)
+    broken.push(`account: write ${number} is answered after ${later.number}`)
+  if (outcome === undefined) broken.push(`account: write ${number} has no outcome`)
+  const isDone = call?.done !== undefined
+  if ((outcome === "Written" || outcome === "Refused") && !isDone) {
+    broken.push(`account: write ${number} was not done, but is ${outcome}`)
+  }
+  if (outcome === "NotStored" && isDone) broken.push(`account: write ${number} was done, but is not stored`)
+  if (outcome === "Unknown") {
+    world.anyUnknown = true
+    world.unordered = true
+  }
+  if (outcome !== "Written" || call?.done === undefined) return
+  for (const id of idsOf([write])) floors.set(id, Math.max(floors.get(id) ?? 0, call.done.at))
+  world.listFloor = Math.max(world.listFloor, call.done.at)
+}
+
+/** Nothing that was read before is served again. */
+export const invalidated = (world: World, concerned: ReadonlyArray<string>): void => {
+  const now = world.master.now()
+  for (const id of concerned) world.floors.set(id, now)
+  detach(world, concerned)
+}

@@ -1,0 +1,129 @@
+/** What a schedule is made of: how a live table is set, what its callers do, and when its master does what. */
+import fc from "fast-check"
+import type { Id } from "./rows.js"
+
+export type ReadHow = "plain" | "master" | "fresh" | "queued" | "pending"
+
+export type WriteKind = "insert" | "replace" | "patch" | "patch if x" | "move" | "delete" | "delete all"
+
+export type Action =
+  | { readonly do: "get"; readonly id: Id; readonly how: ReadHow }
+  | { readonly do: "getMany"; readonly how: ReadHow }
+  | { readonly do: "list"; readonly at: number; readonly how: ReadHow }
+  | { readonly do: "count"; readonly how: ReadHow }
+  | { readonly do: "unsafeGet"; readonly id: Id }
+  | { readonly do: "write" | "stage" | "foreign" | "statements"; readonly id: Id; readonly kind: WriteKind }
+  | { readonly do: "invalidate" | "expire"; readonly id: Id | "all" }
+  | { readonly do: "read" | "answer" | "fail before" | "fail after" | "die"; readonly at: number }
+  | { readonly do: "answer all" | "settle" | "settle" | "close" }
+  | { readonly do: "interrupt"; readonly at: number }
+  | { readonly do: "time"; readonly millis: number }
+
+export interface Setting {
+  readonly ttl: number
+  readonly staleWhileRevalidate: number
+  readonly grace: number
+  readonly softTimeout: boolean
+  readonly maxEntries: number
+  readonly maxBatch: number
+  /** Calls of the master ignore their interruption. */
+  readonly stubborn: boolean
+  /** Others write to the master too. */
+  readonly foreign: boolean
+  /** The seed of what is random. */
+  readonly random: number
+}
+
+export interface Sample {
+  readonly setting: Setting
+  readonly actions: ReadonlyArray<Action>
+}
+
+export const hardTimeout = 1_000
+export const writeTimeout = 1_500
+export const doubt = 2_000
+
+const of = <const A extends string>(...all: ReadonlyArray<A>) => fc.constantFrom(...all)
+
+const id = of<Id>("a", "a", "a", "b", "c")
+const how = of<ReadHow>("plain", "plain", "plain", "plain", "master", "fresh", "queued", "pending")
+const kind = of<WriteKind>(
+  "insert",
+  "replace",
+  "replace",
+  "patch",
+  "patch",
+  "patch if x",
+  "move",
+  "delete",
+  "delete all"
+)
+const at = fc.nat({ max: 5 })
+
+const action: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ do: of("get"), id, how }) },
+  { weight: 1, arbitrary: fc.record({ do: of("getMany"), how }) },
+  { weight: 4, arbitrary: fc.record({ do: of("list"), at: fc.nat({ max: 2 }), how }) },
+  { weight: 1, arbitrary: fc.record({ do: of("count"), how }) },
+  { weight: 2, arbitrary: fc.record({ do: of("unsafeGet"), id }) },
+  { weight: 7, arbitrary: fc.record({ do: of("write", "write", "write", "stage"), id, kind }) },
+  { weight: 2, arbitrary: fc.record({ do: of("foreign", "statements"), id, kind }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: of("invalidate", "expire"), id: of<Id | "all">("a", "b", "all") })
+  },
+  { weight: 6, arbitrary: fc.record({ do: of("read"), at }) },
+  { weight: 6, arbitrary: fc.record({ do: of("answer"), at }) },
+  { weight: 2, arbitrary: fc.record({ do: of("fail before", "fail after", "die"), at }) },
+  { weight: 6, arbitrary: fc.record({ do: of("answer all", "settle", "settle") }) },
+  { weight: 1, arbitrary: fc.record({ do: of("interrupt"), at }) },
+  { weight: 2, arbitrary: fc.record({ do: of("time"), millis: fc.constantFrom(1, 50, 300, 1_000, 2_000) }) }
+)
+
+const setting: fc.Arbitrary<Setting> = fc.record({
+  ttl: fc.constantFrom(100, 100_000, 100_000),
+  staleWhileRevalidate: fc.constantFrom(0, 0, 200),
+  grace: fc.constantFrom(0, 0, 400),
+  softTimeout: fc.boolean(),
+  maxEntries: fc.constantFrom(1, 2, 100, 100),
+  maxBatch: fc.constantFrom(1, 2, 1_000),
+  stubborn: fc.constantFrom(false, false, true),
+  foreign: fc.constantFrom(false, false, true),
+  random: fc.nat()
+})
+
+const actionText = (action: Action): string =>
+  Object.values(action)
+    .map((part) => String(part))
+    .join(" ")
+
+const settingText = (setting: Setting): string =>
+  Object.entries(setting)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(", ")
+
+/** Prints a schedule as a list of what is done. */
+const printed = (sample: Sample): Sample =>
+  Object.defineProperty({ ...sample }, fc.toStringMethod, {
+    value: () => `${settingText(sample.setting)}:\n${sample.actions.map(actionText).join("\n")}\n`
+  })
+
+export const samples: fc.Arbitrary<Sample> = fc
+  .record({
+    setting,
+    actions: fc
+      .tuple(
+        fc.array(action, { minLength: 8, maxLength: 50, size: "max" }),
+        fc.oneof(
+          { weight: 4, arbitrary: fc.constant<ReadonlyArray<Action>>([]) },
+          {
+            weight: 1,
+            arbitrary: fc
+              .array(action, { maxLength: 6, size: "max" })
+              .map((after): ReadonlyArray<Action> => [{ do: "close" }, ...after])
+          }
+        )
+      )
+      .map(([before, after]) => [...before, ...after])
+  })
+  .map(printed)

@@ -1,0 +1,196 @@
+/** A live table under a schedule, and what a user was promised so far. */
+import { Effect, type Fiber, Random, Runtime, Scope } from "effect"
+import * as Options from "../../../src/internal/liveTable/options.js"
+import * as Reads from "../../../src/internal/liveTable/readCalls.js"
+import type { Runtime as LiveRuntime } from "../../../src/internal/liveTable/runtime.js"
+import { start } from "../../../src/internal/liveTable/starting.js"
+import * as Targets from "../../../src/internal/liveTable/targetCalls.js"
+import * as Writes from "../../../src/internal/liveTable/writeCalls.js"
+import type * as Live from "../../../src/LiveTable.js"
+import type * as Table from "../../../src/Table.js"
+import { runtimeIn, type VirtualTime, virtualTime } from "../../support/time/virtualTime.js"
+import { type Call, idsOf, type Master, makeMaster } from "./master.js"
+import type { Items, Write } from "./rows.js"
+import { doubt, hardTimeout, type Setting, writeTimeout } from "./schedule.js"
+
+/** One write of a caller. */
+export interface Writer {
+  readonly number: number
+  readonly write: Write
+  /** The call of the master that it was handed over with. */
+  call: Call | undefined
+  /** What its caller was answered. */
+  outcome: "Written" | "Refused" | "NotStored" | "Unknown" | undefined
+}
+
+/** What the schedule uses of a live table: the functions that the public handle is made of. */
+export type Handle = Pick<
+  Live.LiveTable<Items>,
+  "get" | "getMany" | "list" | "count" | "unsafeGet" | "stage" | "invalidate" | "expire" | "invalidateAfter"
+> & {
+  readonly write: (write: Write) => Effect.Effect<unknown, unknown>
+  readonly close: Effect.Effect<Live.CloseReport<Items>>
+}
+
+export interface World {
+  readonly setting: Setting
+  readonly time: VirtualTime
+  readonly runtime: Runtime.Runtime<never>
+  readonly scope: Scope.CloseableScope
+  readonly master: Master
+  readonly live: Handle
+  readonly inside: LiveRuntime<Items>
+  readonly fibers: Array<Fiber.RuntimeFiber<unknown, unknown>>
+  /** They wait for the outcomes of staged writes. */
+  readonly outcomes: Array<Fiber.RuntimeFiber<unknown, unknown>>
+  readonly writers: Array<Writer>
+  /** The writers whose write was not handed over yet, in order. */
+  readonly queue: Array<Writer>
+  /** For each id, the first state that a read may return. */
+  readonly floors: Map<string, number>
+  /** The first state that a list may return. */
+  listFloor: number
+  /** For each key, the state that was read last. */
+  readonly forward: Map<string, number>
+  /** The staged writes that are shown, one version for each change of them. */
+  readonly shown: Array<ReadonlyArray<Write>>
+  /** Something was written that is no acknowledged write of the live table, in order. */
+  unordered: boolean
+  /** The outcome of a write was not known. */
+  anyUnknown: boolean
+  requests: number
+  closed: boolean
+  /** What does not hold. */
+  readonly broken: Array<string>
+}
+
+const handleOf = (runtime: LiveRuntime<Items>): Handle =>
+  ({
+    get: (id: string, options?: Live.ReadOptions) => Reads.get(runtime, id, options),
+    getMany: (ids: ReadonlyArray<string>, options?: Live.ReadOptions) => Reads.getMany(runtime, ids, options),
+    list: (query: unknown, options?: Live.ReadOptions) => Reads.list(runtime, query, options),
+    count: (where: unknown, options?: Live.ReadOptions) => Reads.count(runtime, where, options),
+    unsafeGet: (id: string) => Reads.unsafeGet(runtime, id),
+    stage: (write: Write) => Writes.stage(runtime, write),
+    write: (write: Write) => Writes.write(runtime, write),
+    invalidate: (target: Live.Target<Items>) => Targets.invalidate(runtime, target),
+    expire: (target: Live.Target<Items>) => Targets.expire(runtime, target),
+    invalidateAfter: (target: Live.Target<Items>, statements: Effect.Effect<unknown, unknown>) =>
+      Targets.invalidateAfter(runtime, target, statements),
+    close: runtime.close
+    // The handle has the types of the table's rows.
+  }) as unknown as Handle
+
+const optionsOf = (setting: Setting): Live.Options<Items> => {
+  const { grace, maxEntries, softTimeout, staleWhileRevalidate, ttl } = setting
+  return {
+    ttl,
+    absentTtl: ttl,
+    staleWhileRevalidate,
+    grace,
+    graceBackoff: 50,
+    softTimeout: softTimeout && grace > 0 ? 40 : undefined,
+    hardTimeout,
+    writeTimeout,
+    doubt,
+    maxEntries,
+    sample: 0,
+    closeDeadline: 5_000
+  }
+}
+
+/** The call is still waited for. */
+export const isOpen = ({ setting, time }: World, call: Call): boolean => {
+  if (call.answered || call.leftAt !== undefined) return false
+  return !setting.stubborn || call.kind !== "write" || nowOf(time) < call.begunAt + writeTimeout
+}
+
+/** The call may be done now: also after it was given up, as long as the live table doubts it. */
+export const mayBeDone = (world: World, call: Call): boolean => {
+  if (call.answered || call.done !== undefined) return false
+  if (isOpen(world, call)) return true
+  return nowOf(world.time) < (call.leftAt ?? call.begunAt + writeTimeout) + doubt
+}
+
+export const nowOf = ({ clock }: VirtualTime): number => clock.unsafeCurrentTimeMillis()
+
+/** Notes that an invalidation has detached the loads of ids, and those of all lists. */
+export const detach = ({ master: { calls } }: World, ids: ReadonlyArray<string>): void => {
+  for (const { detached, ids: keys, kind } of calls) {
+    if (kind === "list" || kind === "count") for (const key of keys) detached.add(key)
+    for (const id of ids) detached.add(id)
+  }
+}
+
+const idOf = (write: Write): string => idsOf([write]).join()
+
+/** The writes that the master gets are those of the callers, each once, in their order. */
+const handOver = (world: World, call: Call): void => {
+  for (const write of call.writes) {
+    let writer = world.queue.shift()
+    while (writer !== undefined && writer.outcome !== undefined) writer = world.queue.shift()
+    const same =
+      writer !== undefined && writer.write._tag === write._tag && idOf(writer.write) === idOf(write)
+    if (!same) world.broken.push(`account: the master gets ${write._tag} of ${idOf(write)} out of order`)
+    else writer!.call = call
+  }
+  if (new Set(call.ids).size < call.ids.length) world.broken.push("no id stands twice in a call")
+}
+
+const noteCall = (world: World, call: Call): void => {
+  if (call.kind === "write") handOver(world, call)
+  // The end of a doubt detaches loads when it is noticed.
+  if (call.writes.length > 0 || world.setting.stubborn || world.anyUnknown) return
+  for (const other of world.master.calls) {
+    if (other === call || other.kind !== call.kind || !isOpen(world, other)) continue
+    const twice = call.ids.find((id) => other.ids.includes(id) && !other.detached.has(id))
+    if (twice !== undefined) world.broken.push(`single: ${twice} is loaded twice at a time`)
+  }
+}
+
+export const makeWorld = async (setting: Setting, backend: Table.Table<Items>): Promise<World> => {
+  const time = virtualTime()
+  const runtime = runtimeIn(time)
+  const scope = Effect.runSync(Scope.make())
+  let world: World | undefined
+  const { maxBatch, stubborn } = setting
+  const onCall = (call: Call) => {
+    if (world !== undefined) noteCall(world, call)
+  }
+  const onLeft = (call: Call) => {
+    if (world === undefined || call.writes.length === 0) return
+    world.anyUnknown = true
+    detach(world, call.ids)
+  }
+  const master = await makeMaster(backend, time, runtime, stubborn, maxBatch, onCall, onLeft)
+  const begun = Options.resolve(optionsOf(setting)).pipe(
+    Effect.flatMap((settings) => start(Effect.succeed(master.table), settings)),
+    Scope.extend(scope),
+    Effect.withRandom(Random.make(setting.random))
+  )
+  const inside = await Runtime.runPromise(runtime)(begun)
+  world = {
+    setting,
+    time,
+    runtime,
+    scope,
+    master,
+    live: handleOf(inside),
+    inside,
+    fibers: [],
+    outcomes: [],
+    writers: [],
+    queue: [],
+    floors: new Map(),
+    listFloor: 0,
+    forward: new Map(),
+    shown: [[]],
+    unordered: false,
+    anyUnknown: false,
+    requests: 0,
+    closed: false,
+    broken: []
+  }
+  await time.settle()
+  return world
+}
