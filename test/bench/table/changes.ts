@@ -4,6 +4,7 @@ import * as ChangeLog from "../../../src/ChangeLog.js"
 import * as LiveTable from "../../../src/LiveTable.js"
 import * as Table from "../../../src/Table.js"
 import * as Watch from "../../../src/Watch.js"
+import type { Bench } from "../support/bench.js"
 import {
   filled,
   idOf,
@@ -14,8 +15,7 @@ import {
   makeKeys,
   pageOf,
   remote
-} from "../../support/liveTable/keys.js"
-import type { Bench } from "../support/bench.js"
+} from "../support/keys.js"
 import { using } from "../support/recorders.js"
 
 const unbounded = { concurrency: "unbounded", discard: true } as const

@@ -2,10 +2,10 @@
 import { Effect } from "effect"
 import * as LiveTable from "../../../src/LiveTable.js"
 import * as Table from "../../../src/Table.js"
-import { filled, idOf, type Keys, keys, makeKeys, remote } from "../../support/liveTable/keys.js"
 import { lru } from "../baselines/lru.js"
 import type { Bench } from "../support/bench.js"
 import { zipf } from "../support/draws.js"
+import { filled, idOf, type Keys, keys, makeKeys, remote } from "../support/keys.js"
 import { using } from "../support/recorders.js"
 
 const opened = (rows: number, options: LiveTable.Options<Keys> = {}, before?: Effect.Effect<void>) =>

@@ -4,6 +4,7 @@ import * as ChangeLog from "../../../src/ChangeLog.js"
 import * as LiveTable from "../../../src/LiveTable.js"
 import * as Table from "../../../src/Table.js"
 import * as Watch from "../../../src/Watch.js"
+import { type Bench, collect } from "../support/bench.js"
 import {
   accountOf,
   idOf,
@@ -14,8 +15,7 @@ import {
   makeKeys,
   pageOf,
   remote
-} from "../../support/liveTable/keys.js"
-import type { Bench } from "../support/bench.js"
+} from "../support/keys.js"
 import { turn, using } from "../support/recorders.js"
 import { longestStall } from "../support/stalls.js"
 
@@ -100,9 +100,13 @@ const read = ({ change, live }: Changing) =>
 
 /** Every list has a follower, which reads it again after the changes. */
 const followed = async ({ change, live }: Changing): Promise<number> => {
-  const all = Array.from({ length: lists }, (_, account) => Stream.runDrain(live.follow(listOf(account))))
-  const following = Effect.runFork(Effect.forEach(all, (one) => one, unbounded))
-  await turn()
+  let begun = 0
+  const one = (account: number) =>
+    Stream.runForEach(live.follow(listOf(account)), () => Effect.sync(() => begun++))
+  const accounts = Array.from({ length: lists }, (_, account) => account)
+  const following = Effect.runFork(Effect.forEach(accounts, one, unbounded))
+  while (begun < lists) await turn()
+  collect()
   const stall = await longestStall(async () => {
     await change()
     await new Promise((resolve) => setTimeout(resolve, 400))
@@ -122,6 +126,7 @@ export const stalls = async (bench: Bench): Promise<void> => {
     const samples: Array<number> = []
     const quiet: Array<number> = []
     for (let round = 0; round < (bench.quick ? 3 : 7); round++) {
+      collect()
       quiet.push(await longestStall(() => new Promise((resolve) => setTimeout(resolve, 300))))
       samples.push(await using(opened(), measure))
     }
