@@ -3,6 +3,7 @@
  * after it was done, or hangs, or is done after it was given up. It keeps the history of its states.
  */
 import { Deferred, Effect, Exit, FiberId, Option, Runtime } from "effect"
+import type { Revision } from "../../../src/ChangeLog.js"
 import { type Query, StorageError } from "../../../src/Storage.js"
 import * as Table from "../../../src/Table.js"
 import type { VirtualTime } from "../../support/time/virtualTime.js"
