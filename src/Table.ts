@@ -18,20 +18,7 @@
 import { Effect } from "effect"
 import { checkDefinition } from "./internal/columns/checkDefinition.js"
 import type { Columns, IdOf } from "./internal/columns/columns.js"
-import type { Condition } from "./internal/columns/query.js"
-import type {
-  AnyDefinition,
-  Definition,
-  Delete,
-  DeleteAll,
-  Fields,
-  Id,
-  Insert,
-  Write as InternalWrite,
-  NewRow,
-  Patch,
-  Replace
-} from "./internal/columns/writes.js"
+import type { AnyDefinition, Definition, Id, Write as InternalWrite } from "./internal/columns/writes.js"
 import type { ChangeLog } from "./internal/log/changeLog.js"
 import { keyOfId, keyPrefix, type TableChange } from "./internal/log/tableChange.js"
 import { func, type InvalidOptions, invalid, optional, or, resolve, that, whole } from "./internal/options.js"
@@ -91,26 +78,22 @@ export type Of<D extends AnyDefinition> = Table<D>
 /** One write. */
 export type Write<D extends AnyDefinition> = InternalWrite<D>
 
-/** Builds writes. The table that does them checks them. */
+/**
+ * Builds writes. A write has the types of what it is made of: the call that takes it compares them with its definition,
+ * and the table that does it checks the values.
+ */
 export const Write = {
   /** Adds a row. If there is a row with its id, that row stays, and is returned. */
-  insert: <D extends AnyDefinition>(row: NewRow<D>): Insert<D> => ({ _tag: "Insert", row }),
+  insert: <const Row>(row: Row) => ({ _tag: "Insert", row }) as const,
   /** Sets a whole row: columns that it leaves out become NULL. Adds it if there is none with its id. */
-  replace: <D extends AnyDefinition>(row: NewRow<D>): Replace<D> => ({ _tag: "Replace", row }),
+  replace: <const Row>(row: Row) => ({ _tag: "Replace", row }) as const,
   /** Sets some columns of a row that exists, if the row meets `when`. */
-  patch: <D extends AnyDefinition>(
-    id: Id<D>,
-    fields: Fields<D>,
-    when?: Condition<D["columns"]>
-  ): Patch<D> => ({ _tag: "Patch", id, fields, when }),
+  patch: <const Id, const Fields, const When = undefined>(id: Id, fields: Fields, when?: When) =>
+    ({ _tag: "Patch", id, fields, when }) as const,
   /** Removes a row, if it meets `when`. Without such a row nothing happens. */
-  delete: <D extends AnyDefinition>(id: Id<D>, when?: Condition<D["columns"]>): Delete<D> => ({
-    _tag: "Delete",
-    id,
-    when
-  }),
+  delete: <const Id, const When = undefined>(id: Id, when?: When) => ({ _tag: "Delete", id, when }) as const,
   /** Removes all rows. */
-  deleteAll: { _tag: "DeleteAll" } as DeleteAll
+  deleteAll: { _tag: "DeleteAll" }
 } as const
 
 /** Defines a table: its name, its columns, and which of them is the id. It is checked where it is used. */

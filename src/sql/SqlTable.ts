@@ -32,8 +32,9 @@ export type { SqlTableOptions } from "./internal/table/sqlTable.js"
  *   `Invalid`. What a trigger raises is a `StorageError` of that write.
  * - Of the writes of one call, deletions are done first, then updates, then inserts. It matters only to constraints and
  *   triggers that look at several rows.
- * - The row of an outcome is read after the write, so it has what triggers have made of it. A write that a trigger drops
- *   is `Unchanged`, or fails if there is no row.
+ * - The row of an outcome is the one after the write, with what triggers have made of it. An update that a trigger drops
+ *   is `Unchanged`. An insert or a deletion that a trigger drops fails.
+ * - Two calls that wait for each other, and a row that another transaction adds meanwhile, are tried again.
  * - A table never joins a transaction of the calling fiber. On SQLite a client is one connection: using the table inside
  *   of its own transaction waits for itself.
  *

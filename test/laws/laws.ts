@@ -357,6 +357,53 @@ export const liveTableLaws: ReadonlyArray<TestedLaw> = [
     statement:
       "A view of staged writes is its base with the pending ones done anew, in order, at each step; in lists too.",
     provedBy: ["test/liveTable/pending.test.ts"]
+  },
+  {
+    id: "L3",
+    name: "acknowledged",
+    statement:
+      "A read that begins after a write was acknowledged returns that write or a later one; a list is one state.",
+    provedBy: ["test/laws/liveTable/checks.ts"]
+  },
+  {
+    id: "L4",
+    name: "forward",
+    statement:
+      "While only the live table writes, no read of a key is older than one that was completed before.",
+    provedBy: ["test/laws/liveTable/checks.ts"]
+  },
+  {
+    id: "L5",
+    name: "account",
+    statement:
+      "Every write is done in its order, once at most, and its caller gets one outcome, which is true.",
+    provedBy: ["test/laws/liveTable/checks.ts", "test/laws/liveTable/world.ts"]
+  },
+  {
+    id: "L6",
+    name: "single",
+    statement:
+      "No key is loaded twice at a time, unless it was invalidated meanwhile; no call loads a key twice.",
+    provedBy: ["test/laws/liveTable/world.ts", "test/laws/liveTable/play.ts"]
+  },
+  {
+    id: "L7",
+    name: "bounded",
+    statement: "Entries stay within their bound; when everything has ended, nothing else is remembered.",
+    provedBy: ["test/laws/liveTable/play.ts"]
+  },
+  {
+    id: "L8",
+    name: "pending",
+    statement:
+      "A read that shows staged writes is a state that may be read, with those of that moment done anew.",
+    provedBy: ["test/laws/liveTable/checks.ts"]
+  },
+  {
+    id: "L9",
+    name: "equal",
+    statement: "The same schedule gives the same answers over memory, SQLite and Postgres.",
+    provedBy: ["test/laws/liveTable/equal.ts"]
   }
 ]
 

@@ -65,15 +65,15 @@ describe("a read that cannot be", () => {
 
 describe("a write that cannot be", () => {
   const writes: ReadonlyArray<readonly [string, unknown]> = [
-    ["a row with an unknown column", Write.insert<Keys>({ ...row, none: 1 } as never)],
-    ["a row without a column", Write.insert<Keys>({ id: "k1" } as never)],
-    ["a value of another type", Write.replace<Keys>({ ...row, uses: "many" } as never)],
-    ["an id of another type", Write.delete<Keys>(5 as never)],
-    ["an id with U+0000", Write.patch<Keys>("a\u0000", { state: "new" })],
-    ["a text with U+0000", Write.insert<Keys>({ ...row, state: "a\u0000" })],
-    ["a patch of the id", Write.patch<Keys>("k1", { id: "k2" } as never)],
-    ["an empty patch", Write.patch<Keys>("k1", {})],
-    ["an unknown column in a condition", Write.delete<Keys>("k1", Query.eq("none" as never, 1 as never))],
+    ["a row with an unknown column", Write.insert({ ...row, none: 1 } as never)],
+    ["a row without a column", Write.insert({ id: "k1" } as never)],
+    ["a value of another type", Write.replace({ ...row, uses: "many" } as never)],
+    ["an id of another type", Write.delete(5 as never)],
+    ["an id with U+0000", Write.patch("a\u0000", { state: "new" })],
+    ["a text with U+0000", Write.insert({ ...row, state: "a\u0000" })],
+    ["a patch of the id", Write.patch("k1", { id: "k2" } as never)],
+    ["an empty patch", Write.patch("k1", {})],
+    ["an unknown column in a condition", Write.delete("k1", Query.eq("none" as never, 1 as never))],
     ["no write at all", null],
     ["an unknown write", { _tag: "Upsert", row }]
   ]

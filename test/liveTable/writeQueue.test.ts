@@ -18,7 +18,7 @@ const busy = (count: number) =>
     return { ...both, latch, first }
   })
 
-const patch = (n: number) => Write.patch<Keys>(`k${n}`, { state: "new" })
+const patch = (n: number) => Write.patch(`k${n}`, { state: "new" })
 
 describe("the queue of writes", () => {
   scenario("does 1,000 patches behind a slow master by at most five calls", function* () {
@@ -58,7 +58,7 @@ describe("the queue of writes", () => {
     const { first, latch, live } = yield* busy(300)
     for (let n = 0; n < 256; n++) live.unsafeWrite(patch(n))
     const waiting = yield* started(live.patch("k299", { state: "new" }))
-    const staging = yield* started(live.stage(Write.patch<Keys>("k298", { state: "new" })))
+    const staging = yield* started(live.stage(Write.patch("k298", { state: "new" })))
     expect(stateOf(yield* live.get("k298", { pending: "include" }))).toBe("new")
     yield* Fiber.interrupt(waiting)
     yield* Fiber.interrupt(staging)
@@ -72,7 +72,7 @@ describe("the queue of writes", () => {
 
   scenario("refuses what is not valid at once, and queues nothing of it", function* () {
     const { live, master } = yield* liveKeys()
-    expect(live.unsafeWrite(Write.patch<Keys>("k1", {}))).toBe(false)
+    expect(live.unsafeWrite(Write.patch("k1", {}))).toBe(false)
     expect(live.unsafeWrite(Write.insert({ id: 5 } as never))).toBe(false)
     expect(live.unsafeStats().writes).toBe(0)
     yield* live.flush
@@ -84,11 +84,11 @@ describe("the queue of writes", () => {
     master.next("write", failing(away()))
     expect(live.unsafeWrite(Write.insert(key("k1")))).toBe(true)
     yield* live.flush
-    expect(live.unsafeWrite(Write.patch<Keys>("k2", { state: "new" }))).toBe(true)
+    expect(live.unsafeWrite(Write.patch("k2", { state: "new" }))).toBe(true)
     yield* live.flush
     // A reader that comes later gets those that were kept, then the next ones.
     const reader = yield* started(Stream.runCollect(Stream.take(live.failures, 3)))
-    live.unsafeWrite(Write.patch<Keys>("k3", { state: "new" }))
+    live.unsafeWrite(Write.patch("k3", { state: "new" }))
     const failures = Chunk.toReadonlyArray(yield* Fiber.join(reader))
     expect(failures.map(({ error, write }) => `${write._tag} ${error._tag} ${error.reason}`)).toEqual([
       "Insert WriteFailed Master",

@@ -11,6 +11,7 @@ import { actorGuards } from "./named/guards.actor.js"
 import { recorderGuards } from "./named/guards.recorder.js"
 import { watchGuards } from "./named/guards.watch.js"
 import { liveTableMutants } from "./named/liveTable.js"
+import { liveTableLawMutants } from "./named/liveTableLaws.js"
 import { platformMutants } from "./named/platform.js"
 import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
@@ -399,6 +400,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...recorderGuards,
   ...watchGuards,
   ...liveTableMutants,
+  ...liveTableLawMutants,
   ...cacheGuards,
   ...syncedGuards,
   ...changesGuards

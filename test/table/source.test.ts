@@ -105,12 +105,12 @@ describe("Table.make(definition, source)", () => {
               : Effect.succeed(writes.map(doing))
         })
         const writes = [
-          Write.insert<Things>(row("a")),
-          Write.patch<Things>("a", { n: 1 }),
-          Write.insert<Things>(row("b")),
+          Write.insert(row("a")),
+          Write.patch("a", { n: 1 }),
+          Write.insert(row("b")),
           Write.deleteAll,
-          Write.delete<Things>("", Query.eq("n", 1)),
-          Write.delete<Things>("c")
+          Write.delete("", Query.eq("n", 1)),
+          Write.delete("c")
         ]
         const tags = (results: ReadonlyArray<Table.WriteResult<Things>>) => results.map(({ _tag }) => _tag)
         expect(tags(yield* table.write(writes))).toEqual([

@@ -34,7 +34,7 @@ const subject = (
   capabilities: { log, handles: "together", tag: "unique" }
 })
 
-const options = { samples: runs(15) }
+const options = { samples: runs(6) }
 
 for (const log of ["yes", "no"] as const) {
   const logged = log === "yes" ? " with a log" : ""

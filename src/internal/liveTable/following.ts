@@ -3,13 +3,17 @@
  * share when it was read last, so that they wake together and share one load.
  */
 import { type Clock, Effect, Option, Stream } from "effect"
+import { type InSlices, inSlices } from "../slices.js"
 import { monotonicMillis } from "../time.js"
+import type { Turn } from "../turn.js"
 import type { Answer } from "./answers.js"
-import type { Key } from "./coherence.js"
+import { type Key, queryMark } from "./coherence.js"
 import type { ReadFailed } from "./errors.js"
+import * as LookGate from "./lookGate.js"
 
 /** A key that is followed. Only this file writes it. */
 interface Followed {
+  readonly isQuery: boolean
   readonly followers: Set<Follower>
   /** Monotonic milliseconds; when its last read began. */
   lastReadAt: number
@@ -25,6 +29,13 @@ interface Follower {
 
 export interface Follows {
   readonly keys: Map<Key, Followed>
+  /**
+   * The queries of which a follower has looked since all of them were woken last. Others are woken already: one event more
+   * costs nothing for them.
+   */
+  readonly looked: Set<Followed>
+  readonly gate: LookGate.LookGate
+  readonly inSlices: InSlices
   readonly clock: Clock.Clock
   readonly minInterval: number
   readonly refresh: number | undefined
@@ -47,8 +58,16 @@ export interface Source<in out A extends Answer<unknown>> {
 /** The longest pause after failures, in milliseconds. */
 const maxPause = 30_000
 
-export const make = (clock: Clock.Clock, minInterval: number, refresh: number | undefined): Follows => ({
+export const make = (
+  clock: Clock.Clock,
+  turn: Turn,
+  minInterval: number,
+  refresh: number | undefined
+): Follows => ({
   keys: new Map(),
+  looked: new Set(),
+  gate: LookGate.make(turn),
+  inSlices: inSlices(turn, clock),
   clock,
   minInterval,
   refresh
@@ -68,24 +87,47 @@ export const wake = ({ keys }: Follows, key: Key): void => {
   if (followed !== undefined) notify(followed)
 }
 
-/** Wakes the followers of the keys that pass; of all of them without a test. */
-export const wakeAll = ({ keys }: Follows, passes: (key: Key) => boolean = () => true): void => {
-  for (const [key, followed] of keys) if (passes(key)) notify(followed)
+/** Wakes what follows lists and counts, many of them in slices. */
+export const wakeQueries = ({ inSlices, looked }: Follows): void => {
+  if (looked.size === 0) return
+  const woken = [...looked]
+  looked.clear()
+  inSlices(woken, notify)
+}
+
+/** Wakes all followers. */
+export const wakeAll = ({ inSlices, keys, looked }: Follows): void => {
+  looked.clear()
+  inSlices([...keys.values()], notify)
+}
+
+/** Notes that a follower looks: what changes from now on concerns it again. */
+const beginLook = (follows: Follows, followed: Followed, follower: Follower): void => {
+  follower.dirty = false
+  if (followed.isQuery) follows.looked.add(followed)
 }
 
 const enter = (follows: Follows, key: Key, follower: Follower): Followed => {
   const known = follows.keys.get(key)
-  const followed = known ?? { followers: new Set(), lastReadAt: Number.NEGATIVE_INFINITY, failures: 0 }
+  const followed = known ?? {
+    isQuery: typeof key === "string" && key.startsWith(queryMark),
+    followers: new Set(),
+    lastReadAt: Number.NEGATIVE_INFINITY,
+    failures: 0
+  }
   if (known === undefined) follows.keys.set(key, followed)
   followed.followers.add(follower)
+  beginLook(follows, followed, follower)
   return followed
 }
 
-const leave = ({ keys }: Follows, key: Key, follower: Follower): void => {
+const leave = ({ keys, looked }: Follows, key: Key, follower: Follower): void => {
   const followed = keys.get(key)
   if (followed === undefined) return
   followed.followers.delete(follower)
-  if (followed.followers.size === 0) keys.delete(key)
+  if (followed.followers.size > 0) return
+  keys.delete(key)
+  looked.delete(followed)
 }
 
 /** Waits until something may have changed. */
@@ -139,7 +181,7 @@ const look = <A extends Answer<unknown>>(
 ): Effect.Effect<Option.Option<A>> =>
   Effect.suspend(() => {
     const { followed, follower, follows, source } = following
-    follower.dirty = false
+    beginLook(follows, followed, follower)
     const known = polled ? undefined : source.peek()
     if (known === undefined) followed.lastReadAt = monotonicMillis(follows.clock)
     const answer = known === undefined ? (polled ? source.poll : source.read) : Effect.succeed(known)
@@ -166,7 +208,9 @@ const look = <A extends Answer<unknown>>(
 
 const nextOf = <A extends Answer<unknown>>(following: Following<A>): Effect.Effect<A> =>
   Effect.suspend(() => untilDue(following)).pipe(
-    Effect.flatMap((polled) => look(following, polled)),
+    Effect.flatMap((polled) =>
+      Effect.andThen(LookGate.pass(following.follows.gate), look(following, polled))
+    ),
     Effect.repeat({ until: Option.isSome }),
     // It was repeated until there was one.
     Effect.map((answer) => (answer as Option.Some<A>).value)

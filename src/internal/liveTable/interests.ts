@@ -8,6 +8,15 @@ interface Interest {
   users: number
   readonly spec: QuerySpec | undefined
   readonly tags: Set<string>
+  /** A caller wants the answer of the master, not that of the tier. */
+  pastTier: boolean
+}
+
+/** What one caller asks for. */
+export interface Asking {
+  readonly spec?: QuerySpec | undefined
+  readonly tags?: ReadonlyArray<string> | undefined
+  readonly pastTier?: boolean | undefined
 }
 
 export type Interests = Map<Key, Interest>
@@ -18,14 +27,14 @@ export const make = (): Interests => new Map()
 export const enter = (
   interests: Interests,
   key: Key,
-  spec: QuerySpec | undefined,
-  tags: ReadonlyArray<string> | undefined
+  { pastTier = false, spec, tags = [] }: Asking
 ): void => {
   const known = interests.get(key)
-  const interest = known ?? { users: 0, spec, tags: new Set<string>() }
+  const interest = known ?? { users: 0, spec, tags: new Set<string>(), pastTier }
   if (known === undefined) interests.set(key, interest)
   interest.users++
-  for (const tag of tags ?? []) interest.tags.add(tag)
+  interest.pastTier ||= pastTier
+  for (const tag of tags) interest.tags.add(tag)
 }
 
 export const leave = (interests: Interests, key: Key): void => {
@@ -34,6 +43,9 @@ export const leave = (interests: Interests, key: Key): void => {
   interest.users--
   if (interest.users === 0) interests.delete(key)
 }
+
+/** Whether a caller wants the answer of the master. */
+export const isPastTier = (interests: Interests, key: Key): boolean => interests.get(key)?.pastTier === true
 
 export const specOf = (interests: Interests, key: Key): QuerySpec | undefined => interests.get(key)?.spec
 

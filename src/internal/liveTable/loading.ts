@@ -99,15 +99,18 @@ const loadRows = <D extends AnyDefinition>(
   loading: Loading<D>,
   ids: ReadonlyArray<Key>
 ): Effect.Effect<ReadonlyArray<LoadedRow>, unknown> => {
-  const { tier } = loading
+  const { interests, tier } = loading
   if (tier === undefined) return readRows(loading, ids)
-  return Effect.flatMap(tier.get(ids), (found): Effect.Effect<ReadonlyArray<LoadedRow>, unknown> => {
-    const missing = ids.filter((_, index) => found[index] === undefined)
-    // No one of them is missing.
-    if (missing.length === 0) return Effect.succeed(found as ReadonlyArray<LoadedRow>)
-    return Effect.map(readRows(loading, missing), (loaded) => {
-      const rest = loaded[Symbol.iterator]()
-      return ids.map((_, index) => found[index] ?? (rest.next().value as LoadedRow))
+  const inTier = ids.filter((id) => !Interest.isPastTier(interests, id))
+  return Effect.flatMap(tier.get(inTier), (rows): Effect.Effect<ReadonlyArray<LoadedRow>, unknown> => {
+    const found = new Map<Key, LoadedRow>()
+    for (const [index, row] of rows.entries()) if (row !== undefined) found.set(inTier[index]!, row)
+    const missing = ids.filter((id) => !found.has(id))
+    const rest = missing.length === 0 ? Effect.succeed([]) : readRows(loading, missing)
+    return Effect.map(rest, (loaded) => {
+      for (const [index, row] of loaded.entries()) found.set(missing[index]!, row)
+      // Each id was found in the tier, or read from the master.
+      return ids.map((id) => found.get(id)!)
     })
   })
 }

@@ -45,8 +45,8 @@ export interface Slot<out A extends Answer<unknown>, in out V> {
   readonly refresh: Effect.Effect<void>
   /** Keeps the load under way when its callers leave it, from this moment. */
   readonly keep: Effect.Effect<void>
-  /** Later reads do not join the load that is under way. */
-  readonly detach: () => void
+  /** A load that begins from now on, and that asks the master, not the tier. */
+  readonly joinMaster: Effect.Effect<A, ReadFailed>
 }
 
 /** What all reads share. */
@@ -190,8 +190,7 @@ export const readMaster = <A extends Answer<unknown>, V>(
 ): Effect.Effect<A, ReadFailed> =>
   Effect.suspend(() => {
     reading.counters.misses++
-    slot.detach()
-    return slot.join
+    return slot.joinMaster
   })
 
 /** The row that a synchronous read may return: a fresh one. */

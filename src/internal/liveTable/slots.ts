@@ -51,14 +51,13 @@ const shareQuery = <D extends AnyDefinition>(
 const interested = <A, E, D extends AnyDefinition>(
   { interests }: Core<D>,
   key: Key,
-  spec: QuerySpec | undefined,
-  tags: ReadonlyArray<string> | undefined,
+  asking: Interest.Asking,
   effect: Effect.Effect<A, E>
 ): Effect.Effect<A, E> =>
-  spec === undefined && tags === undefined
+  asking.spec === undefined && asking.tags === undefined && asking.pastTier !== true
     ? effect
     : Effect.suspend(() => {
-        Interest.enter(interests, key, spec, tags)
+        Interest.enter(interests, key, asking)
         return Effect.ensuring(
           effect,
           Effect.sync(() => Interest.leave(interests, key))
@@ -75,7 +74,7 @@ const loadOn = <B, D extends AnyDefinition>(
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     // A fiber joins later than now: by then the last caller may have left, and what it asked for be forgotten.
-    Interest.enter(interests, key, spec, tags)
+    Interest.enter(interests, key, { spec, tags })
     Flights.refresh(flights, key)
     return fork(
       Effect.ensuring(
@@ -93,7 +92,9 @@ export const rowSlot = <D extends AnyDefinition>(
 ): Slot<RowAnswer, Cached> => {
   const { core } = reads
   const { cells, lifetimes } = core.c
-  const join = interested(core, key, undefined, tags, Flights.join(core.rows, key))
+  const load = Flights.join(core.rows, key)
+  const join = interested(core, key, { tags }, load)
+  const share = (answer: RowAnswer) => shareRow(core, answer)
   const keep = loadOn(reads, core.rows, key, undefined, tags)
   return {
     key,
@@ -105,10 +106,13 @@ export const rowSlot = <D extends AnyDefinition>(
     // The cell of a row holds its answer.
     answer: (value) => shareRow(core, value as RowAnswer),
     times: (value) => (Option.isNone((value as RowAnswer).value) ? lifetimes.absent : lifetimes.present),
-    join: Effect.map(join, (answer) => shareRow(core, answer)),
+    join: Effect.map(join, share),
+    joinMaster: Effect.suspend(() => {
+      Flights.detach(core.rows, key)
+      return Effect.map(interested(core, key, { tags, pastTier: true }, load), share)
+    }),
     refresh: Effect.suspend(() => (Flights.has(core.rows, key) ? Effect.void : keep)),
-    keep,
-    detach: () => Flights.detach(core.rows, key)
+    keep
   }
 }
 
@@ -119,7 +123,8 @@ export const querySlot = <D extends AnyDefinition>(
   tags?: ReadonlyArray<string> | undefined
 ): Slot<QueryAnswer, Cached> => {
   const { core } = reads
-  const join = interested(core, key, spec, tags, Flights.join(core.queries, key))
+  const load = interested(core, key, { spec, tags }, Flights.join(core.queries, key))
+  const join = Effect.map(load, (answer) => shareQuery(core, answer))
   const keep = loadOn(reads, core.queries, key, spec, tags)
   return {
     key,
@@ -128,10 +133,13 @@ export const querySlot = <D extends AnyDefinition>(
     // The cell of a query holds its entry.
     answer: (value) => shareQuery(core, (value as QueryEntry).answer),
     times: () => core.c.lifetimes.present,
-    join: Effect.map(join, (answer) => shareQuery(core, answer)),
+    join,
+    joinMaster: Effect.suspend(() => {
+      Flights.detach(core.queries, key)
+      return join
+    }),
     refresh: Effect.suspend(() => (Flights.has(core.queries, key) ? Effect.void : keep)),
-    keep,
-    detach: () => Flights.detach(core.queries, key)
+    keep
   }
 }
 

@@ -12,9 +12,9 @@ import type { AnyDefinition } from "../columns/writes.js"
 import { keyPrefix } from "../log/tableChange.js"
 import { InvalidOptions } from "../options.js"
 import { makeRandom, randomName } from "../random.js"
+import { CurrentTurn } from "../turn.js"
 import * as Changes from "./changes.js"
 import { type CloseReport, reportUnsaved } from "./closeReport.js"
-import { type Key, queryMark } from "./coherence.js"
 import * as Core from "./core.js"
 import type { ReadFailed } from "./errors.js"
 import { makeApplier, makeOwnCalls, type OwnCalls } from "./events.js"
@@ -52,11 +52,9 @@ const classify = (cause: Cause.Cause<unknown>): StorageError => {
 /** The last failures of writes that were not waited for are kept for readers that come later. */
 const keptFailures = 256
 
-const isQueryKey = (key: Key): boolean => typeof key === "string" && key.startsWith(queryMark)
-
 const wakesOf = (follows: Follows.Follows): Core.Surroundings<AnyDefinition>["wakes"] => ({
   wake: (key) => Follows.wake(follows, key),
-  wakeQueries: () => Follows.wakeAll(follows, isQueryKey),
+  wakeQueries: () => Follows.wakeQueries(follows),
   wakeAll: () => Follows.wakeAll(follows)
 })
 
@@ -66,7 +64,7 @@ const partsOf = <D extends AnyDefinition>(settings: Settings<D>) =>
     const clock = yield* Effect.clock
     const random = yield* makeRandom
     const counters = makeCounters()
-    const follows = Follows.make(clock, settings.minInterval, settings.refresh)
+    const follows = Follows.make(clock, yield* CurrentTurn, settings.minInterval, settings.refresh)
     const publish = publisher(counters, [MetricLabel.make("liveTable", settings.name)])
     const traced = tracedBy(yield* Effect.tracer, settings.name)
     const surroundings: Core.Surroundings<D> = {

@@ -1,14 +1,22 @@
 /** Tables, and caches in front of them. */
 import type { Case } from "../support/bench.js"
+import { changes } from "../table/changes.js"
 import { hits } from "../table/hits.js"
+import { loads } from "../table/loads.js"
 import { sqlTables } from "../table/sql.js"
+import { stalls } from "../table/stalls.js"
+import { forAll } from "./cache.js"
 
 export const table: Case = {
   name: "table",
-  about:
-    "patches in bulk to one awaited UPDATE each, and reads that return the log's revision to reads that do not",
+  about: "live tables to a plain Map, effect/Cache and an LRU; patches in bulk to one awaited UPDATE each",
   run: async (bench) => {
-    await hits(bench)
-    if (process.env["ONLY"] === undefined) await sqlTables(bench)
+    const only = process.env["ONLY"] ?? "hits loads forall changes stalls sql"
+    if (only.includes("hits")) await hits(bench)
+    if (only.includes("loads")) await loads(bench)
+    if (only.includes("forall")) forAll(bench)
+    if (only.includes("changes")) await changes(bench)
+    if (only.includes("stalls")) await stalls(bench)
+    if (only.includes("sql")) await sqlTables(bench)
   }
 }

@@ -40,7 +40,7 @@ export const filled = (
   table: Effect.Effect<KeyTable, unknown, Scope.Scope>,
   rows: ReadonlyArray<Key>
 ): Effect.Effect<KeyTable, unknown, Scope.Scope> =>
-  Effect.tap(table, (table) => table.write(rows.map((row) => Table.Write.insert<Keys>(row))))
+  Effect.tap(table, (table) => table.write(rows.map((row) => Table.Write.insert(row))))
 
 /** How often a master was called. */
 export interface Calls {

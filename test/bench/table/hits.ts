@@ -129,7 +129,7 @@ const copied = (bench: Bench, live: LiveKeys): Promise<void> =>
         state,
         at: new Date(n)
       }))
-      yield* master.write(rows.map((row) => Table.Write.insert<typeof dated>(row)))
+      yield* master.write(rows.map((row) => Table.Write.insert(row)))
       const live = yield* LiveTable.make(master, { ttl })
       yield* live.getMany(rows.map(({ id }) => id))
       return live

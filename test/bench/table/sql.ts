@@ -63,7 +63,7 @@ const patching = <D extends typeof plainEntries>(sides: Sides, table: Table.Of<D
       Effect.suspend(() => {
         const { some, value } = next(sides)
         const writes = some.map(({ id }) =>
-          Write.patch<typeof plainEntries>(id, { actor: value, status: round })
+          Write.patch(id as never, { actor: value, status: round } as never)
         )
         return Effect.flatMap(table.write(writes as ReadonlyArray<Table.Write<D>>), (results) =>
           results.every((one) => one._tag === "Written" && one.change === "Changed")

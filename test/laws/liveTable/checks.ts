@@ -1,5 +1,6 @@
 /** What the answers of a live table are compared with. */
 import { Exit, Option } from "effect"
+import type { Revision } from "../../../src/ChangeLog.js"
 import type { Answer } from "../../../src/LiveTable.js"
 import { idsOf } from "./master.js"
 import {
@@ -33,6 +34,8 @@ export interface Begun {
   readonly listFloor: number
   readonly forward: number
   readonly shown: number
+  /** The state of the revision that the answer must hold. */
+  readonly atLeast: number
   /** The writes that were made before. */
   readonly writers: number
 }
@@ -51,6 +54,7 @@ export const begin = (world: World, key: Key, how: string): Begun => {
     listFloor: world.listFloor,
     forward: world.forward.get(name) ?? 0,
     shown: world.shown.length - 1,
+    atLeast: how === "log" ? (world.known?.at ?? 0) : 0,
     writers: world.writers.length
   }
 }
@@ -61,8 +65,8 @@ const textIn = (state: State, key: Key): string => {
 }
 
 /** The state that acknowledged writes have left their ids in; with those queued before, if they were waited for. */
-const floorOf = ({ floors, queued, writers }: Begun, world: World, id: string): number => {
-  let floor = floors.get(id) ?? 0
+const floorOf = ({ atLeast, floors, queued, writers }: Begun, world: World, id: string): number => {
+  let floor = Math.max(atLeast, floors.get(id) ?? 0)
   if (!queued) return floor
   for (const { call, outcome, write } of world.writers.slice(0, writers)) {
     if (outcome === "Written" && idsOf([write]).includes(id)) floor = Math.max(floor, call?.done?.at ?? 0)
@@ -86,15 +90,14 @@ const checkRows = (world: World, begun: Begun, rows: ReadonlyArray<Row>, at: num
       return rowText(row !== undefined && where(row) ? row : undefined)
     }
     const holds = world.master.history.slice(floorOf(begun, world, id)).some((state) => shown(state) === text)
-    if (!holds)
-      world.broken.push(`acknowledged: ${begun.name} has ${text}, which is older than an acknowledged write`)
+    if (!holds) world.broken.push(`L3: ${begun.name} has ${text}, which is older than an acknowledged write`)
   }
 }
 
 const floorOfKey = (world: World, begun: Begun): number => {
   if (begun.key.kind === "row") return floorOf(begun, world, begun.key.id)
-  if (world.unordered) return 0
-  if (!begun.queued) return begun.listFloor
+  if (world.unordered) return begun.atLeast
+  if (!begun.queued) return Math.max(begun.listFloor, begun.atLeast)
   return Math.max(begun.listFloor, ...ids.map((id) => floorOf(begun, world, id)))
 }
 
@@ -104,7 +107,7 @@ const checkBase = (world: World, begun: Begun, text: string, rows: ReadonlyArray
   const at = firstWith(world, floor, text, key)
   const now = world.master.now()
   if (at < 0) {
-    world.broken.push(`acknowledged: ${name} is "${text}", which is in no state from ${floor} to ${now}`)
+    world.broken.push(`L3: ${name} is "${text}", which is in no state from ${floor} to ${now}`)
     return
   }
   if (rows !== undefined && key.kind === "list" && world.unordered && key.at < 2)
@@ -112,7 +115,7 @@ const checkBase = (world: World, begun: Begun, text: string, rows: ReadonlyArray
   if (world.setting.foreign) return
   const last = at >= forward ? at : firstWith(world, forward, text, key)
   if (last < 0) {
-    world.broken.push(`forward: ${name} is "${text}", but state ${forward} was read before`)
+    world.broken.push(`L4: ${name} is "${text}", but state ${forward} was read before`)
     return
   }
   world.forward.set(name, Math.max(world.forward.get(name) ?? 0, last))
@@ -139,8 +142,7 @@ const checkPending = (world: World, begun: Begun, text: string): void => {
       if (textIn(shownIn(history[at]!, writes), key) === text) return
     }
   }
-  console.log("DBG", name, text, floor, begun.shown, JSON.stringify(world.shown), JSON.stringify(history))
-  world.broken.push(`rebase: ${name} is "${text}": no state from ${floor} with the pending writes`)
+  world.broken.push(`L8: ${name} is "${text}": no state from ${floor} with the pending writes`)
 }
 
 const rowsOf = (value: unknown): ReadonlyArray<Row> | undefined =>
@@ -156,6 +158,7 @@ export const textOf = (value: unknown): string => {
 
 export const checkAnswer = (world: World, begun: Begun, answer: Answer<unknown>): void => {
   const text = textOf(answer.value)
+  world.trace.push(`${begun.name}: ${text}`)
   // A count is not changed by what is staged.
   if (begun.pending && begun.key.kind !== "count") checkPending(world, begun, text)
   else checkBase(world, begun, text, rowsOf(answer.value))
@@ -171,6 +174,11 @@ const outcomeOf = (exit: Exit.Exit<unknown, unknown>): Writer["outcome"] => {
   return error.outcome === "NotStored" ? "NotStored" : error.outcome === "Unknown" ? "Unknown" : undefined
 }
 
+/** A caller gets to know a revision. */
+export const know = (world: World, revision: Revision, at: number): void => {
+  if ((world.known?.revision.seq ?? 0) < revision.seq) world.known = { revision, at }
+}
+
 /** A writer gets its outcome. */
 export const acknowledge = (world: World, writer: Writer, exit: Exit.Exit<unknown, unknown>): void => {
   const { broken, floors, writers } = world
@@ -178,20 +186,21 @@ export const acknowledge = (world: World, writer: Writer, exit: Exit.Exit<unknow
   if (Exit.isInterrupted(exit)) return
   const outcome = outcomeOf(exit)
   const { call, number, write } = writer
-  if (writer.outcome !== undefined) broken.push(`account: write ${number} has two outcomes`)
+  world.trace.push(`write ${number}: ${outcome}`)
+  if (writer.outcome !== undefined) broken.push(`L5: write ${number} has two outcomes`)
   writer.outcome = outcome
   const later = writers.find(
     (other) =>
       other.number > number && other.call !== undefined && other.call !== call && other.outcome !== undefined
   )
   if (call !== undefined && later !== undefined)
-    broken.push(`account: write ${number} is answered after ${later.number}`)
-  if (outcome === undefined) broken.push(`account: write ${number} has no outcome`)
+    broken.push(`L5: write ${number} is answered after ${later.number}`)
+  if (outcome === undefined) broken.push(`L5: write ${number} has no outcome`)
   const isDone = call?.done !== undefined
   if ((outcome === "Written" || outcome === "Refused") && !isDone) {
-    broken.push(`account: write ${number} was not done, but is ${outcome}`)
+    broken.push(`L5: write ${number} was not done, but is ${outcome}`)
   }
-  if (outcome === "NotStored" && isDone) broken.push(`account: write ${number} was done, but is not stored`)
+  if (outcome === "NotStored" && isDone) broken.push(`L5: write ${number} was done, but is not stored`)
   if (outcome === "Unknown") {
     world.anyUnknown = true
     world.unordered = true
@@ -199,6 +208,10 @@ export const acknowledge = (world: World, writer: Writer, exit: Exit.Exit<unknow
   if (outcome !== "Written" || call?.done === undefined) return
   for (const id of idsOf([write])) floors.set(id, Math.max(floors.get(id) ?? 0, call.done.at))
   world.listFloor = Math.max(world.listFloor, call.done.at)
+  const revision = Exit.isSuccess(exit)
+    ? (exit.value as { readonly revision: Option.Option<Revision> }).revision
+    : undefined
+  if (revision?._tag === "Some") know(world, revision.value, call.done.at)
 }
 
 /** Nothing that was read before is served again. */

@@ -3,6 +3,7 @@
  * after it was done, or hangs, or is done after it was given up. It keeps the history of its states.
  */
 import { Deferred, Effect, Exit, FiberId, Option, Runtime } from "effect"
+import type { Revision } from "../../../src/ChangeLog.js"
 import { type Query, StorageError } from "../../../src/Storage.js"
 import * as Table from "../../../src/Table.js"
 import type { VirtualTime } from "../../support/time/virtualTime.js"
@@ -39,7 +40,7 @@ export interface Master {
   /** Does and answers a call. */
   readonly answer: (call: Call, how: "answer" | "fail before" | "fail after" | "die") => Promise<void>
   /** Writes past the live table. */
-  readonly foreign: (write: Write) => Promise<void>
+  readonly foreign: (write: Write) => Promise<Revision | undefined>
   /** Statements of a caller's own. */
   readonly statements: (write: Write) => Effect.Effect<unknown, unknown>
 }
@@ -75,7 +76,9 @@ export const makeMaster = async (
 ): Promise<Master> => {
   const calls: Array<Call> = []
   const run = Runtime.runPromise(runtime)
-  const stateNow = async (): Promise<State> => sorted((await run(time.outside(backend.list()))).value)
+  // The backend may need the host's time.
+  const act = <A>(effect: Effect.Effect<A, unknown>): Promise<A> => Effect.runPromise(time.outside(effect))
+  const stateNow = async (): Promise<State> => sorted((await act(backend.list())).value)
   const history: Array<State> = [await stateNow()]
   const now = () => history.length - 1
   const acts = actsOf(backend)
@@ -120,7 +123,7 @@ export const makeMaster = async (
   )
   const perform = async (call: Call): Promise<void> => {
     if (call.done !== undefined) return
-    const exit = await run(time.outside(Effect.exit(call.act)))
+    const exit = await act(Effect.exit(call.act))
     if (withWrites(call.kind)) history.push(await stateNow())
     call.done = { exit, at: now() }
   }
@@ -146,8 +149,9 @@ export const makeMaster = async (
     perform,
     answer,
     foreign: async (write) => {
-      await run(time.outside(backend.write([write])))
+      const [outcome] = await act(backend.write([write]))
       history.push(await stateNow())
+      return outcome?._tag === "Written" ? Option.getOrUndefined(outcome.revision) : undefined
     },
     statements: (write) => enter("statements", idsOf([write]), [write], backend.write([write]))
   }

@@ -2,7 +2,7 @@
 import fc from "fast-check"
 import type { Id } from "./rows.js"
 
-export type ReadHow = "plain" | "master" | "fresh" | "queued" | "pending"
+export type ReadHow = "plain" | "master" | "fresh" | "queued" | "pending" | "log"
 
 export type WriteKind = "insert" | "replace" | "patch" | "patch if x" | "move" | "delete" | "delete all"
 
@@ -15,7 +15,7 @@ export type Action =
   | { readonly do: "write" | "stage" | "foreign" | "statements"; readonly id: Id; readonly kind: WriteKind }
   | { readonly do: "invalidate" | "expire"; readonly id: Id | "all" }
   | { readonly do: "read" | "answer" | "fail before" | "fail after" | "die"; readonly at: number }
-  | { readonly do: "answer all" | "settle" | "settle" | "close" }
+  | { readonly do: "answer all" | "settle" | "hold" | "release" | "close" }
   | { readonly do: "interrupt"; readonly at: number }
   | { readonly do: "time"; readonly millis: number }
 
@@ -46,7 +46,7 @@ export const doubt = 2_000
 const of = <const A extends string>(...all: ReadonlyArray<A>) => fc.constantFrom(...all)
 
 const id = of<Id>("a", "a", "a", "b", "c")
-const how = of<ReadHow>("plain", "plain", "plain", "plain", "master", "fresh", "queued", "pending")
+const how = of<ReadHow>("plain", "plain", "plain", "plain", "master", "fresh", "queued", "pending", "log")
 const kind = of<WriteKind>(
   "insert",
   "replace",
@@ -77,6 +77,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: of("fail before", "fail after", "die"), at }) },
   { weight: 6, arbitrary: fc.record({ do: of("answer all", "settle", "settle") }) },
   { weight: 1, arbitrary: fc.record({ do: of("interrupt"), at }) },
+  { weight: 2, arbitrary: fc.record({ do: of("hold", "release") }) },
   { weight: 2, arbitrary: fc.record({ do: of("time"), millis: fc.constantFrom(1, 50, 300, 1_000, 2_000) }) }
 )
 
@@ -125,5 +126,26 @@ export const samples: fc.Arbitrary<Sample> = fc
         )
       )
       .map(([before, after]) => [...before, ...after])
+  })
+  .map(printed)
+
+const simple = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ do: of("get"), id, how: of("plain") }) },
+  { weight: 2, arbitrary: fc.record({ do: of("write"), id, kind: of<WriteKind>("replace", "delete") }) },
+  { weight: 3, arbitrary: fc.record({ do: of("read", "answer"), at }) },
+  { weight: 2, arbitrary: fc.record({ do: of("answer all", "settle") }) }
+)
+
+/** Reads and writes of rows, by a master that never fails: what any cache can be used with. */
+export const simpleSamples: fc.Arbitrary<Sample> = fc
+  .record({
+    setting: setting.map((given) => ({
+      ...given,
+      ttl: 100_000,
+      maxEntries: 100,
+      stubborn: false,
+      foreign: false
+    })),
+    actions: fc.array(simple, { minLength: 8, maxLength: 50, size: "max" })
   })
   .map(printed)

@@ -1,5 +1,6 @@
 /** A live table under a schedule, and what a user was promised so far. */
 import { Effect, type Fiber, Random, Runtime, Scope } from "effect"
+import type { Revision } from "../../../src/ChangeLog.js"
 import * as Options from "../../../src/internal/liveTable/options.js"
 import * as Reads from "../../../src/internal/liveTable/readCalls.js"
 import type { Runtime as LiveRuntime } from "../../../src/internal/liveTable/runtime.js"
@@ -9,6 +10,7 @@ import * as Writes from "../../../src/internal/liveTable/writeCalls.js"
 import type * as Live from "../../../src/LiveTable.js"
 import type * as Table from "../../../src/Table.js"
 import { runtimeIn, type VirtualTime, virtualTime } from "../../support/time/virtualTime.js"
+import type { Backend } from "./backend.js"
 import { type Call, idsOf, type Master, makeMaster } from "./master.js"
 import type { Items, Write } from "./rows.js"
 import { doubt, hardTimeout, type Setting, writeTimeout } from "./schedule.js"
@@ -39,7 +41,8 @@ export interface World {
   readonly scope: Scope.CloseableScope
   readonly master: Master
   readonly live: Handle
-  readonly inside: LiveRuntime<Items>
+  /** What the live table remembers. */
+  readonly inside: LiveRuntime<Items> | undefined
   readonly fibers: Array<Fiber.RuntimeFiber<unknown, unknown>>
   /** They wait for the outcomes of staged writes. */
   readonly outcomes: Array<Fiber.RuntimeFiber<unknown, unknown>>
@@ -60,8 +63,14 @@ export interface World {
   anyUnknown: boolean
   requests: number
   closed: boolean
+  /** It follows a log. */
+  readonly logged: boolean
   /** What does not hold. */
   readonly broken: Array<string>
+  /** What callers were answered, in order. */
+  readonly trace: Array<string>
+  /** The last revision that a caller knows, and the state that it is of. */
+  known: { readonly revision: Revision; readonly at: number } | undefined
 }
 
 const handleOf = (runtime: LiveRuntime<Items>): Handle =>
@@ -131,24 +140,41 @@ const handOver = (world: World, call: Call): void => {
     while (writer !== undefined && writer.outcome !== undefined) writer = world.queue.shift()
     const same =
       writer !== undefined && writer.write._tag === write._tag && idOf(writer.write) === idOf(write)
-    if (!same) world.broken.push(`account: the master gets ${write._tag} of ${idOf(write)} out of order`)
+    if (!same) world.broken.push(`L5: the master gets ${write._tag} of ${idOf(write)} out of order`)
     else writer!.call = call
   }
-  if (new Set(call.ids).size < call.ids.length) world.broken.push("no id stands twice in a call")
+  if (new Set(call.ids).size < call.ids.length) world.broken.push("L5: no id stands twice in a call")
 }
 
 const noteCall = (world: World, call: Call): void => {
   if (call.kind === "write") handOver(world, call)
-  // The end of a doubt detaches loads when it is noticed.
-  if (call.writes.length > 0 || world.setting.stubborn || world.anyUnknown) return
+  // The end of a doubt, and an event of the log, detach loads when they are noticed.
+  if (call.writes.length > 0 || world.setting.stubborn || world.anyUnknown || world.logged) return
   for (const other of world.master.calls) {
     if (other === call || other.kind !== call.kind || !isOpen(world, other)) continue
     const twice = call.ids.find((id) => other.ids.includes(id) && !other.detached.has(id))
-    if (twice !== undefined) world.broken.push(`single: ${twice} is loaded twice at a time`)
+    if (twice !== undefined) world.broken.push(`L6: ${twice} is loaded twice at a time`)
   }
 }
 
-export const makeWorld = async (setting: Setting, backend: Table.Table<Items>): Promise<World> => {
+/** What a schedule plays with, over a master. */
+export type Open = (
+  master: Table.Table<Items>,
+  setting: Setting
+) => Effect.Effect<Pick<World, "live" | "inside">, unknown, Scope.Scope>
+
+/** A live table that gets to know of changes by itself, or by a log. */
+export const openLiveTable: (
+  master: Table.Table<Items>,
+  setting: Setting,
+  changes?: Live.Options<Items>["changes"]
+) => ReturnType<Open> = (master, setting, changes) =>
+  Options.resolve({ ...optionsOf(setting), changes }).pipe(
+    Effect.flatMap((settings) => start(Effect.succeed(master), settings)),
+    Effect.map((inside) => ({ live: handleOf(inside), inside }))
+  )
+
+export const makeWorld = async (setting: Setting, { changes, open, table }: Backend): Promise<World> => {
   const time = virtualTime()
   const runtime = runtimeIn(time)
   const scope = Effect.runSync(Scope.make())
@@ -162,20 +188,19 @@ export const makeWorld = async (setting: Setting, backend: Table.Table<Items>): 
     world.anyUnknown = true
     detach(world, call.ids)
   }
-  const master = await makeMaster(backend, time, runtime, stubborn, maxBatch, onCall, onLeft)
-  const begun = Options.resolve(optionsOf(setting)).pipe(
-    Effect.flatMap((settings) => start(Effect.succeed(master.table), settings)),
+  const master = await makeMaster(table, time, runtime, stubborn, maxBatch, onCall, onLeft)
+  const opened = open(master.table, setting).pipe(
     Scope.extend(scope),
     Effect.withRandom(Random.make(setting.random))
   )
-  const inside = await Runtime.runPromise(runtime)(begun)
+  const { inside, live } = await Runtime.runPromise(runtime)(opened)
   world = {
     setting,
     time,
     runtime,
     scope,
     master,
-    live: handleOf(inside),
+    live,
     inside,
     fibers: [],
     outcomes: [],
@@ -189,7 +214,10 @@ export const makeWorld = async (setting: Setting, backend: Table.Table<Items>): 
     anyUnknown: false,
     requests: 0,
     closed: false,
-    broken: []
+    logged: changes !== undefined,
+    broken: [],
+    trace: [],
+    known: undefined
   }
   await time.settle()
   return world

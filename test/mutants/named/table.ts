@@ -91,6 +91,30 @@ const checking: ReadonlyArray<NamedMutant> = [
   )
 ]
 
+const paging: ReadonlyArray<NamedMutant> = [
+  guard(
+    "read each page as the first one",
+    "internal/columns/evaluateQuery",
+    ["found.slice(offset, ", "found.slice(0, "],
+    ["columns/query", "page by number, from 1"]
+  ),
+  guard(
+    "take a page that is not there",
+    "internal/columns/checkQuery",
+    ["if (!isWhole(page, 1))", "if (!isWhole(page, 0))"],
+    ["table/memory", "refuses ids and queries that it cannot have"]
+  ),
+  {
+    ...guard(
+      "pass by no rows of microseconds",
+      "sql/internal/storage/renderQuery",
+      ["const rows = query.offset + query.limit", "const rows = query.limit"],
+      ["sql/unreadableRows", "of timestamptz answer every order and comparison as they are read"]
+    ),
+    needs: "servers"
+  }
+]
+
 const logging: ReadonlyArray<NamedMutant> = [
   guard(
     "apply what the log has refused",
@@ -124,4 +148,4 @@ const logging: ReadonlyArray<NamedMutant> = [
   )
 ]
 
-export const tableMutants: ReadonlyArray<NamedMutant> = [...checking, ...logging]
+export const tableMutants: ReadonlyArray<NamedMutant> = [...checking, ...paging, ...logging]

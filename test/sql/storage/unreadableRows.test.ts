@@ -85,6 +85,8 @@ for (const { name, url: server } of databaseUrls()) {
         ] as const) {
           expect(idsOf(yield* byPages(storage, { orderBy }, 97, 13))).toEqual(expected)
           expect(idsOf(yield* streamed(storage, { orderBy }, 1200))).toEqual(expected)
+          const third = yield* storage.load({ orderBy, limit: 7, page: 3 })
+          expect(idsOf(third)).toEqual(expected.slice(14, 21))
         }
         expect(
           yield* storage.load({ where: Query.eq("at", new Date("2026-01-02T03:04:05.000Z")), limit: 2 })
@@ -117,6 +119,8 @@ for (const { name, url: server } of databaseUrls()) {
           yield* same.save(all)
           for (const orderBy of orders) {
             const expected = yield* same.load({ orderBy })
+            const fourth = { orderBy, limit: 9, page: 4 }
+            expect(yield* storage.load(fourth)).toEqual(expected.slice(27, 36))
             const whole = yield* storage.load({ orderBy })
             expect(idsOf(whole)).toEqual(idsOf(expected))
             for (const size of [13, 97]) {

@@ -7,7 +7,7 @@ import * as Table from "../../../src/Table.js"
 import { databaseUrls } from "../../support/postgres/databases.js"
 import type { Sql } from "../../support/postgres/tables.js"
 import { pgSchema } from "../../support/table/databases.js"
-import { id, key, keys, seen } from "./table.suite.js"
+import { id, key, keys, seen } from "./fixture.js"
 
 const { Query, Write } = Table
 
@@ -61,8 +61,8 @@ for (const { name, url: server } of databaseUrls()) {
         yield* other("BEGIN")
         yield* other(`UPDATE keys SET n = 5 WHERE id = '${id(1)}'`)
         const writes = [
-          Write.patch<typeof keys>(id(1), { tag: "won" }, Query.eq("n", 1)),
-          Write.delete<typeof keys>(id(2), Query.eq("n", 2))
+          Write.patch(id(1), { tag: "won" }, Query.eq("n", 1)),
+          Write.delete(id(2), Query.eq("n", 2))
         ]
         const fiber = yield* Effect.fork(table.write(writes))
         yield* waiting(db.sql, 1)
@@ -76,8 +76,8 @@ for (const { name, url: server } of databaseUrls()) {
         const { db, table } = yield* setUp(server)
         const other = yield* db.program
         for (const [write, outcome] of [
-          [Write.insert<typeof keys>(key(1)), "Unchanged 5"],
-          [Write.replace<typeof keys>(key(2)), "Changed 2"]
+          [Write.insert(key(1)), "Unchanged 5"],
+          [Write.replace(key(2)), "Changed 2"]
         ] as const) {
           yield* other("BEGIN")
           yield* other(`INSERT INTO keys (id, n) VALUES ('${write.row.id}', 5)`)
@@ -101,7 +101,7 @@ for (const { name, url: server } of databaseUrls()) {
           Effect.all(
             [table, other].flatMap((one, at) =>
               [numbers, [...numbers].reverse()].map((order) =>
-                one.write(order.map((i) => Write.patch<typeof keys>(id(i), { n: 10 * n + at })))
+                one.write(order.map((i) => Write.patch(id(i), { n: 10 * n + at })))
               )
             ),
             { concurrency: "unbounded" }
@@ -126,7 +126,7 @@ for (const { name, url: server } of databaseUrls()) {
         const program = yield* db.program
         yield* program("BEGIN")
         yield* program(`INSERT INTO keys (id, n) VALUES ('${id(2)}', 0)`)
-        const added = [1, 2, 3].map((i) => Write.insert<typeof keys>(key(i)))
+        const added = [1, 2, 3].map((i) => Write.insert(key(i)))
         const fibers = yield* Effect.forEach(
           [table.write(added), other.write([...added].reverse())],
           Effect.fork
@@ -176,10 +176,7 @@ for (const { name, url: server } of databaseUrls()) {
             `CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON keys DEFERRABLE INITIALLY DEFERRED
            FOR EACH ROW WHEN (NEW.n = 200) EXECUTE FUNCTION cut()`
           )
-          const patches = (n: number) => [
-            Write.patch<typeof keys>(id(1), { n }),
-            Write.patch<typeof keys>(id(2), { tag: "t" })
-          ]
+          const patches = (n: number) => [Write.patch(id(1), { n }), Write.patch(id(2), { tag: "t" })]
           const early = yield* table.write(patches(100))
           expect(seen(early)).toEqual(["Transient NotStored", "Transient NotStored"])
           const late = yield* table.write(patches(200))

@@ -136,11 +136,12 @@ export const pgDialect: Dialect = {
   // Constraints may be triggers too.
   mayChangeAfter: ({ sql }) =>
     `(SELECT c.relhastriggers::text FROM pg_catalog.pg_class c WHERE c.oid = to_regclass(${literal(sql)}))`,
-  // Every bulk statement locks rows in the order of their ids.
+  // Every bulk statement locks rows in the order of their ids. No table has the name of the locked ones.
   deleteAll: ({ id, sql }) =>
     plain(
-      `WITH locked AS (SELECT r.${id.sql} AS "id" FROM ${sql} AS r ORDER BY ${operand(columnOf("r", id))} FOR UPDATE)` +
-        ` DELETE FROM ${sql} AS r USING locked WHERE r.${id.sql} = locked."id"`
+      `WITH "locked""" AS (SELECT r.${id.sql} AS "id" FROM ${sql} AS r` +
+        ` ORDER BY ${operand(columnOf("r", id))} FOR UPDATE)` +
+        ` DELETE FROM ${sql} AS r USING "locked""" AS l WHERE r.${id.sql} = l."id"`
     ),
   // A view from before the wait for a row's lock would not show the commit before.
   begin: plain("BEGIN ISOLATION LEVEL READ COMMITTED"),

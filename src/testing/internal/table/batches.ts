@@ -59,13 +59,13 @@ export const lawsOfBatches: ReadonlyArray<TableLaw> = [
       Effect.gen(function* () {
         yield* insert(thing(3), thing(4), thing(5))
         const writes = [
-          Write.delete<Things>(uuid(5)),
-          Write.insert<Things>(thing(1)),
-          Write.patch<Things>(uuid(4), { n: 40 }),
-          Write.insert<Things>(thing(3, { n: 30 })),
-          Write.patch<Things>(uuid(9), { n: 90 }),
-          Write.replace<Things>(thing(2)),
-          Write.delete<Things>(uuid(8))
+          Write.delete(uuid(5)),
+          Write.insert(thing(1)),
+          Write.patch(uuid(4), { n: 40 }),
+          Write.insert(thing(3, { n: 30 })),
+          Write.patch(uuid(9), { n: 90 }),
+          Write.replace(thing(2)),
+          Write.delete(uuid(8))
         ]
         const results = yield* write(writes)
         const expected = [

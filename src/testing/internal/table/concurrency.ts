@@ -39,11 +39,7 @@ export const meanwhile = <A>(
 export const countUp = ({ done }: TableFixture<Things>, upTo: number) =>
   Effect.forEach(
     numbers(upTo),
-    (n) =>
-      Effect.andThen(
-        done(Write.patch<Things>(uuid(1), { n: n + 1, note: String(n + 1) })),
-        Effect.yieldNow()
-      ),
+    (n) => Effect.andThen(done(Write.patch(uuid(1), { n: n + 1, note: String(n + 1) })), Effect.yieldNow()),
     { discard: true }
   )
 
@@ -122,8 +118,8 @@ const together: ReadonlyArray<TableLaw> = [
       Effect.gen(function* () {
         yield* insert(...numbers(atOnce).map((n) => thing(n)))
         const patches = numbers(atOnce).flatMap((n) => [
-          [Write.patch<Things>(uuid(n), { n: 100 + n })],
-          [Write.patch<Things>(uuid(n), { note: `note ${n}` })]
+          [Write.patch(uuid(n), { n: 100 + n })],
+          [Write.patch(uuid(n), { note: `note ${n}` })]
         ])
         yield* Effect.forEach(patches, (writes) => write(writes), { concurrency: "unbounded" })
         const expected = numbers(atOnce).map((n) => thing(n, { n: 100 + n, note: `note ${n}` }))
@@ -222,7 +218,7 @@ const together: ReadonlyArray<TableLaw> = [
 ]
 
 /** Writes of four things, so that a part of them could be done. */
-const four = (n: number) => numbers(4).map((i) => Write.patch<Things>(uuid(i), { n, note: String(n) }))
+const four = (n: number) => numbers(4).map((i) => Write.patch(uuid(i), { n, note: String(n) }))
 
 const interruption: ReadonlyArray<TableLaw> = [
   tableLaw(

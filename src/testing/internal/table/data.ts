@@ -170,12 +170,10 @@ const kept: ReadonlyArray<TableLaw> = [
           const hard = [...hardValues[type], null, ...(type === "real" ? [-0] : [])]
           const row = (n: number) => ({ id: uuid(n), [type]: hard[n % hard.length] })
           const rows = hard.map((_, n) => row(n))
-          yield* done(...rows.map((row) => Write.insert<typeof values>(row)))
+          yield* done(...rows.map((row) => Write.insert(row)))
           yield* holds(rows, `after inserts of values of type ${type}`)
           const patched = yield* done(
-            ...rows.map(({ id }, n) =>
-              Write.patch<typeof values>(id, { [type]: hard[(n + 1) % hard.length] })
-            )
+            ...rows.map(({ id }, n) => Write.patch(id, { [type]: hard[(n + 1) % hard.length] }))
           )
           const next = rows.map(({ id }, n) => ({ ...row(n + 1), id }))
           yield* holds(next, `after patches of values of type ${type}`)
@@ -183,7 +181,7 @@ const kept: ReadonlyArray<TableLaw> = [
             patched.every((result) => rowOf(result) !== undefined),
             `a patch of a value of type ${type} has no row`
           )
-          yield* done(...rows.map((row) => Write.replace<typeof values>(row)))
+          yield* done(...rows.map((row) => Write.replace(row)))
           yield* holds(rows, `after replaces of values of type ${type}`)
           yield* Effect.mapError(table.deleteAll, String)
         }
@@ -206,10 +204,10 @@ const kept: ReadonlyArray<TableLaw> = [
           randomRow(values.columns, types, { id: uuid(n) }, by) as { readonly id: string }
         const count = Math.min(trial.samples, 200)
         const rows = numbers(count).map(random)
-        yield* done(...rows.map((row) => Write.insert<typeof values>(row)))
+        yield* done(...rows.map((row) => Write.insert(row)))
         yield* holds(rows, `with the seed ${trial.seed}, after inserts`)
         const others = numbers(count).map(random)
-        yield* done(...others.map((row) => Write.replace<typeof values>(row)))
+        yield* done(...others.map((row) => Write.replace(row)))
         yield* holds(others, `with the seed ${trial.seed}, after replaces`)
       })
   ),
@@ -237,8 +235,8 @@ const kept: ReadonlyArray<TableLaw> = [
             seen === 1,
             `a condition on a column of type ${type} counts ${seen} rows instead of 1`
           )
-          yield* done(Write.patch<typeof values>(id, { [type]: hardValues[type][0] }, when))
-          const conflict = yield* write([Write.delete<typeof values>(id, when)])
+          yield* done(Write.patch(id, { [type]: hardValues[type][0] }, when))
+          const conflict = yield* write([Write.delete(id, when)])
           yield* unless(
             problemOf(conflict, "WriteRefused Conflict", `a delete with another value of type ${type}`)
           )
@@ -264,9 +262,9 @@ const kept: ReadonlyArray<TableLaw> = [
           )
           for (const value of [...bad, ...valuesOfOtherTypes(type)]) {
             const results = yield* write([
-              Write.insert<typeof values>({ id: uuid(2), [type]: value }),
-              Write.replace<typeof values>({ id: uuid(1), [type]: value }),
-              Write.patch<typeof values>(uuid(1), { [type]: value })
+              Write.insert({ id: uuid(2), [type]: value }),
+              Write.replace({ id: uuid(1), [type]: value }),
+              Write.patch(uuid(1), { [type]: value })
             ])
             yield* unless(
               problemOf(results, "WriteRefused Invalid", `a write of a bad value of type ${type}`)
@@ -305,7 +303,7 @@ const kept: ReadonlyArray<TableLaw> = [
             const { id: _, ...expected } = mutable()
             return ensure(sameData({ bytes, json, timestamp }, expected), `a row has changed by ${when}`)
           })
-        for (const make of [Write.insert<typeof values>, Write.replace<typeof values>]) {
+        for (const make of [Write.insert, Write.replace]) {
           const row = mutable()
           const [result] = yield* done(make(row))
           spoil(row)
@@ -315,7 +313,7 @@ const kept: ReadonlyArray<TableLaw> = [
         }
         const fields = mutable()
         const { id: _, ...patch } = fields
-        yield* done(Write.patch<typeof values>(uuid(1), patch))
+        yield* done(Write.patch(uuid(1), patch))
         spoil(fields)
         yield* isWhole("a change of the fields of a patch")
         const [first, second] = yield* getMany([uuid(1), uuid(1)])

@@ -150,9 +150,9 @@ const changing: ReadonlyArray<TableLaw> = [
       Effect.gen(function* () {
         yield* trial.insert(thing(1))
         for (const [write, changed] of [
-          [Write.patch<Things>(uuid(1), { n: 2, note: "x" }), ["n", "note"]],
-          [Write.patch<Things>(uuid(1), { tag: null, n: 2 }), ["tag"]],
-          [Write.replace<Things>(thing(1, { n: 3, tag: null })), ["n", "note"]]
+          [Write.patch(uuid(1), { n: 2, note: "x" }), ["n", "note"]],
+          [Write.patch(uuid(1), { tag: null, n: 2 }), ["tag"]],
+          [Write.replace(thing(1, { n: 3, tag: null })), ["n", "note"]]
         ] as const) {
           yield* trial.done(write)
           const named = (yield* changes(trial)).at(-1)?.change.columns

@@ -1,6 +1,6 @@
 /** The laws of single writes. */
 import { Effect } from "effect"
-import { Query, Write } from "../../../Table.js"
+import { type Condition, Query, Write } from "../../../Table.js"
 import { ensure, unless } from "../calls.js"
 import {
   isOutcome,
@@ -121,7 +121,7 @@ const rows: ReadonlyArray<TableLaw> = [
           "WriteRefused Missing",
           "a patch of no row"
         )
-        const conditional = Write.patch<Things>(uuid(1), { n: 5 }, Query.eq("n", 1))
+        const conditional = Write.patch(uuid(1), { n: 5 }, Query.eq("n", 1))
         yield* isOutcome(
           yield* one(trial, conditional),
           "WriteRefused Missing",
@@ -162,7 +162,7 @@ const conditions: ReadonlyArray<TableLaw> = [
     (trial) =>
       Effect.gen(function* () {
         yield* trial.insert(thing(1))
-        const patch = (n: number, when: Parameters<typeof Write.patch<Things>>[2]) =>
+        const patch = (n: number, when: Condition<Things["columns"]>) =>
           one(trial, Write.patch(uuid(1), { n }, when))
         yield* isOutcome(yield* patch(2, Query.eq("n", 1)), "Changed", "a patch whose condition is met")
         yield* isOutcome(

@@ -1,0 +1,14 @@
+/** The live table as a property over Postgres. See liveTable.test.ts. */
+import { describe } from "@effect/vitest"
+import { Effect } from "effect"
+import { databaseUrls } from "../support/postgres/databases.js"
+import { pgSchema } from "../support/table/databases.js"
+import { equalLaw } from "./liveTable/equal.js"
+
+describe.each(databaseUrls())("the live table, $name", ({ url }) => {
+  equalLaw(
+    "Postgres",
+    15,
+    Effect.flatMap(pgSchema(url), ({ client }) => client)
+  )
+})

@@ -1,0 +1,108 @@
+/** Guards of the live table: what may be stored, what a write does before its reply, and who loads. */
+import type { NamedMutant } from "../named.js"
+import { guardsOf } from "./guard.js"
+
+const guard = guardsOf("liveTable")
+
+const coherence = "internal/liveTable/coherence"
+const outcomes = "internal/liveTable/outcomes"
+
+const trap = (title: string) => ["liveTable/traps", title] as const
+const fresh = (title: string) => ["liveTable/freshness", title] as const
+const law = [
+  "laws/liveTable",
+  "L3-L8: over memory returns what was acknowledged or later, and accounts for every write, under any schedule"
+] as const
+const logged = [
+  "laws/liveTable",
+  "L3-L8: with a log returns what was acknowledged or later, and accounts for every write, under any schedule"
+] as const
+
+export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
+  guard("refresh unguarded", coherence, ["if (!landing.detached && !Doubts", "if (!Doubts"], law),
+  guard(
+    "list rows unguarded",
+    coherence,
+    ["    if (KeyJournal.isOutdated(c.changedRows, key, landing.stamp)) continue\n", ""],
+    law
+  ),
+  guard(
+    "store a list that a change has overtaken",
+    coherence,
+    ["changes?.every((change) => survives(basis, change)) === true", "changes !== undefined"],
+    law
+  ),
+  guard(
+    "no invalidation at a write's end",
+    outcomes,
+    ["  rowChanged(c, changeOf(write, written, id, call.batch))\n", ""],
+    trap("drops a list that never held the row which begins to match it (rule 10)")
+  ),
+  guard(
+    "no invalidation at the end of a write of unknown outcome",
+    outcomes,
+    ["else unknown.add(id)", "else unknown.add(id), unknown.delete(id)"],
+    law
+  ),
+  guard(
+    "reply first",
+    "internal/liveTable/writing",
+    [
+      "  settleCall(\n    core,",
+      "  const after = (...all: Parameters<typeof settleCall>) =>\n    void Promise.resolve().then(() => Promise.resolve().then(() => settleCall(...all)))\n  after(\n    core,"
+    ],
+    law
+  ),
+  guard(
+    "no doubt",
+    coherence,
+    ["if (!landing.detached && !Doubts.concerns(c.doubts, key)) {", "if (!landing.detached) {"],
+    law
+  ),
+  guard(
+    "let what was loaded before a commit stay when its doubt ends",
+    coherence,
+    ["      else for (const id of ids) rowChanged(c, unknownChange(id))\n", ""],
+    trap("does not store a load from before such a commit when the doubt has ended")
+  ),
+  guard(
+    "own event skipped before the reply",
+    "internal/liveTable/events",
+    ["return call <= own.settledUpTo && call >", "return call >"],
+    logged
+  ),
+  guard(
+    "events that change nothing",
+    "internal/liveTable/events",
+    ["      else rowChanged(c, change)\n", ""],
+    logged
+  ),
+  guard("an id twice", "internal/columns/writeRuns", [" && !seen.has(id)", ""], law),
+  guard(
+    "load on the caller's fiber",
+    "internal/liveTable/slots",
+    [
+      "    join: Effect.map(join, (answer) => shareRow(core, answer)),",
+      '    join: Effect.map(core.master.getMany([key as never]), ({ value }) => shareRow(core, { value: value[0]!, revision: Option.none(), freshness: { _tag: "Fresh" } } as RowAnswer)) as typeof join,'
+    ],
+    trap("gives the answer to the others when the first caller is interrupted (rule 8)")
+  ),
+  guard(
+    "grace after invalidation",
+    coherence,
+    [
+      "  KeyJournal.note(c.changedRows, change.id, stamp)\n  Cells.invalidate(c.cells, change.id)\n",
+      "  KeyJournal.note(c.changedRows, change.id, stamp)\n  Cells.expire(c.cells, change.id)\n"
+    ],
+    fresh("is never served stale, though the master is slow or fails")
+  ),
+  guard(
+    "list from rows",
+    coherence,
+    [
+      "Object.freeze(rows.map((row) => c.sharing.own(row)))",
+      "Object.freeze(rows.map((row) => Option.getOrElse(rowIn(Cells.get(c.cells, row[id] as Key))?.value ?? Option.none(), () => c.sharing.own(row))))"
+    ],
+    law
+  )
+]
