@@ -19,7 +19,7 @@ const logged = [
 ] as const
 
 export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
-  guard("refresh unguarded", coherence, ["if (!landing.detached && !Doubts", "if (!Doubts"], law),
+  guard("refresh unguarded", coherence, ["if (!isOvertaken && !Doubts", "if (!Doubts"], law),
   guard(
     "list rows unguarded",
     coherence,
@@ -85,7 +85,7 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
     "load on the caller's fiber",
     "internal/liveTable/slots",
     [
-      "    join: Effect.map(join, (answer) => shareRow(core, answer)),",
+      "    join: Effect.map(join, share),",
       '    join: Effect.map(core.master.getMany([key as never]), ({ value }) => shareRow(core, { value: value[0]!, revision: Option.none(), freshness: { _tag: "Fresh" } } as RowAnswer)) as typeof join,'
     ],
     law
