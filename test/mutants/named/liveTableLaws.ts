@@ -19,7 +19,12 @@ const logged = [
 ] as const
 
 export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
-  guard("refresh unguarded", coherence, ["if (!isOvertaken && !Doubts", "if (!Doubts"], law),
+  guard(
+    "refresh unguarded",
+    coherence,
+    ["if (!isOvertaken && !Doubts", "if (!Doubts"],
+    trap("stores no refresh that an invalidation has overtaken (rules 2, 9)")
+  ),
   guard(
     "list rows unguarded",
     coherence,
