@@ -404,6 +404,13 @@ export const liveTableLaws: ReadonlyArray<TestedLaw> = [
     name: "equal",
     statement: "The same schedule gives the same answers over memory, SQLite and Postgres.",
     provedBy: ["test/laws/liveTable/equal.ts"]
+  },
+  {
+    id: "L10",
+    name: "tier",
+    statement:
+      "L3 and L4 hold for two live tables of one tier, whatever it holds, and whenever that was put there.",
+    provedBy: ["test/laws/liveTable/checks.ts", "test/laws/liveTable.tier.test.ts"]
   }
 ]
 

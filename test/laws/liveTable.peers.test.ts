@@ -3,11 +3,11 @@ import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import fc from "fast-check"
 import { expect } from "vitest"
-import { memoryBackend } from "./liveTable/backend.js"
+import { memoryBackend, openAlone } from "./liveTable/backend.js"
 import { openCache, openPersistedCache } from "./liveTable/peers.js"
 import { play } from "./liveTable/play.js"
 import { type Sample, simpleSamples } from "./liveTable/schedule.js"
-import { type Open, openLiveTable } from "./liveTable/world.js"
+import type { Open } from "./liveTable/world.js"
 
 const playOver = async (sample: Sample, open: Open): Promise<void> => {
   await play(sample, await Effect.runPromise(memoryBackend(open)))
@@ -34,7 +34,7 @@ describe("a read that begins after a write was acknowledged", () => {
         expect(errorOf(run.errorInstance)).toContain("L3: ")
         const [schedule] = run.counterexample ?? []
         expect(schedule).toBeDefined()
-        yield* Effect.promise(() => playOver(schedule!, openLiveTable))
+        yield* Effect.promise(() => playOver(schedule!, openAlone))
       })
     )
   }

@@ -5,16 +5,7 @@ import * as ChangeLog from "../../src/ChangeLog.js"
 import * as LiveTable from "../../src/LiveTable.js"
 import * as Table from "../../src/Table.js"
 import * as Watch from "../../src/Watch.js"
-import {
-  filled,
-  idOf,
-  type Keys,
-  keys,
-  type LiveKeys,
-  makeKeys,
-  pageOf,
-  remote
-} from "../bench/support/keys.js"
+import { filled, idOf, keys, makeKeys, pageOf, remote } from "../bench/support/keys.js"
 
 const unbounded = { concurrency: "unbounded" } as const
 

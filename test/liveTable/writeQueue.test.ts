@@ -2,7 +2,7 @@
 import { describe, expect } from "@effect/vitest"
 import { Chunk, Effect, Exit, Fiber, Option, Stream } from "effect"
 import { Write } from "../../src/Table.js"
-import { type Keys, key, liveKeys, stateOf } from "../support/liveTable/keys.js"
+import { key, liveKeys, stateOf } from "../support/liveTable/keys.js"
 import { away, failing, held } from "../support/liveTable/master.js"
 import { scenario, started } from "../support/time/turn.js"
 

@@ -22,7 +22,7 @@ describe("the laws", () => {
       ["A", 17],
       ["W", 14],
       ["R", 18],
-      ["L", 9]
+      ["L", 10]
     ] as const) {
       const numbers = numbersOf(letter)
       expect(numbers, letter).toEqual(numbers.map((_, index) => index + 1))

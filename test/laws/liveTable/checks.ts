@@ -164,6 +164,13 @@ export const checkAnswer = (world: World, begun: Begun, answer: Answer<unknown>)
   else checkBase(world, begun, text, rowsOf(answer.value))
 }
 
+/** The answer of another live table, which knows its own writes. */
+export const checkOther = (world: World, id: string, floor: number, { value }: Answer<unknown>): void => {
+  const text = textOf(value)
+  if (firstWith(world, floor, text, { kind: "row", id }) >= 0) return
+  world.broken.push(`L10: ${id} is "${text}" in the other one, which is in no state from ${floor}`)
+}
+
 const outcomeOf = (exit: Exit.Exit<unknown, unknown>): Writer["outcome"] => {
   if (Exit.isSuccess(exit)) return "Written"
   const error =

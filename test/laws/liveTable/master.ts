@@ -39,6 +39,8 @@ export interface Master {
   readonly perform: (call: Call) => Promise<void>
   /** Does and answers a call. */
   readonly answer: (call: Call, how: "answer" | "fail before" | "fail after" | "die") => Promise<void>
+  /** Notes the state after a write past this master. */
+  readonly note: Effect.Effect<unknown, unknown>
   /** Writes past the live table. */
   readonly foreign: (write: Write) => Promise<Revision | undefined>
   /** Statements of a caller's own. */
@@ -148,6 +150,7 @@ export const makeMaster = async (
     now,
     perform,
     answer,
+    note: Effect.map(backend.list(), ({ value }) => history.push(sorted(value))),
     foreign: async (write) => {
       const [outcome] = await act(backend.write([write]))
       history.push(await stateNow())

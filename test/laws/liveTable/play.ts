@@ -3,7 +3,7 @@ import { Effect, Exit, Fiber, Runtime, Scope } from "effect"
 import type { Answer, ReadOptions } from "../../../src/LiveTable.js"
 import { ensure, ensureSame } from "../../support/laws/ensure.js"
 import type { Backend } from "./backend.js"
-import { acknowledge, begin, checkAnswer, invalidated, type Key, know } from "./checks.js"
+import { acknowledge, begin, checkAnswer, checkOther, invalidated, type Key, know } from "./checks.js"
 import { type Call, idsOf } from "./master.js"
 import { counted, ids, queries, type Write } from "./rows.js"
 import {
@@ -162,6 +162,39 @@ const foreign = async (world: World, action: Action & { readonly kind: WriteKind
   if (revision !== undefined) know(world, revision, world.master.now())
 }
 
+const otherRead = (world: World, id: string): void => {
+  const { other, otherFloors } = world
+  if (other === undefined) return
+  const floor = otherFloors.get(id) ?? 0
+  const checked = Effect.tap(other.get(id), (answer) =>
+    Effect.sync(() => checkOther(world, id, floor, answer))
+  )
+  fork(world, checked)
+}
+
+/** The other live table writes, at once. */
+const otherWrite = async (world: World, kind: WriteKind, id: string): Promise<void> => {
+  const { master, other, otherFloors } = world
+  if (other === undefined || !world.setting.foreign) return
+  const given = writeOf(kind, id, world.writers.length + 1)
+  newWriter(world, given).outcome = "NotStored"
+  world.unordered = true
+  const outcome = Effect.tap(other.write(given), () =>
+    Effect.sync(() => {
+      for (const one of idsOf([given])) otherFloors.set(one, master.now())
+    })
+  )
+  fork(world, outcome)
+  await world.time.settle()
+}
+
+const put = async ({ puts = [] }: Backend, at: number): Promise<void> => {
+  const one = pick(puts, at)
+  if (one === undefined) return
+  puts.splice(puts.indexOf(one), 1)
+  await Effect.runPromise(Effect.ignore(one))
+}
+
 const pick = <A>(all: ReadonlyArray<A>, at: number): A | undefined => all[at % Math.max(1, all.length)]
 
 const openCalls = (world: World): ReadonlyArray<Call> =>
@@ -188,13 +221,29 @@ const onCall = async (
   how: "read" | "answer" | "fail before" | "fail after" | "die"
 ) => {
   await world.time.settle()
-  const isRead = how === "read"
-  const calls = isRead ? world.master.calls.filter((call) => mayBeDone(world, call)) : openCalls(world)
+  const justDone = how === "read"
+  const calls = justDone ? world.master.calls.filter((call) => mayBeDone(world, call)) : openCalls(world)
   const call = pick(calls, at)
   if (call === undefined) return
-  if (!isRead) return answerCall(world, call, how)
+  if (!justDone) return answerCall(world, call, how)
   if (!isOpen(world, call) && call.writes.length > 0) world.unordered = true
   await world.master.perform(call)
+}
+
+const isRead = ({ kind }: Call): boolean => kind !== "write" && kind !== "statements"
+
+/** Lets a write end while reads from before it are under way. */
+const overtake = async (world: World, action: Action & { readonly do: "overtake" }): Promise<void> => {
+  const { by, id, kind } = action
+  await world.time.settle()
+  for (const call of openCalls(world)) if (isRead(call)) await world.master.perform(call)
+  write(world, { do: by === "statements" ? by : "write", id, kind })
+  await world.time.settle()
+  const open = () => openCalls(world).filter((call) => !isRead(call))
+  for (let calls = open(); calls.length > 0; calls = open()) {
+    for (const call of calls) await answerCall(world, call, by === "unknown" ? "fail after" : "answer")
+    await world.time.settle()
+  }
 }
 
 const apply = async (world: World, backend: Backend, action: Action): Promise<void> => {
@@ -214,6 +263,8 @@ const apply = async (world: World, backend: Backend, action: Action): Promise<vo
     case "stage":
     case "statements":
       return write(world, action)
+    case "overtake":
+      return overtake(world, action)
     case "foreign":
       return foreign(world, action)
     case "invalidate":
@@ -236,6 +287,13 @@ const apply = async (world: World, backend: Backend, action: Action): Promise<vo
       return answerAll(world)
     case "settle":
       return world.time.settle()
+    case "other get":
+      return otherRead(world, action.id)
+    case "other write":
+      return otherWrite(world, action.kind, action.id)
+    case "put":
+      await world.time.settle()
+      return put(backend, action.at)
     case "hold":
     case "release":
       backend.changes?.[action.do]()

@@ -13,10 +13,19 @@ export type Action =
   | { readonly do: "count"; readonly how: ReadHow }
   | { readonly do: "unsafeGet"; readonly id: Id }
   | { readonly do: "write" | "stage" | "foreign" | "statements"; readonly id: Id; readonly kind: WriteKind }
+  /** All reads under way have read the master when the write is done, and are answered later. */
+  | {
+      readonly do: "overtake"
+      readonly id: Id
+      readonly kind: WriteKind
+      readonly by: "write" | "statements" | "unknown"
+    }
   | { readonly do: "invalidate" | "expire"; readonly id: Id | "all" }
   | { readonly do: "read" | "answer" | "fail before" | "fail after" | "die"; readonly at: number }
   | { readonly do: "answer all" | "settle" | "hold" | "release" | "close" }
-  | { readonly do: "interrupt"; readonly at: number }
+  | { readonly do: "interrupt" | "put"; readonly at: number }
+  | { readonly do: "other get"; readonly id: Id }
+  | { readonly do: "other write"; readonly id: Id; readonly kind: WriteKind }
   | { readonly do: "time"; readonly millis: number }
 
 export interface Setting {
@@ -67,6 +76,10 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: of("count"), how }) },
   { weight: 2, arbitrary: fc.record({ do: of("unsafeGet"), id }) },
   { weight: 7, arbitrary: fc.record({ do: of("write", "write", "write", "stage"), id, kind }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: of("overtake"), id, kind, by: of("write", "statements", "unknown") })
+  },
   { weight: 2, arbitrary: fc.record({ do: of("foreign", "statements"), id, kind }) },
   {
     weight: 2,
@@ -109,25 +122,38 @@ const printed = (sample: Sample): Sample =>
     value: () => `${settingText(sample.setting)}:\n${sample.actions.map(actionText).join("\n")}\n`
   })
 
-export const samples: fc.Arbitrary<Sample> = fc
-  .record({
-    setting,
-    actions: fc
-      .tuple(
-        fc.array(action, { minLength: 8, maxLength: 50, size: "max" }),
-        fc.oneof(
-          { weight: 4, arbitrary: fc.constant<ReadonlyArray<Action>>([]) },
-          {
-            weight: 1,
-            arbitrary: fc
-              .array(action, { maxLength: 6, size: "max" })
-              .map((after): ReadonlyArray<Action> => [{ do: "close" }, ...after])
-          }
+const samplesOf = (action: fc.Arbitrary<Action>): fc.Arbitrary<Sample> =>
+  fc
+    .record({
+      setting,
+      actions: fc
+        .tuple(
+          fc.array(action, { minLength: 8, maxLength: 50, size: "max" }),
+          fc.oneof(
+            { weight: 4, arbitrary: fc.constant<ReadonlyArray<Action>>([]) },
+            {
+              weight: 1,
+              arbitrary: fc
+                .array(action, { maxLength: 6, size: "max" })
+                .map((after): ReadonlyArray<Action> => [{ do: "close" }, ...after])
+            }
+          )
         )
-      )
-      .map(([before, after]) => [...before, ...after])
-  })
-  .map(printed)
+        .map(([before, after]) => [...before, ...after])
+    })
+    .map(printed)
+
+export const samples = samplesOf(action)
+
+/** With another live table of the same tier, whose entries are put at any time. */
+export const tierSamples = samplesOf(
+  fc.oneof(
+    { weight: 7, arbitrary: action },
+    { weight: 1, arbitrary: fc.record({ do: of("other get"), id }) },
+    { weight: 1, arbitrary: fc.record({ do: of("other write"), id, kind }) },
+    { weight: 2, arbitrary: fc.record({ do: of("put"), at }) }
+  )
+)
 
 const simple = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: of("get"), id, how: of("plain") }) },

@@ -41,6 +41,10 @@ export interface World {
   readonly scope: Scope.CloseableScope
   readonly master: Master
   readonly live: Handle
+  /** Another live table of the same master, log and tier. */
+  readonly other: Handle | undefined
+  /** For each id, the first state that a read of the other one may return. */
+  readonly otherFloors: Map<string, number>
   /** What the live table remembers. */
   readonly inside: LiveRuntime<Items> | undefined
   readonly fibers: Array<Fiber.RuntimeFiber<unknown, unknown>>
@@ -160,16 +164,18 @@ const noteCall = (world: World, call: Call): void => {
 /** What a schedule plays with, over a master. */
 export type Open = (
   master: Table.Table<Items>,
-  setting: Setting
-) => Effect.Effect<Pick<World, "live" | "inside">, unknown, Scope.Scope>
+  setting: Setting,
+  /** Notes the state of the master after a write past it. */
+  note: Effect.Effect<unknown, unknown>
+) => Effect.Effect<Pick<World, "live" | "inside"> & { readonly other?: Handle }, unknown, Scope.Scope>
 
 /** A live table that gets to know of changes by itself, or by a log. */
 export const openLiveTable: (
   master: Table.Table<Items>,
   setting: Setting,
-  changes?: Live.Options<Items>["changes"]
-) => ReturnType<Open> = (master, setting, changes) =>
-  Options.resolve({ ...optionsOf(setting), changes }).pipe(
+  options?: Pick<Live.Options<Items>, "changes" | "tier">
+) => ReturnType<Open> = (master, setting, options) =>
+  Options.resolve({ ...optionsOf(setting), ...options }).pipe(
     Effect.flatMap((settings) => start(Effect.succeed(master), settings)),
     Effect.map((inside) => ({ live: handleOf(inside), inside }))
   )
@@ -189,11 +195,11 @@ export const makeWorld = async (setting: Setting, { changes, open, table }: Back
     detach(world, call.ids)
   }
   const master = await makeMaster(table, time, runtime, stubborn, maxBatch, onCall, onLeft)
-  const opened = open(master.table, setting).pipe(
+  const opened = open(master.table, setting, master.note).pipe(
     Scope.extend(scope),
     Effect.withRandom(Random.make(setting.random))
   )
-  const { inside, live } = await Runtime.runPromise(runtime)(opened)
+  const { inside, live, other } = await Runtime.runPromise(runtime)(opened)
   world = {
     setting,
     time,
@@ -201,6 +207,7 @@ export const makeWorld = async (setting: Setting, { changes, open, table }: Back
     scope,
     master,
     live,
+    other,
     inside,
     fibers: [],
     outcomes: [],
@@ -208,6 +215,7 @@ export const makeWorld = async (setting: Setting, { changes, open, table }: Back
     queue: [],
     floors: new Map(),
     listFloor: 0,
+    otherFloors: new Map(),
     forward: new Map(),
     shown: [[]],
     unordered: false,

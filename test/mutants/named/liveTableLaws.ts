@@ -55,9 +55,12 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "no doubt",
-    coherence,
-    ["if (!landing.detached && !Doubts.concerns(c.doubts, key)) {", "if (!landing.detached) {"],
-    law
+    "internal/liveTable/doubts",
+    [
+      "if (ids === undefined || ids.has(id)) return true",
+      "if (ids === undefined || ids.has(id)) return false"
+    ],
+    trap("does not store what may be older than a write which may still commit (rule 5)")
   ),
   guard(
     "let what was loaded before a commit stay when its doubt ends",
@@ -85,7 +88,7 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
       "    join: Effect.map(join, (answer) => shareRow(core, answer)),",
       '    join: Effect.map(core.master.getMany([key as never]), ({ value }) => shareRow(core, { value: value[0]!, revision: Option.none(), freshness: { _tag: "Fresh" } } as RowAnswer)) as typeof join,'
     ],
-    trap("gives the answer to the others when the first caller is interrupted (rule 8)")
+    law
   ),
   guard(
     "grace after invalidation",
