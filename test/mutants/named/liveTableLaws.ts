@@ -19,7 +19,12 @@ const logged = [
 ] as const
 
 export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
-  guard("refresh unguarded", coherence, ["if (!landing.detached && !Doubts", "if (!Doubts"], law),
+  guard(
+    "refresh unguarded",
+    coherence,
+    ["if (!isOvertaken && !Doubts", "if (!Doubts"],
+    trap("does not fill the successor of an evicted cell by the old load (rule 2)")
+  ),
   guard(
     "list rows unguarded",
     coherence,
@@ -85,8 +90,8 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
     "load on the caller's fiber",
     "internal/liveTable/slots",
     [
-      "    join: Effect.map(join, (answer) => shareRow(core, answer)),",
-      '    join: Effect.map(core.master.getMany([key as never]), ({ value }) => shareRow(core, { value: value[0]!, revision: Option.none(), freshness: { _tag: "Fresh" } } as RowAnswer)) as typeof join,'
+      "    join: Effect.map(join, share),\n    joinMaster: Effect.suspend(() => {\n      Flights.detach(core.rows, key)",
+      '    join: Effect.map(core.master.getMany([key as never]), ({ value }) => shareRow(core, { value: value[0]!, revision: Option.none(), freshness: { _tag: "Fresh" } } as RowAnswer)) as typeof join,\n    joinMaster: Effect.suspend(() => {\n      Flights.detach(core.rows, key)'
     ],
     law
   ),

@@ -109,7 +109,7 @@ const paging: ReadonlyArray<NamedMutant> = [
       "pass by no rows of microseconds",
       "sql/internal/storage/renderQuery",
       ["const rows = query.offset + query.limit", "const rows = query.limit"],
-      ["sql/unreadableRows", "of timestamptz answer every order and comparison as they are read"]
+      ["sql/storage/unreadableRows", "of timestamptz answer every order and comparison as they are read"]
     ),
     needs: "servers"
   }
