@@ -12,6 +12,7 @@ import { recorderGuards } from "./named/guards.recorder.js"
 import { watchGuards } from "./named/guards.watch.js"
 import { liveTableMutants } from "./named/liveTable.js"
 import { liveTableLawMutants } from "./named/liveTableLaws.js"
+import { liveTableTrapMutants } from "./named/liveTableTraps.js"
 import { platformMutants } from "./named/platform.js"
 import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
@@ -401,6 +402,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...watchGuards,
   ...liveTableMutants,
   ...liveTableLawMutants,
+  ...liveTableTrapMutants,
   ...cacheGuards,
   ...syncedGuards,
   ...changesGuards

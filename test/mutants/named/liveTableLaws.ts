@@ -23,7 +23,7 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
     "refresh unguarded",
     coherence,
     ["if (!isOvertaken && !Doubts", "if (!Doubts"],
-    trap("stores no refresh that an invalidation has overtaken (rules 2, 9)")
+    trap("does not fill the successor of an evicted cell by the old load (rule 2)")
   ),
   guard(
     "list rows unguarded",
@@ -90,8 +90,8 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
     "load on the caller's fiber",
     "internal/liveTable/slots",
     [
-      "    join: Effect.map(join, share),",
-      '    join: Effect.map(core.master.getMany([key as never]), ({ value }) => shareRow(core, { value: value[0]!, revision: Option.none(), freshness: { _tag: "Fresh" } } as RowAnswer)) as typeof join,'
+      "    join: Effect.map(join, share),\n    joinMaster: Effect.suspend(() => {\n      Flights.detach(core.rows, key)",
+      '    join: Effect.map(core.master.getMany([key as never]), ({ value }) => shareRow(core, { value: value[0]!, revision: Option.none(), freshness: { _tag: "Fresh" } } as RowAnswer)) as typeof join,\n    joinMaster: Effect.suspend(() => {\n      Flights.detach(core.rows, key)'
     ],
     law
   ),

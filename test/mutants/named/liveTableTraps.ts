@@ -1,0 +1,73 @@
+/** Guards of live tables: what is not stored, what goes on without callers, and what ends. */
+import type { NamedMutant } from "../named.js"
+import { guardsOf } from "./guard.js"
+
+const guard = guardsOf("live table")
+
+const traps = "liveTable/traps"
+const coherence = "internal/liveTable/coherence"
+const following = "internal/liveTable/following"
+const reads = "internal/liveTable/readCalls"
+
+export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
+  guard(
+    "store a load from before the end of a doubt",
+    coherence,
+    ["landing.detached || KeyJournal.isOutdated(c.changedRows, key, landing.stamp)", "landing.detached"],
+    [traps, "does not store a load from before such a commit when the doubt has ended"]
+  ),
+  guard(
+    "store a list that was dropped by its query while it was loaded",
+    coherence,
+    ["  KeyJournal.note(c.changedRows, key, Cells.nextStamp(c.cells))\n", ""],
+    [traps, "stores no such list though nothing was loaded since (its query)"]
+  ),
+  guard(
+    "no doubt",
+    "internal/liveTable/outcomes",
+    ["  Doubts.add(c.doubts, { batch, ids, until: now + c.lifetimes.doubt })\n", ""],
+    [traps, "does not store what may be older than a write which may still commit (rule 5)"]
+  ),
+  guard(
+    "give writers the row that the memory keeps",
+    "internal/liveTable/outcomes",
+    [
+      'isFrozen || outcome._tag !== "Written" ? outcome : {',
+      'isFrozen || outcome._tag !== "never" ? outcome : {'
+    ],
+    [traps, "is not changed by a caller who changes an answer (rule 7)"]
+  ),
+  guard(
+    "expire no loads by their tags",
+    "internal/liveTable/targets",
+    ["      Interest.keysWith(interests, target.tag).forEach(expireKey)\n", ""],
+    ["liveTable/freshness", "ends the freshness of what is being loaded, by a tag"]
+  ),
+  guard(
+    "let each follower poll",
+    following,
+    ["Effect.andThen(Effect.sleep(millis), due)", "Effect.sleep(millis)"],
+    ["liveTable/follow", "polls a master without events by refresh, not at once, once for all followers"]
+  ),
+  guard(
+    "poll as often after failures",
+    following,
+    ["failures === 0 ? base", "failures >= 0 ? base"],
+    ["liveTable/follow", "emits nothing of a poll that fails, and polls slower then"]
+  ),
+  guard(
+    "read a page of the master after the close",
+    reads,
+    ["life.end === undefined ? Effect.raceFirst(Effect.disconnect(pull), closed) : closed", "pull"],
+    ["liveTable/lifecycle", "ends a stream in its middle: it reads no further page"]
+  ),
+  guard(
+    "take the key of a query for an id",
+    reads,
+    [
+      ' || !("value" in answer) ? undefined : shareRow(core, answer)',
+      " ? undefined : shareRow(core, answer as never)"
+    ],
+    ["liveTable/badInput", "fails as InvalidQuery for an id that is none: of another type, or with U+0000"]
+  )
+]
