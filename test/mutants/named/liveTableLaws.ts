@@ -20,12 +20,6 @@ const logged = [
 
 export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
   guard(
-    "refresh unguarded",
-    coherence,
-    ["if (!isOvertaken && !Doubts", "if (!Doubts"],
-    trap("stores no refresh that an invalidation has overtaken (rules 2, 9)")
-  ),
-  guard(
     "list rows unguarded",
     coherence,
     ["    if (KeyJournal.isOutdated(c.changedRows, key, landing.stamp)) continue\n", ""],
@@ -74,27 +68,12 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
     trap("does not store a load from before such a commit when the doubt has ended")
   ),
   guard(
-    "own event skipped before the reply",
-    "internal/liveTable/events",
-    ["return call <= own.settledUpTo && call >", "return call >"],
-    logged
-  ),
-  guard(
     "events that change nothing",
     "internal/liveTable/events",
     ["      else rowChanged(c, change)\n", ""],
     logged
   ),
   guard("an id twice", "internal/columns/writeRuns", [" && !seen.has(id)", ""], law),
-  guard(
-    "load on the caller's fiber",
-    "internal/liveTable/slots",
-    [
-      "    join: Effect.map(join, share),",
-      '    join: Effect.map(core.master.getMany([key as never]), ({ value }) => shareRow(core, { value: value[0]!, revision: Option.none(), freshness: { _tag: "Fresh" } } as RowAnswer)) as typeof join,'
-    ],
-    law
-  ),
   guard(
     "grace after invalidation",
     coherence,
@@ -103,14 +82,5 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
       "  KeyJournal.note(c.changedRows, change.id, stamp)\n  Cells.expire(c.cells, change.id)\n"
     ],
     fresh("is never served stale, though the master is slow or fails")
-  ),
-  guard(
-    "list from rows",
-    coherence,
-    [
-      "Object.freeze(rows.map((row) => c.sharing.own(row)))",
-      "Object.freeze(rows.map((row) => Option.getOrElse(rowIn(Cells.get(c.cells, row[id] as Key))?.value ?? Option.none(), () => c.sharing.own(row))))"
-    ],
-    law
   )
 ]
