@@ -8,7 +8,7 @@ import { equalLaw } from "./liveTable/equal.js"
 describe.each(databaseUrls())("the live table, $name", ({ url }) => {
   equalLaw(
     "Postgres",
-    15,
+    6,
     Effect.flatMap(pgSchema(url), ({ client }) => client)
   )
 })

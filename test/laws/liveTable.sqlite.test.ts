@@ -7,7 +7,7 @@ import { equalLaw } from "./liveTable/equal.js"
 describe("the live table", () => {
   equalLaw(
     "SQLite",
-    25,
+    10,
     Effect.flatMap(sqliteFile, ({ client }) => client)
   )
 })

@@ -7,14 +7,14 @@ import { play } from "./liveTable/play.js"
 import { samples } from "./liveTable/schedule.js"
 
 describe("the live table", () => {
-  for (const [name, backend] of [
-    ["over memory", memoryBackend()],
-    ["with a log", loggedBackend]
+  for (const [name, count, backend] of [
+    ["over memory", 150, memoryBackend()],
+    ["with a log", 80, loggedBackend]
   ] as const) {
     it.live(
       `L3-L8: ${name} returns what was acknowledged or later, and accounts for every write, under any schedule`,
       () =>
-        holdsSeeded(`the live table ${name}`, samples, 150, async (sample) => {
+        holdsSeeded(`the live table ${name}`, samples, count, async (sample) => {
           await play(sample, await Effect.runPromise(backend))
         }),
       seededTimeout

@@ -10,7 +10,7 @@ describe("two live tables of one tier", () => {
   it.live(
     "L10: return what each acknowledged or later, whatever the tier holds, and whenever it was put there",
     () =>
-      holdsSeeded("the live table with a tier", tierSamples, 120, async (sample) => {
+      holdsSeeded("the live table with a tier", tierSamples, 40, async (sample) => {
         await play(sample, await Effect.runPromise(tieredBackend))
       }),
     seededTimeout

@@ -74,12 +74,6 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
     trap("does not store a load from before such a commit when the doubt has ended")
   ),
   guard(
-    "own event skipped before the reply",
-    "internal/liveTable/events",
-    ["return call <= own.settledUpTo && call >", "return call >"],
-    logged
-  ),
-  guard(
     "events that change nothing",
     "internal/liveTable/events",
     ["      else rowChanged(c, change)\n", ""],
@@ -93,7 +87,7 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
       "    join: Effect.map(join, share),\n    joinMaster: Effect.suspend(() => {\n      Flights.detach(core.rows, key)",
       '    join: Effect.map(core.master.getMany([key as never]), ({ value }) => shareRow(core, { value: value[0]!, revision: Option.none(), freshness: { _tag: "Fresh" } } as RowAnswer)) as typeof join,\n    joinMaster: Effect.suspend(() => {\n      Flights.detach(core.rows, key)'
     ],
-    law
+    trap("gives the answer to the others when the first caller is interrupted (rule 8)")
   ),
   guard(
     "grace after invalidation",
@@ -103,14 +97,5 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
       "  KeyJournal.note(c.changedRows, change.id, stamp)\n  Cells.expire(c.cells, change.id)\n"
     ],
     fresh("is never served stale, though the master is slow or fails")
-  ),
-  guard(
-    "list from rows",
-    coherence,
-    [
-      "Object.freeze(rows.map((row) => c.sharing.own(row)))",
-      "Object.freeze(rows.map((row) => Option.getOrElse(rowIn(Cells.get(c.cells, row[id] as Key))?.value ?? Option.none(), () => c.sharing.own(row))))"
-    ],
-    law
   )
 ]
