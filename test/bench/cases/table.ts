@@ -11,12 +11,11 @@ export const table: Case = {
   name: "table",
   about: "live tables to a plain Map, effect/Cache and an LRU; patches in bulk to one awaited UPDATE each",
   run: async (bench) => {
-    const only = process.env.ONLY ?? "hits loads forall changes stalls sql"
-    if (only.includes("hits")) await hits(bench)
-    if (only.includes("loads")) await loads(bench)
-    if (only.includes("forall")) forAll(bench)
-    if (only.includes("changes")) await changes(bench)
-    if (only.includes("stalls")) await stalls(bench)
-    if (only.includes("sql")) await sqlTables(bench)
+    await hits(bench)
+    await loads(bench)
+    forAll(bench)
+    await changes(bench)
+    await stalls(bench)
+    await sqlTables(bench)
   }
 }
