@@ -19,7 +19,7 @@ import type { CloseReport } from "./internal/liveTable/closeReport.js"
 import type { ReadFailed, WriteFailed } from "./internal/liveTable/errors.js"
 import * as Follow from "./internal/liveTable/followCalls.js"
 import { type Health, healthOf } from "./internal/liveTable/health.js"
-import { type Options, resolve } from "./internal/liveTable/options.js"
+import { checkTarget, type Options, resolve } from "./internal/liveTable/options.js"
 import * as Reads from "./internal/liveTable/readCalls.js"
 import type { ReadOptions } from "./internal/liveTable/reading.js"
 import { type Runtime, statsOf } from "./internal/liveTable/runtime.js"
@@ -193,7 +193,12 @@ const handleOf = <D extends AnyDefinition>(runtime: Runtime<D>): LiveTable<D> =>
 export const make = <D extends AnyDefinition>(
   master: Table<D>,
   options: Options<D> = {}
-): Effect.Effect<LiveTable<D>, InvalidOptions, Scope.Scope> => makeDeferred(Effect.succeed(master), options)
+): Effect.Effect<LiveTable<D>, InvalidOptions, Scope.Scope> =>
+  Effect.flatMap(resolve(options), (settings) =>
+    Effect.andThen(checkTarget(master, settings.target), () =>
+      Effect.map(start(Effect.succeed(master), settings), handleOf)
+    )
+  )
 
 /**
  * Makes a live table in front of a master that is available later; returns at once. Reads wait for the master, writes are

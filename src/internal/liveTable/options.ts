@@ -3,6 +3,7 @@ import { type Duration, Effect } from "effect"
 import type { Table, TableChange } from "../../Table.js"
 import type { Tier } from "../../Tier.js"
 import type { Watch } from "../../Watch.js"
+import { fingerprintOf } from "../columns/rowCodec.js"
 import type { AnyDefinition } from "../columns/writes.js"
 import * as Rules from "../options.js"
 import type { AnyRow } from "./answers.js"
@@ -106,6 +107,24 @@ const rules = {
 
 /** The options of a live table with their defaults. */
 export type Settings<D extends AnyDefinition> = Rules.Resolved<Options<D>, typeof rules>
+
+/** Returns why a target cannot take the writes of a master, or `undefined`. Their names may differ. */
+const validateTarget = (master: AnyDefinition, target: AnyDefinition): Rules.InvalidOptions | undefined =>
+  master.id === target.id && fingerprintOf(master.columns) === fingerprintOf(target.columns)
+    ? undefined
+    : new Rules.InvalidOptions({
+        option: "target",
+        message: "must have the columns and the id of the master: make it of the same definition"
+      })
+
+/** Fails if a target cannot take the writes of a master. */
+export const checkTarget = <D extends AnyDefinition>(
+  master: Table<D>,
+  target: Table<D> | undefined
+): Effect.Effect<void, Rules.InvalidOptions> => {
+  const problem = target === undefined ? undefined : validateTarget(master.definition, target.definition)
+  return problem === undefined ? Effect.void : Effect.fail(problem)
+}
 
 /** Returns which options contradict each other, or `undefined`. */
 const validateTogether = <D extends AnyDefinition>(

@@ -2,7 +2,7 @@
  * Reads: the cache first, then the master. A read takes the cell of its key if it is fresh; else it joins the flight of
  * the key. A value past its time is served stale only by the rules of `judge`, and never after it was invalidated.
  */
-import { type Clock, Effect } from "effect"
+import { type Clock, type Duration, Effect } from "effect"
 import * as Cells from "../cache/cells.js"
 import { judge, type Times } from "../cache/freshness.js"
 import type { Revision } from "../log/events.js"
@@ -19,8 +19,8 @@ export interface ReadOptions {
    * makes reads monotonic across processes. `"queued"`: the answer holds the writes that were queued before.
    */
   readonly atLeast?: Revision | "queued" | undefined
-  /** How long to wait for the log to deliver `atLeast`, before the master is asked. Milliseconds; default 3,000. */
-  readonly wait?: number | undefined
+  /** How long to wait for the log to deliver `atLeast`, before the master is asked. Default 3 seconds. */
+  readonly wait?: Duration.DurationInput | undefined
   /** `master`: asks the master in any case. Default `cache`. */
   readonly use?: "cache" | "master" | undefined
   /** `refuse`: waits for a fresh answer, whatever it takes. Default `allow`. */

@@ -1,5 +1,5 @@
 /** How one row, list or count is read: its cell, its load, and what its callers get. */
-import { Effect, Option } from "effect"
+import { Duration, Effect, Option } from "effect"
 import * as Cells from "../cache/cells.js"
 import * as Flights from "../cache/flights.js"
 import type { InvalidQuery } from "../columns/query.js"
@@ -163,7 +163,7 @@ const awaitLeast = <D extends AnyDefinition, A extends Answer<unknown>>(
   if (atLeast === undefined) return Effect.succeed(use)
   if (atLeast === "queued") return Effect.as(reads.flushed, use)
   if (holds(slot, atLeast)) return Effect.succeed(use)
-  return Effect.map(reads.reached(atLeast, wait), (reached) => (reached ? use : "master"))
+  return Effect.map(reads.reached(atLeast, Duration.toMillis(wait)), (reached) => (reached ? use : "master"))
 }
 
 /** Reads one key as its options say. */

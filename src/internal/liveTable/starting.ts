@@ -20,7 +20,7 @@ import type { ReadFailed } from "./errors.js"
 import { makeApplier, makeOwnCalls, type OwnCalls } from "./events.js"
 import * as Follows from "./following.js"
 import * as Meter from "./meter.js"
-import type { Settings } from "./options.js"
+import { checkTarget, type Settings } from "./options.js"
 import {
   beginReads,
   closedError,
@@ -163,6 +163,7 @@ const begin = <D extends AnyDefinition>(
     const { life, meter, surroundings, up } = parts
     const { counters, publish, settings } = surroundings
     const { changes: watch, history } = settings
+    yield* checkTarget(master, settings.target)
     const core = yield* Core.make(surroundings, master, watch === undefined ? undefined : knownOf(life))
     const changes = watch === undefined ? undefined : yield* followChanges(watch, core, own, history)
     setChanges(life, changes)
