@@ -14,6 +14,7 @@ import {
   type Change,
   type ChangeLogError,
   type Compacted,
+  type Conflict,
   type Entry,
   type EpochChanged,
   entryOf,
@@ -34,6 +35,8 @@ export {
   type Change,
   ChangeLogError,
   Compacted,
+  type Condition,
+  Conflict,
   type Entry,
   EpochChanged,
   type Event,
@@ -45,6 +48,15 @@ export {
   type Snapshot,
   start
 } from "./internal/log/events.js"
+export type {
+  HistoryOptions,
+  KeyEvent,
+  KeyHistory,
+  KeyIndex,
+  KeyPosition,
+  Scan,
+  ScanOptions
+} from "./internal/log/keyIndex.js"
 export type { CommitResult } from "./internal/log/memoryLog.js"
 export {
   anyOf,
@@ -223,7 +235,7 @@ export interface WithLogOptions<in Record, in out V> {
 }
 
 /** Makes the error of a commit that failed after the rows were stored. */
-const afterStore = (error: ChangeLogError): StorageError => {
+const afterStore = (error: ChangeLogError | Conflict): StorageError => {
   const { bad, cause, kind, message } = storageError(error)
   return new StorageError({
     kind,

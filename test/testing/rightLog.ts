@@ -191,7 +191,11 @@ export const right = (disk: Disk, state: "latest" | "none", over: Partial<Parts>
     Effect.zipRight(aTurn, Effect.zipLeft(Effect.suspend(call), aTurn))
   const commit: Log["commit"] = (entries) => moment(() => commitNow(disk, entries, of))
   return {
-    append: (changes) => Effect.map(commit([{ changes }]), ({ revisions }) => revisions[0] as Revision),
+    append: (changes) =>
+      Effect.map(commit([{ changes }]), ({ revisions }) => revisions[0] as Revision).pipe(
+        // The entry expects nothing.
+        Effect.catchTag("Conflict", Effect.die)
+      ),
     commit,
     check: (entry) => refusal([entry], of),
     read: ({ after, limit }) =>

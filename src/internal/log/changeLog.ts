@@ -4,12 +4,14 @@ import type {
   Change,
   ChangeLogError,
   Compacted,
+  Conflict,
   Entry,
   EpochChanged,
   LoggedRevision,
   Revision,
   Snapshot
 } from "./events.js"
+import type { KeyIndex } from "./keyIndex.js"
 import type { CommitResult } from "./memoryLog.js"
 import type { InvalidSelector, Selector } from "./selector.js"
 
@@ -45,8 +47,13 @@ export interface ChangeLog<in out V> {
   /**
    * Appends a revision for each entry, all in one commit or none. An entry is a duplicate if the log holds its id, or if
    * an earlier entry of this commit has it: it appends nothing. An id is known for as long as the log holds its revision.
+   *
+   * What an entry expects is judged in the order of the entries, while no other commit is possible, unless the entry is a
+   * duplicate. If the log is otherwise, nothing is appended, and the commit fails with `Conflict`.
    */
-  readonly commit: (entries: ReadonlyArray<Entry<V>>) => Effect.Effect<CommitResult, ChangeLogError>
+  readonly commit: (
+    entries: ReadonlyArray<Entry<V>>
+  ) => Effect.Effect<CommitResult, ChangeLogError | Conflict>
   /**
    * Returns why a commit with this entry would always be refused, or `undefined`. It appends nothing. A log without it
    * refuses when it commits.
@@ -69,13 +76,15 @@ export interface ChangeLog<in out V> {
   readonly compact: (upTo: number) => Effect.Effect<void, ChangeLogError>
   /**
    * Begins another epoch, and returns its name: every cursor becomes invalid. Use it after you have restored a backup, or
-   * changed the data without the log.
+   * changed the data without the log. A log with `keys: "indexed"` keeps its events, any other one is empty afterwards.
    */
   readonly renewEpoch: Effect.Effect<string, ChangeLogError>
   /** Reads the last value of each key that matches, at one revision. Fails with `NoState` if the log keeps no state. */
   readonly snapshot: (selector: Selector) => Effect.Effect<Snapshot<V>, ChangeLogError | InvalidSelector>
   /** Whether the log has snapshots and previous values. */
   readonly state: "latest" | "none"
+  /** Reads events by key and kind. Only a log with `keys: "indexed"` has it. */
+  readonly index?: KeyIndex<V> | undefined
   /**
    * Calls `ring` after commits until the scope ends. The call is a hint: there may be one for many commits, and one when
    * nothing has changed. `ring` is called synchronously and must not throw. If it throws, the commit stands, and the

@@ -1,5 +1,6 @@
 /** What a change log holds, and the errors of its calls. */
 import { Data, Either, identity, type Option } from "effect"
+import type { Selector } from "./selector.js"
 
 /**
  * A point in the history of a log. `seq` counts from 1 without gaps; `epoch` names one life of the log; `tag` is
@@ -29,11 +30,30 @@ export const put = <V>(key: string, value: V): Change<V> => ({ _tag: "Put", key,
 /** Removes a key. */
 export const remove = (key: string): Change<never> => ({ _tag: "Delete", key })
 
+/** Expects that a key has had so many events, of any kind, since its log was made; 0 for a new key. */
+export interface GenerationCondition {
+  readonly key: string
+  readonly generation: number
+}
+
+/** Expects that no event of these keys, and of these kinds if they are given, came after a revision. */
+export interface NothingCondition {
+  readonly nothing: Selector
+  readonly kinds?: ReadonlyArray<string> | undefined
+  /** Exclusive. A revision of another epoch, or one before the log's floor, cannot be judged: it is a conflict. */
+  readonly after: Revision
+}
+
+/** What an entry expects of its log. Only a log with `keys: "indexed"` judges it. */
+export type Condition = GenerationCondition | NothingCondition
+
 /** Changes that become one revision, and the id by which a log recognises them when they are appended again. */
 export interface Entry<out V> {
   readonly changes: ReadonlyArray<Change<V>>
   /** Unique in its log: an entry whose id the log already holds changes nothing. */
   readonly id?: string | undefined
+  /** What the log must be like, all of it. Needs a log with `keys: "indexed"`; others refuse the entry. */
+  readonly expect?: ReadonlyArray<Condition> | undefined
 }
 
 /** A change that has a place in the history. All readers share it: do not change it. */
@@ -105,6 +125,24 @@ export class ChangeLogError extends Data.TaggedError("ChangeLogError")<{
   readonly index?: number
   readonly outcome?: "NotStored" | "Unknown"
   readonly cause?: unknown
+}> {}
+
+/**
+ * The log is not as an entry expects it. Nothing of the commit was appended: read again, decide anew, and append.
+ *
+ * - `Changed`: something was appended since. `generation` or `revision` is what the log has now.
+ * - `EpochChanged`, `Compacted`: the log cannot judge what came after the condition's revision.
+ */
+export class Conflict extends Data.TaggedError("Conflict")<{
+  readonly reason: "Changed" | "EpochChanged" | "Compacted"
+  /** The entry, by its position in the commit. */
+  readonly index: number
+  readonly condition: Condition
+  /** How many events the condition's key has had. */
+  readonly generation?: number
+  /** The first revision after the condition's one that has such an event. */
+  readonly revision?: Revision
+  readonly message: string
 }> {}
 
 export const compacted = (floor: number): Compacted =>

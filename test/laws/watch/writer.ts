@@ -64,7 +64,10 @@ export const startWriter = (
       const entries = steps.map((one) => ({ changes: changesOf(one), id: `${++values}` }))
       return noted(
         entries,
-        Effect.map(logs[side].commit(entries), ({ revisions }) => revisions)
+        Effect.map(logs[side].commit(entries), ({ revisions }) => revisions).pipe(
+          // No entry expects anything.
+          Effect.catchTag("Conflict", Effect.die)
+        )
       )
     }
 
