@@ -18,3 +18,22 @@ export const makeBento = (max, ttl) => {
     close: () => cache.disconnectAll()
   }
 }
+
+/** An event store on Postgres, which makes its own tables in the schema of the connection. */
+export const makeEmmett = async (url) => {
+  const { getPostgreSQLEventStore } = await import("@event-driven-io/emmett-postgresql")
+  const store = getPostgreSQLEventStore(url, { schema: { autoMigration: "None" } })
+  await store.schema.migrate()
+  return {
+    append: async (stream, events, expected) => {
+      const options = expected === undefined ? undefined : { expectedStreamVersion: expected }
+      const { nextExpectedStreamVersion } = await store.appendToStream(stream, events, options)
+      return nextExpectedStreamVersion
+    },
+    aggregate: async (stream, initial, evolve) => {
+      const { state } = await store.aggregateStream(stream, { initialState: () => initial, evolve })
+      return state
+    },
+    close: () => store.close()
+  }
+}

@@ -17,6 +17,29 @@ export interface Peers {
     readonly getOrSet: <V>(key: string, factory: () => V) => Promise<V>
     readonly close: () => Promise<void>
   }
+  readonly makeEmmett: (url: string) => Promise<EventStore>
+}
+
+/** An event of emmett. */
+export interface StoredEvent {
+  readonly type: string
+  readonly data: { readonly [name: string]: unknown }
+}
+
+/** What the bench calls of emmett's event store. */
+export interface EventStore {
+  /** Appends events and returns the stream's next version; `expected` is the version that it must have. */
+  readonly append: (
+    stream: string,
+    events: ReadonlyArray<StoredEvent>,
+    expected?: bigint
+  ) => Promise<bigint>
+  readonly aggregate: <S>(
+    stream: string,
+    initial: S,
+    evolve: (state: S, event: StoredEvent) => S
+  ) => Promise<S>
+  readonly close: () => Promise<void>
 }
 
 // The cases run compiled, in another folder; the process runs in the repository's.
@@ -38,10 +61,10 @@ const install = (): void => {
 /** Loads the peers, which are installed on first use. Without a registry they are left out, by name. */
 export const loadPeers = async (note: (text: string) => void): Promise<Peers | undefined> => {
   if (!isInstalled()) {
-    note("installing lru-cache and bentocache (npm ci in test/bench/peers)")
+    note("installing lru-cache, bentocache and emmett (npm ci in test/bench/peers)")
     install()
   }
   if (isInstalled()) return await import(pathToFileURL(path.join(home, "index.mjs")).href)
-  note("left out: lru-cache, bentocache. They could not be installed: run npm ci in test/bench/peers")
+  note("left out: lru-cache, bentocache, emmett. They could not be installed: run npm ci in test/bench/peers")
   return undefined
 }
