@@ -72,15 +72,10 @@ const errors: ReadonlyArray<WrongLog> = [
     "names the first entry, whatever is wrong",
     (_, { commit }) => ({
       commit: (entries) =>
-        Effect.mapError(
-          commit(entries),
-          ({ message, outcome, reason }) =>
-            new ChangeLog.ChangeLogError({
-              reason,
-              message,
-              index: 0,
-              ...(outcome === undefined ? {} : { outcome })
-            })
+        Effect.mapError(commit(entries), (error) =>
+          error._tag === "Conflict"
+            ? new ChangeLog.Conflict({ ...error, index: 0 })
+            : new ChangeLog.ChangeLogError({ ...error, index: 0 })
         )
     }),
     ["malformed-is-refused", "too-large-is-refused", "writes-under-a-recorder"]
