@@ -1,7 +1,7 @@
 /** Wrong in what is refused, in commits that are all or none, and in data. */
 import { Effect } from "effect"
 import * as ChangeLog from "../../../src/ChangeLog.js"
-import { validateEntry } from "../../../src/internal/log/memoryLog.js"
+import { validateEntry } from "../../../src/internal/log/entry.js"
 import { commitNow, type Disk, parts, refusal } from "../rightLog.js"
 import { calling, differing, type Log, type WrongLog, yielding } from "./wrong.js"
 
