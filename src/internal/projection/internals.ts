@@ -9,9 +9,9 @@ import type { Freshness, Outcome } from "./outcome.js"
 
 /** A fold under way. It belongs to its caller: `add` may change the state of an impure definition. */
 export interface AnyFold {
-  /** Folds further events, in order. Returns the error of the first one that cannot be folded. */
-  readonly add: (events: ReadonlyArray<KeyEvent<EventValue>>) => ProjectionError | undefined
-  /** The outcome of a full fold of all that was added, past caches. */
+  /** Folds further events, in order. What cannot be folded fails `end`, unless the key is forgotten later. */
+  readonly add: (events: ReadonlyArray<KeyEvent<EventValue>>) => void
+  /** The outcome of the fold of all that was added, past all caches. */
   readonly end: (generation: number, head: Revision) => Effect.Effect<Outcome<unknown>, ProjectionError>
 }
 
