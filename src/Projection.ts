@@ -51,6 +51,9 @@ export type {
 } from "./internal/projection/outcome.js"
 export type { Stats } from "./internal/projection/stats.js"
 
+/** Returns a definition as it is, with its types: those of states by `state`, those of events by `events`. */
+export const define = <S, E extends AnyEvent>(definition: Definition<S, E>): Definition<S, E> => definition
+
 /** A state that holds all events of its key. It is the default. */
 export const consistent: Freshness = { _tag: "Consistent" }
 

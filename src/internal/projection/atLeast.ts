@@ -78,7 +78,7 @@ export const untilReached = <R extends { readonly head: Revision }>(
     const clock = yield* Effect.clock
     const until = monotonicMillis(clock) + waiting.timeout
     const bell = yield* Effect.makeLatch()
-    yield* waiting.log.doorbell(bell.unsafeOpen)
+    yield* waiting.log.doorbell(() => bell.unsafeOpen())
     while (true) {
       // A ring during the reading is not lost.
       bell.unsafeClose()
