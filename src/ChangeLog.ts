@@ -57,6 +57,7 @@ export type {
   Scan,
   ScanOptions
 } from "./internal/log/keyIndex.js"
+export { type Forgotten, forgotten } from "./internal/log/kinds.js"
 export type { CommitResult } from "./internal/log/memoryLog.js"
 export {
   anyOf,

@@ -1,6 +1,6 @@
 /**
  * Every metric of this library and its name. The metrics of a recorder have the tag `recorder`, the recorder's name.
- * `watchers` has the tag `watch`, and `httpHookFaults` the tag `hook`.
+ * `watchers` has the tag `watch`, and `httpHookFaults` the tag `hook`. Those of a projection have the tag `projection`.
  *
  * The counters are the account: at every export `accepted = stored + set_aside + dropped + handed_back + pending`,
  * except for what happened since the last bulk save. `set_aside` and `handed_back` count events: a redriven record is
@@ -80,3 +80,34 @@ export const liveTableTierFaults = Metric.counter("recorder_live_table_tier_faul
 export const liveTableStale = Metric.counter("recorder_live_table_stale_total", { incremental: true })
 /** Rows, lists and counts that a live table keeps. */
 export const liveTableEntries = Metric.gauge("recorder_live_table_entries")
+/** Projections that were answered; tagged by `strategy`, too. */
+export const projections = Metric.counter("recorder_projections_total", { incremental: true })
+/** Projections that were answered by age, without reading the log. */
+export const projectionStale = Metric.counter("recorder_projection_stale_total", { incremental: true })
+/** Projections that failed. */
+export const projectionFailures = Metric.counter("recorder_projection_failures_total", { incremental: true })
+/** Callers of projections that shared the flight of another one. */
+export const projectionJoined = Metric.counter("recorder_projection_joined_total", { incremental: true })
+/** Events that were folded. */
+export const projectionEvents = Metric.counter("recorder_projection_events_total", { incremental: true })
+/** Duration of reading and folding the events of a projection in milliseconds; tagged by `strategy`, too. */
+export const projectionFoldDuration = Metric.histogram(
+  "recorder_projection_fold_duration_millis",
+  MetricBoundaries.fromIterable([0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 30000])
+)
+/** Lookups of projections in their tier without a state that counts. */
+export const projectionTierMisses = Metric.counter("recorder_projection_tier_misses_total", {
+  incremental: true
+})
+/** Rows of a tier that were garbage, foreign, or ahead of the log. */
+export const projectionTierRefused = Metric.counter("recorder_projection_tier_refused_total", {
+  incremental: true
+})
+/** Calls of a projection's tier that failed, or took too long. */
+export const projectionTierFaults = Metric.counter("recorder_projection_tier_faults_total", {
+  incremental: true
+})
+/** States that a projection's tier did not take. */
+export const projectionPutFailures = Metric.counter("recorder_projection_put_failures_total", {
+  incremental: true
+})

@@ -22,3 +22,7 @@ export const outsideTransaction = <A, E>(effect: Effect.Effect<A, E>): Effect.Ef
     // `omit` takes only tags that the type names, but any context may hold this one.
     Context.omit(SqlTransaction)(context as Context.Context<Transaction>)
   )
+
+/** Whether a fiber is in a transaction: it may see what may never be committed. */
+export const isInTransaction = (context: Context.Context<never>): boolean =>
+  context.unsafeMap.has(SqlTransaction.key)

@@ -2,8 +2,8 @@
 import { Effect, Either, Option } from "effect"
 import * as ChangeLog from "../../src/ChangeLog.js"
 import { validateValue } from "../../src/internal/columns/checkRow.js"
+import { validateEntry } from "../../src/internal/log/entry.js"
 import { validateCursor } from "../../src/internal/log/events.js"
-import { validateEntry } from "../../src/internal/log/memoryLog.js"
 import { resolveSelector } from "../../src/internal/log/selector.js"
 import type { Subject } from "../../src/testing/ChangeLogLaws.js"
 

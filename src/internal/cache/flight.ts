@@ -43,7 +43,7 @@ export interface Settings<K, A, E, B, X> {
   /** `turn`: keys of one turn share a load of at most `maxBatch` keys. `none`: a load for each key, at once. */
   readonly gather: "turn" | "none"
   readonly maxBatch: number
-  /** Milliseconds after which a load is abandoned. */
+  /** Milliseconds after which a load is abandoned; `Infinity`: it never is. */
   readonly hardTimeout: number
   readonly nextStamp: () => number
   /**

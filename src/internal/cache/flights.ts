@@ -142,7 +142,8 @@ const run = <K, B, X>(flights: Flights<K, B, X>): Effect.Effect<void> =>
     )
     const values = Effect.suspend(() => load(begun.flights.map(({ key }) => key)))
     // The timer is a child: it ends with the load.
-    return Effect.fork(giveUpInTime).pipe(
+    const timer = hardTimeout === Number.POSITIVE_INFINITY ? Effect.void : Effect.fork(giveUpInTime)
+    return timer.pipe(
       Effect.andThen(Effect.onExit(values, (exit) => Effect.sync(() => landAll(flights, begun, exit)))),
       Effect.exit,
       Effect.andThen(Effect.void),

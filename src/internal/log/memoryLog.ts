@@ -6,6 +6,7 @@
  */
 import { Either, Option } from "effect"
 import { word } from "../random.js"
+import { validateEntry } from "./entry.js"
 import {
   type Change,
   type ChangeLogError,
@@ -20,7 +21,7 @@ import {
   start,
   validateCursor
 } from "./events.js"
-import { compareKeys, matcherOf, type Selector, validateKey } from "./selector.js"
+import { compareKeys, matcherOf, type Selector } from "./selector.js"
 
 interface Row<V> extends LoggedRevision<V> {
   readonly bytes: number
@@ -132,27 +133,6 @@ const append = <V>(history: History<V>, { changes, id }: Entry<V>, bytes: number
   if (previous !== undefined) Object.freeze(previous)
   add(history, Object.freeze({ revision, events, previous, bytes, id }))
   return revision
-}
-
-const validateChange = (change: unknown): string | undefined => {
-  const { _tag, key } = (change ?? {}) as { readonly _tag?: unknown; readonly key?: unknown }
-  return _tag === "Put" || _tag === "Delete"
-    ? validateKey(key)
-    : "a change is not valid: make it by put or remove"
-}
-
-/** Returns what is wrong with an entry, for any log, or `undefined`. */
-export const validateEntry = ({ changes, id }: Entry<unknown>): string | undefined => {
-  if (!Array.isArray(changes) || changes.length === 0) return "a revision must have at least one change"
-  if (id !== undefined) {
-    const problem = validateKey(id)
-    if (problem !== undefined) return problem.replace("a key", "an id")
-  }
-  for (const change of changes) {
-    const problem = validateChange(change)
-    if (problem !== undefined) return problem
-  }
-  return undefined
 }
 
 /** Measures changes; NaN if `sizeOf` throws, or if a value cannot be read. */

@@ -114,7 +114,8 @@ const validatePart = (part: unknown): string | undefined => {
   }
 }
 
-const validateSelector = (selector: unknown): string | undefined => {
+/** Returns what is wrong with a selector, or `undefined`. */
+export const validateSelector = (selector: unknown): string | undefined => {
   const given = (selector ?? {}) as { readonly _tag?: unknown; readonly parts?: unknown }
   if (given._tag !== "AnyOf") return validatePart(selector)
   if (!Array.isArray(given.parts) || given.parts.length === 0) return "anyOf must have at least one part"

@@ -1,9 +1,10 @@
 /** The core's options, and those of watches. */
 import { HttpServerRequest } from "@effect/platform"
-import { Context, Effect, type Scope, Stream } from "effect"
+import { Context, Effect, Layer, Schema, type Scope, Stream } from "effect"
 import * as Actor from "../../../src/Actor.js"
 import * as ChangeLog from "../../../src/ChangeLog.js"
 import * as LiveTable from "../../../src/LiveTable.js"
+import * as Projection from "../../../src/Projection.js"
 import * as WatchSse from "../../../src/platform/WatchSse.js"
 import * as Recorder from "../../../src/Recorder.js"
 import * as Storage from "../../../src/Storage.js"
@@ -96,6 +97,27 @@ class Rows extends Context.Tag("test/options/Table")<
 >() {}
 
 class LiveKeys extends Context.Tag("test/options/LiveTable")<LiveKeys, LiveTable.Of<Keys>>() {}
+
+const events = ChangeLog.make<Projection.EventValue>()
+const counts = Projection.define({
+  name: "counts",
+  events: Projection.events({ Counted: Schema.Null }),
+  state: Schema.Number,
+  initial: 0,
+  apply: (count) => count + 1
+})
+
+class Counts extends Context.Tag("test/options/Projection")<Counts, Projection.Of<typeof counts>>() {}
+
+const inProjection: WrongOf<Projection.Options> = {
+  name: of(5, "", "n".repeat(200)),
+  tier: of(5, {}),
+  tierTimeout: durationsAbove0,
+  prefetch: words,
+  slots: of("many", -1, 1.5),
+  snapshotEvery: wholes,
+  maxStateBytes: wholes
+}
 
 const inLiveTable: WrongOf<LiveTable.Options<Keys>> = {
   name: aText,
@@ -190,6 +212,12 @@ export const core: ReadonlyArray<Place> = [
   ),
   place<LiveTable.Options<Keys>>("LiveTable.layerMemory", {}, inLiveTable, (options) =>
     built(LiveTable.layerMemory(LiveKeys, keys, options))
+  ),
+  place<Projection.Options>("Projection.make", {}, inProjection, (options) =>
+    scoped(Effect.flatMap(events, (log) => Projection.make(counts, log, options)))
+  ),
+  place<Projection.Options>("Projection.layer", {}, inProjection, (options) =>
+    built(Layer.unwrapEffect(Effect.map(events, (log) => Projection.layer(Counts, counts, log, options))))
   )
 ]
 

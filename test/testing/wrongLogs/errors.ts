@@ -1,7 +1,7 @@
 /** Wrong in what is refused, in commits that are all or none, and in data. */
 import { Effect } from "effect"
 import * as ChangeLog from "../../../src/ChangeLog.js"
-import { validateEntry } from "../../../src/internal/log/memoryLog.js"
+import { validateEntry } from "../../../src/internal/log/entry.js"
 import { commitNow, type Disk, parts, refusal } from "../rightLog.js"
 import { calling, differing, type Log, type WrongLog, yielding } from "./wrong.js"
 
@@ -72,15 +72,10 @@ const errors: ReadonlyArray<WrongLog> = [
     "names the first entry, whatever is wrong",
     (_, { commit }) => ({
       commit: (entries) =>
-        Effect.mapError(
-          commit(entries),
-          ({ message, outcome, reason }) =>
-            new ChangeLog.ChangeLogError({
-              reason,
-              message,
-              index: 0,
-              ...(outcome === undefined ? {} : { outcome })
-            })
+        Effect.mapError(commit(entries), (error) =>
+          error._tag === "Conflict"
+            ? new ChangeLog.Conflict({ ...error, index: 0 })
+            : new ChangeLog.ChangeLogError({ ...error, index: 0 })
         )
     }),
     ["malformed-is-refused", "too-large-is-refused", "writes-under-a-recorder"]

@@ -39,7 +39,10 @@ export const calling = (
       // Who asks `check` first never gets to a commit that refuses in another way.
       ...(own.commit === undefined ? rightly : unchecked),
       append: (changes) =>
-        Effect.map(commit([{ changes }]), ({ revisions }) => revisions[0] as ChangeLog.Revision),
+        Effect.map(commit([{ changes }]), ({ revisions }) => revisions[0] as ChangeLog.Revision).pipe(
+          // The entry expects nothing.
+          Effect.catchTag("Conflict", Effect.die)
+        ),
       ...own
     }
   }

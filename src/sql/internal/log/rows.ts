@@ -1,6 +1,7 @@
 /** From entries to rows of a change log and back. All of it is pure. */
 import { Either, Option } from "effect"
 import { reason, validateValue } from "../../../internal/columns/checkRow.js"
+import { validateEntry } from "../../../internal/log/entry.js"
 import {
   type Change,
   type ChangeLogError,
@@ -10,7 +11,6 @@ import {
   type Revision,
   refusal
 } from "../../../internal/log/events.js"
-import { validateEntry } from "../../../internal/log/memoryLog.js"
 import { word } from "../../../internal/random.js"
 import type { Row } from "../dialect.js"
 

@@ -1,0 +1,138 @@
+/**
+ * The current state of a key, folded from its events in a `ChangeLog` with `keys: "indexed"`.
+ *
+ * A {@link Definition} is plain data: kinds of events, and how they fold. {@link make} reads a key's events by the log's
+ * index and folds them. It keeps states in memory and in a `Tier`, which are never trusted: a state counts only if the log
+ * proves it. An {@link Outcome} names how fresh a state is and where it comes from.
+ *
+ * Guarantees: a state is the fold of all events of its key up to a revision, or the read fails; never the fold of a part.
+ * No cache makes a state other than the full fold, and no fault of a cache fails a read.
+ */
+import { type Context, type Duration, Effect, Layer, type Option, type Scope } from "effect"
+import type { ChangeLog } from "./internal/log/changeLog.js"
+import type { Revision } from "./internal/log/events.js"
+import { type InvalidOptions, resolve } from "./internal/options.js"
+import type { Definition } from "./internal/projection/definition.js"
+import type { ProjectionError } from "./internal/projection/errors.js"
+import type { AnyEvent, EventValue } from "./internal/projection/events.js"
+import { type HasInternals, internals } from "./internal/projection/internals.js"
+import { type Options, rules } from "./internal/projection/options.js"
+import type { Changed, Freshness, Outcome, OutcomeOptions } from "./internal/projection/outcome.js"
+import * as Calls from "./internal/projection/projecting.js"
+import * as Slots from "./internal/projection/slots.js"
+import { internalsOf, start } from "./internal/projection/starting.js"
+import { type Stats, statsOf } from "./internal/projection/stats.js"
+import type { TierError } from "./Tier.js"
+
+export { InvalidOptions } from "./internal/options.js"
+export type { Definition } from "./internal/projection/definition.js"
+export { ProjectionError } from "./internal/projection/errors.js"
+export {
+  type AnyEvent,
+  type DataOf,
+  type EventOf,
+  type EventOptions,
+  type EventSet,
+  type EventValue,
+  events,
+  type Schemas
+} from "./internal/projection/events.js"
+export type { Options } from "./internal/projection/options.js"
+export type {
+  CacheStatus,
+  Changed,
+  Freshness,
+  FreshnessStatus,
+  Outcome,
+  OutcomeOptions,
+  Stored,
+  Strategy,
+  Times
+} from "./internal/projection/outcome.js"
+export type { Stats } from "./internal/projection/stats.js"
+
+/** Returns a definition as it is, with its types: those of states by `state`, those of events by `events`. */
+export const define = <S, E extends AnyEvent>(definition: Definition<S, E>): Definition<S, E> => definition
+
+/** A state that holds all events of its key. It is the default. */
+export const consistent: Freshness = { _tag: "Consistent" }
+
+/**
+ * A state of memory that was proven equal to the log less than `maxAge` ago, without reading the log; else a consistent
+ * one. 0, or no valid duration: always a consistent one.
+ */
+export const maybeStale = (maxAge: Duration.DurationInput): Freshness => ({ _tag: "MaybeStale", maxAge })
+
+/**
+ * A state of the log at a revision or later, such as that of your own write. It waits for the log to reach the revision,
+ * and fails with `TimedOut`; with a `timeout` of 0 at once.
+ */
+export const atLeast = (revision: Revision, timeout: Duration.DurationInput): Freshness => ({
+  _tag: "AtLeast",
+  revision,
+  timeout
+})
+
+/** The handle of a projection. */
+export interface Projection<out S> extends HasInternals {
+  /** Returns the state of a key, or none. */
+  readonly project: (key: string, freshness?: Freshness) => Effect.Effect<Option.Option<S>, ProjectionError>
+  /** Returns the state of a key, and how it came about. */
+  readonly projectOutcome: (
+    key: string,
+    options?: OutcomeOptions
+  ) => Effect.Effect<Outcome<S>, ProjectionError>
+  /** Returns none while the key has this generation, else its generation and its consistent state. */
+  readonly projectIfChanged: (
+    key: string,
+    generation: number
+  ) => Effect.Effect<Option.Option<Changed<S>>, ProjectionError>
+  /** Removes what the tier holds of lower versions of the definition. */
+  readonly sweep: Effect.Effect<void, TierError>
+  readonly stats: Effect.Effect<Stats>
+  readonly unsafeStats: () => Stats
+}
+
+const handleOf = <S, E extends AnyEvent>(calls: Calls.Calls<S, E>): Projection<S> => {
+  const { runtime } = calls
+  const unsafeStats = (): Stats => statsOf(runtime.counters, Slots.size(runtime.slots))
+  return {
+    project: (key, freshness) => Calls.state(calls, key, freshness),
+    projectOutcome: (key, options = {}) => Calls.outcome(calls, key, options),
+    projectIfChanged: (key, generation) => Calls.ifChanged(calls, key, generation),
+    sweep: runtime.tier?.sweep ?? Effect.void,
+    stats: Effect.sync(unsafeStats),
+    unsafeStats,
+    [internals]: internalsOf(calls)
+  }
+}
+
+/**
+ * Makes a projection over a log with `keys: "indexed"`, until the scope ends. It starts nothing and reads nothing before
+ * the first call. Fails with {@link InvalidOptions}, also for a definition that cannot work and a log without an index.
+ */
+export const make = <S, E extends AnyEvent>(
+  definition: Definition<S, E>,
+  log: ChangeLog<EventValue>,
+  options: Options = {}
+): Effect.Effect<Projection<S>, InvalidOptions, Scope.Scope> =>
+  Effect.flatMap(resolve<Options>()(rules, options), (settings) =>
+    Effect.map(start(definition, log, settings), handleOf)
+  )
+
+/**
+ * Makes a layer with a projection under a tag of your own:
+ *
+ * ```ts
+ * class Balances extends Context.Tag("Balances")<Balances, Projection.Of<typeof balances>>() {}
+ * ```
+ */
+export const layer = <Id, S, E extends AnyEvent>(
+  tag: Context.Tag<Id, Projection<S>>,
+  definition: Definition<S, E>,
+  log: ChangeLog<EventValue>,
+  options: Options = {}
+): Layer.Layer<Id, InvalidOptions> => Layer.scoped(tag, make(definition, log, options))
+
+/** The projection of a definition: `Projection.Of<typeof balances>`. */
+export type Of<D> = D extends Definition<infer S, infer _E extends AnyEvent> ? Projection<S> : never
