@@ -7,6 +7,7 @@ import { durable } from "./cases/durable.js"
 import { enqueue } from "./cases/enqueue.js"
 import { middleware } from "./cases/middleware.js"
 import { postgres } from "./cases/postgres.js"
+import { projection } from "./cases/projection.js"
 import { server } from "./cases/server.js"
 import { sqlite } from "./cases/sqlite.js"
 import { sse } from "./cases/sse.js"
@@ -28,7 +29,8 @@ const cases: ReadonlyArray<Case> = [
   sse,
   doorbell,
   cache,
-  table
+  table,
+  projection
 ]
 
 const print = (line: string): void => {

@@ -14,11 +14,7 @@ export const eventAt = (n: number): Logged =>
     : { kind: n % 3 === 2 ? "withdrawn" : "deposited", data: { amount: (n % 50) + 1, note: `booking ${n}` } }
 
 /** Entries of one event each, for these many keys in turn. */
-export const entriesOf = (
-  count: number,
-  keys: number,
-  first = 0
-): ReadonlyArray<ChangeLog.Entry<Logged>> =>
+export const entriesOf = (count: number, keys: number, first = 0): ReadonlyArray<ChangeLog.Entry<Logged>> =>
   Array.from({ length: count }, (_, n) => ({
     changes: [ChangeLog.put(`account/${(first + n) % keys}`, eventAt(first + n))]
   }))

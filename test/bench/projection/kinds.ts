@@ -30,7 +30,8 @@ const scanned = (log: ChangeLog.ChangeLog<Logged>, kinds: ReadonlyArray<string> 
     return events
   })
 
-const millis = (log: ChangeLog.ChangeLog<Logged>, kinds: ReadonlyArray<string> | undefined, expected: number) =>
+const millis =
+  (log: ChangeLog.ChangeLog<Logged>, kinds: ReadonlyArray<string> | undefined, expected: number) =>
   async (): Promise<number> => {
     const start = performance.now()
     const found = await Effect.runPromise(scanned(log, kinds))
@@ -49,5 +50,7 @@ export const kinds = async (bench: Bench): Promise<void> => {
   bench.heading(`${count.toLocaleString("en-US")} events in memory, of which 1 % are of one kind`)
   bench.figure("reading that kind", samples.some, "ms")
   bench.figure("reading all", samples.all, "ms")
-  bench.ratio("the events of one kind in a hundred to a full pass", samples.some, samples.all, { atMost: 0.1 })
+  bench.ratio("the events of one kind in a hundred to a full pass", samples.some, samples.all, {
+    atMost: 0.1
+  })
 }

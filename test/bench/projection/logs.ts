@@ -20,14 +20,12 @@ const perSecond = async (count: number, work: () => Promise<unknown>): Promise<n
 
 const keys = 1000
 
-const committing =
-  (log: Log, size: number, count: number) =>
-  (): Promise<number> => {
-    const groups = inGroups(entriesOf(count, keys), size)
-    return perSecond(count, () =>
-      Effect.runPromise(Effect.forEach(groups, (group) => log.commit(group), { discard: true }))
-    )
-  }
+const committing = (log: Log, size: number, count: number) => (): Promise<number> => {
+  const groups = inGroups(entriesOf(count, keys), size)
+  return perSecond(count, () =>
+    Effect.runPromise(Effect.forEach(groups, (group) => log.commit(group), { discard: true }))
+  )
+}
 
 const commits = async (bench: Bench, indexed: Log, plain: Log): Promise<void> => {
   for (const [size, count, atLeast] of [

@@ -29,11 +29,7 @@ export interface StoredEvent {
 /** What the bench calls of emmett's event store. */
 export interface EventStore {
   /** Appends events and returns the stream's next version; `expected` is the version that it must have. */
-  readonly append: (
-    stream: string,
-    events: ReadonlyArray<StoredEvent>,
-    expected?: bigint
-  ) => Promise<bigint>
+  readonly append: (stream: string, events: ReadonlyArray<StoredEvent>, expected?: bigint) => Promise<bigint>
   readonly aggregate: <S>(
     stream: string,
     initial: S,
