@@ -5,10 +5,12 @@ import { Clock, Context, Duration, Effect, Schedule } from "effect"
 import { ChangeLog, type Storage } from "effect-recorder"
 import type * as HttpAudit from "effect-recorder/platform/HttpAudit"
 import type * as WatchSse from "effect-recorder/platform/WatchSse"
+import type { Activity, Count } from "./activity.js"
 
-/** A value that the page shows. Its key names its kind: `records/…`, `batches/…` or `queue/…`. */
+/** A value that the page shows. Its key names its kind: `records/…`, `batches/…`, `queue/…` or `activity/…`. */
 export type Moment =
   | HttpAudit.NewRow
+  | Activity
   /** One bulk save. */
   | { readonly size: number; readonly millis: number }
   /** The recorder's queue at a time in milliseconds since the epoch. */
@@ -28,8 +30,8 @@ const inTurn = (name: string, kept: number) => {
 /** A log of the last moments. Its keys bound its state, and the default limits bound its history. */
 export const makeLog = ChangeLog.make<Moment>({ state: "latest" })
 
-/** The same storage, which publishes its records to the log after they are saved. */
-export const publishing = (log: ChangeLog.ChangeLog<Moment>, storage: Trail): Trail => {
+/** The same storage, which publishes its records to the log after they are saved, and what their actors have done. */
+export const publishing = (log: ChangeLog.ChangeLog<Moment>, count: Count, storage: Trail): Trail => {
   const batch = inTurn("batches", 120)
   const record = inTurn("records", 50)
   const { prepare } = storage
@@ -38,7 +40,14 @@ export const publishing = (log: ChangeLog.ChangeLog<Moment>, storage: Trail): Tr
     save: Effect.Effect<A, E>
   ): Effect.Effect<A, E> =>
     Effect.flatMap(Effect.timed(save), ([took, saved]) =>
-      log.append([batch({ size: rows.length, millis: Duration.toMillis(took) }), ...rows.map(record)]).pipe(
+      count(rows).pipe(
+        Effect.andThen((activities) =>
+          log.append([
+            batch({ size: rows.length, millis: Duration.toMillis(took) }),
+            ...rows.map(record),
+            ...activities.map((activity) => ChangeLog.put(`activity/${activity.actor}`, activity))
+          ])
+        ),
         // The records are stored all the same.
         Effect.catchAll((error) => Effect.logWarning(`the page misses a save: ${error.message}`)),
         Effect.as(saved)

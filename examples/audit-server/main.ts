@@ -4,7 +4,7 @@
  *   npm run demo                      measures, closes, reads the audit trail back, and ends
  *   npm run demo -- --requests 500    the same, with 500 requests per measurement (default 20,000)
  *   npm run demo -- --serve           serves until SIGTERM or SIGINT (--port, default 3000); the page /live shows the
- *                                     records as they are saved
+ *                                     records as they are saved, and actions by actor and hour
  *   DATABASE_URL=postgres://... npm run demo
  *                                     stores in Postgres instead of a SQLite file
  */
@@ -14,6 +14,7 @@ import { NodeContext, NodeRuntime } from "@effect/platform-node"
 import { Console, Data, Effect } from "effect"
 import { Recorder, Watch } from "effect-recorder"
 import * as WatchSse from "effect-recorder/platform/WatchSse"
+import * as Activity from "./activity.js"
 import * as Database from "./database.js"
 import * as Live from "./live.js"
 import { measure } from "./measure.js"
@@ -48,7 +49,8 @@ const serveUntilSignal = (port: number) =>
     yield* Effect.scoped(
       Effect.gen(function* () {
         const log = yield* Live.makeLog
-        const opened = Effect.map(database.open, (storage) => Live.publishing(log, storage))
+        const count = yield* Activity.make
+        const opened = Effect.map(database.open, (storage) => Live.publishing(log, count, storage))
         const recorder = yield* Recorder.makeDeferred(opened, { name: "audit" })
         const live = yield* WatchSse.make(yield* Watch.make(log))
         const app = auditing(HttpRouter.concat(routes, yield* Live.routes))

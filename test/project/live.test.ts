@@ -13,6 +13,8 @@ interface Moment {
   readonly size?: number
   readonly stored?: number
   readonly pending?: number
+  readonly actor?: string | null
+  readonly hours?: ReadonlyArray<{ readonly actions: { readonly [action: string]: number } }>
 }
 
 const serving = (port = 0) =>
@@ -40,6 +42,16 @@ const told = (received: ReadonlyArray<Received<Moment>>, name: string): Readonly
     })
     .flatMap(({ key, value }) => (key.startsWith(`${name}/`) && value !== undefined ? [value] : []))
 
+/** How many actions of an actor its last activity counts. */
+const countedOf = (received: ReadonlyArray<Received<Moment>>, actor: string): number => {
+  const last = told(received, "activity")
+    .filter((moment) => moment.actor === actor)
+    .at(-1)
+  return (last?.hours ?? [])
+    .flatMap(({ actions }) => Object.values(actions))
+    .reduce((sum, count) => sum + count, 0)
+}
+
 const targets = (received: ReadonlyArray<Received<Moment>>) =>
   told(received, "records").flatMap(({ target = "" }) => (target.startsWith("/orders/") ? [target] : []))
 
@@ -55,9 +67,10 @@ describe("the live page of the demo", { timeout: 60_000 }, () => {
       const client = yield* eventSource<Moment>(`${page}/events`)
       yield* client.until((received) => received.some(({ name }) => name === "synced"))
       const orders = Array.from({ length: 100 }, (_, i) => `/orders/${i}`)
-      for (const order of orders) yield* ask(port, order)
+      for (const order of orders) yield* ask(port, order, { headers: { "x-user": "ada" } })
       yield* client.until((received) => targets(received).length >= orders.length)
       expect(targets(client.received)).toEqual(orders)
+      yield* client.until((received) => countedOf(received, "ada") === orders.length)
       const sizes = told(client.received, "batches").map(({ size = 0 }) => size)
       expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(told(client.received, "records").length)
       // The orders, the page, and the request that follows.
@@ -104,6 +117,8 @@ describeInChromium("the live page of the demo", () => {
         expect(yield* Effect.promise(() => newest.locator("td:nth-child(2)").textContent())).toBe(
           "<b>eve</b>"
         )
+        const counted = page.locator("#activity tr").filter({ hasText: "<b>eve</b>" })
+        yield* Effect.promise(() => counted.filter({ hasText: "20" }).waitFor())
         yield* Effect.promise(() => page.locator("#stored").filter({ hasText: "22" }).waitFor())
         yield* Effect.promise(() => page.getByRole("button", { name: "200 requests" }).click())
         yield* Effect.promise(() => page.locator("#stored").filter({ hasText: "222" }).waitFor())
