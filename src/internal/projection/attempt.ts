@@ -171,7 +171,7 @@ const fromSlot = <S, E extends AnyEvent>(attempt: Attempt<S, E>, slot: Slots.Slo
   return Effect.matchEffect(timed(runtime, phases, "plan", firstPage(compiled, key, slot.at)), {
     onFailure: (error) => (error._tag === "ChangeLogError" ? Effect.fail(error) : anew()),
     onSuccess: (page) => {
-      const judged = judgeSlot(attempt, slot, page)
+      const judged = judgeSlot(slot, page, attempt.readAt, phases)
       if (judged === "Foreign") return anew()
       if (judged !== "Behind") return Effect.succeed(judged)
       const base: Base<S> = { cached: slot, page, strategy: "SlotIncremental", unsaved: slot.unsaved }
@@ -181,10 +181,11 @@ const fromSlot = <S, E extends AnyEvent>(attempt: Attempt<S, E>, slot: Slots.Slo
 }
 
 /** The answer of a slot that is equal to the log, or what it is otherwise. */
-export const judgeSlot = <S, E extends AnyEvent>(
-  { phases, readAt }: Pick<Attempt<S, E>, "readAt"> & { readonly phases: Phases | undefined },
+export const judgeSlot = <S>(
   slot: Slots.Slot<S>,
-  page: Page
+  page: Page,
+  readAt: number,
+  phases: Phases | undefined
 ): Result<S> | "Behind" | "Foreign" => {
   const verdict = judge(slot, page)
   if (verdict !== "Equal") return verdict
