@@ -10,13 +10,19 @@ const folding: ReadonlyArray<NamedMutant> = [
   guard(
     "filter kinds after they are read",
     inside("reading"),
-    ["): HistoryOptions => ({ kinds, after,", "): HistoryOptions => ({ kinds: kinds && undefined, after,"],
+    [
+      "): HistoryOptions => ({ kinds, after, upTo,",
+      "): HistoryOptions => ({ kinds: kinds && undefined, after, upTo,"
+    ],
     ["projection/strategies", "is Empty for a key without an event that concerns it, by its generation"]
   ),
   guard(
     "read each page as of another instant",
     inside("reading"),
-    ["pageAfter(kinds, after, first.head)", "pageAfter(kinds, after, first.head && undefined)"],
+    [
+      "optionsOf(kinds, after, first.head, pageSize)",
+      "optionsOf(kinds, after, first.head && undefined, pageSize)"
+    ],
     ["projection/strategies", "reads many events in pages of one instant"]
   ),
   guard(
@@ -89,8 +95,8 @@ const proving: ReadonlyArray<NamedMutant> = [
     "give none where events are gone",
     inside("attempt"),
     [
-      "return Effect.fail(readFailed(attempt.runtime.name, attempt.key)(plan.left))",
-      "return Effect.succeed(empty(attempt, { head: plan.left as never, last: undefined, events: [], more: false }))"
+      "return Effect.fail(readFailed(attempt.runtime.name, attempt.key)(planned.left))",
+      "return Effect.succeed(empty(attempt, { head: planned.left as never, last: undefined, events: [], more: false }))"
     ],
     ["projection/history", "is compacted beyond what is cached fails as Compacted, and gives no suffix"]
   ),
