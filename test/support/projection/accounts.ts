@@ -66,6 +66,8 @@ export interface Scripted {
   readonly beforeNext: (effect: Effect.Effect<unknown, ChangeLog.ChangeLogError>) => void
   /** What the next history that is read does after it was read. */
   readonly afterNext: (effect: Effect.Effect<unknown, ChangeLog.ChangeLogError>) => void
+  /** Ends what was to be done at reads that have not come. */
+  readonly clear: () => void
 }
 
 /** `async`: it does not answer during the call, as a database. */
@@ -91,7 +93,11 @@ export const scripted = (log: Log, kind: "now" | "async" = "async"): Scripted =>
     },
     reads: () => reads,
     beforeNext: (effect) => before.push(effect),
-    afterNext: (effect) => after.push(effect)
+    afterNext: (effect) => after.push(effect),
+    clear: () => {
+      before.length = 0
+      after.length = 0
+    }
   }
 }
 
