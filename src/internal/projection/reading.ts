@@ -10,7 +10,7 @@ import { add, type Fold } from "./fold.js"
 import { now, type Phases, type Runtime } from "./runtime.js"
 
 /** So many events are read at once. */
-const pageSize = 500
+const pageSize = 1_000
 
 /** So many are read before a tier is asked: a short history is folded from them, and a long one costs little more. */
 const planSize = 50

@@ -22,16 +22,20 @@ const named = (dialect: Dialect, alias: string, columns: ReadonlyArray<TableColu
     .map((column) => `${dialect.selected(columnOf(alias, column))} AS "${alias}_${column.name}"`)
     .join(", ")
 
+/** So many events of a key share a row: with events of a megabyte it is still a text. */
+const eventsOfRow = 100
+
 /** Reads one key's events, and what shows that they are whole. */
 const historyOf = (dialect: Dialect, feed: Feed) => {
   const { counted, events, heads, log } = feed
   const { ofFeed, seq } = partsOfFeed(feed)
   const position = [events.column.generation, events.column.seq, events.column.tag]
-  const inOrder = (alias: string) =>
-    `${orderBy(dialect, alias, events.column.seq)}, ${dialect.operand(columnOf(alias, events.column.pos))}`
+  const event = `'[' || x."generation" || ',' || x."seq" || ',' || x."tag" || ',' || COALESCE(x."change", 'null') || ']'`
+  const joined = `${dialect.name === "pg" ? "string_agg" : "group_concat"}(${event}, ',')`
   /**
    * The head; what is gone of the key (`k_`); the tag at `upTo` (`u_`); the event at `after` (`a_`); the last event up to `upTo`
-   * (`b_`); and the events (`e_`), all as of one instant.
+   * (`b_`); and the events, all as of one instant. The events come as JSON in no order, a row for up to so many of them:
+   * a row for each takes three times as long.
    */
   return (key: string, { after, kinds, limit, upTo }: HistoryOptions): Statement => {
     const ofKey = param(events.column.key, key)
@@ -49,8 +53,7 @@ const historyOf = (dialect: Dialect, feed: Feed) => {
       dialect,
       `SELECT ${headList(dialect, feed)}, ${named(dialect, "k", gone)},` +
         ` ${named(dialect, "u", [log.column.tag])}, ${named(dialect, "a", position)},` +
-        ` ${named(dialect, "b", position)}, ${named(dialect, "e", position)},` +
-        ` CAST(l."changes" -> CAST(e."pos" AS int) AS text) AS "e_change" FROM ${heads.sql} h` +
+        ` ${named(dialect, "b", position)}, e."events" FROM ${heads.sql} h` +
         ` LEFT JOIN ${counted.sql} k ON k."feed" = h."feed" AND k."key" = `,
       ofKey,
       ` LEFT JOIN ${log.sql} u ON u."feed" = h."feed" AND u."seq" = `,
@@ -64,7 +67,8 @@ const historyOf = (dialect: Dialect, feed: Feed) => {
       ` LEFT JOIN (SELECT i.* FROM ${events.sql} i`,
       ...where("i"),
       `${orderBy(dialect, "i", events.column.seq)} DESC, i."pos" DESC LIMIT 1) b ON 1 = 1`,
-      ` LEFT JOIN (SELECT i.* FROM ${events.sql} i`,
+      ` LEFT JOIN (SELECT '[' || ${joined} || ']' AS "events" FROM (SELECT f."generation", f."seq", f."tag",` +
+        ` CAST(l."changes" -> CAST(f."pos" AS int) AS text) AS "change" FROM (SELECT i.* FROM ${events.sql} i`,
       ...where("i"),
       ` AND i."seq" >= `,
       seq(from),
@@ -77,10 +81,11 @@ const historyOf = (dialect: Dialect, feed: Feed) => {
             ...keyList(dialect, events.column.kind, kinds),
             ")"
           ]),
-      `${inOrder("i")} LIMIT ${limit}) e ON 1 = 1` +
-        ` LEFT JOIN ${log.sql} l ON l."feed" = h."feed" AND l."seq" = e."seq" WHERE h."feed" = `,
-      ofFeed,
-      inOrder("e")
+      `${orderBy(dialect, "i", events.column.seq)}, i."pos" LIMIT ${limit}) f` +
+        // An event whose revision is not there is not to be read as none.
+        ` LEFT JOIN ${log.sql} l ON l."feed" = f."feed" AND l."seq" = f."seq") x` +
+        ` GROUP BY x."generation" / ${eventsOfRow}) e ON 1 = 1 WHERE h."feed" = `,
+      ofFeed
     )
   }
 }

@@ -12,7 +12,6 @@ import {
 } from "../../../internal/log/events.js"
 import type {
   HistoryOptions,
-  KeyEvent,
   KeyHistory,
   KeyPosition,
   Scan,
@@ -24,7 +23,7 @@ import type { StorageError } from "../../../Storage.js"
 import type { Row } from "../dialect.js"
 import { kindsOrForgotten } from "./keyRows.js"
 import type { KeyStatements } from "./keyStatements.js"
-import { decodeEvent, decodeRow, seqOf } from "./rows.js"
+import { decodeEvents, decodeRow, seqOf } from "./rows.js"
 import {
   decodeHead,
   execute,
@@ -115,12 +114,9 @@ export const history = <V>(
     if (problem !== undefined) return yield* problem
     const events = yield* Effect.try({
       try: () =>
-        rows.flatMap((row): ReadonlyArray<KeyEvent<V>> => {
-          const position = positionIn(row, "e", head)
-          if (position === undefined) return []
-          const { generation, revision } = position
-          return [Object.freeze({ generation, event: decodeEvent<V>(row.e_change, revision) })]
-        }),
+        rows
+          .flatMap((row) => (row.events == null ? [] : decodeEvents<V>(head.head.epoch, row.events)))
+          .sort((a, b) => a.generation - b.generation),
       catch: () => unreadableRow(store.feed)
     })
     return {

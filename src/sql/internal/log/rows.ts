@@ -14,6 +14,7 @@ import {
   refusal
 } from "../../../internal/log/events.js"
 import { isOfNothing } from "../../../internal/log/judge.js"
+import type { KeyEvent } from "../../../internal/log/keyIndex.js"
 import { kindOfChange } from "../../../internal/log/kinds.js"
 import { ownSelector } from "../../../internal/log/selector.js"
 import { word } from "../../../internal/random.js"
@@ -196,9 +197,15 @@ const eventOf = <V>(change: WrittenChange<V>, revision: Revision): Event<V> => {
   )
 }
 
-/** Decodes one change of a row as it was written. Throws on what this module has not written. */
-export const decodeEvent = <V>(change: unknown, revision: Revision): Event<V> =>
-  eventOf(JSON.parse(change as string) as WrittenChange<V>, revision)
+/** Decodes events of a key: JSON of `[generation, seq, tag, change]` for each. Throws on what this module has not written. */
+export const decodeEvents = <V>(epoch: string, events: unknown): ReadonlyArray<KeyEvent<V>> =>
+  (
+    JSON.parse(events as string) as ReadonlyArray<
+      readonly [generation: number, seq: number, tag: number, change: WrittenChange<V>]
+    >
+  ).map(([generation, seq, tag, change]) =>
+    Object.freeze({ generation, event: eventOf(change, Object.freeze({ epoch, seq, tag })) })
+  )
 
 /**
  * Decodes a row of the log as it was written. Throws on what this module has not written. The result is frozen, because
