@@ -223,7 +223,19 @@ const compact = (model: Model, log: Log, keep: number) =>
     }
   })
 
-const run = (log: Log, steps: ReadonlyArray<Step>, seen: Set<string>) =>
+/** A log, and how an effect runs in a transaction of its client. */
+export interface Place {
+  readonly log: Log
+  readonly inTransaction: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
+}
+
+/** A log without a client: its readers cannot know that. */
+export const withoutClient = (log: Log): Place => ({
+  log,
+  inTransaction: (effect) => Effect.provideService(effect, Connection, "it")
+})
+
+const run = ({ inTransaction, log }: Place, steps: ReadonlyArray<Step>, seen: Set<string>) =>
   Effect.gen(function* () {
     const { clock, pass } = yield* passingClock
     const cache = yield* tier
@@ -249,7 +261,7 @@ const run = (log: Log, steps: ReadonlyArray<Step>, seen: Set<string>) =>
         checkRead(model, step.key, step.maxAge, answer, owed)
       }
       if (step.by === "across") return across(step, one, check)
-      const inside = step.by === "transaction" ? Effect.provideService(one, Connection, "it") : one
+      const inside = step.by === "transaction" ? inTransaction(one) : one
       return Effect.map(
         Effect.all(step.by === "two" ? [one, one] : [inside], { concurrency: 2 }),
         (answers) => {
@@ -312,11 +324,11 @@ const run = (log: Log, steps: ReadonlyArray<Step>, seen: Set<string>) =>
 const every = "Direct,Empty,Replay,SlotHit,SlotIncremental,Tier,TierIncremental"
 
 /** Holds the lanes over logs of a kind to the model, for so many schedules, times LAWS_RUNS. */
-export const lanesAreEqual = <E>(makeLog: Effect.Effect<Log, E, Scope.Scope>, count: number) =>
+export const lanesAreEqual = <E>(place: Effect.Effect<Place, E, Scope.Scope>, count: number) =>
   Effect.gen(function* () {
     const seen = new Set<string>()
     yield* holdsEffect(fc.array(step, { minLength: 5, maxLength: 60 }), count, (steps) =>
-      Effect.scoped(Effect.flatMap(makeLog, (log) => run(log, steps, seen)))
+      Effect.scoped(Effect.flatMap(place, (place) => run(place, steps, seen)))
     )
     if (runs(count) >= 50) ensureSame([...seen].sort().join(), every, "schedules meet every lane")
   })
