@@ -6,7 +6,7 @@
  * one the projection fails.
  */
 import { Effect, Either } from "effect"
-import { type Base, type Cached, judge, type Page } from "./cached.js"
+import { type Base, type Cached, isEqual, type Page } from "./cached.js"
 import { ProjectionError } from "./errors.js"
 import type { AnyEvent } from "./events.js"
 import { begin, type Fold } from "./fold.js"
@@ -45,7 +45,7 @@ const equal = <S>(
   strategy: "SlotHit" | "Tier"
 ): Result<S> => ({
   state,
-  // `judge` has found it.
+  // A page after a position has a last event.
   generation: (last as NonNullable<Page["last"]>).generation,
   applied,
   cache: hit,
@@ -189,24 +189,22 @@ const fromSlot = <S, E extends AnyEvent>(attempt: Attempt<S, E>, slot: Slots.Slo
     onFailure: (error) => (error._tag === "ChangeLogError" ? Effect.fail(error) : anew()),
     onSuccess: (page) => {
       const judged = judgeSlot(slot, page, attempt.readAt, phases)
-      if (judged === "Foreign") return anew()
-      if (judged !== "Behind") return Effect.succeed(judged)
+      if (judged !== undefined) return Effect.succeed(judged)
       const base: Base<S> = { cached: slot, page, strategy: "SlotIncremental", unsaved: slot.unsaved }
       return compiled.incremental ? foldAfter(attempt, base) : fromLog(attempt, base)
     }
   })
 }
 
-/** The answer of a slot that is equal to the log, or what it is otherwise. */
+/** The answer of a slot that is equal to the log; `undefined` if it is behind. */
 export const judgeSlot = <S>(
   slot: Slots.Slot<S>,
   page: Page,
   readAt: number,
   phases: Phases | undefined
-): Result<S> | "Behind" | "Foreign" => {
-  const verdict = judge(slot, page)
-  if (verdict !== "Equal") return verdict
-  // `judge` has found it.
+): Result<S> | undefined => {
+  if (!isEqual(page)) return undefined
+  // A page after a position has a last event.
   const last = page.last as NonNullable<Page["last"]>
   Slots.prove(slot, last, page.head, readAt)
   return equal({ phases }, slot, page, "SlotHit")

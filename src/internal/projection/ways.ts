@@ -84,8 +84,8 @@ const inline = <S, E extends AnyEvent>(
     (read) => {
       if (Either.isLeft(read)) return fly(calls, key)
       const judged = judgeSlot(slot, read.right, readAt, phases)
-      if (typeof judged === "object") return Effect.succeed(judged)
-      if (judged === "Foreign" || !runtime.compiled.incremental) return fly(calls, key)
+      if (judged !== undefined) return Effect.succeed(judged)
+      if (!runtime.compiled.incremental) return fly(calls, key)
       return increment(
         calls,
         { runtime, key, phases: phases ?? noPhases(), readAt, usesCaches: true },

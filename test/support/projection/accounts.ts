@@ -1,8 +1,7 @@
 /** Accounts: the events and the projection that tests use, and a log of them whose index can be held up. */
 import { Effect, Either, type Option, Schema } from "effect"
-import type * as ChangeLog from "../../../src/ChangeLog.js"
+import * as ChangeLog from "../../../src/ChangeLog.js"
 import * as Projection from "../../../src/Projection.js"
-import { devLog } from "./devLog.js"
 
 type V = Projection.EventValue
 export type Log = ChangeLog.ChangeLog<V>
@@ -101,7 +100,7 @@ export const scripted = (log: Log, kind: "now" | "async" = "async"): Scripted =>
   }
 }
 
-export const indexedLog: Effect.Effect<Log> = devLog
+export const indexedLog: Effect.Effect<Log> = Effect.orDie(ChangeLog.make({ keys: "indexed" }))
 
 /** A log of these events, each a revision of its own. */
 export const logOf = (
