@@ -80,8 +80,8 @@ const linesWith = (pattern: RegExp): ReadonlyArray<string> =>
     )
 
 describe("the README", () => {
-  it("has at most 200 lines", () => {
-    expect(readme.trimEnd().split("\n").length).toBeLessThanOrEqual(200)
+  it("has at most 235 lines", () => {
+    expect(readme.trimEnd().split("\n").length).toBeLessThanOrEqual(235)
   })
 
   it("names exactly the two commands that set it up", () => {

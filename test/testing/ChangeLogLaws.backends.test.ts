@@ -5,8 +5,17 @@ import { memorySubject, pgSubjects, sqliteSubjects, states } from "../support/wa
 
 for (const state of states) {
   changeLogLaws(memorySubject(state))
+  changeLogLaws(memorySubject(state, "indexed"))
   for (const subject of sqliteSubjects(state)) changeLogLaws(subject)
   for (const { name, url } of databaseUrls()) {
     for (const subject of pgSubjects(name, url, state)) changeLogLaws(subject)
+  }
+}
+
+// One way to each database with each state: the ways differ in their connections alone.
+for (const [n, state] of states.entries()) {
+  for (const subject of sqliteSubjects(state, "indexed").slice(n, n + 1)) changeLogLaws(subject)
+  for (const { name, url } of databaseUrls()) {
+    for (const subject of pgSubjects(name, url, state, "indexed").slice(n, n + 1)) changeLogLaws(subject)
   }
 }

@@ -162,30 +162,35 @@ const waiting = (sql: Sql, count: number) =>
   ).pipe(Effect.timeout("20 seconds"))
 
 for (const { name, url: server } of databaseUrls()) {
-  it.scopedLive(
-    `of two writers at one generation on ${name}, one that waits for the other's head loses`,
-    () =>
-      Effect.gen(function* () {
-        const url = new URL(yield* ownSchema(server))
-        const sql = yield* openClient(url.href)
-        const [schema] = yield* sql("SELECT current_schema() AS name")
-        url.searchParams.set("application_name", String(schema?.name))
-        const log = yield* PgChangeLog.make<unknown>({ ...feed, url: url.href })
-        const first = yield* openClient(url.href)
-        yield* log.commit([made("/a", 0)])
-        // Another program holds the head, so that both wait for it, each of them having begun before the other commits.
-        yield* first("BEGIN")
-        yield* first("SELECT 1 FROM log_heads FOR UPDATE")
-        const commits = yield* Effect.forEach([1, 2], () =>
-          Effect.fork(Effect.either(log.commit([made("/a", 1)])))
-        )
-        yield* waiting(sql, 2)
-        yield* first("COMMIT")
-        const outcomes = yield* Effect.forEach(commits, Fiber.join)
-        expect(outcomes.map(({ _tag }) => _tag).sort()).toEqual(["Left", "Right"])
-        const [lost] = outcomes.flatMap((one) => (one._tag === "Left" ? [one.left] : []))
-        expect(lost).toMatchObject({ _tag: "Conflict", reason: "Changed", generation: 2 })
-        expect(yield* keys(log)).toEqual(["/a", "/a"])
-      })
-  )
+  describe(`conditions on ${name}`, () => {
+    it.scopedLive(
+      "of two writers at one generation lets one win, also when one waits for the other's head",
+      () =>
+        Effect.gen(function* () {
+          const url = new URL(yield* ownSchema(server))
+          const sql = yield* openClient(url.href)
+          const [schema] = yield* sql("SELECT current_schema() AS name")
+          url.searchParams.set("application_name", String(schema?.name))
+          const log = yield* PgChangeLog.make<unknown>({ ...feed, url: url.href })
+          const program = yield* openClient(url.href)
+          yield* log.commit([made("/a", 0)])
+          // One entry is judged by the statement that appends it, two in a transaction.
+          for (const [n, others] of [[], [{ changes: [put("/b", 1)] }]].entries()) {
+            // Another program holds the head: both have begun before either commits.
+            yield* program("BEGIN")
+            yield* program("SELECT 1 FROM log_heads FOR UPDATE")
+            const commits = yield* Effect.forEach([1, 2], () =>
+              Effect.fork(Effect.either(log.commit([made("/a", 1 + n), ...others])))
+            )
+            yield* waiting(sql, 2)
+            yield* program("COMMIT")
+            const outcomes = yield* Effect.forEach(commits, Fiber.join)
+            expect(outcomes.map(({ _tag }) => _tag).sort()).toEqual(["Left", "Right"])
+            const [lost] = outcomes.flatMap((one) => (one._tag === "Left" ? [one.left] : []))
+            expect(lost).toMatchObject({ _tag: "Conflict", reason: "Changed", generation: 2 + n })
+          }
+          expect(yield* keys(log)).toEqual(["/a", "/a", "/a", "/b"])
+        })
+    )
+  })
 }

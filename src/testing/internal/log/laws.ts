@@ -2,8 +2,10 @@
 import type { Kit } from "../law.js"
 import { runnerOf } from "../report.js"
 import { logLawsOfOthers } from "./concurrency.js"
+import { logLawsOfConditions } from "./conditions.js"
 import { logLawsOfErrors } from "./errors.js"
 import { logLawsOfHistory } from "./history.js"
+import { logLawsOfKeys } from "./keys.js"
 import { logLawsOfReading } from "./reading.js"
 import { logLawsOfSharing } from "./sharing.js"
 import { logLawsOfState } from "./state.js"
@@ -16,7 +18,9 @@ export const logLaws: ReadonlyArray<LogLaw> = [
   ...logLawsOfHistory,
   ...logLawsOfState,
   ...logLawsOfSharing,
-  ...logLawsOfOthers
+  ...logLawsOfOthers,
+  ...logLawsOfKeys,
+  ...logLawsOfConditions
 ]
 
 /** The laws of change logs, and which needs a log does not meet. */
