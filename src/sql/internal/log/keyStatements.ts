@@ -30,6 +30,7 @@ const historyOf = (dialect: Dialect, feed: Feed) => {
   const { counted, events, heads, log } = feed
   const { ofFeed, seq } = partsOfFeed(feed)
   const position = [events.column.generation, events.column.seq, events.column.tag]
+  // An event whose revision is not there is not to be read as none: NULL cannot be decoded.
   const event = `'[' || x."generation" || ',' || x."seq" || ',' || x."tag" || ',' || COALESCE(x."change", 'null') || ']'`
   const joined = `${dialect.name === "pg" ? "string_agg" : "group_concat"}(${event}, ',')`
   /**
@@ -68,7 +69,9 @@ const historyOf = (dialect: Dialect, feed: Feed) => {
       ...where("i"),
       `${orderBy(dialect, "i", events.column.seq)} DESC, i."pos" DESC LIMIT 1) b ON 1 = 1`,
       ` LEFT JOIN (SELECT '[' || ${joined} || ']' AS "events" FROM (SELECT f."generation", f."seq", f."tag",` +
-        ` CAST(l."changes" -> CAST(f."pos" AS int) AS text) AS "change" FROM (SELECT i.* FROM ${events.sql} i`,
+        // As a join, Postgres would read all revisions for it.
+        ` (SELECT CAST(l."changes" -> CAST(f."pos" AS int) AS text) FROM ${log.sql} l` +
+        ` WHERE l."feed" = f."feed" AND l."seq" = f."seq") AS "change" FROM (SELECT i.* FROM ${events.sql} i`,
       ...where("i"),
       ` AND i."seq" >= `,
       seq(from),
@@ -81,9 +84,7 @@ const historyOf = (dialect: Dialect, feed: Feed) => {
             ...keyList(dialect, events.column.kind, kinds),
             ")"
           ]),
-      `${orderBy(dialect, "i", events.column.seq)}, i."pos" LIMIT ${limit}) f` +
-        // An event whose revision is not there is not to be read as none.
-        ` LEFT JOIN ${log.sql} l ON l."feed" = f."feed" AND l."seq" = f."seq") x` +
+      `${orderBy(dialect, "i", events.column.seq)}, i."pos" LIMIT ${limit}) f) x` +
         ` GROUP BY x."generation" / ${eventsOfRow}) e ON 1 = 1 WHERE h."feed" = `,
       ofFeed
     )
