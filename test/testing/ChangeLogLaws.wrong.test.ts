@@ -8,9 +8,11 @@ import { inVirtualTime } from "../support/laws/lawReport.js"
 import { states } from "../support/watch/logs.js"
 import { right, subjectOf } from "./rightLog.js"
 import { wrongLogs } from "./wrongLogs/index.js"
+import { wrongIndexes } from "./wrongLogs/keys.js"
 
 const options: CheckOptions = { limit: "1 second", samples: 40 }
 
+type State = Parameters<typeof subjectOf>[1]
 type Open = Parameters<typeof subjectOf>[2]
 
 /** Against the laws of logs with state and of logs without it. */
@@ -20,9 +22,16 @@ const reportsOf = async (name: string, open: Open): Promise<ReadonlyArray<Report
   return reports
 }
 
+/** Against the laws of logs with an index. */
+const reportOfIndexed = (name: string, state: State, open: Open): Promise<Report> =>
+  inVirtualTime(run(subjectOf(name, state, open, "indexed"), options))
+
 describe("a log that is right", () => {
   it("keeps every law, and none is left out", async () => {
-    const reports = await reportsOf("right", (disk, state) => right(disk, state))
+    const reports = [...(await reportsOf("right", (disk, state) => right(disk, state)))]
+    for (const state of states) {
+      reports.push(await reportOfIndexed("right", state, (disk, state) => right(disk, state, {}, "indexed")))
+    }
     expect(reports.flatMap(({ broken }) => broken)).toEqual([])
     const held = new Set(reports.flatMap(({ held }) => held))
     expect(laws.map(({ name }) => name).filter((name) => !held.has(name))).toEqual([])
@@ -39,9 +48,19 @@ describe("a wrong log breaks its laws, and keeps the others", () => {
   }
 })
 
+describe("a log with a wrong index breaks its laws, and keeps the others", () => {
+  for (const wrong of wrongIndexes) {
+    it(wrong.name, async () => {
+      const { broken } = await reportOfIndexed(wrong.name, "none", wrong.open)
+      for (const { law, message } of broken) expect(message, law).toMatch(/^\S.+\. [A-Z].+/s)
+      expect(broken.map(({ law }) => law).sort()).toEqual(wrong.breaks.slice().sort())
+    })
+  }
+})
+
 describe("every law of change logs", () => {
   it("is broken by a wrong log", () => {
-    const broken = new Set(wrongLogs.flatMap(({ breaks }) => breaks))
+    const broken = new Set([...wrongLogs, ...wrongIndexes].flatMap(({ breaks }) => breaks))
     expect(laws.map(({ name }) => name).filter((name) => !broken.has(name))).toEqual([])
   })
 

@@ -480,6 +480,7 @@ const scans: ReadonlyArray<LogLaw> = [
           )
         yield* floorIs(2, "while everything after 2 is held")
         yield* holds("first", at[5])
+        yield* trial.commit(one(0))
         yield* floorIs(5, "while everything after 5 is held")
         yield* trial.compact(6)
         yield* floorIs(6, "after a compaction up to 6")
