@@ -13,7 +13,7 @@ import {
 import { ensure, exitOf, refuses } from "../calls.js"
 import { handles } from "./concurrency.js"
 import { briefly, type LogTrial, logLaw, sameRevision } from "./fixture.js"
-import { event } from "./keys.js"
+import { event } from "./keyEvents.js"
 import type { LogLaw } from "./subject.js"
 
 const expecting = (change: Change<unknown>, ...expect: ReadonlyArray<Condition>): Entry<unknown> => ({

@@ -7,6 +7,7 @@ import { logLawsOfErrors } from "./errors.js"
 import { logLawsOfHistory } from "./history.js"
 import { logLawsOfKeys } from "./keys.js"
 import { logLawsOfReading } from "./reading.js"
+import { logLawsOfScans } from "./scans.js"
 import { logLawsOfSharing } from "./sharing.js"
 import { logLawsOfState } from "./state.js"
 import { type LogGroup, type LogLaw, type LogNeed, type LogSubjects, lacks } from "./subject.js"
@@ -20,6 +21,7 @@ export const logLaws: ReadonlyArray<LogLaw> = [
   ...logLawsOfSharing,
   ...logLawsOfOthers,
   ...logLawsOfKeys,
+  ...logLawsOfScans,
   ...logLawsOfConditions
 ]
 
