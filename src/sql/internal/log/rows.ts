@@ -189,23 +189,25 @@ type WrittenChange<V> = readonly [key: string, value?: V]
 const eventOf = <V>(change: WrittenChange<V>, revision: Revision): Event<V> => {
   const [key] = change
   if (typeof key !== "string") throw new TypeError("a change without a key")
-  return Object.freeze(
-    // A change with a value was put; the value is what a `Change<V>` held.
-    change.length === 2
-      ? { _tag: "Put" as const, key, value: change[1] as V, revision }
-      : { _tag: "Delete" as const, key, revision }
-  )
+  // A change with a value was put; the value is what a `Change<V>` held.
+  return change.length === 2
+    ? { _tag: "Put", key, value: change[1] as V, revision }
+    : { _tag: "Delete", key, revision }
 }
 
-/** Decodes events of a key: JSON of `[generation, seq, tag, change]` for each. Throws on what this module has not written. */
+/**
+ * Decodes events of a key: JSON of `[generation, seq, tag, change]` for each. Throws on what this module has not written.
+ * They are not frozen: the caller alone has them.
+ */
 export const decodeEvents = <V>(epoch: string, events: unknown): ReadonlyArray<KeyEvent<V>> =>
   (
     JSON.parse(events as string) as ReadonlyArray<
       readonly [generation: number, seq: number, tag: number, change: WrittenChange<V>]
     >
-  ).map(([generation, seq, tag, change]) =>
-    Object.freeze({ generation, event: eventOf(change, Object.freeze({ epoch, seq, tag })) })
-  )
+  ).map(([generation, seq, tag, change]) => ({
+    generation,
+    event: eventOf(change, { epoch, seq, tag })
+  }))
 
 /**
  * Decodes a row of the log as it was written. Throws on what this module has not written. The result is frozen, because
@@ -214,7 +216,7 @@ export const decodeEvents = <V>(epoch: string, events: unknown): ReadonlyArray<K
 export const decodeRow = <V>(epoch: string, { changes, previous, seq, tag }: Row): LoggedRevision<V> => {
   const revision: Revision = Object.freeze({ epoch, seq: Number(seq), tag: Number(tag) })
   const decoded = JSON.parse(changes as string) as ReadonlyArray<WrittenChange<V>>
-  const events = decoded.map((change) => eventOf(change, revision))
+  const events = decoded.map((change) => Object.freeze(eventOf(change, revision)))
   const before =
     typeof previous === "string"
       ? (JSON.parse(previous) as ReadonlyArray<readonly [] | readonly [V]>).map((value) =>
