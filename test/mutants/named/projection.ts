@@ -4,7 +4,7 @@ import { guardsOf } from "./guard.js"
 
 const guard = guardsOf("projection")
 const inside = (file: string) => `internal/projection/${file}`
-const lanes = "give one state for one log, with its own generation, or none for a part"
+const lanes = "over memory give one state for one log, with its own generation, or none for a part"
 
 const folding: ReadonlyArray<NamedMutant> = [
   guard(
@@ -29,7 +29,7 @@ const folding: ReadonlyArray<NamedMutant> = [
     "fold what came after a cached state without it",
     inside("attempt"),
     ["base && compiled.states.copy(base.cached.state)", "undefined"],
-    ["projection/lanes.laws", lanes]
+    ["laws/projection", lanes]
   ),
   guard(
     "skip an event that cannot be decoded",
@@ -59,7 +59,7 @@ const proving: ReadonlyArray<NamedMutant> = [
     "give the plan's generation to an old state",
     inside("cached"),
     ["events.length === 0 && !more", "events.length >= 0 || more"],
-    ["projection/lanes.laws", lanes]
+    ["laws/projection", lanes]
   ),
   guard(
     "fail by a row whose tag is none of the log",
