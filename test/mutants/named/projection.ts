@@ -29,7 +29,7 @@ const folding: ReadonlyArray<NamedMutant> = [
     "fold what came after a cached state without it",
     inside("attempt"),
     ["base && compiled.states.copy(base.cached.state)", "undefined"],
-    ["laws/projection", lanes]
+    ["projection/lanes.laws", lanes]
   ),
   guard(
     "skip an event that cannot be decoded",
@@ -59,7 +59,7 @@ const proving: ReadonlyArray<NamedMutant> = [
     "give the plan's generation to an old state",
     inside("cached"),
     ["events.length === 0 && !more", "events.length >= 0 || more"],
-    ["laws/projection", lanes]
+    ["projection/lanes.laws", lanes]
   ),
   guard(
     "fail by a row whose tag is none of the log",

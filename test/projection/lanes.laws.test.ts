@@ -5,8 +5,8 @@
 import { describe } from "@effect/vitest"
 import { Effect } from "effect"
 import { indexedLog } from "../support/projection/accounts.js"
-import { withoutClient } from "./projection/play.js"
-import { lanesLaw } from "./projection/suite.js"
+import { withoutClient } from "./lanes/play.js"
+import { lanesLaw } from "./lanes/suite.js"
 
 describe("the lanes of a projection", () => {
   lanesLaw("over memory", 50, Effect.map(indexedLog, withoutClient))

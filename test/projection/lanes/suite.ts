@@ -8,9 +8,6 @@ import { schedules } from "./schedule.js"
 
 const every = "Direct,Empty,Replay,SlotHit,SlotIncremental,Tier,TierIncremental"
 
-/** So many times as often in a long run, besides LAWS_RUNS: with 34 these are 10,200 schedules over memory. */
-const longer = runs(1) > 1 ? 6 : 1
-
 /** Plays so many schedules, times LAWS_RUNS, each over a log of its own. */
 export const lanesLaw = (
   name: string,
@@ -22,7 +19,7 @@ export const lanesLaw = (
     () =>
       Effect.gen(function* () {
         const seen = new Set<string>()
-        yield* holdsSeeded(`the lanes ${name}`, schedules, longer * count, (steps) =>
+        yield* holdsSeeded(`the lanes ${name}`, schedules, count, (steps) =>
           Effect.runPromise(Effect.scoped(Effect.flatMap(place, (place) => play(place, steps, seen))))
         )
         if (runs(count) >= 50) ensureSame([...seen].sort().join(), every, "schedules meet every lane")
