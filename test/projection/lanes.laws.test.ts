@@ -1,14 +1,13 @@
-/** All lanes of a projection give one state for one log. */
-import { describe, it } from "@effect/vitest"
+/**
+ * All lanes of a projection give one state for one log, whatever was cached before: slot, slot with new events, tier, tier
+ * with new events, full fold; shared, alone, and in a transaction.
+ */
+import { describe } from "@effect/vitest"
 import { Effect } from "effect"
-import { lawTimeout } from "../support/laws/ensure.js"
 import { indexedLog } from "../support/projection/accounts.js"
-import { lanesAreEqual, withoutClient } from "../support/projection/lanes.js"
+import { withoutClient } from "./lanes/play.js"
+import { lanesLaw } from "./lanes/suite.js"
 
 describe("the lanes of a projection", () => {
-  it.live(
-    "give one state for one log, with its own generation, or none for a part",
-    () => lanesAreEqual(Effect.map(indexedLog, withoutClient), 70),
-    lawTimeout
-  )
+  lanesLaw("over memory", 50, Effect.map(indexedLog, withoutClient))
 })

@@ -4,7 +4,7 @@ import { guardsOf } from "./guard.js"
 
 const guard = guardsOf("projection")
 const inside = (file: string) => `internal/projection/${file}`
-const lanes = "give one state for one log, with its own generation, or none for a part"
+const lanes = "over memory give one state for one log, with its own generation, or none for a part"
 
 const folding: ReadonlyArray<NamedMutant> = [
   guard(
