@@ -235,11 +235,7 @@ describe("a log in memory with an index of its keys", () => {
         expect: [{ key: "/a", generation: n }]
       }))
       const error = yield* Effect.flip(storage.save([0, 1, 5]))
-      expect([error.kind, error.outcome, error.bad?.map(({ index }) => index)]).toEqual([
-        "Poison",
-        "NotStored",
-        [2]
-      ])
+      expect(error).toMatchObject({ kind: "Poison", outcome: "NotStored", bad: [{ index: 2 }] })
       expect((yield* log.head).head.seq).toBe(0)
       yield* storage.save([0, 1])
       expect((yield* log.head).head.seq).toBe(2)
@@ -250,13 +246,13 @@ describe("a log in memory with an index of its keys", () => {
     Effect.gen(function* () {
       const log = yield* ChangeLog.make<number>({ keys: "indexed" })
       const table = yield* Storage.memory({ id: "n", columns: { n: Storage.Column.integer } })
-      const toEntry = ({ n }: { readonly n: number }) => ({
+      const toEntry = ({ n }: { readonly n: number }): ChangeLog.Entry<number> => ({
         changes: [ChangeLog.put("/a", n)],
         ...(n === 1 ? { expect: [{ key: "/a", generation: 0 }] } : {})
       })
       const storage = yield* ChangeLog.withLog(table, { log, toEntry })
       const error = yield* Effect.flip(storage.save([{ n: 0 }, { n: 1 }]))
-      expect([error.kind, error.bad?.map(({ index }) => index)]).toEqual(["Poison", [1]])
+      expect(error).toMatchObject({ kind: "Poison", bad: [{ index: 1 }] })
       expect(yield* storage.load({})).toEqual([])
     })
   )
