@@ -25,71 +25,100 @@ const named = (dialect: Dialect, alias: string, columns: ReadonlyArray<TableColu
 /** So many events of a key share a row: with events of a megabyte it is still a text. */
 const eventsOfRow = 100
 
-/** Reads one key's events, and what shows that they are whole. */
-const historyOf = (dialect: Dialect, feed: Feed) => {
-  const { counted, events, heads, log } = feed
-  const { ofFeed, seq } = partsOfFeed(feed)
-  const position = [events.column.generation, events.column.seq, events.column.tag]
+/**
+ * Makes the events of a page, of `generation`, `seq`, `tag` and `pos`, into JSON, in no order, a row for up to so many of
+ * them: a row for each takes three times as long.
+ */
+const inRows = (dialect: Dialect, { log }: Feed, page: Parts): Parts => {
   // An event whose revision is not there is not to be read as none: NULL cannot be decoded.
   const event = `'[' || x."generation" || ',' || x."seq" || ',' || x."tag" || ',' || COALESCE(x."change", 'null') || ']'`
   const joined = `${dialect.name === "pg" ? "string_agg" : "group_concat"}(${event}, ',')`
-  /**
-   * The head; what is gone of the key (`k_`); the tag at `upTo` (`u_`); the event at `after` (`a_`); the last event up to `upTo`
-   * (`b_`); and the events, all as of one instant. The events come as JSON in no order, a row for up to so many of them:
-   * a row for each takes three times as long.
-   */
-  return (key: string, { after, kinds, limit, upTo }: HistoryOptions): Statement => {
-    const ofKey = param(events.column.key, key)
-    const from = after === undefined ? 0 : seqOf(after.revision)
-    const generation = param(events.column.generation, after === undefined ? 0 : wholeOf(after.generation))
-    const where = (alias: string): Parts => [
-      ` WHERE ${alias}."feed" = `,
-      ofFeed,
-      ` AND ${alias}."key" = `,
-      ofKey,
-      ...(upTo === undefined ? [] : [` AND ${alias}."seq" <= `, seq(seqOf(upTo))])
-    ]
+  return [
+    `SELECT '[' || ${joined} || ']' AS "events" FROM (SELECT f."generation", f."seq", f."tag",` +
+      // As a join, Postgres would read all revisions for it.
+      ` (SELECT CAST(l."changes" -> CAST(f."pos" AS int) AS text) FROM ${log.sql} l` +
+      ` WHERE l."feed" = f."feed" AND l."seq" = f."seq") AS "change" FROM (`,
+    ...page,
+    `) f) x GROUP BY x."generation" / ${eventsOfRow}`
+  ]
+}
+
+/** The events of a key, and the last of them, as tables. */
+const eventsOf = (
+  dialect: Dialect,
+  feed: Feed,
+  key: string,
+  { after, kinds, limit, upTo }: HistoryOptions
+) => {
+  const { events } = feed
+  const { ofFeed, seq } = partsOfFeed(feed)
+  const { generation, kind } = events.column
+  const ofKey: Parts = [
+    `SELECT i.* FROM ${events.sql} i WHERE i."feed" = `,
+    ofFeed,
+    ` AND i."key" = `,
+    param(events.column.key, key),
+    ...(upTo === undefined ? [] : [` AND i."seq" <= `, seq(seqOf(upTo))])
+  ]
+  const ofKinds: Parts =
+    kinds === undefined
+      ? []
+      : [` AND ${dialect.operand(columnOf("i", kind))} IN (`, ...keyList(dialect, kind, kinds), ")"]
+  const behind: Parts =
+    after === undefined
+      ? []
+      : [
+          ` AND i."seq" >= `,
+          seq(seqOf(after.revision)),
+          ` AND i."generation" > `,
+          param(generation, wholeOf(after.generation))
+        ]
+  const last: Parts = [...ofKey, `${orderBy(dialect, "i", events.column.seq)} DESC, i."pos" DESC LIMIT 1`]
+  const page: Parts = [
+    ...ofKey,
+    ...behind,
+    ...ofKinds,
+    `${orderBy(dialect, "i", events.column.seq)}, i."pos" LIMIT ${limit}`
+  ]
+  return { last, page }
+}
+
+/**
+ * Reads the head; what is gone of a key (`k_`); the tag at `upTo` (`u_`); the event at `after` (`a_`); the last event up
+ * to `upTo` (`b_`); and its events, all as of one instant.
+ */
+const historyOf =
+  (dialect: Dialect, feed: Feed) =>
+  (key: string, options: HistoryOptions): Statement => {
+    const { counted, events, heads, log } = feed
+    const { ofFeed, seq } = partsOfFeed(feed)
+    const { generation, tag } = events.column
+    const position = [generation, events.column.seq, tag]
     const gone = [counted.column.gone, counted.column.gone_seq, counted.column.gone_tag]
+    const { after, upTo } = options
+    const { last, page } = eventsOf(dialect, feed, key, options)
     return compose(
       dialect,
-      `SELECT ${headList(dialect, feed)}, ${named(dialect, "k", gone)},` +
-        ` ${named(dialect, "u", [log.column.tag])}, ${named(dialect, "a", position)},` +
-        ` ${named(dialect, "b", position)}, e."events" FROM ${heads.sql} h` +
+      `SELECT ${headList(dialect, feed)}, ${named(dialect, "k", gone)}, ${named(dialect, "u", [log.column.tag])},` +
+        ` ${["a", "b"].map((alias) => named(dialect, alias, position)).join(", ")}, e."events" FROM ${heads.sql} h` +
         ` LEFT JOIN ${counted.sql} k ON k."feed" = h."feed" AND k."key" = `,
-      ofKey,
+      param(counted.column.key, key),
       ` LEFT JOIN ${log.sql} u ON u."feed" = h."feed" AND u."seq" = `,
       seq(upTo === undefined ? -1 : seqOf(upTo)),
       ` LEFT JOIN ${events.sql} a ON a."feed" = h."feed" AND a."key" = `,
-      ofKey,
+      param(events.column.key, key),
       ` AND a."seq" = `,
-      seq(from),
+      seq(after === undefined ? -1 : seqOf(after.revision)),
       ` AND a."generation" = `,
-      generation,
-      ` LEFT JOIN (SELECT i.* FROM ${events.sql} i`,
-      ...where("i"),
-      `${orderBy(dialect, "i", events.column.seq)} DESC, i."pos" DESC LIMIT 1) b ON 1 = 1`,
-      ` LEFT JOIN (SELECT '[' || ${joined} || ']' AS "events" FROM (SELECT f."generation", f."seq", f."tag",` +
-        // As a join, Postgres would read all revisions for it.
-        ` (SELECT CAST(l."changes" -> CAST(f."pos" AS int) AS text) FROM ${log.sql} l` +
-        ` WHERE l."feed" = f."feed" AND l."seq" = f."seq") AS "change" FROM (SELECT i.* FROM ${events.sql} i`,
-      ...where("i"),
-      ` AND i."seq" >= `,
-      seq(from),
-      ` AND i."generation" > `,
-      generation,
-      ...(kinds === undefined
-        ? []
-        : [
-            ` AND ${dialect.operand(columnOf("i", events.column.kind))} IN (`,
-            ...keyList(dialect, events.column.kind, kinds),
-            ")"
-          ]),
-      `${orderBy(dialect, "i", events.column.seq)}, i."pos" LIMIT ${limit}) f) x` +
-        ` GROUP BY x."generation" / ${eventsOfRow}) e ON 1 = 1 WHERE h."feed" = `,
+      param(generation, after === undefined ? -1 : wholeOf(after.generation)),
+      ` LEFT JOIN (`,
+      ...last,
+      `) b ON 1 = 1 LEFT JOIN (`,
+      ...inRows(dialect, feed, page),
+      `) e ON 1 = 1 WHERE h."feed" = `,
       ofFeed
     )
   }
-}
 
 /** Finds revisions by what is in them. */
 const scanOf = (dialect: Dialect, feed: Feed) => {
