@@ -138,11 +138,8 @@ export const commit = <V>(
   Either.flatMap(measureAll(history, entries), (sizes) => {
     const conflict = conflictOf(history, entries)
     if (conflict !== undefined) return Either.left(conflict)
-    const revisions: Array<Revision> = []
-    for (const [index, entry] of entries.entries()) {
-      if (entry.id !== undefined && history.ids.has(entry.id)) continue
-      revisions.push(write(history, entry, sizes[index] as number))
-    }
+    const fresh = freshOf(entries, (id) => history.ids.has(id))
+    const revisions = fresh.map(({ entry, index }) => write(history, entry, sizes[index] as number))
     return Either.right({ revisions, duplicates: entries.length - revisions.length })
   })
 
