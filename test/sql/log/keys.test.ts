@@ -52,7 +52,7 @@ const each =
     Effect.forEach(revisions, (changes) => append(changes, log))
 
 /** Ways to append: the index is the same whatever way was taken. */
-const ways: Record<string, Append> = {
+const ways = {
   append: each((changes, log) => log.append(changes)),
   commit: each((changes, log) => log.commit([{ changes }, { id: changes[0]!.key, changes }])),
   "commit of what it expects": each((changes, log) =>
@@ -86,25 +86,42 @@ const ways: Record<string, Append> = {
       yield* table.write(rows.slice(1), "second")
       yield* table.write([Table.Write.delete("/b")], "third")
     }).pipe(Effect.provide(context))
-}
+} satisfies Record<string, Append>
 
 const suite = (name: string, place: Effect.Effect<Place, unknown, Scope.Scope>) =>
   describe(`keys in ${name}`, () => {
+    /** Appends to a feed of its own by each of these ways. */
+    const indexedBy = (context: Context.Context<SqlClient>, names: ReadonlyArray<keyof typeof ways>) =>
+      Effect.forEach(names, (way, n) =>
+        Effect.gen(function* () {
+          const state = n % 2 ? "latest" : "none"
+          const feed = { table: "log", keys: "indexed", feed: way, state } as const
+          const log = yield* make(context, feed)
+          yield* ways[way](log, context, feed)
+          yield* log.append(revisions[1]!)
+          yield* expectIndexed(log)
+        })
+      )
+
     it.scopedLive("are indexed by every way to append, and read by every handle", () =>
       Effect.gen(function* () {
         const { context, own } = yield* place
-        for (const [n, [way, append]] of Object.entries(ways).entries()) {
-          const feed = { table: "log", keys: "indexed", feed: way, state: n % 2 ? "latest" : "none" } as const
-          const log = yield* make(context, feed)
-          yield* append(log, context, feed)
-          yield* log.append(revisions[1]!)
-          yield* expectIndexed(log)
-        }
+        yield* indexedBy(context, ["append", "commit", "asStorage"])
         // What one handle has appended is what another one, of connections of its own, goes on from.
         const other = yield* own({ table: "log", keys: "indexed", feed: "append" })
         yield* other.append(revisions[1]!)
         yield* expectIndexed(other)
       })
+    )
+
+    it.scopedLive("are indexed by every transaction", () =>
+      Effect.flatMap(place, ({ context }) =>
+        indexedBy(context, ["transact", "a transaction of its client", "commit of what it expects"])
+      )
+    )
+
+    it.scopedLive("are indexed by storages and tables", () =>
+      Effect.flatMap(place, ({ context }) => indexedBy(context, ["a storage's log", "a table's log"]))
     )
 
     it.scopedLive("count on when events are removed, and are never a part for the whole", () =>
