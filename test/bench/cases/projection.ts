@@ -10,8 +10,8 @@ export const projection: Case = {
   name: "projection",
   about: "folds of events to a loop by hand and to emmett; a log with an index of its keys to one without",
   run: async (bench) => {
-    if (!process.env.ONLY_DB) await memoryFolds(bench)
-    if (!process.env.ONLY_DB) await kinds(bench)
+    await memoryFolds(bench)
+    await kinds(bench)
     const peers = await loadPeers(bench.note)
     await withDatabase(async ({ url }) => {
       const emmett = await peers?.makeEmmett(url)
