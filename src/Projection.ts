@@ -12,6 +12,7 @@ import { type Context, type Duration, Effect, Layer, type Option, type Scope } f
 import type { ChangeLog } from "./internal/log/changeLog.js"
 import type { Revision } from "./internal/log/events.js"
 import { type InvalidOptions, resolve } from "./internal/options.js"
+import { all } from "./internal/projection/all.js"
 import type { Definition } from "./internal/projection/definition.js"
 import type { ProjectionError } from "./internal/projection/errors.js"
 import type { AnyEvent, EventValue } from "./internal/projection/events.js"
@@ -134,6 +135,30 @@ export const layer = <Id, S, E extends AnyEvent>(
   log: ChangeLog<EventValue>,
   options: Options = {}
 ): Layer.Layer<Id, InvalidOptions> => Layer.scoped(tag, make(definition, log, options))
+
+/** What each projection of a tuple answers with. */
+export type Outcomes<P extends ReadonlyArray<Projection<unknown>>> = {
+  readonly [I in keyof P]: P[I] extends Projection<infer S> ? Outcome<S> : never
+}
+
+/**
+ * Projects a key by several projections of one log, from one reading of the events of all their kinds. Each answers with
+ * its own outcome, in their order, as a consistent `projectOutcome` does; all are of one instant. It folds past all caches.
+ *
+ * If events of the key are removed, each projects for itself, so that a cached state may stand for them. Fails as the first
+ * projection that fails, and with `Refused` if they read different logs.
+ */
+export const projectAll = <const P extends ReadonlyArray<Projection<unknown>>>(
+  projections: P,
+  key: string
+): Effect.Effect<Outcomes<P>, ProjectionError> =>
+  // Each place holds the outcome of the projection at the same place.
+  Effect.suspend(() =>
+    all(
+      projections.map((projection) => projection[internals]),
+      key
+    )
+  ) as Effect.Effect<Outcomes<P>, ProjectionError>
 
 /** The projection of a definition: `Projection.Of<typeof balances>`. */
 export type Of<D> = D extends Definition<infer S, infer _E extends AnyEvent> ? Projection<S> : never
