@@ -13,6 +13,7 @@ import type { ChangeLog } from "./internal/log/changeLog.js"
 import type { Revision } from "./internal/log/events.js"
 import { type InvalidOptions, resolve } from "./internal/options.js"
 import { all } from "./internal/projection/all.js"
+import { type Decided, type DecideOptions, type Decision, decide } from "./internal/projection/decide.js"
 import type { Definition } from "./internal/projection/definition.js"
 import type { ProjectionError } from "./internal/projection/errors.js"
 import type { AnyEvent, EventValue } from "./internal/projection/events.js"
@@ -27,6 +28,7 @@ import type { Calls } from "./internal/projection/ways.js"
 import type { TierError } from "./Tier.js"
 
 export { InvalidOptions } from "./internal/options.js"
+export type { Decided, DecideOptions, Decision } from "./internal/projection/decide.js"
 export type { Definition } from "./internal/projection/definition.js"
 export { ProjectionError } from "./internal/projection/errors.js"
 export {
@@ -75,8 +77,8 @@ export const atLeast = (revision: Revision, timeout: Duration.DurationInput): Fr
   timeout
 })
 
-/** The handle of a projection. */
-export interface Projection<out S> extends HasInternals {
+/** The handle of a projection of states `S`. Events `E` can be appended by it. */
+export interface Projection<out S, in E extends AnyEvent = never> extends HasInternals {
   /** Returns the state of a key, or none. */
   readonly project: (key: string, freshness?: Freshness) => Effect.Effect<Option.Option<S>, ProjectionError>
   /** Returns the state of a key, and how it came about. */
@@ -89,19 +91,34 @@ export interface Projection<out S> extends HasInternals {
     key: string,
     generation: number
   ) => Effect.Effect<Option.Option<Changed<S>>, ProjectionError>
+  /**
+   * Appends the events that a function returns for the key's consistent state, if the key is still in that state; else
+   * decides again, after a random pause that grows up to 1 second. No event is appended to a state that it was not
+   * decided on, and none that cannot be folded.
+   *
+   * - Fails with what the function fails with.
+   * - Fails with `Contended` after `attempts` conflicts, and with `Malformed` for what is no event of the definition.
+   * - Fails with `Refused` in a transaction of a database, which could roll back without the events.
+   */
+  readonly decide: <X = never, R = never>(
+    key: string,
+    decision: Decision<S, E, X, R>,
+    options?: DecideOptions
+  ) => Effect.Effect<Decided<S>, X | ProjectionError | InvalidOptions, R>
   /** Removes what the tier holds of lower versions of the definition. */
   readonly sweep: Effect.Effect<void, TierError>
   readonly stats: Effect.Effect<Stats>
   readonly unsafeStats: () => Stats
 }
 
-const handleOf = <S, E extends AnyEvent>(calls: Calls<S, E>): Projection<S> => {
+const handleOf = <S, E extends AnyEvent>(calls: Calls<S, E>): Projection<S, E> => {
   const { runtime } = calls
   const unsafeStats = (): Stats => statsOf(runtime.counters, Slots.size(runtime.slots))
   return {
     project: (key, freshness) => state(calls, key, freshness),
     projectOutcome: (key, options = {}) => outcome(calls, key, options),
     projectIfChanged: (key, generation) => ifChanged(calls, key, generation),
+    decide: (key, decision, options = {}) => decide(calls, key, decision, options),
     sweep: runtime.tier?.sweep ?? Effect.void,
     stats: Effect.sync(unsafeStats),
     unsafeStats,
@@ -117,7 +134,7 @@ export const make = <S, E extends AnyEvent>(
   definition: Definition<S, E>,
   log: ChangeLog<EventValue>,
   options: Options = {}
-): Effect.Effect<Projection<S>, InvalidOptions, Scope.Scope> =>
+): Effect.Effect<Projection<S, E>, InvalidOptions, Scope.Scope> =>
   Effect.flatMap(resolve<Options>()(rules, options), (settings) =>
     Effect.map(start(definition, log, settings), handleOf)
   )
@@ -130,7 +147,7 @@ export const make = <S, E extends AnyEvent>(
  * ```
  */
 export const layer = <Id, S, E extends AnyEvent>(
-  tag: Context.Tag<Id, Projection<S>>,
+  tag: Context.Tag<Id, Projection<S, E>>,
   definition: Definition<S, E>,
   log: ChangeLog<EventValue>,
   options: Options = {}
@@ -161,4 +178,4 @@ export const projectAll = <const P extends ReadonlyArray<Projection<unknown>>>(
   ) as Effect.Effect<Outcomes<P>, ProjectionError>
 
 /** The projection of a definition: `Projection.Of<typeof balances>`. */
-export type Of<D> = D extends Definition<infer S, infer _E extends AnyEvent> ? Projection<S> : never
+export type Of<D> = D extends Definition<infer S, infer E extends AnyEvent> ? Projection<S, E> : never
