@@ -8,7 +8,7 @@
  * Guarantees: a state is the fold of all events of its key up to a revision, or the read fails; never the fold of a part.
  * No cache makes a state other than the full fold, and no fault of a cache fails a read.
  */
-import { type Context, type Duration, Effect, Layer, type Option, type Scope } from "effect"
+import { type Context, type Duration, Effect, Layer, type Option, type Scope, type Stream } from "effect"
 import type { ChangeLog } from "./internal/log/changeLog.js"
 import type { Revision } from "./internal/log/events.js"
 import { type InvalidOptions, resolve } from "./internal/options.js"
@@ -17,6 +17,7 @@ import { type Decided, type DecideOptions, type Decision, decide } from "./inter
 import type { Definition } from "./internal/projection/definition.js"
 import type { ProjectionError } from "./internal/projection/errors.js"
 import type { AnyEvent, EventValue } from "./internal/projection/events.js"
+import { type Followed, follow } from "./internal/projection/following.js"
 import { type HasInternals, internals } from "./internal/projection/internals.js"
 import { type Options, rules } from "./internal/projection/options.js"
 import type { Changed, Freshness, Outcome, OutcomeOptions } from "./internal/projection/outcome.js"
@@ -41,6 +42,7 @@ export {
   events,
   type Schemas
 } from "./internal/projection/events.js"
+export type { Followed } from "./internal/projection/following.js"
 export type { Options } from "./internal/projection/options.js"
 export type {
   CacheStatus,
@@ -105,6 +107,14 @@ export interface Projection<out S, in E extends AnyEvent = never> extends HasInt
     decision: Decision<S, E, X, R>,
     options?: DecideOptions
   ) => Effect.Effect<Decided<S>, X | ProjectionError | InvalidOptions, R>
+  /**
+   * Follows a key: its state now, then its state after each change, by growing generations. A slow reader gets the last
+   * state instead of all. A compacted log ends nothing.
+   *
+   * Fails with `EpochChanged` if the log is renewed, with `Log` if it fails for good or the projection is closed, and with
+   * any other reason if a state cannot be returned.
+   */
+  readonly follow: (key: string) => Stream.Stream<Followed<S>, ProjectionError>
   /** Removes what the tier holds of lower versions of the definition. */
   readonly sweep: Effect.Effect<void, TierError>
   readonly stats: Effect.Effect<Stats>
@@ -119,6 +129,7 @@ const handleOf = <S, E extends AnyEvent>(calls: Calls<S, E>): Projection<S, E> =
     projectOutcome: (key, options = {}) => outcome(calls, key, options),
     projectIfChanged: (key, generation) => ifChanged(calls, key, generation),
     decide: (key, decision, options = {}) => decide(calls, key, decision, options),
+    follow: (key) => follow(calls, key),
     sweep: runtime.tier?.sweep ?? Effect.void,
     stats: Effect.sync(unsafeStats),
     unsafeStats,

@@ -19,6 +19,7 @@ import type { Kept } from "./states.js"
 import { type Counters, makeCounters, publisher } from "./stats.js"
 import { keep } from "./storing.js"
 import * as TierCache from "./tierCache.js"
+import { makeWatching } from "./watching.js"
 import { type Calls, makeFlights } from "./ways.js"
 
 const tierOf = (
@@ -73,7 +74,8 @@ export const start = <S, E extends AnyEvent>(
       log,
       flights: yield* makeFlights(runtime),
       traced: tracedBy(yield* Effect.tracer, name),
-      onApplied: new Set()
+      onApplied: new Set(),
+      watching: yield* makeWatching(log, name)
     }
   })
 

@@ -47,4 +47,25 @@ const reading: ReadonlyArray<NamedMutant> = [
   )
 ]
 
-export const projectionFrontierMutants: ReadonlyArray<NamedMutant> = [...deciding, ...reading]
+const following: ReadonlyArray<NamedMutant> = [
+  guard(
+    "drop a wake-up",
+    inside("following"),
+    ["(found) => next(watcher, found)", "(found) => next(watcher, found && last < 1)"],
+    ["projection/following", "gives the state now, then each later one, and nothing for other keys"]
+  ),
+  guard(
+    "end when the log is compacted",
+    inside("following"),
+    ["isCompacted(error) ? states :", "isCompacted(error) && last < 0 ? states :"],
+    ["projection/following", "goes on when the log was compacted above it"]
+  ),
+  guard(
+    "give a generation twice",
+    inside("following"),
+    ["if (generation <= last)", "if (generation < last)"],
+    ["projection/following", "goes on when the log was compacted above it"]
+  )
+]
+
+export const projectionFrontierMutants: ReadonlyArray<NamedMutant> = [...deciding, ...reading, ...following]
