@@ -8,13 +8,16 @@
  * Guarantees: a state is the fold of all events of its key up to a revision, or the read fails; never the fold of a part.
  * No cache makes a state other than the full fold, and no fault of a cache fails a read.
  */
-import { type Context, type Duration, Effect, Layer, type Option, type Scope } from "effect"
+import { type Context, type Duration, Effect, Layer, type Option, type Scope, type Stream } from "effect"
 import type { ChangeLog } from "./internal/log/changeLog.js"
 import type { Revision } from "./internal/log/events.js"
 import { type InvalidOptions, resolve } from "./internal/options.js"
+import { all } from "./internal/projection/all.js"
+import { type Decided, type DecideOptions, type Decision, decide } from "./internal/projection/decide.js"
 import type { Definition } from "./internal/projection/definition.js"
 import type { ProjectionError } from "./internal/projection/errors.js"
 import type { AnyEvent, EventValue } from "./internal/projection/events.js"
+import { type Followed, follow } from "./internal/projection/following.js"
 import { type HasInternals, internals } from "./internal/projection/internals.js"
 import { type Options, rules } from "./internal/projection/options.js"
 import type { Changed, Freshness, Outcome, OutcomeOptions } from "./internal/projection/outcome.js"
@@ -26,6 +29,7 @@ import type { Calls } from "./internal/projection/ways.js"
 import type { TierError } from "./Tier.js"
 
 export { InvalidOptions } from "./internal/options.js"
+export type { Decided, DecideOptions, Decision } from "./internal/projection/decide.js"
 export type { Definition } from "./internal/projection/definition.js"
 export { ProjectionError } from "./internal/projection/errors.js"
 export {
@@ -38,6 +42,7 @@ export {
   events,
   type Schemas
 } from "./internal/projection/events.js"
+export type { Followed } from "./internal/projection/following.js"
 export type { Options } from "./internal/projection/options.js"
 export type {
   CacheStatus,
@@ -74,8 +79,8 @@ export const atLeast = (revision: Revision, timeout: Duration.DurationInput): Fr
   timeout
 })
 
-/** The handle of a projection. */
-export interface Projection<out S> extends HasInternals {
+/** The handle of a projection of states `S`. Events `E` can be appended by it. */
+export interface Projection<out S, in E extends AnyEvent = never> extends HasInternals {
   /** Returns the state of a key, or none. */
   readonly project: (key: string, freshness?: Freshness) => Effect.Effect<Option.Option<S>, ProjectionError>
   /** Returns the state of a key, and how it came about. */
@@ -88,19 +93,43 @@ export interface Projection<out S> extends HasInternals {
     key: string,
     generation: number
   ) => Effect.Effect<Option.Option<Changed<S>>, ProjectionError>
+  /**
+   * Appends the events that a function returns for the key's consistent state, if the key is still in that state; else
+   * decides again, after a random pause that grows up to 1 second. No event is appended to a state that it was not
+   * decided on, and none that cannot be folded.
+   *
+   * - Fails with what the function fails with.
+   * - Fails with `Contended` after `attempts` conflicts, and with `Malformed` for what is no event of the definition.
+   * - Fails with `Refused` in a transaction of a database, which could roll back without the events.
+   */
+  readonly decide: <X = never, R = never>(
+    key: string,
+    decision: Decision<S, E, X, R>,
+    options?: DecideOptions
+  ) => Effect.Effect<Decided<S>, X | ProjectionError | InvalidOptions, R>
+  /**
+   * Follows a key: its state now, then its state after each change, by growing generations. A slow reader gets the last
+   * state instead of all. A compacted log ends nothing.
+   *
+   * Fails with `EpochChanged` if the log is renewed, with `Log` if it fails for good or the projection is closed, and with
+   * any other reason if a state cannot be returned.
+   */
+  readonly follow: (key: string) => Stream.Stream<Followed<S>, ProjectionError>
   /** Removes what the tier holds of lower versions of the definition. */
   readonly sweep: Effect.Effect<void, TierError>
   readonly stats: Effect.Effect<Stats>
   readonly unsafeStats: () => Stats
 }
 
-const handleOf = <S, E extends AnyEvent>(calls: Calls<S, E>): Projection<S> => {
+const handleOf = <S, E extends AnyEvent>(calls: Calls<S, E>): Projection<S, E> => {
   const { runtime } = calls
   const unsafeStats = (): Stats => statsOf(runtime.counters, Slots.size(runtime.slots))
   return {
     project: (key, freshness) => state(calls, key, freshness),
     projectOutcome: (key, options = {}) => outcome(calls, key, options),
     projectIfChanged: (key, generation) => ifChanged(calls, key, generation),
+    decide: (key, decision, options = {}) => decide(calls, key, decision, options),
+    follow: (key) => follow(calls, key),
     sweep: runtime.tier?.sweep ?? Effect.void,
     stats: Effect.sync(unsafeStats),
     unsafeStats,
@@ -116,7 +145,7 @@ export const make = <S, E extends AnyEvent>(
   definition: Definition<S, E>,
   log: ChangeLog<EventValue>,
   options: Options = {}
-): Effect.Effect<Projection<S>, InvalidOptions, Scope.Scope> =>
+): Effect.Effect<Projection<S, E>, InvalidOptions, Scope.Scope> =>
   Effect.flatMap(resolve<Options>()(rules, options), (settings) =>
     Effect.map(start(definition, log, settings), handleOf)
   )
@@ -129,11 +158,35 @@ export const make = <S, E extends AnyEvent>(
  * ```
  */
 export const layer = <Id, S, E extends AnyEvent>(
-  tag: Context.Tag<Id, Projection<S>>,
+  tag: Context.Tag<Id, Projection<S, E>>,
   definition: Definition<S, E>,
   log: ChangeLog<EventValue>,
   options: Options = {}
 ): Layer.Layer<Id, InvalidOptions> => Layer.scoped(tag, make(definition, log, options))
 
+/** What each projection of a tuple answers with. */
+export type Outcomes<P extends ReadonlyArray<Projection<unknown>>> = {
+  readonly [I in keyof P]: P[I] extends Projection<infer S> ? Outcome<S> : never
+}
+
+/**
+ * Projects a key by several projections of one log, from one reading of the events of all their kinds. Each answers with
+ * its own outcome, in their order, as a consistent `projectOutcome` does; all are of one instant. It folds past all caches.
+ *
+ * If events of the key are removed, each projects for itself, so that a cached state may stand for them. Fails as the first
+ * projection that fails, and with `Refused` if they read different logs.
+ */
+export const projectAll = <const P extends ReadonlyArray<Projection<unknown>>>(
+  projections: P,
+  key: string
+): Effect.Effect<Outcomes<P>, ProjectionError> =>
+  // Each place holds the outcome of the projection at the same place.
+  Effect.suspend(() =>
+    all(
+      projections.map((projection) => projection[internals]),
+      key
+    )
+  ) as Effect.Effect<Outcomes<P>, ProjectionError>
+
 /** The projection of a definition: `Projection.Of<typeof balances>`. */
-export type Of<D> = D extends Definition<infer S, infer _E extends AnyEvent> ? Projection<S> : never
+export type Of<D> = D extends Definition<infer S, infer E extends AnyEvent> ? Projection<S, E> : never

@@ -15,6 +15,7 @@ import { liveTableLawMutants } from "./named/liveTableLaws.js"
 import { liveTableTrapMutants } from "./named/liveTableTraps.js"
 import { platformMutants } from "./named/platform.js"
 import { projectionMutants } from "./named/projection.js"
+import { projectionFrontierMutants } from "./named/projectionFrontier.js"
 import { projectionLogMutants } from "./named/projectionLog.js"
 import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
@@ -401,6 +402,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...tableMutants,
   ...projectionMutants,
   ...projectionLogMutants,
+  ...projectionFrontierMutants,
   ...tierMutants,
   ...blameMutants,
   ...actorGuards,

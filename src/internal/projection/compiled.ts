@@ -1,13 +1,14 @@
 /** A definition over a log, checked, and made ready to fold. */
-import { Schema } from "effect"
+import { type Either, type ParseResult, Schema } from "effect"
 import type { ChangeLog } from "../log/changeLog.js"
+import type { Change } from "../log/events.js"
 import type { KeyIndex } from "../log/keyIndex.js"
 import { validateKey } from "../log/selector.js"
 import * as Rules from "../options.js"
 import { isLonger, validateText } from "../text.js"
 import { decoderOf, storedKinds } from "./decoder.js"
 import type { Definition } from "./definition.js"
-import type { AnyEvent, EventSet, EventValue } from "./events.js"
+import type { AnyEvent, DataOf, EventSet, EventValue } from "./events.js"
 import type { Folder } from "./fold.js"
 import { type States, statesOf } from "./states.js"
 
@@ -20,6 +21,8 @@ export interface Compiled<S, E> {
   readonly kinds: ReadonlyArray<string> | undefined
   readonly states: States<S>
   readonly folder: Folder<S, E>
+  /** Makes the change that appends an event to a key. Anything may be given as the event. */
+  readonly encode: (key: string, event: E) => Either.Either<Change<EventValue>, ParseResult.ParseError>
 }
 
 /** A namespace of a tier holds two names. */
@@ -102,6 +105,8 @@ const initialOf = <S>(states: States<S>, initial: S): (() => S) | undefined => {
   }
 }
 
+const noEvent: AnyEvent = { kind: "", data: undefined }
+
 /** Compiles a definition over a log. Answers the error of the first thing that cannot work. */
 export const compile = <S, E extends AnyEvent>(
   definition: Definition<S, E>,
@@ -127,6 +132,11 @@ export const compile = <S, E extends AnyEvent>(
     index,
     kinds: storedKinds(definition),
     states,
-    folder: { name: projection ?? name, decode: decoderOf(events), initial, apply }
+    folder: { name: projection ?? name, decode: decoderOf(events), initial, apply },
+    encode: (key, event) => {
+      const { data, kind } = (event as E | undefined) ?? noEvent
+      // The data of an event is that of its kind.
+      return events.change(key, kind, data as DataOf<E, E["kind"]>)
+    }
   }
 }

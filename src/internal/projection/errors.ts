@@ -11,10 +11,21 @@ import { Data } from "effect"
  * - `Compacted`: events of the key are removed, and no cached state stands for them.
  * - `EpochChanged`: the requested revision is not of this log's history.
  * - `TimedOut`: the log did not reach the requested revision in time.
- * - `Log`: the log failed.
+ * - `Contended`: other writers were faster, as often as `decide` may try.
+ * - `Refused`: the call cannot work. Nothing was read or appended.
+ * - `Log`: the log failed, or the projection is closed.
  */
 export class ProjectionError extends Data.TaggedError("ProjectionError")<{
-  readonly reason: "Malformed" | "TooLarge" | "Fold" | "Compacted" | "EpochChanged" | "TimedOut" | "Log"
+  readonly reason:
+    | "Malformed"
+    | "TooLarge"
+    | "Fold"
+    | "Compacted"
+    | "EpochChanged"
+    | "TimedOut"
+    | "Contended"
+    | "Refused"
+    | "Log"
   /** The name of the projection. */
   readonly projection: string
   readonly key: string

@@ -24,23 +24,24 @@ const staleOf = <S>({ applied, at, head, state }: Slots.Slot<S>): Result<S> => (
   phases: undefined
 })
 
-/** Counts and reports a success. */
-const note = <S, E extends AnyEvent>(
+/** Counts a success, and reports it: not one of a transaction, whose revisions may never be committed. */
+export const note = <S, E extends AnyEvent>(
   { onApplied, runtime }: Calls<S, E>,
   key: string,
-  result: Result<S>
+  result: Result<S>,
+  inTransaction: boolean
 ): Result<S> => {
   const { counters, publisher } = runtime
   const { applied, freshness, strategy } = result
   if (freshness === "StaleAllowed") counters.stale++
   const count = ++counters.answered[strategy]
   if (strategy !== "SlotHit" || count % publishEvery === 0) publisher.publish()
-  if (applied === undefined || onApplied.size === 0) return result
+  if (applied === undefined || inTransaction || onApplied.size === 0) return result
   for (const report of onApplied) report(key, applied, result.head)
   return result
 }
 
-const countFailure = <S, E extends AnyEvent>(
+export const countFailure = <S, E extends AnyEvent>(
   { runtime }: Calls<S, E>,
   error: ProjectionError
 ): ProjectionError => {
@@ -61,10 +62,10 @@ const counted = <S, E extends AnyEvent, A>(
     const { freshness } = options
     if (freshness?._tag === "MaybeStale" && !inTransaction) {
       const slot = young(calls, key, freshness.maxAge)
-      if (slot !== undefined) return Effect.succeed(answer(note(calls, key, staleOf(slot))))
+      if (slot !== undefined) return Effect.succeed(answer(note(calls, key, staleOf(slot), false)))
     }
     const found = Effect.map(byLog(calls, key, options, inTransaction), (result) =>
-      answer(note(calls, key, result))
+      answer(note(calls, key, result, inTransaction))
     )
     return Effect.mapError(found, (error) => countFailure(calls, error))
   })
@@ -79,6 +80,12 @@ const projected = <S, E extends AnyEvent, A>(
   calls.traced === undefined
     ? counted(calls, key, options, answer)
     : Effect.map(calls.traced(counted(calls, key, options, identity<Result<S>>)), answer)
+
+/** Projects a key consistently. The result is for other calls of the projection itself. */
+export const consistently = <S, E extends AnyEvent>(
+  calls: Calls<S, E>,
+  key: string
+): Effect.Effect<Result<S>, ProjectionError> => projected(calls, key, {}, identity<Result<S>>)
 
 export const state = <S, E extends AnyEvent>(
   calls: Calls<S, E>,

@@ -64,6 +64,34 @@ const positionOf = ({ events }: Page): KeyPosition | undefined => {
   return last === undefined ? undefined : { generation: last.generation, revision: last.event.revision }
 }
 
+/** Reads a further page, up to the head of the first one. */
+export const nextPage = (
+  { index, kinds }: Index,
+  key: string,
+  after: KeyPosition,
+  upTo: Revision
+): Effect.Effect<Page, ReadError> => index.history(key, optionsOf(kinds, after, upTo, pageSize))
+
+/** Takes a page and all further ones, as `read` gives them. Between pages other fibers run. */
+export const eachPage = (
+  first: Page,
+  read: (after: KeyPosition) => Effect.Effect<Page, ReadError>,
+  take: (page: Page) => void
+): Effect.Effect<void, ReadError> => {
+  const next = (page: Page): Effect.Effect<void, ReadError> => {
+    const after = positionOf(page)
+    if (!page.more || after === undefined) return Effect.void
+    return Effect.flatMap(Effect.andThen(Effect.yieldNow(), read(after)), (further) => {
+      take(further)
+      return next(further)
+    })
+  }
+  return Effect.suspend(() => {
+    take(first)
+    return next(first)
+  })
+}
+
 /**
  * Folds a page, and all further ones up to its head. Between pages other fibers run. The log is read at most up to the
  * head of the first page, so the fold is of one instant.
@@ -74,30 +102,15 @@ export const foldPages = <S, E extends AnyEvent>(
   fold: Fold<S>,
   first: Page
 ): Effect.Effect<void, ReadError> => {
-  const { folder, index, kinds } = runtime.compiled
+  const { folder } = runtime.compiled
   const foldPage = (page: Page): void => {
     const begun = now(runtime)
     add(folder, fold, page.events)
     phases.fold += now(runtime) - begun
   }
-  const next = (page: Page): Effect.Effect<void, ReadError> => {
-    const after = positionOf(page)
-    if (!page.more || after === undefined) return Effect.void
-    const read = timed(
-      runtime,
-      phases,
-      "read",
-      index.history(fold.key, optionsOf(kinds, after, first.head, pageSize))
-    )
-    return Effect.flatMap(Effect.andThen(Effect.yieldNow(), read), (further) => {
-      foldPage(further)
-      return next(further)
-    })
-  }
-  return Effect.suspend(() => {
-    foldPage(first)
-    return next(first)
-  })
+  const read = (after: KeyPosition) =>
+    timed(runtime, phases, "read", nextPage(runtime.compiled, fold.key, after, first.head))
+  return eachPage(first, read, foldPage)
 }
 
 /** The error of a projection whose log could not be read. */

@@ -1,21 +1,25 @@
 /** Makes what a projection consists of. */
 import { Effect, type Scope } from "effect"
+import { isInTransaction } from "../callerContext.js"
 import type { ChangeLog } from "../log/changeLog.js"
+import type { Revision } from "../log/events.js"
 import { InvalidOptions } from "../options.js"
 import { type Compiled, compile } from "./compiled.js"
 import type { Definition } from "./definition.js"
 import { ProjectionError } from "./errors.js"
 import type { AnyEvent, EventValue } from "./events.js"
-import { add, begin } from "./fold.js"
+import { add, begin, type Fold } from "./fold.js"
 import type { AnyFold, Internals } from "./internals.js"
 import type { Settings } from "./options.js"
-import { outcome } from "./projecting.js"
-import { bypassed, outcomeOf, type Runtime } from "./runtime.js"
+import { countFailure, note, outcome } from "./projecting.js"
+import { bypassed, outcomeOf, type Result, type Runtime } from "./runtime.js"
 import * as Slots from "./slots.js"
 import { tracedBy } from "./spans.js"
+import type { Kept } from "./states.js"
 import { type Counters, makeCounters, publisher } from "./stats.js"
 import { keep } from "./storing.js"
 import * as TierCache from "./tierCache.js"
+import { makeWatching } from "./watching.js"
 import { type Calls, makeFlights } from "./ways.js"
 
 const tierOf = (
@@ -70,40 +74,46 @@ export const start = <S, E extends AnyEvent>(
       log,
       flights: yield* makeFlights(runtime),
       traced: tracedBy(yield* Effect.tracer, name),
-      onApplied: new Set()
+      onApplied: new Set(),
+      watching: yield* makeWatching(log, name)
     }
   })
 
-const foldOf = <S, E extends AnyEvent>({ runtime }: Calls<S, E>, key: string): AnyFold => {
+const foldOf = <S, E extends AnyEvent>(calls: Calls<S, E>, key: string): AnyFold => {
+  const { runtime } = calls
   const fold = begin<S>(key, undefined, undefined)
   return {
     add: (events) => add(runtime.compiled.folder, fold, events),
     end: (generation, head) =>
-      Effect.suspend(() => {
+      Effect.withFiberRuntime(({ currentContext }) => {
         const state = keep(runtime, fold)
-        if (state instanceof ProjectionError) return Effect.fail(state)
-        const { applied } = fold
-        const isEmpty = applied === undefined
-        return Effect.succeed(
-          outcomeOf(
-            runtime,
-            {
-              state,
-              generation,
-              applied,
-              cache: bypassed,
-              freshness: isEmpty ? "NotApplicable" : "Fresh",
-              strategy: isEmpty ? "Empty" : "Direct",
-              stored: "Skipped",
-              head,
-              phases: undefined
-            },
-            undefined
-          )
-        )
+        if (state instanceof ProjectionError) return Effect.fail(countFailure(calls, state))
+        const result = foldedOf(fold, state, generation, head)
+        runtime.counters.events += fold.events
+        runtime.counters.erased += fold.erased
+        note(calls, key, result, isInTransaction(currentContext))
+        return Effect.succeed(outcomeOf(runtime, result, undefined))
       })
   }
 }
+
+/** The result of a full fold past all caches. */
+const foldedOf = <S>(
+  { applied }: Fold<S>,
+  state: Kept<S>,
+  generation: number,
+  head: Revision
+): Result<S> => ({
+  state,
+  generation,
+  applied,
+  cache: bypassed,
+  freshness: applied === undefined ? "NotApplicable" : "Fresh",
+  strategy: applied === undefined ? "Empty" : "Direct",
+  stored: "Skipped",
+  head,
+  phases: undefined
+})
 
 /** What other parts of `Projection` find in a handle. */
 export const internalsOf = <S, E extends AnyEvent>(calls: Calls<S, E>): Internals => {

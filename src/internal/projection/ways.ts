@@ -13,6 +13,7 @@ import { firstPage, timed } from "./reading.js"
 import { type Attempt, noPhases, now, type Phases, type Result, type Runtime } from "./runtime.js"
 import * as Slots from "./slots.js"
 import type { Traced } from "./spans.js"
+import type { Watching } from "./watching.js"
 
 type Projecting<S> = Effect.Effect<Result<S>, ProjectionError>
 
@@ -25,6 +26,7 @@ export interface Calls<S, E> {
   readonly traced: Traced | undefined
   /** Called synchronously with each success that has an applied revision. */
   readonly onApplied: Set<(key: string, applied: Revision, head: Revision) => void>
+  readonly watching: Watching
 }
 
 const closed = (projection: string, key: string): ProjectionError =>

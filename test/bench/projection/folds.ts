@@ -172,7 +172,7 @@ const incremental = async (bench: Bench): Promise<void> => {
   )
 }
 
-export const five = async (bench: Bench): Promise<void> => {
+const five = async (bench: Bench): Promise<void> => {
   const log = await Effect.runPromise(memory)
   await Effect.runPromise(fill(log, 10_000))
   const definitions = Array.from({ length: 5 }, (_, n) => ({ ...accounts, name: `accounts ${n}` }))
@@ -306,7 +306,7 @@ const onPostgres = async (bench: Bench, url: string, emmett: EventStore | undefi
 export const memoryFolds = async (bench: Bench): Promise<void> => {
   await slotHits(bench)
   await inMemory(bench)
-  // await five(bench)
+  await five(bench)
   await incremental(bench)
 }
 

@@ -19,10 +19,7 @@ const folding: ReadonlyArray<NamedMutant> = [
   guard(
     "read each page as of another instant",
     inside("reading"),
-    [
-      "optionsOf(kinds, after, first.head, pageSize)",
-      "optionsOf(kinds, after, first.head && undefined, pageSize)"
-    ],
+    ["optionsOf(kinds, after, upTo, pageSize)", "optionsOf(kinds, after, upTo && undefined, pageSize)"],
     ["projection/strategies", "reads many events in pages of one instant"]
   ),
   guard(

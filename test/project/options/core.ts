@@ -216,6 +216,17 @@ export const core: ReadonlyArray<Place> = [
   place<Projection.Options>("Projection.make", {}, inProjection, (options) =>
     scoped(Effect.flatMap(events, (log) => Projection.make(counts, log, options)))
   ),
+  place<Projection.DecideOptions>(
+    "Projection.decide",
+    {},
+    { id: of(5, "", "i".repeat(5_000)), attempts: wholes },
+    (options) =>
+      scoped(
+        Effect.flatMap(events, (log) =>
+          Effect.flatMap(Projection.make(counts, log), ({ decide }) => decide("a", () => [], options))
+        )
+      )
+  ),
   place<Projection.Options>("Projection.layer", {}, inProjection, (options) =>
     built(Layer.unwrapEffect(Effect.map(events, (log) => Projection.layer(Counts, counts, log, options))))
   )
