@@ -6,10 +6,11 @@
  * Run: `npm run examples -- 12`. Prints what became of the payments, and the balances.
  */
 import assert from "node:assert/strict"
-import * as os from "node:os"
-import * as path from "node:path"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { Data, Effect, Option, Schema } from "effect"
-import { ChangeLog, Id, Projection } from "effect-recorder"
+import { ChangeLog, Projection } from "effect-recorder"
 import * as SqliteChangeLog from "effect-recorder/sql/SqliteChangeLog"
 
 const events = Projection.events({
@@ -35,6 +36,8 @@ const accounts = Projection.define({
     }
   }
 })
+
+const folder = await mkdtemp(join(tmpdir(), "accounts-"))
 
 class NotCovered extends Data.TaggedError("NotCovered")<{ readonly cents: number }> {}
 
@@ -90,3 +93,4 @@ const program = Effect.gen(function* () {
 })
 
 await Effect.runPromise(Effect.scoped(program))
+await rm(folder, { recursive: true })

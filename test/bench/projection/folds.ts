@@ -182,14 +182,7 @@ const five = async (bench: Bench): Promise<void> => {
     const samples = await interleave(
       { rounds: bench.pairs, parts: 3, warmUps: 2 },
       {
-        five: () =>
-          millis(() =>
-            Effect.runPromise(
-              (
-                Projection as never as { projectAll: (a: unknown, k: string) => Effect.Effect<unknown> }
-              ).projectAll(all, key)
-            )
-          ),
+        five: () => millis(() => Effect.runPromise(Projection.projectAll(all, key))),
         one: projecting(one!)
       }
     )
