@@ -42,7 +42,7 @@ const folder = await mkdtemp(join(tmpdir(), "accounts-"))
 class NotCovered extends Data.TaggedError("NotCovered")<{ readonly cents: number }> {}
 
 const program = Effect.gen(function* () {
-  const filename = path.join(os.tmpdir(), `accounts-${yield* Id.uuid7}.db`)
+  const filename = join(folder, "accounts.db")
   const log = yield* SqliteChangeLog.make<Projection.EventValue>({
     filename,
     table: "events",
