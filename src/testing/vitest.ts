@@ -9,7 +9,7 @@
  *
  * A law that is left out shows as skipped, with the reason. This module can be loaded only where vitest runs; the laws
  * themselves are in `effect-recorder/testing/StorageLaws`, `effect-recorder/testing/ChangeLogLaws`,
- * `effect-recorder/testing/TableLaws` and `effect-recorder/testing/TierLaws`.
+ * `effect-recorder/testing/TableLaws`, `effect-recorder/testing/TierLaws` and `effect-recorder/testing/ProjectionLaws`.
  */
 import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -18,6 +18,8 @@ import { InvalidOptions, readOptions } from "../internal/options.js"
 import { type Kit, type LawsOptions, lawsRules, leftOutReasonOf, type SubjectOf } from "./internal/law.js"
 import { logKit } from "./internal/log/laws.js"
 import type { LogSubject } from "./internal/log/subject.js"
+import { projectionKit } from "./internal/projection/laws.js"
+import type { ProjectionSubject } from "./internal/projection/subject.js"
 import { storageKit } from "./internal/storage/laws.js"
 import type { Subject } from "./internal/storage/subject.js"
 import { tableKit } from "./internal/table/laws.js"
@@ -62,3 +64,7 @@ export const tableLaws = (subject: TableSubject, options: LawsOptions = {}): voi
 /** Registers a test for every law of tiers. They run on the live clock, each in a place of its own. */
 export const tierLaws = (subject: TierSubject, options: LawsOptions = {}): void =>
   testsOf(tierKit)(`the laws of tiers: ${subject.name}`, subject, options)
+
+/** Registers a test for every law of projections: `projectionLaws(ProjectionLaws.subject(accounts))`. */
+export const projectionLaws = (subject: ProjectionSubject, options: LawsOptions = {}): void =>
+  testsOf(projectionKit)(`the laws of projections: ${subject.name}`, subject, options)

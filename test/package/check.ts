@@ -40,7 +40,8 @@ const withoutPeers = [
   "testing/FaultTable",
   "testing/StorageLaws",
   "testing/TableLaws",
-  "testing/TierLaws"
+  "testing/TierLaws",
+  "testing/ProjectionLaws"
 ].map((name) => `${manifest.name}/${name}`)
 const coreEntries = entries.filter((name) => name.split("/").length <= 2 || withoutPeers.includes(name))
 // vitest refuses to be loaded anywhere but in its own runs.

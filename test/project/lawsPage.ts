@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs"
 import * as path from "node:path"
 import { pathToFileURL } from "node:url"
 import * as ChangeLogLaws from "../../src/testing/ChangeLogLaws.js"
+import * as ProjectionLaws from "../../src/testing/ProjectionLaws.js"
 import * as StorageLaws from "../../src/testing/StorageLaws.js"
 import * as TableLaws from "../../src/testing/TableLaws.js"
 import * as TierLaws from "../../src/testing/TierLaws.js"
@@ -14,7 +15,9 @@ export const page = "src/testing/LAWS.md"
 interface Kit {
   readonly title: string
   readonly about: ReadonlyArray<string>
-  readonly laws: ReadonlyArray<StorageLaws.Law | ChangeLogLaws.Law | TableLaws.Law | TierLaws.Law>
+  readonly laws: ReadonlyArray<
+    StorageLaws.Law | ChangeLogLaws.Law | TableLaws.Law | TierLaws.Law | ProjectionLaws.Law
+  >
 }
 
 const kits: ReadonlyArray<Kit> = [
@@ -49,6 +52,14 @@ const kits: ReadonlyArray<Kit> = [
       "`effect-recorder/testing/TierLaws`."
     ],
     laws: TierLaws.laws
+  },
+  {
+    title: "Projections",
+    about: [
+      "The same for a definition of your own: `projectionLaws` of `effect-recorder/testing/vitest`, and",
+      "`ProjectionLaws.run` of `effect-recorder/testing/ProjectionLaws`."
+    ],
+    laws: ProjectionLaws.laws
   }
 ]
 
