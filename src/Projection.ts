@@ -18,14 +18,14 @@ import type { Definition } from "./internal/projection/definition.js"
 import type { ProjectionError } from "./internal/projection/errors.js"
 import type { AnyEvent, EventValue } from "./internal/projection/events.js"
 import { type Followed, follow } from "./internal/projection/following.js"
+import * as Frontiers from "./internal/projection/frontier.js"
 import { type HasInternals, internals } from "./internal/projection/internals.js"
 import { type Options, rules } from "./internal/projection/options.js"
 import type { Changed, Freshness, Outcome, OutcomeOptions } from "./internal/projection/outcome.js"
 import { ifChanged, outcome, state } from "./internal/projection/projecting.js"
 import * as Slots from "./internal/projection/slots.js"
-import { internalsOf, start } from "./internal/projection/starting.js"
+import { type Started, start } from "./internal/projection/starting.js"
 import { type Stats, statsOf } from "./internal/projection/stats.js"
-import type { Calls } from "./internal/projection/ways.js"
 import type { TierError } from "./Tier.js"
 
 export { InvalidOptions } from "./internal/options.js"
@@ -43,6 +43,7 @@ export {
   type Schemas
 } from "./internal/projection/events.js"
 export type { Followed } from "./internal/projection/following.js"
+export { type Frontier, NotApplied, RegisterRefused } from "./internal/projection/frontier.js"
 export type { Options } from "./internal/projection/options.js"
 export type {
   CacheStatus,
@@ -115,13 +116,25 @@ export interface Projection<out S, in E extends AnyEvent = never> extends HasInt
    * any other reason if a state cannot be returned.
    */
   readonly follow: (key: string) => Stream.Stream<Followed<S>, ProjectionError>
+  /**
+   * Waits until the projection has applied a revision: each key that it has projected holds all of its events up to there.
+   * A key that was never projected holds nothing back, but a projection that was never used has applied nothing.
+   */
+  readonly awaitApplied: (
+    revision: Revision,
+    timeout: Duration.DurationInput
+  ) => Effect.Effect<void, Frontiers.NotApplied>
   /** Removes what the tier holds of lower versions of the definition. */
   readonly sweep: Effect.Effect<void, TierError>
   readonly stats: Effect.Effect<Stats>
   readonly unsafeStats: () => Stats
 }
 
-const handleOf = <S, E extends AnyEvent>(calls: Calls<S, E>): Projection<S, E> => {
+const handleOf = <S, E extends AnyEvent>({
+  calls,
+  internals: inside,
+  own
+}: Started<S, E>): Projection<S, E> => {
   const { runtime } = calls
   const unsafeStats = (): Stats => statsOf(runtime.counters, Slots.size(runtime.slots))
   return {
@@ -130,10 +143,12 @@ const handleOf = <S, E extends AnyEvent>(calls: Calls<S, E>): Projection<S, E> =
     projectIfChanged: (key, generation) => ifChanged(calls, key, generation),
     decide: (key, decision, options = {}) => decide(calls, key, decision, options),
     follow: (key) => follow(calls, key),
+    awaitApplied: (revision, timeout) =>
+      Effect.flatMap(own, (state) => Frontiers.awaitApplied(state, revision, timeout)),
     sweep: runtime.tier?.sweep ?? Effect.void,
     stats: Effect.sync(unsafeStats),
     unsafeStats,
-    [internals]: internalsOf(calls)
+    [internals]: inside
   }
 }
 
@@ -187,6 +202,10 @@ export const projectAll = <const P extends ReadonlyArray<Projection<unknown>>>(
       key
     )
   ) as Effect.Effect<Outcomes<P>, ProjectionError>
+
+/** Makes a frontier of the projections of a log that are registered with it. It ends with the scope. */
+export const frontier = (log: ChangeLog<EventValue>): Effect.Effect<Frontiers.Frontier, never, Scope.Scope> =>
+  Effect.map(Frontiers.make(log), Frontiers.handleOf)
 
 /** The projection of a definition: `Projection.Of<typeof balances>`. */
 export type Of<D> = D extends Definition<infer S, infer E extends AnyEvent> ? Projection<S, E> : never

@@ -16,7 +16,7 @@ import {
   paid,
   scripted
 } from "../support/projection/accounts.js"
-import { scenario, settled, started } from "../support/time/turn.js"
+import { microtasks, scenario, settled, started, withTurn } from "../support/time/turn.js"
 
 const brief = ({ generation, state }: Projection.Followed<Account>) => `g${generation} ${balanceOf(state)}`
 
@@ -161,7 +161,7 @@ describe("a key that is followed", () => {
               states.every((one, n) => n === 0 || one.generation > (states[n - 1]?.generation ?? 0)),
               "generations grow"
             )
-          }).pipe(Effect.scoped)
+          }).pipe(Effect.scoped, withTurn(microtasks))
       ),
     lawTimeout
   )

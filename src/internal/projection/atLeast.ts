@@ -52,7 +52,7 @@ const held = (
     : (log.revisionAt?.(revision.seq) ?? Effect.succeed(undefined))
 
 /** Whether a head is at the revision or beyond. Fails if the revision is of another history. */
-const isReached = (waiting: Waiting, head: Revision): Effect.Effect<boolean, ProjectionError> => {
+export const isReached = (waiting: Waiting, head: Revision): Effect.Effect<boolean, ProjectionError> => {
   const { revision } = waiting
   if (head.epoch !== revision.epoch) return Effect.fail(otherHistory(waiting))
   if (head.seq < revision.seq) return Effect.succeed(false)

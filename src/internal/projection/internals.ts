@@ -5,6 +5,7 @@ import type { Revision } from "../log/events.js"
 import type { KeyEvent } from "../log/keyIndex.js"
 import type { ProjectionError } from "./errors.js"
 import type { EventValue } from "./events.js"
+import type { Observe } from "./observing.js"
 import type { Freshness, Outcome } from "./outcome.js"
 
 /** A fold under way. It belongs to its caller: `add` may change the state of an impure definition. */
@@ -28,8 +29,8 @@ export interface Internals {
     key: string,
     freshness: Freshness
   ) => Effect.Effect<Outcome<unknown>, ProjectionError>
-  /** Called synchronously with each success that has an applied revision. They must not throw. */
-  readonly onApplied: Set<(key: string, applied: Revision, head: Revision) => void>
+  /** Observes how far the projection is. */
+  readonly observe: Observe
 }
 
 /** The member of a handle that is the library's own. */

@@ -32,6 +32,10 @@ export const make = <S>(maxEntries: number): Slots<S> => ({
 
 export const size = <S>({ cells }: Slots<S>): number => cells?.map.size ?? 0
 
+/** Returns each key, and the head of the log when its state was last proven equal to it. */
+export const heads = <S>({ cells }: Slots<S>): ReadonlyArray<readonly [key: string, head: Revision]> =>
+  Array.from(cells?.map ?? []).flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value.head]]))
+
 /** Returns the slot of a key, and notes that it was read. */
 export const get = <S>({ cells }: Slots<S>, key: string): Slot<S> | undefined => {
   const cell = cells?.map.get(key)

@@ -1,5 +1,5 @@
 /** Makes what a projection consists of. */
-import { Effect, type Scope } from "effect"
+import { Effect, Scope } from "effect"
 import { isInTransaction } from "../callerContext.js"
 import type { ChangeLog } from "../log/changeLog.js"
 import type { Revision } from "../log/events.js"
@@ -9,7 +9,9 @@ import type { Definition } from "./definition.js"
 import { ProjectionError } from "./errors.js"
 import type { AnyEvent, EventValue } from "./events.js"
 import { add, begin, type Fold } from "./fold.js"
+import * as Frontier from "./frontier.js"
 import type { AnyFold, Internals } from "./internals.js"
+import { makeObserve, type Observe } from "./observing.js"
 import type { Settings } from "./options.js"
 import { countFailure, note, outcome } from "./projecting.js"
 import { bypassed, outcomeOf, type Result, type Runtime } from "./runtime.js"
@@ -48,37 +50,6 @@ const tierOf = (
         })
   )
 
-/** Starts a projection. It ends with its scope. */
-export const start = <S, E extends AnyEvent>(
-  definition: Definition<S, E>,
-  log: ChangeLog<EventValue>,
-  settings: Settings
-): Effect.Effect<Calls<S, E>, InvalidOptions, Scope.Scope> =>
-  Effect.gen(function* () {
-    const compiled = compile(definition, log, settings.name)
-    if (compiled instanceof InvalidOptions) return yield* compiled
-    const { name } = compiled.folder
-    const counters = makeCounters()
-    const runtime: Runtime<S, E> = {
-      name,
-      compiled,
-      settings,
-      slots: Slots.make(settings.slots),
-      tier: yield* tierOf(settings, compiled, counters),
-      clock: yield* Effect.clock,
-      counters,
-      publisher: publisher(counters, name)
-    }
-    return {
-      runtime,
-      log,
-      flights: yield* makeFlights(runtime),
-      traced: tracedBy(yield* Effect.tracer, name),
-      onApplied: new Set(),
-      watching: yield* makeWatching(log, name)
-    }
-  })
-
 const foldOf = <S, E extends AnyEvent>(calls: Calls<S, E>, key: string): AnyFold => {
   const { runtime } = calls
   const fold = begin<S>(key, undefined, undefined)
@@ -116,8 +87,8 @@ const foldedOf = <S>(
 })
 
 /** What other parts of `Projection` find in a handle. */
-export const internalsOf = <S, E extends AnyEvent>(calls: Calls<S, E>): Internals => {
-  const { log, onApplied, runtime } = calls
+const internalsOf = <S, E extends AnyEvent>(calls: Calls<S, E>, observe: Observe): Internals => {
+  const { log, runtime } = calls
   return {
     name: runtime.name,
     version: runtime.compiled.version,
@@ -125,6 +96,55 @@ export const internalsOf = <S, E extends AnyEvent>(calls: Calls<S, E>): Internal
     kinds: runtime.compiled.kinds,
     fold: (key) => foldOf(calls, key),
     projectOutcome: (key, freshness) => outcome(calls, key, { freshness }),
-    onApplied
+    observe
   }
 }
+
+/** What a handle is made of. */
+export interface Started<S, E> {
+  readonly calls: Calls<S, E>
+  readonly internals: Internals
+  /** A frontier of this projection alone; the first call makes it. */
+  readonly own: Effect.Effect<Frontier.State>
+}
+
+/** Makes a frontier of a projection alone, as soon as it is used. */
+const ownFrontier = (internals: Internals): Effect.Effect<Started<never, never>["own"], never, Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (scope) => {
+    const made = Effect.tap(Frontier.make(internals.log), (state) => Frontier.register(state, internals))
+    // It is the first of its name, over its own log.
+    return Effect.cached(Effect.uninterruptible(Effect.orDie(Scope.extend(made, scope))))
+  })
+
+/** Starts a projection. It ends with its scope. */
+export const start = <S, E extends AnyEvent>(
+  definition: Definition<S, E>,
+  log: ChangeLog<EventValue>,
+  settings: Settings
+): Effect.Effect<Started<S, E>, InvalidOptions, Scope.Scope> =>
+  Effect.gen(function* () {
+    const compiled = compile(definition, log, settings.name)
+    if (compiled instanceof InvalidOptions) return yield* compiled
+    const { name } = compiled.folder
+    const counters = makeCounters()
+    const runtime: Runtime<S, E> = {
+      name,
+      compiled,
+      settings,
+      slots: Slots.make(settings.slots),
+      tier: yield* tierOf(settings, compiled, counters),
+      clock: yield* Effect.clock,
+      counters,
+      publisher: publisher(counters, name)
+    }
+    const calls: Calls<S, E> = {
+      runtime,
+      log,
+      flights: yield* makeFlights(runtime),
+      traced: tracedBy(yield* Effect.tracer, name),
+      onApplied: new Set(),
+      watching: yield* makeWatching(log, name)
+    }
+    const internals = internalsOf(calls, yield* makeObserve(calls))
+    return { calls, internals, own: yield* ownFrontier(internals) }
+  })

@@ -122,7 +122,7 @@ const consistent = <S, E extends AnyEvent>(
 }
 
 /** What is no duration counts as 0, the strict side. */
-const millisOf = (given: Duration.DurationInput): number =>
+export const millisOf = (given: Duration.DurationInput): number =>
   Option.match(Duration.decodeUnknown(given), {
     onNone: () => 0,
     onSome: (duration) => Duration.toMillis(duration)
