@@ -7,7 +7,7 @@
  */
 import { SqlClient, TransactionConnection } from "@effect/sql/SqlClient"
 import { Effect, Option, type Scope } from "effect"
-import type { ChangeLogError } from "../ChangeLog.js"
+import type { ChangeLogError, Conflict } from "../ChangeLog.js"
 import type { InvalidOptions } from "../internal/options.js"
 import type { StorageError } from "../Storage.js"
 import { byDialect, clientExecutor, runOn } from "./internal/client/client.js"
@@ -70,10 +70,10 @@ export const make = <V>(
  * )
  * ```
  *
- * It fails with what the effect fails with. If the database fails, it fails with `ChangeLogError`, whose `outcome`
+ * It fails with what the effect fails with, and with `Conflict` if a log is not as an entry expects. If the database fails, it fails with `ChangeLogError`, whose `outcome`
  * reports whether it was committed. Inside of another transaction it fails as `Invalid`.
  */
 export const transact: <A, E, R>(
   body: (transaction: Transact.Transaction) => Effect.Effect<A, E, R>
-) => Effect.Effect<Transact.Transacted<A>, E | ChangeLogError | InvalidOptions, R | SqlClient> =
+) => Effect.Effect<Transact.Transacted<A>, E | ChangeLogError | Conflict | InvalidOptions, R | SqlClient> =
   Transact.transact

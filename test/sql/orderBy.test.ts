@@ -2,8 +2,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Either } from "effect"
 import { checkQuery } from "../../src/internal/columns/checkQuery.js"
+import * as Selector from "../../src/internal/log/selector.js"
 import { Column, Query } from "../../src/Storage.js"
 import type { Statement } from "../../src/sql/internal/dialect.js"
+import { countEvents } from "../../src/sql/internal/log/keyRows.js"
+import type { KeyStatements } from "../../src/sql/internal/log/keyStatements.js"
 import type { LogStatements } from "../../src/sql/internal/log/statements.js"
 import { makeFeed } from "../../src/sql/internal/log/tables.js"
 import { pgDialect } from "../../src/sql/internal/pg/dialect.js"
@@ -64,9 +67,13 @@ const expectQualified = (text: string): number => {
   return keys.length
 }
 
+const manyKeys = Selector.anyOf(Selector.key("/a"), Selector.key("/b"))
+const manyRanges = Selector.anyOf(Selector.range("/a", "/b"), Selector.prefix("/c/"))
+
 /** Every statement of a feed, by the name of what makes it. */
 const statementsOf = (log: LogStatements): Record<keyof LogStatements, ReadonlyArray<Statement>> => {
-  const entry = { id: "a", tag: 1, changes: [], json: "[]", bytes: 2 }
+  const changes = [{ key: "a", kind: "b", value: "1" }]
+  const entry = { index: 0, id: "a", tag: 1, changes, expect: [], json: "[]", bytes: 2 }
   const at = new Date(0)
   const row = { ...entry, seq: 1, base: 0, previous: "[]" }
   return {
@@ -75,13 +82,14 @@ const statementsOf = (log: LogStatements): Record<keyof LogStatements, ReadonlyA
     headText: [{ text: log.headText, params: [] }],
     begin: log.begin,
     lock: [log.lock],
-    known: [log.known(["a"], ["b"])],
+    known: [log.known({ ids: ["a"], values: ["b"], counts: ["c"] })],
     write: log.write(
       [row],
       new Map([
         ["a", undefined],
         ["b", { value: "1", seq: 1, tag: 1 }]
       ]),
+      countEvents([row], new Map()),
       at
     ),
     append: log.append === undefined ? [] : [log.append([entry], at)],
@@ -95,15 +103,41 @@ const statementsOf = (log: LogStatements): Record<keyof LogStatements, ReadonlyA
     deleteUpTo: [log.deleteUpTo(1)],
     moveFloor: [log.moveFloor(1, 1)],
     moveHead: [log.moveHead(1, 1, 1)],
-    renew: log.renew("epoch")
+    renew: log.renew("epoch"),
+    index: log.index === undefined ? [] : statementsOfIndex(log.index)
   }
+}
+
+const statementsOfIndex = (index: KeyStatements): ReadonlyArray<Statement> => {
+  const revision = { epoch: "epoch", seq: 1, tag: 1 }
+  const position = { generation: 1, revision }
+  const selectors = [undefined, Selector.key("/a"), Selector.prefix("/a/"), manyKeys, manyRanges]
+  const matchings = selectors.flatMap((selector) =>
+    [undefined, ["a"], ["a", "b"]].map((kinds) => ({ after: 1, through: 2, selector, kinds }))
+  )
+  return [
+    index.history("a", { limit: 1 }),
+    index.history("a", { limit: 1, after: position, upTo: revision, kinds: ["a", "b"] }),
+    index.matches(matchings),
+    ...matchings.map((matching) => index.scan({ ...matching, limit: 1, upTo: 2 })),
+    index.hold("a", revision),
+    index.release("a"),
+    index.leastHold(),
+    ...index.removeUpTo(1)
+  ]
 }
 
 describe.each(dialects)("an ORDER BY of $dialect.name", ({ dialect, log }) => {
   it("of a log names a column of a table", () => {
     let found = 0
-    for (const state of ["none", "latest"] as const) {
-      const statements = log(makeFeed({ schema: undefined, table: "log", feed: "main", state }), {
+    const made = [
+      { state: "none", keys: "none" },
+      { state: "latest", keys: "none" },
+      { state: "latest", keys: "indexed" },
+      { state: "none", keys: "indexed" }
+    ] as const
+    for (const kept of made) {
+      const statements = log(makeFeed({ schema: undefined, table: "log", feed: "main", ...kept }), {
         lock: 1,
         idle: 1
       })

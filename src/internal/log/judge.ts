@@ -44,7 +44,7 @@ export const freshOf = <V>(
 }
 
 /** An entry that was checked has conditions with either a key or `nothing`. */
-const isOfNothing = (condition: Condition): condition is NothingCondition =>
+export const isOfNothing = (condition: Condition): condition is NothingCondition =>
   "nothing" in condition && condition.nothing !== undefined
 
 const anew = "read again, and decide anew"

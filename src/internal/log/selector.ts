@@ -129,7 +129,7 @@ export const validateSelector = (selector: unknown): string | undefined => {
 const ownPart = (part: Part): Part => Object.freeze({ ...part })
 
 /** Copies a selector, so that its caller cannot change it: a watcher is indexed by the same keys for its lifetime. */
-const ownSelector = (selector: Selector): Selector =>
+export const ownSelector = (selector: Selector): Selector =>
   selector._tag === "AnyOf"
     ? Object.freeze({ _tag: "AnyOf" as const, parts: Object.freeze(selector.parts.map(ownPart)) })
     : ownPart(selector)

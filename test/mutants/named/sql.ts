@@ -116,7 +116,7 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "database: take no value before from what the log holds",
-    file: internal("log/store"),
+    file: internal("log/append"),
     find: "keepsState ? values : undefined)",
     replace: "keepsState ? new Map() : undefined)",
     test: sql("sqlite/log", "give each event the value before it, whichever of them has written it")

@@ -115,6 +115,7 @@ const besideTable = (also: object) => [
   ...inside("table", { table: 5, ...also }, { table: "", ...also }),
   ...inside("feed", { table: "log", ...also, feed: "" }),
   ...inside("state", { table: "log", ...also, state: "another" }),
+  ...inside("keys", { table: "log", ...also, keys: "another" }),
   ...inside("lockTimeout", { table: "log", ...also, lockTimeout: 0 }),
   ...inside("doorbell", { table: "log", ...also, doorbell: 5 }),
   ...inside("feeed", { table: "log", ...also, feeed: "main" })
@@ -134,10 +135,11 @@ const inTable: WrongOf<SqlStorage.TableOptions<Columns>> = {
 const timers = [...durationsAbove0, ...of("25 days")]
 
 const inLog: WrongOf<SqlChangeLog.LogOptions> = {
-  table: of(5, "", "x".repeat(58)),
+  table: of(5, "", "x".repeat(57)),
   schema: of(5, ""),
   feed: of(5, "", "x".repeat(513)),
   state: words,
+  keys: words,
   retention: [
     ...of(5),
     ...inside("count", { count: "many" }, { count: 0 }),

@@ -76,7 +76,7 @@ const suite = (name: string, place: Effect.Effect<Place, unknown, Scope.Scope>) 
         const { own } = yield* place
         const wrong: ReadonlyArray<readonly [string, object]> = [
           ["table", { table: "" }],
-          ["table", { table: "x".repeat(58) }],
+          ["table", { table: "x".repeat(57) }],
           ["schema", { schema: 'a"b' }],
           ["feed", { feed: "" }],
           ["feed", { feed: "x".repeat(513) }],

@@ -4,6 +4,7 @@ import { Effect, Option } from "effect"
 import {
   type Change,
   type ChangeLogError,
+  Conflict,
   type Entry,
   type Revision,
   refusal
@@ -12,15 +13,11 @@ import type { InvalidOptions } from "../../../internal/options.js"
 import { StorageError } from "../../../Storage.js"
 import type { Dialect, Run, Statement } from "../dialect.js"
 import { whileBusy } from "../errors.js"
+import { appendExpected } from "../log/append.js"
+import { changeLogError } from "../log/failures.js"
 import { type Encoded, encodeEntries } from "../log/rows.js"
-import {
-  changeLogError,
-  type OpenLog,
-  openLogOf,
-  ringEverywhere,
-  type SqlChangeLog
-} from "../log/sqlChangeLog.js"
-import { appendLocked, lockHead, now } from "../log/store.js"
+import { type OpenLog, openLogOf, ringEverywhere, type SqlChangeLog } from "../log/sqlChangeLog.js"
+import { lockHead, now } from "../log/store.js"
 import { pgDialect } from "../pg/dialect.js"
 import { sqliteDialect } from "../sqlite/dialect.js"
 import { step, transaction } from "../transaction.js"
@@ -33,7 +30,10 @@ export interface Transaction {
     log: SqlChangeLog<V>,
     changes: ReadonlyArray<Change<V>>
   ) => Effect.Effect<void, ChangeLogError>
-  /** Will append a revision for each entry whose id the log does not hold. */
+  /**
+   * Will append a revision for each entry whose id the log does not hold. What entries expect is judged when the body has
+   * succeeded: if the log is otherwise, the transaction is rolled back, and fails with `Conflict`.
+   */
   readonly commit: <V>(
     log: SqlChangeLog<V>,
     entries: ReadonlyArray<Entry<V>>
@@ -60,7 +60,7 @@ const stage = (staged: Staged, client: SqlClient): Transaction => {
           invalid("the log must be made by SqlChangeLog.make over the client of the transaction")
         )
       }
-      return Effect.map(encodeEntries(entries, open.store.random), (encoded) => {
+      return Effect.map(encodeEntries(entries, open.store.random, open.store.feed.keys), (encoded) => {
         const before = staged.get(open)
         if (before === undefined) staged.set(open, [...encoded])
         else before.push(...encoded)
@@ -84,13 +84,13 @@ const firstOfEach = (entries: ReadonlyArray<Encoded>): ReadonlyArray<Encoded> =>
 const appendStaged = (
   staged: Staged,
   run: Run
-): Effect.Effect<ReadonlyArray<readonly [OpenLog, ReadonlyArray<Revision>]>, StorageError> =>
+): Effect.Effect<ReadonlyArray<readonly [OpenLog, ReadonlyArray<Revision>]>, Conflict | StorageError> =>
   Effect.flatMap(now, (at) =>
     Effect.forEach(inOrder(staged), ([open, entries]) => {
       const one = step(open.store.statements.dialect, run)
       return Effect.flatMap(lockHead(open.store, one), (head) =>
         Effect.map(
-          appendLocked(open.store, one, head, firstOfEach(entries), at),
+          appendExpected(open.store, one, head, firstOfEach(entries), at),
           (revisions) => [open, revisions] as const
         )
       )
@@ -114,7 +114,7 @@ const transactOn = <A, E, R>(
   client: SqlClient,
   dialect: Dialect,
   body: (transaction: Transaction) => Effect.Effect<A, E, R>
-): Effect.Effect<Transacted<A>, E | ChangeLogError, R> => {
+): Effect.Effect<Transacted<A>, E | ChangeLogError | Conflict, R> => {
   const staged: Staged = new Map()
   const all = transaction(dialect, reserveConnection(client), runOn, (connection) =>
     Effect.gen(function* () {
@@ -128,7 +128,10 @@ const transactOn = <A, E, R>(
     })
   )
   return all.pipe(
-    Effect.mapError((error) => (error instanceof StorageError ? changeLogError(error) : error.error)),
+    Effect.mapError((error) => {
+      if (error instanceof StorageError) return changeLogError(error)
+      return error instanceof Conflict ? error : error.error
+    }),
     Effect.tap(({ appended }) =>
       Effect.forEach(appended, ([open, revisions]) => {
         const last = revisions.at(-1)
@@ -145,7 +148,7 @@ const transactOn = <A, E, R>(
 /** See `SqlChangeLog.transact`. */
 export const transact = <A, E, R>(
   body: (transaction: Transaction) => Effect.Effect<A, E, R>
-): Effect.Effect<Transacted<A>, E | ChangeLogError | InvalidOptions, R | SqlClient> =>
+): Effect.Effect<Transacted<A>, E | ChangeLogError | Conflict | InvalidOptions, R | SqlClient> =>
   Effect.gen(function* () {
     const client = yield* SqlClient
     if (Option.isSome(yield* Effect.serviceOption(TransactionConnection))) {

@@ -5,21 +5,30 @@ import { validateEntry } from "../../../internal/log/entry.js"
 import {
   type Change,
   type ChangeLogError,
+  type Condition,
   type Entry,
   type Event,
   type LoggedRevision,
+  ownRevision,
   type Revision,
   refusal
 } from "../../../internal/log/events.js"
+import { isOfNothing } from "../../../internal/log/judge.js"
+import { kindOfChange } from "../../../internal/log/kinds.js"
+import { ownSelector } from "../../../internal/log/selector.js"
 import { word } from "../../../internal/random.js"
 import type { Row } from "../dialect.js"
 
 /** An entry that has passed every check, with the tag that its revision gets. */
 export interface Encoded {
+  /** Its position in the commit. */
+  readonly index: number
   readonly id: string | undefined
   readonly tag: number
   /** Taken from the writer's objects at once, because he may change them before the entry is written. */
   readonly changes: ReadonlyArray<EncodedChange>
+  /** What the log must be like; no condition if anything will do. */
+  readonly expect: ReadonlyArray<Condition>
   /** Of each change `[key, value]`, or `[key]` when it removes the key. */
   readonly json: string
   /** Of `json`, in UTF-8. */
@@ -28,6 +37,8 @@ export interface Encoded {
 
 interface EncodedChange {
   readonly key: string
+  /** None without an index of keys. */
+  readonly kind: string | undefined
   /** As JSON; none when it removes the key. */
   readonly value: string | undefined
 }
@@ -58,47 +69,65 @@ const validateValues = (changes: ReadonlyArray<Change<unknown>>): string | undef
   return undefined
 }
 
-/** What keeps an entry out of every log in a database, or `undefined`. */
-const validateJsonEntry = (entry: Entry<unknown>): string | undefined =>
-  validateEntry(entry) ?? validateValues(entry.changes)
+type Keys = "indexed" | "none"
 
-/** Why an entry cannot be appended to any log in a database, or `undefined`. */
-export const refuseEntry = (entry: Entry<unknown>): ChangeLogError | undefined => {
-  const problem = validateJsonEntry(entry)
-  return problem === undefined ? undefined : refusal("Invalid", problem)
-}
+/** What keeps an entry out of every log in a database, with or without an index of its keys, or `undefined`. */
+const validateJsonEntry = (entry: Entry<unknown>, keys: Keys): string | undefined =>
+  validateEntry(entry, keys) ?? validateValues(entry.changes)
 
-const encodeChange = (change: Change<unknown>): EncodedChange => ({
+/** Why an entry cannot be appended to any log in a database, with or without an index of its keys, or `undefined`. */
+export const refuseEntry =
+  (keys: Keys) =>
+  (entry: Entry<unknown>): ChangeLogError | undefined => {
+    const problem = validateJsonEntry(entry, keys)
+    return problem === undefined ? undefined : refusal("Invalid", problem)
+  }
+
+const ownCondition = (condition: Condition): Condition =>
+  isOfNothing(condition)
+    ? Object.freeze({
+        nothing: ownSelector(condition.nothing),
+        kinds: condition.kinds && Object.freeze([...condition.kinds]),
+        after: ownRevision(condition.after)
+      })
+    : Object.freeze({ key: condition.key, generation: condition.generation })
+
+const encodeChange = (change: Change<unknown>, keys: Keys): EncodedChange => ({
   key: change.key,
+  kind: keys === "indexed" ? kindOfChange(change) : undefined,
   value: change._tag === "Put" ? JSON.stringify(change.value) : undefined
 })
 
 const pairOf = ({ key, value }: EncodedChange): string =>
   value === undefined ? `[${JSON.stringify(key)}]` : `[${JSON.stringify(key)},${value}]`
 
-/** Checks and encodes one entry. */
+/** Checks and encodes one entry, for a log with or without an index of its keys. */
 export const encodeEntry = (
   entry: Entry<unknown>,
   index: number,
-  random: Int32Array
+  random: Int32Array,
+  keys: Keys
 ): Either.Either<Encoded, ChangeLogError> => {
-  const problem = validateJsonEntry(entry)
+  const problem = validateJsonEntry(entry, keys)
   if (problem !== undefined) return Either.left(refusal("Invalid", problem, index))
   const { id } = entry
-  const changes = entry.changes.map(encodeChange)
+  const changes = entry.changes.map((change) => encodeChange(change, keys))
   const json = `[${changes.map(pairOf).join(",")}]`
-  return Either.right({ id, tag: word(random) >>> 0, changes, json, bytes: Buffer.byteLength(json) })
+  const expect = entry.expect === undefined ? [] : entry.expect.map(ownCondition)
+  const bytes = Buffer.byteLength(json)
+  return Either.right({ index, id, tag: word(random) >>> 0, changes, expect, json, bytes })
 }
 
 /** Encodes a commit: all entries, or why one of them cannot be. Of entries with the same id the first one counts. */
 export const encodeEntries = (
   entries: ReadonlyArray<Entry<unknown>>,
-  random: Int32Array
+  random: Int32Array,
+  keys: Keys
 ): Either.Either<ReadonlyArray<Encoded>, ChangeLogError> => {
   const encoded: Array<Encoded> = []
   const ids = new Set<string>()
   for (const [index, entry] of entries.entries()) {
-    const one = encodeEntry(entry, index, random)
+    const one = encodeEntry(entry, index, random, keys)
     if (Either.isLeft(one)) return Either.left(one.left)
     const { id } = one.right
     if (id !== undefined && ids.has(id)) continue
@@ -154,23 +183,31 @@ export const placeOf = (
     : { seq: last.seq, bytes: last.base + last.bytes, tag: last.tag }
 }
 
+type WrittenChange<V> = readonly [key: string, value?: V]
+
+const eventOf = <V>(change: WrittenChange<V>, revision: Revision): Event<V> => {
+  const [key] = change
+  if (typeof key !== "string") throw new TypeError("a change without a key")
+  return Object.freeze(
+    // A change with a value was put; the value is what a `Change<V>` held.
+    change.length === 2
+      ? { _tag: "Put" as const, key, value: change[1] as V, revision }
+      : { _tag: "Delete" as const, key, revision }
+  )
+}
+
+/** Decodes one change of a row as it was written. Throws on what this module has not written. */
+export const decodeEvent = <V>(change: unknown, revision: Revision): Event<V> =>
+  eventOf(JSON.parse(change as string) as WrittenChange<V>, revision)
+
 /**
  * Decodes a row of the log as it was written. Throws on what this module has not written. The result is frozen, because
  * a watch delivers it to every watcher.
  */
 export const decodeRow = <V>(epoch: string, { changes, previous, seq, tag }: Row): LoggedRevision<V> => {
   const revision: Revision = Object.freeze({ epoch, seq: Number(seq), tag: Number(tag) })
-  const decoded = JSON.parse(changes as string) as ReadonlyArray<readonly [key: string, value?: V]>
-  const events = decoded.map((change): Event<V> => {
-    const [key] = change
-    if (typeof key !== "string") throw new TypeError("a change without a key")
-    return Object.freeze(
-      // A change with a value was put; the value is what a `Change<V>` held.
-      change.length === 2
-        ? { _tag: "Put" as const, key, value: change[1] as V, revision }
-        : { _tag: "Delete" as const, key, revision }
-    )
-  })
+  const decoded = JSON.parse(changes as string) as ReadonlyArray<WrittenChange<V>>
+  const events = decoded.map((change) => eventOf(change, revision))
   const before =
     typeof previous === "string"
       ? (JSON.parse(previous) as ReadonlyArray<readonly [] | readonly [V]>).map((value) =>
@@ -181,3 +218,9 @@ export const decodeRow = <V>(epoch: string, { changes, previous, seq, tag }: Row
   if (before !== undefined) Object.freeze(before)
   return Object.freeze({ revision, events, previous: before })
 }
+
+/** A number that a caller gives: what is no whole number fits no row. */
+export const wholeOf = (n: number): number => (Number.isSafeInteger(n) ? n : -1)
+
+/** The number of a revision that a caller gives. */
+export const seqOf = ({ seq }: Revision): number => wholeOf(seq)

@@ -4,7 +4,7 @@ import { Duration, Effect, Option, Queue, Schedule, type Scope } from "effect"
 import type { ChangeLog } from "../../../ChangeLog.js"
 import { ringEach } from "../../../internal/log/changeLog.js"
 import {
-  ChangeLogError,
+  type ChangeLogError,
   type Entry,
   noState,
   type Revision,
@@ -25,11 +25,13 @@ import {
   resolve,
   whole
 } from "../../../internal/options.js"
-import { StorageError } from "../../../Storage.js"
+import type { StorageError } from "../../../Storage.js"
 import { warnOfLosses } from "../durability.js"
-import { reasonOf } from "../errors.js"
 import { doorbell as doorbellRule, timer } from "../options.js"
+import { type AppendAs, appendEntries, appendExpected, appendLocked } from "./append.js"
 import type { Doorbell } from "./doorbell.js"
+import { typed } from "./failures.js"
+import { indexHandle } from "./keyHandle.js"
 import { LocalDoorbell, listenLocally } from "./localDoorbell.js"
 import { type Bounds, compact, prune } from "./retention.js"
 import type { Rings } from "./rings.js"
@@ -108,19 +110,6 @@ export const limitsOf = (lockTimeout: number): Limits => {
   return { lock: millis, idle: millis }
 }
 
-/** Converts a database's failure into the error of a log. */
-export const changeLogError = (error: StorageError): ChangeLogError => {
-  const { message, outcome } = error
-  return new ChangeLogError({ reason: reasonOf(error), message, outcome, cause: error })
-}
-
-const typed = <A, E>(
-  effect: Effect.Effect<A, E | StorageError>
-): Effect.Effect<A, Exclude<E, StorageError> | ChangeLogError> =>
-  Effect.mapError(effect, (error) =>
-    error instanceof StorageError ? changeLogError(error) : (error as Exclude<E, StorageError>)
-  )
-
 /** An open log: its store, and what its commits ring. */
 export interface OpenLog {
   readonly store: Store.LogStore
@@ -175,11 +164,14 @@ const pruneInBackground = (
 
 const handle = <V>(open: OpenLog, { poll, retention: bounds }: ResolvedLog): SqlChangeLog<V> => {
   const { doorbell, local, store } = open
-  const { feed, state } = store.feed
-  const commit = (entries: ReadonlyArray<Entry<V>>): Effect.Effect<CommitResult, ChangeLogError> =>
-    Effect.flatMap(encodeEntries(entries, store.random), (encoded) =>
+  const { feed, keys, state } = store.feed
+  const commit = <E>(
+    entries: ReadonlyArray<Entry<V>>,
+    appendAs: AppendAs<E>
+  ): Effect.Effect<CommitResult, ChangeLogError | StorageError | E> =>
+    Effect.flatMap(encodeEntries(entries, store.random, keys), (encoded) =>
       Effect.gen(function* () {
-        const committed = yield* typed(Store.commit(store, encoded, entries.length))
+        const committed = yield* appendEntries(store, encoded, entries.length, appendAs)
         const last = committed.revisions.at(-1)
         // In the caller's own transaction nothing is committed yet: the poll finds it.
         if (last !== undefined && Option.isNone(yield* store.backend.joined))
@@ -190,11 +182,11 @@ const handle = <V>(open: OpenLog, { poll, retention: bounds }: ResolvedLog): Sql
   const log: SqlChangeLog<V> = {
     append: (changes) =>
       Effect.map(
-        Effect.suspend(() => commit([{ changes }])),
+        typed(Effect.suspend(() => commit([{ changes }], appendLocked))),
         ({ revisions }) => revisions[0] as Revision
       ),
-    commit: (entries) => Effect.suspend(() => commit(entries)),
-    check: refuseEntry,
+    commit: (entries) => typed(Effect.suspend(() => commit(entries, appendExpected))),
+    check: refuseEntry(keys),
     read: ({ after, limit }) =>
       Number.isSafeInteger(limit) && limit > 0
         ? typed(Effect.suspend(() => Store.read<V>(store, after, limit)))
@@ -208,6 +200,7 @@ const handle = <V>(open: OpenLog, { poll, retention: bounds }: ResolvedLog): Sql
         state === "latest" ? typed(Store.snapshot<V>(store, selector)) : noState
       ),
     state,
+    index: store.statements.index && indexHandle<V>(store, store.statements.index),
     doorbell: (ring) =>
       Effect.zipRight(
         listenLocally(local, store.logId, ring),

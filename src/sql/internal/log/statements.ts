@@ -1,10 +1,14 @@
 /** The statements of a change log. What SQLite and Postgres do differently goes by {@link LogStatements}. */
 import type { Revision } from "../../../internal/log/events.js"
-import { type Part, partsOf, type Selector } from "../../../internal/log/selector.js"
-import type { Dialect, Row, Statement, Table, TableColumn } from "../dialect.js"
+import type { Selector } from "../../../internal/log/selector.js"
+import type { Dialect, Row, Statement, Table } from "../dialect.js"
 import { columnOf, orderBy } from "../orderBy.js"
+import { compose, headList, param, partsOfFeed } from "./compose.js"
+import type { IndexRows } from "./keyRows.js"
+import { keyStatements } from "./keyStatements.js"
 import type { Encoded, LogRow, StateChanges } from "./rows.js"
-import type { Feed } from "./tables.js"
+import { conditionOf } from "./selecting.js"
+import { type Feed, kindOfFeed } from "./tables.js"
 
 /** The statements of one feed. */
 export interface LogStatements extends SharedStatements {
@@ -18,10 +22,15 @@ export interface LogStatements extends SharedStatements {
   readonly headText: string
   /** Locks the head inside of an open transaction, and gives its row. */
   readonly lock: Statement
-  /** Of these ids those that the log holds (kind `id`), and of these keys the last values (kind `key`). */
-  readonly known: (ids: ReadonlyArray<string>, keys: ReadonlyArray<string>) => Statement
-  /** Writes rows and state, and moves the head, which is locked. */
-  readonly write: (rows: ReadonlyArray<LogRow>, state: StateChanges, at: Date) => ReadonlyArray<Statement>
+  /** Reads what the log knows of these names. */
+  readonly known: (names: Names) => Statement
+  /** Writes rows, state and index, and moves the head, which is locked. */
+  readonly write: (
+    rows: ReadonlyArray<LogRow>,
+    state: StateChanges,
+    index: IndexRows,
+    at: Date
+  ) => ReadonlyArray<Statement>
   /**
    * Appends the entries whose id the log does not hold, by one statement of its own, to a log without state. The
    * result has a row for each revision (epoch, seq, tag), or one row without them; `fresh` is the number of entries
@@ -47,6 +56,16 @@ export interface LogStatements extends SharedStatements {
   readonly last: (result: unknown) => unknown
 }
 
+/** What a commit asks the log about. */
+export interface Names {
+  /** The result has those that the log holds, as kind `id`. */
+  readonly ids: ReadonlyArray<string>
+  /** Keys whose last values are in the result, as kind `key`. */
+  readonly values: ReadonlyArray<string>
+  /** Keys whose generations are in the result, as kind `count`. */
+  readonly counts: ReadonlyArray<string>
+}
+
 /** How long a commit or a transaction may keep others from committing. */
 export interface Limits {
   /** Milliseconds that a commit waits for the one before it. */
@@ -54,36 +73,6 @@ export interface Limits {
   /** Milliseconds that a transaction which holds the head may be idle before the server ends it. */
   readonly idle: number
 }
-
-/** A value that goes to the database as a parameter. */
-interface Param {
-  readonly column: TableColumn
-  readonly value: unknown
-}
-
-export const param = (column: TableColumn, value: unknown): Param => ({ column, value })
-
-/** A statement made of text and values, in their order. */
-export const compose = (dialect: Dialect, ...parts: ReadonlyArray<string | Param>): Statement => {
-  const params: Array<unknown> = []
-  let text = ""
-  for (const part of parts) {
-    if (typeof part === "string") text += part
-    else {
-      params.push(dialect.param(part.column, part.value))
-      text += dialect.placeholder(params.length, part.column)
-    }
-  }
-  return { text, params }
-}
-
-/** Columns of a table that is known by an alias, as they are read. */
-const selected = (dialect: Dialect, alias: string, columns: ReadonlyArray<TableColumn>): string =>
-  columns.map((column) => `${dialect.selected(columnOf(alias, column))} AS ${column.sql}`).join(", ")
-
-/** The head's columns. */
-export const headList = (dialect: Dialect, { heads }: Feed): string =>
-  selected(dialect, "h", heads.columns.slice(1))
 
 /** See {@link LogStatements.headText}; `feed` is an expression for the feed's name. */
 export const headText = ({ heads }: Feed, feed: string): string =>
@@ -95,94 +84,6 @@ export const headRevision = (text: string | undefined): Revision | undefined => 
   return parts === null
     ? undefined
     : Object.freeze({ epoch: parts[3]!, seq: Number(parts[1]), tag: Number(parts[2]) })
-}
-
-/** Text and values of a statement, in their order. */
-export type Parts = ReadonlyArray<string | Param>
-
-/** How the databases make rows of a list that comes as JSON: of keys, and of pairs (`first`, `second`). */
-const lists: {
-  readonly [Name in Dialect["name"]]: {
-    readonly keys: readonly [before: string, behind: string]
-    readonly pairs: readonly [before: string, behind: string]
-  }
-} = {
-  sqlite: {
-    keys: ["SELECT value FROM json_each(", ")"],
-    pairs: ["SELECT value ->> 0 AS first, value ->> 1 AS second FROM json_each(", ")"]
-  },
-  pg: {
-    keys: ["SELECT jsonb_array_elements_text((", ")::jsonb)"],
-    // Without OFFSET each pair would be decoded again for each row that it is compared with.
-    pairs: [
-      "SELECT value ->> 0 AS first, value ->> 1 AS second FROM jsonb_array_elements((",
-      ")::jsonb) OFFSET 0"
-    ]
-  }
-}
-
-/** A query that gives one row for each of these values of a column of text: they are one parameter. */
-export const keyList = (dialect: Dialect, column: TableColumn, values: ReadonlyArray<string>): Parts => {
-  const [before, behind] = lists[dialect.name].keys
-  return [before, param(column, JSON.stringify(values)), behind]
-}
-
-/** The first key that a part holds, and the first one behind it that it does not; none of a part that holds all keys. */
-const boundsOf = (part: Exclude<Part, { readonly _tag: "Key" }>): readonly [string, string] | undefined => {
-  if (part._tag === "Range") return [part.from, part.to]
-  // It ends with "/", and "0" is the code point behind that.
-  return part.prefix === "" ? undefined : [part.prefix, `${part.prefix.slice(0, -1)}0`]
-}
-
-/**
- * The condition of a selector. However many keys it has are one parameter, and so are its ranges and prefixes:
- * databases bound the parameters, the terms and the depth of a statement.
- */
-const conditionOf = (dialect: Dialect, { feed, kept }: Feed, selector: Selector): Parts => {
-  const { key } = kept.column
-  const [beforePairs, behindPairs] = lists[dialect.name].pairs
-  const operandOf = (alias: string) => dialect.operand(columnOf(alias, key))
-  const operand = operandOf("s")
-  const keys: Array<string> = []
-  const ranges: Array<readonly [string, string]> = []
-  for (const part of partsOf(selector)) {
-    const bounds = part._tag === "Key" ? undefined : boundsOf(part)
-    if (part._tag === "Key") keys.push(part.key)
-    else if (bounds === undefined) return ["1 = 1"]
-    else ranges.push(bounds)
-  }
-  const conditions: Array<Parts> = []
-  if (keys.length === 1) conditions.push([`${operand} = `, param(key, keys[0])])
-  else if (keys.length > 1) conditions.push([`${operand} IN (`, ...keyList(dialect, key, keys), ")"])
-  const [range] = ranges
-  if (range !== undefined && ranges.length === 1) {
-    conditions.push([
-      `(${operand} >= `,
-      param(key, range[0]),
-      ` AND ${operand} < `,
-      param(key, range[1]),
-      ")"
-    ])
-  } else if (range !== undefined) {
-    conditions.push([
-      `${operand} IN (SELECT ${operandOf("r")} FROM (`,
-      beforePairs,
-      param(key, JSON.stringify(ranges)),
-      behindPairs,
-      // In this order: for each range the index gives the keys in it.
-      `) p CROSS JOIN ${kept.sql} r WHERE r."feed" = `,
-      param(kept.column.feed, feed),
-      ` AND ${operandOf("r")} >= p.first AND ${operandOf("r")} < p.second)`
-    ])
-  }
-  return conditions.flatMap((condition, n) => (n === 0 ? condition : [" OR ", ...condition]))
-}
-
-/** Parts of statements that several have. */
-const partsOfFeed = ({ feed, heads, log }: Feed) => {
-  const ofFeed = param(heads.column.feed, feed)
-  const where: Parts = [` WHERE "feed" = `, ofFeed]
-  return { ofFeed, where, seq: (value: number) => param(log.column.seq, value) }
 }
 
 /** The statements that make and move a head. */
@@ -199,7 +100,7 @@ const headStatements = (dialect: Dialect, feed: Feed) => {
         ", ",
         param(heads.column.bell, logId),
         ", ",
-        param(heads.column.state, feed.state),
+        param(heads.column.state, kindOfFeed(feed)),
         ", ",
         param(heads.column.epoch, epoch),
         ", 0, 0, 0, 0, 0) ON CONFLICT (feed) DO NOTHING"
@@ -217,20 +118,23 @@ const headStatements = (dialect: Dialect, feed: Feed) => {
         param(heads.column.bytes, bytes),
         ...where
       ),
-    /** Begins another epoch. */
-    renew: (epoch: string): ReadonlyArray<Statement> => [
-      compose(dialect, `DELETE FROM ${log.sql}`, ...where),
-      ...(feed.state === "latest"
-        ? [compose(dialect, `UPDATE ${kept.sql} SET "seq" = 0, "tag" = 0`, ...where)]
-        : []),
-      compose(
-        dialect,
-        `UPDATE ${heads.sql} SET "epoch" = `,
-        param(heads.column.epoch, epoch),
-        `, "seq" = 0, "tag" = 0, "floor" = 0, "floor_tag" = 0, "bytes" = 0`,
-        ...where
-      )
-    ]
+    /** Begins another epoch. An index of keys counts on, so its events stay. */
+    renew: (epoch: string): ReadonlyArray<Statement> => {
+      const toEpoch = [`UPDATE ${heads.sql} SET "epoch" = `, param(heads.column.epoch, epoch)]
+      if (feed.keys === "indexed") return [compose(dialect, ...toEpoch, ...where)]
+      return [
+        compose(dialect, `DELETE FROM ${log.sql}`, ...where),
+        ...(feed.state === "latest"
+          ? [compose(dialect, `UPDATE ${kept.sql} SET "seq" = 0, "tag" = 0`, ...where)]
+          : []),
+        compose(
+          dialect,
+          ...toEpoch,
+          `, "seq" = 0, "tag" = 0, "floor" = 0, "floor_tag" = 0, "bytes" = 0`,
+          ...where
+        )
+      ]
+    }
   }
 }
 
@@ -269,7 +173,7 @@ const readStatements = (dialect: Dialect, feed: Feed) => {
         dialect,
         `SELECT ${headList(dialect, feed)}, ${columns.join(", ")} FROM ${heads.sql} h` +
           ` LEFT JOIN ${kept.sql} s ON s."feed" = h."feed" AND (`,
-        ...conditionOf(dialect, feed, selector),
+        ...conditionOf(dialect, { feed: feed.feed, keys: kept }, columnOf("s", kept.column.key), selector),
         `) WHERE h."feed" = `,
         ofFeed,
         orderBy(dialect, "s", kept.column.key)
@@ -320,7 +224,8 @@ const retentionStatements = (dialect: Dialect, feed: Feed) => {
 export const sharedStatements = (dialect: Dialect, feed: Feed) => ({
   ...headStatements(dialect, feed),
   ...readStatements(dialect, feed),
-  ...retentionStatements(dialect, feed)
+  ...retentionStatements(dialect, feed),
+  index: feed.keys === "indexed" ? keyStatements(dialect, feed) : undefined
 })
 
 type SharedStatements = ReturnType<typeof sharedStatements>

@@ -10,17 +10,16 @@ import {
   type Snapshot,
   validateCursor
 } from "../../../internal/log/events.js"
-import type { CommitResult } from "../../../internal/log/memoryLog.js"
 import type { Selector } from "../../../internal/log/selector.js"
 import { makeRandom, randomName } from "../../../internal/random.js"
 import { StorageError } from "../../../Storage.js"
 import type { Executor, Row, Run, Statement } from "../dialect.js"
 import { ensureTable } from "../ensureTable.js"
-import { SqlFailure, storageError, whileBusy } from "../errors.js"
+import { storageError, whileBusy } from "../errors.js"
 import { type Step, savepoint, step, steps, transaction } from "../transaction.js"
-import { decodeRow, type Encoded, placeEntries } from "./rows.js"
+import { decodeRow, seqOf } from "./rows.js"
 import type { LogStatements } from "./statements.js"
-import { type Feed, idIndex, tablesOf } from "./tables.js"
+import { type Feed, kindOfFeed, tablesOf } from "./tables.js"
 
 /** How a log reaches its database. */
 export interface LogBackend {
@@ -39,6 +38,9 @@ export interface LogStore {
   readonly logId: string
 }
 
+/** What a log needs of its store while its head is locked by a transaction. */
+export type LockedStore = Pick<LogStore, "feed" | "statements">
+
 /** The head's row. */
 export interface HeadRow {
   readonly logId: string
@@ -51,14 +53,14 @@ export interface HeadRow {
 
 const fatal = (message: string) => new StorageError({ kind: "Fatal", outcome: "NotStored", message })
 
-const missingFeed = (feed: Feed) =>
+export const missingFeed = (feed: Feed) =>
   fatal(`the table ${feed.heads.sql} has lost the feed ${JSON.stringify(feed.feed)}: make the log again`)
 
 /** The error of a row that this module has not written. */
 export const unreadableRow = (feed: Feed) =>
   fatal(`a row of the table ${feed.log.sql} cannot be read: another program has written it`)
 
-const decodeHead = (row: Row): HeadRow => {
+export const decodeHead = (row: Row): HeadRow => {
   const epoch = String(row.epoch)
   return {
     logId: String(row.bell),
@@ -76,6 +78,21 @@ const headFrom = (
 ): Either.Either<HeadRow, StorageError> => {
   const row = statements.dialect.rows(statements.last(result))[0]
   return row === undefined ? Either.left(missingFeed(feed)) : Either.right(decodeHead(row))
+}
+
+/** Why a feed that was made in one way cannot be used in another, or `undefined`. */
+const validateFeedKind = (feed: Feed, found: string): string | undefined => {
+  if (found === kindOfFeed(feed)) return undefined
+  const name = `the feed ${JSON.stringify(feed.feed)}`
+  const [state, keys] = found.split("+")
+  if (state !== feed.state) {
+    const is = state === "latest" ? "keeps the state" : "keeps no state"
+    return `${name} ${is}: make it with state: "${state}", or use another feed`
+  }
+  return keys === undefined
+    ? `${name} has no index of its keys, and what it holds cannot be indexed later: make another feed with` +
+        ` keys: "indexed", read all revisions of this one and commit their changes to it, then use that one`
+    : `${name} has an index of its keys, which every writer keeps: make it with keys: "indexed", or use another feed`
 }
 
 /** Creates the tables and the feed where there are none. */
@@ -96,12 +113,8 @@ export const openStore = (
     const { logId, state } = yield* Effect.flatMap(run(statements.head()), (result) =>
       headFrom(feed, statements, result)
     )
-    if (state !== feed.state) {
-      const found = state === "latest" ? "keeps the state" : "keeps no state"
-      return yield* fatal(
-        `the feed ${JSON.stringify(feed.feed)} ${found}: make it with state: "${state}", or use another feed`
-      )
-    }
+    const problem = validateFeedKind(feed, state)
+    if (problem !== undefined) return yield* fatal(problem)
     return { feed, statements, backend, random, logId }
   })
 
@@ -117,10 +130,10 @@ export const execute = (
   )
 
 /** Runs statements while no other commit to the feed is possible, all of them or none. */
-export const withHead = <A>(
+export const withHead = <A, E = never>(
   { backend, feed, statements }: LogStore,
-  use: (run: Step, head: HeadRow) => Effect.Effect<A, StorageError>
-): Effect.Effect<A, StorageError> => {
+  use: (run: Step, head: HeadRow) => Effect.Effect<A, E | StorageError>
+): Effect.Effect<A, E | StorageError> => {
   const { dialect } = statements
   const begin = (run: Run, first: ReadonlyArray<Statement>) =>
     Effect.flatMap(steps(dialect, run, first), (result) =>
@@ -137,92 +150,10 @@ export const withHead = <A>(
 
 /** Locks the head inside of an open transaction. */
 export const lockHead = (
-  { feed, statements }: Pick<LogStore, "feed" | "statements">,
+  { feed, statements }: LockedStore,
   run: Step
 ): Effect.Effect<HeadRow, StorageError> =>
   Effect.flatMap(run(statements.lock), (result) => headFrom(feed, statements, result))
-
-/** Appends what the log does not hold. The head is locked. */
-export const appendLocked = (
-  { feed, statements }: Pick<LogStore, "feed" | "statements">,
-  run: Step,
-  { bytes, head }: HeadRow,
-  entries: ReadonlyArray<Encoded>,
-  at: Date
-): Effect.Effect<ReadonlyArray<Revision>, StorageError> =>
-  Effect.gen(function* () {
-    const ids = entries.flatMap(({ id }) => (id === undefined ? [] : [id]))
-    const keepsState = feed.state === "latest"
-    const keys = keepsState
-      ? [...new Set(entries.flatMap(({ changes }) => changes.map(({ key }) => key)))]
-      : []
-    const held = new Set<string>()
-    const values = new Map<string, string>()
-    if (ids.length + keys.length > 0) {
-      for (const { kind, name, value } of statements.dialect.rows(yield* run(statements.known(ids, keys)))) {
-        if (kind === "id") held.add(name as string)
-        else values.set(name as string, value as string)
-      }
-    }
-    const fresh = entries.filter(({ id }) => id === undefined || !held.has(id))
-    if (fresh.length === 0) return []
-    const { rows, state } = placeEntries(fresh, { seq: head.seq, bytes }, keepsState ? values : undefined)
-    for (const statement of statements.write(rows, state, at)) yield* run(statement)
-    return rows.map(({ seq, tag }) => ({ epoch: head.epoch, seq, tag }))
-  })
-
-/**
- * Another commit has appended an entry of the same id, after this statement took its view of the log and before it had
- * the head. The next try sees it.
- */
-const metConcurrentAppend = ({ feed }: LogStore, error: StorageError): boolean =>
-  error.cause instanceof SqlFailure &&
-  error.cause.code === "23505" &&
-  error.cause.constraint === idIndex(feed.log.name)
-
-/** What a statement has appended that appends by itself, and how many entries were new to it. */
-export const revisionsOf = (
-  { feed, statements }: Pick<LogStore, "feed" | "statements">,
-  result: unknown
-): Either.Either<{ readonly written: number; readonly revisions: ReadonlyArray<Revision> }, StorageError> => {
-  const rows = statements.dialect.rows(result)
-  const written = Number(rows[0]?.fresh)
-  if (rows[0]?.epoch == null) {
-    return written === 0 ? Either.right({ written, revisions: [] }) : Either.left(missingFeed(feed))
-  }
-  const revisions = rows.map(({ epoch, seq, tag }) => ({
-    epoch: epoch as string,
-    seq: Number(seq),
-    tag: Number(tag)
-  }))
-  return Either.right({ written, revisions })
-}
-
-const appendAtOnce = (
-  store: LogStore,
-  statement: Statement
-): Effect.Effect<ReadonlyArray<Revision>, StorageError> =>
-  Effect.flatMap(execute(store, statement), (result) =>
-    Either.map(revisionsOf(store, result), ({ revisions }) => revisions)
-  ).pipe(Effect.retry({ times: 20, while: (error) => metConcurrentAppend(store, error) }))
-
-/** Appends the entries whose id the log does not hold, all in one commit. */
-export const commit = (
-  store: LogStore,
-  entries: ReadonlyArray<Encoded>,
-  given: number
-): Effect.Effect<CommitResult, StorageError> =>
-  Effect.gen(function* () {
-    if (entries.length === 0) return { revisions: [], duplicates: given }
-    const at = yield* now
-    const { append } = store.statements
-    const joined = yield* store.backend.joined
-    const revisions =
-      append === undefined || Option.isSome(joined)
-        ? yield* withHead(store, (run, head) => appendLocked(store, run, head, entries, at))
-        : yield* appendAtOnce(store, append(entries, at))
-    return { revisions, duplicates: given - revisions.length }
-  })
 
 /** The time of the clock of the program. */
 export const now: Effect.Effect<Date> = Effect.clockWith((clock) =>
@@ -255,9 +186,7 @@ export const read = <V>(
 ): Effect.Effect<ReadonlyArray<LoggedRevision<V>>, StorageError | Compacted | EpochChanged> =>
   Effect.gen(function* () {
     const { feed, statements } = store
-    // A cursor that is none at all fits no row.
-    const seq = Number.isSafeInteger(after.seq) ? after.seq : -1
-    const rows = statements.dialect.rows(yield* execute(store, statements.read(seq, limit)))
+    const rows = statements.dialect.rows(yield* execute(store, statements.read(seqOf(after), limit)))
     const first = rows[0]
     if (first === undefined) return yield* missingFeed(feed)
     const head = decodeHead(first)

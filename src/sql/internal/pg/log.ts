@@ -4,12 +4,15 @@
  * gap. A sequence would give neither.
  */
 import { plain, type Row, type Statement, type Table } from "../dialect.js"
+import { headList } from "../log/compose.js"
+import type { IndexRows } from "../log/keyRows.js"
 import { type Encoded, type LogRow, placeOf, type StateChanges } from "../log/rows.js"
-import { headList, headText, type Limits, type LogStatements, sharedStatements } from "../log/statements.js"
+import { headText, type Limits, type LogStatements, type Names, sharedStatements } from "../log/statements.js"
 import type { Feed } from "../log/tables.js"
 import { arrayEncoders } from "./arrays.js"
 import { pgDialect } from "./dialect.js"
 import { arrayOf, encodeTable, insertText, literal, type PgStatement, statementName } from "./insert.js"
+import { changeArrays, countChanges, encodeChanges, writeIndex } from "./logIndex.js"
 
 const lockHead = (feed: Feed, { idle, lock }: Limits): string =>
   `SET LOCAL lock_timeout = ${lock}; SET LOCAL idle_in_transaction_session_timeout = ${idle}; ` +
@@ -65,15 +68,18 @@ const write = (
   feed: Feed,
   rows: ReadonlyArray<LogRow>,
   state: StateChanges,
+  index: IndexRows,
   at: Date
 ): ReadonlyArray<Statement> => {
   const { heads, log } = feed
   const place = placeOf(rows, { seq: 0, bytes: 0 })
-  const also = feed.state === "latest" ? writeState(feed, state) : { text: "", params: [] }
+  const values = feed.state === "latest" ? writeState(feed, state) : { text: "", params: [] }
+  const indexed =
+    feed.keys === "indexed" ? writeIndex(feed, index, 12 + values.params.length) : { text: "", params: [] }
   const text =
     `WITH added AS (INSERT INTO ${log.sql} ("feed", "at", "seq", "tag", "id", "base", "changes", "previous")` +
     ` SELECT $1, $2::timestamptz, unnest($3::bigint[]), unnest($4::bigint[]), unnest($5::text[]),` +
-    ` unnest($6::bigint[]), unnest($7::text[])::jsonb, unnest($8::text[])::jsonb)${also.text}` +
+    ` unnest($6::bigint[]), unnest($7::text[])::jsonb, unnest($8::text[])::jsonb)${values.text}${indexed.text}` +
     ` UPDATE ${heads.sql} SET "seq" = $9::bigint, "tag" = $10::bigint, "bytes" = $11::bigint WHERE "feed" = $1`
   return [
     {
@@ -85,7 +91,8 @@ const write = (
         String(place.seq),
         String(place.tag ?? 0),
         String(place.bytes),
-        ...also.params
+        ...values.params,
+        ...indexed.params
       ]
     }
   ]
@@ -107,14 +114,16 @@ const appendTo = (feed: Feed, first: number): string => {
     ` "bytes" - (SELECT sum(bytes) FROM fresh)::bigint AS "base"),` +
     ` added AS (INSERT INTO ${log.sql} ("feed", "at", "seq", "tag", "id", "base", "changes")` +
     ` SELECT $${first}, $${first + 2}::timestamptz, head."before" + row_number() OVER (ORDER BY fresh.n), tag, id,` +
-    ` head."base" + sum(bytes) OVER (ORDER BY fresh.n) - bytes, json::jsonb FROM head, fresh RETURNING "seq", "tag")`
+    ` head."base" + sum(bytes) OVER (ORDER BY fresh.n) - bytes, json::jsonb FROM head, fresh RETURNING "seq", "tag")` +
+    (feed.keys === "indexed" ? countChanges(feed, `$${first}`) : "")
   )
 }
 
 const append = (feed: Feed, { lock }: Limits) => {
+  const isIndexed = feed.keys === "indexed"
   const text =
     `WITH entries AS (SELECT * FROM unnest($4::text[], $5::bigint[], $6::text[], $7::bigint[])` +
-    ` WITH ORDINALITY AS e (id, tag, json, bytes, n)),` +
+    ` WITH ORDINALITY AS e (id, tag, json, bytes, n)),${isIndexed ? changeArrays(8) : ""}` +
     ` fresh AS MATERIALIZED (SELECT * FROM entries e WHERE e.id IS NULL OR NOT EXISTS` +
     ` (SELECT 1 FROM ${feed.log.sql} l WHERE l."feed" = $1 AND l."id" = e.id)),` +
     ` ${appendTo(feed, 1)}` +
@@ -133,7 +142,8 @@ const append = (feed: Feed, { lock }: Limits) => {
         texts(of, "id"),
         integer(of, "tag"),
         texts(of, "json"),
-        integer(of, "bytes")
+        integer(of, "bytes"),
+        ...(isIndexed ? encodeChanges(entries) : [])
       ]
     }
   }
@@ -148,12 +158,13 @@ const store =
   (feed: Feed, { lock }: Limits) =>
   (table: Table) => {
     const { id } = table
+    const isIndexed = feed.keys === "indexed"
     const first = table.columns.length + 1
     const entries = [`${arrayOf(id)}`, "bigint[]", "text[]", "bigint[]"].map(
       (type, n) => `$${first + 3 + n}::${type}`
     )
     const text =
-      `WITH stored AS (${insertText(table)} RETURNING ${id.sql} AS "row"),` +
+      `WITH stored AS (${insertText(table)} RETURNING ${id.sql} AS "row"),${isIndexed ? changeArrays(first + 7) : ""}` +
       ` fresh AS MATERIALIZED (SELECT NULL::text AS id, e.tag, e.json, e.bytes, e.n` +
       ` FROM unnest(${entries.join(", ")}) WITH ORDINALITY AS e ("row", tag, json, bytes, n)` +
       ` JOIN stored ON stored."row" = e."row"),` +
@@ -178,28 +189,30 @@ const store =
           arrayEncoders[id.type](firsts, id.name),
           integer(of, "tag"),
           texts(of, "json"),
-          integer(of, "bytes")
+          integer(of, "bytes"),
+          ...(isIndexed ? encodeChanges(entries) : [])
         ]
       }
     }
   }
 
-const known = (feed: Feed, ids: ReadonlyArray<string>, keys: ReadonlyArray<string>): Statement => {
-  const of = (names: ReadonlyArray<string>) =>
-    arrayEncoders.text(
-      names.map((name) => ({ name })),
-      "name"
-    )
-  const held =
-    `SELECT 'id' AS kind, "id" AS name, NULL AS value FROM ${feed.log.sql}` +
-    ` WHERE "feed" = $1 AND "id" = ANY($2::text[])`
-  if (feed.state === "none") return { text: held, params: [feed.feed, of(ids)] }
-  return {
-    text:
-      `${held} UNION ALL SELECT 'key', "key", "value"::text FROM ${feed.kept.sql}` +
-      ` WHERE "feed" = $1 AND "key" = ANY($3::text[])`,
-    params: [feed.feed, of(ids), of(keys)]
+const known = (feed: Feed, { counts, ids, values }: Names): Statement => {
+  const params: Array<unknown> = [feed.feed]
+  const isOneOf = (column: string, names: ReadonlyArray<string>) => {
+    const rows = names.map((name) => ({ name }))
+    params.push(arrayEncoders.text(rows, "name"))
+    return `"feed" = $1 AND "${column}" = ANY($${params.length}::text[])`
   }
+  const held = `SELECT 'id' AS kind, "id" AS name, NULL AS value FROM ${feed.log.sql} WHERE ${isOneOf("id", ids)}`
+  const last =
+    feed.state === "none"
+      ? ""
+      : ` UNION ALL SELECT 'key', "key", "value"::text FROM ${feed.kept.sql} WHERE ${isOneOf("key", values)}`
+  const counted =
+    feed.keys === "none"
+      ? ""
+      : ` UNION ALL SELECT 'count', "key", "generation"::text FROM ${feed.counted.sql} WHERE ${isOneOf("key", counts)}`
+  return { text: held + last + counted, params }
 }
 
 export const pgLog = (feed: Feed, limits: Limits): LogStatements => ({
@@ -209,8 +222,8 @@ export const pgLog = (feed: Feed, limits: Limits): LogStatements => ({
   begin: [plain(`BEGIN ISOLATION LEVEL READ COMMITTED; ${lockHead(feed, limits)}`)],
   headText: headText(feed, literal(feed.feed)),
   lock: plain(lockHead(feed, limits)),
-  known: (ids, keys) => known(feed, ids, keys),
-  write: (rows, state, at) => write(feed, rows, state, at),
+  known: (names) => known(feed, names),
+  write: (rows, state, index, at) => write(feed, rows, state, index, at),
   append: feed.state === "none" ? append(feed, limits) : undefined,
   store: feed.state === "none" ? store(feed, limits) : undefined,
   last: (result) => (Array.isArray(result) ? result.at(-1) : result)

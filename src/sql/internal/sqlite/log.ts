@@ -1,7 +1,9 @@
 /** Change logs on SQLite: a commit is a transaction, of which there is one at a time. */
 import type { Statement } from "../dialect.js"
+import { compose, param } from "../log/compose.js"
+import type { IndexRows } from "../log/keyRows.js"
 import { type LogRow, placeOf, type StateChanges } from "../log/rows.js"
-import { compose, headText, type LogStatements, param, sharedStatements } from "../log/statements.js"
+import { headText, type LogStatements, type Names, sharedStatements } from "../log/statements.js"
 import type { Feed } from "../log/tables.js"
 import { sqliteDialect } from "./dialect.js"
 
@@ -23,15 +25,10 @@ const rowsOf = (rows: ReadonlyArray<ReadonlyArray<unknown>>): Statement => ({
   params: [JSON.stringify(rows)]
 })
 
-const write = (
-  feed: Feed,
-  rows: ReadonlyArray<LogRow>,
-  state: StateChanges,
-  at: Date
-): ReadonlyArray<Statement> => {
-  const { kept, log } = feed
+const writeRows = (feed: Feed, rows: ReadonlyArray<LogRow>, at: Date): ReadonlyArray<Statement> => {
+  const { log } = feed
   const place = placeOf(rows, { seq: 0, bytes: 0 })
-  const all: Array<Statement> = [
+  return [
     join(
       `INSERT INTO ${log.sql} ("feed", "at", "seq", "tag", "id", "base", "changes", "previous") SELECT `,
       ofFeed(feed),
@@ -51,6 +48,11 @@ const write = (
     ),
     sharedStatements(sqliteDialect, feed).moveHead(place.seq, place.tag ?? 0, place.bytes)
   ]
+}
+
+const writeState = (feed: Feed, state: StateChanges): ReadonlyArray<Statement> => {
+  const { kept } = feed
+  const all: Array<Statement> = []
   const put: Array<ReadonlyArray<unknown>> = []
   const gone: Array<string> = []
   for (const [key, to] of state) {
@@ -76,20 +78,50 @@ const write = (
   return all
 }
 
-const known = (feed: Feed, ids: ReadonlyArray<string>, keys: ReadonlyArray<string>): Statement => {
-  const held = join(
+const writeIndex = (feed: Feed, { events, generations }: IndexRows): ReadonlyArray<Statement> =>
+  feed.keys === "none"
+    ? []
+    : [
+        join(
+          `INSERT INTO ${feed.counted.sql} ("feed", "key", "generation", "gone", "gone_seq", "gone_tag") SELECT `,
+          ofFeed(feed),
+          ", value ->> 0, value ->> 1, 0, 0, 0 FROM ",
+          rowsOf([...generations]),
+          // Without a condition the parser takes ON for a join's.
+          ` WHERE 1 = 1 ON CONFLICT ("feed", "key") DO UPDATE SET "generation" = excluded."generation"`
+        ),
+        join(
+          `INSERT INTO ${feed.events.sql} ("feed", "key", "seq", "pos", "tag", "generation", "kind") SELECT `,
+          ofFeed(feed),
+          ", value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5 FROM ",
+          rowsOf(
+            events.map(({ generation, key, kind, pos, seq, tag }) => [
+              key,
+              seq,
+              pos,
+              tag,
+              generation,
+              kind ?? null
+            ])
+          )
+        )
+      ]
+
+const known = (feed: Feed, { counts, ids, values }: Names): Statement => {
+  const ofKeys = (kind: string, table: string, value: string, keys: ReadonlyArray<string>) =>
+    join(
+      ` UNION ALL SELECT '${kind}', "key", ${value} FROM ${table} WHERE "feed" = `,
+      ofFeed(feed),
+      ` AND "key" IN `,
+      list(keys)
+    )
+  return join(
     `SELECT 'id' AS kind, "id" AS name, NULL AS value FROM ${feed.log.sql} WHERE "feed" = `,
     ofFeed(feed),
     ` AND "id" IN `,
-    list(ids)
-  )
-  if (feed.state === "none") return held
-  return join(
-    held,
-    ` UNION ALL SELECT 'key', "key", "value" FROM ${feed.kept.sql} WHERE "feed" = `,
-    ofFeed(feed),
-    ` AND "key" IN `,
-    list(keys)
+    list(ids),
+    ...(feed.state === "none" ? [] : [ofKeys("key", feed.kept.sql, `"value"`, values)]),
+    ...(feed.keys === "none" ? [] : [ofKeys("count", feed.counted.sql, `"generation"`, counts)])
   )
 }
 
@@ -101,8 +133,12 @@ export const sqliteLog = (feed: Feed): LogStatements => {
     begin: [{ text: "BEGIN IMMEDIATE", params: [] }, shared.head()],
     headText: headText(feed, `CAST(x'${Buffer.from(feed.feed).toString("hex")}' AS TEXT)`),
     lock: shared.head(),
-    known: (ids, keys) => known(feed, ids, keys),
-    write: (rows, state, at) => write(feed, rows, state, at),
+    known: (names) => known(feed, names),
+    write: (rows, state, index, at) => [
+      ...writeRows(feed, rows, at),
+      ...writeState(feed, state),
+      ...writeIndex(feed, index)
+    ],
     append: undefined,
     store: undefined,
     last: (result) => result

@@ -1,13 +1,14 @@
 /** How a storage writes what it stores to a change log, in the same commit. */
 import { Effect, Either, identity } from "effect"
-import { type Entry, entryOf, type Revision } from "../../../internal/log/events.js"
+import { type Entry, entryOf, type Revision, refusal } from "../../../internal/log/events.js"
 import { type BadRecord, StorageError } from "../../../Storage.js"
 import type { Backend } from "../backend.js"
 import type { Executor, Row, Run, Statement, Table } from "../dialect.js"
 import { storageError } from "../errors.js"
+import { appendLocked, revisionsOf } from "../log/append.js"
 import { type Encoded, encodeEntry } from "../log/rows.js"
 import type { Limits, LogStatements } from "../log/statements.js"
-import { appendLocked, type LogStore, lockHead, revisionsOf } from "../log/store.js"
+import { type LockedStore, type LogStore, lockHead } from "../log/store.js"
 import type { Feed } from "../log/tables.js"
 import { budgetOf, spend } from "../statementSize.js"
 import { step, transaction } from "../transaction.js"
@@ -36,15 +37,32 @@ export interface LoggedBatch extends LoggedEntries {
 const idText = ({ id }: Table, value: unknown): string =>
   id.type === "uuid" ? String(value).toLowerCase() : String(value)
 
+/** Encodes the entry of a record. Its own id is not used: the row's id decides whether it is new. */
+const encodeOwn = (
+  entry: Entry<unknown>,
+  index: number,
+  random: Int32Array,
+  keys: Feed["keys"]
+): Either.Either<Encoded, unknown> =>
+  entry.expect === undefined
+    ? encodeEntry({ changes: entry.changes }, index, random, keys)
+    : Either.left(
+        refusal(
+          "Invalid",
+          "a storage cannot judge what an entry expects: leave expect out, or commit the entry to the log itself",
+          index
+        )
+      )
+
 /**
- * Makes the entries of a batch. Records whose entry cannot be made are bad. An entry's own id is not used: the row's id
- * decides whether it is new. Throws `TooLarge` for entries that no statement can hold.
+ * Makes the entries of a batch. Records whose entry cannot be made are bad. Throws `TooLarge` for entries that no statement can hold.
  */
 export const encodeBatch = (
   table: Table,
   rows: ReadonlyArray<Row>,
   toEntry: (row: Row) => Entry<unknown>,
-  random: Int32Array
+  random: Int32Array,
+  keys: Feed["keys"]
 ): Either.Either<LoggedBatch, StorageError> => {
   const firsts: Array<Row> = []
   const entries: Array<Encoded> = []
@@ -52,10 +70,7 @@ export const encodeBatch = (
   const bad: Array<BadRecord> = []
   const budget = budgetOf(table, rows)
   for (const [index, row] of rows.entries()) {
-    const entry = Either.flatMap(
-      entryOf(toEntry, row),
-      ({ changes }): Either.Either<Encoded, unknown> => encodeEntry({ changes }, index, random)
-    )
+    const entry = Either.flatMap(entryOf(toEntry, row), (entry) => encodeOwn(entry, index, random, keys))
     if (Either.isLeft(entry)) {
       bad.push({ index, cause: entry.left })
       continue
@@ -75,7 +90,7 @@ export const encodeBatch = (
 /** Stores in a transaction: the rows first, because others wait for the transaction that holds the head. */
 export const storeInTransaction = (
   table: Table,
-  store: Pick<LogStore, "feed" | "statements">,
+  store: LockedStore,
   reserve: Executor["reserve"],
   insert: Statement,
   { entries, ids }: LoggedEntries,

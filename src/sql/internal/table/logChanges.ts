@@ -6,6 +6,7 @@ import type { AnyDefinition } from "../../../internal/columns/writes.js"
 import { type Change, type ChangeLogError, put } from "../../../internal/log/events.js"
 import { compileTableChange, type TableChange } from "../../../internal/log/tableChange.js"
 import { type Encoded, encodeEntry } from "../log/rows.js"
+import type { Feed } from "../log/tables.js"
 
 /** Makes the entry of a call's changes, at least one. */
 export type EncodeChanges = (
@@ -23,14 +24,15 @@ const withoutRow = (change: Change<TableChange>): Change<TableChange> => {
 export const makeEncodeChanges = (
   definition: AnyDefinition,
   random: Int32Array,
-  maxBytes: number
+  maxBytes: number,
+  keys: Feed["keys"]
 ): EncodeChanges => {
   const toChange = compileTableChange(definition)
   return (changes, batch) => {
     const all = changes.map((change) => toChange(change, batch))
-    const whole = encodeEntry({ changes: all }, 0, random)
+    const whole = encodeEntry({ changes: all }, 0, random, keys)
     return Either.isRight(whole) && whole.right.bytes <= maxBytes
       ? whole
-      : encodeEntry({ changes: all.map(withoutRow) }, 0, random)
+      : encodeEntry({ changes: all.map(withoutRow) }, 0, random, keys)
   }
 }

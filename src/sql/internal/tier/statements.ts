@@ -1,6 +1,7 @@
 /** The statements of a tier: one for any number of keys, which come as one JSON parameter. */
 import type { Dialect, Row, Statement, TableColumn } from "../dialect.js"
-import { compose, keyList, type Parts, param } from "../log/statements.js"
+import { compose, type Parts, param } from "../log/compose.js"
+import { keyList } from "../log/selecting.js"
 import { columnOf, orderBy } from "../orderBy.js"
 import type { TierTable } from "./table.js"
 
