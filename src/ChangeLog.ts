@@ -21,10 +21,14 @@ import {
   type LoggedRevision,
   noState,
   type Revision,
+  refusal,
   wrongLimit
 } from "./internal/log/events.js"
+import { makeIndex } from "./internal/log/memoryIndex.js"
 import * as MemoryLog from "./internal/log/memoryLog.js"
+import * as MemoryRows from "./internal/log/memoryRows.js"
 import { resolveSelector } from "./internal/log/selector.js"
+import { estimateSize } from "./internal/log/size.js"
 import { storageError } from "./internal/log/storageError.js"
 import { func, type InvalidOptions, oneOf, or, type Rules, resolve, that, whole } from "./internal/options.js"
 import { makeRandom, randomName } from "./internal/random.js"
@@ -78,6 +82,11 @@ const wholeAbove0 = (n: number): boolean => Number.isSafeInteger(n) && n > 0
 export interface Options<in V> {
   /** `latest`: keeps the last value of each key, for snapshots and previous values. Default `none`. */
   readonly state?: "latest" | "none" | undefined
+  /**
+   * `indexed`: keeps an index of the events of each key and kind, for `index`, conditions, and a renewal that keeps events.
+   * It counts the events of every key that ever was, outside of `maxBytes`. Default `none`.
+   */
+  readonly keys?: "indexed" | "none" | undefined
   /** The most revisions that the log holds. Beyond it the oldest are removed. Default 10,240. */
   readonly maxRevisions?: number | undefined
   /** The most bytes of revisions that the log holds, measured by `sizeOf`. Default 8 MiB. */
@@ -88,9 +97,10 @@ export interface Options<in V> {
 
 const rules = {
   state: or(oneOf("none", "latest"), "none"),
+  keys: or(oneOf("none", "indexed"), "none"),
   maxRevisions: or(whole(1), 10_240),
   maxBytes: or(whole(1, "bytes"), 8 * 1024 * 1024),
-  sizeOf: or(func("that returns the bytes of a change"), MemoryLog.estimateSize)
+  sizeOf: or(func("that returns the bytes of a change"), estimateSize)
 }
 
 /**
@@ -103,31 +113,34 @@ const rules = {
  */
 export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, InvalidOptions> =>
   Effect.gen(function* () {
-    const { maxBytes, maxRevisions, sizeOf, state } = yield* resolve<Options<V>>()(rules, options)
+    const { keys, maxBytes, maxRevisions, sizeOf, state } = yield* resolve<Options<V>>()(rules, options)
     const random = yield* makeRandom
-    const history = MemoryLog.make<V>({
+    const history = MemoryRows.make<V>({
       epoch: randomName(random),
       maxRevisions,
       maxBytes,
       sizeOf,
       random,
-      keepsState: state === "latest"
+      keepsState: state === "latest",
+      isIndexed: keys === "indexed"
     })
     const rings = new Set<() => void>()
-    const commit = (
+    const commitNow = (
       entries: ReadonlyArray<Entry<V>>
-    ): Either.Either<MemoryLog.CommitResult, ChangeLogError> => {
+    ): Either.Either<MemoryLog.CommitResult, ChangeLogError | Conflict> => {
       const committed = MemoryLog.commit(history, entries)
       if (Either.isRight(committed) && committed.right.revisions.length > 0) ringEach(rings)
       return committed
     }
-    const appendNow = (changes: ReadonlyArray<Change<V>>): Either.Either<Revision, ChangeLogError> =>
-      // An entry without an id is never a duplicate: it gives one revision.
-      Either.map(commit([{ changes }]), ({ revisions }) => revisions[0] as Revision)
+    const appendNow = (changes: ReadonlyArray<Change<V>>): Either.Either<Revision, ChangeLogError> => {
+      const appended = MemoryLog.append(history, changes)
+      if (Either.isRight(appended)) ringEach(rings)
+      return appended
+    }
     const append: Append<V> = (changes) => Effect.suspend(() => appendNow(changes))
     return {
       append: Object.assign(append, { now: appendNow }),
-      commit: (entries) => Effect.suspend(() => commit(entries)),
+      commit: (entries) => Effect.suspend(() => commitNow(entries)),
       check: (entry) => MemoryLog.check(history, entry),
       read: ({ after, limit }) =>
         Effect.suspend(
@@ -135,8 +148,8 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
             wholeAbove0(limit) ? MemoryLog.read(history, after, limit) : Either.left(wrongLimit)
         ),
       head: Effect.sync(() => ({ head: history.head, floor: history.floor })),
-      revisionAt: (seq) => Effect.sync(() => MemoryLog.revisionAt(history, seq)),
-      compact: (upTo) => Effect.sync(() => MemoryLog.compact(history, upTo)),
+      revisionAt: (seq) => Effect.sync(() => MemoryRows.revisionAt(history, seq)),
+      compact: (upTo) => Effect.sync(() => MemoryRows.compact(history, upTo)),
       renewEpoch: Effect.sync(() => {
         MemoryLog.renew(history, randomName(random))
         ringEach(rings)
@@ -148,6 +161,7 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
           return entries === undefined ? noState : Effect.succeed({ revision: history.head, entries })
         }),
       state,
+      index: history.keys === undefined ? undefined : makeIndex(history, history.keys),
       doorbell: (ring) =>
         Effect.acquireRelease(
           Effect.sync(() => {
@@ -166,7 +180,7 @@ export type LogQuery = ReadOptions
 
 /** Returns the entries of a batch, or the error that names every record that has no entry which the log accepts. */
 const entriesOf = <V, Record>(
-  log: ChangeLog<V>,
+  check: (entry: Entry<V>) => ChangeLogError | undefined,
   toEntry: (record: Record) => Entry<V>,
   batch: ReadonlyArray<Record>
 ): Either.Either<ReadonlyArray<Entry<V>>, StorageError> => {
@@ -174,7 +188,7 @@ const entriesOf = <V, Record>(
   const bad: Array<BadRecord> = []
   for (const [index, record] of batch.entries()) {
     const entry = entryOf(toEntry, record)
-    const cause = Either.isLeft(entry) ? entry.left : log.check?.(entry.right)
+    const cause = Either.isLeft(entry) ? entry.left : check(entry.right)
     if (Either.isRight(entry) && cause === undefined) entries.push(entry.right)
     else bad.push({ index, cause })
   }
@@ -196,11 +210,13 @@ export const asStorage = <V, Record>(
 ): Storage<Record, LogQuery, ReadonlyArray<LoggedRevision<V>>> => ({
   save: (batch) =>
     Effect.suspend(() =>
-      Effect.flatMap(entriesOf(log, toEntry, batch), (entries) =>
-        Effect.mapBoth(log.commit(entries), {
-          onFailure: storageError,
-          onSuccess: ({ duplicates }): Saved => ({ duplicates })
-        })
+      Effect.flatMap(
+        entriesOf((entry) => log.check?.(entry), toEntry, batch),
+        (entries) =>
+          Effect.mapBoth(log.commit(entries), {
+            onFailure: storageError,
+            onSuccess: ({ duplicates }): Saved => ({ duplicates })
+          })
       )
     ),
   load: (query) => log.read(query)
@@ -235,6 +251,17 @@ export interface WithLogOptions<in Record, in out V> {
   readonly toEntry: (record: Record) => Entry<V>
 }
 
+/** Refuses entries that expect something: the rows would be stored before the log judges it. */
+const checkUnjudged =
+  <V>(log: ChangeLog<V>) =>
+  (entry: Entry<V>): ChangeLogError | undefined =>
+    entry.expect === undefined
+      ? log.check?.(entry)
+      : refusal(
+          "Invalid",
+          "withLog cannot judge what an entry expects: commit it to the log, or use asStorage"
+        )
+
 /** Makes the error of a commit that failed after the rows were stored. */
 const afterStore = (error: ChangeLogError | Conflict): StorageError => {
   const { bad, cause, kind, message } = storageError(error)
@@ -256,6 +283,7 @@ const afterStore = (error: ChangeLogError | Conflict): StorageError => {
  * - A record that cannot be logged is bad before anything is stored, as far as the log has a `check`. A record that only
  *   the commit refuses is stored, and bad with outcome `Unknown`. In both cases the recorder sets the record aside, and
  *   goes on.
+ * - A record whose entry has `expect` is bad.
  * - If the log fails otherwise, the save fails with outcome `Unknown` after the rows are stored, and the recorder saves
  *   them again. A storage that ignores known ids then holds them once, any other storage twice. The log holds them once
  *   if entries have ids.
@@ -285,7 +313,7 @@ const logging = <S extends AnyStorage, V>(
 ): WithLog<S> => {
   const append = (entries: ReadonlyArray<Entry<V>>) => Effect.mapError(log.commit(entries), afterStore)
   const logged = (batch: ReadonlyArray<RecordOf<S>>, store: AnyStorage["save"]): ReturnType<SaveOf<S>> => {
-    const entries = entriesOf(log, toEntry, batch)
+    const entries = entriesOf(checkUnjudged(log), toEntry, batch)
     if (Either.isLeft(entries)) return Effect.fail(entries.left)
     // The batch is of the records that S saves, and the result is the one that S returns.
     const stored = store(batch as ReadonlyArray<never>) as ReturnType<SaveOf<S>>

@@ -1,8 +1,6 @@
 /**
- * The history that a change log in memory holds: a ring of revisions, bounded by count and bytes, and the last value
- * of each key when it keeps the state. All of it is synchronous.
- *
- * Invariant: the ring holds the revisions `floor.seq + 1` to `head.seq`, without gaps.
+ * Appends to the revisions that a change log in memory holds, and reads them; it keeps the last value of each key if the
+ * log has state. All of it is synchronous.
  */
 import { Either, Option } from "effect"
 import { word } from "../random.js"
@@ -11,94 +9,19 @@ import {
   type Change,
   type ChangeLogError,
   type Compacted,
+  type Conflict,
   type Entry,
   type EpochChanged,
   type Event,
   type KeyValue,
   type LoggedRevision,
   type Revision,
-  refusal,
-  start,
-  validateCursor
+  refusal
 } from "./events.js"
+import { freshOf, judge } from "./judge.js"
+import { add, countOf, cursorProblem, type History, moveTo, restart, rowAt } from "./memoryRows.js"
+import { evidenceOf } from "./memoryScan.js"
 import { compareKeys, matcherOf, type Selector } from "./selector.js"
-
-interface Row<V> extends LoggedRevision<V> {
-  readonly bytes: number
-  readonly id: string | undefined
-}
-
-export interface History<V> {
-  readonly maxRevisions: number
-  readonly maxBytes: number
-  readonly sizeOf: (change: Change<V>) => number
-  readonly random: Int32Array
-  head: Revision
-  floor: Revision
-  /** A circle: `rows[start]` is the oldest row. Its length is a power of two. */
-  rows: Array<Row<V> | undefined>
-  start: number
-  bytes: number
-  readonly ids: Set<string>
-  readonly state: Map<string, KeyValue<V>> | undefined
-}
-
-export const make = <V>(options: {
-  readonly epoch: string
-  readonly maxRevisions: number
-  readonly maxBytes: number
-  readonly sizeOf: (change: Change<V>) => number
-  readonly random: Int32Array
-  readonly keepsState: boolean
-}): History<V> => {
-  const first = start(options.epoch)
-  return {
-    maxRevisions: options.maxRevisions,
-    maxBytes: options.maxBytes,
-    sizeOf: options.sizeOf,
-    random: options.random,
-    head: first,
-    floor: first,
-    rows: new Array(64),
-    start: 0,
-    bytes: 0,
-    ids: new Set(),
-    state: options.keepsState ? new Map() : undefined
-  }
-}
-
-/** Counts the revisions that the history holds. */
-const countOf = <V>({ floor, head }: History<V>): number => head.seq - floor.seq
-
-const rowAt = <V>(history: History<V>, index: number): Row<V> =>
-  history.rows[(history.start + index) & (history.rows.length - 1)] as Row<V>
-
-const evict = <V>(history: History<V>): void => {
-  const row = rowAt(history, 0)
-  history.rows[history.start] = undefined
-  history.start = (history.start + 1) & (history.rows.length - 1)
-  history.bytes -= row.bytes
-  history.floor = row.revision
-  if (row.id !== undefined) history.ids.delete(row.id)
-}
-
-const grow = <V>(history: History<V>): void => {
-  const count = countOf(history)
-  const rows = new Array<Row<V> | undefined>(history.rows.length * 2)
-  for (let i = 0; i < count; i++) rows[i] = rowAt(history, i)
-  history.rows = rows
-  history.start = 0
-}
-
-const add = <V>(history: History<V>, row: Row<V>): void => {
-  const count = countOf(history)
-  if (count === history.rows.length) grow(history)
-  history.rows[(history.start + count) & (history.rows.length - 1)] = row
-  history.bytes += row.bytes
-  history.head = row.revision
-  if (row.id !== undefined) history.ids.add(row.id)
-  while (countOf(history) > history.maxRevisions || history.bytes > history.maxBytes) evict(history)
-}
 
 const apply = <V>(state: Map<string, KeyValue<V>>, event: Event<V>): Option.Option<V> => {
   const before = state.get(event.key)
@@ -114,7 +37,7 @@ const eventOf = <V>(change: Change<V>, revision: Revision): Event<V> =>
       : { _tag: "Delete" as const, key: change.key, revision }
   )
 
-const append = <V>(history: History<V>, { changes, id }: Entry<V>, bytes: number): Revision => {
+const write = <V>(history: History<V>, { changes, id }: Entry<V>, bytes: number): Revision => {
   const { head, state } = history
   const revision: Revision = Object.freeze({
     epoch: head.epoch,
@@ -149,7 +72,7 @@ const bytesOf = <V>(history: History<V>, changes: ReadonlyArray<Change<V>>): num
 
 /** Returns the size of an entry, or why it cannot be appended. */
 const measure = <V>(history: History<V>, entry: Entry<V>): Either.Either<number, ChangeLogError> => {
-  const problem = validateEntry(entry)
+  const problem = validateEntry(entry, history.keys === undefined ? "none" : "indexed")
   if (problem !== undefined) return Either.left(refusal("Invalid", problem))
   const bytes = bytesOf(history, entry.changes)
   if (!(bytes >= 0)) return Either.left(refusal("Invalid", "sizeOf must return a number of bytes from 0"))
@@ -184,18 +107,43 @@ export interface CommitResult {
   readonly duplicates: number
 }
 
+/** Appends one revision of changes that expect nothing. */
+export const append = <V>(
+  history: History<V>,
+  changes: ReadonlyArray<Change<V>>
+): Either.Either<Revision, ChangeLogError> => {
+  const entry = { changes }
+  return Either.mapBoth(measure(history, entry), {
+    onLeft: ({ message, reason }) => refusal(reason, message, 0),
+    onRight: (bytes) => write(history, entry, bytes)
+  })
+}
+
+/** Returns the first conflict of entries with the log, or `undefined`. */
+const conflictOf = <V>(history: History<V>, entries: ReadonlyArray<Entry<V>>): Conflict | undefined => {
+  const { ids, keys } = history
+  // An entry that expects something is refused before by a log without an index.
+  if (keys === undefined || !entries.some(({ expect }) => expect !== undefined)) return undefined
+  return judge(
+    freshOf(entries, (id) => ids.has(id)),
+    evidenceOf(history, keys)
+  )
+}
+
 /** Appends all of the entries, or none if one of them cannot be appended. */
 export const commit = <V>(
   history: History<V>,
   entries: ReadonlyArray<Entry<V>>
-): Either.Either<CommitResult, ChangeLogError> =>
-  Either.map(measureAll(history, entries), (sizes) => {
+): Either.Either<CommitResult, ChangeLogError | Conflict> =>
+  Either.flatMap(measureAll(history, entries), (sizes) => {
+    const conflict = conflictOf(history, entries)
+    if (conflict !== undefined) return Either.left(conflict)
     const revisions: Array<Revision> = []
     for (const [index, entry] of entries.entries()) {
       if (entry.id !== undefined && history.ids.has(entry.id)) continue
-      revisions.push(append(history, entry, sizes[index] as number))
+      revisions.push(write(history, entry, sizes[index] as number))
     }
-    return { revisions, duplicates: entries.length - revisions.length }
+    return Either.right({ revisions, duplicates: entries.length - revisions.length })
   })
 
 /** Reads at most `limit` revisions after the cursor, in order. */
@@ -204,11 +152,7 @@ export const read = <V>(
   after: Revision,
   limit: number
 ): Either.Either<ReadonlyArray<LoggedRevision<V>>, Compacted | EpochChanged> => {
-  const problem = validateCursor(
-    after,
-    history,
-    (seq) => rowAt(history, seq - history.floor.seq - 1).revision.tag
-  )
+  const problem = cursorProblem(history, after)
   if (problem !== undefined) return Either.left(problem)
   const first = after.seq - history.floor.seq
   const count = Math.min(limit, countOf(history) - first)
@@ -217,28 +161,15 @@ export const read = <V>(
   return Either.right(rows)
 }
 
-/** Returns the revision of a number, from the floor to the head. */
-export const revisionAt = <V>(history: History<V>, seq: number): Revision | undefined => {
-  const { floor, head } = history
-  if (seq === floor.seq) return floor
-  const isHeld = Number.isInteger(seq) && seq > floor.seq && seq <= head.seq
-  return isHeld ? rowAt(history, seq - floor.seq - 1).revision : undefined
-}
-
-/** Removes the revisions up to `upTo`. */
-export const compact = <V>(history: History<V>, upTo: number): void => {
-  while (countOf(history) > 0 && history.floor.seq < upTo) evict(history)
-}
-
-/** Begins another epoch: the history is removed, the state stays as it is. */
+/** Begins another epoch. The state stays as it is, and so do the revisions if the log has an index of its keys. */
 export const renew = <V>(history: History<V>, epoch: string): void => {
-  compact(history, history.head.seq)
-  history.ids.clear()
-  history.head = start(epoch)
-  history.floor = history.head
-  if (history.state === undefined) return
-  for (const [key, kept] of history.state) {
-    history.state.set(key, Object.freeze({ ...kept, revision: history.head }))
+  const { keys, state } = history
+  if (keys === undefined) restart(history, epoch)
+  else moveTo(history, keys, epoch)
+  if (state === undefined) return
+  for (const [key, kept] of state) {
+    const revision = keys === undefined ? history.head : Object.freeze({ ...kept.revision, epoch })
+    state.set(key, Object.freeze({ ...kept, revision }))
   }
 }
 
@@ -257,30 +188,3 @@ export const snapshot = <V>(
   for (const kept of state.values()) if (isMatch(kept.key)) entries.push(kept)
   return entries.sort((a, b) => compareKeys(a.key, b.key))
 }
-
-const deepest = 64
-
-const estimate = (value: unknown, depth: number): number => {
-  switch (typeof value) {
-    case "string":
-      return 2 * value.length
-    case "object": {
-      if (value === null || depth === deepest) return 8
-      if (ArrayBuffer.isView(value)) return value.byteLength
-      let bytes = 16
-      if (Array.isArray(value)) for (const item of value) bytes += estimate(item, depth + 1)
-      else {
-        for (const key in value) {
-          bytes += 2 * key.length + estimate((value as { readonly [key: string]: unknown })[key], depth + 1)
-        }
-      }
-      return bytes
-    }
-    default:
-      return 8
-  }
-}
-
-/** Estimates the bytes of memory of a change of plain data: two for each UTF-16 unit, eight for a number. */
-export const estimateSize = (change: Change<unknown>): number =>
-  64 + 2 * change.key.length + (change._tag === "Put" ? estimate(change.value, 0) : 0)

@@ -176,7 +176,7 @@ export const core: ReadonlyArray<Place> = [
   place<ChangeLog.Options<string>>(
     "ChangeLog.make",
     {},
-    { state: words, maxRevisions: wholes, maxBytes: wholes, sizeOf: aFunction },
+    { state: words, keys: words, maxRevisions: wholes, maxBytes: wholes, sizeOf: aFunction },
     ChangeLog.make
   ),
   place<ChangeLog.WithLogOptions<string, string>>(
