@@ -2,7 +2,7 @@
 import { Cause, Exit, Option } from "effect"
 import type * as Projection from "../../../src/Projection.js"
 import { ensure, ensureSame } from "../../support/laws/ensure.js"
-import { type Appended, expected, isRelevant, planted } from "./definitions.js"
+import { type Appended, expected, isRelevant, lastOf, planted } from "./definitions.js"
 import { endedAt, eventsOf, goneOf, isBefore, type Node, nodeOf } from "./model.js"
 import { tierTimeout } from "./schedule.js"
 import { type Answer, type Begun, processOf, type World } from "./world.js"
@@ -16,7 +16,7 @@ const textOf = ({ by, how, key }: Begun): string => `${how} read of ${key} by ${
 const lawOf = (world: World, { key }: Begun, events: ReadonlyArray<Appended>, words: string): string => {
   const numbers = words.match(/\d+/g)?.map(Number) ?? []
   if (numbers.includes(planted)) return "P5: nothing that a tier or a caller made up shows"
-  const forgotten = events.findLastIndex(({ kind }) => kind === "forgotten")
+  const forgotten = lastOf(events, "forgotten")
   if (events.slice(0, Math.max(forgotten, 0)).some(({ kind, n }) => kind !== "forgotten" && numbers.includes(n)))
     return "P7: nothing of a forgotten key shows"
   if (goneOf(world.model, key) > 0) return "P4: no state is the fold of a part"
@@ -43,7 +43,7 @@ const headOf = (world: World, answer: Answer, { head }: Projection.Outcome<unkno
 const checkPosition = ({ begun }: Answer, node: Node, outcome: Projection.Outcome<unknown>): void => {
   const events = eventsOf(node, begun.key)
   ensureSame(outcome.generation, events.length, `P2: the generation is that of the state, ${textOf(begun)}`)
-  const last = events.findLast((event) => isRelevant(begun.by, event))
+  const last = events.filter((event) => isRelevant(begun.by, event)).at(-1)
   const { applied, head } = outcome
   ensureSame(applied?.seq, last?.seq, `P2: the applied revision is that of the state, ${textOf(begun)}`)
   ensureSame(applied?.tag, last?.tag, `P2: the applied revision is that of the state, ${textOf(begun)}`)
@@ -168,7 +168,7 @@ const mayBeMalformed = (world: World, { begun, head }: Answer): boolean => {
   return [begun.head, head].some((node) => expected(begun.by, eventsOf(node, begun.key)) === "malformed")
 }
 
-const mayTimeOut = (world: World, { begun, head }: Answer): boolean =>
+const mayTimeOut = ({ begun, head }: Answer): boolean =>
   begun.revision !== undefined && (begun.revision.seq > begun.head.seq || begun.revision.seq > head.seq)
 
 /** A failure is typed, and has the reason that there was. */
@@ -191,7 +191,7 @@ const checkFailure = (world: World, answer: Answer, error: Projection.Projection
     case "Log":
       return ok(happened(answer, "logFaults") + happened(answer, "restarts") > 0, fails)
     case "TimedOut":
-      return ok(restored || mayTimeOut(world, answer), fails)
+      return ok(restored || mayTimeOut(answer), fails)
     case "EpochChanged": {
       const isOther = begun.revision !== undefined && begun.revision.epoch !== world.model.epochs.at(-1)
       const isUnknown = begun.revision !== undefined && nodeOf(world.model, begun.revision) === undefined

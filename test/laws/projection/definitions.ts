@@ -66,13 +66,15 @@ const trails = (kinds: ReadonlyArray<"Added" | "Moved" | "Closed">, incremental:
         : { sum: state.sum + event.data.n, trail: [...state.trail, event.data.n] }
   })
 
+const Marks = Schema.Struct({ marks: Schema.Map({ key: Schema.Number, value: Schema.String }) })
+
 /** Its states cannot be frozen, and its fold changes them in place. */
 const marks = (incremental: "on" | "off") =>
   Projection.define({
     name: "trails",
     version: 1,
     events,
-    state: Schema.Struct({ marks: Schema.Map({ key: Schema.Number, value: Schema.String }) }),
+    state: Marks,
     initial: { marks: new Map<number, string>() },
     incremental,
     apply: (state, event) => {
@@ -83,12 +85,14 @@ const marks = (incremental: "on" | "off") =>
   })
 
 /** Two that are one in two processes, and another version of it that reads every kind. */
-export const definitionsOf = (incremental: "on" | "off") =>
+const definitionsOf = (incremental: "on" | "off") =>
   [
     trails(["Added", "Moved", "Closed"], incremental),
     trails(["Closed", "Moved", "Added"], incremental),
     marks(incremental)
   ] as const
+
+export const definitions = { on: definitionsOf("on"), off: definitionsOf("off") }
 
 /** Which projection of the three. */
 export type By = 0 | 1 | 2
@@ -116,16 +120,20 @@ export const isRelevant = (by: By, { kind }: Appended): boolean => by === 2 || t
 const isReadable = ({ kind }: Appended): boolean =>
   kind !== "malformed" && kind !== "unknown" && kind !== "removed"
 
+/** The position of the last event of a kind; -1 if there is none. */
+export const lastOf = (events: ReadonlyArray<Appended>, kind: Kind): number =>
+  events.map((event) => event.kind).lastIndexOf(kind)
+
 /** What must be given: a state in words, none, or that an event cannot be read. */
 export type Expected = string | "none" | "malformed"
 
 /** Folds the events of a key in the plainest way. */
 export const expected = (by: By, all: ReadonlyArray<Appended>): Expected => {
   const relevant = all.filter((event) => isRelevant(by, event))
-  const since = relevant.slice(relevant.findLastIndex(({ kind }) => kind === "forgotten") + 1)
+  const since = relevant.slice(lastOf(relevant, "forgotten") + 1)
   if (!since.every(isReadable)) return "malformed"
   const open = since.filter(({ kind }) => kind !== "erased")
-  const state = open.slice(open.findLastIndex(({ kind }) => kind === "Closed") + 1)
+  const state = open.slice(lastOf(open, "Closed") + 1)
   if (state.length === 0) return "none"
   const words = state.map(({ kind, n }) => (by === 2 ? `${kind === "Shifted" ? "Moved" : kind} ${n}` : `${n}`))
   return by === 2 ? words.join() : `${state.reduce((sum, { n }) => sum + n, 0)}: ${words.join()}`
@@ -144,7 +152,7 @@ export const inWords = (state: Option.Option<State>): string => {
 }
 
 /** A number that no event has: where it shows, a state of someone else's shows. */
-export const planted = 666
+export const planted = 999_999
 
 const attempt = (change: () => unknown): void => {
   try {
@@ -158,9 +166,6 @@ const attempt = (change: () => unknown): void => {
 export const spoil = (state: Option.Option<State>): void => {
   if (state._tag === "None") return
   const { value } = state
-  attempt(() => {
-    Object.assign(state, { value: "spoilt" })
-  })
   if ("marks" in value) {
     const marks = value.marks as Map<number, string>
     marks.clear()

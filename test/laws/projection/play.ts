@@ -5,7 +5,7 @@ import * as Projection from "../../../src/Projection.js"
 import { ensure, ensureSame } from "../../support/laws/ensure.js"
 import type { Backend, Step } from "./backend.js"
 import { checkAnswers, longest } from "./checks.js"
-import { type By, changeOf, inWords, type Key, keys, spoil, type State } from "./definitions.js"
+import { type By, inWords, type Key, keys, spoil, type State } from "./definitions.js"
 import { eventsOf, isBefore, type NewEvent } from "./model.js"
 import type { Action, ReadHow, Sample } from "./schedule.js"
 import { forge, spoilTier } from "./tier.js"
@@ -41,7 +41,7 @@ const beginOf = (world: World, by: By, key: Key, how: ReadHow): Begun => ({
   happened: happenedTo(world, by),
   revision: revisionFor(world, how, world.n),
   generation: eventsOf(world.model.head, key).length - (world.n % 2),
-  known: processOf(world, by).known.get(key) ?? 0
+  known: how === "transaction" ? 0 : (processOf(world, by).known.get(key) ?? 0)
 })
 
 const freshnessOf = ({ how, revision }: Begun): Projection.Freshness | undefined => {
@@ -135,11 +135,12 @@ const restore = async (world: World): Promise<void> => {
   const { backend, backup, model } = world
   if (backup === undefined || backend.restore === undefined) return
   if (backup.epochs !== model.epochs.length || !isBefore(backup.head, model.head)) return
+  // Calls that are answered meanwhile may be of either history.
+  world.counts.restores++
   world.steps.length = backup.steps
   await Effect.runPromise(backend.restore(world.steps, backup.head.seq))
   model.head = backup.head
   model.floor = backup.floor
-  world.counts.restores++
   forgetKnown(world)
 }
 

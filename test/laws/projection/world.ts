@@ -4,7 +4,7 @@ import { ChangeLogError, type Revision } from "../../../src/ChangeLog.js"
 import * as Projection from "../../../src/Projection.js"
 import { runtimeIn, type VirtualTime, virtualTime } from "../../support/time/virtualTime.js"
 import type { Backend, Step } from "./backend.js"
-import { type By, definitionsOf, type Key, type State } from "./definitions.js"
+import { type By, definitions, type Key, type State } from "./definitions.js"
 import { type Holds, type Watched, watched } from "./log.js"
 import { epochOf, type Model, makeModel, type Node } from "./model.js"
 import { type ReadHow, type Setting, tierTimeout } from "./schedule.js"
@@ -77,6 +77,8 @@ export interface World {
   readonly steps: Array<Step>
   backup: { readonly steps: number; readonly head: Node; readonly floor: number; readonly epochs: number } | undefined
   readonly ids: Array<string>
+  /** The revisions of entries with ids. */
+  readonly idRevisions: Map<string, Node>
   /** Revisions as callers know them. */
   readonly revisions: Array<Revision>
   n: number
@@ -112,8 +114,9 @@ export const startProcess = async (world: World, by: By): Promise<Process> => {
     tierTimeout,
     ...(setting.tier ? { tier: tier.tier } : {})
   }
-  const definition = definitionsOf(incremental)[by]
-  const make = Projection.make(definition as Projection.Definition<State, never>, log.log, options)
+  // Each gives states of its own, and reads events of the same set.
+  const definition = definitions[incremental][by]
+  const make = Projection.make(definition as unknown as Projection.Definition<State, never>, log.log, options)
   const projection = await Runtime.runPromise(world.runtime)(Scope.extend(make, scope))
   return { by, projection, watched: log, scope, known: new Map() }
 }
@@ -121,14 +124,14 @@ export const startProcess = async (world: World, by: By): Promise<Process> => {
 export const makeWorld = async (setting: Setting, backend: Backend): Promise<World> => {
   const time = virtualTime()
   const wall = { ahead: 0 }
-  const { head } = await Effect.runPromise(backend.log.head)
+  const head = await Effect.runPromise(backend.log.head)
   const world: World = {
     setting,
     backend,
     time,
     wall,
     runtime: runtimeIn({ ...time, clock: clockOf(time, wall) }),
-    model: makeModel(head),
+    model: makeModel(head.head.epoch),
     tier: makeTier(setting.unordered),
     holds: { before: Effect.unsafeMakeLatch(true), after: Effect.unsafeMakeLatch(true) },
     processes: [],
@@ -139,6 +142,7 @@ export const makeWorld = async (setting: Setting, backend: Backend): Promise<Wor
     steps: [],
     backup: undefined,
     ids: [],
+    idRevisions: new Map(),
     revisions: [],
     n: 0
   }
