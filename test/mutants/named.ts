@@ -14,6 +14,7 @@ import { liveTableMutants } from "./named/liveTable.js"
 import { liveTableLawMutants } from "./named/liveTableLaws.js"
 import { liveTableTrapMutants } from "./named/liveTableTraps.js"
 import { platformMutants } from "./named/platform.js"
+import { projectionLogMutants } from "./named/projectionLog.js"
 import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
 import { sqlite } from "./named/sqlite.js"
@@ -395,6 +396,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...sqlMutants,
   ...sqlTableMutants,
   ...tableMutants,
+  ...projectionLogMutants,
   ...tierMutants,
   ...blameMutants,
   ...actorGuards,

@@ -5,6 +5,7 @@ import { memorySubject, pgSubjects, sqliteSubjects, states } from "../support/wa
 
 for (const state of states) {
   changeLogLaws(memorySubject(state))
+  changeLogLaws(memorySubject(state, "indexed"))
   for (const subject of sqliteSubjects(state)) changeLogLaws(subject)
   for (const { name, url } of databaseUrls()) {
     for (const subject of pgSubjects(name, url, state)) changeLogLaws(subject)

@@ -3,14 +3,24 @@
  * keeps the others, and each law is broken by one of them at least. So a law that loses its guard fails here, by name.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { type CheckOptions, laws, type Report, run } from "effect-recorder/testing/ChangeLogLaws"
+import { Effect } from "effect"
+import {
+  type CheckOptions,
+  laws,
+  leftOutReason,
+  type Report,
+  run
+} from "effect-recorder/testing/ChangeLogLaws"
 import { inVirtualTime } from "../support/laws/lawReport.js"
 import { states } from "../support/watch/logs.js"
 import { right, subjectOf } from "./rightLog.js"
 import { wrongLogs } from "./wrongLogs/index.js"
+import { wrongIndexes } from "./wrongLogs/keys.js"
+import type { WrongLog } from "./wrongLogs/wrong.js"
 
 const options: CheckOptions = { limit: "1 second", samples: 40 }
 
+type State = Parameters<typeof subjectOf>[1]
 type Open = Parameters<typeof subjectOf>[2]
 
 /** Against the laws of logs with state and of logs without it. */
@@ -20,9 +30,16 @@ const reportsOf = async (name: string, open: Open): Promise<ReadonlyArray<Report
   return reports
 }
 
+/** Against the laws of logs with an index. */
+const reportOfIndexed = (name: string, state: State, open: Open): Promise<Report> =>
+  inVirtualTime(run(subjectOf(name, state, open, "indexed"), options))
+
 describe("a log that is right", () => {
   it("keeps every law, and none is left out", async () => {
-    const reports = await reportsOf("right", (disk, state) => right(disk, state))
+    const reports = [...(await reportsOf("right", (disk, state) => right(disk, state)))]
+    for (const state of states) {
+      reports.push(await reportOfIndexed("right", state, (disk, state) => right(disk, state, {}, "indexed")))
+    }
     expect(reports.flatMap(({ broken }) => broken)).toEqual([])
     const held = new Set(reports.flatMap(({ held }) => held))
     expect(laws.map(({ name }) => name).filter((name) => !held.has(name))).toEqual([])
@@ -39,9 +56,34 @@ describe("a wrong log breaks its laws, and keeps the others", () => {
   }
 })
 
+const lawsOfIndexes = laws.filter(({ group }) => group === "keys" || group === "conditions")
+
+/** What a log breaks of them, as law and message. */
+const brokenOfIndex = (wrong: WrongLog): Promise<ReadonlyArray<readonly [law: string, message: string]>> => {
+  const subject = subjectOf(wrong.name, "none", wrong.open, "indexed")
+  const held = lawsOfIndexes.filter((law) => leftOutReason(law, subject) === undefined)
+  const broken = Effect.forEach(held, ({ check, name }) =>
+    Effect.match(check(subject, options), {
+      onFailure: ({ message }) => [[name, message] as const],
+      onSuccess: () => []
+    })
+  )
+  return inVirtualTime(Effect.map(broken, (all) => all.flat()))
+}
+
+describe("a log with a wrong index breaks its laws, and keeps the others of the index", () => {
+  for (const wrong of wrongIndexes) {
+    it(wrong.name, async () => {
+      const broken = await brokenOfIndex(wrong)
+      for (const [law, message] of broken) expect(message, law).toMatch(/^\S.+\. [A-Z].+/s)
+      expect(broken.map(([law]) => law).sort()).toEqual(wrong.breaks.slice().sort())
+    })
+  }
+})
+
 describe("every law of change logs", () => {
   it("is broken by a wrong log", () => {
-    const broken = new Set(wrongLogs.flatMap(({ breaks }) => breaks))
+    const broken = new Set([...wrongLogs, ...wrongIndexes].flatMap(({ breaks }) => breaks))
     expect(laws.map(({ name }) => name).filter((name) => !broken.has(name))).toEqual([])
   })
 

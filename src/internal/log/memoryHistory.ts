@@ -21,17 +21,17 @@ const firstOf = <V>(
   { floor, head }: History<V>,
   record: KeyRecord<V> | undefined,
   after: KeyPosition | undefined
-): Either.Either<number, Compacted | EpochChanged> => {
+): number | Compacted | EpochChanged => {
   const gone = record?.gone ?? 0
-  if (after === undefined) return gone > 0 ? Either.left(compacted(floor.seq)) : Either.right(0)
+  if (after === undefined) return gone > 0 ? compacted(floor.seq) : 0
   const { generation, revision } = after
   const isPlace = Number.isInteger(generation) && generation > 0 && revision.epoch === head.epoch
   if (!isPlace || record === undefined || generation > gone + lengthOf(record.held)) {
-    return Either.left(epochChanged(head.epoch))
+    return epochChanged(head.epoch)
   }
-  if (generation < gone) return Either.left(compacted(floor.seq))
+  if (generation < gone) return compacted(floor.seq)
   const known = generation === gone ? record.goneAt : itemAt(record.held, generation - gone - 1).revision
-  return isAt(known, revision) ? Either.right(generation - gone) : Either.left(epochChanged(head.epoch))
+  return isAt(known, revision) ? generation - gone : epochChanged(head.epoch)
 }
 
 /** Counts the held events up to a number. */
@@ -59,8 +59,8 @@ const pageOf = <V>(
   end: number,
   { kinds, limit }: HistoryOptions
 ): { readonly events: ReadonlyArray<KeyEvent<V>>; readonly more: boolean } => {
-  const isOfKinds = matcherOfKinds(kinds)
   const events: Array<KeyEvent<V>> = []
+  const isOfKinds = matcherOfKinds(kinds)
   for (let i = first; i < end; i++) {
     const event: Event<V> = itemAt(held, i)
     if (isOfKinds !== undefined && !isOfKinds(event)) continue
@@ -69,6 +69,8 @@ const pageOf = <V>(
   }
   return { events, more: false }
 }
+
+const nothing: ReturnType<typeof pageOf<never>> = { events: Object.freeze([]), more: false }
 
 /** Reads at most `limit` events of a key. Options are valid. */
 export const readHistory = <V>(
@@ -81,10 +83,12 @@ export const readHistory = <V>(
   const problem = upTo && cursorProblem(history, upTo)
   if (problem !== undefined) return Either.left(problem)
   const record = records.get(key)
-  return Either.map(firstOf(history, record, after), (first) => {
-    const head = (upTo && revisionAt(history, upTo.seq)) ?? history.head
-    if (record === undefined) return { events: [], more: false, last: undefined, head }
-    const end = heldUpTo(record, head.seq)
-    return { ...pageOf(record, first, end, options), last: lastOf(record, end), head }
-  })
+  const first = firstOf(history, record, after)
+  if (typeof first !== "number") return Either.left(first)
+  const head = (upTo && revisionAt(history, upTo.seq)) ?? history.head
+  if (record === undefined) return Either.right({ events: [], more: false, last: undefined, head })
+  const end = heldUpTo(record, head.seq)
+  // A reader that has read everything costs no more than a look at the key.
+  const { events, more } = first < end ? pageOf(record, first, end, options) : nothing
+  return Either.right({ events, more, last: lastOf(record, end), head })
 }

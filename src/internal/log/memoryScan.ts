@@ -72,16 +72,17 @@ const candidatesOf = <V>(
 /** Merges lists into one, from the first number above `after` on, each number once. */
 const merge = (lists: ReadonlyArray<Numbers>, after: number): (() => number) => {
   const next = lists.map((list) => firstAbove(list, after))
-  const numberOf = (list: Numbers, n: number): number => {
+  const numberOf = (n: number): number => {
+    const list = lists[n] as Numbers
     const index = next[n] as number
     return index < list.length ? list.at(index) : Number.POSITIVE_INFINITY
   }
   return () => {
     let least = Number.POSITIVE_INFINITY
-    for (const [n, list] of lists.entries()) least = Math.min(least, numberOf(list, n))
+    for (let n = 0; n < lists.length; n++) least = Math.min(least, numberOf(n))
     if (least === Number.POSITIVE_INFINITY) return least
-    for (const [n, list] of lists.entries()) {
-      while (numberOf(list, n) === least) next[n] = (next[n] as number) + 1
+    for (let n = 0; n < lists.length; n++) {
+      while (numberOf(n) === least) next[n] = (next[n] as number) + 1
     }
     return least
   }

@@ -16,11 +16,14 @@ type State = "latest" | "none"
 export const states: ReadonlyArray<State> = ["none", "latest"]
 
 /** A log in memory. */
-export const memorySubject = (state: State): Subject => ({
-  name: `memory, state ${state}`,
-  place: Effect.map(ChangeLog.make({ state, maxBytes: 2 ** 23 }), (log) => ({ open: Effect.succeed(log) })),
-  capabilities: { state, handles: "one", values: "any" },
-  tooLarge: [ChangeLog.put("/a", "x".repeat(2 ** 22)), ChangeLog.put("/b", "x".repeat(2 ** 22))]
+export const memorySubject = (state: State, keys: "indexed" | "none" = "none"): Subject => ({
+  name: `memory, state ${state}${keys === "indexed" ? ", keys indexed" : ""}`,
+  place: Effect.map(ChangeLog.make({ state, keys, maxRevisions: 1000, maxBytes: 2 ** 23 }), (log) => ({
+    open: Effect.succeed(log)
+  })),
+  capabilities: { state, handles: "one", values: "any", keys },
+  tooLarge: [ChangeLog.put("/a", "x".repeat(2 ** 22)), ChangeLog.put("/b", "x".repeat(2 ** 22))],
+  retention: 1000
 })
 
 type Open = (

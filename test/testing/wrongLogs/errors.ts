@@ -17,6 +17,7 @@ const inPart =
 
 const allOrNone: ReadonlyArray<WrongLog> = [
   calling("appends what stands before a bad entry", (disk) => ({ commit: inPart(disk) }), [
+    "conditions-need-an-index",
     "malformed-is-refused",
     "too-large-is-refused",
     "goes-on-after-a-refusal",
@@ -34,6 +35,7 @@ const allOrNone: ReadonlyArray<WrongLog> = [
         )
     }),
     [
+      "conditions-need-an-index",
       "malformed-is-refused",
       "no-json-is-refused",
       "too-large-is-refused",
@@ -66,7 +68,7 @@ const errors: ReadonlyArray<WrongLog> = [
       problem: ({ changes }) =>
         Array.isArray(changes) && changes.length > 0 && changes.every(Boolean) ? undefined : "nothing"
     },
-    ["malformed-is-refused", "no-json-is-refused"]
+    ["conditions-need-an-index", "malformed-is-refused", "no-json-is-refused"]
   ),
   calling(
     "names the first entry, whatever is wrong",
@@ -78,7 +80,7 @@ const errors: ReadonlyArray<WrongLog> = [
             : new ChangeLog.ChangeLogError({ ...error, index: 0 })
         )
     }),
-    ["malformed-is-refused", "too-large-is-refused", "writes-under-a-recorder"]
+    ["conditions-need-an-index", "malformed-is-refused", "too-large-is-refused", "writes-under-a-recorder"]
   ),
   calling(
     "takes a limit of no number for all",

@@ -9,7 +9,7 @@ import { holdsKeys, one } from "./reading.js"
 import type { LogLaw } from "./subject.js"
 
 /** Handles for several writers: as many as the place may have. */
-const handles = (
+export const handles = (
   trial: LogTrial,
   count: number
 ): Effect.Effect<ReadonlyArray<LogFixture>, string, Scope.Scope> =>

@@ -6,8 +6,13 @@ import type {
   CommitResult,
   Entry,
   Head,
+  HistoryOptions,
+  KeyHistory,
+  KeyIndex,
   LoggedRevision,
   Revision,
+  Scan,
+  ScanOptions,
   Selector,
   Snapshot
 } from "../../../ChangeLog.js"
@@ -30,6 +35,14 @@ export interface LogFixture {
   readonly compact: (upTo: number) => Effect.Effect<void, string>
   readonly renew: Effect.Effect<string, string>
   readonly snapshot: (selector: Selector) => Effect.Effect<Snapshot<unknown>, string>
+  /** The index of a log that has one. */
+  readonly index: Effect.Effect<KeyIndex<unknown>, string>
+  /** Events of a key. */
+  readonly history: (
+    key: string,
+    options?: Partial<HistoryOptions>
+  ) => Effect.Effect<KeyHistory<unknown>, string>
+  readonly scan: (after: Revision, options?: Partial<ScanOptions>) => Effect.Effect<Scan<unknown>, string>
 }
 
 /** A law under way, and the first handle on a place of its own. */
@@ -47,6 +60,9 @@ const fixtureOf = (limits: Limited, log: ChangeLog<unknown>): LogFixture => {
   const head = ok("asking for the head", () => log.head)
   const read = (after: Revision, limit = everything) =>
     ok(`reading after ${after.seq}`, () => log.read({ after, limit }))
+  const index = Effect.suspend(() =>
+    log.index === undefined ? Effect.fail("the log has no index of its keys") : Effect.succeed(log.index)
+  )
   return {
     log,
     append: (...changes) => ok(`appending ${changes.length} changes`, () => log.append(changes)),
@@ -56,7 +72,16 @@ const fixtureOf = (limits: Limited, log: ChangeLog<unknown>): LogFixture => {
     head,
     compact: (upTo) => ok(`compacting up to ${upTo}`, () => log.compact(upTo)),
     renew: ok("renewing the epoch", () => log.renewEpoch),
-    snapshot: (selector) => ok("taking a snapshot", () => log.snapshot(selector))
+    snapshot: (selector) => ok("taking a snapshot", () => log.snapshot(selector)),
+    index,
+    history: (key, options) =>
+      Effect.flatMap(index, ({ history }) =>
+        ok(`reading the history of ${key}`, () => history(key, { limit: everything, ...options }))
+      ),
+    scan: (after, options) =>
+      Effect.flatMap(index, ({ scan }) =>
+        ok(`scanning after ${after.seq}`, () => scan({ after, limit: everything, ...options }))
+      )
   }
 }
 

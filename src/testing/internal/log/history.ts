@@ -239,6 +239,7 @@ const epochs: ReadonlyArray<LogLaw> = [
       id: "C32",
       name: "renewal",
       group: "epochs",
+      needs: ["no index"],
       statement: "A renewed log has another epoch, is empty, counts from 1, and knows no cursor of before.",
       advice: "Give up all revisions, and the ids with them, in one transaction with the new epoch"
     },

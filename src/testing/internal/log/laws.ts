@@ -2,9 +2,12 @@
 import type { Kit } from "../law.js"
 import { runnerOf } from "../report.js"
 import { logLawsOfOthers } from "./concurrency.js"
+import { logLawsOfConditions } from "./conditions.js"
 import { logLawsOfErrors } from "./errors.js"
 import { logLawsOfHistory } from "./history.js"
+import { logLawsOfKeys } from "./keys.js"
 import { logLawsOfReading } from "./reading.js"
+import { logLawsOfScans } from "./scans.js"
 import { logLawsOfSharing } from "./sharing.js"
 import { logLawsOfState } from "./state.js"
 import { type LogGroup, type LogLaw, type LogNeed, type LogSubjects, lacks } from "./subject.js"
@@ -16,7 +19,10 @@ export const logLaws: ReadonlyArray<LogLaw> = [
   ...logLawsOfHistory,
   ...logLawsOfState,
   ...logLawsOfSharing,
-  ...logLawsOfOthers
+  ...logLawsOfOthers,
+  ...logLawsOfKeys,
+  ...logLawsOfScans,
+  ...logLawsOfConditions
 ]
 
 /** The laws of change logs, and which needs a log does not meet. */

@@ -103,7 +103,8 @@ const appending: ReadonlyArray<LogLaw> = [
         const before = tagsOf(yield* all)
         yield* renew
         yield* commit(...many(20))
-        const after = tagsOf(yield* all)
+        // A log with an index of its keys holds those of before too.
+        const after = tagsOf((yield* all).slice(-20))
         const same = before.filter((tag, n) => tag === after[n]).length
         yield* ensure(same < 5, `${same} of 20 revisions have the same tag in two epochs`)
         const distinct = new Set(before).size

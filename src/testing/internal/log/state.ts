@@ -191,7 +191,8 @@ const withState: ReadonlyArray<LogLaw> = [
       group: "state",
       statement: "Compaction and renewal leave the last values, at revisions that a reader can read after.",
       needs: ["state"],
-      advice: "Keep the state apart from the revisions; after a renewal it is as old as the start"
+      advice:
+        "Keep the state apart from the revisions; after a renewal it is as old as the start, or as its events"
     },
     (trial) =>
       Effect.gen(function* () {
@@ -202,7 +203,13 @@ const withState: ReadonlyArray<LogLaw> = [
         const epoch = yield* trial.renew
         const renewed = yield* trial.snapshot(prefix(""))
         const start: Revision = { epoch, seq: 0, tag: 0 }
-        const moved: Fold = new Map([...state].map(([name, { value }]) => [name, { value, revision: start }]))
+        const keepsEvents = trial.subject.capabilities.keys === "indexed"
+        const moved: Fold = new Map(
+          [...state].map(([name, { revision, value }]) => [
+            name,
+            { value, revision: keepsEvents ? { ...revision, epoch } : start }
+          ])
+        )
         yield* matchesFold("a renewed log", prefix(""), renewed, moved)
         yield* ensure(
           (yield* trial.read(renewed.revision)).length === 0,

@@ -21,6 +21,8 @@ export interface LogCapabilities {
   readonly handles: "one" | "together"
   /** Which values it takes: plain JSON data, with a refusal of everything else, or anything. */
   readonly values: "json" | "any"
+  /** Whether it has an index of its keys, and judges what entries expect. Default `none`. */
+  readonly keys?: "indexed" | "none" | undefined
 }
 
 /** A log under test. It holds at least the last 1,000 revisions of a few small changes, until it is compacted. */
@@ -31,10 +33,20 @@ export interface LogSubject {
   readonly capabilities: LogCapabilities
   /** Changes that together are too large for one revision, where there is a bound. */
   readonly tooLarge?: ReadonlyArray<Change<unknown>> | undefined
+  /** How many revisions it keeps when it removes the oldest with each commit. Leave it out where it does not. */
+  readonly retention?: number | undefined
 }
 
 /** Something that a law needs of its subject. */
-export type LogNeed = "state" | "no state" | "handles together" | "json values" | "tooLarge"
+export type LogNeed =
+  | "state"
+  | "no state"
+  | "handles together"
+  | "json values"
+  | "tooLarge"
+  | "index"
+  | "no index"
+  | "retention"
 
 /** What the laws of one group are about. */
 export type LogGroup =
@@ -50,6 +62,8 @@ export type LogGroup =
   | "errors"
   | "data"
   | "recorder"
+  | "keys"
+  | "conditions"
 
 /** The subjects of this kit: they have no free types. */
 export interface LogSubjects extends TypeLambda {
@@ -60,8 +74,11 @@ export interface LogSubjects extends TypeLambda {
 export type LogLaw = Law<LogSubjects, LogNeed, LogGroup>
 
 /** Why a log does not meet a need; `undefined` when it does. */
-export const lacks = ({ capabilities, tooLarge }: LogSubject, need: LogNeed): string | undefined => {
-  const { handles, state, values } = capabilities
+export const lacks = (
+  { capabilities, retention, tooLarge }: LogSubject,
+  need: LogNeed
+): string | undefined => {
+  const { handles, keys = "none", state, values } = capabilities
   switch (need) {
     case "state":
       return state === "latest" ? undefined : "the log keeps no state"
@@ -73,6 +90,12 @@ export const lacks = ({ capabilities, tooLarge }: LogSubject, need: LogNeed): st
       return values === "json" ? undefined : "the log takes any value"
     case "tooLarge":
       return tooLarge === undefined ? "no revision is too large" : undefined
+    case "index":
+      return keys === "indexed" ? undefined : "the log has no index of its keys"
+    case "no index":
+      return keys === "none" ? undefined : "the log has an index of its keys"
+    case "retention":
+      return retention === undefined ? "a commit removes no revision" : undefined
   }
 }
 
