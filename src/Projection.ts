@@ -18,10 +18,11 @@ import type { AnyEvent, EventValue } from "./internal/projection/events.js"
 import { type HasInternals, internals } from "./internal/projection/internals.js"
 import { type Options, rules } from "./internal/projection/options.js"
 import type { Changed, Freshness, Outcome, OutcomeOptions } from "./internal/projection/outcome.js"
-import * as Calls from "./internal/projection/projecting.js"
+import { ifChanged, outcome, state } from "./internal/projection/projecting.js"
 import * as Slots from "./internal/projection/slots.js"
 import { internalsOf, start } from "./internal/projection/starting.js"
 import { type Stats, statsOf } from "./internal/projection/stats.js"
+import type { Calls } from "./internal/projection/ways.js"
 import type { TierError } from "./Tier.js"
 
 export { InvalidOptions } from "./internal/options.js"
@@ -93,13 +94,13 @@ export interface Projection<out S> extends HasInternals {
   readonly unsafeStats: () => Stats
 }
 
-const handleOf = <S, E extends AnyEvent>(calls: Calls.Calls<S, E>): Projection<S> => {
+const handleOf = <S, E extends AnyEvent>(calls: Calls<S, E>): Projection<S> => {
   const { runtime } = calls
   const unsafeStats = (): Stats => statsOf(runtime.counters, Slots.size(runtime.slots))
   return {
-    project: (key, freshness) => Calls.state(calls, key, freshness),
-    projectOutcome: (key, options = {}) => Calls.outcome(calls, key, options),
-    projectIfChanged: (key, generation) => Calls.ifChanged(calls, key, generation),
+    project: (key, freshness) => state(calls, key, freshness),
+    projectOutcome: (key, options = {}) => outcome(calls, key, options),
+    projectIfChanged: (key, generation) => ifChanged(calls, key, generation),
     sweep: runtime.tier?.sweep ?? Effect.void,
     stats: Effect.sync(unsafeStats),
     unsafeStats,

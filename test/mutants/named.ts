@@ -15,6 +15,7 @@ import { liveTableLawMutants } from "./named/liveTableLaws.js"
 import { liveTableTrapMutants } from "./named/liveTableTraps.js"
 import { platformMutants } from "./named/platform.js"
 import { projectionLogMutants } from "./named/projectionLog.js"
+import { projectionMutants } from "./named/projection.js"
 import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
 import { sqlite } from "./named/sqlite.js"
@@ -397,6 +398,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...sqlTableMutants,
   ...tableMutants,
   ...projectionLogMutants,
+  ...projectionMutants,
   ...tierMutants,
   ...blameMutants,
   ...actorGuards,

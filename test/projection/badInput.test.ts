@@ -46,6 +46,38 @@ describe("an event", () => {
     })
   }
 
+  scenario("whose Schema throws is Malformed, and a state whose Schema throws is not cached", function* () {
+    const cause = new Error("no")
+    const Throwing = Schema.transform(Schema.String, Schema.String, {
+      decode: () => {
+        throw cause
+      },
+      encode: () => {
+        throw cause
+      }
+    })
+    const log = yield* logOf(event({ kind: "Paid", data: "5" }))
+    const definition = Projection.define({
+      name: "throwing",
+      events: Projection.events({ Paid: Throwing }),
+      state: Schema.Number,
+      initial: 0,
+      apply: (count) => count + 1
+    })
+    const projection = yield* Projection.make(definition, log)
+    expect(yield* Effect.flip(projection.project("a"))).toMatchObject({ reason: "Malformed", cause })
+    const states = Projection.define({
+      name: "states",
+      events: Projection.events({ Paid: Schema.String }),
+      state: Schema.Union(Schema.Null, Schema.String.pipe(Schema.compose(Throwing))),
+      initial: null,
+      apply: () => "state"
+    })
+    const other = yield* Projection.make(states, log)
+    const outcome = yield* other.projectOutcome("a")
+    expect([outcome.stored, outcome.state]).toMatchObject(["NotEncodable", { value: "state" }])
+  })
+
   scenario("that comes later fails too, and ends no state that is cached", function* () {
     const log = yield* logOf(opened("a"), paid("a", 5))
     const projection = yield* Projection.make(all, log)

@@ -142,6 +142,17 @@ describe("a projection", () => {
     expect(brief(yield* projection.projectOutcome("a"))).toBe("SlotIncremental Hit Fresh Stored g1205 1303")
   })
 
+  scenario("reads no more than the first events of a key that a tier has", function* () {
+    const log = yield* logOf(opened("a"))
+    yield* log.commit(Array.from({ length: 1_203 }, () => ({ changes: [paid("a", 1)] })))
+    const { tier: cache } = yield* tier
+    yield* (yield* Projection.make(accounts, log, { tier: cache })).project("a")
+    const { log: counted, reads } = scripted(log)
+    const projection = yield* Projection.make(accounts, counted, { tier: cache })
+    expect(brief(yield* projection.projectOutcome("a"))).toBe("Tier Hit Fresh Skipped g1204 1203")
+    expect(reads()).toBe(2)
+  })
+
   scenario("writes the tier after so many events", function* () {
     const log = yield* logOf(opened("a"))
     const cache = yield* tier

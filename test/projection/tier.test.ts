@@ -49,6 +49,17 @@ describe("a row of a tier", () => {
     })
   }
 
+  scenario("at the revision of another key's event is refused, too", function* () {
+    const log = yield* logOf(opened("a"), paid("a", 5))
+    const cache = yield* tier
+    yield* (yield* Projection.make(accounts, log, { tier: cache.tier })).project("a")
+    const other = yield* log.append([paid("b", 1)])
+    yield* cache.spoil(change("at.revision", other))
+    const projection = yield* Projection.make(accounts, log, { tier: cache.tier })
+    expect(brief(yield* projection.projectOutcome("a"))).toBe("Replay Miss Fresh Stored g2 5")
+    expect(projection.unsafeStats().tierRefused).toBe(1)
+  })
+
   scenario(
     "is one for kinds in any order, and another one for other kinds, versions and names",
     function* () {

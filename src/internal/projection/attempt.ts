@@ -6,12 +6,12 @@
  * one the projection fails.
  */
 import { Effect, Either } from "effect"
-import { type Base, type Cached, judge, type Page } from "./cached.js"
+import { type Base, type Cached, isEqual, type Page } from "./cached.js"
 import { ProjectionError } from "./errors.js"
 import type { AnyEvent } from "./events.js"
 import { begin, type Fold } from "./fold.js"
 import type { CacheStatus, Stored } from "./outcome.js"
-import { firstPage, foldPages, type ReadError, readFailed, timed } from "./reading.js"
+import { firstPage, foldPages, plan, type ReadError, readFailed, timed } from "./reading.js"
 import {
   type Attempt,
   bypassed,
@@ -26,7 +26,11 @@ import {
 import * as Slots from "./slots.js"
 import { none } from "./states.js"
 import { keep, store } from "./storing.js"
+import type { TierCache } from "./tierCache.js"
 import { type Early, probe, withEarly } from "./tierProbe.js"
+
+/** The first events of a key, or why they cannot be read. */
+type Planned = Either.Either<Page, ReadError>
 
 type Projecting<S> = Effect.Effect<Result<S>, ProjectionError | ReadError>
 
@@ -41,7 +45,7 @@ const equal = <S>(
   strategy: "SlotHit" | "Tier"
 ): Result<S> => ({
   state,
-  // `judge` has found it.
+  // A page after a position has a last event.
   generation: (last as NonNullable<Page["last"]>).generation,
   applied,
   cache: hit,
@@ -124,41 +128,54 @@ const foldOn = <S, E extends AnyEvent>(
 export const foldAfter = <S, E extends AnyEvent>(attempt: Attempt<S, E>, base: Base<S>): Projecting<S> =>
   foldOn(attempt, base.page, base, { strategy: base.strategy, cache: hit })
 
+/** Takes what the tier has, if it counts; else folds all events. */
+const fromTier = <S, E extends AnyEvent>(
+  attempt: Attempt<S, E>,
+  tier: TierCache,
+  planned: Planned,
+  base: Base<S> | undefined,
+  early: Early | undefined
+): Projecting<S> =>
+  Effect.flatMap(probe(attempt, tier, early), (probed): Projecting<S> => {
+    if (probed._tag === "Equal") return Effect.succeed(equal(attempt, probed.cached, probed.page, "Tier"))
+    if (probed._tag === "Behind" && attempt.runtime.compiled.incremental)
+      return foldAfter(attempt, probed.base)
+    const found = probed._tag === "Behind" ? probed.base : undefined
+    const cache = probed._tag === "Fault" ? unavailable(probed.reason) : miss
+    return fromAll(attempt, planned, base ?? found, { strategy: "Replay", cache })
+  })
+
 /** Reads the log from the key's first event, and what the tier has. `base` is a slot that is not to be folded further. */
 const fromLog = <S, E extends AnyEvent>(attempt: Attempt<S, E>, base: Base<S> | undefined): Projecting<S> => {
   const { key, phases, runtime, usesCaches } = attempt
-  const planning = Effect.either(timed(runtime, phases, "plan", firstPage(runtime.compiled, key, undefined)))
-  const direct = { strategy: "Direct" as const, cache: bypassed }
-  const planned = (plan: Either.Either<Page, ReadError>, early: Early | undefined): Projecting<S> => {
-    if (Either.isLeft(plan) && plan.left._tag !== "Compacted") return Effect.fail(plan.left)
-    if (Either.isRight(plan) && plan.right.events.length === 0)
-      return Effect.succeed(empty(attempt, plan.right))
-    const { tier } = runtime
-    if (tier === undefined || !usesCaches) return fromAll(attempt, plan, base, direct)
-    return Effect.flatMap(probe(attempt, tier, early), (probed): Projecting<S> => {
-      if (probed._tag === "Equal") return Effect.succeed(equal(attempt, probed.cached, probed.page, "Tier"))
-      if (probed._tag === "Behind" && runtime.compiled.incremental) return foldAfter(attempt, probed.base)
-      const found = probed._tag === "Behind" ? probed.base : undefined
-      const cache = probed._tag === "Fault" ? unavailable(probed.reason) : miss
-      return fromAll(attempt, plan, base ?? found, { strategy: "Replay", cache })
+  const tier = usesCaches ? runtime.tier : undefined
+  const planning = Effect.either(
+    timed(runtime, phases, "plan", plan(runtime.compiled, key, tier !== undefined))
+  )
+  const from = (early: Early | undefined): Projecting<S> =>
+    Effect.flatMap(planning, (planned) => {
+      if (Either.isLeft(planned) && planned.left._tag !== "Compacted") return Effect.fail(planned.left)
+      if (Either.isRight(planned) && planned.right.events.length === 0) {
+        return Effect.succeed(empty(attempt, planned.right))
+      }
+      return tier === undefined
+        ? fromAll(attempt, planned, base, { strategy: "Direct", cache: bypassed })
+        : fromTier(attempt, tier, planned, base, early)
     })
-  }
-  if (runtime.settings.prefetch === "off" || runtime.tier === undefined || !usesCaches) {
-    return Effect.flatMap(planning, (plan) => planned(plan, undefined))
-  }
-  return withEarly(attempt, runtime.tier, (early) => Effect.flatMap(planning, (plan) => planned(plan, early)))
+  const isEarly = tier !== undefined && runtime.settings.prefetch === "on"
+  return isEarly ? withEarly(attempt, tier, from) : from(undefined)
 }
 
 /** Folds all events of the key; if some of them are gone, those after a cached state. */
 const fromAll = <S, E extends AnyEvent>(
   attempt: Attempt<S, E>,
-  plan: Either.Either<Page, ReadError>,
+  planned: Planned,
   base: Base<S> | undefined,
   how: Pick<Result<S>, "strategy" | "cache">
 ): Projecting<S> => {
-  if (Either.isRight(plan)) return foldOn(attempt, plan.right, undefined, how)
+  if (Either.isRight(planned)) return foldOn(attempt, planned.right, undefined, how)
   if (base !== undefined) return foldAfter(attempt, base)
-  return Effect.fail(readFailed(attempt.runtime.name, attempt.key)(plan.left))
+  return Effect.fail(readFailed(attempt.runtime.name, attempt.key)(planned.left))
 }
 
 const fromSlot = <S, E extends AnyEvent>(attempt: Attempt<S, E>, slot: Slots.Slot<S>): Projecting<S> => {
@@ -171,24 +188,23 @@ const fromSlot = <S, E extends AnyEvent>(attempt: Attempt<S, E>, slot: Slots.Slo
   return Effect.matchEffect(timed(runtime, phases, "plan", firstPage(compiled, key, slot.at)), {
     onFailure: (error) => (error._tag === "ChangeLogError" ? Effect.fail(error) : anew()),
     onSuccess: (page) => {
-      const judged = judgeSlot(attempt, slot, page)
-      if (judged === "Foreign") return anew()
-      if (judged !== "Behind") return Effect.succeed(judged)
+      const judged = judgeSlot(slot, page, attempt.readAt, phases)
+      if (judged !== undefined) return Effect.succeed(judged)
       const base: Base<S> = { cached: slot, page, strategy: "SlotIncremental", unsaved: slot.unsaved }
       return compiled.incremental ? foldAfter(attempt, base) : fromLog(attempt, base)
     }
   })
 }
 
-/** The answer of a slot that is equal to the log, or what it is otherwise. */
-export const judgeSlot = <S, E extends AnyEvent>(
-  { phases, readAt }: Pick<Attempt<S, E>, "readAt"> & { readonly phases: Phases | undefined },
+/** The answer of a slot that is equal to the log; `undefined` if it is behind. */
+export const judgeSlot = <S>(
   slot: Slots.Slot<S>,
-  page: Page
-): Result<S> | "Behind" | "Foreign" => {
-  const verdict = judge(slot, page)
-  if (verdict !== "Equal") return verdict
-  // `judge` has found it.
+  page: Page,
+  readAt: number,
+  phases: Phases | undefined
+): Result<S> | undefined => {
+  if (!isEqual(page)) return undefined
+  // A page after a position has a last event.
   const last = page.last as NonNullable<Page["last"]>
   Slots.prove(slot, last, page.head, readAt)
   return equal({ phases }, slot, page, "SlotHit")

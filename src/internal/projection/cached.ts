@@ -26,18 +26,10 @@ export interface Base<S> {
 }
 
 /**
- * - `Equal`: nothing that concerns the projection came since.
- * - `Behind`: further events are to be folded.
- * - `Foreign`: it is not of this history. It counts for nothing.
+ * Whether nothing that concerns the projection came after a cached state. The log fails if the state's position is not of
+ * its history, or ahead of it; so a page after it always has a last event.
  */
-export type Verdict = "Equal" | "Behind" | "Foreign"
-
-/** Judges a cached state by what the log has after it. */
-export const judge = ({ at }: Cached<unknown>, { events, last, more }: KeyHistory<unknown>): Verdict => {
-  if (last === undefined || last.generation < at.generation) return "Foreign"
-  if (last.generation === at.generation && !isSame(last.revision, at.revision)) return "Foreign"
-  return events.length === 0 && !more ? "Equal" : "Behind"
-}
+export const isEqual = ({ events, more }: Page): boolean => events.length === 0 && !more
 
 export const isSame = (a: Revision, b: Revision): boolean =>
   a.seq === b.seq && a.tag === b.tag && a.epoch === b.epoch

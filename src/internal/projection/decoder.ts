@@ -28,6 +28,9 @@ const malformed = (problem: string, cause?: unknown): Decoded<never> => ({
   ...(cause === undefined ? {} : { cause })
 })
 
+const refused = (kind: string, cause: unknown): Decoded<never> =>
+  malformed(`the Schema of its kind ${JSON.stringify(kind)} refuses its data: see the cause`, cause)
+
 interface KindDecoder {
   readonly kind: string
   readonly decode: (data: unknown) => Either.Either<unknown, unknown>
@@ -61,15 +64,15 @@ export const decoderOf = <E extends AnyEvent>(events: EventSet<E>): Decode<E> =>
       )
     }
     if (event.value.erased === true) return erased
-    const data = decoder.decode(event.value.data)
-    if (Either.isLeft(data)) {
-      return malformed(
-        `the Schema of its kind ${JSON.stringify(kind)} refuses its data: see the cause`,
-        data.left
-      )
+    try {
+      const data = decoder.decode(event.value.data)
+      if (Either.isLeft(data)) return refused(kind, data.left)
+      // The Schema of a kind decodes to the data of this kind.
+      return { _tag: "Event", event: { kind: decoder.kind, data: data.right } as E }
+    } catch (cause) {
+      // A transformation of the Schema threw.
+      return refused(kind, cause)
     }
-    // The Schema of a kind decodes to the data of this kind.
-    return { _tag: "Event", event: { kind: decoder.kind, data: data.right } as E }
   }
 }
 

@@ -1,6 +1,6 @@
 /** Reads the events of a key in pages, all of one instant, and folds them. */
 import { type Clock, Effect } from "effect"
-import type { ChangeLogError, Compacted, EpochChanged } from "../log/events.js"
+import type { ChangeLogError, Compacted, EpochChanged, Revision } from "../log/events.js"
 import type { HistoryOptions, KeyHistory, KeyPosition } from "../log/keyIndex.js"
 import { monotonicMillis } from "../time.js"
 import type { Compiled } from "./compiled.js"
@@ -11,6 +11,9 @@ import { now, type Phases, type Runtime } from "./runtime.js"
 
 /** So many events are read at once. */
 const pageSize = 500
+
+/** So many are read before a tier is asked: a short history is folded from them, and a long one costs little more. */
+const planSize = 50
 
 export type ReadError = ChangeLogError | Compacted | EpochChanged
 
@@ -32,18 +35,29 @@ export const timed = <A, E, R>(
     )
   })
 
+type Index = Pick<Compiled<never, never>, "index" | "kinds">
+
 /** Reads the first page after a position, as of the head. */
 export const firstPage = (
-  { index, kinds }: Pick<Compiled<never, never>, "index" | "kinds">,
+  { index, kinds }: Index,
   key: string,
-  after: KeyPosition | undefined
-): Effect.Effect<Page, ReadError> => index.history(key, pageAfter(kinds, after, undefined))
+  after: KeyPosition
+): Effect.Effect<Page, ReadError> => index.history(key, optionsOf(kinds, after, undefined, pageSize))
 
-const pageAfter = (
+/** Reads the first events of a key, as of the head: fewer if a tier may have their state. */
+export const plan = (
+  { index, kinds }: Index,
+  key: string,
+  asksTier: boolean
+): Effect.Effect<Page, ReadError> =>
+  index.history(key, optionsOf(kinds, undefined, undefined, asksTier ? planSize : pageSize))
+
+const optionsOf = (
   kinds: ReadonlyArray<string> | undefined,
   after: KeyPosition | undefined,
-  upTo: Page["head"] | undefined
-): HistoryOptions => ({ kinds, after, upTo, limit: pageSize })
+  upTo: Revision | undefined,
+  limit: number
+): HistoryOptions => ({ kinds, after, upTo, limit })
 
 const positionOf = ({ events }: Page): KeyPosition | undefined => {
   const last = events.at(-1)
@@ -69,7 +83,12 @@ export const foldPages = <S, E extends AnyEvent>(
   const next = (page: Page): Effect.Effect<void, ReadError> => {
     const after = positionOf(page)
     if (!page.more || after === undefined) return Effect.void
-    const read = timed(runtime, phases, "read", index.history(fold.key, pageAfter(kinds, after, first.head)))
+    const read = timed(
+      runtime,
+      phases,
+      "read",
+      index.history(fold.key, optionsOf(kinds, after, first.head, pageSize))
+    )
     return Effect.flatMap(Effect.andThen(Effect.yieldNow(), read), (further) => {
       foldPage(further)
       return next(further)

@@ -7,9 +7,10 @@ export type Traced = <S, X>(effect: Effect.Effect<Result<S>, X>) => Effect.Effec
 
 const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
-export const tracedBy = (tracer: Tracer.Tracer, name: string): Traced =>
+/** `undefined` if no tracer listens. */
+export const tracedBy = (tracer: Tracer.Tracer, name: string): Traced | undefined =>
   tracer === defaultTracer
-    ? (effect) => effect
+    ? undefined
     : (effect) =>
         effect.pipe(
           Effect.tap(({ freshness, strategy }) =>

@@ -9,13 +9,14 @@ import type { AnyEvent, EventValue } from "./events.js"
 import { add, begin } from "./fold.js"
 import type { AnyFold, Internals } from "./internals.js"
 import type { Settings } from "./options.js"
-import { type Calls, makeFlights, outcome } from "./projecting.js"
+import { outcome } from "./projecting.js"
 import { bypassed, outcomeOf, type Runtime } from "./runtime.js"
 import * as Slots from "./slots.js"
 import { tracedBy } from "./spans.js"
 import { type Counters, makeCounters, publisher } from "./stats.js"
 import { keep } from "./storing.js"
 import * as TierCache from "./tierCache.js"
+import { type Calls, makeFlights } from "./ways.js"
 
 const tierOf = (
   { tier, tierTimeout }: Settings,

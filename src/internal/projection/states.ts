@@ -2,7 +2,7 @@
  * States as caches keep them: text, and a copy that all readers share if it can be frozen. Every reader of any lane gets
  * what the text decodes to, so that no one can change what another one gets, and all lanes give the same.
  */
-import { Either, Option, Schema } from "effect"
+import { Option, Schema } from "effect"
 import { utf8Length } from "../text.js"
 import type { StateSchema } from "./definition.js"
 
@@ -77,8 +77,9 @@ const isJson = (value: unknown): boolean => {
 
 /** Makes the codec of a Schema. */
 export const statesOf = <S>(schema: StateSchema<S>): States<S> => {
-  const encode = Schema.encodeUnknownEither(schema)
-  const decodeJson = Schema.decodeUnknownOption(schema)
+  // A transformation of the Schema may throw.
+  const encode = Option.liftThrowable(Schema.encodeUnknownSync(schema))
+  const decodeJson = Option.liftThrowable(Schema.decodeUnknownSync(schema))
   // The Schema decodes to its own type.
   const decode = (text: string): Option.Option<S> =>
     Option.flatMap(parseJson(text), decodeJson) as Option.Option<S>
@@ -108,5 +109,5 @@ const stringify = Option.liftThrowable((value: unknown): string | undefined =>
   isJson(value) ? JSON.stringify(value) : undefined
 )
 
-const textOf = (encoded: Either.Either<unknown, unknown>): string | undefined =>
-  Either.isLeft(encoded) ? undefined : Option.getOrUndefined(stringify(encoded.right))
+const textOf = (encoded: Option.Option<unknown>): string | undefined =>
+  Option.getOrUndefined(Option.flatMap(encoded, stringify))

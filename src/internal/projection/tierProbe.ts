@@ -1,6 +1,6 @@
 /** Asks the tier for a row of a key, and the log whether it counts. */
 import { Effect, Fiber } from "effect"
-import { type Base, type Cached, judge, type Page } from "./cached.js"
+import { type Base, type Cached, isEqual, type Page } from "./cached.js"
 import type { AnyEvent } from "./events.js"
 import { firstPage, type ReadError, timed } from "./reading.js"
 import type { Attempt } from "./runtime.js"
@@ -60,15 +60,13 @@ const judged = <S, E extends AnyEvent>(
       return error._tag === "Compacted" ? Effect.succeed(noRow) : Effect.fail(error)
     },
     onSuccess: (page): Effect.Effect<Probed<S>> => {
-      const verdict = judge(cached, page)
-      if (verdict === "Foreign") return refused
-      if (verdict === "Behind") {
+      if (!isEqual(page)) {
         return Effect.succeed({
           _tag: "Behind",
           base: { cached, page, strategy: "TierIncremental", unsaved: 0 }
         })
       }
-      // `judge` has found it.
+      // A page after a position has a last event.
       const at = page.last as NonNullable<typeof page.last>
       Slots.put(slots, key, { ...cached, at, head: page.head, provenAt: readAt, unsaved: 0 })
       return Effect.succeed({ _tag: "Equal", cached, page })

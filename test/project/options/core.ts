@@ -98,7 +98,7 @@ class Rows extends Context.Tag("test/options/Table")<
 
 class LiveKeys extends Context.Tag("test/options/LiveTable")<LiveKeys, LiveTable.Of<Keys>>() {}
 
-const events = ChangeLog.make<Projection.EventValue>()
+const events = ChangeLog.make<Projection.EventValue>({ keys: "indexed" })
 const counts = Projection.define({
   name: "counts",
   events: Projection.events({ Counted: Schema.Null }),

@@ -1,8 +1,7 @@
 /** Accounts: the events and the projection that tests use, and a log of them whose index can be held up. */
 import { Effect, Either, type Option, Schema } from "effect"
-import type * as ChangeLog from "../../../src/ChangeLog.js"
+import * as ChangeLog from "../../../src/ChangeLog.js"
 import * as Projection from "../../../src/Projection.js"
-import { devLog } from "./devLog.js"
 
 type V = Projection.EventValue
 export type Log = ChangeLog.ChangeLog<V>
@@ -66,6 +65,8 @@ export interface Scripted {
   readonly beforeNext: (effect: Effect.Effect<unknown, ChangeLog.ChangeLogError>) => void
   /** What the next history that is read does after it was read. */
   readonly afterNext: (effect: Effect.Effect<unknown, ChangeLog.ChangeLogError>) => void
+  /** Ends what was to be done at reads that have not come. */
+  readonly clear: () => void
 }
 
 /** `async`: it does not answer during the call, as a database. */
@@ -91,11 +92,15 @@ export const scripted = (log: Log, kind: "now" | "async" = "async"): Scripted =>
     },
     reads: () => reads,
     beforeNext: (effect) => before.push(effect),
-    afterNext: (effect) => after.push(effect)
+    afterNext: (effect) => after.push(effect),
+    clear: () => {
+      before.length = 0
+      after.length = 0
+    }
   }
 }
 
-export const indexedLog: Effect.Effect<Log> = devLog
+export const indexedLog: Effect.Effect<Log> = Effect.orDie(ChangeLog.make({ keys: "indexed" }))
 
 /** A log of these events, each a revision of its own. */
 export const logOf = (
