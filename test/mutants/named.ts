@@ -19,6 +19,7 @@ import { projectionMutants } from "./named/projection.js"
 import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
 import { sqlite } from "./named/sqlite.js"
+import { sqlKeysMutants } from "./named/sqlKeys.js"
 import { sqlTableMutants } from "./named/sqlTable.js"
 import { syncedGuards } from "./named/synced.js"
 import { tableMutants } from "./named/table.js"
@@ -395,6 +396,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...platformMutants,
   ...recorderMutants,
   ...sqlMutants,
+  ...sqlKeysMutants,
   ...sqlTableMutants,
   ...tableMutants,
   ...projectionLogMutants,

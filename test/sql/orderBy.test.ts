@@ -75,6 +75,7 @@ const statementsOf = (log: LogStatements): Record<keyof LogStatements, ReadonlyA
   const changes = [{ key: "a", kind: "b", value: "1" }]
   const entry = { index: 0, id: "a", tag: 1, changes, expect: [], json: "[]", bytes: 2 }
   const at = new Date(0)
+  const expecting = { ...entry, expect: [{ key: "a", generation: 0 }] }
   const row = { ...entry, seq: 1, base: 0, previous: "[]" }
   return {
     dialect: [],
@@ -92,7 +93,9 @@ const statementsOf = (log: LogStatements): Record<keyof LogStatements, ReadonlyA
       countEvents([row], new Map()),
       at
     ),
-    append: log.append === undefined ? [] : [log.append([entry], at)],
+    append: log.append === undefined ? [] : [log.append([entry], at), log.append([expecting], at)],
+    judges: [],
+    isConflict: [],
     store: log.store === undefined ? [] : [log.store(table)([], [], [entry], at)],
     createFeed: [log.createFeed("bell", "epoch")],
     head: [log.head()],

@@ -11,3 +11,14 @@ for (const state of states) {
     for (const subject of pgSubjects(name, url, state)) changeLogLaws(subject)
   }
 }
+
+// One way to each database: the ways differ in their connections alone.
+for (const [n, state] of states.entries()) {
+  for (const subject of sqliteSubjects(state, "indexed").slice(n, n + 1)) changeLogLaws(subject)
+}
+for (const [n, { name, url }] of databaseUrls().entries()) {
+  const way = n % states.length
+  for (const subject of pgSubjects(name, url, states[way] ?? "none", "indexed").slice(way, way + 1)) {
+    changeLogLaws(subject)
+  }
+}

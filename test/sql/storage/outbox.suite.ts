@@ -40,6 +40,7 @@ export interface LoggedDatabase {
     readonly table: string
     readonly feed?: string | undefined
     readonly state?: State | undefined
+    readonly keys?: "indexed" | "none" | undefined
   }) => Effect.Effect<ChangeLog.ChangeLog<unknown>, StorageError | InvalidOptions, Scope.Scope>
 }
 
@@ -220,6 +221,33 @@ export const outboxSuite = (
   loggedStorageSuite(name, database, states)
   for (const state of states) {
     describe(`${name} with the option log, state ${state}`, () => {
+      it.scopedLive("keeps the index of a log that has one, and refuses what it cannot judge", () =>
+        Effect.gen(function* () {
+          const db = yield* database
+          const feed = { table: "log", state, keys: "indexed" } as const
+          const storage = yield* db.storage({
+            table: "t",
+            columns,
+            id: "id",
+            log: {
+              ...feed,
+              toEntry: ({ id, n }) => ({
+                changes: [ChangeLog.put("/rows", { kind: `kind ${n % 2}` }), ChangeLog.put(`/rows/${id}`, n)],
+                ...(n === 13 ? { expect: [{ key: "/rows", generation: 0 }] } : {})
+              })
+            }
+          })
+          const { index } = yield* db.log(feed)
+          yield* storage.save([row(1), row(2)])
+          yield* storage.save([row(2), row(3)])
+          const refused = yield* Effect.flip(storage.save([row(4), row(13)]))
+          expect(refused).toMatchObject({ kind: "Poison", outcome: "NotStored", bad: [{ index: 1 }] })
+          const history = yield* index!.history("/rows", { kinds: ["kind 1"], limit: 10 })
+          expect(history.events.map(({ generation }) => generation)).toEqual([1, 3])
+          expect(history.last?.generation).toBe(3)
+        })
+      )
+
       it.scopedLive("refuses what does not fit, before it stores anything", () =>
         Effect.gen(function* () {
           const { db } = yield* setUpIn(database, state)

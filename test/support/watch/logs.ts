@@ -12,12 +12,16 @@ import { ownSchema } from "../postgres/tables.js"
 import { tempFile } from "../sqlite/sqlite.js"
 
 type State = "latest" | "none"
+type Keys = "indexed" | "none"
+
+const kept = (state: State, keys: Keys): string =>
+  `state ${state}${keys === "indexed" ? ", keys indexed" : ""}`
 
 export const states: ReadonlyArray<State> = ["none", "latest"]
 
 /** A log in memory. */
-export const memorySubject = (state: State, keys: "indexed" | "none" = "none"): Subject => ({
-  name: `memory, state ${state}${keys === "indexed" ? ", keys indexed" : ""}`,
+export const memorySubject = (state: State, keys: Keys = "none"): Subject => ({
+  name: `memory, ${kept(state, keys)}`,
   place: Effect.map(ChangeLog.make({ state, keys, maxRevisions: 1000, maxBytes: 2 ** 23 }), (log) => ({
     open: Effect.succeed(log)
   })),
@@ -31,25 +35,34 @@ type Open = (
 ) => Effect.Effect<SqlChangeLog.SqlChangeLog<unknown>, unknown, Scope.Scope>
 
 /** Places in one database, made once for the tests of a file: each is a feed of its own. */
-const feeds = (make: Effect.Effect<Open, unknown, Scope.Scope>, state: State): Effect.Effect<Place> => {
+const feeds = (
+  make: Effect.Effect<Open, unknown, Scope.Scope>,
+  state: State,
+  keys: Keys
+): Effect.Effect<Place> => {
   const scope = Effect.runSync(Scope.make())
   afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
   const once = Effect.runSync(Effect.cached(Effect.orDie(Scope.extend(make, scope))))
   let feed = 0
   return Effect.map(once, (open) => {
-    const options = { table: "laws", feed: `feed ${state} ${++feed}`, state }
+    const options = { table: "laws", feed: `feed ${state} ${keys} ${++feed}`, state, keys }
     return { open: open(options) }
   })
 }
 
-const durable = (name: string, make: Effect.Effect<Open, unknown, Scope.Scope>, state: State): Subject => ({
-  name: `${name}, state ${state}`,
-  place: feeds(make, state),
-  capabilities: { state, handles: "together", values: "json" }
+const durable = (
+  name: string,
+  make: Effect.Effect<Open, unknown, Scope.Scope>,
+  state: State,
+  keys: Keys
+): Subject => ({
+  name: `${name}, ${kept(state, keys)}`,
+  place: feeds(make, state, keys),
+  capabilities: { state, handles: "together", values: "json", keys }
 })
 
 /** Ways to a log in a SQLite file. */
-export const sqliteSubjects = (state: State): ReadonlyArray<Subject> => [
+export const sqliteSubjects = (state: State, keys: Keys = "none"): ReadonlyArray<Subject> => [
   durable(
     "SqliteChangeLog",
     Effect.map(
@@ -58,7 +71,8 @@ export const sqliteSubjects = (state: State): ReadonlyArray<Subject> => [
         (options) =>
           SqliteChangeLog.make({ ...options, filename })
     ),
-    state
+    state,
+    keys
   ),
   durable(
     "SqlChangeLog over a SqliteClient",
@@ -68,12 +82,18 @@ export const sqliteSubjects = (state: State): ReadonlyArray<Subject> => [
       const open: Open = (options) => Effect.provide(SqlChangeLog.make(options), context)
       return open
     }),
-    state
+    state,
+    keys
   )
 ]
 
 /** Ways to a log on a Postgres server. */
-export const pgSubjects = (name: string, server: string, state: State): ReadonlyArray<Subject> => [
+export const pgSubjects = (
+  name: string,
+  server: string,
+  state: State,
+  keys: Keys = "none"
+): ReadonlyArray<Subject> => [
   durable(
     `PgChangeLog, ${name}`,
     Effect.map(
@@ -82,7 +102,8 @@ export const pgSubjects = (name: string, server: string, state: State): Readonly
         (options) =>
           PgChangeLog.make({ ...options, url })
     ),
-    state
+    state,
+    keys
   ),
   durable(
     `SqlChangeLog over a PgClient, ${name}`,
@@ -92,6 +113,7 @@ export const pgSubjects = (name: string, server: string, state: State): Readonly
       const open: Open = (options) => Effect.provide(SqlChangeLog.make(options), context)
       return open
     }),
-    state
+    state,
+    keys
   )
 ]

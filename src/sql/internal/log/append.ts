@@ -2,7 +2,7 @@
 import { Effect, Either, Option } from "effect"
 import type { Conflict, Revision } from "../../../internal/log/events.js"
 import type { CommitResult } from "../../../internal/log/memoryLog.js"
-import type { StorageError } from "../../../Storage.js"
+import { StorageError } from "../../../Storage.js"
 import type { Statement } from "../dialect.js"
 import { SqlFailure } from "../errors.js"
 import type { Step } from "../transaction.js"
@@ -129,6 +129,9 @@ const appendAtOnce = (
     Either.map(revisionsOf(store, result), ({ revisions }) => revisions)
   ).pipe(Effect.retry({ times: 20, while: (error) => metConcurrentAppend(store, error) }))
 
+const isConflict = ({ statements }: LogStore, error: unknown): boolean =>
+  error instanceof StorageError && error.cause instanceof SqlFailure && statements.isConflict(error.cause)
+
 /** Appends the entries whose id the log does not hold, all in one commit. */
 export const appendEntries = <E>(
   store: LogStore,
@@ -139,13 +142,20 @@ export const appendEntries = <E>(
   Effect.gen(function* () {
     if (entries.length === 0) return { revisions: [], duplicates: given }
     const at = yield* now
-    const { append } = store.statements
-    const joined = yield* store.backend.joined
-    // What a statement reads by itself is from before its wait for the head.
-    const isJudged = entries.some(({ expect }) => expect.length > 0)
-    const revisions =
-      append === undefined || Option.isSome(joined) || isJudged
-        ? yield* withHead(store, (run, head) => appendAs(store, run, head, entries, at))
-        : yield* appendAtOnce(store, append(entries, at))
+    const { append, judges } = store.statements
+    const isExpecting = entries.some(({ expect }) => expect.length > 0)
+    const locked = withHead(store, (run, head) => appendAs(store, run, head, entries, at))
+    const atOnce =
+      append === undefined || Option.isSome(yield* store.backend.joined) || (isExpecting && !judges(entries))
+        ? locked
+        : appendAtOnce(store, append(entries, at))
+    const revisions = yield* isExpecting
+      ? // Judged again, for the error that names what is there.
+        Effect.catchIf(
+          atOnce,
+          (error) => isConflict(store, error),
+          () => locked
+        )
+      : atOnce
     return { revisions, duplicates: given - revisions.length }
   })

@@ -22,68 +22,83 @@ const named = (dialect: Dialect, alias: string, columns: ReadonlyArray<TableColu
     .map((column) => `${dialect.selected(columnOf(alias, column))} AS "${alias}_${column.name}"`)
     .join(", ")
 
-/** Reads one key's events, and what shows that they are whole. */
-const historyOf = (dialect: Dialect, feed: Feed) => {
-  const { counted, events, heads, log } = feed
+/** In the order of a key's events. */
+const inOrder = (dialect: Dialect, { events }: Feed, alias: string): string =>
+  `${orderBy(dialect, alias, events.column.seq)}, ${dialect.operand(columnOf(alias, events.column.pos))}`
+
+/** The events of a key, and the last of them, as tables. */
+const eventsOf = (
+  dialect: Dialect,
+  feed: Feed,
+  key: string,
+  { after, kinds, limit, upTo }: HistoryOptions
+) => {
+  const { events } = feed
   const { ofFeed, seq } = partsOfFeed(feed)
-  const position = [events.column.generation, events.column.seq, events.column.tag]
-  const inOrder = (alias: string) =>
-    `${orderBy(dialect, alias, events.column.seq)}, ${dialect.operand(columnOf(alias, events.column.pos))}`
-  /**
-   * The head; what is gone of the key (`k_`); the tag at `upTo` (`u_`); the event at `after` (`a_`); the last event up to `upTo`
-   * (`b_`); and the events (`e_`), all as of one instant.
-   */
-  return (key: string, { after, kinds, limit, upTo }: HistoryOptions): Statement => {
-    const ofKey = param(events.column.key, key)
-    const from = after === undefined ? 0 : seqOf(after.revision)
-    const generation = param(events.column.generation, after === undefined ? 0 : wholeOf(after.generation))
-    const where = (alias: string): Parts => [
-      ` WHERE ${alias}."feed" = `,
-      ofFeed,
-      ` AND ${alias}."key" = `,
-      ofKey,
-      ...(upTo === undefined ? [] : [` AND ${alias}."seq" <= `, seq(seqOf(upTo))])
-    ]
+  const { generation, kind } = events.column
+  const ofKey: Parts = [
+    `SELECT i.* FROM ${events.sql} i WHERE i."feed" = `,
+    ofFeed,
+    ` AND i."key" = `,
+    param(events.column.key, key),
+    ...(upTo === undefined ? [] : [` AND i."seq" <= `, seq(seqOf(upTo))])
+  ]
+  const ofKinds: Parts =
+    kinds === undefined
+      ? []
+      : [` AND ${dialect.operand(columnOf("i", kind))} IN (`, ...keyList(dialect, kind, kinds), ")"]
+  const behind: Parts =
+    after === undefined
+      ? []
+      : [
+          ` AND i."seq" >= `,
+          seq(seqOf(after.revision)),
+          ` AND i."generation" > `,
+          param(generation, wholeOf(after.generation))
+        ]
+  const last: Parts = [...ofKey, `${orderBy(dialect, "i", events.column.seq)} DESC, i."pos" DESC LIMIT 1`]
+  const page: Parts = [...ofKey, ...behind, ...ofKinds, `${inOrder(dialect, feed, "i")} LIMIT ${limit}`]
+  return { last, page }
+}
+
+/**
+ * Reads the head; what is gone of a key (`k_`); the tag at `upTo` (`u_`); the event at `after` (`a_`); the last event up
+ * to `upTo` (`b_`); and the events (`e_`), all as of one instant.
+ */
+const historyOf =
+  (dialect: Dialect, feed: Feed) =>
+  (key: string, options: HistoryOptions): Statement => {
+    const { counted, events, heads, log } = feed
+    const { ofFeed, seq } = partsOfFeed(feed)
+    const { generation, tag } = events.column
+    const position = [generation, events.column.seq, tag]
     const gone = [counted.column.gone, counted.column.gone_seq, counted.column.gone_tag]
+    const { after, upTo } = options
+    const { last, page } = eventsOf(dialect, feed, key, options)
     return compose(
       dialect,
-      `SELECT ${headList(dialect, feed)}, ${named(dialect, "k", gone)},` +
-        ` ${named(dialect, "u", [log.column.tag])}, ${named(dialect, "a", position)},` +
-        ` ${named(dialect, "b", position)}, ${named(dialect, "e", position)},` +
+      `SELECT ${headList(dialect, feed)}, ${named(dialect, "k", gone)}, ${named(dialect, "u", [log.column.tag])},` +
+        ` ${["a", "b", "e"].map((alias) => named(dialect, alias, position)).join(", ")},` +
         ` CAST(l."changes" -> CAST(e."pos" AS int) AS text) AS "e_change" FROM ${heads.sql} h` +
         ` LEFT JOIN ${counted.sql} k ON k."feed" = h."feed" AND k."key" = `,
-      ofKey,
+      param(counted.column.key, key),
       ` LEFT JOIN ${log.sql} u ON u."feed" = h."feed" AND u."seq" = `,
       seq(upTo === undefined ? -1 : seqOf(upTo)),
       ` LEFT JOIN ${events.sql} a ON a."feed" = h."feed" AND a."key" = `,
-      ofKey,
+      param(events.column.key, key),
       ` AND a."seq" = `,
-      seq(from),
+      seq(after === undefined ? -1 : seqOf(after.revision)),
       ` AND a."generation" = `,
-      generation,
-      ` LEFT JOIN (SELECT i.* FROM ${events.sql} i`,
-      ...where("i"),
-      `${orderBy(dialect, "i", events.column.seq)} DESC, i."pos" DESC LIMIT 1) b ON 1 = 1`,
-      ` LEFT JOIN (SELECT i.* FROM ${events.sql} i`,
-      ...where("i"),
-      ` AND i."seq" >= `,
-      seq(from),
-      ` AND i."generation" > `,
-      generation,
-      ...(kinds === undefined
-        ? []
-        : [
-            ` AND ${dialect.operand(columnOf("i", events.column.kind))} IN (`,
-            ...keyList(dialect, events.column.kind, kinds),
-            ")"
-          ]),
-      `${inOrder("i")} LIMIT ${limit}) e ON 1 = 1` +
-        ` LEFT JOIN ${log.sql} l ON l."feed" = h."feed" AND l."seq" = e."seq" WHERE h."feed" = `,
+      param(generation, after === undefined ? -1 : wholeOf(after.generation)),
+      ` LEFT JOIN (`,
+      ...last,
+      `) b ON 1 = 1 LEFT JOIN (`,
+      ...page,
+      `) e ON 1 = 1 LEFT JOIN ${log.sql} l ON l."feed" = h."feed" AND l."seq" = e."seq" WHERE h."feed" = `,
       ofFeed,
-      inOrder("e")
+      inOrder(dialect, feed, "e")
     )
   }
-}
 
 /** Finds revisions by what is in them. */
 const scanOf = (dialect: Dialect, feed: Feed) => {

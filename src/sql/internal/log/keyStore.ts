@@ -24,7 +24,7 @@ import type { StorageError } from "../../../Storage.js"
 import type { Row } from "../dialect.js"
 import { kindsOrForgotten } from "./keyRows.js"
 import type { KeyStatements } from "./keyStatements.js"
-import { decodeEvent, decodeRow, seqOf } from "./rows.js"
+import { decodeEvent, decodeRow, seqOf, wholeOf } from "./rows.js"
 import {
   decodeHead,
   execute,
@@ -75,7 +75,7 @@ const validatePosition = (
   gone: KeyPosition | undefined
 ): Unreadable | undefined => {
   if (after === undefined) return gone && compacted(floor.seq)
-  if (after.revision.epoch !== head.epoch) return epochChanged(head.epoch)
+  if (after.revision.epoch !== head.epoch || wholeOf(after.generation) < 1) return epochChanged(head.epoch)
   if (gone !== undefined && after.generation < gone.generation) return compacted(floor.seq)
   const known = gone?.generation === after.generation ? gone : held
   return known !== undefined && isSame(known, after) ? undefined : epochChanged(head.epoch)

@@ -37,68 +37,83 @@ const isOneOf = (dialect: Dialect, column: TableColumn, values: ReadonlyArray<st
     ? [`${dialect.operand(column)} = `, param(column, values[0])]
     : [`${dialect.operand(column)} IN (`, ...keyList(dialect, column, values), ")"]
 
-/** The numbers of the first revisions that have a matching event, in order: `seq`, at most `limit`. */
-export const firstMatches = (dialect: Dialect, feed: Feed, matching: Matching, limit: number): Parts => {
-  const { counted, events, log } = feed
+/** A search for the first revisions that match. */
+interface Search {
+  readonly dialect: Dialect
+  readonly feed: Feed
+  readonly matching: Matching
+  readonly limit: number
+}
+
+const within = ({ feed, matching: { after, through } }: Search, alias: string): Parts => {
   const { ofFeed, seq } = partsOfFeed(feed)
-  const { after, kinds, through } = matching
-  const selector =
-    matching.selector === undefined || isEvery(matching.selector) ? undefined : matching.selector
-  const keys = keysOf(selector)
-  const within = (alias: string): Parts => [
+  return [
     ` WHERE ${alias}."feed" = `,
     ofFeed,
     ` AND ${alias}."seq" > `,
     seq(after),
     ...(through === undefined ? [] : [` AND ${alias}."seq" <= `, seq(through)])
   ]
-  const selects = (key: TableColumn, selector: Selector): Parts => [
-    " AND (",
-    ...conditionOf(dialect, { feed: feed.feed, keys: counted }, key, selector),
-    ")"
+}
+
+const selects = ({ dialect, feed }: Search, key: TableColumn, selector: Selector): Parts => [
+  " AND (",
+  ...conditionOf(dialect, { feed: feed.feed, keys: feed.counted }, key, selector),
+  ")"
+]
+
+/** By the index on a column of the events, which has one of these values. */
+const byColumn = (search: Search, column: TableColumn, values: ReadonlyArray<string>, also: Parts): Parts => {
+  const { dialect, feed, limit } = search
+  const { seq } = feed.events.column
+  const first = (values: ReadonlyArray<string>): Parts => [
+    `SELECT DISTINCT e."seq" FROM ${feed.events.sql} e`,
+    ...within(search, "e"),
+    " AND ",
+    ...isOneOf(dialect, columnOf("e", column), values),
+    ...also,
+    `${orderBy(dialect, "e", seq)} LIMIT ${limit}`
   ]
-  const byColumn = (column: TableColumn, values: ReadonlyArray<string>, also: Parts): Parts => {
-    const first = (values: ReadonlyArray<string>): Parts => [
-      `SELECT DISTINCT e."seq" FROM ${events.sql} e`,
-      ...within("e"),
-      " AND ",
-      ...isOneOf(dialect, columnOf("e", column), values),
-      ...also,
-      `${orderBy(dialect, "e", events.column.seq)} LIMIT ${limit}`
-    ]
-    if (values.length === 1 || values.length > maxBranches) return first(values)
-    const branches = values.flatMap(
-      (value, n): Parts => [`${n === 0 ? "" : " UNION "}SELECT f."seq" FROM (`, ...first([value]), ") f"]
-    )
-    return [
-      `SELECT b."seq" FROM (`,
-      ...branches,
-      `) b${orderBy(dialect, "b", events.column.seq)} LIMIT ${limit}`
-    ]
-  }
-  if (keys !== undefined) {
-    const ofKinds = kinds && isOneOf(dialect, columnOf("e", events.column.kind), kinds)
-    return byColumn(events.column.key, keys, ofKinds === undefined ? [] : [" AND ", ...ofKinds])
-  }
-  if (kinds !== undefined) {
-    return byColumn(
-      events.column.kind,
-      kinds,
-      selector === undefined ? [] : selects(columnOf("e", events.column.key), selector)
-    )
-  }
+  if (values.length === 1 || values.length > maxBranches) return first(values)
+  const branches = values.flatMap(
+    (value, n): Parts => [`${n === 0 ? "" : " UNION "}SELECT f."seq" FROM (`, ...first([value]), ") f"]
+  )
+  return [`SELECT b."seq" FROM (`, ...branches, `) b${orderBy(dialect, "b", seq)} LIMIT ${limit}`]
+}
+
+/** By the revisions themselves: no index has all the keys of a range in the order of their revisions. */
+const byRevisions = (search: Search, selector: Selector | undefined): Parts => {
+  const { dialect, feed, limit } = search
+  const { events, log } = feed
   const changed: Parts =
     selector === undefined
       ? []
       : [
           ` AND EXISTS (SELECT 1 FROM ${changesOf(dialect, 'l."changes"')} c WHERE 1 = 1`,
-          ...selects({ ...events.column.key, sql: "(c.value ->> 0)" }, selector),
+          ...selects(search, { ...events.column.key, sql: "(c.value ->> 0)" }, selector),
           ")"
         ]
   return [
     `SELECT l."seq" FROM ${log.sql} l`,
-    ...within("l"),
+    ...within(search, "l"),
     ...changed,
     `${orderBy(dialect, "l", log.column.seq)} LIMIT ${limit}`
   ]
+}
+
+/** The numbers of the first revisions that have a matching event, in order: `seq`, at most `limit`. */
+export const firstMatches = (dialect: Dialect, feed: Feed, matching: Matching, limit: number): Parts => {
+  const search: Search = { dialect, feed, matching, limit }
+  const { key, kind } = feed.events.column
+  const { kinds } = matching
+  const selector =
+    matching.selector === undefined || isEvery(matching.selector) ? undefined : matching.selector
+  const keys = keysOf(selector)
+  if (keys !== undefined) {
+    const ofKinds = kinds && isOneOf(dialect, columnOf("e", kind), kinds)
+    return byColumn(search, key, keys, ofKinds === undefined ? [] : [" AND ", ...ofKinds])
+  }
+  if (kinds === undefined) return byRevisions(search, selector)
+  const ofKeys = selector === undefined ? [] : selects(search, columnOf("e", key), selector)
+  return byColumn(search, kind, kinds, ofKeys)
 }

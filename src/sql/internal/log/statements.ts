@@ -2,6 +2,7 @@
 import type { Revision } from "../../../internal/log/events.js"
 import type { Selector } from "../../../internal/log/selector.js"
 import type { Dialect, Row, Statement, Table } from "../dialect.js"
+import type { SqlFailure } from "../errors.js"
 import { columnOf, orderBy } from "../orderBy.js"
 import { compose, headList, param, partsOfFeed } from "./compose.js"
 import type { IndexRows } from "./keyRows.js"
@@ -35,6 +36,8 @@ export interface LogStatements extends SharedStatements {
    * Appends the entries whose id the log does not hold, by one statement of its own, to a log without state. The
    * result has a row for each revision (epoch, seq, tag), or one row without them; `fresh` is the number of entries
    * that were to be appended. None when the database has no such statement.
+   *
+   * Of what entries expect it judges generations alone: see {@link LogStatements.judges}. It fails if one is another.
    */
   readonly append: ((entries: ReadonlyArray<Encoded>, at: Date) => Statement) | undefined
   /**
@@ -52,6 +55,10 @@ export interface LogStatements extends SharedStatements {
         at: Date
       ) => Statement)
     | undefined
+  /** Whether {@link append} judges what these entries expect, and goes by the log as it is when the head is locked. */
+  readonly judges: (entries: ReadonlyArray<Encoded>) => boolean
+  /** Whether a failure is that of {@link append} on entries which expect another log. */
+  readonly isConflict: (error: SqlFailure) => boolean
   /** The result of the last statement of a text that has several. */
   readonly last: (result: unknown) => unknown
 }

@@ -12,7 +12,17 @@ import type { Feed } from "../log/tables.js"
 import { arrayEncoders } from "./arrays.js"
 import { pgDialect } from "./dialect.js"
 import { arrayOf, encodeTable, insertText, literal, type PgStatement, statementName } from "./insert.js"
-import { changeArrays, countChanges, encodeChanges, writeIndex } from "./logIndex.js"
+import {
+  changeArrays,
+  countChanges,
+  encodeChanges,
+  encodeExpected,
+  expectedArrays,
+  isMismatch,
+  judgesExpected,
+  mismatch,
+  writeIndex
+} from "./logIndex.js"
 
 const lockHead = (feed: Feed, { idle, lock }: Limits): string =>
   `SET LOCAL lock_timeout = ${lock}; SET LOCAL idle_in_transaction_session_timeout = ${idle}; ` +
@@ -121,20 +131,21 @@ const appendTo = (feed: Feed, first: number): string => {
 
 const append = (feed: Feed, { lock }: Limits) => {
   const isIndexed = feed.keys === "indexed"
-  const text =
+  const text = (expected: string, judged: string) =>
     `WITH entries AS (SELECT * FROM unnest($4::text[], $5::bigint[], $6::text[], $7::bigint[])` +
-    ` WITH ORDINALITY AS e (id, tag, json, bytes, n)),${isIndexed ? changeArrays(8) : ""}` +
+    ` WITH ORDINALITY AS e (id, tag, json, bytes, n)),${isIndexed ? changeArrays(8) : ""}${expected}` +
     ` fresh AS MATERIALIZED (SELECT * FROM entries e WHERE e.id IS NULL OR NOT EXISTS` +
     ` (SELECT 1 FROM ${feed.log.sql} l WHERE l."feed" = $1 AND l."id" = e.id)),` +
     ` ${appendTo(feed, 1)}` +
-    appended("fresh")
-  const name = statementName(text)
+    appended("fresh", judged)
+  const plain = named(text("", ""))
+  const expecting = named(text(expectedArrays(12), `, ${mismatch}`))
   return (entries: ReadonlyArray<Encoded>, at: Date): PgStatement => {
     const of = asRows(entries)
     const { integer, text: texts } = arrayEncoders
+    const isExpecting = entries.some(({ expect }) => expect.length > 0)
     return {
-      text,
-      name,
+      ...(isExpecting ? expecting : plain),
       params: [
         feed.feed,
         String(lock),
@@ -143,15 +154,18 @@ const append = (feed: Feed, { lock }: Limits) => {
         integer(of, "tag"),
         texts(of, "json"),
         integer(of, "bytes"),
-        ...(isIndexed ? encodeChanges(entries) : [])
+        ...(isIndexed ? encodeChanges(entries) : []),
+        ...(isExpecting ? encodeExpected(entries) : [])
       ]
     }
   }
 }
 
+const named = (text: string) => ({ text, name: statementName(text) })
+
 /** What was appended, and how many entries were to be. */
-const appended = (fresh: string): string =>
-  ` SELECT (SELECT count(*) FROM ${fresh})::text AS "fresh", head."epoch", added."seq"::text, added."tag"::text` +
+const appended = (fresh: string, also = ""): string =>
+  ` SELECT (SELECT count(*) FROM ${fresh})::text AS "fresh", head."epoch", added."seq"::text, added."tag"::text${also}` +
   ` FROM (SELECT 1) one LEFT JOIN (head CROSS JOIN added) ON true ORDER BY added."seq"`
 
 const store =
@@ -169,7 +183,7 @@ const store =
       ` FROM unnest(${entries.join(", ")}) WITH ORDINALITY AS e ("row", tag, json, bytes, n)` +
       ` JOIN stored ON stored."row" = e."row"),` +
       ` ${appendTo(feed, first)}${appended("stored")}`
-    const name = statementName(text)
+    const statement = named(text)
     return (
       rows: ReadonlyArray<Row>,
       firsts: ReadonlyArray<Row>,
@@ -179,8 +193,7 @@ const store =
       const of = asRows(entries)
       const { integer, text: texts } = arrayEncoders
       return {
-        text,
-        name,
+        ...statement,
         params: [
           ...encodeTable(table, rows),
           feed.feed,
@@ -226,5 +239,7 @@ export const pgLog = (feed: Feed, limits: Limits): LogStatements => ({
   write: (rows, state, index, at) => write(feed, rows, state, index, at),
   append: feed.state === "none" ? append(feed, limits) : undefined,
   store: feed.state === "none" ? store(feed, limits) : undefined,
+  judges: judgesExpected,
+  isConflict: isMismatch,
   last: (result) => (Array.isArray(result) ? result.at(-1) : result)
 })

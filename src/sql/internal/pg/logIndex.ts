@@ -1,5 +1,7 @@
 /** How statements of change logs on Postgres keep the index of keys. The head's row is locked before any row of it. */
+import { isOfNothing } from "../../../internal/log/judge.js"
 import type { Row } from "../dialect.js"
+import type { SqlFailure } from "../errors.js"
 import type { IndexRows } from "../log/keyRows.js"
 import type { Encoded } from "../log/rows.js"
 import type { Feed } from "../log/tables.js"
@@ -68,3 +70,40 @@ export const countChanges = ({ counted, events }: Feed, feed: string): string =>
   ` RETURNING k."key", k."generation")` +
   `, indexed AS (INSERT INTO ${events.sql} (${eventColumns}) SELECT ${feed}, p.key, p.seq, p.pos, p.tag,` +
   ` k."generation" - p.count + p.nth, p.kind FROM placed p JOIN counted k ON k."key" = p.key)`
+
+/** The generations that an entry expects, by their keys. */
+const generationsOf = (entries: ReadonlyArray<Encoded>): ReadonlyArray<Row> =>
+  entries.flatMap(({ expect }) =>
+    expect.flatMap((condition) =>
+      isOfNothing(condition) ? [] : [{ key: condition.key, generation: condition.generation }]
+    )
+  )
+
+/** A single entry that expects generations of keys which it changes: their rows are locked and counted in the statement. */
+export const judgesExpected = (entries: ReadonlyArray<Encoded>): boolean => {
+  const [entry, second] = entries
+  if (entry === undefined || second !== undefined) return false
+  const changed = new Set(entry.changes.map(({ key }) => key))
+  return entry.expect.every((condition) => !isOfNothing(condition) && changed.has(condition.key))
+}
+
+/** What {@link judgesExpected} allows as a table `expected` (key, generation). */
+export const expectedArrays = (first: number): string =>
+  ` expected AS (SELECT * FROM unnest($${first}::text[], $${first + 1}::bigint[]) AS x (key, generation)),`
+
+/** The parameters of {@link expectedArrays}. */
+export const encodeExpected = (entries: ReadonlyArray<Encoded>): ReadonlyArray<unknown> => {
+  const expected = generationsOf(entries)
+  return [arrayEncoders.text(expected, "key"), arrayEncoders.integer(expected, "generation")]
+}
+
+/**
+ * An expression that fails, and the statement with it, if a key that was `counted` had another generation before. A
+ * duplicate is not counted. It goes by rows that were locked after the head, never by what was there before the wait.
+ */
+export const mismatch =
+  `1 / (SELECT CASE count(*) WHEN 0 THEN 1 ELSE 0 END FROM expected x JOIN counted k ON k."key" = x.key` +
+  ` JOIN placed p ON p.key = x.key AND p.nth = 1 WHERE k."generation" - p.count <> x.generation)::int AS "judged"`
+
+/** A division by zero: of {@link mismatch}, or of what else runs in the statement. */
+export const isMismatch = ({ code }: SqlFailure): boolean => code === "22012"

@@ -140,6 +140,8 @@ export const sqliteLog = (feed: Feed): LogStatements => {
       ...writeIndex(feed, index)
     ],
     append: undefined,
+    judges: () => false,
+    isConflict: () => false,
     store: undefined,
     last: (result) => result
   }

@@ -37,7 +37,8 @@ export interface TableLog extends FeedOptions, Pick<LogOptions, "lockTimeout" | 
 export interface StorageLog<C extends Columns> extends TableLog {
   /**
    * The changes that a record makes, at least one: they are one revision. A record for which it throws, or gives what
-   * cannot be logged, is bad. The id of the entry is not used: the record's own id decides whether it is new.
+   * cannot be logged, is bad. The id of the entry is not used: the record's own id decides whether it is new. A storage
+   * cannot judge conditions, so a record whose entry has `expect` is bad.
    */
   readonly toEntry: (record: NewRowOf<C>) => Entry<unknown>
 }
