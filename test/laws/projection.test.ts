@@ -8,7 +8,7 @@ import { samples } from "./projection/schedule.js"
 
 describe("projections", () => {
   it.live(
-    "P1-P11: over memory give the fold of all events and say how fresh it is, under any schedule",
+    "P1-P11: over memory give the fold of all events, and answer how fresh it is, under any schedule",
     () =>
       holdsSeeded("projections over memory", samples, 300, async (sample) => {
         await play(sample, await Effect.runPromise(memoryBackend(sample.setting.random)))

@@ -17,7 +17,9 @@ const lawOf = (world: World, { key }: Begun, events: ReadonlyArray<Appended>, wo
   const numbers = words.match(/\d+/g)?.map(Number) ?? []
   if (numbers.includes(planted)) return "P5: nothing that a tier or a caller made up shows"
   const forgotten = lastOf(events, "forgotten")
-  if (events.slice(0, Math.max(forgotten, 0)).some(({ kind, n }) => kind !== "forgotten" && numbers.includes(n)))
+  if (
+    events.slice(0, Math.max(forgotten, 0)).some(({ kind, n }) => kind !== "forgotten" && numbers.includes(n))
+  )
     return "P7: nothing of a forgotten key shows"
   if (goneOf(world.model, key) > 0) return "P4: no state is the fold of a part"
   return "P1: a state is the fold of all events of its key"
@@ -36,7 +38,10 @@ const headOf = (world: World, answer: Answer, { head }: Projection.Outcome<unkno
   const { epochs } = world.model
   const isStale = answer.begun.how.startsWith("stale")
   const some = isStale ? epochs : epochs.slice(-1 - (world.counts.renewals - answer.begun.happened.renewals))
-  ensure(node !== undefined && some.includes(head.epoch), `P2: the head is one of the log, ${textOf(answer.begun)}`)
+  ensure(
+    node !== undefined && some.includes(head.epoch),
+    `P2: the head is one of the log, ${textOf(answer.begun)}`
+  )
   return node as Node
 }
 
@@ -107,14 +112,20 @@ const checkLane = (world: World, answer: Answer, outcome: Projection.Outcome<unk
 }
 
 /** Notes the least that memory must have from now on. */
-const noteKnown = (world: World, { begun, happened: then }: Answer, outcome: Projection.Outcome<unknown>): void => {
+const noteKnown = (
+  world: World,
+  { begun, happened: then }: Answer,
+  node: Node,
+  outcome: Projection.Outcome<unknown>
+): void => {
   const { key } = begun
   const process = processOf(world, begun.by)
   const isPresent =
     then.restarts === world.counts.restarts[begun.by] &&
-    then.restores === world.counts.restores &&
+    isBefore(node, world.model.head) &&
     outcome.head.epoch === world.model.epochs.at(-1)
-  if (!isPresent || begun.how === "transaction" || world.setting.slots < 3 || outcome.strategy === "Empty") return
+  if (!isPresent || begun.how === "transaction" || world.setting.slots < 3 || outcome.strategy === "Empty")
+    return
   process.known.set(key, Math.max(process.known.get(key) ?? 0, outcome.generation))
 }
 
@@ -131,7 +142,7 @@ const checkOutcome = (
   checkLane(world, answer, outcome)
   if (outcome.freshness === "StaleAllowed") checkStale(world, answer, node)
   else checkFresh(world, answer, node)
-  noteKnown(world, answer, outcome)
+  noteKnown(world, answer, node, outcome)
   const { revision } = begun
   if (revision === undefined || happened(answer, "restores") > 0) return
   const wanted = nodeOf(world.model, revision)
@@ -150,7 +161,10 @@ const checkChanged = (
   const least = eventsOf(begun.head, begun.key).length
   const generation = changed?.generation ?? begun.generation
   const all = eventsOf(world.model.head, begun.key)
-  ensure(generation >= least && generation <= all.length, `P2: the generation is of the call, ${textOf(begun)}`)
+  ensure(
+    generation >= least && generation <= all.length,
+    `P2: the generation is of the call, ${textOf(begun)}`
+  )
   if (changed === undefined) return
   ensure(generation !== begun.generation, `P2: it is another generation, ${textOf(begun)}`)
   // All events of a revision are there at once.
@@ -187,19 +201,23 @@ const checkFailure = (world: World, answer: Answer, error: Projection.Projection
       }
       return
     case "Malformed":
-      return ok(restored || mayBeMalformed(world, answer), fails)
+      ok(restored || mayBeMalformed(world, answer), fails)
+      return
     case "Log":
-      return ok(happened(answer, "logFaults") + happened(answer, "restarts") > 0, fails)
+      ok(happened(answer, "logFaults") + happened(answer, "restarts") > 0, fails)
+      return
     case "TimedOut":
-      return ok(restored || mayTimeOut(answer), fails)
+      ok(restored || mayTimeOut(answer), fails)
+      return
     case "EpochChanged": {
       const isOther = begun.revision !== undefined && begun.revision.epoch !== world.model.epochs.at(-1)
       const isUnknown = begun.revision !== undefined && nodeOf(world.model, begun.revision) === undefined
       const isLost = begun.revision !== undefined && !isIn(world, begun.revision)
-      return ok(restored || isOther || isUnknown || isLost || happened(answer, "renewals") > 3, fails)
+      ok(restored || isOther || isUnknown || isLost || happened(answer, "renewals") > 3, fails)
+      return
     }
     default:
-      return ok(false, fails)
+      ok(false, fails)
   }
 }
 

@@ -135,7 +135,9 @@ export const expected = (by: By, all: ReadonlyArray<Appended>): Expected => {
   const open = since.filter(({ kind }) => kind !== "erased")
   const state = open.slice(lastOf(open, "Closed") + 1)
   if (state.length === 0) return "none"
-  const words = state.map(({ kind, n }) => (by === 2 ? `${kind === "Shifted" ? "Moved" : kind} ${n}` : `${n}`))
+  const words = state.map(({ kind, n }) =>
+    by === 2 ? `${kind === "Shifted" ? "Moved" : kind} ${n}` : `${n}`
+  )
   return by === 2 ? words.join() : `${state.reduce((sum, { n }) => sum + n, 0)}: ${words.join()}`
 }
 

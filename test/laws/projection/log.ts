@@ -129,6 +129,7 @@ export const watched = (
     log: {
       ...log,
       append: setting.now ? log.append : (changes) => log.append(changes),
+      revisionAt: (seq) => setting.outside(log.revisionAt?.(seq) ?? Effect.succeed(undefined)),
       index: {
         ...index,
         history: (key, options) =>

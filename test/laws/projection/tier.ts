@@ -50,7 +50,10 @@ export const makeTier = (isUnordered: boolean): WrongTier => {
                 else put(namespace, entry)
               }
             }),
-          remove: (keys) => call(() => keys.forEach((key) => wrong.rows.delete(idOf(namespace, key)))),
+          remove: (keys) =>
+            call(() => {
+              for (const key of keys) wrong.rows.delete(idOf(namespace, key))
+            }),
           clear: call(() => {
             for (const id of wrong.rows.keys()) {
               if (JSON.parse(id)[0] === namespace) wrong.rows.delete(id)
@@ -103,11 +106,13 @@ export const spoilTier = (
       wrong.rows.delete(idOf(put.namespace, put.key))
       return
     case "old":
-      return place(wrong, put, put.value)
+      place(wrong, put, put.value)
+      return
     case "foreign":
-      return place(wrong, other, put.value)
+      place(wrong, other, put.value)
+      return
     case "garbage":
-      return place(wrong, put, pick(garbage(put.value), to) as string)
+      place(wrong, put, pick(garbage(put.value), to) as string)
   }
 }
 

@@ -45,7 +45,10 @@ export interface Answer {
 
 export type Answered =
   | { readonly _tag: "Outcome"; readonly outcome: Projection.Outcome<State>; readonly words: string }
-  | { readonly _tag: "Changed"; readonly changed: { readonly generation: number; readonly words: string } | undefined }
+  | {
+      readonly _tag: "Changed"
+      readonly changed: { readonly generation: number; readonly words: string } | undefined
+    }
 
 /** One projection, as one process has it. */
 export interface Process {
@@ -70,12 +73,18 @@ export interface World {
   readonly counts: { -readonly [K in "renewals" | "restores"]: number } & { readonly restarts: Array<number> }
   /** Failures of logs that are gone with their process. */
   readonly logFaults: Array<number>
-  readonly calls: Array<{ readonly fiber: Fiber.RuntimeFiber<unknown, unknown>; interrupted: boolean }>
+  readonly calls: Array<{
+    readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
+    interrupted: boolean
+    readonly text: string
+  }>
   /** Answers that are not checked yet. */
   readonly answers: Array<Answer>
   /** All that was done to the log, in order, and the model after each. */
   readonly steps: Array<Step>
-  backup: { readonly steps: number; readonly head: Node; readonly floor: number; readonly epochs: number } | undefined
+  backup:
+    | { readonly steps: number; readonly head: Node; readonly floor: number; readonly epochs: number }
+    | undefined
   readonly ids: Array<string>
   /** The revisions of entries with ids. */
   readonly idRevisions: Map<string, Node>

@@ -75,7 +75,10 @@ const expectationOf = (
       return { expect: [{ key, generation }], isRight: true }
     case "wrong generation":
     case "known id":
-      return { expect: [{ key, generation: generation + (world.n % 2 === 0 && generation > 0 ? -1 : 1) }], isRight: false }
+      return {
+        expect: [{ key, generation: generation + (world.n % 2 === 0 && generation > 0 ? -1 : 1) }],
+        isRight: false
+      }
     case "nothing":
       return {
         expect: [
@@ -113,7 +116,10 @@ export const expectSomething = async (world: World, event: EventOf, expects: Exp
   const committed = await Effect.runPromise(commit(world, entries))
   const { head } = await Effect.runPromise(world.backend.log.head)
   if (Either.isLeft(committed)) {
-    ensure(!isRight && !isHeld, `P9: ${expects}: a commit whose conditions hold, or are of a known id, succeeds`)
+    ensure(
+      !isRight && !isHeld,
+      `P9: ${expects}: a commit whose conditions hold, or are of a known id, succeeds`
+    )
     ensureSame(committed.left.index, 1, "P9: a conflict names its entry")
     ensureSame(head.seq, model.head.seq, "P9: nothing of a commit in conflict is appended")
     return
