@@ -114,14 +114,14 @@ const checkLane = (world: World, answer: Answer, outcome: Projection.Outcome<unk
 /** Notes the least that memory must have from now on. */
 const noteKnown = (
   world: World,
-  { begun, happened: then }: Answer,
+  { begun }: Answer,
   node: Node,
   outcome: Projection.Outcome<unknown>
 ): void => {
   const { key } = begun
   const process = processOf(world, begun.by)
   const isPresent =
-    then.restarts === world.counts.restarts[begun.by] &&
+    begun.happened.restarts === world.counts.restarts[begun.by] &&
     isBefore(node, world.model.head) &&
     outcome.head.epoch === world.model.epochs.at(-1)
   if (!isPresent || begun.how === "transaction" || world.setting.slots < 3 || outcome.strategy === "Empty")
