@@ -450,7 +450,7 @@ export const projectionLaws: ReadonlyArray<TestedLaw> = [
     id: "P5",
     name: "nothing-made-up",
     statement:
-      "No row of another epoch, tag or generation, none ahead of the log, and no change by a caller shows in an answer.",
+      "No row of another key, epoch, tag or generation, none ahead of the log, and no change by a caller shows in an answer.",
     provedBy: projections
   },
   {

@@ -14,8 +14,9 @@ import { liveTableMutants } from "./named/liveTable.js"
 import { liveTableLawMutants } from "./named/liveTableLaws.js"
 import { liveTableTrapMutants } from "./named/liveTableTraps.js"
 import { platformMutants } from "./named/platform.js"
-import { projectionLogMutants } from "./named/projectionLog.js"
 import { projectionMutants } from "./named/projection.js"
+import { projectionLawMutants } from "./named/projectionLaws.js"
+import { projectionLogMutants } from "./named/projectionLog.js"
 import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
 import { sqlite } from "./named/sqlite.js"
@@ -401,6 +402,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...tableMutants,
   ...projectionLogMutants,
   ...projectionMutants,
+  ...projectionLawMutants,
   ...tierMutants,
   ...blameMutants,
   ...actorGuards,
