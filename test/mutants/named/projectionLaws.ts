@@ -14,12 +14,6 @@ export const projectionLawMutants: ReadonlyArray<NamedMutant> = [
     law("P5: a tier that returns the row of another key, whose events are of the same revisions")
   ),
   guard(
-    "ignore the tag of what is cached",
-    inside("cached"),
-    ["a.seq === b.seq && a.tag === b.tag && a.epoch", "a.seq === b.seq && a.epoch"],
-    law("P1: a log that was restored from a backup, and went on otherwise")
-  ),
-  guard(
     "begin the age when the answer comes",
     inside("attempt"),
     [
@@ -27,17 +21,5 @@ export const projectionLawMutants: ReadonlyArray<NamedMutant> = [
       "state, at, applied, head, readAt: now(runtime), unsaved, isNew"
     ],
     law("P3: an answer of the log that came late, and a state that was over when it came")
-  ),
-  guard(
-    "join a flight whose plan is taken",
-    inside("projecting"),
-    ["        Flights.detach(flights, key)\n", ""],
-    law("P1: a read that begins when the one before it has read the log, and is not answered")
-  ),
-  guard(
-    "serve a state whose age is the limit",
-    inside("projecting"),
-    ["slot.provenAt < maxAge", "slot.provenAt <= maxAge"],
-    law("P3: a state whose age is its limit")
   )
 ]
