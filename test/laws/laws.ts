@@ -476,7 +476,7 @@ export const projectionLaws: ReadonlyArray<TestedLaw> = [
     name: "one-winner",
     statement:
       "One writer of a generation wins; a commit is whole or nothing; a known id is a duplicate before its conditions.",
-    provedBy: ["test/laws/projection/writing.ts"]
+    provedBy: ["test/laws/projection/writing.ts", "test/laws/projection.writers.test.ts"]
   },
   {
     id: "P10",
