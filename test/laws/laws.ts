@@ -1,6 +1,6 @@
 /**
  * The laws that this project's own tests prove, by their numbers: of a recorder's account (A), of a watch (W), of an
- * actor (R, the runtime) and of a live table (L). The laws of storages (S), change logs (C), tables (B) and tiers (T) are in
+ * actor (R, the runtime), of a live table (L) and of projections (P). The laws of storages (S), change logs (C), tables (B) and tiers (T) are in
  * src/testing: users run them too.
  *
  * A number is never given to another law: that of a law that goes is listed in `retired`.
@@ -8,7 +8,7 @@
 
 /** A law that is proved here. */
 export interface TestedLaw {
-  readonly id: `${"A" | "W" | "R" | "L"}${number}`
+  readonly id: `${"A" | "W" | "R" | "L" | "P"}${number}`
   readonly name: string
   /** The law in one sentence. */
   readonly statement: string
@@ -411,6 +411,92 @@ export const liveTableLaws: ReadonlyArray<TestedLaw> = [
     statement:
       "L3 and L4 hold for two live tables of one tier, whatever it holds, and whenever that was put there.",
     provedBy: ["test/laws/liveTable/checks.ts", "test/laws/liveTable.tier.test.ts"]
+  }
+]
+
+const projections = ["test/laws/projection/checks.ts"]
+
+/** Random schedules of writers, readers, removals, renewals, backups, faults of tier and log, time and restarts. */
+export const projectionLaws: ReadonlyArray<TestedLaw> = [
+  {
+    id: "P1",
+    name: "whole-and-fresh",
+    statement:
+      "Whatever lane answers, a consistent state is the fold of all events of its key, as of a moment of the call.",
+    provedBy: projections
+  },
+  {
+    id: "P2",
+    name: "honest-position",
+    statement:
+      "Generation, applied revision and head are those that the state was folded at; of a stale state too.",
+    provedBy: projections
+  },
+  {
+    id: "P3",
+    name: "age",
+    statement:
+      "A stale state was equal to the log less than its limit ago, by monotonic time; with a limit of 0 none is stale.",
+    provedBy: projections
+  },
+  {
+    id: "P4",
+    name: "no-part",
+    statement:
+      "Where events of a key are removed, the answer is the whole state or `Compacted`; a state in memory above them is a base.",
+    provedBy: projections
+  },
+  {
+    id: "P5",
+    name: "nothing-made-up",
+    statement:
+      "No row of another key, epoch, tag or generation, none ahead of the log, and no change by a caller shows in an answer.",
+    provedBy: projections
+  },
+  {
+    id: "P6",
+    name: "renewed-keeps",
+    statement: "A renewed epoch keeps all events and generations, and answers are of the new epoch.",
+    provedBy: ["test/laws/projection/checks.ts", "test/laws/projection/play.ts"]
+  },
+  {
+    id: "P7",
+    name: "forgotten",
+    statement: "Nothing of before the event that forgets a key shows, whatever slot and tier still hold.",
+    provedBy: projections
+  },
+  {
+    id: "P8",
+    name: "few-are-read",
+    statement: "A key of few events in a log of many is folded by reading these events alone.",
+    provedBy: ["test/laws/projection.index.test.ts"]
+  },
+  {
+    id: "P9",
+    name: "one-winner",
+    statement:
+      "One writer of a generation wins; a commit is whole or nothing; a known id is a duplicate before its conditions.",
+    provedBy: ["test/laws/projection/writing.ts", "test/laws/projection.writers.test.ts"]
+  },
+  {
+    id: "P10",
+    name: "honest-lane",
+    statement: "The strategy, cache and storing that an answer names are ones that it could have had.",
+    provedBy: projections
+  },
+  {
+    id: "P11",
+    name: "all-answered",
+    statement:
+      "Every call is answered, whichever others leave and whatever tier and log do; it fails for a reason that there was.",
+    provedBy: ["test/laws/projection/checks.ts", "test/laws/projection/play.ts"]
+  },
+  {
+    id: "P12",
+    name: "rolled-back",
+    statement:
+      "To read in a transaction that rolls back leaves no trace in slot, tier or flight, and never hangs.",
+    provedBy: ["test/laws/projection.transaction.test.ts"]
   }
 ]
 

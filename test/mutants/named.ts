@@ -16,6 +16,7 @@ import { liveTableTrapMutants } from "./named/liveTableTraps.js"
 import { platformMutants } from "./named/platform.js"
 import { projectionMutants } from "./named/projection.js"
 import { projectionFrontierMutants } from "./named/projectionFrontier.js"
+import { projectionLawMutants } from "./named/projectionLaws.js"
 import { projectionLogMutants } from "./named/projectionLog.js"
 import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
@@ -403,6 +404,9 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...projectionMutants,
   ...projectionLogMutants,
   ...projectionFrontierMutants,
+  ...projectionLogMutants,
+  ...projectionMutants,
+  ...projectionLawMutants,
   ...tierMutants,
   ...blameMutants,
   ...actorGuards,

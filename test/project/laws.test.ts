@@ -1,6 +1,6 @@
 /** The laws are numbered for good, their tests cite the numbers, and the page that lists them is current. */
 import { describe, expect, it } from "vitest"
-import { accountLaws, actorLaws, liveTableLaws, retired, watchLaws } from "../laws/laws.js"
+import { accountLaws, actorLaws, liveTableLaws, projectionLaws, retired, watchLaws } from "../laws/laws.js"
 import { validators } from "../laws/watch/validators.js"
 import { read } from "../support/project.js"
 import { allLaws, lawsPage, page } from "./lawsPage.js"
@@ -22,17 +22,18 @@ describe("the laws", () => {
       ["A", 17],
       ["W", 14],
       ["R", 18],
-      ["L", 10]
+      ["L", 10],
+      ["P", 12]
     ] as const) {
       const numbers = numbersOf(letter)
       expect(numbers, letter).toEqual(numbers.map((_, index) => index + 1))
       expect(numbers.length, letter).toBeGreaterThanOrEqual(least)
     }
-    expect(allLaws.filter(({ id }) => !/^[SCBTAWRL]\d+$/.test(id))).toEqual([])
+    expect(allLaws.filter(({ id }) => !/^[SCBTAWRLP]\d+$/.test(id))).toEqual([])
   })
 
   it("are cited by the tests that prove them", () => {
-    const uncited = [...accountLaws, ...watchLaws, ...actorLaws, ...liveTableLaws].flatMap(
+    const uncited = [...accountLaws, ...watchLaws, ...actorLaws, ...liveTableLaws, ...projectionLaws].flatMap(
       ({ id, name, provedBy }) =>
         provedBy.filter((file) => !cites(read(file), id, name)).map((file) => `${id} in ${file}`)
     )

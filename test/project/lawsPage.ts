@@ -7,7 +7,15 @@ import * as ProjectionLaws from "../../src/testing/ProjectionLaws.js"
 import * as StorageLaws from "../../src/testing/StorageLaws.js"
 import * as TableLaws from "../../src/testing/TableLaws.js"
 import * as TierLaws from "../../src/testing/TierLaws.js"
-import { accountLaws, actorLaws, liveTableLaws, retired, type TestedLaw, watchLaws } from "../laws/laws.js"
+import {
+  accountLaws,
+  actorLaws,
+  liveTableLaws,
+  projectionLaws,
+  retired,
+  type TestedLaw,
+  watchLaws
+} from "../laws/laws.js"
 import { root } from "../support/project.js"
 
 export const page = "src/testing/LAWS.md"
@@ -89,6 +97,12 @@ const parts: ReadonlyArray<Part> = [
     title: "Live tables",
     about: "Held under random tables, queries, changes and writes.",
     laws: liveTableLaws
+  },
+  {
+    title: "Projections",
+    about:
+      "Held under random schedules of writers, readers, removals, renewals, backups, faults, time and restarts.",
+    laws: projectionLaws
   }
 ]
 

@@ -40,10 +40,11 @@ const isEncodable = ({ shared, text }: Kept<unknown>): boolean => text !== undef
 
 /** Gives a state to the slots and, where it is due, to the tier. It never fails. */
 export const store = <S, E extends AnyEvent>(
-  { compiled, counters, settings, slots, tier }: Runtime<S, E>,
+  runtime: Runtime<S, E>,
   key: string,
   ended: Ended<S>
 ): Effect.Effect<Stored> => {
+  const { compiled, counters, settings, slots, tier } = runtime
   const { applied, at, head, isNew, readAt, state, unsaved } = ended
   if (!isEncodable(state)) {
     counters.notEncodable++
@@ -55,7 +56,10 @@ export const store = <S, E extends AnyEvent>(
   if (tier === undefined) return Effect.succeed(isSlotted ? "Stored" : "NoSlots")
   if (!isNew && unsaved < settings.snapshotEvery) return Effect.succeed(isSlotted ? "Stored" : "Skipped")
   const { epoch, seq } = at.revision
-  const put = tier.put(TierRow.keyOf(compiled.kinds, key), TierRow.encode(ended), { epoch, seq })
+  const put = tier.put(TierRow.keyOf(compiled.kinds, key), TierRow.encode(runtime, key, ended), {
+    epoch,
+    seq
+  })
   return Effect.map(put, (isPut) => {
     if (isPut) Slots.saved(slot)
     else counters.putFailures++

@@ -50,7 +50,7 @@ const judged = <S, E extends AnyEvent>(
     counters.tierRefused++
     return Effect.as(tier.remove(TierRow.keyOf(compiled.kinds, key)), noRow)
   })
-  const cached = TierRow.decode(compiled.states, text)
+  const cached = TierRow.decode(runtime, key, text)
   if (cached === undefined) return refused
   const reading = timed(runtime, phases, "read", firstPage(compiled, key, cached.at))
   return Effect.matchEffect(reading, {

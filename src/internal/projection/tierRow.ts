@@ -14,12 +14,28 @@ export const namespaceOf = (name: string, definition: string, version: number): 
 export const keyOf = (kinds: ReadonlyArray<string> | undefined, key: string): string =>
   JSON.stringify([kinds ?? null, key])
 
+/** Of which projection a row is. */
+export interface Owner {
+  /** Of the projection. */
+  readonly name: string
+  readonly compiled: {
+    readonly name: string
+    readonly version: number
+    readonly kinds: ReadonlyArray<string> | undefined
+  }
+}
+
+/** What a row is of. Two keys may share a revision and a generation: no reading of the log shows whose row it is. */
+const ownerOf = ({ compiled, name }: Owner, key: string): string =>
+  namespaceOf(name, compiled.name, compiled.version) + keyOf(compiled.kinds, key)
+
 const Whole = Schema.NonNegativeInt
 const RevisionRow = Schema.Struct({ epoch: Schema.String, seq: Whole, tag: Whole })
 
 const Row = Schema.parseJson(
   Schema.Struct({
     format: Schema.Literal(format),
+    of: Schema.String,
     at: Schema.Struct({ generation: Whole, revision: RevisionRow }),
     applied: RevisionRow,
     /** JSON of the encoded state; null for none. */
@@ -29,13 +45,17 @@ const Row = Schema.parseJson(
 
 const decodeRow = Schema.decodeUnknownOption(Row)
 
-export const encode = <S>({ applied, at, state }: Cached<S>): string =>
-  JSON.stringify({ format, at, applied, state: state.text ?? null })
+export const encode = <S>(owner: Owner, key: string, { applied, at, state }: Cached<S>): string =>
+  JSON.stringify({ format, of: ownerOf(owner, key), at, applied, state: state.text ?? null })
 
-/** `undefined`: it is no row of this projection. */
-export const decode = <S>(states: States<S>, text: string): Cached<S> | undefined => {
+/** `undefined`: it is no row of this projection and key. */
+export const decode = <S>(
+  owner: Owner & { readonly compiled: { readonly states: States<S> } },
+  key: string,
+  text: string
+): Cached<S> | undefined => {
   const row = Option.getOrUndefined(decodeRow(text))
-  if (row === undefined) return undefined
-  const state = row.state === null ? none : states.restore(row.state)
+  if (row === undefined || row.of !== ownerOf(owner, key)) return undefined
+  const state = row.state === null ? none : owner.compiled.states.restore(row.state)
   return state === undefined ? undefined : { state, at: row.at, applied: row.applied }
 }
