@@ -217,13 +217,12 @@ export const register = (
     Effect.fail(new RegisterRefused({ reason, projection: name, message }))
   return Effect.suspend(() => {
     if (log !== state.log) return refused("OtherLog", "it reads another log: make a frontier for each log")
-    const taken = () => refused("NameTaken", `${name} is registered already: give one of them another name`)
-    if (state.members.has(name)) return taken()
     return Effect.flatMap(observe(observer), (observed) =>
       Effect.acquireRelease(
         Effect.suspend(() => {
-          // Another fiber may have registered one meanwhile.
-          if (state.members.has(name)) return taken()
+          if (state.members.has(name)) {
+            return refused("NameTaken", `${name} is registered already: give one of them another name`)
+          }
           state.members.set(name, observed)
           observed.nudge()
           moved(state)

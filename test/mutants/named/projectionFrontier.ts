@@ -68,4 +68,80 @@ const following: ReadonlyArray<NamedMutant> = [
   )
 ]
 
-export const projectionFrontierMutants: ReadonlyArray<NamedMutant> = [...deciding, ...reading, ...following]
+const least = "is the least of what is registered; only relevant events of projected keys hold it back"
+
+const waiting: ReadonlyArray<NamedMutant> = [
+  guard(
+    "credit a newcomer at the frontier",
+    inside("frontier"),
+    ["if (applied === undefined || (least", "if (applied === undefined) continue\n    if ((least"],
+    ["projection/frontier", least]
+  ),
+  guard(
+    "credit one that was never used",
+    inside("applied"),
+    ["if (keys.size === 0) return undefined", "if (keys.size === 0) return passed"],
+    ["projection/frontier", "times out for one that was never used, and names it"]
+  ),
+  guard(
+    "let events of other kinds hold it back",
+    inside("applied"),
+    ["applied.isRelevant(event) ? ", "applied.passed !== undefined ? "],
+    ["projection/frontier", least]
+  ),
+  guard(
+    "count a key that is behind as applied",
+    inside("applied"),
+    ["if (last > proven.seq) behind.add(key)", "if (last > proven.seq) behind.delete(key)"],
+    ["projection/frontier", least]
+  ),
+  guard(
+    "leave keys that are behind while a caller waits",
+    inside("observing"),
+    ["size > 0 && isAwaited(observation)", "size < 0 && isAwaited(observation)"],
+    ["projection/frontier", "completes as soon as the keys that it had projected hold what was committed"]
+  ),
+  guard(
+    "project keys that are behind while no caller waits",
+    inside("observing"),
+    [
+      "if (isAwaited()) return true\n  return false",
+      "if (isAwaited()) return true\n  return observers.size > 0"
+    ],
+    ["projection/frontier", "projects keys that are behind one at a time, and only while a caller waits"]
+  ),
+  guard(
+    "try a key that fails before all others",
+    inside("applied"),
+    ["if (behind.delete(key)) behind.add(key)", "if (behind.has(key)) behind.add(key)"],
+    ["projection/frontier", "is held back by a key that cannot be projected, until it can"]
+  ),
+  guard(
+    "count a read of a transaction",
+    inside("projecting"),
+    ["applied === undefined || inTransaction || ", "applied === undefined || "],
+    ["projection/frontier", "counts no read of a transaction"]
+  ),
+  guard(
+    "judge once before it waits",
+    inside("frontier"),
+    ["    // The frontier may have moved since it was judged.\n    moved(state)\n", ""],
+    ["projection/frontier", "completes for what is applied between the look and the wait"]
+  ),
+  guard(
+    "register a name twice",
+    inside("frontier"),
+    ["if (state.members.has(name)) {", "if (state.closed) {"],
+    [
+      "projection/frontier",
+      "refuses a second one of a name and one of another log; both end with their scopes"
+    ]
+  )
+]
+
+export const projectionFrontierMutants: ReadonlyArray<NamedMutant> = [
+  ...deciding,
+  ...reading,
+  ...following,
+  ...waiting
+]
