@@ -116,7 +116,7 @@ describe("projections", () => {
   it.live(
     "P1-P11: over memory give the fold of all events, and answer how fresh it is, under any schedule",
     () =>
-      holdsSeeded("projections over memory", samples, 240, async (sample) => {
+      holdsSeeded("projections over memory", samples, 150, async (sample) => {
         await play(sample, await Effect.runPromise(memoryBackend(sample.setting.random)))
       }),
     seededTimeout

@@ -404,8 +404,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...projectionMutants,
   ...projectionLogMutants,
   ...projectionFrontierMutants,
-  ...projectionLogMutants,
-  ...projectionMutants,
   ...projectionLawMutants,
   ...tierMutants,
   ...blameMutants,

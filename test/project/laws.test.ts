@@ -23,13 +23,14 @@ describe("the laws", () => {
       ["W", 14],
       ["R", 18],
       ["L", 10],
-      ["P", 12]
+      ["P", 12],
+      ["F", 6]
     ] as const) {
       const numbers = numbersOf(letter)
       expect(numbers, letter).toEqual(numbers.map((_, index) => index + 1))
       expect(numbers.length, letter).toBeGreaterThanOrEqual(least)
     }
-    expect(allLaws.filter(({ id }) => !/^[SCBTAWRLP]\d+$/.test(id))).toEqual([])
+    expect(allLaws.filter(({ id }) => !/^[SCBTAWRLPF]\d+$/.test(id))).toEqual([])
   })
 
   it("are cited by the tests that prove them", () => {
