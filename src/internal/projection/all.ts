@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import type { KeyEvent, KeyIndex } from "../log/keyIndex.js"
 import { matcherOfKinds } from "../log/kinds.js"
+import { makeSharing } from "./decoder.js"
 import { ProjectionError } from "./errors.js"
 import type { EventValue } from "./events.js"
 import type { AnyFold, Internals } from "./internals.js"
@@ -40,7 +41,8 @@ const onePass = (
   key: string
 ): Effect.Effect<Outcomes, ProjectionError | ReadError> =>
   Effect.gen(function* () {
-    const folds = projections.map(({ fold, kinds }) => ({ fold: fold(key), kinds }))
+    const sharing = makeSharing()
+    const folds = projections.map(({ fold, kinds }) => ({ fold: fold(key, sharing), kinds }))
     const takes = folds.map(({ fold, kinds }) => takeOf(kinds, fold))
     const read = { index, kinds: unionOf(projections) }
     const first = yield* plan(read, key, false)
@@ -50,6 +52,7 @@ const onePass = (
       (after) => nextPage(read, key, after, head),
       ({ events }) => {
         for (const take of takes) take(events)
+        sharing.clear()
       }
     )
     return yield* Effect.forEach(folds, ({ fold }) => fold.end(last?.generation ?? 0, head))

@@ -21,6 +21,8 @@ export interface Compiled<S, E> {
   readonly kinds: ReadonlyArray<string> | undefined
   readonly states: States<S>
   readonly folder: Folder<S, E>
+  /** The set of its events, by which projections know that they decode alike. */
+  readonly events: object
   /** Makes the change that appends an event to a key. Anything may be given as the event. */
   readonly encode: (key: string, event: E) => Either.Either<Change<EventValue>, ParseResult.ParseError>
 }
@@ -133,6 +135,7 @@ export const compile = <S, E extends AnyEvent>(
     kinds: storedKinds(definition),
     states,
     folder: { name: projection ?? name, decode: decoderOf(events), initial, apply },
+    events,
     encode: (key, event) => {
       const { data, kind } = (event as E | undefined) ?? noEvent
       // The data of an event is that of its kind.

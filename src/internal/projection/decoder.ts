@@ -4,6 +4,7 @@ import type { Event } from "../log/events.js"
 import { forgottenKind, kindOf } from "../log/kinds.js"
 import type { Definition } from "./definition.js"
 import type { AnyEvent, EventSet, EventValue } from "./events.js"
+import { freezePlain } from "./states.js"
 
 /**
  * An event of a log as a fold takes it.
@@ -72,6 +73,34 @@ export const decoderOf = <E extends AnyEvent>(events: EventSet<E>): Decode<E> =>
     } catch (cause) {
       // A transformation of the Schema threw.
       return refused(kind, cause)
+    }
+  }
+}
+
+/** Decodes each event once for all projections of one set of events, until `clear`. Records and arrays that they share are frozen. */
+export interface Sharing {
+  readonly share: <E extends AnyEvent>(events: object, decode: Decode<E>) => Decode<E>
+  readonly clear: () => void
+}
+
+export const makeSharing = (): Sharing => {
+  const sets = new Map<object, Map<Event<EventValue>, Decoded<AnyEvent>>>()
+  return {
+    share: <E extends AnyEvent>(events: object, decode: Decode<E>): Decode<E> => {
+      const known = sets.get(events) ?? new Map<Event<EventValue>, Decoded<AnyEvent>>()
+      sets.set(events, known)
+      return (event) => {
+        // Of one set all have decoded to its events.
+        const before = known.get(event) as Decoded<E> | undefined
+        if (before !== undefined) return before
+        const decoded = decode(event)
+        if (decoded._tag === "Event") freezePlain(decoded.event)
+        known.set(event, decoded)
+        return decoded
+      }
+    },
+    clear: () => {
+      for (const known of sets.values()) known.clear()
     }
   }
 }

@@ -3,6 +3,7 @@ import type { Effect } from "effect"
 import type { ChangeLog } from "../log/changeLog.js"
 import type { Revision } from "../log/events.js"
 import type { KeyEvent } from "../log/keyIndex.js"
+import type { Sharing } from "./decoder.js"
 import type { ProjectionError } from "./errors.js"
 import type { EventValue } from "./events.js"
 import type { Observe } from "./observing.js"
@@ -24,7 +25,7 @@ export interface Internals {
   /** The kinds that are read, by the names that they have in the log; `undefined` for all. */
   readonly kinds: ReadonlyArray<string> | undefined
   /** Begins a full fold of a key. */
-  readonly fold: (key: string) => AnyFold
+  readonly fold: (key: string, sharing: Sharing) => AnyFold
   readonly projectOutcome: (
     key: string,
     freshness: Freshness

@@ -5,6 +5,7 @@ import type { ChangeLog } from "../log/changeLog.js"
 import type { Revision } from "../log/events.js"
 import { InvalidOptions } from "../options.js"
 import { type Compiled, compile } from "./compiled.js"
+import type { Sharing } from "./decoder.js"
 import type { Definition } from "./definition.js"
 import { ProjectionError } from "./errors.js"
 import type { AnyEvent, EventValue } from "./events.js"
@@ -50,11 +51,13 @@ const tierOf = (
         })
   )
 
-const foldOf = <S, E extends AnyEvent>(calls: Calls<S, E>, key: string): AnyFold => {
+const foldOf = <S, E extends AnyEvent>(calls: Calls<S, E>, key: string, { share }: Sharing): AnyFold => {
   const { runtime } = calls
+  const { events, folder } = runtime.compiled
+  const sharing = { ...folder, decode: share(events, folder.decode) }
   const fold = begin<S>(key, undefined, undefined)
   return {
-    add: (events) => add(runtime.compiled.folder, fold, events),
+    add: (events) => add(sharing, fold, events),
     end: (generation, head) =>
       Effect.withFiberRuntime(({ currentContext }) => {
         const state = keep(runtime, fold)
@@ -94,7 +97,7 @@ const internalsOf = <S, E extends AnyEvent>(calls: Calls<S, E>, observe: Observe
     version: runtime.compiled.version,
     log,
     kinds: runtime.compiled.kinds,
-    fold: (key) => foldOf(calls, key),
+    fold: (key, sharing) => foldOf(calls, key, sharing),
     projectOutcome: (key, freshness) => outcome(calls, key, { freshness }),
     observe
   }

@@ -56,6 +56,13 @@ const freeze = (value: unknown): void => {
   for (const member of Object.values(value)) freeze(member)
 }
 
+/** Freezes records and arrays, in depth, and leaves other objects as they are. */
+export const freezePlain = (value: unknown): void => {
+  if (typeof value !== "object" || value === null || !isPlainObject(value) || Object.isFrozen(value)) return
+  Object.freeze(value)
+  for (const name in value) freezePlain((value as { readonly [name: string]: unknown })[name])
+}
+
 /** Whether JSON keeps an encoded value as it is; `undefined` is left out of records, so it is kept there only. */
 const isJson = (value: unknown): boolean => {
   switch (typeof value) {

@@ -193,6 +193,23 @@ const five = async (bench: Bench): Promise<void> => {
   })
 }
 
+/** From the commit to the waiter, which the projection's fold of the new event is a part of. */
+const waking = async (bench: Bench): Promise<void> => {
+  const log = await Effect.runPromise(memory)
+  await Effect.runPromise(fill(log, 10))
+  await using(Projection.make(accounts, log), async (projection) => {
+    await Effect.runPromise(projection.project(key))
+    const woken: Array<number> = []
+    for (let round = 0; round < 60; round++) {
+      const revision = await Effect.runPromise(log.append([change(round)]))
+      const took = await millis(() => Effect.runPromise(projection.awaitApplied(revision, "5 seconds")))
+      if (round >= 10) woken.push(took)
+    }
+    bench.heading("A wait for what a projection has applied")
+    bench.limit("awaitApplied wakes after the commit", woken, "ms", { atMost: 10 })
+  })
+}
+
 const count = 10_000
 
 const onSqlite = (bench: Bench): Promise<void> =>
@@ -300,6 +317,7 @@ export const memoryFolds = async (bench: Bench): Promise<void> => {
   await slotHits(bench)
   await inMemory(bench)
   await five(bench)
+  await waking(bench)
   await incremental(bench)
 }
 
