@@ -32,6 +32,8 @@ const projectOf = (
     ...(chosen.some(({ needs }) => needs === "servers")
       ? { globalSetup, pool, poolOptions }
       : { pool: "threads" }),
+    // Laws draw the same values each time.
+    setupFiles: [path.join(root, "test/mutants/seed.ts")],
     // A mutant may hang; as it is, none of these tests takes a second.
     testTimeout: 10_000
   }
