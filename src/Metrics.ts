@@ -111,3 +111,5 @@ export const projectionTierFaults = Metric.counter("recorder_projection_tier_fau
 export const projectionPutFailures = Metric.counter("recorder_projection_put_failures_total", {
   incremental: true
 })
+/** Revisions of a log that the projections of its frontier have not applied, at the last call of `awaitApplied`. */
+export const projectionFrontierLag = Metric.gauge("recorder_projection_frontier_lag")

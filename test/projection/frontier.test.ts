@@ -1,7 +1,8 @@
 /** How far projections are: what counts, what is waited for, and what holds it back. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Fiber, Option, Scope, TestClock } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Metric, Option, Scope, TestClock } from "effect"
 import * as ChangeLog from "../../src/ChangeLog.js"
+import * as Metrics from "../../src/Metrics.js"
 import * as Projection from "../../src/Projection.js"
 import { lawTimeout } from "../support/laws/ensure.js"
 import { accounts, indexedLog, logOf, noted, opened, paid, scripted } from "../support/projection/accounts.js"
@@ -59,6 +60,7 @@ describe("awaitApplied of a projection", () => {
     expect(error.message).toContain(
       "nothing is applied, not yet revision 1: held back by accounts (never used)"
     )
+    expect((yield* Metric.value(Metrics.projectionFrontierLag)).value).toBe(1)
     // With no time to wait it answers at once.
     expect((yield* Effect.flip(projection.awaitApplied(head, 0))).reason).toBe("TimedOut")
   })

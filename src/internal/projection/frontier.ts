@@ -1,5 +1,6 @@
 /** How far all registered projections are: the least of them. Callers wait for it, in the order of their revisions. */
 import { type Clock, Data, type Duration, Effect, Option, type Scope } from "effect"
+import * as Metrics from "../../Metrics.js"
 import type { ChangeLog } from "../log/changeLog.js"
 import type { Revision } from "../log/events.js"
 import { monotonicMillis } from "../time.js"
@@ -161,6 +162,13 @@ const endOf = (state: State, revision: Revision): NotApplied | undefined => {
   return undefined
 }
 
+/** Publishes how many revisions are not applied, of those up to the head. */
+const publishLag = (state: State, head: Revision): void => {
+  const applied = appliedOf(state)
+  const seq = applied?.epoch === head.epoch ? applied.seq : 0
+  Metrics.projectionFrontierLag.unsafeUpdate(Math.max(0, head.seq - seq), [])
+}
+
 /** Fails if the revision is not of the log's history. */
 const belongs = (state: State, revision: Revision): Effect.Effect<void, NotApplied> => {
   const waiting = { name: "", log: state.log, key: "", revision, timeout: 0 }
@@ -170,7 +178,10 @@ const belongs = (state: State, revision: Revision): Effect.Effect<void, NotAppli
     Effect.mapError((error) =>
       failed(state, revision, "Log", `the log cannot be read: ${error.message}`, error)
     ),
-    Effect.flatMap(({ head }) => Effect.mapError(isReached(waiting, head), refused)),
+    Effect.flatMap(({ head }) => {
+      publishLag(state, head)
+      return Effect.mapError(isReached(waiting, head), refused)
+    }),
     Effect.asVoid
   )
 }
