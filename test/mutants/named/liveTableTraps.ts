@@ -9,7 +9,21 @@ const coherence = "internal/liveTable/coherence"
 const following = "internal/liveTable/following"
 const reads = "internal/liveTable/readCalls"
 
+const lookGate = "liveTable/lookGate"
+
 export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
+  guard(
+    "look as often as there are followers in one turn",
+    "internal/liveTable/lookGate",
+    ["  gate.left--\n", ""],
+    [lookGate, "lets 16 look in one turn, and the others in later ones, in their order"]
+  ),
+  guard(
+    "keep the place of a follower that has left",
+    "internal/liveTable/lookGate",
+    ["      gate.waiting.delete(go)\n", ""],
+    [lookGate, "keeps no place for one that has left"]
+  ),
   guard(
     "store a load from before the end of a doubt",
     coherence,
