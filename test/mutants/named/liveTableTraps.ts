@@ -11,7 +11,15 @@ const reads = "internal/liveTable/readCalls"
 
 const lookGate = "liveTable/lookGate"
 
+const ownEvents = "liveTable/ownEvents"
+
 export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
+  guard(
+    "skip an own event that comes before the reply",
+    "internal/liveTable/events",
+    ["return call <= own.settledUpTo && call > own.forgottenUpTo", "return call > own.forgottenUpTo"],
+    [ownEvents, "invalidates by an own event that comes before its reply, and serves the write then"]
+  ),
   guard(
     "look as often as there are followers in one turn",
     "internal/liveTable/lookGate",
