@@ -12,8 +12,34 @@ const reads = "internal/liveTable/readCalls"
 const lookGate = "liveTable/lookGate"
 
 const ownEvents = "liveTable/ownEvents"
+const tierEntry = "internal/liveTable/tierEntry"
+const beliefs = "liveTable/tierEntry"
 
 export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
+  guard(
+    "believe an entry of a tier whose row has changed since",
+    tierEntry,
+    ["  if ((changes.lastChangeOf(prefix + key) ?? 0) > revision.seq) return false\n", ""],
+    [beliefs, "is believed if the key has not changed since its revision"]
+  ),
+  guard(
+    "miss the epoch of an entry of a tier",
+    tierEntry,
+    ["position.epoch !== revision.epoch || revision.seq", "revision.seq"],
+    [beliefs, "is not believed if its epoch is another one"]
+  ),
+  guard(
+    "believe an entry of a tier from before what is known",
+    tierEntry,
+    [" || revision.seq < changes.knownFrom()", ""],
+    [beliefs, "is not believed from before what is known of the changes"]
+  ),
+  guard(
+    "believe an own entry of a tier that a change has overtaken",
+    tierEntry,
+    [" && !KeyJournal.isOutdated(changedRows, id, stamp)", ""],
+    [beliefs, "is believed by its stamp alone: no later change of its row, and none of all rows"]
+  ),
   guard(
     "skip an own event that comes before the reply",
     "internal/liveTable/events",
