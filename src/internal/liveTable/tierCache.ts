@@ -2,6 +2,7 @@
 import { type Clock, Effect, Schedule, type Scope } from "effect"
 import * as Actor from "../../Actor.js"
 import type { Entry, Store, Tier } from "../../Tier.js"
+import * as Guard from "../cache/guard.js"
 import { type IdValue, idText } from "../columns/ids.js"
 import type { Revision } from "../log/events.js"
 import type { InvalidOptions } from "../options.js"
@@ -55,8 +56,7 @@ export interface Put {
 
 interface State {
   store: Store | undefined
-  /** Left alone until then. */
-  restsUntil: number
+  readonly guard: Guard.Guard
 }
 
 /** The longest that a close waits for puts, in milliseconds. */
@@ -64,11 +64,6 @@ const maxFlush = 100
 
 /** So many puts wait. A tier that is slower loses the oldest, which costs a read of the master. */
 const maxQueued = 1_000
-
-const fault = ({ clock, counters, graceBackoff }: TierSettings, state: State): void => {
-  counters.tierFaults++
-  state.restsUntil = monotonicMillis(clock) + graceBackoff
-}
 
 /** Runs a call of the tier within its time, unless it is left alone. A fault is counted, and gives `fallback`. */
 const call = <A>(
@@ -80,20 +75,18 @@ const call = <A>(
   run: (store: Store) => Effect.Effect<A, unknown>
 ): Effect.Effect<A> =>
   Effect.suspend(() => {
-    const { clock, tierTimeout, traced } = settings
-    const { restsUntil, store } = state
-    if (store === undefined || monotonicMillis(clock) < restsUntil) return Effect.succeed(fallback)
-    const limited = Effect.suspend(() => run(store)).pipe(
-      Effect.interruptible,
-      Effect.disconnect,
-      Effect.timeoutFail({ duration: tierTimeout, onTimeout: () => "the tier is slow" })
-    )
-    return Effect.catchAllCause(traced(operation, count, limited), () =>
-      Effect.sync(() => {
-        fault(settings, state)
-        return fallback
-      })
-    )
+    const { counters, graceBackoff, traced } = settings
+    const { guard, store } = state
+    if (store === undefined) return Effect.succeed(fallback)
+    const onFault = ({ _tag }: Guard.Fault<unknown>): A => {
+      if (_tag !== "Resting") {
+        counters.tierFaults++
+        Guard.rest(guard, graceBackoff)
+      }
+      return fallback
+    }
+    const asked = Effect.suspend(() => run(store))
+    return Guard.guarded(guard, asked, onFault, (effect) => traced(operation, count, effect))
   })
 
 const rowsOf = (
@@ -154,8 +147,8 @@ const write = (settings: TierSettings, state: State, puts: ReadonlyArray<Put>): 
 /** Opens the tier in the background. Until it is open, the master answers. */
 export const make = (settings: TierSettings): Effect.Effect<TierCache, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
-    const { counters, graceBackoff, namespace, tier, tierTimeout } = settings
-    const state: State = { store: undefined, restsUntil: 0 }
+    const { clock, counters, graceBackoff, namespace, tier, tierTimeout } = settings
+    const state: State = { store: undefined, guard: Guard.make(clock, tierTimeout) }
     const opening = Effect.suspend(() => tier.open(namespace)).pipe(
       Effect.tapErrorCause(() => Effect.sync(() => counters.tierFaults++)),
       Effect.sandbox,

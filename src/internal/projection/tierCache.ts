@@ -1,7 +1,7 @@
 /** The calls of a projection's tier: each within its time, none of which fails. */
 import { Cause, type Clock, Effect, Scope } from "effect"
 import type { Order, Store, Tier, TierError } from "../../Tier.js"
-import { monotonicMillis } from "../time.js"
+import * as Guard from "../cache/guard.js"
 import { namespaceOf } from "./tierRow.js"
 
 /** What the tier has of a key: a row, none, or a fault. */
@@ -36,8 +36,7 @@ export interface TierSettings {
 
 interface State {
   store: Store | undefined
-  /** Left alone until then. */
-  restsUntil: number
+  readonly guard: Guard.Guard
 }
 
 /** How long a tier that hangs is left alone, in milliseconds. */
@@ -46,9 +45,11 @@ const rest = 10_000
 const slow = "a call took longer than `tierTimeout`"
 const resting = "it is left alone, since a call took longer than `tierTimeout`"
 
-const reasonOf = (cause: Cause.Cause<TierError | string>): string => {
-  const error = Cause.squash(cause)
-  return typeof error === "string" ? error : error instanceof Error ? error.message : "a call failed"
+const reasonOf = (fault: Guard.Fault<TierError>): string => {
+  if (fault._tag === "Resting") return resting
+  if (fault._tag === "Slow") return slow
+  const error = Cause.squash(fault.cause)
+  return error instanceof Error ? error.message : "a call failed"
 }
 
 /** Opens the namespace at the first call, once at a time, and again after a failure. */
@@ -71,31 +72,17 @@ const opened = (
   )
 }
 
-/** Runs a call within its time. Whatever it fails or dies with goes to `onFault`. */
+/** Runs a call within its time. Whatever it fails or dies with goes to `onFault`. A tier that hangs is left alone. */
 const limited = <A>(
   settings: TierSettings,
-  state: State,
+  { guard }: State,
   call: Effect.Effect<A, TierError>,
   onFault: (reason: string) => A
 ): Effect.Effect<A> =>
-  Effect.suspend(() => {
-    const { clock, tierTimeout } = settings
-    if (monotonicMillis(clock) < state.restsUntil) return Effect.succeed(onFault(resting))
-    const onTimeout = () => {
-      state.restsUntil = monotonicMillis(clock) + rest
-      return slow
-    }
-    return call.pipe(
-      Effect.interruptible,
-      Effect.disconnect,
-      Effect.timeoutFail({ duration: tierTimeout, onTimeout }),
-      Effect.catchAllCause((cause) =>
-        Effect.sync(() => {
-          settings.onFault()
-          return onFault(reasonOf(cause))
-        })
-      )
-    )
+  Guard.guarded(guard, call, (fault) => {
+    if (fault._tag === "Slow") Guard.rest(guard, rest)
+    if (fault._tag !== "Resting") settings.onFault()
+    return onFault(reasonOf(fault))
   })
 
 /** Removes the rows of lower versions, each of which has a namespace of its own. */
@@ -108,7 +95,7 @@ const sweep = ({ definition, name, tier, version }: TierSettings): Effect.Effect
   )
 
 export const make = (settings: TierSettings): TierCache => {
-  const state: State = { store: undefined, restsUntil: 0 }
+  const state: State = { store: undefined, guard: Guard.make(settings.clock, settings.tierTimeout) }
   const turns = Effect.unsafeMakeSemaphore(1)
   const store = opened(settings, state, turns)
   const call = <A>(use: (store: Store) => Effect.Effect<A, TierError>, onFault: (reason: string) => A) =>

@@ -187,7 +187,7 @@ const ageing: ReadonlyArray<NamedMutant> = [
   guard(
     "wait for a tier that hangs",
     inside("tierCache"),
-    ["state.restsUntil = monotonicMillis(clock) + rest", "state.restsUntil = rest - rest"],
+    ['if (fault._tag === "Slow") Guard.rest(guard, rest)', ""],
     ["projection/tier", "hangs makes no read wait longer than tierTimeout, and is left alone for a while"]
   )
 ]
