@@ -8,6 +8,7 @@ import * as Projection from "../../src/Projection.js"
 import * as PgChangeLog from "../../src/sql/PgChangeLog.js"
 import { type PostgresServer, startPostgres } from "../support/postgres/server.js"
 import { openClient, ownSchema } from "../support/postgres/tables.js"
+import { following } from "../support/watch/following.js"
 
 let server: PostgresServer
 
@@ -47,9 +48,15 @@ describe("writers who decide", () => {
             applicationName: `writer ${n}`
           })
         const logs = yield* Effect.forEach([1, 2], openLog)
+        const reader = yield* following(
+          yield* PgChangeLog.make({ url, table: "events", keys: "indexed", poll: "5 millis" })
+        )
         const projections = yield* Effect.forEach(logs, (log) => Projection.make(counts, log))
         let conflicts = 0
         let failures = 0
+        let isHeld = false
+        let stuck = 0
+        const waited = yield* Effect.makeLatch()
         const next = (by: number) => (state: Option.Option<typeof counts.initial>) => [
           {
             kind: "counted" as const,
@@ -67,6 +74,7 @@ describe("writers who decide", () => {
               (error) => error._tag === "ProjectionError" && error.reason === "Log",
               () => {
                 failures++
+                if (isHeld && ++stuck === 3) waited.unsafeOpen()
                 const pause = Effect.flatMap(Random.nextRange(5, 40), (millis) => Effect.sleep(millis))
                 return Effect.andThen(
                   pause,
@@ -83,19 +91,15 @@ describe("writers who decide", () => {
           )
         )
         // Each time that some more were appended, all connections of the writers are killed.
-        const grown = (from: number): Effect.Effect<number> =>
-          Effect.flatMap(admin("SELECT seq FROM events_heads"), ([row]) =>
-            Number(row?.seq) >= from ? Effect.succeed(Number(row?.seq)) : Effect.suspend(() => grown(from))
-          )
-        let seen = 0
-        for (let n = 0; n < 4; n++) {
-          seen = yield* grown(seen + 4)
+        for (let n = 1; n <= 4; n++) {
+          yield* reader.until(5 * n)
           yield* admin(kill)
         }
         yield* idle("BEGIN; SELECT * FROM events_heads FOR UPDATE")
+        isHeld = true
         // Others give up at their lockTimeout while it holds the head.
-        const before = failures
-        while (failures < before + 3 && all.unsafePoll() === null) yield* Effect.sleep(20)
+        yield* Effect.raceFirst(waited.await, Fiber.await(all))
+        expect(stuck).toBeGreaterThanOrEqual(3)
         yield* idle("ROLLBACK")
         yield* Fiber.join(all)
 

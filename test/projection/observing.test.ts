@@ -1,10 +1,11 @@
 /** What shows from outside: metrics and spans. */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Metric, MetricLabel, Option, Tracer } from "effect"
+import { Effect, Metric, MetricLabel, Option } from "effect"
 import * as Metrics from "../../src/Metrics.js"
 import * as Projection from "../../src/Projection.js"
 import { accounts, logOf, opened, paid } from "../support/projection/accounts.js"
 import { scenario } from "../support/time/turn.js"
+import { keepingTracer } from "../support/tracing.js"
 
 const named = MetricLabel.make("projection", "observed")
 const by = (strategy: Projection.Strategy) => MetricLabel.make("strategy", strategy)
@@ -30,34 +31,7 @@ describe("a projection", () => {
   })
 
   scenario("is one span, under its caller's, where a tracer listens", function* () {
-    const spans: Array<Tracer.Span> = []
-    const tracer = Tracer.make({
-      span: (name, parent, context, links, startTime, kind) => {
-        const attributes = new Map<string, unknown>()
-        const span: Tracer.Span = {
-          _tag: "Span",
-          name,
-          spanId: `${spans.length}`,
-          traceId: "trace",
-          parent,
-          context,
-          status: { _tag: "Started", startTime },
-          attributes,
-          links,
-          sampled: true,
-          kind,
-          end: () => undefined,
-          attribute: (key, value) => {
-            attributes.set(key, value)
-          },
-          event: () => undefined,
-          addLinks: () => undefined
-        }
-        spans.push(span)
-        return span
-      },
-      context: (run) => run()
-    })
+    const { spans, tracer } = keepingTracer()
     const log = yield* logOf(opened("a"), paid("a", 5))
     yield* Effect.gen(function* () {
       const projection = yield* Projection.make(accounts, log)

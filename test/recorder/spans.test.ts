@@ -5,44 +5,13 @@ import * as Recorder from "../../src/Recorder.js"
 import { closeAndAccount, numbers } from "../support/recorder/account.js"
 import { backend, failingFirst, refusing, stepped, transient } from "../support/recorder/backends.js"
 import { scenario, settled, started } from "../support/time/turn.js"
+import { keepingTracer, type Seen } from "../support/tracing.js"
 
 const retry = Schedule.spaced("100 millis")
 
-interface Seen extends Tracer.Span {
-  readonly name: string
-  readonly exits: ReadonlyArray<Exit.Exit<unknown, unknown>>
-}
-
-/** A tracer that keeps every span. */
+/** A tracer that keeps every span, and what saves are linked with. */
 const tracing = () => {
-  const spans: Array<Seen> = []
-  const tracer = Tracer.make({
-    span: (name, parent, context, links, startTime, kind) => {
-      const attributes = new Map<string, unknown>()
-      const exits: Array<Exit.Exit<unknown, unknown>> = []
-      const span: Seen = {
-        _tag: "Span",
-        name,
-        spanId: `${spans.length}`,
-        traceId: Option.isSome(parent) ? parent.value.traceId : `trace ${spans.length}`,
-        parent,
-        context,
-        status: { _tag: "Started", startTime },
-        attributes,
-        links,
-        sampled: true,
-        kind,
-        exits,
-        end: (_, exit) => void exits.push(exit),
-        attribute: (key, value) => void attributes.set(key, value),
-        event: () => undefined,
-        addLinks: () => undefined
-      }
-      spans.push(span)
-      return span
-    },
-    context: (f) => f()
-  })
+  const { spans, tracer } = keepingTracer()
   const saves = () => spans.filter(({ name }) => name.endsWith(".save"))
   const linked = (span: Seen) => span.links.map((link) => (link.span as Seen).name)
   return { tracer, saves, linked }

@@ -18,7 +18,7 @@ import {
   type Revision,
   refusal
 } from "./events.js"
-import { freshOf, judge } from "./judge.js"
+import { type Fresh, freshOf, judge } from "./judge.js"
 import { add, countOf, cursorProblem, type History, moveTo, restart, rowAt } from "./memoryRows.js"
 import { evidenceOf } from "./memoryScan.js"
 import { compareKeys, matcherOf, type Selector } from "./selector.js"
@@ -119,15 +119,12 @@ export const append = <V>(
   })
 }
 
-/** Returns the first conflict of entries with the log, or `undefined`. */
-const conflictOf = <V>(history: History<V>, entries: ReadonlyArray<Entry<V>>): Conflict | undefined => {
-  const { ids, keys } = history
+/** Returns the first conflict of new entries with the log, or `undefined`. */
+const conflictOf = <V>(history: History<V>, fresh: ReadonlyArray<Fresh<V>>): Conflict | undefined => {
+  const { keys } = history
   // An entry that expects something is refused before by a log without an index.
-  if (keys === undefined || !entries.some(({ expect }) => expect !== undefined)) return undefined
-  return judge(
-    freshOf(entries, (id) => ids.has(id)),
-    evidenceOf(history, keys)
-  )
+  if (keys === undefined || !fresh.some(({ entry }) => entry.expect !== undefined)) return undefined
+  return judge(fresh, evidenceOf(history, keys))
 }
 
 /** Appends all of the entries, or none if one of them cannot be appended. */
@@ -136,9 +133,9 @@ export const commit = <V>(
   entries: ReadonlyArray<Entry<V>>
 ): Either.Either<CommitResult, ChangeLogError | Conflict> =>
   Either.flatMap(measureAll(history, entries), (sizes) => {
-    const conflict = conflictOf(history, entries)
-    if (conflict !== undefined) return Either.left(conflict)
     const fresh = freshOf(entries, (id) => history.ids.has(id))
+    const conflict = conflictOf(history, fresh)
+    if (conflict !== undefined) return Either.left(conflict)
     const revisions = fresh.map(({ entry, index }) => write(history, entry, sizes[index] as number))
     return Either.right({ revisions, duplicates: entries.length - revisions.length })
   })
