@@ -336,8 +336,13 @@ const drain = (world: World): Effect.Effect<void, unknown> =>
         yield* Effect.promise(() => time.advance(3000))
         continue
       }
+      if (!place.fails) return
       // Who rings may be another process. Whatever is missing when nobody rings is found by the validators.
-      if (!place.fails || !(yield* Effect.promise(() => called(world)))) return
+      const wasUp = yield* place.isUp
+      if (yield* Effect.promise(() => called(world))) continue
+      if (wasUp && (yield* place.isUp)) return
+      // A doorbell that was down rings when it is up again, however long a busy machine takes for that.
+      yield* place.up
     }
   })
 

@@ -2,7 +2,7 @@
  * Histories over a log on Postgres, as two processes see it: both write, one has the watch that publishes, and the other
  * one hears of commits by a doorbell alone. Links that are cut go by proxies.
  */
-import { Effect, type Scope } from "effect"
+import { Effect, type Scope, Stream } from "effect"
 import * as PgChangeLog from "../../../src/sql/PgChangeLog.js"
 import * as PgDoorbell from "../../../src/sql/PgDoorbell.js"
 import { type Rules, tcpProxy, throughProxy } from "../../support/http/tcpProxy.js"
@@ -24,6 +24,9 @@ const cutOnce = ({ after, from, how }: Fault): Rules => {
   const decide = () => (left-- === 0 && how !== "end" ? how : "pass")
   return from === "client" ? { fromClient: decide } : { fromServer: decide }
 }
+
+const isUpAgain = ({ states }: PgDoorbell.PgDoorbell): Effect.Effect<unknown> =>
+  Stream.runHead(Stream.filter(states, ({ _tag }) => _tag === "Up"))
 
 const cutsLog = (action: Action): boolean =>
   action.do === "fault" && action.fault.what === "log" && action.fault.how !== "end"
@@ -77,6 +80,11 @@ export const pgPlaces = (server: string): Effect.Effect<OpenPlace, unknown, Scop
           logs,
           lives: Effect.map(sql(readDiary), (rows) => livesOf(rows, (changes) => changes)),
           fails: true,
+          isUp: Effect.map(
+            Effect.forEach([ringer, listener], ({ state }) => state),
+            (states) => states.every(({ _tag }) => _tag === "Up")
+          ),
+          up: Effect.forEach([ringer, listener], isUpAgain, { discard: true }),
           evicts: false,
           fault: (fault: Fault) =>
             fault.how === "end"

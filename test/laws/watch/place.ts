@@ -27,6 +27,10 @@ export interface Place {
   readonly lives: Effect.Effect<ReadonlyArray<Life>>
   /** Whether calls may fail as unavailable. */
   readonly fails: boolean
+  /** Whether rings of the other process arrive. */
+  readonly isUp: Effect.Effect<boolean>
+  /** Completes when they do. */
+  readonly up: Effect.Effect<void>
   /** It gives up revisions by itself. */
   readonly evicts: boolean
   readonly fault: (fault: Fault) => Effect.Effect<unknown>
@@ -67,6 +71,8 @@ export const memoryPlace: OpenPlace = ({ maxRevisions, state }) =>
       logs: [noted, noted] as const,
       lives: Effect.sync(() => lives),
       fails: false,
+      isUp: Effect.succeed(true),
+      up: Effect.void,
       evicts: maxRevisions < 1000,
       fault: () => Effect.void,
       heal: Effect.void

@@ -33,6 +33,8 @@ export const sqlitePlaces: Effect.Effect<OpenPlace, unknown, Scope.Scope> = Effe
           )
         ),
         fails: false,
+        isUp: Effect.succeed(true),
+        up: Effect.void,
         evicts: false,
         fault: () => Effect.void,
         heal: Effect.void
