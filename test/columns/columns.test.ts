@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import fc from "fast-check"
-import { compileCheckRow, compileNormalise, maxJsonDepth } from "../../src/internal/columns/checkRow.js"
+import { compileCheckRow, compileNormalise } from "../../src/internal/columns/checkRow.js"
 import {
   Column,
   type Columns,
@@ -9,6 +9,7 @@ import {
   validateName
 } from "../../src/internal/columns/columns.js"
 import { compileIdOf, compileNormalId, type IdValue, idText } from "../../src/internal/columns/ids.js"
+import { maxJsonDepth } from "../../src/internal/columns/jsonData.js"
 import { InvalidOptions } from "../../src/internal/options.js"
 import { utf8Length } from "../../src/internal/text.js"
 import { holds } from "../support/laws/laws.js"

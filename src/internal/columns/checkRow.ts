@@ -2,8 +2,9 @@
  * Checks every record before any statement: what one backend stores, every backend stores, and it reads back equal.
  * All of it is pure.
  */
-import { isWellFormed, utf8Length } from "../text.js"
+import { utf8Length } from "../text.js"
 import { type Column, type Columns, type ColumnType, maxIdBytes } from "./columns.js"
+import { type JsonRule, maxJsonDepth, validateJson, validateText } from "./jsonData.js"
 
 /** Why a value cannot be stored. */
 export type Rule =
@@ -12,15 +13,11 @@ export type Rule =
   | "IsId"
   | "Missing"
   | "WrongType"
-  | "NotFinite"
+  | JsonRule
   | "NotInteger"
   | "OutOfRange"
   | "InvalidDate"
   | "InvalidUuid"
-  | "NullCharacter"
-  | "LoneSurrogate"
-  | "NotPlainData"
-  | "TooDeep"
   | "TooLong"
 
 /** The first rule that a record breaks, and the column; no part of the record's data is in the message. */
@@ -29,9 +26,6 @@ export interface Reason {
   readonly rule: Rule
   readonly message: string
 }
-
-/** The deepest nesting of objects and arrays that a json column takes. */
-export const maxJsonDepth = 1000
 
 const minTime = -62_135_596_800_000
 const maxTime = 253_402_300_799_999
@@ -51,50 +45,6 @@ const isUuid = (text: string): boolean => {
     } else if (unit > 127 || isHex[unit] === 0) return false
   }
   return true
-}
-
-const validateText = (text: string): Rule | undefined =>
-  text.includes("\0") ? "NullCharacter" : isWellFormed(text) ? undefined : "LoneSurrogate"
-
-const isPlainObject = (value: object): boolean => {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  // The last form is the Object.prototype of another realm.
-  return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null
-}
-
-const validateJson = (value: unknown, depth: number): Rule | undefined => {
-  switch (typeof value) {
-    case "string":
-      return validateText(value)
-    case "number":
-      return Number.isFinite(value) ? undefined : "NotFinite"
-    case "boolean":
-      return undefined
-    case "object": {
-      if (value === null) return undefined
-      // A cycle ends here too.
-      if (depth === maxJsonDepth) return "TooDeep"
-      if (Array.isArray(value)) {
-        for (let i = 0; i < value.length; i++) {
-          const rule = validateJson(value[i], depth + 1)
-          if (rule !== undefined) return rule
-        }
-        return undefined
-      }
-      if (!isPlainObject(value)) return "NotPlainData"
-      const keys = Object.keys(value)
-      for (let i = 0; i < keys.length; i++) {
-        const key = keys[i]!
-        const property = (value as { readonly [key: string]: unknown })[key]
-        if (property === undefined) continue
-        const rule = validateText(key) ?? validateJson(property, depth + 1)
-        if (rule !== undefined) return rule
-      }
-      return undefined
-    }
-    default:
-      return "NotPlainData"
-  }
 }
 
 /** Returns the rule that a value of a column breaks, or `undefined`. The value is neither null nor undefined. */
