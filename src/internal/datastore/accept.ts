@@ -173,12 +173,7 @@ const replied = (store: Store, request: Request, reply: Reply, now: number): voi
   if (request.id !== undefined) Operations.remember(store.operations, request.id, reply, now)
 }
 
-const refuseJudged = (
-  store: Store,
-  request: Request,
-  refused: RefusalData,
-  now: number
-): Accepted => {
+const refuseJudged = (store: Store, request: Request, refused: RefusalData, now: number): Accepted => {
   store.shared.count.refused++
   const reply: Reply = { _tag: "Refused", refused }
   if (request.id !== undefined) {
@@ -190,12 +185,7 @@ const refuseJudged = (
 }
 
 /** Makes the revision of changes, and everything that follows from it. */
-const commit = (
-  store: Store,
-  request: Request,
-  changes: Changes,
-  now: number
-): Accepted => {
+const commit = (store: Store, request: Request, changes: Changes, now: number): Accepted => {
   const { holding, marks, shared } = store
   const isChange = changes.changed.length > 0
   if (isChange) {
@@ -271,8 +261,7 @@ export const removeAll = (store: Store, keys: ReadonlyArray<string>): void => {
       id: undefined
     }
     const judged = apply(stateOf(store, undefined), request.owned, now)
-    if (Either.isRight(judged))
-      commit(store, request, judged.right, now)
+    if (Either.isRight(judged)) commit(store, request, judged.right, now)
   }
 }
 
