@@ -1,5 +1,5 @@
 /** The options of a catalog of stores and of a store, their rules and their defaults. */
-import { type Duration, type Effect, Schema } from "effect"
+import { type Duration, Effect, Schema } from "effect"
 import type { Authorize } from "../catalog/policy.js"
 import { type Quotas, quotaRules } from "../catalog/quotas.js"
 import type { Leases } from "../lease/leases.js"
