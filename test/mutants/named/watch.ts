@@ -230,7 +230,7 @@ const failing: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "watch: begin follows when the log has failed",
-    file: "src/Watch.ts",
+    file: internal("watch/ending"),
     find: '  refuse(admission, new WatchRefused({ reason: "Log", message, cause }))\n',
     replace: "",
     test: watch("health", "when it refuses to be read has failed, says why, and begins no follow any more")
