@@ -27,6 +27,7 @@ import {
 import { makeIndex } from "./internal/log/memoryIndex.js"
 import * as MemoryLog from "./internal/log/memoryLog.js"
 import * as MemoryRows from "./internal/log/memoryRows.js"
+import { latestOf } from "./internal/log/memoryState.js"
 import { resolveSelector } from "./internal/log/selector.js"
 import { estimateSize } from "./internal/log/size.js"
 import { storageError } from "./internal/log/storageError.js"
@@ -34,7 +35,7 @@ import { func, type InvalidOptions, oneOf, or, type Rules, resolve, that, whole 
 import { makeRandom, randomName } from "./internal/random.js"
 import { type BadRecord, type Saved, type Storage, StorageError } from "./Storage.js"
 
-export type { ChangeLog, Head, ReadOptions } from "./internal/log/changeLog.js"
+export type { ChangeLog, Head, Latest, ReadOptions } from "./internal/log/changeLog.js"
 export {
   type Change,
   ChangeLogError,
@@ -163,6 +164,7 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
           return entries === undefined ? noState : Effect.succeed({ revision: history.head, entries })
         }),
       state,
+      latest: history.state && latestOf(history.state),
       index: history.keys === undefined ? undefined : makeIndex(history, history.keys),
       doorbell: (ring) =>
         Effect.acquireRelease(

@@ -19,6 +19,11 @@ export interface Stored {
   readonly version: number
   /** Of a pool, what its strategies are; of a store empty. */
   readonly fingerprint: string
+  /**
+   * The name whose owner alone writes it, and decides in memory. Empty: any process writes it, and decides while the head
+   * is locked.
+   */
+  readonly owner: string
 }
 
 /** One value as it is kept. It is the value of a change in the log of its store. */

@@ -7,6 +7,7 @@ import type {
   Conflict,
   Entry,
   EpochChanged,
+  KeyValue,
   LoggedRevision,
   Revision,
   Snapshot
@@ -39,6 +40,16 @@ export interface Append<in V> {
    * a log with another `append` does not have it.
    */
   readonly now?: (changes: ReadonlyArray<Change<V>>) => Effect.Effect<Revision, ChangeLogError>
+}
+
+/** The last values of a log in memory, as they are at the moment of a call. */
+export interface Latest<out V> {
+  /** Returns the last value of a key, or `undefined`. */
+  readonly get: (key: string) => KeyValue<V> | undefined
+  /** Counts the keys that have a value. */
+  readonly size: () => number
+  /** Returns all values, ascending by seq. Keys of one revision are in the order of its changes. */
+  readonly bySeq: () => ReadonlyArray<KeyValue<V>>
 }
 
 /** A log of changes of values `V`. */
@@ -83,6 +94,8 @@ export interface ChangeLog<in out V> {
   readonly snapshot: (selector: Selector) => Effect.Effect<Snapshot<V>, ChangeLogError | InvalidSelector>
   /** Whether the log has snapshots and previous values. */
   readonly state: "latest" | "none"
+  /** Reads the last values at once. Only a log in memory with `state: "latest"` has it. */
+  readonly latest?: Latest<V> | undefined
   /** Reads events by key and kind. Only a log with `keys: "indexed"` has it. */
   readonly index?: KeyIndex<V> | undefined
   /**

@@ -21,14 +21,8 @@ import {
 import { type Fresh, freshOf, judge } from "./judge.js"
 import { add, countOf, cursorProblem, type History, moveTo, restart, rowAt } from "./memoryRows.js"
 import { evidenceOf } from "./memoryScan.js"
+import { apply, moveState, valueOf, valuesOf } from "./memoryState.js"
 import { compareKeys, matcherOf, type Selector } from "./selector.js"
-
-const apply = <V>(state: Map<string, KeyValue<V>>, event: Event<V>): Option.Option<V> => {
-  const before = state.get(event.key)
-  if (event._tag === "Delete") state.delete(event.key)
-  else state.set(event.key, Object.freeze({ key: event.key, value: event.value, revision: event.revision }))
-  return before === undefined ? Option.none() : Option.some(before.value)
-}
 
 const eventOf = <V>(change: Change<V>, revision: Revision): Event<V> =>
   Object.freeze(
@@ -161,10 +155,7 @@ export const renew = <V>(history: History<V>, epoch: string): void => {
   if (keys === undefined) restart(history, epoch)
   else moveTo(history, keys, epoch)
   if (state === undefined) return
-  for (const [key, kept] of state) {
-    const revision = keys === undefined ? history.head : Object.freeze({ ...kept.revision, epoch })
-    state.set(key, Object.freeze({ ...kept, revision }))
-  }
+  moveState(state, (revision) => (keys === undefined ? history.head : Object.freeze({ ...revision, epoch })))
 }
 
 /** Reads what a selector matches now, ordered by key; `undefined` if the log keeps no state. */
@@ -174,11 +165,11 @@ export const snapshot = <V>(
 ): ReadonlyArray<KeyValue<V>> | undefined => {
   if (state === undefined) return undefined
   if (selector._tag === "Key") {
-    const kept = state.get(selector.key)
+    const kept = valueOf(state, selector.key)
     return kept === undefined ? [] : [kept]
   }
   const entries: Array<KeyValue<V>> = []
   const isMatch = matcherOf(selector)
-  for (const kept of state.values()) if (isMatch(kept.key)) entries.push(kept)
+  for (const kept of valuesOf(state)) if (isMatch(kept.key)) entries.push(kept)
   return entries.sort((a, b) => compareKeys(a.key, b.key))
 }

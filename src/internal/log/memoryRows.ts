@@ -9,13 +9,13 @@ import {
   type Compacted,
   type EpochChanged,
   type Event,
-  type KeyValue,
   type LoggedRevision,
   type Revision,
   start,
   validateCursor
 } from "./events.js"
 import { dropRevision, indexRevision, type Keys, makeKeys, moveKeys } from "./memoryKeys.js"
+import { makeState, type State } from "./memoryState.js"
 
 export interface Row<V> extends LoggedRevision<V> {
   readonly bytes: number
@@ -34,7 +34,7 @@ export interface History<V> {
   start: number
   bytes: number
   readonly ids: Set<string>
-  readonly state: Map<string, KeyValue<V>> | undefined
+  readonly state: State<V> | undefined
   readonly keys: Keys<V> | undefined
   /** By the name of a reader: the revision after which it keeps everything from the bounds. */
   readonly holds: Map<string, number>
@@ -63,7 +63,7 @@ export const make = <V>(options: {
     start: 0,
     bytes: 0,
     ids: new Set(),
-    state: options.keepsState ? new Map() : undefined,
+    state: options.keepsState ? makeState() : undefined,
     keys: options.isIndexed ? makeKeys() : undefined,
     holds: new Map(),
     heldAfter: Number.POSITIVE_INFINITY

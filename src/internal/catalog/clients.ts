@@ -1,0 +1,62 @@
+/** Which clients follow what, so that one that leaves is removed at once, whatever it follows. */
+
+/** A follow of a client, from before it opens until it has ended. */
+export interface Subscription {
+  readonly client: string
+  /** The store or pool. */
+  readonly id: string
+  /** Ends it, also while it opens. Synchronous; a second call does nothing. */
+  readonly end: () => void
+}
+
+export interface Clients {
+  readonly byClient: Map<string, Set<Subscription>>
+  readonly byThing: Map<string, Set<Subscription>>
+}
+
+export const make = (): Clients => ({ byClient: new Map(), byThing: new Map() })
+
+const addTo = (index: Map<string, Set<Subscription>>, name: string, subscription: Subscription): void => {
+  const known = index.get(name)
+  if (known === undefined) index.set(name, new Set([subscription]))
+  else known.add(subscription)
+}
+
+const removeFrom = (
+  index: Map<string, Set<Subscription>>,
+  name: string,
+  subscription: Subscription
+): void => {
+  const known = index.get(name)
+  if (known?.delete(subscription) === true && known.size === 0) index.delete(name)
+}
+
+export const add = ({ byClient, byThing }: Clients, subscription: Subscription): void => {
+  addTo(byClient, subscription.client, subscription)
+  addTo(byThing, subscription.id, subscription)
+}
+
+export const remove = ({ byClient, byThing }: Clients, subscription: Subscription): void => {
+  removeFrom(byClient, subscription.client, subscription)
+  removeFrom(byThing, subscription.id, subscription)
+}
+
+const none: ReadonlySet<Subscription> = new Set()
+
+/** Counts the follows of a store or pool. */
+export const countOf = ({ byThing }: Clients, id: string): number => byThing.get(id)?.size ?? 0
+
+/** Returns the clients that follow a store or pool, each once. */
+export const clientsOf = ({ byThing }: Clients, id: string): ReadonlyArray<string> =>
+  Array.from(new Set(Array.from(byThing.get(id) ?? none, ({ client }) => client)))
+
+/** Ends every follow of a client, in one store or pool or in all. Returns how many. */
+export const endAll = (clients: Clients, client: string, id?: string): number => {
+  const known = Array.from(clients.byClient.get(client) ?? none)
+  const ending = id === undefined ? known : known.filter((subscription) => subscription.id === id)
+  for (const subscription of ending) {
+    remove(clients, subscription)
+    subscription.end()
+  }
+  return ending.length
+}

@@ -1,0 +1,159 @@
+/** Checks operations at the boundary: what passes is copied, frozen, and JSON that every backend keeps. */
+import * as Either from "effect/Either"
+import { type JsonObject, type JsonRule, maxJsonDepth, ownJson } from "../columns/jsonData.js"
+import { isLonger, validateText } from "../text.js"
+import { maxSteps, type Owned, type Refused, type Step } from "./operation.js"
+
+/** What a store takes. */
+export interface Limits {
+  readonly primary: string
+  /** The most bytes of a key in UTF-8. */
+  readonly maxKeyBytes: number
+  /** The deepest nesting of data. */
+  readonly maxDepth: number
+}
+
+const jsonProblem: { readonly [R in JsonRule]: string } = {
+  NotFinite: "NaN and infinities are no JSON: leave the field out, or write null",
+  NullCharacter: "text must not contain U+0000",
+  LoneSurrogate: "text must not contain a lone surrogate",
+  NotPlainData: "data takes objects, arrays, strings, numbers, booleans and null only: encode others before",
+  TooDeep: `the data is nested deeper than is taken (at most ${maxJsonDepth}), or contains itself`
+}
+
+type Checked<A> = A | Refused
+
+const refuse = (reason: Refused["reason"], message: string, step: number): Refused => ({
+  reason,
+  message,
+  step
+})
+
+const isRefused = (given: object): given is Refused => "reason" in given && "message" in given
+
+/** Returns why a text cannot be a key, or `undefined`. */
+export const keyProblem = (key: unknown, maxBytes: number): string | undefined => {
+  const problem = validateText("the key", key)
+  if (problem !== undefined) return problem
+  if (key === "") return "the key must not be empty"
+  return isLonger(key as string, maxBytes)
+    ? `the key must have at most ${maxBytes} bytes of UTF-8`
+    : undefined
+}
+
+const ownObject = (
+  given: unknown,
+  { maxDepth }: Limits,
+  step: number
+): Checked<{ readonly value: JsonObject; readonly bytes: number }> => {
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    return refuse("InvalidData", "data must be an object: put the value into a field", step)
+  }
+  try {
+    const own = ownJson(given, maxDepth)
+    if (typeof own === "string") return refuse("InvalidData", jsonProblem[own], step)
+    // A copy of a plain object is one.
+    return own as { readonly value: JsonObject; readonly bytes: number }
+  } catch {
+    return refuse("InvalidData", "a property of the data cannot be read: pass plain data", step)
+  }
+}
+
+const checkKey = (key: unknown, { maxKeyBytes }: Limits, step: number): Refused | undefined => {
+  const problem = keyProblem(key, maxKeyBytes)
+  return problem === undefined ? undefined : refuse("InvalidKey", problem, step)
+}
+
+const isExpect = (given: unknown): boolean =>
+  given === undefined ||
+  given === "absent" ||
+  (typeof given === "number" && Number.isSafeInteger(given) && given > 0)
+
+const checkUnset = (unset: unknown, { primary }: Limits, step: number): Refused | undefined => {
+  if (unset === undefined) return undefined
+  if (!Array.isArray(unset) || !unset.every((name) => typeof name === "string")) {
+    return refuse("InvalidOperation", "unset must be an array of names of fields", step)
+  }
+  return unset.includes(primary)
+    ? refuse("InvalidKey", `a patch must not remove the primary field ${JSON.stringify(primary)}`, step)
+    : undefined
+}
+
+type Sized = { readonly step: Step<JsonObject>; readonly bytes: number }
+
+const checkSet = (given: Step<unknown> & { _tag: "Set" }, limits: Limits, index: number): Checked<Sized> => {
+  const own = ownObject(given.data, limits, index)
+  if (isRefused(own)) return own
+  const key = Object.hasOwn(own.value, limits.primary) ? own.value[limits.primary] : undefined
+  const problem = checkKey(key, limits, index)
+  if (problem !== undefined) {
+    const message = `the primary field ${JSON.stringify(limits.primary)}: ${problem.message}`
+    return { ...problem, message }
+  }
+  return { step: { _tag: "Set", data: own.value, expect: given.expect }, bytes: own.bytes }
+}
+
+const checkPatch = (
+  given: Step<unknown> & { _tag: "Patch" },
+  limits: Limits,
+  index: number
+): Checked<Sized> => {
+  const problem = checkKey(given.key, limits, index) ?? checkUnset(given.unset, limits, index)
+  if (problem !== undefined) return problem
+  const own = ownObject(given.set ?? {}, limits, index)
+  if (isRefused(own)) return own
+  if (Object.hasOwn(own.value, limits.primary)) {
+    const message = `a patch must not set the primary field ${JSON.stringify(limits.primary)}: delete, and set anew`
+    return refuse("InvalidKey", message, index)
+  }
+  const { expect, key, unset } = given
+  return {
+    step: { _tag: "Patch", key, set: own.value, unset: unset && [...unset], expect },
+    bytes: own.bytes
+  }
+}
+
+const checkStep = (given: Step<unknown>, limits: Limits, index: number): Checked<Sized> => {
+  if (typeof given !== "object" || (given as unknown) === null) {
+    return refuse("InvalidOperation", "a step must be an object: use Datastore.set, patch or remove", index)
+  }
+  if (!isExpect(given.expect)) {
+    return refuse("InvalidOperation", 'expect must be the seq of a row, from 1, or "absent"', index)
+  }
+  switch (given._tag) {
+    case "Set":
+      return checkSet(given, limits, index)
+    case "Patch":
+      return checkPatch(given, limits, index)
+    case "Delete":
+      return (
+        checkKey(given.key, limits, index) ?? {
+          step: { _tag: "Delete", key: given.key, expect: given.expect },
+          bytes: 0
+        }
+      )
+    default:
+      return refuse("InvalidOperation", "a step must have the _tag Set, Patch or Delete", index)
+  }
+}
+
+/** Checks steps, and copies their data. */
+export const checkSteps = (
+  steps: ReadonlyArray<Step<unknown>>,
+  limits: Limits
+): Either.Either<Owned, Refused> => {
+  if (!Array.isArray(steps) || steps.length === 0 || steps.length > maxSteps) {
+    return Either.left(
+      refuse("InvalidOperation", `an operation must be an array of 1 to ${maxSteps} steps: split it`, 0)
+    )
+  }
+  const owned: Array<Step<JsonObject>> = []
+  let bytes = 0
+  for (let i = 0; i < steps.length; i++) {
+    const checked = checkStep(steps[i] as Step<unknown>, limits, i)
+    if (isRefused(checked)) return Either.left(checked)
+    owned.push(checked.step)
+    bytes += checked.bytes
+  }
+  return Either.right({ steps: owned, bytes })
+}

@@ -1,0 +1,87 @@
+/**
+ * The records that a store holds, in the order of their revisions. A temporary store holds them in its log, which
+ * subscribers follow. A permanent one holds them here, ahead of what is committed.
+ */
+import * as Either from "effect/Either"
+import { type ChangeLog, type ChangeLogError, put, type Revision, remove } from "../../ChangeLog.js"
+import type { JsonObject } from "../columns/jsonData.js"
+import type { Change, KeyValue } from "../log/events.js"
+import type { Changed, Row } from "./operation.js"
+
+/** A record of JSON data. */
+export type JsonRow = Row<JsonObject>
+
+export interface Holding {
+  /** The number of the last revision. */
+  readonly seq: () => number
+  readonly get: (key: string) => JsonRow | undefined
+  readonly size: () => number
+  /** Ascending by seq; those of one revision in the order of its changes. */
+  readonly bySeq: () => ReadonlyArray<JsonRow>
+  /** Applies changes as the next revision. Returns why it does not fit. */
+  readonly commit: (changed: ReadonlyArray<Changed>, bytes: number) => ChangeLogError | undefined
+}
+
+const changeOf = ({ after, key }: Changed): Change<JsonRow> =>
+  after === undefined ? remove(key) : put(key, after)
+
+/** What a change takes in a log beside its data. */
+const overhead = 128
+
+/**
+ * The bytes of the changes that are being appended. A log measures each change; the data was measured when it was copied,
+ * and is not walked again.
+ */
+export interface Measure {
+  bytes: number
+}
+
+/** The size of a change for a log of a store: the whole operation counts for its first change. */
+export const sizeOf = (measure: Measure) => (): number => {
+  const { bytes } = measure
+  measure.bytes = 0
+  return bytes + overhead
+}
+
+/** A holding that is a log in memory with its state. */
+export const ofLog = (log: ChangeLog<JsonRow>, measure: Measure, first: Revision): Holding => {
+  const { append, latest } = log
+  const appendNow = append.now!
+  const held = latest!
+  let seq = first.seq
+  return {
+    seq: () => seq,
+    get: (key) => held.get(key)?.value,
+    size: held.size,
+    bySeq: () => held.bySeq().map(({ value }: KeyValue<JsonRow>) => value),
+    commit: (changed, bytes) => {
+      measure.bytes = bytes
+      const appended = appendNow(changed.length === 1 ? [changeOf(changed[0]!)] : changed.map(changeOf))
+      if (Either.isLeft(appended)) return appended.left
+      seq = appended.right.seq
+      return undefined
+    }
+  }
+}
+
+/** A holding of its own, which begins with what a backend has loaded, ascending by seq. */
+export const ofRows = (seq: number, rows: Iterable<JsonRow>): Holding => {
+  const held = new Map<string, JsonRow>()
+  for (const row of rows) held.set(row.key, row)
+  let last = seq
+  return {
+    seq: () => last,
+    get: (key) => held.get(key),
+    size: () => held.size,
+    bySeq: () => Array.from(held.values()),
+    commit: (changed) => {
+      for (const { after, key } of changed) {
+        // A record that is written again moves to the end.
+        held.delete(key)
+        if (after !== undefined) held.set(key, after)
+      }
+      last++
+      return undefined
+    }
+  }
+}
