@@ -4,7 +4,14 @@ import { put, remove } from "../../src/ChangeLog.js"
 import type { Decision, Save, Stored, StoredValue } from "../../src/internal/catalog/backend.js"
 import { memory } from "../../src/internal/catalog/memoryBackend.js"
 
-const stored = (id: string): Stored => ({ id, part: "store", primary: "id", version: 0, fingerprint: "" })
+const stored = (id: string): Stored => ({
+  id,
+  part: "store",
+  primary: "id",
+  version: 0,
+  fingerprint: "",
+  owner: ""
+})
 
 const value = (data: StoredValue["data"], session?: string): StoredValue => ({ data, session })
 
@@ -108,11 +115,14 @@ it.effect("measures leases by time that only grows, and keeps its wall clock's s
 it.effect("gives the ownership again when its scope has ended, and saves nothing with the old token", () =>
   Effect.gen(function* () {
     const backend = yield* memory()
-    yield* Effect.scoped(backend.open(stored("s")))
+    yield* Effect.scoped(backend.open({ ...stored("s"), owner: "catalog" }))
     const scope = yield* Scope.make()
     const { lost, token } = yield* Scope.extend(backend.own("catalog"), scope)
     const refused = yield* Effect.flip(Effect.scoped(backend.own("catalog")))
     expect(refused).toMatchObject({ _tag: "Owned", by: "catalog" })
+    expect(yield* Effect.flip(backend.save([save("s", () => puts("b"))], undefined))).toMatchObject({
+      kind: "Fatal"
+    })
     yield* backend.save([save("s", () => puts("a"))], token)
     yield* Scope.close(scope, Exit.void)
     expect(yield* lost).toBe("its scope has ended")

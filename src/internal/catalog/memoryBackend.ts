@@ -3,7 +3,7 @@
  * to the logs and changes the books in one synchronous piece, so no reader of any log sees a part of it.
  */
 import { Deferred, Effect, type Scope } from "effect"
-import { type ChangeLog, make as makeLog, type Revision } from "../../ChangeLog.js"
+import { type ChangeLog, type Latest, make as makeLog, type Revision } from "../../ChangeLog.js"
 import { StorageError } from "../../Storage.js"
 import { storageError } from "../log/storageError.js"
 import { makeRandom, randomName } from "../random.js"
@@ -27,6 +27,7 @@ import {
   type Book,
   commitDraft,
   type Draft,
+  heldOf,
   lockedOf,
   makeBook,
   makeDraft,
@@ -130,9 +131,9 @@ const saveAll = (
     const applied = applyAll(steps, memory.now())
     if (applied instanceof StorageError) return Effect.fail(applied)
     const appending = [...heads].map(([kept, { draft, head }]) => {
+      commitDraft(draft)
       // The log in memory appends during the call; every revision has been checked.
       const appended = draft.revisions.map((changes) => (kept.log.append.now ?? kept.log.append)(changes))
-      commitDraft(draft)
       return Effect.map(Effect.all(appended), (revisions) => [kept, { head, revisions }] as const)
     })
     return Effect.mapBoth(Effect.all(appending), {
@@ -173,19 +174,34 @@ const stepsOf = (
     return steps
   })
 
-const checkToken = ({ owners }: Memory, token: string | undefined): Effect.Effect<void, StorageError> =>
-  Effect.suspend(() =>
-    token === undefined || [...owners.values()].includes(token)
-      ? Effect.void
-      : Effect.fail(fatal("the ownership was lost, so nothing is saved with it: own the stores again"))
-  )
+/** Whether a token is the one of what it has to own. */
+const checkToken = (
+  { owners }: Memory,
+  token: string | undefined,
+  steps: ReadonlyArray<Step>
+): Effect.Effect<void, StorageError> =>
+  Effect.suspend(() => {
+    const isLost = token !== undefined && ![...owners.values()].includes(token)
+    if (isLost)
+      return Effect.fail(fatal("the ownership was lost, so nothing is saved with it: own the name again"))
+    const foreign = steps.find(
+      ({ kept: { stored } }) => stored.owner !== "" && owners.get(stored.owner) !== token
+    )
+    if (foreign === undefined) return Effect.void
+    const { id, owner } = foreign.kept.stored
+    return Effect.fail(
+      fatal(
+        `the store ${JSON.stringify(id)} is written by the owner of ${JSON.stringify(owner)} alone: own it`
+      )
+    )
+  })
 
 const loaded = (memory: Memory, { book, log }: Kept): Effect.Effect<Loaded, StorageError> =>
   Effect.mapBoth(log.head, {
     onFailure: storageError,
     onSuccess: ({ head }) => ({
       revision: head,
-      values: Array.from(book.values.values(), ({ held }) => held),
+      values: book.values.bySeq().map(heldOf),
       operations: Array.from(book.operations.values(), (known) => [...known.values()]).flat(),
       windows: new Map(book.windows),
       now: memory.now()
@@ -198,12 +214,10 @@ const opened = (memory: Memory, stored: Stored): Effect.Effect<Kept> =>
     if (known !== undefined) return known
     // Its options are right.
     const log = yield* Effect.orDie(makeLog<StoredValue>({ state: "latest" }))
+    // A log in memory with state has it.
+    const book = makeBook(log.latest as Latest<StoredValue>)
     // Another opener may have been faster.
-    const made = memory.stores.get(stored.id) ?? {
-      stored: Object.freeze({ ...stored }),
-      log,
-      book: makeBook()
-    }
+    const made = memory.stores.get(stored.id) ?? { stored: Object.freeze({ ...stored }), log, book }
     memory.stores.set(stored.id, made)
     return made
   })
@@ -286,8 +300,8 @@ export const memory = (): Effect.Effect<Backend> =>
         ),
       save: (batch, token) =>
         inTurn(
-          Effect.flatMap(Effect.andThen(checkToken(all, token), stepsOf(all, batch)), (steps) =>
-            saveAll(all, steps)
+          Effect.flatMap(stepsOf(all, batch), (steps) =>
+            Effect.andThen(checkToken(all, token, steps), saveAll(all, steps))
           )
         ),
       own: (name) => own(all, name),

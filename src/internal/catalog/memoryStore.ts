@@ -1,9 +1,12 @@
 /**
  * What a backend in memory keeps of a store beside its log, and how a batch of saves changes it. A batch works on a draft;
  * a draft that is not committed leaves no trace. All of it is synchronous.
+ *
+ * The values are in the log alone: its last values.
  */
-import { ownJson } from "../columns/jsonData.js"
-import type { Revision } from "../log/events.js"
+import { type Json, ownJson } from "../columns/jsonData.js"
+import type { Latest } from "../log/changeLog.js"
+import type { KeyValue, Revision } from "../log/events.js"
 import { utf8Length } from "../text.js"
 import type {
   ClientWindow,
@@ -13,31 +16,26 @@ import type {
   OperationId,
   Remembered,
   Save,
-  StoredChange
+  StoredChange,
+  StoredValue
 } from "./backend.js"
-
-/** A value, and the bytes of its JSON. */
-interface Kept {
-  readonly held: HeldValue
-  readonly bytes: number
-}
 
 /** By client, then by number. */
 type Operations = Map<string, Map<number, Remembered>>
 
 /** What is kept of a store. */
 export interface Book {
-  /** In the order of their seq: a key that is written again moves to the end. */
-  readonly values: Map<string, Kept>
+  readonly values: Latest<StoredValue>
   /** The keys of each session that has values. */
   readonly sessions: Map<string, Set<string>>
   readonly operations: Operations
   readonly windows: Map<string, ClientWindow>
+  /** The bytes of the JSON of all values. */
   bytes: number
 }
 
-export const makeBook = (): Book => ({
-  values: new Map(),
+export const makeBook = (values: Latest<StoredValue>): Book => ({
+  values,
   sessions: new Map(),
   operations: new Map(),
   windows: new Map(),
@@ -49,8 +47,8 @@ export interface Draft {
   readonly book: Book
   /** Its tag is that of the log's head: the log chooses the next ones when it appends. */
   head: Revision
-  /** By key, in the order of writing; `undefined` for a key that is removed. */
-  readonly changed: Map<string, Kept | undefined>
+  /** By key; `undefined` for one that is removed. */
+  readonly changed: Map<string, HeldValue | undefined>
   readonly windows: Map<string, ClientWindow>
   readonly operations: Operations
   /** What is appended to the log, a revision each. */
@@ -66,14 +64,25 @@ export const makeDraft = (book: Book, head: Revision): Draft => ({
   windows: new Map(),
   operations: new Map(),
   revisions: [],
-  records: book.values.size,
+  records: book.values.size(),
   bytes: book.bytes
 })
 
 const noWindow: ClientWindow = Object.freeze({ top: 0, floor: 0 })
 
-const keptOf = ({ book, changed }: Draft, key: string): Kept | undefined =>
-  changed.has(key) ? changed.get(key) : book.values.get(key)
+export const heldOf = ({ key, revision, value }: KeyValue<StoredValue>): HeldValue => ({
+  key,
+  seq: revision.seq,
+  ...value
+})
+
+const committedOf = ({ values }: Book, key: string): HeldValue | undefined => {
+  const entry = values.get(key)
+  return entry && heldOf(entry)
+}
+
+const currentOf = ({ book, changed }: Draft, key: string): HeldValue | undefined =>
+  changed.has(key) ? changed.get(key) : committedOf(book, key)
 
 const windowOf = ({ book, windows }: Draft, client: string): ClientWindow =>
   windows.get(client) ?? book.windows.get(client) ?? noWindow
@@ -85,7 +94,7 @@ const rememberedOf = (draft: Draft, { client, n }: OperationId): Remembered | un
 
 /** What the next save of a batch looks at. */
 export const lockedOf = (draft: Draft, { id, keys }: Save, now: number): Locked => {
-  const values = new Map(keys.map((key) => [key, keptOf(draft, key)?.held]))
+  const values = new Map(keys.map((key) => [key, currentOf(draft, key)]))
   return {
     head: draft.head,
     now,
@@ -110,26 +119,22 @@ export const ownChange = (change: StoredChange): StoredChange | string => {
   return { _tag: "Put", key: change.key, value }
 }
 
-const change = (draft: Draft, change: StoredChange): void => {
-  const before = keptOf(draft, change.key)
-  const next: Kept | undefined =
-    change._tag === "Delete"
-      ? undefined
-      : {
-          held: Object.freeze({ key: change.key, seq: draft.head.seq, ...change.value }),
-          bytes: utf8Length(JSON.stringify(change.value.data))
-        }
+const bytesOf = (data: Json | undefined): number =>
+  data === undefined ? 0 : utf8Length(JSON.stringify(data))
+
+const applyChange = (draft: Draft, change: StoredChange): void => {
+  const { key } = change
+  const before = currentOf(draft, key)
+  const next = change._tag === "Delete" ? undefined : { key, seq: draft.head.seq, ...change.value }
   draft.records += (next === undefined ? 0 : 1) - (before === undefined ? 0 : 1)
-  draft.bytes += (next?.bytes ?? 0) - (before?.bytes ?? 0)
-  // What is set again goes to the end.
-  draft.changed.delete(change.key)
-  draft.changed.set(change.key, next)
+  draft.bytes += bytesOf(next?.data) - bytesOf(before?.data)
+  draft.changed.set(key, next)
 }
 
 /** Adds a revision of own changes. */
 export const addRevision = (draft: Draft, changes: ReadonlyArray<StoredChange>): void => {
   draft.head = { ...draft.head, seq: draft.head.seq + 1 }
-  for (const one of changes) change(draft, one)
+  for (const change of changes) applyChange(draft, change)
   draft.revisions.push(changes)
 }
 
@@ -150,22 +155,22 @@ export const remember = (draft: Draft, id: OperationId, { floor, reply }: Decisi
   draft.windows.set(client, Object.freeze({ top, floor: Math.max(window.floor, floor ?? 0) }))
 }
 
-const note = (
+/** Moves a key from the session of one value to that of the next. */
+const moveKey = (
   sessions: Map<string, Set<string>>,
-  before: Kept | undefined,
-  after: Kept | undefined
+  key: string,
+  from: string | undefined,
+  to: string | undefined
 ): void => {
-  const left = before?.held.session
-  const entered = after?.held.session
-  if (left !== undefined && before !== undefined) {
-    const keys = sessions.get(left)
-    keys?.delete(before.held.key)
-    if (keys?.size === 0) sessions.delete(left)
+  if (from !== undefined) {
+    const keys = sessions.get(from)
+    keys?.delete(key)
+    if (keys?.size === 0) sessions.delete(from)
   }
-  if (entered === undefined || after === undefined) return
-  const keys = sessions.get(entered)
-  if (keys === undefined) sessions.set(entered, new Set([after.held.key]))
-  else keys.add(after.held.key)
+  if (to === undefined) return
+  const keys = sessions.get(to)
+  if (keys === undefined) sessions.set(to, new Set([key]))
+  else keys.add(key)
 }
 
 /** Forgets the replies up to a floor. */
@@ -189,13 +194,11 @@ const commitOperations = ({ book, operations, windows }: Draft): void => {
   }
 }
 
-/** Makes a draft what the store is from now on. */
+/** Makes a draft what is kept from now on. Its revisions are not in the log yet. */
 export const commitDraft = (draft: Draft): void => {
   const { book, changed } = draft
   for (const [key, next] of changed) {
-    note(book.sessions, book.values.get(key), next)
-    book.values.delete(key)
-    if (next !== undefined) book.values.set(key, next)
+    moveKey(book.sessions, key, book.values.get(key)?.value.session, next?.session)
   }
   book.bytes = draft.bytes
   commitOperations(draft)
