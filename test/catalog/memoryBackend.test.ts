@@ -13,18 +13,27 @@ const stored = (id: string): Stored => ({
   owner: ""
 })
 
-const value = (data: StoredValue["data"], session?: string): StoredValue => ({ data, session })
+const value = (data: StoredValue["data"], seq: number, session?: string): StoredValue => ({
+  data,
+  seq,
+  session
+})
+
+let saves = 0
 
 const save = (store: string, decide: Save["decide"], keys: ReadonlyArray<string> = []): Save => ({
   store,
+  name: `save ${++saves}`,
   keys,
   id: undefined,
   decide
 })
 
-const puts = (...keys: ReadonlyArray<string>): Decision => ({
-  revisions: keys.map((key) => [put(key, value({ id: key }))])
-})
+const puts =
+  (...keys: ReadonlyArray<string>): Save["decide"] =>
+  ({ head }): Decision => ({
+    revisions: keys.map((key, n) => [put(key, value({ id: key }, head.seq + 1 + n))])
+  })
 
 it.effect("keeps what is saved after the scope that opened the store has ended", () =>
   Effect.gen(function* () {
@@ -32,7 +41,7 @@ it.effect("keeps what is saved after the scope that opened the store has ended",
     yield* Effect.scoped(
       Effect.andThen(
         backend.open(stored("s")),
-        backend.save([save("s", () => puts("a", "b")), save("s", () => puts("a"))], undefined)
+        backend.save([save("s", puts("a", "b")), save("s", puts("a"))], undefined)
       )
     )
     const { load, log } = yield* Effect.scoped(backend.open(stored("s")))
@@ -53,11 +62,11 @@ it.scoped("appends nothing to any store when one of the saves dies", () =>
     const dying = save("b", () => {
       throw new Error("decide threw")
     })
-    const exit = yield* Effect.exit(backend.save([save("a", () => puts("k")), dying], undefined))
+    const exit = yield* Effect.exit(backend.save([save("a", puts("k")), dying], undefined))
     expect(Exit.isFailure(exit)).toBe(true)
     expect((yield* a.log.head).head.seq).toBe(0)
     expect((yield* a.load).values).toEqual([])
-    yield* backend.save([save("a", () => puts("k"))], undefined)
+    yield* backend.save([save("a", puts("k"))], undefined)
     expect((yield* a.load).values.map(({ seq }) => seq)).toEqual([1])
   })
 )
@@ -66,8 +75,8 @@ it.scoped("names the save whose value is no JSON, and stores nothing of its batc
   Effect.gen(function* () {
     const backend = yield* memory()
     const { load } = yield* backend.open(stored("s"))
-    const bad = save("s", () => ({ revisions: [[put("k", value({ n: Number.NaN }))]] }))
-    const error = yield* Effect.flip(backend.save([save("s", () => puts("a")), bad], undefined))
+    const bad = save("s", () => ({ revisions: [[put("k", value({ n: Number.NaN }, 2))]] }))
+    const error = yield* Effect.flip(backend.save([save("s", puts("a")), bad], undefined))
     expect(error).toMatchObject({ kind: "Poison", outcome: "NotStored", bad: [{ index: 1 }] })
     expect((yield* load).values).toEqual([])
   })
@@ -84,10 +93,13 @@ it.scoped("counts the bytes of what it holds, and the keys of sessions, through 
         return { revisions: [changes] }
       })
     yield* backend.save(
-      [step(put("a", value("x", "one")), put("b", value(12, "one"))), step(put("a", value("longer", "two")))],
+      [
+        step(put("a", value("x", 1, "one")), put("b", value(12, 1, "one"))),
+        step(put("a", value("longer", 2, "two")))
+      ],
       undefined
     )
-    yield* backend.save([step(remove("b"), remove("missing")), step(put("c", value(null)))], undefined)
+    yield* backend.save([step(remove("b"), remove("missing")), step(put("c", value(null, 4)))], undefined)
     expect(totals).toEqual([
       { records: 0, bytes: 0 },
       { records: 2, bytes: 5 },
@@ -120,17 +132,17 @@ it.effect("gives the ownership again when its scope has ended, and saves nothing
     const { lost, token } = yield* Scope.extend(backend.own("catalog"), scope)
     const refused = yield* Effect.flip(Effect.scoped(backend.own("catalog")))
     expect(refused).toMatchObject({ _tag: "Owned", by: "catalog" })
-    expect(yield* Effect.flip(backend.save([save("s", () => puts("b"))], undefined))).toMatchObject({
+    expect(yield* Effect.flip(backend.save([save("s", puts("b"))], undefined))).toMatchObject({
       kind: "Fatal"
     })
-    yield* backend.save([save("s", () => puts("a"))], token)
+    yield* backend.save([save("s", puts("a"))], token)
     yield* Scope.close(scope, Exit.void)
     expect(yield* lost).toBe("its scope has ended")
     const next = yield* Scope.extend(backend.own("catalog"), yield* Effect.scope)
-    expect(yield* Effect.flip(backend.save([save("s", () => puts("b"))], token))).toMatchObject({
+    expect(yield* Effect.flip(backend.save([save("s", puts("b"))], token))).toMatchObject({
       kind: "Fatal",
       outcome: "NotStored"
     })
-    yield* backend.save([save("s", () => puts("c"))], next.token)
+    yield* backend.save([save("s", puts("c"))], next.token)
   }).pipe(Effect.scoped)
 )

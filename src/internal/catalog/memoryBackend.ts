@@ -31,6 +31,7 @@ import {
   lockedOf,
   makeBook,
   makeDraft,
+  nameRevision,
   ownChange,
   remember
 } from "./memoryStore.js"
@@ -70,6 +71,7 @@ interface Step {
   readonly save: Save
   readonly kept: Kept
   readonly draft: Draft
+  readonly floor: Revision
 }
 
 /** Adds what a save decides to its draft. Fails if a value or a revision cannot be kept. */
@@ -95,9 +97,16 @@ const applyStep = (
   return decision.revisions.length
 }
 
-/** What is committed of a store: its head before, and what was appended. */
+/** Which revisions of its store's draft a save has appended. */
+interface Span {
+  readonly from: number
+  readonly to: number
+}
+
+/** What is committed of a store: its head and its floor before, and what was appended. */
 interface Appended {
   readonly head: Revision
+  readonly floor: Revision
   readonly revisions: ReadonlyArray<Revision>
 }
 
@@ -105,9 +114,9 @@ interface Appended {
 const applyAll = (
   steps: ReadonlyArray<Step>,
   now: number
-): ReadonlyArray<Broken | { readonly from: number; readonly to: number }> | StorageError => {
+): ReadonlyArray<Broken | Span> | StorageError => {
   const broken = new Map<Draft, Broken>()
-  const applied: Array<Broken | { readonly from: number; readonly to: number }> = []
+  const applied: Array<Broken | Span> = []
   for (const [index, step] of steps.entries()) {
     const from = step.draft.revisions.length
     const outcome = broken.get(step.draft) ?? applyStep(step, index, now)
@@ -127,35 +136,35 @@ const saveAll = (
   steps: ReadonlyArray<Step>
 ): Effect.Effect<ReadonlyArray<SaveOutcome>, StorageError> =>
   Effect.suspend(() => {
-    const heads = new Map(steps.map(({ draft, kept }) => [kept, { draft, head: draft.head }]))
+    const heads = new Map(steps.map(({ draft, floor, kept }) => [kept, { draft, head: draft.head, floor }]))
     const applied = applyAll(steps, memory.now())
     if (applied instanceof StorageError) return Effect.fail(applied)
-    const appending = [...heads].map(([kept, { draft, head }]) => {
+    const appending = [...heads].map(([kept, { draft, floor, head }]) => {
       commitDraft(draft)
       // The log in memory appends during the call; every revision has been checked.
       const appended = draft.revisions.map((changes) => (kept.log.append.now ?? kept.log.append)(changes))
-      return Effect.map(Effect.all(appended), (revisions) => [kept, { head, revisions }] as const)
+      return Effect.map(Effect.all(appended), (revisions) => [kept, { floor, head, revisions }] as const)
     })
     return Effect.mapBoth(Effect.all(appending), {
       onFailure: storageError,
       onSuccess: (all) => {
         const byStore = new Map<Kept, Appended>(all)
-        return steps.map(({ kept }, n) => outcomeOf(applied[n]!, byStore.get(kept)!))
+        return steps.map((step, n) => outcomeOf(step, applied[n]!, byStore.get(step.kept)!))
       }
     })
   })
 
 const outcomeOf = (
-  applied: Broken | { readonly from: number; readonly to: number },
-  { head, revisions }: Appended
-): SaveOutcome =>
-  "_tag" in applied
-    ? applied
-    : {
-        _tag: "Saved",
-        revisions: revisions.slice(applied.from, applied.to),
-        head: applied.to === 0 ? head : revisions[applied.to - 1]!
-      }
+  { kept, save }: Step,
+  applied: Broken | Span,
+  { floor, head, revisions }: Appended
+): SaveOutcome => {
+  if ("_tag" in applied) return applied
+  const { from, to } = applied
+  const last = to === 0 ? head : revisions[to - 1]!
+  if (to > from) nameRevision(kept.book, save.name, last, floor)
+  return { _tag: "Saved", revisions: revisions.slice(from, to), head: last }
+}
 
 const stepsOf = (
   memory: Memory,
@@ -166,10 +175,10 @@ const stepsOf = (
     const steps: Array<Step> = []
     for (const save of batch) {
       const kept = yield* storeOf(memory, save.store)
-      const { head } = yield* Effect.mapError(kept.log.head, storageError)
+      const { floor, head } = yield* Effect.mapError(kept.log.head, storageError)
       const draft = drafts.get(kept) ?? makeDraft(kept.book, head)
       drafts.set(kept, draft)
-      steps.push({ save, kept, draft })
+      steps.push({ save, kept, draft, floor })
     }
     return steps
   })

@@ -30,6 +30,8 @@ export interface Book {
   readonly sessions: Map<string, Set<string>>
   readonly operations: Operations
   readonly windows: Map<string, ClientWindow>
+  /** By the name of a save: the last revision that it appended. In the order of the revisions. */
+  readonly named: Map<string, Revision>
   /** The bytes of the JSON of all values. */
   bytes: number
 }
@@ -39,6 +41,7 @@ export const makeBook = (values: Latest<StoredValue>): Book => ({
   sessions: new Map(),
   operations: new Map(),
   windows: new Map(),
+  named: new Map(),
   bytes: 0
 })
 
@@ -70,11 +73,7 @@ export const makeDraft = (book: Book, head: Revision): Draft => ({
 
 const noWindow: ClientWindow = Object.freeze({ top: 0, floor: 0 })
 
-export const heldOf = ({ key, revision, value }: KeyValue<StoredValue>): HeldValue => ({
-  key,
-  seq: revision.seq,
-  ...value
-})
+export const heldOf = ({ key, value }: KeyValue<StoredValue>): HeldValue => ({ key, ...value })
 
 const committedOf = ({ values }: Book, key: string): HeldValue | undefined => {
   const entry = values.get(key)
@@ -93,11 +92,12 @@ const rememberedOf = (draft: Draft, { client, n }: OperationId): Remembered | un
     : (draft.operations.get(client)?.get(n) ?? draft.book.operations.get(client)?.get(n))
 
 /** What the next save of a batch looks at. */
-export const lockedOf = (draft: Draft, { id, keys }: Save, now: number): Locked => {
+export const lockedOf = (draft: Draft, { id, keys, name }: Save, now: number): Locked => {
   const values = new Map(keys.map((key) => [key, currentOf(draft, key)]))
   return {
     head: draft.head,
     now,
+    logged: draft.book.named.get(name),
     get: (key) => values.get(key),
     remembered: id === undefined ? undefined : rememberedOf(draft, id),
     window: id === undefined ? noWindow : windowOf(draft, id.client),
@@ -108,11 +108,12 @@ export const lockedOf = (draft: Draft, { id, keys }: Save, now: number): Locked 
 /** A copy of a change that no caller can change, or why it cannot be stored. */
 export const ownChange = (change: StoredChange): StoredChange | string => {
   if (change._tag === "Delete") return { _tag: "Delete", key: change.key }
-  const { data, ends, session } = change.value
+  const { data, ends, seq, session } = change.value
   const own = ownJson(data)
   if (typeof own === "string") return `the value of the key ${JSON.stringify(change.key)} is no JSON: ${own}`
   const value = Object.freeze({
     data: own.value,
+    seq,
     ...(session === undefined ? {} : { session }),
     ...(ends === undefined ? {} : { ends })
   })
@@ -125,7 +126,7 @@ const bytesOf = (data: Json | undefined): number =>
 const applyChange = (draft: Draft, change: StoredChange): void => {
   const { key } = change
   const before = currentOf(draft, key)
-  const next = change._tag === "Delete" ? undefined : { key, seq: draft.head.seq, ...change.value }
+  const next = change._tag === "Delete" ? undefined : { key, ...change.value }
   draft.records += (next === undefined ? 0 : 1) - (before === undefined ? 0 : 1)
   draft.bytes += bytesOf(next?.data) - bytesOf(before?.data)
   draft.changed.set(key, next)
@@ -202,4 +203,13 @@ export const commitDraft = (draft: Draft): void => {
   }
   book.bytes = draft.bytes
   commitOperations(draft)
+}
+
+/** Notes which save appended a revision, and forgets those whose revisions the log holds no more. */
+export const nameRevision = ({ named }: Book, name: string, revision: Revision, floor: Revision): void => {
+  for (const [known, { seq }] of named) {
+    if (seq > floor.seq) break
+    named.delete(known)
+  }
+  named.set(name, revision)
 }
