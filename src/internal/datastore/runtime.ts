@@ -1,5 +1,5 @@
 /** A catalog of stores while it runs: which stores are open, and what they share. */
-import { Deferred, Effect, ExecutionStrategy, Scope } from "effect"
+import { Deferred, Effect, ExecutionStrategy, type Option, Scope } from "effect"
 import * as Actor from "../../Actor.js"
 import type { Backend } from "../catalog/backend.js"
 import * as Clients from "../catalog/clients.js"
@@ -10,6 +10,7 @@ import { type Leases, make as makeLeases } from "../lease/leases.js"
 import type { InvalidOptions } from "../options.js"
 import { makeRandom, randomName } from "../random.js"
 import { removeAll } from "./accept.js"
+import type { Unsaved } from "./closing.js"
 import type { JsonRow } from "./holding.js"
 import type { Settings } from "./settings.js"
 import type { Counters, Shared, Store } from "./store.js"
@@ -46,11 +47,14 @@ export interface Runtime {
   readonly storesOf: Map<string, number>
   /** Completes when the backend is there; dies with what keeps it away for ever. */
   readonly backend: Effect.Effect<Backend>
-  readonly actor: Actor.Actor<Backend, never, unknown>
+  readonly actor: Actor.Actor<Backend, never, Option.Option<Backend>>
   readonly tasks: Actor.Actor<void, Effect.Effect<void>, unknown>
   /** Saves what any process writes. */
   readonly saving: Saving.Saving
-  readonly scope: Scope.Scope
+  /** What was accepted and could not be stored, in order. */
+  readonly unsaved: Array<Unsaved>
+  /** Ends with the close. */
+  readonly scope: Scope.CloseableScope
   /** Stores that have expired and that no purge has counted yet. */
   expired: number
   isClosed: boolean
@@ -92,11 +96,11 @@ export const make = (
     const process = randomName(random)
     const tasks = yield* makeTasks(name)
     const up = yield* Deferred.make<Backend>()
-    const actor = yield* Actor.make<Backend, never, unknown>(() => ({
+    const actor = yield* Actor.make<Backend, never, Option.Option<Backend>>(() => ({
       name,
       acquire: Effect.tap(acquire, (backend) => Deferred.succeed(up, backend)),
       onBatch: () => Effect.void,
-      report: () => undefined
+      report: ({ resource }) => resource
     }))
     const backend = Deferred.await(up)
     const saving = yield* Saving.make(name, backend, undefined)
@@ -142,6 +146,7 @@ export const make = (
       actor,
       tasks,
       saving,
+      unsaved: [],
       scope,
       expired: 0,
       isClosed: false

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { type ChangeLog, make as makeLog } from "../../ChangeLog.js"
 import * as Operations from "../catalog/operations.js"
 import * as Policy from "../catalog/policy.js"
+import { maxKeyBytes } from "../log/selector.js"
 import type { InvalidOptions } from "../options.js"
 import { removeAll } from "./accept.js"
 import type { Codec } from "./data.js"
@@ -11,9 +12,6 @@ import { type JsonRow, type Measure, ofLog, sizeOf } from "./holding.js"
 import * as Records from "./records.js"
 import type { Opening, Settings } from "./settings.js"
 import { type Shared, type Store, startExpiry } from "./store.js"
-
-/** The most bytes of a key. */
-const maxKeyBytes = 1024
 
 /** The deepest nesting of data. Deeper data is slow for everybody who reads it. */
 const maxDepth = 100
