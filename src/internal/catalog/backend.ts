@@ -31,6 +31,8 @@ export interface StoredValue {
   readonly data: Json
   /** The number of the revision that wrote it. */
   readonly seq: number
+  /** The version of the schema that it was written by. Left out: 0. */
+  readonly version?: number | undefined
   /** The session that it ends with. */
   readonly session?: string | undefined
   /** When it ends: milliseconds of the backend's clock. */

@@ -7,7 +7,7 @@ import * as Closing from "./closing.js"
 import { type Codec, codecOf } from "./data.js"
 import { handleOf, type StoreHandle } from "./handle.js"
 import * as Open from "./opening.js"
-import type { Runtime } from "./runtime.js"
+import { type Runtime, savingsOf } from "./runtime.js"
 import { type OpenOptions, resolveOpening } from "./settings.js"
 import { statsOf } from "./stats.js"
 
@@ -53,7 +53,7 @@ const janitor = (runtime: Runtime): Effect.Effect<never> =>
 /** Makes the calls of a running catalog, which closes with the scope. */
 export const catalogOf = (runtime: Runtime) =>
   Effect.gen(function* () {
-    const { actor, leases, saving, shared } = runtime
+    const { actor, leases, shared } = runtime
     yield* Effect.forkScoped(Effect.interruptible(janitor(runtime)))
     const { close, closeWithin } = yield* Closing.start(runtime)
     const unsafeStats = () => statsOf(runtime)
@@ -70,7 +70,9 @@ export const catalogOf = (runtime: Runtime) =>
       purgeExpired: Effect.sync(() => purge(runtime)),
       revoke: (principal: string) => Effect.sync(() => shared.policy.revoke(principal)),
       leases,
-      flush: saving.flush,
+      flush: Effect.suspend(() =>
+        Effect.forEach(savingsOf(runtime), (saving) => saving.flush, { discard: true })
+      ),
       ready: actor.ready,
       status: Effect.sync(actor.unsafeStatus),
       statusChanges: actor.statusChanges,

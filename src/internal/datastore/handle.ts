@@ -1,7 +1,17 @@
 /** The handle of a store: one life of it. */
-import { Effect, type Option, PubSub, Stream } from "effect"
-import type { Frame } from "../../Watch.js"
+import { Effect, type Option, PubSub, type Scope, Stream } from "effect"
+import type { Selector } from "../../ChangeLog.js"
+import type { StorageError } from "../../Storage.js"
+import {
+  type FollowError,
+  type Frame,
+  type Watcher,
+  type FollowOptions as WatchOptions,
+  WatchRefused
+} from "../../Watch.js"
 import * as Clients from "../catalog/clients.js"
+import type { JsonObject } from "../columns/jsonData.js"
+import type { As } from "./accept.js"
 import type { Codec } from "./data.js"
 import type { StoreEnded, WriteError } from "./errors.js"
 import * as Follow from "./followCalls.js"
@@ -17,9 +27,14 @@ export interface StoreHandle<in out A> {
   /** Names this life: cursors of another one do not count. */
   readonly epoch: string
   /** Reads a record; none if there is none that may be seen. */
-  readonly get: (key: string, options?: Reads.ReadOptions) => Effect.Effect<Option.Option<Row<A>>, StoreEnded>
+  readonly get: (
+    key: string,
+    options?: Reads.ReadOptions
+  ) => Effect.Effect<Option.Option<Row<A>>, StoreEnded | StorageError>
   /** Reads all records that may be seen, ascending by seq. */
-  readonly snapshot: (options?: Reads.ReadOptions) => Effect.Effect<Reads.Snapshot<A>, StoreEnded>
+  readonly snapshot: (
+    options?: Reads.ReadOptions
+  ) => Effect.Effect<Reads.Snapshot<A>, StoreEnded | StorageError>
   /** Replaces a record as a whole, or makes it. */
   readonly set: (data: A, options?: Writes.StepOptions) => Effect.Effect<Row<A>, WriteError | StoreEnded>
   /**
@@ -52,6 +67,11 @@ export interface StoreHandle<in out A> {
    * at last one typed end. It begins when the stream runs.
    */
   readonly follow: (options?: Follow.FollowOptions<A>) => Stream.Stream<Frame<Row<A>>, Follow.FollowEnded>
+  /**
+   * Opens watchers on behalf of a principal, as `Watch.open` does, for adapters such as `WatchSse`: within its rights, and
+   * counted as its client's. Values are rows of JSON data.
+   */
+  readonly opener: (as?: As) => Opener
   /** Counts a client among the subscribers, also when it follows nothing. Returns whether it was new. */
   readonly subscribe: (client: string) => Effect.Effect<boolean, StoreEnded>
   /** Ends all follows of a client here, and counts it no more. Returns whether it was there. */
@@ -60,6 +80,22 @@ export interface StoreHandle<in out A> {
   readonly subscribers: Effect.Effect<ReadonlyArray<string>>
   /** Ends the store for all, as `Ended`: each follow gets what is committed, then its end. */
   readonly end: Effect.Effect<void>
+}
+
+/** What opens watchers of a store. */
+export interface Opener {
+  readonly open: (
+    selector: Selector,
+    options?: WatchOptions<Row<JsonObject>>
+  ) => Effect.Effect<Watcher<Row<JsonObject>>, FollowError, Scope.Scope>
+}
+
+/** The end of a store, for what knows watches only. */
+const refusedBy = (error: FollowError | StoreEnded): FollowError => {
+  if (error._tag !== "StoreEnded") return error
+  const { cause, message, reason } = error
+  if (reason === "Closed" || reason === "Unloaded") return new WatchRefused({ reason: "Closed", message })
+  return new WatchRefused({ reason: "Ended", ended: reason, message, cause })
 }
 
 const touch = (store: Store): Effect.Effect<boolean, StoreEnded> =>
@@ -83,7 +119,12 @@ const subscribe = (store: Store, client: string): Effect.Effect<boolean, StoreEn
 /** Makes the handle of a store for callers with this data. */
 export const handleOf = <A>(runtime: Runtime, store: Store, codec: Codec<A>): Effect.Effect<StoreHandle<A>> =>
   Effect.map(PubSub.sliding<Writes.Failure>({ capacity: 256, replay: 256 }), (failures) => {
-    const writing: Writes.Writing<A> = { store, codec, failures, ...Writes.inMemory(store) }
+    const writing: Writes.Writing<A> = {
+      store,
+      codec,
+      failures,
+      ...Writes.writerOf(runtime, store, failures)
+    }
     const { clients } = runtime
     return {
       id: store.id,
@@ -98,6 +139,10 @@ export const handleOf = <A>(runtime: Runtime, store: Store, codec: Codec<A>): Ef
       failures: Stream.fromPubSub(failures),
       touch: touch(store),
       follow: (options = {}) => Follow.follow(runtime, store, codec, options),
+      opener: (as) => ({
+        open: (selector, options = {}) =>
+          Effect.mapError(Follow.open(runtime, store, as, selector, options), refusedBy)
+      }),
       subscribe: (client) => subscribe(store, client),
       unsubscribe: (client) =>
         Effect.sync(() => {

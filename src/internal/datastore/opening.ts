@@ -1,11 +1,13 @@
 /** Opens stores: one that is open is returned, if it is what was asked for. */
 import { Effect } from "effect"
+import type { Backend } from "../catalog/backend.js"
 import { exceeded, messageOf } from "../catalog/quotas.js"
 import { makeSecret } from "../lease/secret.js"
 import type { InvalidOptions } from "../options.js"
 import type { As } from "./accept.js"
 import type { Codec } from "./data.js"
 import { OpenError } from "./errors.js"
+import * as Permanent from "./permanent.js"
 import type { Entry, Opened, Runtime } from "./runtime.js"
 import type { Opening } from "./settings.js"
 import { access, type Store } from "./store.js"
@@ -72,14 +74,42 @@ export const find = ({ entries, shared }: Runtime, id: string): Entry | undefine
 
 const closed = new OpenError({ reason: "Closed", message: "the catalog is closed: make another one" })
 
-/** Opens a store, or makes it. */
-export const open = (
+const comesUp = ({ actor, backend }: Runtime): Effect.Effect<Backend, OpenError> =>
+  Effect.raceFirst(
+    backend,
+    Effect.andThen(
+      Effect.mapError(
+        actor.ready,
+        (cause) =>
+          new OpenError({ reason: "Unavailable", message: "the backend never came up, see the cause", cause })
+      ),
+      Effect.never
+    )
+  )
+
+const openPermanent = (
   runtime: Runtime,
   opening: Opening,
+  id: string,
   codec: Codec<never>
 ): Effect.Effect<Store, OpenError> =>
+  Effect.gen(function* () {
+    const backend = yield* comesUp(runtime)
+    const owned = opening.ack === "memory" ? yield* runtime.owning.take(backend) : undefined
+    return yield* Permanent.open({
+      runtime,
+      backend,
+      saving: owned ?? runtime.saving,
+      opening,
+      id,
+      codec,
+      owner: owned === undefined ? "" : runtime.settings.name
+    })
+  })
+
+const openNow = (runtime: Runtime, opening: Opening, codec: Codec<never>): Effect.Effect<Store, OpenError> =>
   Effect.suspend(() => {
-    if (runtime.isClosed) return Effect.fail(closed)
+    if (runtime.shared.isClosed) return Effect.fail(closed)
     const { as, kind } = opening
     const id = opening.id ?? makeSecret()
     if (!mayOpen(runtime, as, id, kind)) {
@@ -95,8 +125,23 @@ export const open = (
     }
     const over = overQuota(runtime, as)
     if (over !== undefined) return Effect.fail(over)
-    return Temporary.make(runtime.shared, runtime.settings, opening, id, codec).pipe(
-      Effect.mapError(invalidOpening),
-      Effect.map((store) => add(runtime, store, wanted, as).store)
-    )
+    const made =
+      kind === "permanent"
+        ? openPermanent(runtime, opening, id, codec)
+        : Effect.mapError(
+            Temporary.make(runtime.shared, runtime.settings, opening, id, codec),
+            invalidOpening
+          )
+    return Effect.map(made, (store) => add(runtime, store, wanted, as).store)
   })
+
+/** Opens a store; callers that open one and the same permanent one share the opening. */
+export const open = (
+  runtime: Runtime,
+  opening: Opening,
+  codec: Codec<never>
+): Effect.Effect<Store, OpenError> => {
+  const { id, kind } = opening
+  if (id === undefined || kind !== "permanent") return openNow(runtime, opening, codec)
+  return runtime.inOrder(id, openNow(runtime, opening, codec))
+}

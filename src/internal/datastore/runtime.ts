@@ -12,6 +12,7 @@ import { makeRandom, randomName } from "../random.js"
 import { removeAll } from "./accept.js"
 import type { Unsaved } from "./closing.js"
 import type { JsonRow } from "./holding.js"
+import * as Owning from "./owning.js"
 import type { Settings } from "./settings.js"
 import type { Counters, Shared, Store } from "./store.js"
 
@@ -40,8 +41,9 @@ export interface Runtime {
   readonly shared: Shared
   readonly leases: Leases
   readonly entries: Map<string, Entry>
-  /** Permanent stores that are being opened. */
-  readonly opening: Map<string, Deferred.Deferred<void>>
+  /** Runs openings of one id one after the other. */
+  readonly inOrder: <A, E>(id: string, effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  readonly owning: Owning.Owning
   readonly clients: Clients.Clients
   /** By principal: how many stores of theirs are open. */
   readonly storesOf: Map<string, number>
@@ -57,7 +59,12 @@ export interface Runtime {
   readonly scope: Scope.CloseableScope
   /** Stores that have expired and that no purge has counted yet. */
   expired: number
-  isClosed: boolean
+}
+
+/** What saves the stores of a catalog. */
+export const savingsOf = ({ owning, saving }: Runtime): ReadonlyArray<Saving.Saving> => {
+  const owned = owning.saving()
+  return owned === undefined ? [saving] : [saving, owned]
 }
 
 const noCounters = (): Counters => ({ applied: 0, refused: 0, repeated: 0, quotaRefusals: 0, failed: 0 })
@@ -75,6 +82,23 @@ const makeTasks = (name: string): Effect.Effect<Runtime["tasks"], InvalidOptions
       ),
     report: () => undefined
   }))
+
+/** Makes what runs effects of one name in turn. A name that nothing waits for is forgotten. */
+const makeOrder: Effect.Effect<Runtime["inOrder"]> = Effect.sync(() => {
+  const turns = new Map<string, { readonly alone: Effect.Semaphore; waiting: number }>()
+  return (id, effect) =>
+    Effect.suspend(() => {
+      const turn = turns.get(id) ?? { alone: Effect.unsafeMakeSemaphore(1), waiting: 0 }
+      turns.set(id, turn)
+      turn.waiting++
+      return Effect.ensuring(
+        turn.alone.withPermits(1)(effect),
+        Effect.sync(() => {
+          if (--turn.waiting === 0) turns.delete(id)
+        })
+      )
+    })
+})
 
 /** Removes the records of a session that has ended, of every store that holds some: one revision each. */
 const endSession = (stores: Map<string, Set<Store>>, session: string): void => {
@@ -132,14 +156,16 @@ export const make = (
       inBackground,
       nextName: () => `${process}/${++names}`,
       onEnded: (store) => ended(runtime, store),
-      count: noCounters()
+      count: noCounters(),
+      isClosed: false
     }
     const runtime: Runtime = {
       settings,
       shared,
       leases,
       entries,
-      opening: new Map(),
+      inOrder: yield* makeOrder,
+      owning: yield* Owning.make(name, scope, entries),
       clients: Clients.make(),
       storesOf: new Map(),
       backend,
@@ -148,8 +174,7 @@ export const make = (
       saving,
       unsaved: [],
       scope,
-      expired: 0,
-      isClosed: false
+      expired: 0
     }
     const stop = leases.sessions.onEnd(({ id }) => endSession(sessions, id))
     yield* Effect.addFinalizer(() => Effect.sync(stop))
@@ -173,5 +198,5 @@ const ended = (runtime: Runtime, store: Store): void => {
   const { reason } = store.ended!
   if (reason === "Expired") runtime.expired++
   if (reason === "Failed") shared.count.failed++
-  shared.inBackground(store.following.end(store.ended!))
+  shared.inBackground(Effect.andThen(store.following.end(store.ended!), store.release))
 }

@@ -1,5 +1,5 @@
 /** Makes the temporary stores of a catalog: they live in memory, and their log is what subscribers follow. */
-import { Effect } from "effect"
+import { Deferred, Effect } from "effect"
 import { type ChangeLog, make as makeLog } from "../../ChangeLog.js"
 import * as Operations from "../catalog/operations.js"
 import * as Policy from "../catalog/policy.js"
@@ -7,6 +7,7 @@ import { maxKeyBytes } from "../log/selector.js"
 import type { InvalidOptions } from "../options.js"
 import { removeAll } from "./accept.js"
 import type { Codec } from "./data.js"
+import type { StoreEnded } from "./errors.js"
 import * as Following from "./following.js"
 import { type JsonRow, type Measure, ofLog, sizeOf } from "./holding.js"
 import * as Records from "./records.js"
@@ -43,6 +44,7 @@ export const make = (
       id,
       kind: opening.kind,
       primary: opening.primary,
+      version: opening.version,
       epoch: head.epoch,
       shared,
       limits: limitsOf(opening.primary),
@@ -58,6 +60,9 @@ export const make = (
       outbox: undefined,
       clockOffset: 0,
       following: yield* Following.make(log, `${settings.name}/${id}`, settings.closeDeadline),
+      parts: undefined,
+      ending: yield* Deferred.make<never, StoreEnded>(),
+      release: Effect.void,
       members: new Set()
     }
     startExpiry(store)

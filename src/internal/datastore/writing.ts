@@ -3,14 +3,16 @@ import { type Duration, Effect, Either, Option, type PubSub } from "effect"
 import type { OperationId } from "../catalog/backend.js"
 import { fingerprint } from "../hash.js"
 import { InvalidOptions, millis } from "../options.js"
-import { type Accepted, type As, accept, type Request } from "./accept.js"
+import { type As, accept, type Request, refusalBefore } from "./accept.js"
 import { checkSteps } from "./check.js"
 import type { Codec } from "./data.js"
 import { type StoreEnded, WriteError } from "./errors.js"
 import type { Expect, Operation, Owned, Row, Step } from "./operation.js"
 import type { Done } from "./reply.js"
+import type { Runtime } from "./runtime.js"
 import { isAs } from "./settings.js"
-import type { Store } from "./store.js"
+import * as Shared from "./sharedStore.js"
+import { access, type Store } from "./store.js"
 
 /** On whose behalf an operation acts. With `n`, which its client counts from 1, it acts once however often it is sent. */
 export interface OperationAs extends As {
@@ -64,7 +66,7 @@ export interface Writing<A> {
   readonly codec: Codec<A>
   /** Accepts a request; at once, if the store is in memory. */
   readonly write: (request: Request) => Effect.Effect<Done, WriteError | StoreEnded>
-  readonly unsafeWrite: (request: Request) => Accepted
+  readonly unsafeWrite: (request: Request) => boolean
   readonly failures: PubSub.PubSub<Failure>
 }
 
@@ -149,7 +151,7 @@ export const write = <A>(
 /** Applies a step without waiting; `false`: it is refused. */
 export const unsafeWrite = <A>(writing: Writing<A>, step: Step<A>): boolean => {
   const request = requestOf(writing, [step], {})
-  return Either.isRight(request) && Either.isRight(writing.unsafeWrite(request.right))
+  return Either.isRight(request) && writing.unsafeWrite(request.right)
 }
 
 const rowOf = <A>({ codec }: Writing<A>, { rows }: Done): Row<A> =>
@@ -182,8 +184,38 @@ export const batch = <A>(writing: Writing<A>, steps: ReadonlyArray<Step<A>>, opt
     })
   )
 
-/** Accepts a request in memory, during the call. */
-export const inMemory = (store: Store): Pick<Writing<never>, "write" | "unsafeWrite"> => ({
-  write: (request) => Effect.suspend(() => accept(store, request)),
-  unsafeWrite: (request) => accept(store, request)
-})
+/** Writes to a store that several processes write, without waiting. What it comes to is reported when it failed. */
+const offerShared = (
+  runtime: Runtime,
+  store: Store,
+  parts: Shared.SharedParts,
+  failures: PubSub.PubSub<Failure>,
+  request: Request
+): boolean => {
+  if (access(store, store.shared.timers.now()) !== undefined) return false
+  if (refusalBefore(store, request) !== undefined) return false
+  return Shared.offer(runtime, store, parts, request, (settled) => {
+    const answer = Either.flatMap(settled, ({ reply }) => Shared.answerOf(store, reply))
+    if (Either.isRight(answer)) return
+    failures.unsafeOffer({ operation: { steps: request.owned.steps }, error: answer.left })
+  })
+}
+
+/** How requests reach a store: in memory at once, else by the backend. */
+export const writerOf = (
+  runtime: Runtime,
+  store: Store,
+  failures: PubSub.PubSub<Failure>
+): Pick<Writing<never>, "write" | "unsafeWrite"> => {
+  const { parts } = store
+  if (parts === undefined) {
+    return {
+      write: (request) => Effect.suspend(() => accept(store, request)),
+      unsafeWrite: (request) => Either.isRight(accept(store, request))
+    }
+  }
+  return {
+    write: (request) => Shared.write(runtime, store, parts, request),
+    unsafeWrite: (request) => offerShared(runtime, store, parts, failures, request)
+  }
+}

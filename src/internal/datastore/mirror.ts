@@ -1,0 +1,66 @@
+/** The records of a store that other processes write too: as of the last revision that was read here. */
+import { Effect } from "effect"
+import type { JsonRow } from "./holding.js"
+import { type Holding, ofRows } from "./holding.js"
+
+interface Waiter {
+  readonly seq: number
+  readonly resume: () => void
+}
+
+export interface Mirror {
+  readonly holding: Holding
+  /** Makes the changes of a revision, which may be far ahead of the last one: others matched nothing. */
+  readonly advance: (
+    seq: number,
+    changes: ReadonlyArray<{ readonly key: string; readonly row: JsonRow | undefined }>
+  ) => void
+  /** Begins anew with what a snapshot holds. */
+  readonly replace: (seq: number, rows: Iterable<JsonRow>) => void
+  /** Completes when the revision was read. */
+  readonly whenAt: (seq: number) => Effect.Effect<void>
+}
+
+const bySeq = (a: JsonRow, b: JsonRow): number => a.seq - b.seq
+
+export const make = (seq: number, rows: Iterable<JsonRow>): Mirror => {
+  let held = ofRows(seq, rows)
+  let at = seq
+  const waiters = new Set<Waiter>()
+  const arrive = (seq: number): void => {
+    at = seq
+    for (const waiter of waiters) {
+      if (waiter.seq > at) continue
+      waiters.delete(waiter)
+      waiter.resume()
+    }
+  }
+  return {
+    holding: {
+      seq: () => at,
+      get: (key) => held.get(key),
+      size: () => held.size(),
+      bySeq: () => held.bySeq(),
+      commit: (changed, bytes) => held.commit(changed, bytes)
+    },
+    advance: (seq, changes) => {
+      held.commit(
+        changes.map(({ key, row }) => ({ key, before: undefined, after: row })),
+        0
+      )
+      arrive(seq)
+    },
+    replace: (seq, rows) => {
+      // A snapshot is ordered by key.
+      held = ofRows(seq, Array.from(rows).sort(bySeq))
+      arrive(seq)
+    },
+    whenAt: (seq) =>
+      Effect.async<void>((resume) => {
+        if (seq <= at) return resume(Effect.void)
+        const waiter: Waiter = { seq, resume: () => resume(Effect.void) }
+        waiters.add(waiter)
+        return Effect.sync(() => waiters.delete(waiter))
+      })
+  }
+}
