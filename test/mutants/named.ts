@@ -26,6 +26,7 @@ import { sqlTableMutants } from "./named/sqlTable.js"
 import { syncedGuards } from "./named/synced.js"
 import { tableMutants } from "./named/table.js"
 import { tierMutants } from "./named/tier.js"
+import { viewGuards } from "./named/views.js"
 import { watchMutants } from "./named/watch.js"
 
 export interface NamedMutant {
@@ -415,5 +416,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...liveTableTrapMutants,
   ...cacheGuards,
   ...syncedGuards,
+  ...viewGuards,
   ...changesGuards
 ]
