@@ -27,6 +27,7 @@ import { sqlTableMutants } from "./named/sqlTable.js"
 import { syncedGuards } from "./named/synced.js"
 import { tableMutants } from "./named/table.js"
 import { tierMutants } from "./named/tier.js"
+import { viewGuards } from "./named/views.js"
 import { watchMutants } from "./named/watch.js"
 
 export interface NamedMutant {
@@ -417,5 +418,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...cacheGuards,
   ...syncedGuards,
   ...changesGuards,
-  ...leaseGuards
+  ...leaseGuards,
+  ...viewGuards,
+  ...changesGuards
 ]

@@ -130,7 +130,7 @@ export type SaveOutcome =
   /** It is committed. `revisions`: what was appended, in order. */
   { readonly _tag: "Saved"; readonly revisions: ReadonlyArray<Revision>; readonly head: Revision } | Broken
 
-/** The right to decide in memory: nobody else saves what it covers as long as it is held. */
+/** The right to decide in memory: no other process saves what it covers as long as it is held. */
 export interface Ownership {
   /** Every save with it is compared with the token that the backend holds. */
   readonly token: string

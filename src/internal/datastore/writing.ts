@@ -54,7 +54,7 @@ export interface Batched<out A> {
   readonly rows: ReadonlyArray<Option.Option<Row<A>>>
 }
 
-/** An operation that nobody waited for, and what it failed with. */
+/** An operation without a waiting caller, and what it failed with. */
 export interface Failure {
   readonly operation: Operation<unknown>
   readonly error: WriteError | StoreEnded
@@ -101,7 +101,7 @@ const ttlOf = (ttl: Duration.DurationInput | undefined): number | undefined | Wr
   return read === Number.POSITIVE_INFINITY ? undefined : read
 }
 
-/** Names an operation by its client, under the principal: nobody else can use its numbers. */
+/** Names an operation by its client, under the principal: no other principal can use its numbers. */
 const idOf = (
   { client, n, principal }: OperationAs,
   steps: Owned["steps"],
