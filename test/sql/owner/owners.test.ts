@@ -194,6 +194,34 @@ for (const [database, place] of places) {
       })
     )
 
+    it.scoped("is refused while the database is away, and one that waits goes on", () =>
+      Effect.gen(function* () {
+        const { database, start } = yield* place
+        const one = yield* start()
+        yield* one.disconnect
+        const refused = yield* Effect.flip(one.acquire("x", a))
+        expect(refused).toMatchObject({ reason: "Unavailable", cause: { message: "the database is away" } })
+        const long = { ...a, lease: "1 hour" } as const
+        const waiting = yield* Effect.fork(one.acquire("x", { ...long, wait: Duration.infinity }))
+        yield* until(one, "SELECT")
+        yield* one.reconnect
+        const owner = yield* passing(Fiber.join(waiting))
+        // What it holds is held while it cannot be extended, and extended when it can.
+        yield* one.disconnect
+        yield* TestClock.adjust("20 minutes")
+        yield* until(one, "UPDATE")
+        expect([owner.isLost(), owner.unsafeIsHeld()]).toEqual([false, true])
+        yield* TestClock.adjust("35 minutes")
+        expect([owner.isLost(), owner.unsafeIsHeld()]).toEqual([false, false])
+        yield* one.reconnect
+        yield* TestClock.adjust("6 minutes")
+        yield* Effect.repeat(until(one, "UPDATE"), { until: () => owner.unsafeIsHeld() })
+        yield* database.sql("DROP TABLE t_owners")
+        const fatal = yield* Effect.flip(one.acquire("y", a))
+        expect(fatal).toMatchObject({ reason: "Unavailable" })
+      })
+    )
+
     for (const [jump, ahead] of jumps) {
       it.scoped(`goes by the clock of the database: that of a process is set ${jump}`, () =>
         Effect.gen(function* () {
@@ -201,7 +229,9 @@ for (const [database, place] of places) {
           const [one, other] = yield* Effect.all([start(), start()])
           const wall = yield* wallClock
           wall.set(ahead)
-          yield* Effect.withClock(one.acquire("x", a), wall.clock)
+          const owner = yield* Effect.withClock(one.acquire("x", a), wall.clock)
+          wall.set(2 * ahead)
+          expect(owner.unsafeIsHeld()).toBe(true)
           const millis = yield* left
           expect(millis).toBeGreaterThan(0)
           expect(millis).toBeLessThanOrEqual(10_000)
