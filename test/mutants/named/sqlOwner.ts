@@ -83,7 +83,16 @@ export const sqlOwnerMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "leave a lost session to the next extension",
     "sql/internal/owner/holding",
-    ["lock?.lost ?? locks?.changed ?? Effect.never", "Effect.never"],
+    [
+      "(lock?.isHeld() === true ? lock.lost : locks?.changed) ?? Effect.never",
+      "locks?.changed === undefined ? Effect.never : Effect.never"
+    ],
     ofLocks("takes the lock of its next session, and is refused to others all the while")
+  ),
+  guard(
+    "extend a lease again and again while the session is gone",
+    "sql/internal/owner/holding",
+    ["lock?.isHeld() === true ? lock.lost :", "lock !== undefined ? lock.lost :"],
+    ofLocks("that loses the database too asks for it with pauses")
   )
 ].map((mutant): NamedMutant => ({ ...mutant, needs: "servers" }))

@@ -25,6 +25,8 @@ export interface Process extends Owners {
   readonly dialect: Dialect
   /** Takes the next of its statements that has ended outside of a transaction. */
   readonly ended: Effect.Effect<Statement>
+  /** How many of them have ended. */
+  readonly count: () => number
   /** From now on none of its statements is sent, and none is answered. */
   readonly freeze: Effect.Effect<void>
   /** From now on each of its statements fails, until `reconnect`. */
@@ -75,7 +77,15 @@ const process = (database: TableDatabase, doorbell: object | undefined) =>
     // The driver would wait in the only thread.
     if (dialect.name === "sqlite") yield* executor.run(plain("PRAGMA busy_timeout = 0"))
     const ended = yield* Queue.unbounded<Statement>()
-    const run: Run = (statement) => Effect.ensuring(executor.run(statement), Queue.offer(ended, statement))
+    let count = 0
+    const run: Run = (statement) =>
+      Effect.ensuring(
+        executor.run(statement),
+        Effect.suspend(() => {
+          count++
+          return Queue.offer(ended, statement)
+        })
+      )
     const owners = yield* openOwners({
       dialect,
       executor: { ...executor, run },
@@ -87,6 +97,7 @@ const process = (database: TableDatabase, doorbell: object | undefined) =>
       ...fates,
       dialect,
       ended: Queue.take(ended),
+      count: () => count,
       save: (owner, body) =>
         transaction(dialect, executor.reserve, identity, (run) => {
           const one = step(dialect, run)

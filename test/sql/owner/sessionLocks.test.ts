@@ -76,6 +76,21 @@ for (const { name, url } of databaseUrls()) {
       })
     )
 
+    it.scopedLive("that loses the database too asks for it with pauses", () =>
+      Effect.gen(function* () {
+        const { kill, open, start } = yield* withDoorbells
+        const one = yield* start(yield* open)
+        yield* one.acquire("x", a)
+        yield* one.disconnect
+        const before = one.count()
+        yield* kill(1)
+        // When its session is gone, and when there is another one.
+        yield* until(one, "UPDATE", "false")
+        yield* until(one, "UPDATE", "false")
+        expect(one.count() - before).toBeLessThanOrEqual(3)
+      })
+    )
+
     it.scopedLive("frees the lock when it is released, and when it learns that it is lost", () =>
       Effect.gen(function* () {
         const { expire, isLocked, kill, locks, open, start } = yield* withDoorbells

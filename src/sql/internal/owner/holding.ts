@@ -146,9 +146,9 @@ const renew = (holding: Holding): Effect.Effect<void, OwnError> =>
     Effect.mapError((error) => ownError(holding.claim.name, error))
   )
 
-/** Completes when the session that the lock is of is gone, or when there is another one to take it. */
+/** Completes when the session that the lock is of is gone, or when there is another one to take it in. */
 const sessionChanged = ({ lock, place: { locks } }: Holding): Effect.Effect<void> =>
-  lock?.lost ?? locks?.changed ?? Effect.never
+  (lock?.isHeld() === true ? lock.lost : locks?.changed) ?? Effect.never
 
 /** Extends the lease until the name is lost. */
 const keepRenewing = (holding: Holding, pause: number, failures = 0): Effect.Effect<void> => {
