@@ -23,6 +23,7 @@ import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
 import { sqlite } from "./named/sqlite.js"
 import { sqlKeysMutants } from "./named/sqlKeys.js"
+import { sqlOwnerMutants } from "./named/sqlOwner.js"
 import { sqlTableMutants } from "./named/sqlTable.js"
 import { syncedGuards } from "./named/synced.js"
 import { tableMutants } from "./named/table.js"
@@ -401,6 +402,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...recorderMutants,
   ...sqlMutants,
   ...sqlKeysMutants,
+  ...sqlOwnerMutants,
   ...sqlTableMutants,
   ...tableMutants,
   ...projectionMutants,
