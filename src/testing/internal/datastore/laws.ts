@@ -1,6 +1,7 @@
 /** All laws of backends of permanent stores, and how a backend is held against them. */
 import type { Kit } from "../law.js"
 import { runnerOf } from "../report.js"
+import { datastoreLawsOfAtomicity } from "./atomicity.js"
 import { datastoreLawsOfDeciding } from "./deciding.js"
 import { datastoreLawsOfHandles } from "./handles.js"
 import { datastoreLawsOfLoading } from "./loading.js"
@@ -21,6 +22,7 @@ export const datastoreLaws: ReadonlyArray<DatastoreLaw> = [
   ...datastoreLawsOfOpening,
   ...datastoreLawsOfDeciding,
   ...datastoreLawsOfSaving,
+  ...datastoreLawsOfAtomicity,
   ...datastoreLawsOfLoading,
   ...datastoreLawsOfOperations,
   ...datastoreLawsOfOwning,
