@@ -48,6 +48,7 @@ export { type EventsFrame, type Frame, type SnapshotFrame, WatchEnded } from "./
 export type { Health } from "./internal/watch/health.js"
 export { type FollowError, WatchRefused } from "./internal/watch/opening.js"
 export type { WatcherHealth } from "./internal/watch/reader.js"
+export type { Rights, View, Visible } from "./internal/watch/view.js"
 export type { Options } from "./internal/watch/watchOptions.js"
 
 /** A watcher. One reader takes its frames. */
@@ -118,6 +119,13 @@ export interface Watch<V> {
     selector: Selector,
     options?: FollowOptions<V>
   ) => Stream.Stream<Frame<V>, FollowError | WatchEnded>
+  /**
+   * Compares the rights of all follows whose `view` has some, as each of them does when its reader takes. Call it when
+   * rights have changed, for readers that wait.
+   */
+  readonly recheck: Effect.Effect<void>
+  /** {@link Watch.recheck}, at once. */
+  readonly unsafeRecheck: () => void
   readonly health: Effect.Effect<Health>
   /**
    * Delivers what is committed until now, then ends every watcher as `Closed`, within `closeDeadline`. It waits
@@ -237,6 +245,8 @@ const watchOf = <V>(runtime: Runtime<V>, close: Effect.Effect<void>): Watch<V> =
   open: (selector, options = {}) => open(runtime, selector, options),
   follow: (selector, options = {}) =>
     Stream.unwrapScoped(Effect.map(open(runtime, selector, options), ({ frames }) => frames)),
+  recheck: Effect.sync(() => Reader.recheckAll(runtime.dispatcher.registry)),
+  unsafeRecheck: () => Reader.recheckAll(runtime.dispatcher.registry),
   health: Effect.sync(() => healthOf(runtime.dispatcher)),
   close
 })

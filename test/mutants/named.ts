@@ -10,6 +10,7 @@ import { changesGuards } from "./named/changes.js"
 import { actorGuards } from "./named/guards.actor.js"
 import { recorderGuards } from "./named/guards.recorder.js"
 import { watchGuards } from "./named/guards.watch.js"
+import { leaseGuards } from "./named/lease.js"
 import { liveTableMutants } from "./named/liveTable.js"
 import { liveTableLawMutants } from "./named/liveTableLaws.js"
 import { liveTableTrapMutants } from "./named/liveTableTraps.js"
@@ -415,5 +416,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...liveTableTrapMutants,
   ...cacheGuards,
   ...syncedGuards,
-  ...changesGuards
+  ...changesGuards,
+  ...leaseGuards
 ]

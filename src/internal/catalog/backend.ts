@@ -29,16 +29,17 @@ export interface Stored {
 /** One value as it is kept. It is the value of a change in the log of its store. */
 export interface StoredValue {
   readonly data: Json
+  /** The number of the revision that wrote it. */
+  readonly seq: number
   /** The session that it ends with. */
   readonly session?: string | undefined
   /** When it ends: milliseconds of the backend's clock. */
   readonly ends?: number | undefined
 }
 
-/** A value that a store holds, and the revision that wrote it. */
+/** A value that a store holds, and its key. */
 export interface HeldValue extends StoredValue {
   readonly key: string
-  readonly seq: number
 }
 
 /** What names an operation of a client, so that it acts once. */
@@ -72,6 +73,11 @@ export interface Locked {
   readonly head: Revision
   /** Milliseconds of the backend's clock. */
   readonly now: number
+  /**
+   * The last revision that this save has appended already, found by its name in the log: an earlier try was committed,
+   * and its answer was lost.
+   */
+  readonly logged: Revision | undefined
   /** The values of the keys that the save names, as of the head. */
   readonly get: (key: string) => HeldValue | undefined
   /** The reply to the operation of the save, if it is remembered. */
@@ -105,6 +111,8 @@ export interface Broken {
 /** One operation that is to be saved. */
 export interface Save {
   readonly store: string
+  /** Unique. It becomes the id of the entry of the last revision that the save appends. */
+  readonly name: string
   /** The keys that `decide` looks at. */
   readonly keys: ReadonlyArray<string>
   readonly id: OperationId | undefined

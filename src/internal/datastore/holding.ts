@@ -46,7 +46,10 @@ export const sizeOf = (measure: Measure) => (): number => {
 /** A holding that is a log in memory with its state. */
 export const ofLog = (log: ChangeLog<JsonRow>, measure: Measure, first: Revision): Holding => {
   const { append, latest } = log
-  const appendNow = append.now!
+  // A log in memory has it, and what it answers is known at once.
+  const appendNow = append.now as (
+    changes: ReadonlyArray<Change<JsonRow>>
+  ) => Either.Either<Revision, ChangeLogError>
   const held = latest!
   let seq = first.seq
   return {

@@ -21,7 +21,8 @@ export interface Timers {
   readonly now: () => number
   /**
    * Calls `onDue` once, strictly after the deadline. A deadline that has passed is due at once, and fires by the next
-   * `runDue` or the fiber. `onDue` is synchronous and must not throw: a throw is logged, and stops no other timer.
+   * `runDue` or the fiber. `onDue` is synchronous and must not throw: a throw is logged, and stops no other timer. One
+   * that calls `runDue` nests the others in itself.
    */
   readonly schedule: (deadline: number, onDue: (timer: Timer) => void) => Timer
   /** Gives a timer another deadline. Returns `false` for one that has fired or was cancelled: it stays so. */
@@ -30,11 +31,13 @@ export interface Timers {
   readonly cancel: (timer: Timer) => void
   /** Fires all that is due, by deadlines, equal ones in the order in which they were given. Returns how many. */
   readonly runDue: () => number
+  /** Runs a task. What it throws is logged by the fiber, and not thrown. */
+  readonly supervise: (task: () => void) => void
   /** How many timers wait. */
   readonly size: () => number
 }
 
-/** What timers threw since the last log line. */
+/** What was thrown since the last log line. */
 interface Faults {
   readonly first: unknown
   count: number
@@ -72,15 +75,19 @@ const wakeFor = (state: State, deadline: number): void => {
 
 const isDue = (timer: Timer, now: number): boolean => now > timer.deadline
 
-const fire = (state: State, timer: Timer): void => {
-  Heap.remove(state.heap, timer)
+const supervise = (state: State, task: () => void): void => {
   try {
-    timer.onDue(timer)
+    task()
   } catch (fault) {
     if (state.faults === undefined) state.faults = { first: fault, count: 1 }
     else state.faults.count++
     wakeFiber(state)
   }
+}
+
+const fire = (state: State, timer: Timer): void => {
+  Heap.remove(state.heap, timer)
+  supervise(state, () => timer.onDue(timer))
 }
 
 const fireDue = (state: State, max: number): number => {
@@ -99,7 +106,7 @@ const logFaults = (state: State): Effect.Effect<void> =>
     const { faults } = state
     if (faults === undefined) return Effect.void
     state.faults = undefined
-    const message = `${faults.count} of the timers that were due threw; the others have fired. The first fault:`
+    const message = `${faults.count} of what ended or was due threw, the rest was done; the first fault:`
     // A logger that throws must not end the fiber.
     return Effect.asVoid(Effect.exit(Effect.logError(message, faults.first)))
   })
@@ -164,6 +171,7 @@ const timersOf = (state: State): Timers => ({
     if (Heap.has(state.heap, timer)) Heap.remove(state.heap, timer)
   },
   runDue: () => fireDue(state, Number.POSITIVE_INFINITY),
+  supervise: (task) => supervise(state, task),
   size: () => state.heap.nodes.length
 })
 

@@ -3,7 +3,7 @@
  *
  * The buffer counts frames of events, one for each revision. Snapshot, Synced, Gap and the end always find room.
  */
-import type { LoggedRevision, Revision } from "../log/events.js"
+import { type LoggedRevision, type Revision, start } from "../log/events.js"
 import { type EventsFrame, type Frame, type GapFrame, type SnapshotFrame, WatchEnded } from "./frames.js"
 
 /**
@@ -83,13 +83,17 @@ export const end = <V>(buffer: FrameBuffer<V>, ended: WatchEnded): void => {
 /** The error of its reader, once everything is taken. */
 export const finalError = <V>({ ended, lastTaken }: FrameBuffer<V>): WatchEnded | undefined => {
   if (ended === undefined) return undefined
-  // An error's message and cause are not enumerable: spreading it would lose them.
-  const { cause, message, reason } = ended
   // A reader whose watcher ends in the middle of a dispatch may have taken more than the registry's position.
-  const isAhead = lastTaken.epoch === ended.cursor.epoch && lastTaken.seq > ended.cursor.seq
-  const cursor = isAhead ? lastTaken : ended.cursor
-  return new WatchEnded({ reason, message, cursor, ...(cause === undefined ? {} : { cause }) })
+  return endedAt(ended, further(ended.cursor, lastTaken))
 }
+
+const endedAt = ({ cause, message, reason }: WatchEnded, cursor: Revision): WatchEnded =>
+  // An error's message and cause are not enumerable: spreading it would lose them.
+  new WatchEnded({ reason, message, cursor, ...(cause === undefined ? {} : { cause }) })
+
+/** `taken`, if it is further than a position in its epoch. */
+export const further = (position: Revision, taken: Revision): Revision =>
+  taken.epoch === position.epoch && taken.seq > position.seq ? taken : position
 
 /** Whether no frame waits. */
 export const isEmpty = <V>({ frames, row }: FrameBuffer<V>): boolean =>
@@ -183,6 +187,23 @@ export const pushSnapshot = <V>(buffer: FrameBuffer<V>, gap: GapFrame, snapshot:
   push(buffer, before?._tag === "Gap" ? mergeGaps(before, gap) : gap)
   push(buffer, snapshot)
 }
+
+/**
+ * Gives up everything that waits. If a first Snapshot is among it, nothing was taken: the reader is before the start of
+ * the log.
+ */
+export const discard = <V>(buffer: FrameBuffer<V>): void => {
+  const { frames, lastTaken, row, start: first } = buffer
+  const next = row === undefined ? frames?.[first] : undefined
+  if (next?._tag === "Snapshot" && isAt(next.revision, lastTaken)) buffer.lastTaken = start(lastTaken.epoch)
+  if (buffer.ended !== undefined && !isEmpty(buffer)) buffer.ended = endedAt(buffer.ended, buffer.lastTaken)
+  buffer.row = undefined
+  buffer.size = 0
+  replaceFrames(buffer, [])
+  buffer.conflateAt = buffer.capacity
+}
+
+const isAt = (a: Revision, b: Revision): boolean => a.epoch === b.epoch && a.seq === b.seq
 
 /** Two that follow each other as one. */
 const mergeGaps = (before: GapFrame, gap: GapFrame): GapFrame => {

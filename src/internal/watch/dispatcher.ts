@@ -143,7 +143,8 @@ const replayAll = <V>(
     if (dispatcher.nanos() > until) break
   }
   for (const watcher of slice) {
-    if (!Watcher.isBehind(watcher)) continue
+    // The rights of one may have changed when its reader was woken.
+    if (!Watcher.isBehind(watcher) || watcher.snapshotWait !== undefined) continue
     const { cursor } = watcher
     if (cursor.epoch === position.epoch && cursor.seq >= position.seq) {
       Registry.advanceTo(registry, watcher, cursor)
@@ -179,12 +180,16 @@ const endUnreadable = <V>(
         Registry.end(registry, watcher, "Failed", "the log cannot be read after its cursor", error)
       )
 
-/** Runs one pass: the head for readers that wait for it, what is new for the live watchers, then a slice for those that are behind. */
+/**
+ * Runs one pass: the snapshots of those whose rights have changed, the head for readers that wait for it, what is new for
+ * the live watchers, then a slice for those that are behind.
+ */
 export const pass = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
   Effect.suspend(() =>
     dispatcher.registry.watchers.size === 0
       ? Effect.void
-      : answerSyncs(dispatcher).pipe(
+      : Resnapshot.startChanged(dispatcher).pipe(
+          Effect.andThen(answerSyncs(dispatcher)),
           Effect.andThen(advance(dispatcher)),
           Effect.andThen(
             Effect.suspend(() =>

@@ -7,6 +7,7 @@ import type { Selector } from "../log/selector.js"
 import type { EventsFrame } from "./frames.js"
 import * as KeyIndex from "./keyIndex.js"
 import * as Registry from "./registry.js"
+import * as View from "./view.js"
 import * as Watcher from "./watcher.js"
 
 const withPrevious = <V>({ events, previous }: LoggedRevision<V>): ReadonlyArray<Event<V>> =>
@@ -35,19 +36,21 @@ const wholeFrame = <V>(frames: Frames<V>, previous: boolean): EventsFrame<V> => 
   return frames.plain
 }
 
-/** The frame of a watcher, with the events at these positions; none when its predicate takes none of them. */
+/** The frame of a watcher, with what it sees and takes of the events at these positions; none when that is nothing. */
 const frameOf = <V>(
   frames: Frames<V>,
   watcher: Watcher.Watcher<V>,
   positions: ReadonlyArray<number> | undefined
 ): EventsFrame<V> | undefined => {
   const whole = wholeFrame(frames, watcher.previous)
-  const { where } = watcher
+  const { previous, view, where } = watcher
   const all = positions === undefined || positions.length === whole.events.length
-  if (all && where === undefined) return whole
+  if (all && where === undefined && view === undefined) return whole
   const some = all ? whole.events : positions.map((i) => whole.events[i]!)
-  const events = where === undefined ? some : some.filter((event) => where(event))
-  if (events.length === whole.events.length) return whole
+  const seen =
+    view === undefined ? some : View.seen(view, some, all ? undefined : positions, frames.logged, previous)
+  const events = where === undefined ? seen : seen.filter((event) => where(event))
+  if (seen === whole.events && events.length === whole.events.length) return whole
   if (events.length === 0) return undefined
   return { _tag: "Events", revision: whole.revision, events: Object.freeze(events) }
 }
@@ -206,8 +209,9 @@ export const replay = <V>(
       Registry.end(registry, watcher, "Failed", "its predicate threw", cause)
       return false
     }
+    // Before its reader is woken: a reader that takes at once may find that the rights have changed.
+    Watcher.readOnAfter(watcher, logged.revision)
     if (frame !== undefined) Watcher.push(watcher, frame)
-  }
-  Watcher.readOnAfter(watcher, logged.revision)
+  } else Watcher.readOnAfter(watcher, logged.revision)
   return true
 }

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import type { Event, Revision } from "../log/events.js"
 import { func, InvalidOptions, oneOf, optional, or, resolve, that, whole } from "../options.js"
 import type { Policy } from "./buffer.js"
+import type { Rights, View } from "./view.js"
 
 /** Options of a follow; each has a default. */
 export interface FollowOptions<V> {
@@ -19,8 +20,19 @@ export interface FollowOptions<V> {
    */
   readonly snapshot?: "first" | "none" | undefined
   /**
+   * What the follow may see of what the selector matches. A row that begins to be visible is delivered as a put, one that
+   * ceases to be visible as a delete. A row that was never visible is not named. Needs a log with `state: "latest"`.
+   *
+   * Rights are compared each time that the reader takes. If they changed, what waits is discarded, and the follow gets
+   * a Snapshot of what is visible now, or ends as `Unauthorized`. Frames that were taken before are the reader's to
+   * drop. `Watch.recheck` compares for readers that wait. If a predicate or the rights throw, the follow ends as
+   * `Failed`. A cursor holds for the view that it was delivered by: under another one begin with a snapshot.
+   */
+  readonly view?: View<V> | undefined
+  /**
    * Delivers only what it takes of what the selector matches: events, and the entries of every Snapshot. It gets each
-   * entry as an event that puts the entry's value, with the entry's revision. If it does not take the new value of a
+   * entry as an event that puts the entry's value, with the entry's revision. With a `view` it gets what the view lets
+   * through. If it does not take the new value of a
    * key that was delivered, that event is left out, and the key is not reported as gone. Pure. If it throws, the
    * follow ends as `Failed`.
    */
@@ -46,6 +58,13 @@ const isRevision = (given: unknown): boolean => {
   return typeof epoch === "string" && typeof seq === "number" && typeof tag === "number"
 }
 
+const isView = (given: unknown): boolean => {
+  if (typeof given === "function") return true
+  if (typeof given !== "object" || given === null) return false
+  const { version, visible } = given as { readonly [K in keyof Rights<never>]?: unknown }
+  return typeof version === "function" && typeof visible === "function"
+}
+
 const policy = oneOf("resync", "conflate", "cancel", "drop-oldest", "block")
 
 const registerRules = {
@@ -60,6 +79,7 @@ const followRules = {
   after: optional(that("a Revision of the log", isRevision)),
   back: optional(whole(0, "revisions")),
   snapshot: or(oneOf("first", "none"), "none"),
+  view: optional(that("a predicate, or rights with the functions version and visible", isView)),
   where: optional(func("that answers a boolean")),
   autoResnapshot: or(oneOf("on", "off"), "off")
 }

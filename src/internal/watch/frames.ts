@@ -5,7 +5,8 @@ import type { Event, KeyValue, Revision } from "../log/events.js"
 /** What a reader takes from a watcher. */
 export type Frame<V> =
   /**
-   * Replaces everything that the watcher held. `entries`: what the follow's selector matches and its `where` takes.
+   * Replaces everything that the watcher held. `entries`: what the follow's selector matches, its `view` lets through
+   * and its `where` takes.
    * `deleted`: the keys that were delivered before, and that are not among the entries. Only a follow with
    * `autoResnapshot` remembers them.
    */
@@ -41,16 +42,17 @@ export type SnapshotFrame<V> = Extract<Frame<V>, { readonly _tag: "Snapshot" }>
 export type GapFrame = Extract<Frame<never>, { readonly _tag: "Gap" }>
 
 /**
- * Why a watcher has ended; everything that was buffered before is delivered first.
+ * Why a watcher has ended; everything that was buffered before is delivered first, if its rights still let it.
  *
  * - `Compacted`: the log no longer holds what comes next. Follow again with a snapshot.
  * - `EpochChanged`: the log's history was renewed. Follow again with a snapshot.
  * - `Overflow`: its buffer was full, and its policy is `cancel`. Follow again after `cursor`.
  * - `Closed`: it was cancelled, or the watch was closed.
  * - `Failed`: its predicate threw, its snapshot could not be taken, or the log failed for good; see `cause`.
+ * - `Unauthorized`: its rights let it see nothing any more. What waited is discarded.
  */
 export class WatchEnded extends Data.TaggedError("WatchEnded")<{
-  readonly reason: "Compacted" | "EpochChanged" | "Overflow" | "Closed" | "Failed"
+  readonly reason: "Compacted" | "EpochChanged" | "Overflow" | "Closed" | "Failed" | "Unauthorized"
   readonly message: string
   /**
    * The position of the watcher. Everything up to it that matches has been delivered: a follow that resumes after it

@@ -20,6 +20,7 @@ import { type Follow, type FollowOptions, resolveFollow } from "./followOptions.
 import { type SnapshotFrame, WatchEnded } from "./frames.js"
 import * as Registry from "./registry.js"
 import * as Snapshots from "./snapshots.js"
+import * as View from "./view.js"
 import * as Watcher from "./watcher.js"
 
 /** Why a follow could not begin. Nothing was registered. */
@@ -77,7 +78,9 @@ interface StartPosition<V> {
   readonly at: Revision
   /** The log is there, or further. */
   readonly head: Revision
-  readonly first?: SnapshotFrame<V> | Snapshots.PredicateThrew
+  readonly first?: SnapshotFrame<V>
+  /** It ends before it is registered. */
+  readonly end?: Pick<WatchEnded, "reason" | "message" | "cause">
 }
 
 const backOf = <V>(source: Snapshots.Source<V>, back: number): Effect.Effect<StartPosition<V>, FollowError> =>
@@ -91,20 +94,36 @@ const backOf = <V>(source: Snapshots.Source<V>, back: number): Effect.Effect<Sta
     )
   })
 
+/** Where a watcher ends that may see nothing: nothing was delivered to it. */
+const endPosition = <V>(
+  source: Snapshots.Source<V>,
+  { after, back = 0, snapshot }: Follow<V>,
+  end: StartPosition<V>["end"] & {}
+): Effect.Effect<StartPosition<V>, FollowError> =>
+  Effect.map(source.head, ({ head: found }) => {
+    const head = ownRevision(found)
+    const fromNow = back === 0 && snapshot === "none"
+    return { at: after === undefined ? (fromNow ? head : start(head.epoch)) : ownRevision(after), head, end }
+  })
+
 const startPosition = <V>(
   { source }: Dispatcher<V>,
   watcher: Watcher.Watcher<V>,
-  { after, back = 0, snapshot }: Follow<V>
+  follow: Follow<V>
 ): Effect.Effect<StartPosition<V>, FollowError> => {
+  const { after, back = 0, snapshot } = follow
+  const found = watcher.view === undefined ? undefined : View.compare(watcher.view)
+  if (found?._tag === "Ended") return endPosition(source, follow, found)
   if (back > 0) return backOf(source, back)
   const head = Effect.map(source.head, ({ head }) => ownRevision(head))
   if (snapshot === "first") {
-    return Effect.map(Snapshots.take(source, watcher), (first) => ({
+    return Effect.map(Snapshots.take(source, watcher), (first): StartPosition<V> => {
+      const { revision } = first
+      if (first._tag === "Snapshot") return { at: revision, head: revision, first }
       // A watcher to which nothing was delivered has the position where the log begins.
-      at: first._tag === "PredicateThrew" ? start(first.revision.epoch) : first.revision,
-      head: first.revision,
-      first
-    }))
+      const end = { reason: "Failed", message: "its predicate threw", cause: first.cause } as const
+      return { at: start(revision.epoch), head: revision, end }
+    })
   }
   if (after === undefined) return Effect.map(head, (head) => ({ at: head, head }))
   // The read fails if the log cannot go on from there.
@@ -127,7 +146,7 @@ const full = <V>({ maxWatchers }: Admission<V>): WatchRefused =>
 const admit = <V>(
   admission: Admission<V>,
   watcher: Watcher.Watcher<V>,
-  { at, first, head }: StartPosition<V>
+  { at, end, first, head }: StartPosition<V>
 ): Effect.Effect<void, WatchRefused> =>
   Effect.suspend(() => {
     const { dispatcher, setGauge } = admission
@@ -137,10 +156,12 @@ const admit = <V>(
     if (isFull(admission)) return full(admission)
     noteHead(dispatcher, head)
     Watcher.startAt(watcher, at)
-    if (first?._tag === "PredicateThrew") {
-      const { cause } = first
-      const failed = new WatchEnded({ reason: "Failed", message: "its predicate threw", cursor: at, cause })
-      Watcher.end(watcher, failed)
+    if (end !== undefined) {
+      const { cause, message, reason } = end
+      Watcher.end(
+        watcher,
+        new WatchEnded({ reason, message, cursor: at, ...(cause === undefined ? {} : { cause }) })
+      )
       return Effect.void
     }
     if (first !== undefined) Watcher.push(watcher, first)
@@ -152,12 +173,13 @@ const admit = <V>(
 const newWatcher = <V>(
   { dispatcher: { registry } }: Admission<V>,
   selector: Selector,
-  { autoResnapshot, buffer, policy, previous, where }: Follow<V>
+  { autoResnapshot, buffer, policy, previous, view, where }: Follow<V>
 ): Watcher.Watcher<V> =>
   Watcher.make({
     id: Registry.nextId(registry),
     selector,
     where,
+    view: view === undefined ? undefined : View.make(view),
     policy,
     previous: previous === "include",
     autoResnapshot: autoResnapshot === "on",
@@ -168,8 +190,9 @@ const newWatcher = <V>(
 /** Checks that the log can give what the follow asks for. */
 const validateLog = <V>(
   { hasSnapshots, log }: Admission<V>,
-  { autoResnapshot, previous, snapshot }: Follow<V>
+  { autoResnapshot, previous, snapshot, view }: Follow<V>
 ): ChangeLogError | undefined => {
+  if (view !== undefined && log.state !== "latest") return noSnapshots("a view")
   if (previous === "include" && log.state !== "latest") return noSnapshots("a previous value")
   const wantsSnapshot = snapshot === "first" || autoResnapshot === "on"
   return wantsSnapshot && !hasSnapshots ? noSnapshots("a snapshot") : undefined

@@ -4,6 +4,7 @@ import type { ChangeLogError, Compacted, EpochChanged, Revision } from "../log/e
 import { type Dispatcher, isSuspect, maxSilence, silentFor } from "./dispatcherState.js"
 import type { Frame, WatchEnded } from "./frames.js"
 import * as Registry from "./registry.js"
+import * as View from "./view.js"
 import * as Watcher from "./watcher.js"
 
 /** The health of a watcher. */
@@ -31,11 +32,27 @@ export interface WatcherHealth {
   readonly cause: Option.Option<ChangeLogError | Compacted | EpochChanged>
 }
 
+/** Compares the rights of a watcher: what they let through before is not delivered any more. */
+export const recheck = <V>(registry: Registry.Registry<V>, watcher: Watcher.Watcher<V>): void => {
+  if (watcher.view === undefined) return
+  const found = View.compare(watcher.view)
+  if (found._tag === "Changed") Registry.restartView(registry, watcher)
+  if (found._tag === "Ended")
+    Registry.endDiscarding(registry, watcher, found.reason, found.message, found.cause)
+}
+
+/** Compares the rights of all watchers that have some. */
+export const recheckAll = <V>(registry: Registry.Registry<V>): void => {
+  // One that ends leaves the set.
+  for (const watcher of [...registry.withRights]) recheck(registry, watcher)
+}
+
 /** Takes the next frame: of the buffer, or the Progress that is due. */
 export const poll = <V>(
   registry: Registry.Registry<V>,
   watcher: Watcher.Watcher<V>
 ): Frame<V> | undefined => {
+  if (watcher.view !== undefined) recheck(registry, watcher)
   const frame = Watcher.take(watcher)
   if (frame !== undefined) {
     Registry.noteTaken(registry, watcher)
@@ -53,12 +70,18 @@ const waitFor = <V>(watcher: Watcher.Watcher<V>): Effect.Effect<void> =>
 export const take = <V>(
   registry: Registry.Registry<V>,
   watcher: Watcher.Watcher<V>
-): Effect.Effect<Frame<V>, WatchEnded> =>
+): Effect.Effect<Frame<V>, WatchEnded> => takeWith(watcher, () => poll(registry, watcher))
+
+/** Takes what `next` finds, and waits for it; fails when it has ended and everything was taken. */
+const takeWith = <V, A>(
+  watcher: Watcher.Watcher<V>,
+  next: () => A | undefined
+): Effect.Effect<A, WatchEnded> =>
   Effect.suspend(() => {
-    const frame = poll(registry, watcher)
-    if (frame !== undefined) return Effect.succeed(frame)
+    const found = next()
+    if (found !== undefined) return Effect.succeed(found)
     const ended = Watcher.finalError(watcher)
-    return ended ?? Effect.andThen(waitFor(watcher), take(registry, watcher))
+    return ended ?? Effect.andThen(waitFor(watcher), takeWith(watcher, next))
   })
 
 /** Takes all frames that wait, and waits for the first. */
@@ -66,13 +89,14 @@ export const takeAll = <V>(
   registry: Registry.Registry<V>,
   watcher: Watcher.Watcher<V>
 ): Effect.Effect<Chunk.NonEmptyChunk<Frame<V>>, WatchEnded> =>
-  Effect.map(take(registry, watcher), (first) => {
-    const frames: [Frame<V>, ...Array<Frame<V>>] = [first]
+  takeWith(watcher, () => {
+    // At once, so that all of them are judged by the same rights.
+    const frames: Array<Frame<V>> = []
     for (let frame = poll(registry, watcher); frame !== undefined; frame = poll(registry, watcher)) {
       frames.push(frame)
     }
-    // It holds the first frame at least.
-    return Chunk.unsafeFromArray(frames) as Chunk.NonEmptyChunk<Frame<V>>
+    const chunk = Chunk.unsafeFromArray(frames)
+    return Chunk.isNonEmpty(chunk) ? chunk : undefined
   })
 
 /**

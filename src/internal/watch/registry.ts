@@ -17,6 +17,10 @@ export interface Registry<V> {
   readonly index: KeyIndex.KeyIndex<Watcher.Watcher<V>>
   /** Watchers that are behind and have room. */
   readonly catchingUp: ReadonlySet<Watcher.Watcher<V>>
+  /** Watchers whose rights may change. */
+  readonly withRights: ReadonlySet<Watcher.Watcher<V>>
+  /** Those whose rights have changed, with the wait for the snapshot that is to be started. */
+  readonly changed: ReadonlyMap<Watcher.Watcher<V>, Watcher.SnapshotWait>
   /** Everything up to it has been dispatched; none while there is no watcher. */
   readonly position: Revision | undefined
   /** How many watchers have the policy `block`. */
@@ -29,6 +33,8 @@ export interface Registry<V> {
 interface Fields<V> extends Registry<V> {
   readonly watchers: Map<number, Watcher.Watcher<V>>
   readonly catchingUp: Set<Watcher.Watcher<V>>
+  readonly withRights: Set<Watcher.Watcher<V>>
+  changed: Map<Watcher.Watcher<V>, Watcher.SnapshotWait>
   position: Revision | undefined
   blocking: number
   blocked: boolean
@@ -45,6 +51,8 @@ const fresh = <V>(wake: () => void): Fields<V> => ({
   watchers: new Map(),
   index: KeyIndex.make(),
   catchingUp: new Set(),
+  withRights: new Set(),
+  changed: new Map(),
   position: undefined,
   blocking: 0,
   blocked: false,
@@ -87,6 +95,7 @@ export const add = <V>(
   fields.position ??= head
   fields.watchers.set(watcher.id, watcher)
   KeyIndex.add(fields.index, watcher)
+  if (watcher.view?.rights !== undefined) fields.withRights.add(watcher)
   if (watcher.policy === "block") fields.blocking++
   advanceTo(registry, watcher, at)
 }
@@ -97,6 +106,8 @@ const remove = <V>(registry: Registry<V>, watcher: Watcher.Watcher<V>): void => 
   if (!fields.watchers.delete(watcher.id)) return
   KeyIndex.remove(fields.index, watcher)
   fields.catchingUp.delete(watcher)
+  fields.withRights.delete(watcher)
+  fields.changed.delete(watcher)
   Watcher.endSnapshotWait(watcher)?.stop()
   if (fields.watchers.size === 0) fields.position = undefined
   if (watcher.policy !== "block") return
@@ -242,6 +253,41 @@ export const advanceTo = <V>(registry: Registry<V>, watcher: Watcher.Watcher<V>,
 const catchUpIfRoom = <V>(registry: Registry<V>, watcher: Watcher.Watcher<V>): void => {
   if (!Watcher.isFull(watcher) && watcher.snapshotWait === undefined)
     fieldsOf(registry).catchingUp.add(watcher)
+}
+
+/**
+ * The rights of a watcher have changed: what waits for it was judged by others, and so is a snapshot that is being taken.
+ * The next pass starts another one.
+ */
+export const restartView = <V>(registry: Registry<V>, watcher: Watcher.Watcher<V>): void => {
+  const fields = fieldsOf(registry)
+  const at = Watcher.discard(watcher, positionOf(registry, watcher))
+  if (Watcher.hasEnded(watcher)) return
+  Watcher.endSnapshotWait(watcher)?.stop()
+  Watcher.readOnAfter(watcher, at)
+  fields.catchingUp.delete(watcher)
+  fields.changed.set(watcher, Watcher.startSnapshotWait(watcher))
+  ring(registry)
+}
+
+/** The watchers whose snapshots are to be started now; forgets them. */
+export const takeChanged = <V>(registry: Registry<V>): Fields<V>["changed"] => {
+  const fields = fieldsOf(registry)
+  const { changed } = fields
+  fields.changed = new Map()
+  return changed
+}
+
+/** Ends a watcher, and gives up what waits for it. */
+export const endDiscarding = <V>(
+  registry: Registry<V>,
+  watcher: Watcher.Watcher<V>,
+  reason: WatchEnded["reason"],
+  message: string,
+  cause?: unknown
+): void => {
+  const at = Watcher.discard(watcher, positionOf(registry, watcher))
+  end(registry, watcher, reason, message, cause, at)
 }
 
 /** What comes next is gone from the log: every watcher reads on from its position, and the dispatcher at the head. */

@@ -1,7 +1,7 @@
 /**
- * Takes a snapshot for a watcher that cannot read on, if it has `autoResnapshot`. A fiber of its own takes it, again
- * and again while the source is unavailable. Until then the watcher is neither live nor does it read on from the log.
- * Its end interrupts the fiber.
+ * Takes a snapshot for a watcher that cannot read on, if it has `autoResnapshot`, and for one whose rights have changed.
+ * A fiber of its own takes it, again and again while the source is unavailable. Until then the
+ * watcher is neither live nor does it read on from the log. Its end interrupts the fiber.
  */
 import { Cause, Effect, Exit, FiberId } from "effect"
 import type { Compacted, EpochChanged, Revision } from "../log/events.js"
@@ -22,12 +22,15 @@ const gapOf = (after: Revision, { epoch, seq: to }: Revision, reason: Gone["_tag
 
 type Gone = Compacted | EpochChanged
 
+/** Why a snapshot is taken. */
+type Why = Gone | { readonly _tag: "RightsChanged" }
+
 type Taken<V> = SnapshotFrame<V> | Snapshots.PredicateThrew
 
 const deliverSnapshot = <V>(
   { registry }: Dispatcher<V>,
   watcher: Watcher.Watcher<V>,
-  gone: Gone,
+  why: Why,
   snapshot: Taken<V>
 ): void => {
   if (snapshot._tag === "PredicateThrew") {
@@ -35,7 +38,12 @@ const deliverSnapshot = <V>(
     return
   }
   const { revision } = snapshot
-  Watcher.pushSnapshot(watcher, gapOf(Registry.positionOf(registry, watcher), revision, gone._tag), snapshot)
+  // Under other rights it replaces what was delivered, and nothing waits: there is no gap in that.
+  const gap =
+    why._tag === "RightsChanged"
+      ? undefined
+      : gapOf(Registry.positionOf(registry, watcher), revision, why._tag)
+  Watcher.pushSnapshot(watcher, gap, snapshot)
   Registry.advanceTo(registry, watcher, revision)
   Registry.ring(registry)
 }
@@ -49,21 +57,21 @@ const endFailed = <V>({ registry }: Dispatcher<V>, watcher: Watcher.Watcher<V>, 
 const settle = <V>(
   dispatcher: Dispatcher<V>,
   watcher: Watcher.Watcher<V>,
-  gone: Gone,
+  why: Why,
   wait: Watcher.SnapshotWait,
   exit: Exit.Exit<Taken<V>, unknown>
 ): void => {
   // It has ended meanwhile, or ends with the watch.
   if (watcher.snapshotWait !== wait || (Exit.isFailure(exit) && dispatcher.phase !== "Open")) return
   Watcher.endSnapshotWait(watcher)
-  if (Exit.isSuccess(exit)) deliverSnapshot(dispatcher, watcher, gone, exit.value)
+  if (Exit.isSuccess(exit)) deliverSnapshot(dispatcher, watcher, why, exit.value)
   else endFailed(dispatcher, watcher, Cause.squash(exit.cause))
 }
 
 const takeWithRetry = <V>(
   dispatcher: Dispatcher<V>,
   watcher: Watcher.Watcher<V>,
-  gone: Gone,
+  why: Why,
   wait: Watcher.SnapshotWait
 ): Effect.Effect<void> => {
   let stale = 0
@@ -77,9 +85,23 @@ const takeWithRetry = <V>(
     }),
     // A defect ends the watcher too.
     Effect.exit,
-    Effect.map((exit) => settle(dispatcher, watcher, gone, wait, exit))
+    Effect.map((exit) => settle(dispatcher, watcher, why, wait, exit))
   )
 }
+
+const startWait = <V>(
+  dispatcher: Dispatcher<V>,
+  watcher: Watcher.Watcher<V>,
+  why: Why,
+  wait: Watcher.SnapshotWait
+): Effect.Effect<void> =>
+  // A daemon: one that ignores its interruption must not delay the end of the watch.
+  Effect.map(
+    Effect.forkDaemon(Effect.interruptible(takeWithRetry(dispatcher, watcher, why, wait))),
+    (fiber) => {
+      Watcher.setStop(wait, () => fiber.unsafeInterruptAsFork(FiberId.none))
+    }
+  )
 
 /** Starts the fiber that takes a snapshot for a watcher, and lets the dispatcher go on. */
 export const start = <V>(
@@ -87,13 +109,16 @@ export const start = <V>(
   watcher: Watcher.Watcher<V>,
   gone: Gone
 ): Effect.Effect<void> =>
+  Effect.suspend(() => startWait(dispatcher, watcher, gone, Watcher.startSnapshotWait(watcher)))
+
+/** Starts the snapshots of the watchers whose rights have changed. */
+export const startChanged = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const wait = Watcher.startSnapshotWait(watcher)
-    // A daemon: one that ignores its interruption must not delay the end of the watch.
-    return Effect.map(
-      Effect.forkDaemon(Effect.interruptible(takeWithRetry(dispatcher, watcher, gone, wait))),
-      (fiber) => {
-        Watcher.setStop(wait, () => fiber.unsafeInterruptAsFork(FiberId.none))
-      }
+    const { registry } = dispatcher
+    if (registry.changed.size === 0) return Effect.void
+    return Effect.forEach(
+      Registry.takeChanged(registry),
+      ([watcher, wait]) => startWait(dispatcher, watcher, { _tag: "RightsChanged" }, wait),
+      { discard: true }
     )
   })

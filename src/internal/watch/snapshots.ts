@@ -106,10 +106,14 @@ const putOf = <V>({ key, revision, value }: KeyValue<V>): Event<V> =>
 
 const none: ReadonlyArray<string> = Object.freeze([])
 
-const frameOf = <V>(snapshot: Snapshot<V>, where: Watcher<V>["where"]): SnapshotFrame<V> | PredicateThrew => {
+const frameOf = <V>(
+  snapshot: Snapshot<V>,
+  { view, where }: Pick<Watcher<V>, "view" | "where">
+): SnapshotFrame<V> | PredicateThrew => {
   const revision = ownRevision(snapshot.revision)
   let entries = snapshot.entries.map(ownEntry)
   try {
+    if (view !== undefined) entries = entries.filter(({ key, value }) => view.visible(key, value))
     if (where !== undefined) entries = entries.filter((entry) => where(putOf(entry)))
   } catch (cause) {
     return { _tag: "PredicateThrew", revision, cause }
@@ -118,17 +122,17 @@ const frameOf = <V>(snapshot: Snapshot<V>, where: Watcher<V>["where"]): Snapshot
 }
 
 /**
- * What a watcher follows and takes, at one revision that the log can go on from. Fails with `Compacted` or
+ * What a watcher follows, sees and takes, at one revision that the log can go on from. Fails with `Compacted` or
  * `EpochChanged` when the log cannot.
  */
 export const take = <V>(
   { isExternal, read, slots, snapshot }: Source<V>,
-  { selector, where }: Pick<Watcher<V>, "selector" | "where">
+  watcher: Pick<Watcher<V>, "selector" | "view" | "where">
 ): Effect.Effect<SnapshotFrame<V> | PredicateThrew, ChangeLogError | Compacted | EpochChanged> =>
   inSlot(
     slots,
-    Effect.suspend(() => snapshot(selector)).pipe(
+    Effect.suspend(() => snapshot(watcher.selector)).pipe(
       Effect.tap(({ revision }) => (isExternal ? read({ after: revision, limit: 1 }) : Effect.void)),
-      Effect.map((snapshot) => frameOf(snapshot, where))
+      Effect.map((snapshot) => frameOf(snapshot, watcher))
     )
   )

@@ -153,7 +153,8 @@ export const settle = <V>(syncs: Syncs<V>, watcher: Watcher.Watcher<V>, position
   const fields = fieldsOf(syncs)
   for (let wait = firstAimed(fields, watcher); wait !== undefined; wait = firstAimed(fields, watcher)) {
     if (watcher.policy === "conflate" && wait.until > watcher.keepUpTo) protect(fields, wait)
-    if (!covers(position, wait.target)) {
+    // A snapshot that it waits for stands for what it is to take.
+    if (watcher.snapshotWait !== undefined || !covers(position, wait.target)) {
       // One that is behind is settled when its reader takes a frame, and when it is live again.
       if (Watcher.isLive(watcher)) fields.undelivered.add(watcher)
       else fields.undelivered.delete(watcher)

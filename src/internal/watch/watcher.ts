@@ -19,6 +19,7 @@ import type {
 import type { Selector } from "../log/selector.js"
 import * as Buffer from "./buffer.js"
 import type { Frame, GapFrame, SnapshotFrame, WatchEnded } from "./frames.js"
+import type { Viewing } from "./view.js"
 
 interface SnapshotWaitFields {
   /** Why there is none yet. */
@@ -41,6 +42,8 @@ interface Fields<V> extends Buffer.FrameBuffer<V> {
   readonly id: number
   readonly selector: Selector
   readonly where: ((event: Event<V>) => boolean) | undefined
+  /** What it may see; none: everything. */
+  readonly view: Viewing<V> | undefined
   readonly policy: Buffer.Policy
   readonly previous: boolean
   readonly autoResnapshot: boolean
@@ -79,7 +82,7 @@ export type Watcher<V> = Readonly<Omit<Fields<V>, Hidden>>
 /** What a new watcher is made of. */
 export type WatcherSpec<V> = Pick<
   Fields<V>,
-  "id" | "selector" | "where" | "policy" | "previous" | "autoResnapshot" | "capacity" | "owesSynced"
+  "id" | "selector" | "where" | "view" | "policy" | "previous" | "autoResnapshot" | "capacity" | "owesSynced"
 >
 
 const noRevision: Revision = { epoch: "", seq: 0, tag: 0 }
@@ -109,7 +112,8 @@ const fresh = <V>(spec: WatcherSpec<V>): Fields<V> => ({
   owesProgress: false,
   heldKeys: spec.autoResnapshot ? new Set() : undefined,
   liveFrom: noRevision,
-  snapshotWait: undefined
+  snapshotWait: undefined,
+  view: spec.view
 })
 
 /**
@@ -147,8 +151,8 @@ export const startAt = <V>(watcher: Watcher<V>, at: Revision): void => {
 
 /** Computes `room`; `position` is the registry's. */
 export const setRoom = <V>(watcher: Watcher<V>, position: Revision | undefined): void => {
-  const { capacity, cursor, deliveredFrom, previous, where } = watcher
-  const takesAll = where === undefined && !previous
+  const { capacity, cursor, deliveredFrom, previous, view, where } = watcher
+  const takesAll = where === undefined && view === undefined && !previous
   const isInStep = cursor === undefined && deliveredFrom <= (position?.seq ?? 0)
   fieldsOf(watcher).room = takesAll && isInStep ? capacity : 0
 }
@@ -207,11 +211,28 @@ export const push = <V>(watcher: Watcher<V>, frame: Frame<V>): void => Buffer.pu
 export const pushRow = <V>(watcher: Watcher<V>, row: LoggedRevision<V>): void =>
   Buffer.pushRow(fieldsOf(watcher), row)
 
-/** Buffers a Gap and a Snapshot, which a Synced follows. */
-export const pushSnapshot = <V>(watcher: Watcher<V>, gap: GapFrame, snapshot: SnapshotFrame<V>): void => {
+/** Buffers a Snapshot, which a Synced follows, behind a Gap if something was not delivered. */
+export const pushSnapshot = <V>(
+  watcher: Watcher<V>,
+  gap: GapFrame | undefined,
+  snapshot: SnapshotFrame<V>
+): void => {
   const fields = fieldsOf(watcher)
-  Buffer.pushSnapshot(fields, gap, snapshot)
   fields.owesSynced = true
+  if (gap === undefined) Buffer.push(fields, snapshot)
+  else Buffer.pushSnapshot(fields, gap, snapshot)
+}
+
+/**
+ * Gives up everything that waits for its reader. Returns the revision after which its reader can resume; `position` is
+ * that of a reader for which nothing waits.
+ */
+export const discard = <V>(watcher: Watcher<V>, position: Revision): Revision => {
+  const fields = fieldsOf(watcher)
+  const nothingWaits = Buffer.isEmpty(fields)
+  Buffer.discard(fields)
+  fields.owesProgress = false
+  return nothingWaits ? Buffer.further(position, fields.lastTaken) : fields.lastTaken
 }
 
 /** Makes room by giving up the oldest frame of events. */

@@ -21,6 +21,7 @@ const watcherOf = (id: number, selector: ChangeLog.Selector): Watcher.Watcher<nu
     id,
     selector,
     where: undefined,
+    view: undefined,
     policy: "resync",
     previous: false,
     autoResnapshot: false,

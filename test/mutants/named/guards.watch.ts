@@ -41,13 +41,13 @@ const offering: ReadonlyArray<NamedMutant> = [
   guard(
     "offer to a watcher of a predicate without a look",
     "internal/watch/watcher",
-    ["const takesAll = where === undefined && !previous", "const takesAll = !previous"],
+    ["const takesAll = where === undefined && view", "const takesAll = view"],
     ["watch/watch", "a predicate filters inside of the selector"]
   ),
   guard(
     "offer to a watcher of the values before without a look",
     "internal/watch/watcher",
-    ["const takesAll = where === undefined && !previous", "const takesAll = where === undefined"],
+    ["view === undefined && !previous\n", "view === undefined\n"],
     ["watch/watch", "delivers the value before, when it is asked to"]
   ),
   guard(

@@ -74,16 +74,16 @@ const snapshots: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: wait for a snapshot in the dispatcher's turn",
     file: internal("watch/resnapshot"),
-    find: "Effect.forkDaemon(Effect.interruptible(takeWithRetry(dispatcher, watcher, gone, wait)))",
+    find: "Effect.forkDaemon(Effect.interruptible(takeWithRetry(dispatcher, watcher, why, wait)))",
     replace:
-      "Effect.flatMap(Effect.forkDaemon(Effect.interruptible(takeWithRetry(dispatcher, watcher, gone, wait))), (fiber) => Effect.as(fiber.await, fiber))",
+      "Effect.flatMap(Effect.forkDaemon(Effect.interruptible(takeWithRetry(dispatcher, watcher, why, wait))), (fiber) => Effect.as(fiber.await, fiber))",
     test: watch("snapshots", "holds up no other while its source hangs, and its cancel ends the wait")
   },
   {
     name: "watch: take a snapshot on for a watcher that has ended",
     file: internal("watch/registry"),
-    find: "  Watcher.endSnapshotWait(watcher)?.stop()\n",
-    replace: "",
+    find: "  fields.changed.delete(watcher)\n  Watcher.endSnapshotWait(watcher)?.stop()\n",
+    replace: "  fields.changed.delete(watcher)\n",
     test: watch("snapshots", "is ended at once by the end of the watch, and its source is interrupted")
   },
   {
@@ -165,15 +165,15 @@ const standing: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: report of a watcher that has ended what it has taken last",
     file: internal("watch/buffer"),
-    find: "const cursor = isAhead ? lastTaken : ended.cursor",
-    replace: "const cursor = isAhead ? lastTaken : lastTaken",
+    find: "taken.seq > position.seq ? taken : position",
+    replace: "taken.seq > position.seq ? taken : taken",
     test: watch("cursors", "that was told nothing for long and was cancelled is where the watch was")
   },
   {
     name: "watch: let the position of a dispatch under way be a cursor",
     file: internal("watch/buffer"),
-    find: "const cursor = isAhead ? lastTaken : ended.cursor",
-    replace: "const cursor = isAhead ? ended.cursor : ended.cursor",
+    find: "taken.seq > position.seq ? taken : position",
+    replace: "taken.seq > position.seq ? position : position",
     test: watch("cursors", "that another one's predicate ends is not behind what was delivered to it")
   },
   {

@@ -244,6 +244,7 @@ const inFollow: WrongOf<Watch.FollowOptions<string>> = {
   after: of(5),
   back: of("many", -1, 1.5, Number.NaN),
   snapshot: words,
+  view: of(5, {}, { version: () => 0 }, { version: 0, visible: () => undefined }),
   where: aFunction,
   buffer: wholes,
   policy: words,

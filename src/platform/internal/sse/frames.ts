@@ -20,7 +20,8 @@ const nextOf: { readonly [Reason in EndReason]: Next } = {
   Compacted: "restart",
   EpochChanged: "restart",
   Malformed: "restart",
-  Failed: "stop"
+  Failed: "stop",
+  Unauthorized: "stop"
 }
 
 /** Makes JSON of a value; throws when there is none. */

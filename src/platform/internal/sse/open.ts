@@ -42,6 +42,7 @@ export const refused = (reason: EndReason): Refused => ({ _tag: "Refused", reaso
 /** The names of the options; the watch checks their values. */
 const rules = {
   snapshot: anything,
+  view: anything,
   where: anything,
   buffer: anything,
   previous: anything,

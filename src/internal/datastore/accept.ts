@@ -1,0 +1,281 @@
+/**
+ * Accepts operations: the one place where a store in memory changes. It is synchronous, so operations are judged in the
+ * order in which they are accepted, and nothing is between the judgement and the change.
+ */
+import * as Either from "effect/Either"
+import type { ChangeLogError } from "../../ChangeLog.js"
+import type { OperationId, Save, StoredChange } from "../catalog/backend.js"
+import * as Operations from "../catalog/operations.js"
+import * as Policy from "../catalog/policy.js"
+import * as Quotas from "../catalog/quotas.js"
+import { utf8Length } from "../text.js"
+import { apply, keysOf } from "./apply.js"
+import { type StoreEnded, WriteError } from "./errors.js"
+import type { JsonRow } from "./holding.js"
+import type { Changed, Changes, Judge, Owned, Refused, State } from "./operation.js"
+import * as Records from "./records.js"
+import { type Done, encodeReply, type RefusalData, type Reply } from "./reply.js"
+import { access, end, type Store, use } from "./store.js"
+
+/** On whose behalf a call acts. Left out: the server itself, which may do everything. */
+export interface As {
+  readonly principal: string
+  readonly client?: string | undefined
+}
+
+/** An operation whose steps are checked. */
+export interface Request {
+  readonly owned: Owned
+  /** Milliseconds after which the records that it writes end. */
+  readonly ttl: number | undefined
+  /** The session that the records end with. */
+  readonly session: string | undefined
+  readonly as: As | undefined
+  readonly id: OperationId | undefined
+}
+
+export type Accepted = Either.Either<Done, WriteError | StoreEnded>
+
+const refuse = (refused: RefusalData): Accepted => Either.left(new WriteError(refused))
+
+/** What a principal may do, as an operation sees it; `undefined` for the server itself. */
+export const judgeOf = ({ id, kind, shared }: Store, as: As | undefined): Judge | undefined | Refused => {
+  if (as === undefined || shared.policy.isOpen) return undefined
+  const { actions, mayWrite, view } = shared.policy.rights(as.principal, { id, kind })
+  if (!actions.has("write")) {
+    return { reason: "Forbidden", message: "the principal may not write to the store", step: 0 }
+  }
+  return {
+    mayRead: (row) => actions.has("read") && (view === undefined || view(row)),
+    mayWrite: (before, after) => mayWrite === undefined || mayWrite(before, after)
+  }
+}
+
+const stateOf = (store: Store, judge: Judge | undefined): State => ({
+  primary: store.primary,
+  seq: store.holding.seq(),
+  get: store.holding.get,
+  judge
+})
+
+/** The bytes of a record's data as JSON. */
+const bytesOf = ({ data }: JsonRow): number => utf8Length(JSON.stringify(data))
+
+/** Returns the limit that records of these changes would pass, or `undefined`. What only removes always fits. */
+const overQuota = (
+  { holding, records, shared }: Store,
+  { changed }: Changes
+): Quotas.Exceeded | undefined => {
+  const { quotas } = shared
+  let added = 0
+  let grown = 0
+  let writes = false
+  const measures = quotas.valueBytes !== undefined || quotas.bytes !== undefined
+  for (const { after, before, key } of changed) {
+    if (after === undefined) {
+      added -= before === undefined ? 0 : 1
+      grown -= records.sizes?.get(key) ?? 0
+      continue
+    }
+    writes = true
+    if (before === undefined) added++
+    if (!measures) continue
+    const bytes = bytesOf(after)
+    const over = Quotas.exceeded(quotas, "valueBytes", bytes)
+    if (over !== undefined) return over
+    grown += bytes - (records.sizes?.get(key) ?? 0)
+  }
+  if (!writes) return undefined
+  const over = added > 0 ? Quotas.exceeded(quotas, "records", holding.size() + added) : undefined
+  return over ?? (grown > 0 ? Quotas.exceeded(quotas, "bytes", records.bytes + grown) : undefined)
+}
+
+const quotaRefusal = (store: Store, exceeded: Quotas.Exceeded): RefusalData => {
+  store.shared.count.quotaRefusals++
+  return { reason: "QuotaExceeded", message: Quotas.messageOf(exceeded), quota: exceeded }
+}
+
+/** Judges what needs no look at the records. */
+const refusalBefore = (store: Store, { as, session }: Request): RefusalData | undefined => {
+  const { isSession, quotas, rates } = store.shared
+  if (as !== undefined && !rates.take(as.principal)) {
+    const limit = quotas.operationsPerSecond ?? 0
+    return quotaRefusal(store, { name: "operationsPerSecond", limit })
+  }
+  if (session !== undefined && !isSession(session, as?.client)) {
+    const message = "there is no such session of this client: open one, or resume it"
+    return { reason: "InvalidOperation", message }
+  }
+  return undefined
+}
+
+const logProblem = ({ message, reason }: ChangeLogError): RefusalData =>
+  reason === "TooLarge"
+    ? { reason: "TooLarge", message: `${message}, or write less at once` }
+    : { reason: "InvalidKey", message }
+
+/** Notes what belongs to the records that were written. */
+const noteRecords = (store: Store, changed: ReadonlyArray<Changed>, request: Request, now: number): void => {
+  const { records } = store
+  const { session, ttl } = request
+  const hasExtras = records.extras.size > 0 || session !== undefined || ttl !== undefined
+  if (!hasExtras && records.sizes === undefined) return
+  const deadline = ttl === undefined ? undefined : now + ttl
+  for (const { after, key } of changed) {
+    if (records.sizes !== undefined) Records.measure(records, key, after && bytesOf(after))
+    if (after === undefined) Records.clear(records, key)
+    else Records.set(records, key, session, deadline)
+  }
+}
+
+const storedChange = (
+  { after, key }: Changed,
+  session: string | undefined,
+  ends: number | undefined
+): StoredChange => {
+  if (after === undefined) return { _tag: "Delete", key }
+  const { data, seq } = after
+  return { _tag: "Put", key, value: { data, seq, ...(session && { session }), ...(ends && { ends }) } }
+}
+
+/** Makes the save of a decision that was made in memory: it holds as long as nobody else has written. */
+const saveOf = (store: Store, request: Request, changes: Changes, reply: Reply, now: number): Save => {
+  const { changed } = changes
+  const { clockOffset, holding, id, shared } = store
+  const { session, ttl } = request
+  const ends = ttl === undefined ? undefined : Math.round(now + ttl + clockOffset)
+  const seq = holding.seq()
+  const revisions = changed.length === 0 ? [] : [changed.map((one) => storedChange(one, session, ends))]
+  const before = seq - revisions.length
+  const json = request.id === undefined ? undefined : encodeReply(reply)
+  return {
+    store: id,
+    name: shared.nextName(),
+    keys: [],
+    id: request.id,
+    decide: ({ head, logged, window }) => {
+      if (logged !== undefined) return { revisions: [] }
+      if (head.seq !== before) return { _tag: "Broken", message: notNext(head.seq, before) }
+      return { revisions, reply: json, floor: request.id && Operations.floorAfter(window, request.id.n) }
+    }
+  }
+}
+
+const notNext = (stored: number, expected: number): string =>
+  `revision ${stored} is stored, and not ${expected}: another process has written, or a save before was not stored`
+
+/** Gives the outbox what is to be stored. */
+const offer = (store: Store, save: Save): void => {
+  if (store.outbox !== undefined && !store.outbox(save)) end(store, "Failed")
+}
+
+const replied = (store: Store, request: Request, reply: Reply, now: number): void => {
+  if (request.id !== undefined) Operations.remember(store.operations, request.id, reply, now)
+}
+
+const refuseJudged = (store: Store, request: Request, refused: RefusalData, now: number): Accepted => {
+  store.shared.count.refused++
+  const reply: Reply = { _tag: "Refused", refused }
+  if (request.id !== undefined) {
+    replied(store, request, reply, now)
+    const nothing: Changes = { revision: store.holding.seq(), expired: [], changed: [], rows: [] }
+    offer(store, saveOf(store, request, nothing, reply, now))
+  }
+  return refuse(refused)
+}
+
+/** Makes the revision of changes, and everything that follows from it. */
+const commit = (store: Store, request: Request, changes: Changes, now: number): Accepted => {
+  const { holding, marks, shared } = store
+  const isChange = changes.changed.length > 0
+  if (isChange) {
+    Policy.mark(marks, shared.policy.count(), holding.seq())
+    const problem = holding.commit(changes.changed, request.owned.bytes)
+    if (problem !== undefined) return refuseJudged(store, request, logProblem(problem), now)
+    noteRecords(store, changes.changed, request, now)
+  }
+  const reply: Done = { _tag: "Done", revision: changes.revision, rows: changes.rows, changed: isChange }
+  replied(store, request, reply, now)
+  shared.count.applied++
+  if (store.outbox !== undefined && (isChange || request.id !== undefined)) {
+    offer(store, saveOf(store, request, changes, reply, now))
+  }
+  return Either.right(reply)
+}
+
+/** Judges an operation that is new, and applies it. */
+const acceptNew = (store: Store, request: Request, now: number): Accepted => {
+  const early = refusalBefore(store, request)
+  if (early !== undefined) {
+    store.shared.count.refused++
+    return refuse(early)
+  }
+  const judge = judgeOf(store, request.as)
+  if (judge !== undefined && "reason" in judge) return refuseJudged(store, request, judge, now)
+  const judged = apply(stateOf(store, judge), request.owned, now)
+  if (Either.isLeft(judged)) return refuseJudged(store, request, judged.left, now)
+  const over = overQuota(store, judged.right)
+  if (over !== undefined) {
+    return refuseJudged(store, request, quotaRefusal(store, over), now)
+  }
+  return commit(store, request, judged.right, now)
+}
+
+const repeated = (store: Store, reply: Reply): Accepted => {
+  store.shared.count.repeated++
+  return reply._tag === "Done" ? Either.right(reply) : refuse(reply.refused)
+}
+
+const acceptOnce = (store: Store, request: Request, now: number): Accepted => {
+  const { id } = request
+  if (id === undefined) return acceptNew(store, request, now)
+  const known = Operations.judge(store.operations, id, now)
+  if (known._tag === "New") return acceptNew(store, request, now)
+  if (known._tag === "Repeated") return repeated(store, known.reply)
+  store.shared.count.refused++
+  return refuse({ reason: known._tag, message: known.message })
+}
+
+/** Accepts an operation, or refuses it. An operation with an id that is remembered gets the same reply again. */
+export const accept = (store: Store, request: Request): Accepted => {
+  const now = store.shared.timers.now()
+  const ended = access(store, now)
+  if (ended !== undefined) return Either.left(ended)
+  const accepted = acceptOnce(store, request, now)
+  if (Either.isRight(accepted)) use(store, now)
+  return accepted
+}
+
+/** Removes records by the store itself: their time is over, or their session has ended. One revision. */
+export const removeAll = (store: Store, keys: ReadonlyArray<string>): void => {
+  if (store.ended !== undefined) return
+  const present = keys.filter((key) => store.holding.get(key) !== undefined)
+  const now = store.shared.timers.now()
+  for (let i = 0; i < present.length; i += maxRemoved) {
+    const steps = present.slice(i, i + maxRemoved).map((key) => ({ _tag: "Delete" as const, key }))
+    const request: Request = {
+      owned: { steps, bytes: 0 },
+      ttl: undefined,
+      session: undefined,
+      as: undefined,
+      id: undefined
+    }
+    const judged = apply(stateOf(store, undefined), request.owned, now)
+    if (Either.isRight(judged)) commit(store, request, judged.right, now)
+  }
+}
+
+/** A revision of more removals is split: a log has a bound. */
+const maxRemoved = 100_000
+
+/** Reads a record as a principal sees it. */
+export const readable = (store: Store, as: As | undefined): ((row: JsonRow) => boolean) | undefined => {
+  if (as === undefined || store.shared.policy.isOpen) return undefined
+  const { actions, view } = store.shared.policy.rights(as.principal, { id: store.id, kind: store.kind })
+  if (!actions.has("read")) return () => false
+  return view
+}
+
+/** The keys that an operation needs of a backend. */
+export const neededKeys = (store: Store, { owned }: Request): ReadonlyArray<string> =>
+  keysOf(store.primary, owned)

@@ -1,0 +1,127 @@
+/** One life of a store: what it holds, and how it ends. */
+import type { Effect, Scope } from "effect"
+import type { Watch } from "../../Watch.js"
+import type { Save } from "../catalog/backend.js"
+import type { Operations } from "../catalog/operations.js"
+import type * as Policy from "../catalog/policy.js"
+import type { Quotas, Rates } from "../catalog/quotas.js"
+import type { Timer, Timers } from "../lease/timers.js"
+import type { Limits } from "./check.js"
+import { StoreEnded } from "./errors.js"
+import type { Holding, JsonRow } from "./holding.js"
+import * as Records from "./records.js"
+import type { Reply } from "./reply.js"
+
+/** What all stores of a catalog share. */
+export interface Shared {
+  readonly timers: Timers
+  readonly policy: Policy.Policy<JsonRow>
+  readonly quotas: Quotas
+  readonly rates: Rates
+  /** Whether a session is open, and belongs to the client. */
+  readonly isSession: (id: string, client: string | undefined) => boolean
+  /** Runs an effect behind what was given before, outside of the caller's fiber. */
+  readonly inBackground: (task: Effect.Effect<void>) => void
+  /** Names a save; never the same name again. */
+  readonly nextName: () => string
+  /** Called once when a store has ended. */
+  readonly onEnded: (store: Store) => void
+  readonly count: Counters
+}
+
+/** Counts of a catalog since it was made. */
+export interface Counters {
+  applied: number
+  refused: number
+  repeated: number
+  quotaRefusals: number
+  failed: number
+}
+
+/** Takes what a permanent store has accepted, to save it. `false`: it cannot, and the store ends. */
+export type Outbox = (save: Save) => boolean
+
+/** How long a store lives without being used; permanent ones have none. */
+export interface Lifetime {
+  /** Milliseconds. */
+  readonly ttl: number
+  /** `sliding`: writes and `touch` extend it. */
+  readonly expiry: "fixed" | "sliding"
+}
+
+export interface Store {
+  readonly id: string
+  readonly kind: string
+  readonly primary: string
+  /** Names this life. */
+  readonly epoch: string
+  readonly shared: Shared
+  readonly limits: Limits
+  readonly holding: Holding
+  readonly operations: Operations<Reply>
+  readonly records: Records.Records
+  readonly marks: Policy.Marks
+  readonly lifetime: Lifetime | undefined
+  /** Ends the store; moved lazily: it looks at `usedAt` when it is due. */
+  expiry: Timer | undefined
+  /** Monotonic milliseconds of the last write or `touch`. */
+  usedAt: number
+  ended: StoreEnded | undefined
+  /** Of a permanent store. */
+  readonly outbox: Outbox | undefined
+  /** Milliseconds of the backend's clock less those of the timers. */
+  readonly clockOffset: number
+  /** What subscribers follow; made when the first one comes. */
+  readonly watch: Effect.Effect<Watch<JsonRow>>
+  readonly scope: Scope.CloseableScope
+}
+
+const messages: { readonly [R in StoreEnded["reason"]]: string } = {
+  Expired: "the store has expired: open it again, and it is new and empty",
+  Ended: "the store was ended: open it again",
+  Failed: "the store has failed, see the cause: open it again",
+  Closed: "the catalog of the store is closed: make another one",
+  Unloaded: "the store was idle and has left the memory: open it again"
+}
+
+/** Ends a store, once. Synchronous: no later call sees it open. */
+export const end = (store: Store, reason: StoreEnded["reason"], cause?: unknown): boolean => {
+  if (store.ended !== undefined) return false
+  store.ended = new StoreEnded({ reason, id: store.id, message: messages[reason], cause })
+  if (store.expiry !== undefined) store.shared.timers.cancel(store.expiry)
+  Records.end(store.records)
+  store.shared.policy.forget(store.id)
+  store.shared.onEnded(store)
+  return true
+}
+
+const expiresAt = ({ ttl }: Lifetime, usedAt: number): number => usedAt + ttl
+
+/** Begins the time of a store. A use does not move the timer: when it is due, it looks when the store was used last. */
+export const startExpiry = (store: Store): void => {
+  const { lifetime, shared } = store
+  if (lifetime === undefined) return
+  const onDue = (): void => {
+    const due = expiresAt(lifetime, store.usedAt)
+    if (shared.timers.now() > due) end(store, "Expired")
+    else store.expiry = shared.timers.schedule(due, onDue)
+  }
+  store.expiry = shared.timers.schedule(expiresAt(lifetime, store.usedAt), onDue)
+}
+
+/** Extends a sliding lifetime. */
+export const use = (store: Store, now: number): void => {
+  if (store.lifetime?.expiry === "sliding") store.usedAt = now
+}
+
+/**
+ * Ends what is over, then answers whether the store has ended. Every access begins with it, so nothing is met after its
+ * time, however late the fiber of the timers is.
+ */
+export const access = (store: Store, now: number): StoreEnded | undefined => {
+  const { lifetime, shared } = store
+  if (store.ended !== undefined) return store.ended
+  if (store.records.extras.size > 0) shared.timers.runDue()
+  if (lifetime !== undefined && now > expiresAt(lifetime, store.usedAt)) end(store, "Expired")
+  return store.ended
+}
