@@ -25,6 +25,8 @@ export interface Before extends Pick<Locked, "head" | "now" | "totals"> {
   /** The operations that the batch names, as far as they are remembered. */
   readonly operation: (client: string, n: number) => Remembered | undefined
   readonly window: (client: string) => ClientWindow | undefined
+  /** The revision whose entry has the name of a save of the batch. */
+  readonly logged: (name: string) => Revision | undefined
 }
 
 /** A revision that is to be appended, and the save that it is of. */
@@ -33,6 +35,8 @@ export interface Decided {
   readonly changes: ReadonlyArray<StoredChange>
   /** The position of the save. */
   readonly index: number
+  /** The id of its entry: the name of the save that it is the last revision of. */
+  readonly id: string | undefined
 }
 
 /** A store after a batch. */
@@ -76,12 +80,13 @@ const windowOf = ({ before, windows }: Draft, client: string): ClientWindow =>
 const rememberedOf = ({ before, operations }: Draft, { client, n }: OperationId, floor: number) =>
   n <= floor ? undefined : (operations.get(nameOf(client, n)) ?? before.operation(client, n))
 
-const lockedFor = (draft: Draft, { id }: Save): Locked => {
+const lockedFor = (draft: Draft, { id, name }: Save): Locked => {
   const { before, bytes, head, records } = draft
   const window = id === undefined ? noWindow : windowOf(draft, id.client)
   return {
     head,
     now: before.now,
+    logged: before.logged(name),
     get: (key) => valueOf(draft, key),
     remembered: id === undefined ? undefined : rememberedOf(draft, id, window.floor),
     window,
@@ -92,8 +97,7 @@ const lockedFor = (draft: Draft, { id }: Save): Locked => {
 const change = (draft: Draft, change: StoredChange): void => {
   const { key } = change
   const was = valueOf(draft, key)
-  const is =
-    change._tag === "Delete" ? undefined : Object.freeze({ key, seq: draft.head.seq, ...change.value })
+  const is = change._tag === "Delete" ? undefined : Object.freeze({ key, ...change.value })
   draft.records += (is === undefined ? 0 : 1) - (was === undefined ? 0 : 1)
   draft.bytes += (is === undefined ? 0 : bytesOf(is.data)) - (was === undefined ? 0 : bytesOf(was.data))
   draft.values.set(key, is)
@@ -101,14 +105,13 @@ const change = (draft: Draft, change: StoredChange): void => {
 
 const append = (
   draft: Draft,
-  changes: ReadonlyArray<StoredChange>,
-  index: number,
+  { changes, id, index }: Omit<Decided, "revision">,
   tag: () => number
 ): Revision => {
   const revision = Object.freeze({ epoch: draft.head.epoch, seq: draft.head.seq + 1, tag: tag() })
   draft.head = revision
   for (const one of changes) change(draft, one)
-  draft.revisions.push({ revision, changes, index })
+  draft.revisions.push({ revision, changes, index, id })
   return revision
 }
 
@@ -141,7 +144,10 @@ const decideOne = (draft: Draft, save: Save, index: number, tag: () => number): 
   if ("_tag" in decision) return decision
   const unnamed = unnamedChange(save, decision)
   if (unnamed !== undefined) return unnamed
-  const revisions = decision.revisions.map((changes) => append(draft, changes, index, tag))
+  const last = decision.revisions.length - 1
+  const revisions = decision.revisions.map((changes, n) =>
+    append(draft, { changes, index, id: n === last ? save.name : undefined }, tag)
+  )
   if (save.id !== undefined) remember(draft, save.id, decision)
   return { _tag: "Saved", revisions, head: draft.head }
 }

@@ -19,6 +19,8 @@ interface OperationName {
 export interface SaveNames {
   readonly keys: ReadonlyArray<string>
   readonly operations: ReadonlyArray<OperationName>
+  /** Ids of entries of its log. */
+  readonly entries: ReadonlyArray<string>
 }
 
 /** The condition that a column is one of these texts. On Postgres as an array: an index serves it, whatever is planned. */
@@ -57,12 +59,12 @@ const namedOperations = (
 }
 
 /** What a row of {@link StoreStatements.named} is about. */
-export type NamedKind = "totals" | "value" | "client" | "operation"
+export type NamedKind = "totals" | "value" | "entry" | "client" | "operation"
 
 /** Reads what a batch names, each row with its kind and up to six texts or numbers. The head is locked. */
 const named =
   (dialect: Dialect, tables: DatastoreTables) =>
-  (feed: string, { keys, operations }: SaveNames): Statement => {
+  (feed: string, { entries, keys, operations }: SaveNames): Statement => {
     const { clients, log, stores } = tables
     const { kept } = log
     const of = (alias: string, column: TableColumn) => dialect.selected(columnOf(alias, column))
@@ -79,7 +81,12 @@ const named =
       ` UNION ALL ${row("value", of("s", key), of("s", seq), of("s", value))}${kept.sql} s WHERE s."feed" = `,
       param(kept.column.feed, feed),
       " AND ",
-      ...isOneOf(dialect, columnOf("s", key), keys)
+      ...isOneOf(dialect, columnOf("s", key), keys),
+      ` UNION ALL ${row("entry", of("l", log.log.column.id), of("l", log.log.column.seq), of("l", log.log.column.tag))}`,
+      `${log.log.sql} l WHERE l."feed" = `,
+      param(log.log.column.feed, feed),
+      " AND ",
+      ...isOneOf(dialect, columnOf("l", log.log.column.id), entries)
     )
     if (operations.length > 0) {
       const { client, floor, top } = clients.column
