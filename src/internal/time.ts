@@ -8,7 +8,7 @@ import { Clock, Effect, Schedule } from "effect"
 export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos()) / 1e6
 
 /** A clock whose milliseconds only grow: those of the wall when it is made, and what has passed since. */
-const steady = (clock: Clock.Clock): Clock.Clock => {
+export const steady = (clock: Clock.Clock): Clock.Clock => {
   const wall = clock.unsafeCurrentTimeMillis()
   const begun = monotonicMillis(clock)
   const millis = () => wall + Math.floor(monotonicMillis(clock) - begun)

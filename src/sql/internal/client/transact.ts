@@ -60,7 +60,7 @@ const stage = (staged: Staged, client: SqlClient): Transaction => {
           invalid("the log must be made by SqlChangeLog.make over the client of the transaction")
         )
       }
-      return Effect.map(encodeEntries(entries, open.store.random, open.store.feed.keys), (encoded) => {
+      return Effect.map(encodeEntries(entries, open.store.random, open.store.feed), (encoded) => {
         const before = staged.get(open)
         if (before === undefined) staged.set(open, [...encoded])
         else before.push(...encoded)

@@ -114,7 +114,7 @@ const encode = (
   const bad: Array<BadRecord> = []
   for (const { changes, id, index: n, revision } of revisions) {
     const index = indexes[n]!
-    const entry = encodeEntry(id === undefined ? { changes } : { id, changes }, index, random, feed.keys)
+    const entry = encodeEntry(id === undefined ? { changes } : { id, changes }, index, random, feed)
     if (Either.isLeft(entry)) {
       bad.push({ index, cause: entry.left })
       continue

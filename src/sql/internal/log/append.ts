@@ -6,7 +6,7 @@ import { StorageError } from "../../../Storage.js"
 import type { Statement } from "../dialect.js"
 import { SqlFailure } from "../errors.js"
 import type { Step } from "../transaction.js"
-import { expectedKeys, judgeLocked } from "./expectations.js"
+import { countedKeys, judgeLocked, type KnownKeys, valuedKeys } from "./expectations.js"
 import { countEvents } from "./keyRows.js"
 import { type Encoded, placeEntries } from "./rows.js"
 import type { Names } from "./statements.js"
@@ -22,12 +22,10 @@ import {
 import { idIndex } from "./tables.js"
 
 /** What a log knows of the entries that are to be appended, as of its head. */
-interface Known {
+interface Known extends KnownKeys {
   readonly ids: ReadonlySet<string>
   /** The encoded last values of keys. */
   readonly values: ReadonlyMap<string, string>
-  /** How many events keys have had. */
-  readonly counts: ReadonlyMap<string, number>
 }
 
 /** Reads what the log knows of entries. The head is locked. */
@@ -40,19 +38,23 @@ const readKnown = (
     const changed = entries.flatMap(({ changes }) => changes.map(({ key }) => key))
     const names: Names = {
       ids: entries.flatMap(({ id }) => (id === undefined ? [] : [id])),
-      values: feed.state === "latest" ? [...new Set(changed)] : [],
-      counts: feed.keys === "indexed" ? [...new Set([...changed, ...expectedKeys(entries)])] : []
+      values: feed.state === "latest" ? [...new Set([...changed, ...valuedKeys(entries)])] : [],
+      counts: feed.keys === "indexed" ? [...new Set([...changed, ...countedKeys(entries)])] : []
     }
     const ids = new Set<string>()
     const values = new Map<string, string>()
+    const seqs = new Map<string, number>()
     const counts = new Map<string, number>()
-    if (names.ids.length + names.values.length + names.counts.length === 0) return { ids, values, counts }
-    for (const { kind, name, value } of statements.dialect.rows(yield* run(statements.known(names)))) {
+    const known = { ids, values, seqs, counts }
+    if (names.ids.length + names.values.length + names.counts.length === 0) return known
+    for (const { kind, name, seq, value } of statements.dialect.rows(yield* run(statements.known(names)))) {
       if (kind === "id") ids.add(name as string)
-      else if (kind === "key") values.set(name as string, value as string)
-      else counts.set(name as string, Number(value))
+      else if (kind === "key") {
+        values.set(name as string, value as string)
+        seqs.set(name as string, Number(seq))
+      } else counts.set(name as string, Number(value))
     }
-    return { ids, values, counts }
+    return known
   })
 
 /** Appends entries that the log does not hold, when what it knows of their keys has been read. The head is locked. */
@@ -80,13 +82,13 @@ const appendIf = <E>(
   head: HeadRow,
   entries: ReadonlyArray<Encoded>,
   at: Date,
-  admit: (fresh: ReadonlyArray<Encoded>, counts: Known["counts"]) => Effect.Effect<void, E>
+  admit: (fresh: ReadonlyArray<Encoded>, known: KnownKeys) => Effect.Effect<void, E>
 ): Effect.Effect<ReadonlyArray<Revision>, E | StorageError> =>
   Effect.gen(function* () {
     const known = yield* readKnown(store, run, entries)
     const fresh = entries.filter(({ id }) => id === undefined || !known.ids.has(id))
     if (fresh.length === 0) return []
-    yield* admit(fresh, known.counts)
+    yield* admit(fresh, known)
     return yield* appendKnown(store, run, head, fresh, at, known)
   })
 
@@ -105,7 +107,7 @@ export const appendLocked: AppendAs<never> = (store, run, head, entries, at) =>
 
 /** Appends entries that the log does not hold, if it is as all of them expect. The head is locked. */
 export const appendExpected: AppendAs<Conflict> = (store, run, head, entries, at) =>
-  appendIf(store, run, head, entries, at, (fresh, counts) => judgeLocked(store, run, head, fresh, counts))
+  appendIf(store, run, head, entries, at, (fresh, known) => judgeLocked(store, run, head, fresh, known))
 
 /**
  * Another commit has appended an entry of the same id, after this statement took its view of the log and before it had

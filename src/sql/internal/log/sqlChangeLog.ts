@@ -177,12 +177,12 @@ const pruneInBackground = (
 
 const handle = <V>(open: OpenLog, { poll, retention: bounds }: Behavior): SqlChangeLog<V> => {
   const { doorbell, local, store } = open
-  const { feed, keys, state } = store.feed
+  const { feed, state } = store.feed
   const commit = <E>(
     entries: ReadonlyArray<Entry<V>>,
     appendAs: AppendAs<E>
   ): Effect.Effect<CommitResult, ChangeLogError | StorageError | E> =>
-    Effect.flatMap(encodeEntries(entries, store.random, keys), (encoded) =>
+    Effect.flatMap(encodeEntries(entries, store.random, store.feed), (encoded) =>
       Effect.gen(function* () {
         const committed = yield* appendEntries(store, encoded, entries.length, appendAs)
         const last = committed.revisions.at(-1)
@@ -199,7 +199,7 @@ const handle = <V>(open: OpenLog, { poll, retention: bounds }: Behavior): SqlCha
         ({ revisions }) => revisions[0] as Revision
       ),
     commit: (entries) => typed(Effect.suspend(() => commit(entries, appendExpected))),
-    check: refuseEntry(keys),
+    check: refuseEntry(store.feed),
     read: ({ after, limit }) =>
       Number.isSafeInteger(limit) && limit > 0
         ? typed(Effect.suspend(() => Store.read<V>(store, after, limit)))
