@@ -162,6 +162,12 @@ export const withHead = <A, E = never>(
   )
 }
 
+/** Orders logs: all transactions lock several heads in the same order, so that none wait for each other. */
+export const compareHeads = (a: LockedStore, b: LockedStore): number => {
+  const nameOf = ({ feed }: LockedStore) => `${feed.log.sql}\0${feed.feed}`
+  return nameOf(a) < nameOf(b) ? -1 : 1
+}
+
 /** Locks the head inside of an open transaction. */
 export const lockHead = (
   { feed, statements }: LockedStore,
