@@ -52,6 +52,7 @@ export {
   put,
   type Revision,
   remove,
+  type SeqCondition,
   type Snapshot,
   start
 } from "./internal/log/events.js"
@@ -83,10 +84,13 @@ const wholeAbove0 = (n: number): boolean => Number.isSafeInteger(n) && n > 0
 
 /** The options of a log in memory; each has a default. */
 export interface Options<in V> {
-  /** `latest`: keeps the last value of each key, for snapshots and previous values. Default `none`. */
+  /**
+   * `latest`: keeps the last value of each key, for snapshots, previous values and conditions on the seq of a key.
+   * Default `none`.
+   */
   readonly state?: "latest" | "none" | undefined
   /**
-   * `indexed`: keeps an index of the events of each key and kind, for `index`, conditions, and a renewal that keeps events.
+   * `indexed`: keeps an index of the events of each key and kind, for `index`, other conditions, and a renewal that keeps events.
    * It counts the events of every key that ever was, outside of `maxBytes`. Default `none`.
    */
   readonly keys?: "indexed" | "none" | undefined
@@ -124,8 +128,7 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
       maxBytes,
       sizeOf,
       random,
-      keepsState: state === "latest",
-      isIndexed: keys === "indexed"
+      keeps: { keys, state }
     })
     const rings = new Set<() => void>()
     const commitNow = (

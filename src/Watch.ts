@@ -10,30 +10,20 @@
  * announced, never skipped. `conflate` keeps the order and the last event of each key. `drop-oldest` announces what it
  * drops by a `Gap`. `cancel` delivers a part without a hole, and then ends.
  */
-import {
-  Cause,
-  type Chunk,
-  type Context,
-  Deferred,
-  Effect,
-  Exit,
-  Layer,
-  MetricLabel,
-  Scope,
-  Stream
-} from "effect"
+import { type Chunk, type Context, Deferred, Effect, Exit, Layer, MetricLabel, Scope, Stream } from "effect"
 import * as Actor from "./Actor.js"
 import { type ChangeLog, type ChangeLogError, key as keyOf, type Selector } from "./ChangeLog.js"
 import type { Change, Revision } from "./internal/log/events.js"
 import type { InvalidOptions } from "./internal/options.js"
 import * as Dispatch from "./internal/watch/dispatcher.js"
 import * as State from "./internal/watch/dispatcherState.js"
+import * as Ending from "./internal/watch/ending.js"
 import { type FollowOptions, type RegisterOptions, resolveRegister } from "./internal/watch/followOptions.js"
-import type { Frame, WatchEnded } from "./internal/watch/frames.js"
+import type { Frame, OwnerReason, WatchEnded } from "./internal/watch/frames.js"
 import { type Health, healthOf } from "./internal/watch/health.js"
 import * as Heartbeat from "./internal/watch/heartbeat.js"
+import type { FollowError, WatchRefused } from "./internal/watch/opening.js"
 import * as Opening from "./internal/watch/opening.js"
-import { type FollowError, WatchRefused } from "./internal/watch/opening.js"
 import * as Reader from "./internal/watch/reader.js"
 import * as Registry from "./internal/watch/registry.js"
 import * as Snapshots from "./internal/watch/snapshots.js"
@@ -44,7 +34,13 @@ import * as Metrics from "./Metrics.js"
 export { InvalidOptions } from "./internal/options.js"
 export type { Policy } from "./internal/watch/buffer.js"
 export type { FollowOptions } from "./internal/watch/followOptions.js"
-export { type EventsFrame, type Frame, type SnapshotFrame, WatchEnded } from "./internal/watch/frames.js"
+export {
+  type EventsFrame,
+  type Frame,
+  type OwnerReason,
+  type SnapshotFrame,
+  WatchEnded
+} from "./internal/watch/frames.js"
 export type { Health } from "./internal/watch/health.js"
 export { type FollowError, WatchRefused } from "./internal/watch/opening.js"
 export type { WatcherHealth } from "./internal/watch/reader.js"
@@ -69,6 +65,11 @@ export interface Watcher<V> {
   readonly unsafeWhenReady: (onReady: () => void) => () => void
   /** Returns why it has ended, once everything was taken; `undefined` before. */
   readonly unsafeEnded: () => WatchEnded | undefined
+  /**
+   * Compares the rights of its view, as each take does. Returns how often they were asked what is visible, 0 without
+   * rights. A frame that was taken at another number was judged by older rights: send nothing more of it.
+   */
+  readonly unsafeVersion: () => number
   readonly frames: Stream.Stream<Frame<V>, WatchEnded>
   /**
    * Reads the log now, also if no doorbell rang. Completes with the log's head when everything up to it that matches was
@@ -84,6 +85,8 @@ export interface Watcher<V> {
   readonly health: Effect.Effect<Reader.WatcherHealth>
   /** Ends it as `Closed`. What was buffered can still be taken. A second call does nothing. */
   readonly cancel: Effect.Effect<void>
+  /** Ends it for the owner of the log. What was buffered can still be taken. The first end holds. */
+  readonly end: (reason: OwnerReason, message: string, cause?: unknown) => Effect.Effect<void>
 }
 
 /** A watcher of one key that lives as long as its handle. */
@@ -132,11 +135,15 @@ export interface Watch<V> {
    * neither for watchers without room nor for snapshots: their cursors hold their positions.
    */
   readonly close: Effect.Effect<void>
+  /**
+   * Closes it for the owner of the log: every watcher ends with this reason. Later follows are refused as `Ended`. The
+   * first of `close` and `end` holds; a later call completes with it.
+   */
+  readonly end: (reason: OwnerReason, message: string, cause?: unknown) => Effect.Effect<void>
 }
 
-interface Runtime<V> extends Opening.Admission<V> {
+interface Runtime<V> extends Ending.Closing<V> {
   readonly actor: Actor.Actor<ChangeLog<V>, "wake", void>
-  readonly closeDeadline: number
 }
 
 const handleOf = <V>(runtime: Runtime<V>, watcher: Internal.Watcher<V>): Watcher<V> => {
@@ -150,10 +157,12 @@ const handleOf = <V>(runtime: Runtime<V>, watcher: Internal.Watcher<V>): Watcher
     unsafePoll: () => Reader.poll(registry, watcher),
     unsafeWhenReady: (onReady) => Internal.whenReady(watcher, onReady),
     unsafeEnded: () => Reader.endedError(watcher),
+    unsafeVersion: () => Reader.versionOf(registry, watcher),
     frames: Stream.repeatEffectChunk(Reader.takeAll(registry, watcher)),
     synced: Reader.synced(registry, watcher),
     health: Effect.sync(() => Reader.healthOf(dispatcher, watcher)),
-    cancel: Opening.cancel(runtime, watcher)
+    cancel: Opening.cancel(runtime, watcher),
+    end: (reason, message, cause) => Opening.end(runtime, watcher, { reason, message, cause })
   }
 }
 
@@ -205,38 +214,13 @@ const publishing = <V>({ dispatcher: { registry }, log }: Runtime<V>): Watch<V>[
     Effect.suspend(() => (registry.blocking === 0 ? append(changes) : appendAndWait(changes)))
 }
 
-const refuse = <V>({ refused }: Opening.Admission<V>, error: WatchRefused): void =>
-  Deferred.unsafeDone(refused, error)
-
-/** Ends the watch when its log has failed for good, or a pass has died. */
-const fail = <V>(admission: Opening.Admission<V>, error: unknown): void => {
-  const { dispatcher, setGauge } = admission
-  const cause = Cause.isCause(error) ? Cause.squash(error) : error
-  if (!State.fail(dispatcher, cause)) return
-  Registry.endAll(dispatcher.registry, "Failed", "its log failed", cause)
-  setGauge()
-  const message = "the watch has failed: make another one"
-  refuse(admission, new WatchRefused({ reason: "Log", message, cause }))
-}
-
 const passOf = <V>(admission: Opening.Admission<V>): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { dispatcher } = admission
     Registry.startPass(dispatcher.registry)
-    return Effect.catchAll(Dispatch.pass(dispatcher), (error) => Effect.sync(() => fail(admission, error)))
-  })
-
-const closing = <V>(runtime: Runtime<V>): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const { actor, closeDeadline, dispatcher, setGauge } = runtime
-    Registry.ring(dispatcher.registry)
-    State.startClosing(dispatcher)
-    refuse(runtime, new WatchRefused({ reason: "Closed", message: "the watch is closed: make another one" }))
-    return Effect.andThen(actor.closeWithin(closeDeadline), () => {
-      State.setClosed(dispatcher)
-      Registry.endAll(dispatcher.registry, "Closed", "the watch was closed")
-      setGauge()
-    })
+    return Effect.catchAll(Dispatch.pass(dispatcher), (error) =>
+      Effect.sync(() => Ending.fail(admission, error))
+    )
   })
 
 const watchOf = <V>(runtime: Runtime<V>, close: Effect.Effect<void>): Watch<V> => ({
@@ -248,7 +232,8 @@ const watchOf = <V>(runtime: Runtime<V>, close: Effect.Effect<void>): Watch<V> =
   recheck: Effect.sync(() => Reader.recheckAll(runtime.dispatcher.registry)),
   unsafeRecheck: () => Reader.recheckAll(runtime.dispatcher.registry),
   health: Effect.sync(() => healthOf(runtime.dispatcher)),
-  close
+  close,
+  end: (reason, message, cause) => Ending.close(runtime, { reason, message, cause })
 })
 
 /**
@@ -284,12 +269,12 @@ export const make = <V>(
       name,
       acquire: Effect.succeed(log),
       onBatch: () => passOf(admission),
-      onFailed: (cause) => fail(admission, cause),
+      onFailed: (cause) => Ending.fail(admission, cause),
       closeDeadline,
       report: () => undefined
     }))
     const runtime: Runtime<V> = { ...admission, actor, closeDeadline }
-    const close = closing(runtime)
+    const close = Ending.close(runtime, Ending.closed)
     yield* log.doorbell(() => Registry.ring(dispatcher.registry))
     if (heartbeat > 0) {
       const beats = Heartbeat.run(dispatcher, (effect) => actor.ask(() => effect))

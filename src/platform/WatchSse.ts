@@ -35,6 +35,10 @@
  * made last are kept, up to 8 MiB. What is written to many clients at once, and the responses that begin at once, are
  * spread over as many turns of the event loop as they need: a turn spends about 5 ms on them.
  *
+ * Under a `view` with rights, nothing is written that was judged by older ones. If they change in the middle of a
+ * snapshot, the part that was written becomes an event `abandoned`, without an id. Then comes another snapshot, or the
+ * end as `Unauthorized`. A client for which nothing waits gets it after `Watch.recheck`.
+ *
  * A client that takes its events slowly is a slow watcher: what is written waits for it, its buffer fills, and its
  * policy acts. If it closes the connection, its follow ends. If it disappears without closing, a heartbeat that is not
  * taken ends it. Browsers open at most six connections to one HTTP/1.1 server: follow several things in one.
@@ -71,7 +75,10 @@ export type Change<I> =
 
 /** The data of each event, by its name. `I` is the JSON form of a value, `cursor` the id of the event. */
 export interface Data<I> {
-  /** Replaces everything that the client held. `deleted`: keys that this response delivered and that are gone since. */
+  /**
+   * Replaces everything that the client held. `deleted`: keys that this response delivered and that are gone since;
+   * not those of a snapshot that was abandoned.
+   */
   readonly snapshot: {
     readonly cursor: string
     readonly deleted: ReadonlyArray<string>

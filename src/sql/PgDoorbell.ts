@@ -8,8 +8,10 @@ import { type Duration, Effect, type Scope, type Stream, SubscriptionRef } from 
 import { type InvalidOptions, or, type Rules, resolve } from "../internal/options.js"
 import type { Doorbell } from "./internal/log/doorbell.js"
 import { timer } from "./internal/options.js"
+import { withSessionLocks } from "./internal/owner/sessionLocks.js"
 import { connectionConfig, connectRules, type PgConnectOptions } from "./internal/pg/connectOptions.js"
 import * as Link from "./internal/pg/doorbell.js"
+import { sessionLocks } from "./internal/pg/sessionLocks.js"
 
 export { InvalidOptions } from "../internal/options.js"
 
@@ -64,7 +66,7 @@ export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, Inva
     yield* Effect.addFinalizer(() => Link.sendLast(link))
     yield* Effect.forkScoped(Effect.interruptible(Link.sendForever(link)))
     yield* Effect.forkScoped(Effect.interruptible(Link.pollForever(link)))
-    return {
+    const doorbell: PgDoorbell = {
       state: SubscriptionRef.get(link.state),
       states: link.state.changes,
       listen: (channel, feed, ring) =>
@@ -73,4 +75,5 @@ export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, Inva
         ),
       ring: (channel, feed, seq) => Effect.sync(() => Link.ring(link, { channel, feed, seq }))
     }
+    return withSessionLocks(doorbell, sessionLocks(link))
   })

@@ -203,6 +203,22 @@ describe("timers", () => {
     )
   })
 
+  it.effect("log what was thrown just before their scope closed", () =>
+    Effect.gen(function* () {
+      const lines: Array<unknown> = []
+      const logger = Logger.make(({ message }) => void lines.push(message))
+      yield* Effect.scoped(
+        Effect.map(Timers.make, (timers) =>
+          timers.supervise(() => {
+            throw "broken"
+          })
+        )
+      ).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+      const message = "1 of what ended or was due threw, the rest was done; the first fault:"
+      expect(lines).toEqual([[message, "broken"]])
+    })
+  )
+
   it.effect("fire no more when their scope has closed", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()

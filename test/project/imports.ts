@@ -68,6 +68,7 @@ const adapters: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   sql: {
     log: 1,
     storage: 2,
+    owner: 2,
     table: 3,
     tier: 3,
     projection: 3,

@@ -16,6 +16,7 @@ import { states } from "../support/watch/logs.js"
 import { right, subjectOf } from "./rightLog.js"
 import { wrongLogs } from "./wrongLogs/index.js"
 import { wrongIndexes } from "./wrongLogs/keys.js"
+import { wrongSeqs } from "./wrongLogs/seqs.js"
 import type { WrongLog } from "./wrongLogs/wrong.js"
 
 const options: CheckOptions = { limit: "1 second", samples: 40 }
@@ -46,22 +47,18 @@ describe("a log that is right", () => {
   })
 })
 
-describe("a wrong log breaks its laws, and keeps the others", () => {
-  for (const wrong of wrongLogs) {
-    it(wrong.name, async () => {
-      const broken = (await reportsOf(wrong.name, wrong.open)).flatMap(({ broken }) => broken)
-      for (const { law, message } of broken) expect(message, law).toMatch(/^\S.+\. [A-Z].+/s)
-      expect([...new Set(broken.map(({ law }) => law))].sort()).toEqual(wrong.breaks.slice().sort())
-    })
-  }
-})
+type Law = (typeof laws)[number]
+type Group = Law["group"]
 
-const lawsOfIndexes = laws.filter(({ group }) => group === "keys" || group === "conditions")
-
-/** What a log breaks of them, as law and message. */
-const brokenOfIndex = (wrong: WrongLog): Promise<ReadonlyArray<readonly [law: string, message: string]>> => {
-  const subject = subjectOf(wrong.name, "none", wrong.open, "indexed")
-  const held = lawsOfIndexes.filter((law) => leftOutReason(law, subject) === undefined)
+/** What a log breaks of some laws, as law and message. */
+const brokenOf = (
+  some: ReadonlyArray<Law>,
+  wrong: WrongLog,
+  state: State,
+  keys: "indexed" | "none"
+): Promise<ReadonlyArray<readonly [law: string, message: string]>> => {
+  const subject = subjectOf(wrong.name, state, wrong.open, keys)
+  const held = some.filter((law) => leftOutReason(law, subject) === undefined)
   const broken = Effect.forEach(held, ({ check, name }) =>
     Effect.match(check(subject, options), {
       onFailure: ({ message }) => [[name, message] as const],
@@ -71,19 +68,45 @@ const brokenOfIndex = (wrong: WrongLog): Promise<ReadonlyArray<readonly [law: st
   return inVirtualTime(Effect.map(broken, (all) => all.flat()))
 }
 
+const expectBroken = (broken: Awaited<ReturnType<typeof brokenOf>>, { breaks }: WrongLog): void => {
+  for (const [law, message] of broken) expect(message, law).toMatch(/^\S.+\. [A-Z].+/s)
+  expect([...new Set(broken.map(([law]) => law))].sort()).toEqual(breaks.slice().sort())
+}
+
+const lawsOf = (...groups: ReadonlyArray<Group>) => laws.filter(({ group }) => groups.includes(group))
+
+const lawsOfSeqs = lawsOf("seqs")
+const lawsOfIndexes = lawsOf("keys", "conditions")
+// What is wrong with any log shows in its seqs too.
+const otherLaws = laws.filter(({ group }) => group !== "seqs")
+
+/** What a log breaks of some laws with state, and without it. */
+const brokenWithStates = async (some: ReadonlyArray<Law>, wrong: WrongLog) => [
+  ...(await brokenOf(some, wrong, "latest", "none")),
+  ...(await brokenOf(some, wrong, "none", "none"))
+]
+
+describe("a wrong log breaks its laws, and keeps the others", () => {
+  for (const wrong of wrongLogs) {
+    it(wrong.name, async () => expectBroken(await brokenWithStates(otherLaws, wrong), wrong))
+  }
+})
+
 describe("a log with a wrong index breaks its laws, and keeps the others of the index", () => {
   for (const wrong of wrongIndexes) {
-    it(wrong.name, async () => {
-      const broken = await brokenOfIndex(wrong)
-      for (const [law, message] of broken) expect(message, law).toMatch(/^\S.+\. [A-Z].+/s)
-      expect(broken.map(([law]) => law).sort()).toEqual(wrong.breaks.slice().sort())
-    })
+    it(wrong.name, async () => expectBroken(await brokenOf(lawsOfIndexes, wrong, "none", "indexed"), wrong))
+  }
+})
+
+describe("a log that judges seqs wrongly breaks their laws, and keeps the others of them", () => {
+  for (const wrong of wrongSeqs) {
+    it(wrong.name, async () => expectBroken(await brokenWithStates(lawsOfSeqs, wrong), wrong))
   }
 })
 
 describe("every law of change logs", () => {
   it("is broken by a wrong log", () => {
-    const broken = new Set([...wrongLogs, ...wrongIndexes].flatMap(({ breaks }) => breaks))
+    const broken = new Set([...wrongLogs, ...wrongIndexes, ...wrongSeqs].flatMap(({ breaks }) => breaks))
     expect(laws.map(({ name }) => name).filter((name) => !broken.has(name))).toEqual([])
   })
 

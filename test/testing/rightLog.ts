@@ -92,10 +92,8 @@ export const right = (
   keys: "indexed" | "none" = "none"
 ): Log => {
   const isIndexed = keys === "indexed"
-  const problem: Parts["problem"] = (entry) => validateEntry(entry, keys) ?? valueProblem(entry)
-  const of: Parts = isIndexed
-    ? { ...parts, problem, ...over }
-    : { ...parts, problem, conflict: () => undefined, ...over }
+  const problem: Parts["problem"] = (entry) => validateEntry(entry, { keys, state }) ?? valueProblem(entry)
+  const of: Parts = { ...parts, problem, ...over }
   const commit: Log["commit"] = (entries) => moment(() => commitNow(disk, entries, of))
   return {
     append: (changes) =>

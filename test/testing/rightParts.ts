@@ -59,6 +59,8 @@ export interface Parts {
   readonly renew: (disk: Disk) => void
   /** Renews a log with an index. */
   readonly move: (disk: Disk) => void
+  /** The number of the revision of a key's last value. */
+  readonly seqOf: (disk: Disk, key: string) => number | "absent"
   /** How many events a key has had. */
   readonly count: (disk: Disk, key: string) => number
   /** Why a history cannot go on after a place. */
@@ -209,16 +211,20 @@ export const parts: Parts = {
     for (const [key, kept] of disk.state) disk.state.set(key, { ...kept, revision: moved(kept.revision) })
   },
   place: (disk, key, after, of) => placeProblem(disk, key, after, of),
+  seqOf: ({ state }, key) => state.get(key)?.revision.seq ?? "absent",
   count: ({ events }, key) => lastWhere(events, key)?.generation ?? 0,
   gone: ({ events, floor }, key) => {
     const last = events.filter(({ event }) => event.key === key && event.revision.seq <= floor.seq).at(-1)
     return last && { generation: last.generation, revision: last.event.revision }
   },
   isOf: (event, kinds) => matcherOfKinds(kinds)?.(event) !== false,
-  conflict: (disk, entries, of) =>
-    judge(
+  conflict: (disk, entries, of) => {
+    if (entries.every(({ expect }) => expect === undefined)) return undefined
+    return judge(
       freshOf(entries, (id) => disk.rows.some((row) => row.id === id)),
       {
+        head: disk.head.seq,
+        seqOf: (key) => of.seqOf(disk, key),
         generationOf: (key) => of.count(disk, key),
         firstAfter: ({ after, kinds, nothing }) =>
           of.cursor(disk, after) ??
@@ -227,7 +233,8 @@ export const parts: Parts = {
               event.revision.seq > after.seq && ChangeLog.matches(nothing, event.key) && of.isOf(event, kinds)
           )?.event.revision
       }
-    ),
+    )
+  },
   keepAfter: ({ holds }) => Math.min(...holds.values()),
   select: ({ state }, selector) =>
     [...state.values()]

@@ -5,6 +5,7 @@ import * as ChangeLog from "../../src/ChangeLog.js"
 import * as Watch from "../../src/Watch.js"
 import { scenario, settled, started } from "../support/time/turn.js"
 import { brief } from "../support/watch/frames.js"
+import { changing } from "../support/watch/rights.js"
 import { logOf, setUp, taking } from "../support/watch/watches.js"
 
 const all = ChangeLog.prefix("")
@@ -18,28 +19,6 @@ const polled = (watcher: Watch.Watcher<number>): ReadonlyArray<string> => {
     frames.push(brief(frame))
   }
   return frames
-}
-
-/** Rights that a test changes. */
-const changing = (visible: Watch.Visible<number> | undefined) => {
-  let version = 1
-  let now = visible
-  let asked = 0
-  const rights: Watch.Rights<number> = {
-    version: () => version,
-    visible: () => {
-      asked++
-      return now
-    }
-  }
-  return {
-    rights,
-    asked: () => asked,
-    to: (visible: Watch.Visible<number> | undefined) => {
-      version++
-      now = visible
-    }
-  }
 }
 
 describe("a view", () => {

@@ -3,6 +3,8 @@
 /** A follow of a client, from before it opens until it has ended. */
 export interface Subscription {
   readonly client: string
+  /** On whose behalf it follows; none: the server's own. */
+  readonly principal: string | undefined
   /** The store or pool. */
   readonly id: string
   /** Ends it, also while it opens. Synchronous; a second call does nothing. */
@@ -12,9 +14,10 @@ export interface Subscription {
 export interface Clients {
   readonly byClient: Map<string, Set<Subscription>>
   readonly byThing: Map<string, Set<Subscription>>
+  readonly byPrincipal: Map<string, Set<Subscription>>
 }
 
-export const make = (): Clients => ({ byClient: new Map(), byThing: new Map() })
+export const make = (): Clients => ({ byClient: new Map(), byThing: new Map(), byPrincipal: new Map() })
 
 const addTo = (index: Map<string, Set<Subscription>>, name: string, subscription: Subscription): void => {
   const known = index.get(name)
@@ -31,14 +34,16 @@ const removeFrom = (
   if (known?.delete(subscription) === true && known.size === 0) index.delete(name)
 }
 
-export const add = ({ byClient, byThing }: Clients, subscription: Subscription): void => {
+export const add = ({ byClient, byPrincipal, byThing }: Clients, subscription: Subscription): void => {
   addTo(byClient, subscription.client, subscription)
   addTo(byThing, subscription.id, subscription)
+  if (subscription.principal !== undefined) addTo(byPrincipal, subscription.principal, subscription)
 }
 
-export const remove = ({ byClient, byThing }: Clients, subscription: Subscription): void => {
+export const remove = ({ byClient, byPrincipal, byThing }: Clients, subscription: Subscription): void => {
   removeFrom(byClient, subscription.client, subscription)
   removeFrom(byThing, subscription.id, subscription)
+  if (subscription.principal !== undefined) removeFrom(byPrincipal, subscription.principal, subscription)
 }
 
 const none: ReadonlySet<Subscription> = new Set()
@@ -59,4 +64,15 @@ export const endAll = (clients: Clients, client: string, id?: string): number =>
     subscription.end()
   }
   return ending.length
+}
+
+/** Returns the stores and pools that a principal follows. */
+export const followedBy = ({ byPrincipal }: Clients, principal: string): ReadonlySet<string> =>
+  new Set(Array.from(byPrincipal.get(principal) ?? none, ({ id }) => id))
+
+/** Counts all follows. */
+export const sizeOf = ({ byClient }: Clients): number => {
+  let size = 0
+  for (const subscriptions of byClient.values()) size += subscriptions.size
+  return size
 }

@@ -111,10 +111,7 @@ interface Appended {
 }
 
 /** Judges all steps, in their order. Nothing is kept yet: a step that dies or fails leaves all as it was. */
-const applyAll = (
-  steps: ReadonlyArray<Step>,
-  now: number
-): ReadonlyArray<Broken | Span> | StorageError => {
+const applyAll = (steps: ReadonlyArray<Step>, now: number): ReadonlyArray<Broken | Span> | StorageError => {
   const broken = new Map<Draft, Broken>()
   const applied: Array<Broken | Span> = []
   for (const [index, step] of steps.entries()) {

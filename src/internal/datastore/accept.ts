@@ -55,7 +55,8 @@ const stateOf = (store: Store, judge: Judge | undefined): State => ({
   primary: store.primary,
   seq: store.holding.seq(),
   get: store.holding.get,
-  judge
+  judge,
+  problem: store.problem
 })
 
 /** The bytes of a record's data as JSON. */
@@ -121,6 +122,7 @@ const noteRecords = (store: Store, changed: ReadonlyArray<Changed>, request: Req
   const hasExtras = records.extras.size > 0 || session !== undefined || ttl !== undefined
   if (!hasExtras && records.sizes === undefined) return
   const deadline = ttl === undefined ? undefined : now + ttl
+  if (session !== undefined) store.shared.noteSession(session, store)
   for (const { after, key } of changed) {
     if (records.sizes !== undefined) Records.measure(records, key, after && bytesOf(after))
     if (after === undefined) Records.clear(records, key)

@@ -128,6 +128,8 @@ const applyStep = (draft: Draft, step: Step<JsonObject>, index: number, now: num
   if (conflict !== undefined) return conflict
   const after = outcomeOf(step, before, revision, index, key)
   if (after !== undefined && "reason" in after) return after
+  const problem = after === undefined ? undefined : state.problem?.(after.data)
+  if (problem !== undefined) return refuse("InvalidData", problem, index, key)
   const isNothing = before === undefined && after === undefined
   if (judge !== undefined && !isNothing && !judge.mayWrite(before, after)) return forbidden(index, key)
   rows.push(after)

@@ -117,6 +117,8 @@ export interface State {
   readonly endsAt?: ((key: string) => number | undefined) | undefined
   /** Left out: the server itself, which may do everything. */
   readonly judge?: Judge | undefined
+  /** Returns why data of a record is not as the store's schema has it, or `undefined`. */
+  readonly problem?: ((data: JsonObject) => string | undefined) | undefined
 }
 
 /** Steps whose data is checked, copied and frozen. `bytes` is about the JSON of what each writes. */

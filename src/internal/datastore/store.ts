@@ -1,13 +1,14 @@
 /** One life of a store: what it holds, and how it ends. */
-import type { Effect, Scope } from "effect"
-import type { Watch } from "../../Watch.js"
+import type { Effect } from "effect"
 import type { Save } from "../catalog/backend.js"
 import type { Operations } from "../catalog/operations.js"
 import type * as Policy from "../catalog/policy.js"
 import type { Quotas, Rates } from "../catalog/quotas.js"
+import type { JsonObject } from "../columns/jsonData.js"
 import type { Timer, Timers } from "../lease/timers.js"
 import type { Limits } from "./check.js"
 import { StoreEnded } from "./errors.js"
+import type { Following } from "./following.js"
 import type { Holding, JsonRow } from "./holding.js"
 import * as Records from "./records.js"
 import type { Reply } from "./reply.js"
@@ -20,6 +21,8 @@ export interface Shared {
   readonly rates: Rates
   /** Whether a session is open, and belongs to the client. */
   readonly isSession: (id: string, client: string | undefined) => boolean
+  /** Notes that a store holds records of a session. */
+  readonly noteSession: (session: string, store: Store) => void
   /** Runs an effect behind what was given before, outside of the caller's fiber. */
   readonly inBackground: (task: Effect.Effect<void>) => void
   /** Names a save; never the same name again. */
@@ -57,6 +60,8 @@ export interface Store {
   readonly epoch: string
   readonly shared: Shared
   readonly limits: Limits
+  /** Returns why data is not as the schema has it, or `undefined`. */
+  readonly problem: ((data: JsonObject) => string | undefined) | undefined
   readonly holding: Holding
   readonly operations: Operations<Reply>
   readonly records: Records.Records
@@ -71,9 +76,9 @@ export interface Store {
   readonly outbox: Outbox | undefined
   /** Milliseconds of the backend's clock less those of the timers. */
   readonly clockOffset: number
-  /** What subscribers follow; made when the first one comes. */
-  readonly watch: Effect.Effect<Watch<JsonRow>>
-  readonly scope: Scope.CloseableScope
+  readonly following: Following
+  /** Clients that were subscribed by name. */
+  readonly members: Set<string>
 }
 
 const messages: { readonly [R in StoreEnded["reason"]]: string } = {

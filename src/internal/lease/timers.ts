@@ -192,6 +192,11 @@ export const make: Effect.Effect<Timers, never, Scope.Scope> = Effect.gen(functi
     Effect.interruptible(run(state)),
     (_: Context.Context<never>) => context
   )
-  yield* Effect.acquireRelease(Effect.forkScoped(loop), () => Effect.sync(() => end(state)))
+  // The fiber may not have logged yet what was thrown.
+  const ending = Effect.andThen(
+    Effect.sync(() => end(state)),
+    logFaults(state)
+  )
+  yield* Effect.acquireRelease(Effect.forkScoped(loop), () => ending)
   return timersOf(state)
 })

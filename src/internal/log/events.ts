@@ -44,15 +44,25 @@ export interface NothingCondition {
   readonly after: Revision
 }
 
-/** What an entry expects of its log. Only a log with `keys: "indexed"` judges it. */
-export type Condition = GenerationCondition | NothingCondition
+/**
+ * Expects that the last value of a key is of a revision of this epoch, or that the key has no value. Only a log with
+ * `state: "latest"` judges it, by the revisions that its snapshots show.
+ */
+export interface SeqCondition {
+  readonly key: string
+  /** A revision's number. It is 0 for a value from before the epoch was renewed, unless the log keeps its events. */
+  readonly seq: number | "absent"
+}
+
+/** What an entry expects of its log. Only a log with `keys: "indexed"` judges generations and `nothing`. */
+export type Condition = GenerationCondition | NothingCondition | SeqCondition
 
 /** Changes that become one revision, and the id by which a log recognises them when they are appended again. */
 export interface Entry<out V> {
   readonly changes: ReadonlyArray<Change<V>>
   /** Unique in its log: an entry whose id the log already holds changes nothing. */
   readonly id?: string | undefined
-  /** What the log must be like, all of it. Needs a log with `keys: "indexed"`; others refuse the entry. */
+  /** What the log must be like, all of it. A log that cannot judge it refuses the entry as `Invalid`. */
   readonly expect?: ReadonlyArray<Condition> | undefined
 }
 
@@ -130,7 +140,7 @@ export class ChangeLogError extends Data.TaggedError("ChangeLogError")<{
 /**
  * The log is not as an entry expects it. Nothing of the commit was appended: read again, decide anew, and append.
  *
- * - `Changed`: something was appended since. `generation` or `revision` is what the log has now.
+ * - `Changed`: something was appended since. `generation`, `seq` or `revision` is what the log has now.
  * - `EpochChanged`, `Compacted`: the log cannot judge what came after the condition's revision.
  */
 export class Conflict extends Data.TaggedError("Conflict")<{
@@ -140,6 +150,8 @@ export class Conflict extends Data.TaggedError("Conflict")<{
   readonly condition: Condition
   /** How many events the condition's key has had. */
   readonly generation?: number
+  /** The number of the revision of the last value of the condition's key. */
+  readonly seq?: number | "absent"
   /** The first revision after the condition's one that has such an event. */
   readonly revision?: Revision
   readonly message: string

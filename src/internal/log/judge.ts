@@ -8,7 +8,8 @@ import {
   type EpochChanged,
   type GenerationCondition,
   type NothingCondition,
-  type Revision
+  type Revision,
+  type SeqCondition
 } from "./events.js"
 import { matcherOfKinds } from "./kinds.js"
 import { matcherOf } from "./selector.js"
@@ -21,6 +22,10 @@ export interface Fresh<out V> {
 
 /** What a log holds, as of the head that the commit begins with. */
 export interface Evidence {
+  /** The number of the log's last revision. */
+  readonly head: number
+  /** Returns the number of the revision of a key's last value. */
+  readonly seqOf: (key: string) => number | "absent"
   /** Counts the events that a key ever had. */
   readonly generationOf: (key: string) => number
   /** Returns the first revision that is in the way, or why there is no answer. */
@@ -47,13 +52,27 @@ export const freshOf = <V>(
 export const isOfNothing = (condition: Condition): condition is NothingCondition =>
   "nothing" in condition && condition.nothing !== undefined
 
+/** An entry that was checked has conditions with either a seq or something else. */
+export const isOfSeq = (condition: Condition): condition is SeqCondition =>
+  "seq" in condition && condition.seq !== undefined
+
+export const isOfGeneration = (condition: Condition): condition is GenerationCondition =>
+  !isOfNothing(condition) && !isOfSeq(condition)
+
 const anew = "read again, and decide anew"
 
 type Found = Omit<ConstructorParameters<typeof Conflict>[0], "index" | "condition">
 
+/** What the earlier entries of a commit change. */
+interface Earlier {
+  readonly changes: Array<Change<unknown>>
+  /** By key, the number of the revision that its last value gets. */
+  readonly seqs: Map<string, number | "absent">
+}
+
 const judgeGeneration = (
   { generation: expected, key }: GenerationCondition,
-  earlier: ReadonlyArray<Change<unknown>>,
+  earlier: Earlier["changes"],
   log: Evidence
 ): Found | undefined => {
   let generation = log.generationOf(key)
@@ -63,9 +82,21 @@ const judgeGeneration = (
   return { reason: "Changed", generation, message }
 }
 
+const judgeSeq = (
+  { key, seq: expected }: SeqCondition,
+  earlier: Earlier["seqs"],
+  log: Evidence
+): Found | undefined => {
+  const seq = earlier.get(key) ?? log.seqOf(key)
+  if (seq === expected) return undefined
+  const is = seq === "absent" ? "the key has no value" : `the key's value is of revision ${seq}`
+  const wanted = expected === "absent" ? "the key must have none" : `it must be of revision ${expected}`
+  return { reason: "Changed", seq, message: `${is}, and ${wanted}: ${anew}` }
+}
+
 const judgeNothing = (
   condition: NothingCondition,
-  earlier: ReadonlyArray<Change<unknown>>,
+  earlier: Earlier["changes"],
   log: Evidence
 ): Found | undefined => {
   const found = log.firstAfter(condition)
@@ -87,20 +118,27 @@ const judgeNothing = (
 
 const judgeCondition = (
   condition: Condition,
-  earlier: ReadonlyArray<Change<unknown>>,
+  { changes, seqs }: Earlier,
   log: Evidence
-): Found | undefined =>
-  isOfNothing(condition) ? judgeNothing(condition, earlier, log) : judgeGeneration(condition, earlier, log)
+): Found | undefined => {
+  if (isOfNothing(condition)) return judgeNothing(condition, changes, log)
+  return isOfSeq(condition) ? judgeSeq(condition, seqs, log) : judgeGeneration(condition, changes, log)
+}
 
 /** Judges the entries in order; an entry sees the changes of those before it. Returns the first conflict. */
 export const judge = (fresh: ReadonlyArray<Fresh<unknown>>, log: Evidence): Conflict | undefined => {
-  const earlier: Array<Change<unknown>> = []
+  const earlier: Earlier = { changes: [], seqs: new Map() }
+  let seq = log.head
   for (const { entry, index } of fresh) {
     for (const condition of entry.expect ?? []) {
       const found = judgeCondition(condition, earlier, log)
       if (found !== undefined) return new Conflict({ ...found, index, condition })
     }
-    for (const change of entry.changes) earlier.push(change)
+    seq++
+    for (const change of entry.changes) {
+      earlier.changes.push(change)
+      earlier.seqs.set(change.key, change._tag === "Put" ? seq : "absent")
+    }
   }
   return undefined
 }

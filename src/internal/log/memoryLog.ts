@@ -66,7 +66,7 @@ const bytesOf = <V>(history: History<V>, changes: ReadonlyArray<Change<V>>): num
 
 /** Returns the size of an entry, or why it cannot be appended. */
 const measure = <V>(history: History<V>, entry: Entry<V>): Either.Either<number, ChangeLogError> => {
-  const problem = validateEntry(entry, history.keys === undefined ? "none" : "indexed")
+  const problem = validateEntry(entry, history.keeps)
   if (problem !== undefined) return Either.left(refusal("Invalid", problem))
   const bytes = bytesOf(history, entry.changes)
   if (!(bytes >= 0)) return Either.left(refusal("Invalid", "sizeOf must return a number of bytes from 0"))
@@ -115,10 +115,8 @@ export const append = <V>(
 
 /** Returns the first conflict of new entries with the log, or `undefined`. */
 const conflictOf = <V>(history: History<V>, fresh: ReadonlyArray<Fresh<V>>): Conflict | undefined => {
-  const { keys } = history
-  // An entry that expects something is refused before by a log without an index.
-  if (keys === undefined || !fresh.some(({ entry }) => entry.expect !== undefined)) return undefined
-  return judge(fresh, evidenceOf(history, keys))
+  if (!fresh.some(({ entry }) => entry.expect !== undefined)) return undefined
+  return judge(fresh, evidenceOf(history))
 }
 
 /** Appends all of the entries, or none if one of them cannot be appended. */

@@ -4,6 +4,7 @@
  *
  * Invariant: the ring holds the revisions `floor.seq + 1` to `head.seq`, without gaps.
  */
+import type { Keeps } from "./entry.js"
 import {
   type Change,
   type Compacted,
@@ -34,6 +35,7 @@ export interface History<V> {
   start: number
   bytes: number
   readonly ids: Set<string>
+  readonly keeps: Keeps
   readonly state: State<V> | undefined
   readonly keys: Keys<V> | undefined
   /** By the name of a reader: the revision after which it keeps everything from the bounds. */
@@ -48,8 +50,7 @@ export const make = <V>(options: {
   readonly maxBytes: number
   readonly sizeOf: (change: Change<V>) => number
   readonly random: Int32Array
-  readonly keepsState: boolean
-  readonly isIndexed: boolean
+  readonly keeps: Keeps
 }): History<V> => {
   const first = start(options.epoch)
   return {
@@ -63,8 +64,9 @@ export const make = <V>(options: {
     start: 0,
     bytes: 0,
     ids: new Set(),
-    state: options.keepsState ? makeState() : undefined,
-    keys: options.isIndexed ? makeKeys() : undefined,
+    keeps: options.keeps,
+    state: options.keeps.state === "latest" ? makeState() : undefined,
+    keys: options.keeps.keys === "indexed" ? makeKeys() : undefined,
     holds: new Map(),
     heldAfter: Number.POSITIVE_INFINITY
   }

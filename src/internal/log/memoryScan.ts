@@ -4,6 +4,7 @@ import type { Evidence } from "./judge.js"
 import { forgottenKind, type KindMatcher, matcherOfKinds } from "./kinds.js"
 import { generationOf, itemAt, type Keys, lengthOf } from "./memoryKeys.js"
 import { cursorProblem, type History, rowOf } from "./memoryRows.js"
+import { valueOf } from "./memoryState.js"
 import { matcherOf, partsOf, type Selector } from "./selector.js"
 
 /** Numbers of revisions that do not fall, such as those of the events of a key. */
@@ -120,15 +121,22 @@ export const search = <V>(
   return found
 }
 
-/** What conditions are judged by. */
-export const evidenceOf = <V>(history: History<V>, keys: Keys<V>): Evidence => ({
-  generationOf: (key) => generationOf(keys, key),
+/** What conditions are judged by. An entry with a condition that needs what the log does not keep is refused before. */
+export const evidenceOf = <V>(history: History<V>): Evidence => ({
+  head: history.head.seq,
+  seqOf: (key) => (history.state && valueOf(history.state, key)?.revision.seq) ?? "absent",
+  generationOf: (key) => (history.keys === undefined ? 0 : generationOf(history.keys, key)),
   firstAfter: ({
     after,
     kinds,
     nothing
   }: NothingCondition): Revision | Compacted | EpochChanged | undefined =>
     cursorProblem(history, after) ??
-    search(history, keys, { after: after.seq, upTo: history.head.seq, selector: nothing, kinds }, 1)[0]
-      ?.revision
+    (history.keys &&
+      search(
+        history,
+        history.keys,
+        { after: after.seq, upTo: history.head.seq, selector: nothing, kinds },
+        1
+      )[0]?.revision)
 })

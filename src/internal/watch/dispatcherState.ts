@@ -2,6 +2,7 @@
 import type { Clock } from "effect"
 import type { ChangeLogError, Revision } from "../log/events.js"
 import { monotonicMillis } from "../time.js"
+import type { WatchEnded } from "./frames.js"
 import * as Registry from "./registry.js"
 import type { Source } from "./snapshots.js"
 
@@ -20,11 +21,16 @@ export interface Dispatcher<V> {
   readonly answeredAt: number
   /** Why the log does not answer. */
   readonly cause: ChangeLogError | undefined
+  /** How all watchers end when it is closed; none: it is open. */
+  readonly ending: Ending | undefined
   /** `Closing`: no call of the log is repeated any more. */
   readonly phase: "Open" | "Closing" | "Closed"
   /** The log has failed for good, or the dispatcher has: no watcher gets anything any more. */
   readonly failure: { readonly cause: unknown } | undefined
 }
+
+/** Why all watchers of a watch end. */
+export type Ending = Pick<WatchEnded, "reason" | "message" | "cause">
 
 type Fields<V> = { -readonly [K in keyof Dispatcher<V>]: Dispatcher<V>[K] }
 
@@ -43,6 +49,7 @@ export const make = <V>(
   head: undefined,
   answeredAt: monotonicMillis(clock),
   cause: undefined,
+  ending: undefined,
   phase: "Open",
   failure: undefined
 })
@@ -79,8 +86,11 @@ export const setCause = <V>(dispatcher: Fields<V>, cause: ChangeLogError): void 
   dispatcher.cause = cause
 }
 
-export const startClosing = <V>(dispatcher: Fields<V>): void => {
+/** Begins to close. Returns how its watchers end: the first ending holds. */
+export const startClosing = <V>(dispatcher: Fields<V>, ending: Ending): Ending => {
   if (dispatcher.phase === "Open") dispatcher.phase = "Closing"
+  dispatcher.ending ??= ending
+  return dispatcher.ending
 }
 
 export const setClosed = <V>(dispatcher: Fields<V>): void => {

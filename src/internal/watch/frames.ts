@@ -42,17 +42,25 @@ export type SnapshotFrame<V> = Extract<Frame<V>, { readonly _tag: "Snapshot" }>
 export type GapFrame = Extract<Frame<never>, { readonly _tag: "Gap" }>
 
 /**
+ * Why the owner of a log ends a watcher, or all of them. `Expired`: the time of what it holds is over. `Ended`: its owner
+ * gave it up. `Failed`: it cannot go on.
+ */
+export type OwnerReason = "Expired" | "Ended" | "Failed"
+
+/**
  * Why a watcher has ended; everything that was buffered before is delivered first, if its rights still let it.
  *
  * - `Compacted`: the log no longer holds what comes next. Follow again with a snapshot.
  * - `EpochChanged`: the log's history was renewed. Follow again with a snapshot.
  * - `Overflow`: its buffer was full, and its policy is `cancel`. Follow again after `cursor`.
  * - `Closed`: it was cancelled, or the watch was closed.
- * - `Failed`: its predicate threw, its snapshot could not be taken, or the log failed for good; see `cause`.
+ * - `Failed`: its predicate threw, its snapshot could not be taken, the log failed for good, or its owner ended it so; see
+ *   `cause`.
+ * - `Expired`, `Ended`: the owner of the log ended it.
  * - `Unauthorized`: its rights let it see nothing any more. What waited is discarded.
  */
 export class WatchEnded extends Data.TaggedError("WatchEnded")<{
-  readonly reason: "Compacted" | "EpochChanged" | "Overflow" | "Closed" | "Failed" | "Unauthorized"
+  readonly reason: "Compacted" | "EpochChanged" | "Overflow" | "Closed" | "Unauthorized" | OwnerReason
   readonly message: string
   /**
    * The position of the watcher. Everything up to it that matches has been delivered: a follow that resumes after it

@@ -10,7 +10,7 @@ export interface Health {
    * `Suspect`: the log has not answered for more than two heartbeats. `Failed`: the log failed with something other
    * than `Unavailable` while it was read for the live watchers, or a call of it died. That is final: every watcher has
    * ended as `Failed`, `open` is refused as `Log`, both with the cause, and `publish` still appends. `Closed`: the
-   * watch was closed, or its scope was, whatever it was before.
+   * watch was closed or ended, or its scope was, whatever it was before.
    */
   readonly state: "Live" | "Suspect" | "Failed" | "Closed"
   readonly watchers: number

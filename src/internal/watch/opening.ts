@@ -15,9 +15,9 @@ import {
 } from "../log/events.js"
 import { type InvalidSelector, resolveSelector, type Selector } from "../log/selector.js"
 import type { InvalidOptions } from "../options.js"
-import { type Dispatcher, noteHead } from "./dispatcherState.js"
+import { type Dispatcher, type Ending, noteHead } from "./dispatcherState.js"
 import { type Follow, type FollowOptions, resolveFollow } from "./followOptions.js"
-import { type SnapshotFrame, WatchEnded } from "./frames.js"
+import { type OwnerReason, type SnapshotFrame, WatchEnded } from "./frames.js"
 import * as Registry from "./registry.js"
 import * as Snapshots from "./snapshots.js"
 import * as View from "./view.js"
@@ -26,11 +26,13 @@ import * as Watcher from "./watcher.js"
 /** Why a follow could not begin. Nothing was registered. */
 export class WatchRefused extends Data.TaggedError("WatchRefused")<{
   /**
-   * `Full`: the cap on watchers is reached. `Closed`: the watch is. `Log`: the watch has failed, see `cause`; make
-   * another one.
+   * `Full`: the cap on watchers is reached. `Closed`: the watch is. `Ended`: its owner ended it, see `ended`. `Log`: the
+   * watch has failed, see `cause`; make another one.
    */
-  readonly reason: "Full" | "Closed" | "Log"
+  readonly reason: "Full" | "Closed" | "Ended" | "Log"
   readonly message: string
+  /** How the owner ended the watch. */
+  readonly ended?: OwnerReason
   readonly cause?: unknown
 }> {}
 
@@ -63,15 +65,20 @@ const noSnapshots = (what: string): ChangeLogError =>
     message: `${what} needs a log that is made with state: "latest"`
   })
 
-/** Ends a watcher for its reader, or with its scope. */
-export const cancel = <V>(
+/** Ends a watcher, behind what waits for it. */
+export const end = <V>(
   { dispatcher, setGauge }: Admission<V>,
-  watcher: Watcher.Watcher<V>
+  watcher: Watcher.Watcher<V>,
+  { cause, message, reason }: Ending
 ): Effect.Effect<void> =>
   Effect.sync(() => {
-    Registry.end(dispatcher.registry, watcher, "Closed", "it was cancelled")
+    Registry.end(dispatcher.registry, watcher, reason, message, cause)
     setGauge()
   })
+
+/** Ends a watcher for its reader, or with its scope. */
+export const cancel = <V>(admission: Admission<V>, watcher: Watcher.Watcher<V>): Effect.Effect<void> =>
+  end(admission, watcher, { reason: "Closed", message: "it was cancelled" })
 
 /** Where a watcher begins, and its first frame. */
 interface StartPosition<V> {
@@ -80,7 +87,7 @@ interface StartPosition<V> {
   readonly head: Revision
   readonly first?: SnapshotFrame<V>
   /** It ends before it is registered. */
-  readonly end?: Pick<WatchEnded, "reason" | "message" | "cause">
+  readonly end?: Ending
 }
 
 const backOf = <V>(source: Snapshots.Source<V>, back: number): Effect.Effect<StartPosition<V>, FollowError> =>
@@ -98,7 +105,7 @@ const backOf = <V>(source: Snapshots.Source<V>, back: number): Effect.Effect<Sta
 const endPosition = <V>(
   source: Snapshots.Source<V>,
   { after, back = 0, snapshot }: Follow<V>,
-  end: StartPosition<V>["end"] & {}
+  end: Ending
 ): Effect.Effect<StartPosition<V>, FollowError> =>
   Effect.map(source.head, ({ head: found }) => {
     const head = ownRevision(found)

@@ -41,6 +41,12 @@ export const recheck = <V>(registry: Registry.Registry<V>, watcher: Watcher.Watc
     Registry.endDiscarding(registry, watcher, found.reason, found.message, found.cause)
 }
 
+/** How often its rights were asked what is visible, after a comparison; 0 without rights. */
+export const versionOf = <V>(registry: Registry.Registry<V>, watcher: Watcher.Watcher<V>): number => {
+  recheck(registry, watcher)
+  return watcher.view?.changes ?? 0
+}
+
 /** Compares the rights of all watchers that have some. */
 export const recheckAll = <V>(registry: Registry.Registry<V>): void => {
   // One that ends leaves the set.

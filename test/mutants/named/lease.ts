@@ -81,6 +81,12 @@ export const leaseGuards = [
     ["  Heap.clear(state.heap)\n", ""],
     timers("fire no more when their scope has closed")
   ),
+  guard(
+    "close without a log of what was thrown",
+    "internal/lease/timers",
+    ["    logFaults(state)\n  )\n", "    Effect.void\n  )\n"],
+    timers("log what was thrown just before their scope closed")
+  ),
   guard("sink no node that is moved", "internal/lease/heap", ["  sink(heap, node, node.place)\n", ""], heap),
   guard(
     "raise no node that takes a removed one's place",

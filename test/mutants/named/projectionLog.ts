@@ -6,6 +6,16 @@ const model = {
   name: "reads, judges and counts as a list of all events does, whatever happens to it"
 }
 
+const seqs = {
+  file: "test/log/seqs.test.ts",
+  name: "is judged as a model does, with keys: none"
+}
+
+const order = {
+  file: "test/log/latest.test.ts",
+  name: "stand in the order of their changes: one that is set again moves to the end"
+}
+
 const guard = (
   name: string,
   file: string,
@@ -43,5 +53,31 @@ export const projectionLogMutants: ReadonlyArray<NamedMutant> = [
   guard("keep what nothing holds any more", "memoryRows", [
     "if (history.holds.delete(name)) updateHolds(history)",
     "history.holds.delete(name)"
-  ])
+  ]),
+  guard(
+    "take a key without a value for one of seq 0",
+    "memoryScan",
+    ['?.revision.seq) ?? "absent"', "?.revision.seq) ?? 0"],
+    seqs
+  ),
+  guard(
+    "judge a seq by the log alone, and not by earlier entries of the commit",
+    "judge",
+    ["earlier.get(key) ?? log.seqOf(key)", "log.seqOf(key)"],
+    seqs
+  ),
+  guard(
+    "keep the seq of a key that an earlier entry deletes",
+    "judge",
+    ['change._tag === "Put" ? seq : "absent"', "seq"],
+    seqs
+  ),
+  guard("keep the seq of a deleted key", "memoryState", ["    state.byKey.delete(key)\n", ""], seqs),
+  guard("number no entry before the one that is judged", "judge", ["    seq++\n", ""], seqs),
+  guard(
+    "leave a changed key in its place",
+    "memoryState",
+    ["  unlink(state, kept)\n  link(state, kept)\n", ""],
+    order
+  )
 ]

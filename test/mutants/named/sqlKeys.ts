@@ -8,6 +8,11 @@ const oneWinner = {
   name: "of two writers at one generation lets one win, also when one waits for the other's head"
 }
 
+const ofSeqs = {
+  file: "test/sql/log/conditions.test.ts",
+  name: "on the seq of a key are judged by the state, alone, together and in a transaction"
+}
+
 export const sqlKeysMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "keys in databases: judge a condition by what was there before the wait for the head",
@@ -23,6 +28,41 @@ export const sqlKeysMutants: ReadonlyArray<NamedMutant> = [
     find: "literal(feed.feed)} FOR UPDATE`",
     replace: "literal(feed.feed)}`",
     test: oneWinner,
+    needs: "servers"
+  },
+  {
+    name: "keys in databases: judge a seq before the head is locked",
+    file: internal("pg/log"),
+    find: "literal(feed.feed)} FOR UPDATE`",
+    replace: "literal(feed.feed)}`",
+    test: {
+      file: "test/sql/log/conditions.test.ts",
+      name: "of two writers at one seq lets one win, when both wait for the head"
+    },
+    needs: "servers"
+  },
+  {
+    name: "keys in databases: take a key without a value for one of seq 0",
+    file: internal("log/expectations"),
+    find: 'seqs.get(key) ?? "absent"',
+    replace: "seqs.get(key) ?? 0",
+    test: ofSeqs,
+    needs: "servers"
+  },
+  {
+    name: "keys in databases: keep the seq of a key that an earlier entry deletes",
+    file: internal("log/expectations"),
+    find: "value === undefined ? remove(key) : put(",
+    replace: "put(",
+    test: ofSeqs,
+    needs: "servers"
+  },
+  {
+    name: "keys in databases: look up no key that an entry expects and does not change",
+    file: internal("log/append"),
+    find: "...changed, ...valuedKeys(entries)",
+    replace: "...changed",
+    test: ofSeqs,
     needs: "servers"
   },
   {

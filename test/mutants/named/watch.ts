@@ -14,9 +14,9 @@ const sharing: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "watch: give readers the state that the log keeps",
-    file: internal("log/memoryLog"),
-    find: "Object.freeze({ key: event.key, value: event.value, revision: event.revision })",
-    replace: "{ key: event.key, value: event.value, revision: event.revision }",
+    file: internal("log/memoryState"),
+    find: "Object.freeze({ key, value: event.value, revision })",
+    replace: "{ key, value: event.value, revision }",
     test: watch("sharing", "a snapshot that one watcher changes stays as it is for the others")
   },
   {
@@ -230,7 +230,7 @@ const failing: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "watch: begin follows when the log has failed",
-    file: "src/Watch.ts",
+    file: internal("watch/ending"),
     find: '  refuse(admission, new WatchRefused({ reason: "Log", message, cause }))\n',
     replace: "",
     test: watch("health", "when it refuses to be read has failed, says why, and begins no follow any more")

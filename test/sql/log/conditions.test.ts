@@ -20,6 +20,8 @@ const made = (key: string, generation: number) => ({
   expect: [{ key, generation }]
 })
 
+const over = (key: string, seq: number | "absent") => ({ changes: [put(key, 1)], expect: [{ key, seq }] })
+
 /** The sum of a key's events, and how many it has had. */
 const stateOf = (log: ChangeLog.ChangeLog<unknown>, key: string) =>
   Effect.map(indexOf(log).history(key, { limit: 10_000 }), ({ events, last }) => ({
@@ -75,6 +77,53 @@ const suite = (name: string, place: Effect.Effect<Place, unknown, Scope.Scope>) 
         yield* other.commit([{ changes: [put("/d/119", 1)], expect: many }])
         const last = yield* Effect.flip(other.commit([{ changes: [put("/e", 1)], expect: many }]))
         expect(last).toMatchObject({ condition: { nothing: { key: "/d/119" } } })
+      })
+    )
+
+    it.scopedLive("on the seq of a key are judged by the state, alone, together and in a transaction", () =>
+      Effect.gen(function* () {
+        const { context, own } = yield* place
+        const kept = { table: "kept", state: "latest" } as const
+        const log = yield* own(kept)
+        const joined = yield* make(context, kept)
+        yield* log.commit([over("/a", "absent"), over("/a", 1), over("/b", "absent")])
+        const conflict = yield* Effect.flip(joined.commit([over("/b", 3), over("/a", 1)]))
+        expect(conflict).toMatchObject({
+          _tag: "Conflict",
+          reason: "Changed",
+          index: 1,
+          condition: { key: "/a", seq: 1 },
+          seq: 2
+        })
+        // A key that is not changed is looked up too, and a removed one is absent at once.
+        yield* log.commit([{ changes: [put("/c", 1)], expect: [{ key: "/b", seq: 3 }] }])
+        yield* log.commit([{ changes: [ChangeLog.remove("/a")] }, over("/a", "absent")])
+        yield* log.append([ChangeLog.remove("/a")])
+        for (const seq of [0, 6, 7]) {
+          expect(yield* Effect.flip(log.commit([over("/a", seq)]))).toMatchObject({ seq: "absent" })
+        }
+        const sql = yield* Effect.provide(SqlClient, context)
+        yield* sql.withTransaction(
+          Effect.gen(function* () {
+            yield* joined.append([put("/a", 1)])
+            expect(yield* Effect.flip(joined.commit([over("/a", "absent")]))).toMatchObject({ seq: 8 })
+            yield* joined.commit([over("/a", 8)])
+          })
+        )
+        const late = yield* SqlChangeLog.transact(({ append, commit }) =>
+          Effect.andThen(append(joined, [put("/b", 1)]), commit(joined, [over("/a", 8)]))
+        ).pipe(Effect.provide(context), Effect.flip)
+        expect(late).toMatchObject({ _tag: "Conflict", seq: 9 })
+        yield* log.renewEpoch
+        expect(yield* Effect.flip(log.commit([over("/a", "absent")]))).toMatchObject({ seq: 0 })
+        expect(yield* Effect.flip(log.commit([over("/z", 0)]))).toMatchObject({ seq: "absent" })
+        yield* log.commit([over("/a", 0)])
+        const plain = yield* own({ table: "plain" })
+        expect(yield* Effect.flip(plain.commit([over("/a", "absent")]))).toMatchObject({
+          reason: "Invalid",
+          message: expect.stringContaining('make it with state: "latest"'),
+          index: 0
+        })
       })
     )
 
@@ -161,36 +210,61 @@ const waiting = (sql: Sql, count: number) =>
     { until: (rows) => rows.length === count, schedule: Schedule.forever }
   ).pipe(Effect.timeout("20 seconds"))
 
+/**
+ * Lets two writers that expect the same wait for the head, which another program holds: both have begun before either
+ * commits. `at` makes an entry that is right after so many revisions, and `lost` is what the loser is shown.
+ */
+const oneOfTwo = (
+  server: string,
+  options: { readonly state?: "latest"; readonly keys?: "indexed" },
+  at: (head: number) => ChangeLog.Entry<unknown>,
+  lost: (head: number) => object
+) =>
+  Effect.gen(function* () {
+    const url = new URL(yield* ownSchema(server))
+    const sql = yield* openClient(url.href)
+    const [schema] = yield* sql("SELECT current_schema() AS name")
+    url.searchParams.set("application_name", String(schema?.name))
+    const log = yield* PgChangeLog.make<unknown>({ table: "log", ...options, url: url.href })
+    const program = yield* openClient(url.href)
+    yield* log.commit([at(0)])
+    // Of a log without state one entry is judged by the statement that appends it, two in a transaction.
+    for (const [n, others] of [[], [{ changes: [put("/b", 1)] }]].entries()) {
+      yield* program("BEGIN")
+      yield* program("SELECT 1 FROM log_heads FOR UPDATE")
+      const commits = yield* Effect.forEach([1, 2], () =>
+        Effect.fork(Effect.either(log.commit([at(1 + n), ...others])))
+      )
+      yield* waiting(sql, 2)
+      yield* program("COMMIT")
+      const outcomes = yield* Effect.forEach(commits, Fiber.join)
+      expect(outcomes.map(({ _tag }) => _tag).sort()).toEqual(["Left", "Right"])
+      const [left] = outcomes.flatMap((one) => (one._tag === "Left" ? [one.left] : []))
+      expect(left).toMatchObject({ _tag: "Conflict", reason: "Changed", ...lost(2 + n) })
+    }
+    expect(yield* keys(log)).toEqual(["/a", "/a", "/a", "/b"])
+  })
+
 for (const { name, url: server } of databaseUrls()) {
   describe(`conditions on ${name}`, () => {
     it.scopedLive(
       "of two writers at one generation lets one win, also when one waits for the other's head",
       () =>
-        Effect.gen(function* () {
-          const url = new URL(yield* ownSchema(server))
-          const sql = yield* openClient(url.href)
-          const [schema] = yield* sql("SELECT current_schema() AS name")
-          url.searchParams.set("application_name", String(schema?.name))
-          const log = yield* PgChangeLog.make<unknown>({ ...feed, url: url.href })
-          const program = yield* openClient(url.href)
-          yield* log.commit([made("/a", 0)])
-          // One entry is judged by the statement that appends it, two in a transaction.
-          for (const [n, others] of [[], [{ changes: [put("/b", 1)] }]].entries()) {
-            // Another program holds the head: both have begun before either commits.
-            yield* program("BEGIN")
-            yield* program("SELECT 1 FROM log_heads FOR UPDATE")
-            const commits = yield* Effect.forEach([1, 2], () =>
-              Effect.fork(Effect.either(log.commit([made("/a", 1 + n), ...others])))
-            )
-            yield* waiting(sql, 2)
-            yield* program("COMMIT")
-            const outcomes = yield* Effect.forEach(commits, Fiber.join)
-            expect(outcomes.map(({ _tag }) => _tag).sort()).toEqual(["Left", "Right"])
-            const [lost] = outcomes.flatMap((one) => (one._tag === "Left" ? [one.left] : []))
-            expect(lost).toMatchObject({ _tag: "Conflict", reason: "Changed", generation: 2 + n })
-          }
-          expect(yield* keys(log)).toEqual(["/a", "/a", "/a", "/b"])
-        })
+        oneOfTwo(
+          server,
+          { keys: "indexed" },
+          (generation) => made("/a", generation),
+          (generation) => ({ generation })
+        )
+    )
+
+    it.scopedLive("of two writers at one seq lets one win, when both wait for the head", () =>
+      oneOfTwo(
+        server,
+        { state: "latest" },
+        (seq) => over("/a", seq === 0 ? "absent" : seq),
+        (seq) => ({ seq })
+      )
     )
   })
 }

@@ -103,7 +103,9 @@ const errors: ReadonlyArray<WrongLog> = [
   calling("finds nothing wrong before it commits", () => ({ check: () => undefined }), [
     "check-agrees-with-commit"
   ]),
-  differing("takes values that are no JSON", { problem: validateEntry }, ["no-json-is-refused"]),
+  differing("takes values that are no JSON", { problem: (entry) => validateEntry(entry) }, [
+    "no-json-is-refused"
+  ]),
   differing("takes what is too large", { tooLarge: () => false }, ["too-large-is-refused"])
 ]
 

@@ -44,7 +44,8 @@ const committing = (
   }
 })
 
-const indexedProblem: Parts["problem"] = (entry) => validateEntry(entry, "indexed") ?? valueProblem(entry)
+const indexedProblem: Parts["problem"] = (entry) =>
+  validateEntry(entry, { keys: "indexed", state: "none" }) ?? valueProblem(entry)
 
 const countOf = ({ events }: Disk, key: string, isCounted: (event: ChangeLog.Event<unknown>) => boolean) =>
   events.filter(({ event }) => event.key === key && isCounted(event)).length
@@ -158,7 +159,7 @@ const judging =
 
 /** Judges entries whose conditions are valid. */
 const lenient: Parts["conflict"] = (disk, entries, of) =>
-  entries.some((entry) => validateEntry(entry, "indexed") !== undefined)
+  entries.some((entry) => validateEntry(entry, { keys: "indexed", state: "none" }) !== undefined)
     ? undefined
     : parts.conflict(disk, entries, of)
 

@@ -21,7 +21,9 @@ const nextOf: { readonly [Reason in EndReason]: Next } = {
   EpochChanged: "restart",
   Malformed: "restart",
   Failed: "stop",
-  Unauthorized: "stop"
+  Unauthorized: "stop",
+  Expired: "stop",
+  Ended: "stop"
 }
 
 /** Makes JSON of a value; throws when there is none. */

@@ -68,7 +68,7 @@ const attempt = <V>(
       case "EpochChanged":
         return Effect.succeed(refused(error._tag))
       case "WatchRefused":
-        return Effect.succeed(refused(error.reason === "Log" ? "Unavailable" : error.reason))
+        return Effect.succeed(refused(error.reason === "Log" ? "Unavailable" : (error.ended ?? error.reason)))
       case "ChangeLogError":
         return error.reason === "Unavailable" ? Effect.succeed(refused("Unavailable")) : Effect.fail(error)
       default:

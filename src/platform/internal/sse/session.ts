@@ -78,6 +78,12 @@ interface Session<V> {
   parts: Iterator<Uint8Array>
   /** The frame being sent, once a part of it is written. */
   sending: Frame<V> | undefined
+  /** By which version of the rights it was judged. */
+  version: number
+  /** A part of it is written. */
+  hasBegun: boolean
+  /** The keys of snapshots that were not sent to their ends, because the rights changed. */
+  unsent: Set<string> | undefined
   resumeGap: ResumeGap | undefined
   /** The id of the last event that was sent. */
   cursor: string | undefined
@@ -95,8 +101,17 @@ const issued = <V>({ wire: { starts } }: Session<V>, frame: Frame<V>): Frame<V> 
     ? frame
     : { ...frame, revision: Sse.toClient(starts, frame.revision) }
 
+/** A snapshot does not name as deleted what an abandoned one may not have sent. */
+const withoutUnsent = <V>(session: Session<V>, frame: Frame<V>): Frame<V> => {
+  const { unsent } = session
+  if (unsent === undefined || frame._tag !== "Snapshot") return frame
+  session.unsent = undefined
+  return { ...frame, deleted: frame.deleted.filter((key) => !unsent.has(key)) }
+}
+
 const send = <V>(session: Session<V>, taken: Frame<V>): void => {
-  const frame = issued(session, taken)
+  const frame = withoutUnsent(session, issued(session, taken))
+  session.hasBegun = false
   session.sending = frame
   session.parts = encodeFrame(session.wire, frame, session.resumeGap)
   if (frame._tag === "Snapshot") session.resumeGap = undefined
@@ -105,15 +120,37 @@ const send = <V>(session: Session<V>, taken: Frame<V>): void => {
 const idOf = (frame: Frame<unknown>): Revision | undefined =>
   frame._tag === "Gap" ? undefined : frame.revision
 
+/** Whether the rights have changed since the frame was taken. */
+const isOutdated = <V>({ sending, version, watcher }: Session<V>): boolean =>
+  sending !== undefined && watcher.unsafeVersion() !== version
+
+/** Gives up the frame that is being sent. Returns what completes the part that is written. */
+const abandon = <V>(session: Session<V>): Uint8Array | undefined => {
+  const { hasBegun, sending } = session
+  if (sending?._tag === "Snapshot") {
+    session.unsent ??= new Set()
+    for (const { key } of sending.entries) session.unsent.add(key)
+  }
+  session.sending = undefined
+  session.parts = none
+  return hasBegun ? bytesOf(Frames.abandon) : undefined
+}
+
 /** The next part of the present frame, or of the next one; none when nothing waits. */
 const nextPart = <V>(session: Session<V>): Uint8Array | undefined => {
   for (;;) {
     const part = session.parts.next()
-    if (part.done !== true) return part.value
+    if (part.done !== true && !isOutdated(session)) {
+      session.hasBegun = true
+      return part.value
+    }
+    const abandoned = part.done === true ? undefined : abandon(session)
+    if (abandoned !== undefined) return abandoned
     const sent = session.sending === undefined ? undefined : idOf(session.sending)
     if (sent !== undefined) session.cursor = Sse.cursorOf(sent)
     session.sending = undefined
     session.parts = none
+    session.version = session.watcher.unsafeVersion()
     const frame = session.watcher.unsafePoll()
     if (frame === undefined) return undefined
     send(session, frame)
@@ -246,6 +283,9 @@ export const body = <V>(
       // The client learns at once that it is connected.
       parts: [bytesOf(Sse.retry(retry))][Symbol.iterator](),
       sending: undefined,
+      version: 0,
+      hasBegun: false,
+      unsent: undefined,
       resumeGap,
       // It is of no use when the client gets everything anew.
       cursor: resumeGap === undefined ? cursor : undefined,

@@ -17,7 +17,7 @@ import { appendExpected } from "../log/append.js"
 import { changeLogError } from "../log/failures.js"
 import { type Encoded, encodeEntries } from "../log/rows.js"
 import { type OpenLog, openLogOf, ringEverywhere, type SqlChangeLog } from "../log/sqlChangeLog.js"
-import { lockHead, now } from "../log/store.js"
+import { compareHeads, lockHead, now } from "../log/store.js"
 import { pgDialect } from "../pg/dialect.js"
 import { sqliteDialect } from "../sqlite/dialect.js"
 import { step, transaction } from "../transaction.js"
@@ -60,7 +60,7 @@ const stage = (staged: Staged, client: SqlClient): Transaction => {
           invalid("the log must be made by SqlChangeLog.make over the client of the transaction")
         )
       }
-      return Effect.map(encodeEntries(entries, open.store.random, open.store.feed.keys), (encoded) => {
+      return Effect.map(encodeEntries(entries, open.store.random, open.store.feed), (encoded) => {
         const before = staged.get(open)
         if (before === undefined) staged.set(open, [...encoded])
         else before.push(...encoded)
@@ -69,11 +69,8 @@ const stage = (staged: Staged, client: SqlClient): Transaction => {
   return { append: (log, changes) => commit(log, [{ changes }]), commit }
 }
 
-/** Orders the logs: all transactions lock several heads in the same order, so that none wait for each other. */
-const inOrder = (staged: Staged): ReadonlyArray<readonly [OpenLog, ReadonlyArray<Encoded>]> => {
-  const nameOf = ({ store: { feed } }: OpenLog) => `${feed.log.sql}\0${feed.feed}`
-  return [...staged].sort(([a], [b]) => (nameOf(a) < nameOf(b) ? -1 : 1))
-}
+const inOrder = (staged: Staged): ReadonlyArray<readonly [OpenLog, ReadonlyArray<Encoded>]> =>
+  [...staged].sort(([a], [b]) => compareHeads(a.store, b.store))
 
 /** Of several entries with one id the first one counts, also when they were staged by several calls. */
 const firstOfEach = (entries: ReadonlyArray<Encoded>): ReadonlyArray<Encoded> => {

@@ -6,7 +6,7 @@ import { StorageError } from "../../../Storage.js"
 import type { Statement } from "../dialect.js"
 import { SqlFailure } from "../errors.js"
 import type { Step } from "../transaction.js"
-import { expectedKeys, judgeLocked } from "./expectations.js"
+import { countedKeys, judgeLocked, type KnownKeys, valuedKeys } from "./expectations.js"
 import { countEvents } from "./keyRows.js"
 import { type Encoded, placeEntries } from "./rows.js"
 import type { Names } from "./statements.js"
@@ -22,12 +22,10 @@ import {
 import { idIndex } from "./tables.js"
 
 /** What a log knows of the entries that are to be appended, as of its head. */
-interface Known {
+interface Known extends KnownKeys {
   readonly ids: ReadonlySet<string>
   /** The encoded last values of keys. */
   readonly values: ReadonlyMap<string, string>
-  /** How many events keys have had. */
-  readonly counts: ReadonlyMap<string, number>
 }
 
 /** Reads what the log knows of entries. The head is locked. */
@@ -40,41 +38,58 @@ const readKnown = (
     const changed = entries.flatMap(({ changes }) => changes.map(({ key }) => key))
     const names: Names = {
       ids: entries.flatMap(({ id }) => (id === undefined ? [] : [id])),
-      values: feed.state === "latest" ? [...new Set(changed)] : [],
-      counts: feed.keys === "indexed" ? [...new Set([...changed, ...expectedKeys(entries)])] : []
+      values: feed.state === "latest" ? [...new Set([...changed, ...valuedKeys(entries)])] : [],
+      counts: feed.keys === "indexed" ? [...new Set([...changed, ...countedKeys(entries)])] : []
     }
     const ids = new Set<string>()
     const values = new Map<string, string>()
+    const seqs = new Map<string, number>()
     const counts = new Map<string, number>()
-    if (names.ids.length + names.values.length + names.counts.length === 0) return { ids, values, counts }
-    for (const { kind, name, value } of statements.dialect.rows(yield* run(statements.known(names)))) {
+    const known = { ids, values, seqs, counts }
+    if (names.ids.length + names.values.length + names.counts.length === 0) return known
+    for (const { kind, name, seq, value } of statements.dialect.rows(yield* run(statements.known(names)))) {
       if (kind === "id") ids.add(name as string)
-      else if (kind === "key") values.set(name as string, value as string)
-      else counts.set(name as string, Number(value))
+      else if (kind === "key") {
+        values.set(name as string, value as string)
+        seqs.set(name as string, Number(seq))
+      } else counts.set(name as string, Number(value))
     }
-    return { ids, values, counts }
+    return known
   })
+
+/** Appends entries that the log does not hold, when what it knows of their keys has been read. The head is locked. */
+export const appendKnown = (
+  { feed, statements }: LockedStore,
+  run: Step,
+  { bytes, head }: Pick<HeadRow, "bytes" | "head">,
+  fresh: ReadonlyArray<Encoded>,
+  at: Date,
+  { counts, values }: Pick<Known, "counts" | "values">
+): Effect.Effect<ReadonlyArray<Revision>, StorageError> => {
+  const keepsState = feed.state === "latest"
+  const { rows, state } = placeEntries(fresh, { seq: head.seq, bytes }, keepsState ? values : undefined)
+  const writes = statements.write(rows, state, countEvents(rows, counts), at)
+  return Effect.as(
+    Effect.forEach(writes, run, { discard: true }),
+    rows.map(({ seq, tag }) => ({ epoch: head.epoch, seq, tag }))
+  )
+}
 
 /** Appends what the log does not hold, if `admit` does not fail. The head is locked. */
 const appendIf = <E>(
   store: LockedStore,
   run: Step,
-  { bytes, head }: HeadRow,
+  head: HeadRow,
   entries: ReadonlyArray<Encoded>,
   at: Date,
-  admit: (fresh: ReadonlyArray<Encoded>, counts: Known["counts"]) => Effect.Effect<void, E>
+  admit: (fresh: ReadonlyArray<Encoded>, known: KnownKeys) => Effect.Effect<void, E>
 ): Effect.Effect<ReadonlyArray<Revision>, E | StorageError> =>
   Effect.gen(function* () {
-    const { feed, statements } = store
-    const { counts, ids, values } = yield* readKnown(store, run, entries)
-    const fresh = entries.filter(({ id }) => id === undefined || !ids.has(id))
+    const known = yield* readKnown(store, run, entries)
+    const fresh = entries.filter(({ id }) => id === undefined || !known.ids.has(id))
     if (fresh.length === 0) return []
-    yield* admit(fresh, counts)
-    const keepsState = feed.state === "latest"
-    const { rows, state } = placeEntries(fresh, { seq: head.seq, bytes }, keepsState ? values : undefined)
-    for (const statement of statements.write(rows, state, countEvents(rows, counts), at))
-      yield* run(statement)
-    return rows.map(({ seq, tag }) => ({ epoch: head.epoch, seq, tag }))
+    yield* admit(fresh, known)
+    return yield* appendKnown(store, run, head, fresh, at, known)
   })
 
 /** Appends as far as the log does not hold it. The head is locked. */
@@ -92,7 +107,7 @@ export const appendLocked: AppendAs<never> = (store, run, head, entries, at) =>
 
 /** Appends entries that the log does not hold, if it is as all of them expect. The head is locked. */
 export const appendExpected: AppendAs<Conflict> = (store, run, head, entries, at) =>
-  appendIf(store, run, head, entries, at, (fresh, counts) => judgeLocked(store, run, head, fresh, counts))
+  appendIf(store, run, head, entries, at, (fresh, known) => judgeLocked(store, run, head, fresh, known))
 
 /**
  * Another commit has appended an entry of the same id, after this statement took its view of the log and before it had

@@ -2,16 +2,20 @@
 import { Effect } from "effect"
 import {
   type Compacted,
+  type Condition,
   type Conflict,
   type Entry,
   type EpochChanged,
+  type GenerationCondition,
   type NothingCondition,
   ownRevision,
   put,
   type Revision,
+  remove,
+  type SeqCondition,
   validateCursor
 } from "../../../internal/log/events.js"
-import { isOfNothing, judge } from "../../../internal/log/judge.js"
+import { isOfGeneration, isOfNothing, isOfSeq, judge } from "../../../internal/log/judge.js"
 import type { StorageError } from "../../../Storage.js"
 import type { Row } from "../dialect.js"
 import type { Step } from "../transaction.js"
@@ -19,11 +23,24 @@ import { kindsOrForgotten } from "./keyRows.js"
 import { type Encoded, seqOf } from "./rows.js"
 import type { HeadRow, LockedStore } from "./store.js"
 
+const keysOf =
+  (isOne: (condition: Condition) => condition is GenerationCondition | SeqCondition) =>
+  (entries: ReadonlyArray<Encoded>): ReadonlyArray<string> =>
+    entries.flatMap(({ expect }) => expect.filter(isOne).map(({ key }) => key))
+
 /** The keys whose generations entries expect. */
-export const expectedKeys = (entries: ReadonlyArray<Encoded>): ReadonlyArray<string> =>
-  entries.flatMap(({ expect }) =>
-    expect.flatMap((condition) => (isOfNothing(condition) ? [] : [condition.key]))
-  )
+export const countedKeys = keysOf(isOfGeneration)
+
+/** The keys whose last values entries expect to be of a revision. */
+export const valuedKeys = keysOf(isOfSeq)
+
+/** What the log knows of keys, as of its head. */
+export interface KnownKeys {
+  /** How many events keys have had. */
+  readonly counts: ReadonlyMap<string, number>
+  /** The numbers of the revisions of last values. */
+  readonly seqs: ReadonlyMap<string, number>
+}
 
 type Answer = Revision | Compacted | EpochChanged | undefined
 
@@ -67,17 +84,19 @@ const readAnswers = (
 
 /** An entry with no more of its values than decides on a condition. */
 const judgedEntry = ({ changes, expect }: Encoded): Entry<unknown> => ({
-  changes: changes.map(({ key, kind }) => put(key, kind === undefined ? null : { kind })),
+  changes: changes.map(({ key, kind, value }) =>
+    value === undefined ? remove(key) : put(key, kind === undefined ? null : { kind })
+  ),
   expect
 })
 
-/** Fails with the first conflict, if there is one. `counts` holds how many events the keys have had. */
+/** Fails with the first conflict, if there is one. */
 export const judgeLocked = (
   store: LockedStore,
   run: Step,
   head: HeadRow,
   fresh: ReadonlyArray<Encoded>,
-  counts: ReadonlyMap<string, number>
+  { counts, seqs }: KnownKeys
 ): Effect.Effect<void, Conflict | StorageError> =>
   Effect.gen(function* () {
     if (fresh.every(({ expect }) => expect.length === 0)) return
@@ -86,6 +105,8 @@ export const judgeLocked = (
     const conflict = judge(
       fresh.map((entry) => ({ index: entry.index, entry: judgedEntry(entry) })),
       {
+        head: head.head.seq,
+        seqOf: (key) => seqs.get(key) ?? "absent",
         generationOf: (key) => counts.get(key) ?? 0,
         firstAfter: (condition) => answers.get(condition)
       }

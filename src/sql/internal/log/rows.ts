@@ -1,7 +1,7 @@
 /** From entries to rows of a change log and back. All of it is pure. */
 import { Either, Option } from "effect"
 import { reason, validateValue } from "../../../internal/columns/checkRow.js"
-import { validateEntry } from "../../../internal/log/entry.js"
+import { type Keeps, validateEntry } from "../../../internal/log/entry.js"
 import {
   type Change,
   type ChangeLogError,
@@ -13,7 +13,7 @@ import {
   type Revision,
   refusal
 } from "../../../internal/log/events.js"
-import { isOfNothing } from "../../../internal/log/judge.js"
+import { isOfNothing, isOfSeq } from "../../../internal/log/judge.js"
 import type { KeyEvent } from "../../../internal/log/keyIndex.js"
 import { kindOfChange } from "../../../internal/log/kinds.js"
 import { ownSelector } from "../../../internal/log/selector.js"
@@ -70,30 +70,32 @@ const validateValues = (changes: ReadonlyArray<Change<unknown>>): string | undef
   return undefined
 }
 
-type Keys = "indexed" | "none"
+/** What keeps an entry out of every log in a database that keeps this, or `undefined`. */
+const validateJsonEntry = (entry: Entry<unknown>, keeps: Keeps): string | undefined =>
+  validateEntry(entry, keeps) ?? validateValues(entry.changes)
 
-/** What keeps an entry out of every log in a database, with or without an index of its keys, or `undefined`. */
-const validateJsonEntry = (entry: Entry<unknown>, keys: Keys): string | undefined =>
-  validateEntry(entry, keys) ?? validateValues(entry.changes)
-
-/** Why an entry cannot be appended to any log in a database, with or without an index of its keys, or `undefined`. */
+/** Why an entry cannot be appended to any log in a database that keeps this, or `undefined`. */
 export const refuseEntry =
-  (keys: Keys) =>
+  (keeps: Keeps) =>
   (entry: Entry<unknown>): ChangeLogError | undefined => {
-    const problem = validateJsonEntry(entry, keys)
+    const problem = validateJsonEntry(entry, keeps)
     return problem === undefined ? undefined : refusal("Invalid", problem)
   }
 
-const ownCondition = (condition: Condition): Condition =>
-  isOfNothing(condition)
-    ? Object.freeze({
-        nothing: ownSelector(condition.nothing),
-        kinds: condition.kinds && Object.freeze([...condition.kinds]),
-        after: ownRevision(condition.after)
-      })
+const ownCondition = (condition: Condition): Condition => {
+  if (isOfNothing(condition)) {
+    return Object.freeze({
+      nothing: ownSelector(condition.nothing),
+      kinds: condition.kinds && Object.freeze([...condition.kinds]),
+      after: ownRevision(condition.after)
+    })
+  }
+  return isOfSeq(condition)
+    ? Object.freeze({ key: condition.key, seq: condition.seq })
     : Object.freeze({ key: condition.key, generation: condition.generation })
+}
 
-const encodeChange = (change: Change<unknown>, keys: Keys): EncodedChange => ({
+const encodeChange = (change: Change<unknown>, { keys }: Keeps): EncodedChange => ({
   key: change.key,
   kind: keys === "indexed" ? kindOfChange(change) : undefined,
   value: change._tag === "Put" ? JSON.stringify(change.value) : undefined
@@ -102,17 +104,17 @@ const encodeChange = (change: Change<unknown>, keys: Keys): EncodedChange => ({
 const pairOf = ({ key, value }: EncodedChange): string =>
   value === undefined ? `[${JSON.stringify(key)}]` : `[${JSON.stringify(key)},${value}]`
 
-/** Checks and encodes one entry, for a log with or without an index of its keys. */
+/** Checks and encodes one entry, for a log that keeps this. */
 export const encodeEntry = (
   entry: Entry<unknown>,
   index: number,
   random: Int32Array,
-  keys: Keys
+  keeps: Keeps
 ): Either.Either<Encoded, ChangeLogError> => {
-  const problem = validateJsonEntry(entry, keys)
+  const problem = validateJsonEntry(entry, keeps)
   if (problem !== undefined) return Either.left(refusal("Invalid", problem, index))
   const { id } = entry
-  const changes = entry.changes.map((change) => encodeChange(change, keys))
+  const changes = entry.changes.map((change) => encodeChange(change, keeps))
   const json = `[${changes.map(pairOf).join(",")}]`
   const expect = entry.expect === undefined ? [] : entry.expect.map(ownCondition)
   const bytes = Buffer.byteLength(json)
@@ -123,12 +125,12 @@ export const encodeEntry = (
 export const encodeEntries = (
   entries: ReadonlyArray<Entry<unknown>>,
   random: Int32Array,
-  keys: Keys
+  keeps: Keeps
 ): Either.Either<ReadonlyArray<Encoded>, ChangeLogError> => {
   const encoded: Array<Encoded> = []
   const ids = new Set<string>()
   for (const [index, entry] of entries.entries()) {
-    const one = encodeEntry(entry, index, random, keys)
+    const one = encodeEntry(entry, index, random, keeps)
     if (Either.isLeft(one)) return Either.left(one.left)
     const { id } = one.right
     if (id !== undefined && ids.has(id)) continue

@@ -67,7 +67,7 @@ export interface LogStatements extends SharedStatements {
 export interface Names {
   /** The result has those that the log holds, as kind `id`. */
   readonly ids: ReadonlyArray<string>
-  /** Keys whose last values are in the result, as kind `key`. */
+  /** Keys whose last values are in the result, as kind `key`, with the `seq` of their revisions. */
   readonly values: ReadonlyArray<string>
   /** Keys whose generations are in the result, as kind `count`. */
   readonly counts: ReadonlyArray<string>

@@ -1,18 +1,20 @@
 /** One connection to a Postgres server that listens for notifications. */
 import { Cause, Deferred, Duration, Effect, Exit, type Scope } from "effect"
 import * as Pg from "pg"
+import type { Row } from "../dialect.js"
 import { classifyPg } from "./errors.js"
+import { rows } from "./inspect.js"
 
 /** Receives a notification. The payload is empty if there was none. */
 export type OnNotification = (channel: string, payload: string) => void
 
 /** A connection that listens. */
 export interface Listener {
-  /** Sends a statement behind those before it; `done` is called with its end. */
+  /** Sends a statement behind those before it; `done` is called with its end, and with its rows. */
   readonly send: (
     text: string,
     params: ReadonlyArray<string>,
-    done: (error: string | undefined) => void
+    done: (error: string | undefined, rows: ReadonlyArray<Row>) => void
   ) => void
   /** Fails with the reason when the connection is gone. */
   readonly lost: Effect.Effect<never, string>
@@ -81,9 +83,9 @@ export const connectListener = (
       lost: Deferred.await(gone),
       send: (text, params, done) => {
         const start = () => {
-          client.query(text, [...params], (error: Error | null | undefined) => {
+          client.query(text, [...params], (error: Error | null | undefined, result) => {
             queue.shift()
-            done(error ? messageOf(error) : undefined)
+            done(error ? messageOf(error) : undefined, error ? [] : rows(result))
             next()
           })
         }
@@ -92,15 +94,17 @@ export const connectListener = (
     }
   })
 
-/** Sends a statement and waits for its end, for so long. */
+/** Sends a statement and waits for its rows, for so long. */
 export const ask = (
   { send }: Listener,
   limit: Duration.DurationInput,
   text: string,
   ...params: ReadonlyArray<string>
-): Effect.Effect<void, string> =>
-  Effect.async<void, string>((resume) =>
-    send(text, params, (error) => resume(error === undefined ? Effect.void : Effect.fail(error)))
+): Effect.Effect<ReadonlyArray<Row>, string> =>
+  Effect.async<ReadonlyArray<Row>, string>((resume) =>
+    send(text, params, (error, rows) =>
+      resume(error === undefined ? Effect.succeed(rows) : Effect.fail(error))
+    )
   ).pipe(
     Effect.timeoutFail({
       duration: limit,

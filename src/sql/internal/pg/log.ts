@@ -216,15 +216,15 @@ const known = (feed: Feed, { counts, ids, values }: Names): Statement => {
     params.push(arrayEncoders.text(rows, "name"))
     return `"feed" = $1 AND "${column}" = ANY($${params.length}::text[])`
   }
-  const held = `SELECT 'id' AS kind, "id" AS name, NULL AS value FROM ${feed.log.sql} WHERE ${isOneOf("id", ids)}`
+  const held = `SELECT 'id' AS kind, "id" AS name, NULL AS value, NULL AS seq FROM ${feed.log.sql} WHERE ${isOneOf("id", ids)}`
   const last =
     feed.state === "none"
       ? ""
-      : ` UNION ALL SELECT 'key', "key", "value"::text FROM ${feed.kept.sql} WHERE ${isOneOf("key", values)}`
+      : ` UNION ALL SELECT 'key', "key", "value"::text, "seq"::text FROM ${feed.kept.sql} WHERE ${isOneOf("key", values)}`
   const counted =
     feed.keys === "none"
       ? ""
-      : ` UNION ALL SELECT 'count', "key", "generation"::text FROM ${feed.counted.sql} WHERE ${isOneOf("key", counts)}`
+      : ` UNION ALL SELECT 'count', "key", "generation"::text, NULL FROM ${feed.counted.sql} WHERE ${isOneOf("key", counts)}`
   return { text: held + last + counted, params }
 }
 

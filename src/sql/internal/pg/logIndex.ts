@@ -1,5 +1,5 @@
 /** How statements of change logs on Postgres keep the index of keys. The head's row is locked before any row of it. */
-import { isOfNothing } from "../../../internal/log/judge.js"
+import { isOfGeneration } from "../../../internal/log/judge.js"
 import type { Row } from "../dialect.js"
 import type { SqlFailure } from "../errors.js"
 import type { IndexRows } from "../log/keyRows.js"
@@ -75,7 +75,7 @@ export const countChanges = ({ counted, events }: Feed, feed: string): string =>
 const generationsOf = (entries: ReadonlyArray<Encoded>): ReadonlyArray<Row> =>
   entries.flatMap(({ expect }) =>
     expect.flatMap((condition) =>
-      isOfNothing(condition) ? [] : [{ key: condition.key, generation: condition.generation }]
+      isOfGeneration(condition) ? [{ key: condition.key, generation: condition.generation }] : []
     )
   )
 
@@ -84,7 +84,7 @@ export const judgesExpected = (entries: ReadonlyArray<Encoded>): boolean => {
   const [entry, second] = entries
   if (entry === undefined || second !== undefined) return false
   const changed = new Set(entry.changes.map(({ key }) => key))
-  return entry.expect.every((condition) => !isOfNothing(condition) && changed.has(condition.key))
+  return entry.expect.every((condition) => isOfGeneration(condition) && changed.has(condition.key))
 }
 
 /** What {@link judgesExpected} allows as a table `expected` (key, generation). */

@@ -108,20 +108,20 @@ const writeIndex = (feed: Feed, { events, generations }: IndexRows): ReadonlyArr
       ]
 
 const known = (feed: Feed, { counts, ids, values }: Names): Statement => {
-  const ofKeys = (kind: string, table: string, value: string, keys: ReadonlyArray<string>) =>
+  const ofKeys = (kind: string, table: string, columns: string, keys: ReadonlyArray<string>) =>
     join(
-      ` UNION ALL SELECT '${kind}', "key", ${value} FROM ${table} WHERE "feed" = `,
+      ` UNION ALL SELECT '${kind}', "key", ${columns} FROM ${table} WHERE "feed" = `,
       ofFeed(feed),
       ` AND "key" IN `,
       list(keys)
     )
   return join(
-    `SELECT 'id' AS kind, "id" AS name, NULL AS value FROM ${feed.log.sql} WHERE "feed" = `,
+    `SELECT 'id' AS kind, "id" AS name, NULL AS value, NULL AS seq FROM ${feed.log.sql} WHERE "feed" = `,
     ofFeed(feed),
     ` AND "id" IN `,
     list(ids),
-    ...(feed.state === "none" ? [] : [ofKeys("key", feed.kept.sql, `"value"`, values)]),
-    ...(feed.keys === "none" ? [] : [ofKeys("count", feed.counted.sql, `"generation"`, counts)])
+    ...(feed.state === "none" ? [] : [ofKeys("key", feed.kept.sql, `"value", "seq"`, values)]),
+    ...(feed.keys === "none" ? [] : [ofKeys("count", feed.counted.sql, `"generation", NULL`, counts)])
   )
 }
 

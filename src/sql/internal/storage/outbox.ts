@@ -1,5 +1,6 @@
 /** How a storage writes what it stores to a change log, in the same commit. */
 import { Effect, Either, identity } from "effect"
+import type { Keeps } from "../../../internal/log/entry.js"
 import { type Entry, entryOf, type Revision, refusal } from "../../../internal/log/events.js"
 import { type BadRecord, StorageError } from "../../../Storage.js"
 import type { Backend } from "../backend.js"
@@ -42,10 +43,10 @@ const encodeOwn = (
   entry: Entry<unknown>,
   index: number,
   random: Int32Array,
-  keys: Feed["keys"]
+  keeps: Keeps
 ): Either.Either<Encoded, unknown> =>
   entry.expect === undefined
-    ? encodeEntry({ changes: entry.changes }, index, random, keys)
+    ? encodeEntry({ changes: entry.changes }, index, random, keeps)
     : Either.left(
         refusal(
           "Invalid",
@@ -62,7 +63,7 @@ export const encodeBatch = (
   rows: ReadonlyArray<Row>,
   toEntry: (row: Row) => Entry<unknown>,
   random: Int32Array,
-  keys: Feed["keys"]
+  keeps: Keeps
 ): Either.Either<LoggedBatch, StorageError> => {
   const firsts: Array<Row> = []
   const entries: Array<Encoded> = []
@@ -70,7 +71,7 @@ export const encodeBatch = (
   const bad: Array<BadRecord> = []
   const budget = budgetOf(table, rows)
   for (const [index, row] of rows.entries()) {
-    const entry = Either.flatMap(entryOf(toEntry, row), (entry) => encodeOwn(entry, index, random, keys))
+    const entry = Either.flatMap(entryOf(toEntry, row), (entry) => encodeOwn(entry, index, random, keeps))
     if (Either.isLeft(entry)) {
       bad.push({ index, cause: entry.left })
       continue

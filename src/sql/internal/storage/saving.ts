@@ -104,7 +104,7 @@ export const loggedInsert =
   (rows) =>
     Either.flatMap(
       attempt(dialect, state, { table, rows }, () =>
-        Either.map(encodeBatch(table, rows, toEntry, open.store.random, open.store.feed.keys), (batch) => {
+        Either.map(encodeBatch(table, rows, toEntry, open.store.random, open.store.feed), (batch) => {
           const run = store(batch)
           return Effect.flatMap(now, run).pipe(
             Effect.tap(({ revisions }) => {

@@ -3,10 +3,10 @@ import { Either } from "effect"
 import type { RowChange } from "../../../internal/columns/planWrites.js"
 import type { AnyRow } from "../../../internal/columns/rowCodec.js"
 import type { AnyDefinition } from "../../../internal/columns/writes.js"
+import type { Keeps } from "../../../internal/log/entry.js"
 import { type Change, type ChangeLogError, put } from "../../../internal/log/events.js"
 import { compileTableChange, type TableChange } from "../../../internal/log/tableChange.js"
 import { type Encoded, encodeEntry } from "../log/rows.js"
-import type { Feed } from "../log/tables.js"
 
 /** Makes the entry of a call's changes, at least one. */
 export type EncodeChanges = (
@@ -25,14 +25,14 @@ export const makeEncodeChanges = (
   definition: AnyDefinition,
   random: Int32Array,
   maxBytes: number,
-  keys: Feed["keys"]
+  keeps: Keeps
 ): EncodeChanges => {
   const toChange = compileTableChange(definition)
   return (changes, batch) => {
     const all = changes.map((change) => toChange(change, batch))
-    const whole = encodeEntry({ changes: all }, 0, random, keys)
+    const whole = encodeEntry({ changes: all }, 0, random, keeps)
     return Either.isRight(whole) && whole.right.bytes <= maxBytes
       ? whole
-      : encodeEntry({ changes: all.map(withoutRow) }, 0, random, keys)
+      : encodeEntry({ changes: all.map(withoutRow) }, 0, random, keeps)
   }
 }

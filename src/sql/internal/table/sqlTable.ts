@@ -137,7 +137,7 @@ const makeWrite = <D extends AnyDefinition>(
   const steps = makeWriteSteps(dialect, table, definition.columns, state)
   const log = open && {
     open,
-    encode: makeEncodeChanges(definition, open.store.random, table.limits.batch, open.store.feed.keys)
+    encode: makeEncodeChanges(definition, open.store.random, table.limits.batch, open.store.feed)
   }
   const commit = makeCommitWrites(dialect, executor, state, steps, log)
   return (writes, batch) =>

@@ -12,11 +12,11 @@ import {
 } from "../../../ChangeLog.js"
 import { ensure, exitOf, refuses } from "../calls.js"
 import { handles } from "./concurrency.js"
-import { briefly, type LogTrial, logLaw, sameRevision } from "./fixture.js"
+import { briefly, type LogFixture, type LogTrial, logLaw, sameRevision } from "./fixture.js"
 import { event } from "./keyEvents.js"
 import type { LogLaw } from "./subject.js"
 
-const expecting = (change: Change<unknown>, ...expect: ReadonlyArray<Condition>): Entry<unknown> => ({
+export const expecting = (change: Change<unknown>, ...expect: ReadonlyArray<Condition>): Entry<unknown> => ({
   changes: [change],
   expect
 })
@@ -24,7 +24,7 @@ const expecting = (change: Change<unknown>, ...expect: ReadonlyArray<Condition>)
 const paid = (key: string): Change<unknown> => event(key, "paid")
 
 /** Commits what has to be refused, and ensures that nothing of it was appended. */
-const conflicts = (
+export const conflicts = (
   trial: LogTrial,
   what: string,
   kind: string,
@@ -41,7 +41,35 @@ const conflicts = (
     return error
   })
 
-const changed = "Conflict Changed"
+export const changed = "Conflict Changed"
+
+/** Commits an entry by each handle at once, and ensures that one wins, and that the others conflict. */
+export const oneWins = (
+  trial: LogTrial,
+  fixtures: ReadonlyArray<LogFixture>,
+  entry: Entry<unknown>,
+  where: string
+): Effect.Effect<void, string> =>
+  Effect.gen(function* () {
+    const exits = yield* Effect.forEach(
+      fixtures,
+      ({ log }) => exitOf(trial, "a conditional commit", Effect.either(log.commit([entry]))),
+      { concurrency: "unbounded" }
+    )
+    let won = 0
+    for (const exit of exits) {
+      const outcome = exit._tag === "Success" ? exit.value : undefined
+      if (outcome?._tag === "Right") won++
+      else {
+        const error = outcome?.left
+        yield* ensure(
+          error?._tag === "Conflict" && error.reason === "Changed",
+          `a writer that is late fails with ${String(error?._tag)}`
+        )
+      }
+    }
+    yield* ensure(won === 1, `of ${fixtures.length} writers at ${where} ${won} win`)
+  })
 
 const judged: ReadonlyArray<LogLaw> = [
   logLaw(
@@ -260,24 +288,7 @@ const writers: ReadonlyArray<LogLaw> = [
         const fixtures = yield* handles(trial, 4)
         for (let generation = 0; generation < 5; generation++) {
           const entry = expecting(paid("/a"), { key: "/a", generation })
-          const exits = yield* Effect.forEach(
-            fixtures,
-            ({ log }) => exitOf(trial, "a conditional commit", Effect.either(log.commit([entry]))),
-            { concurrency: "unbounded" }
-          )
-          let won = 0
-          for (const exit of exits) {
-            const outcome = exit._tag === "Success" ? exit.value : undefined
-            if (outcome?._tag === "Right") won++
-            else {
-              const error = outcome?.left
-              yield* ensure(
-                error?._tag === "Conflict" && error.reason === "Changed",
-                `a writer that is late fails with ${String(error?._tag)}`
-              )
-            }
-          }
-          yield* ensure(won === 1, `of 4 writers at generation ${generation} ${won} win`)
+          yield* oneWins(trial, fixtures, entry, `generation ${generation}`)
         }
         const { last } = yield* trial.history("/a")
         yield* ensure(last?.generation === 5, `after 5 rounds the key has had ${last?.generation} events`)
@@ -328,7 +339,7 @@ const refused: ReadonlyArray<LogLaw> = [
       name: "conditions-need-an-index",
       group: "conditions",
       needs: ["no index"],
-      statement: "A log without an index refuses an entry that expects something.",
+      statement: "A log without an index refuses an entry that expects a generation.",
       advice: "Refuse what the log cannot judge, and append nothing"
     },
     (trial) =>

@@ -8,6 +8,7 @@ import { logLawsOfHistory } from "./history.js"
 import { logLawsOfKeys } from "./keys.js"
 import { logLawsOfReading } from "./reading.js"
 import { logLawsOfScans } from "./scans.js"
+import { logLawsOfSeqs } from "./seqs.js"
 import { logLawsOfSharing } from "./sharing.js"
 import { logLawsOfState } from "./state.js"
 import { type LogGroup, type LogLaw, type LogNeed, type LogSubjects, lacks } from "./subject.js"
@@ -22,7 +23,8 @@ export const logLaws: ReadonlyArray<LogLaw> = [
   ...logLawsOfOthers,
   ...logLawsOfKeys,
   ...logLawsOfScans,
-  ...logLawsOfConditions
+  ...logLawsOfConditions,
+  ...logLawsOfSeqs
 ]
 
 /** The laws of change logs, and which needs a log does not meet. */

@@ -15,13 +15,13 @@ export interface LogPlace {
 
 /** What a log promises. A law that needs something else is left out. */
 export interface LogCapabilities {
-  /** Whether it keeps the last value of each key. */
+  /** Whether it keeps the last value of each key, and judges what entries expect of its seq. */
   readonly state: "latest" | "none"
   /** How many handles one place may have at the same time. */
   readonly handles: "one" | "together"
   /** Which values it takes: plain JSON data, with a refusal of everything else, or anything. */
   readonly values: "json" | "any"
-  /** Whether it has an index of its keys, and judges what entries expect. Default `none`. */
+  /** Whether it has an index of its keys, and judges what else entries expect. Default `none`. */
   readonly keys?: "indexed" | "none" | undefined
 }
 
@@ -64,6 +64,7 @@ export type LogGroup =
   | "recorder"
   | "keys"
   | "conditions"
+  | "seqs"
 
 /** The subjects of this kit: they have no free types. */
 export interface LogSubjects extends TypeLambda {

@@ -1,0 +1,114 @@
+/** The handle of a store: one life of it. */
+import { Effect, type Option, PubSub, Stream } from "effect"
+import type { Frame } from "../../Watch.js"
+import * as Clients from "../catalog/clients.js"
+import type { Codec } from "./data.js"
+import type { StoreEnded, WriteError } from "./errors.js"
+import * as Follow from "./followCalls.js"
+import type { Row, Step } from "./operation.js"
+import * as Reads from "./reading.js"
+import type { Runtime } from "./runtime.js"
+import { access, end, type Store, use } from "./store.js"
+import * as Writes from "./writing.js"
+
+/** A store that is open: one life of it. Its calls fail with `StoreEnded` when that is over. */
+export interface StoreHandle<in out A> {
+  readonly id: string
+  /** Names this life: cursors of another one do not count. */
+  readonly epoch: string
+  /** Reads a record; none if there is none that may be seen. */
+  readonly get: (key: string, options?: Reads.ReadOptions) => Effect.Effect<Option.Option<Row<A>>, StoreEnded>
+  /** Reads all records that may be seen, ascending by seq. */
+  readonly snapshot: (options?: Reads.ReadOptions) => Effect.Effect<Reads.Snapshot<A>, StoreEnded>
+  /** Replaces a record as a whole, or makes it. */
+  readonly set: (data: A, options?: Writes.StepOptions) => Effect.Effect<Row<A>, WriteError | StoreEnded>
+  /**
+   * Sets a record without waiting; `false`: it is refused. For plain handlers: it is synchronous and never throws. What
+   * it fails with later comes in `failures`.
+   */
+  readonly unsafeSet: (data: A) => boolean
+  /** Sets and removes top-level fields of a record that is there, never the primary one. */
+  readonly patch: (
+    key: string,
+    fields: Writes.PatchFields<A>,
+    options?: Writes.StepOptions
+  ) => Effect.Effect<Row<A>, WriteError | StoreEnded>
+  /** Removes a record; none if there was none. */
+  readonly delete: (
+    key: string,
+    options?: Writes.StepOptions
+  ) => Effect.Effect<Option.Option<Writes.Removed>, WriteError | StoreEnded>
+  /** Applies 1 to 1,000 steps in order, all of them or none, as one revision. */
+  readonly batch: (
+    steps: ReadonlyArray<Step<A>>,
+    options?: Writes.WriteOptions
+  ) => Effect.Effect<Writes.Batched<A>, WriteError | StoreEnded>
+  /** Operations that were accepted without waiting, and what they failed with later; the last 256 first. */
+  readonly failures: Stream.Stream<Writes.Failure>
+  /** Extends the life of a store with sliding expiry, and returns whether it did. */
+  readonly touch: Effect.Effect<boolean, StoreEnded>
+  /**
+   * Follows the records: a snapshot, or the changes after a revision, then `Synced`, then every change as it is made, and
+   * at last one typed end. It begins when the stream runs.
+   */
+  readonly follow: (options?: Follow.FollowOptions<A>) => Stream.Stream<Frame<Row<A>>, Follow.FollowEnded>
+  /** Counts a client among the subscribers, also when it follows nothing. Returns whether it was new. */
+  readonly subscribe: (client: string) => Effect.Effect<boolean, StoreEnded>
+  /** Ends all follows of a client here, and counts it no more. Returns whether it was there. */
+  readonly unsubscribe: (client: string) => Effect.Effect<boolean>
+  /** The clients that follow it or were subscribed, each once. */
+  readonly subscribers: Effect.Effect<ReadonlyArray<string>>
+  /** Ends the store for all, as `Ended`: each follow gets what is committed, then its end. */
+  readonly end: Effect.Effect<void>
+}
+
+const touch = (store: Store): Effect.Effect<boolean, StoreEnded> =>
+  Effect.suspend(() => {
+    const now = store.shared.timers.now()
+    const ended = access(store, now)
+    if (ended !== undefined) return Effect.fail(ended)
+    use(store, now)
+    return Effect.succeed(store.lifetime?.expiry === "sliding")
+  })
+
+const subscribe = (store: Store, client: string): Effect.Effect<boolean, StoreEnded> =>
+  Effect.suspend(() => {
+    const ended = access(store, store.shared.timers.now())
+    if (ended !== undefined) return Effect.fail(ended)
+    const isNew = !store.members.has(client)
+    store.members.add(client)
+    return Effect.succeed(isNew)
+  })
+
+/** Makes the handle of a store for callers with this data. */
+export const handleOf = <A>(runtime: Runtime, store: Store, codec: Codec<A>): Effect.Effect<StoreHandle<A>> =>
+  Effect.map(PubSub.sliding<Writes.Failure>({ capacity: 256, replay: 256 }), (failures) => {
+    const writing: Writes.Writing<A> = { store, codec, failures, ...Writes.inMemory(store) }
+    const { clients } = runtime
+    return {
+      id: store.id,
+      epoch: store.epoch,
+      get: (key, options = {}) => Reads.get(store, codec, key, options),
+      snapshot: (options = {}) => Reads.snapshot(store, codec, options),
+      set: (data, options = {}) => Writes.set(writing, data, options),
+      unsafeSet: (data) => Writes.unsafeWrite(writing, { _tag: "Set", data }),
+      patch: (key, fields, options = {}) => Writes.patch(writing, key, fields, options),
+      delete: (key, options = {}) => Writes.remove(writing, key, options),
+      batch: (steps, options = {}) => Writes.batch(writing, steps, options),
+      failures: Stream.fromPubSub(failures),
+      touch: touch(store),
+      follow: (options = {}) => Follow.follow(runtime, store, codec, options),
+      subscribe: (client) => subscribe(store, client),
+      unsubscribe: (client) =>
+        Effect.sync(() => {
+          const wasMember = store.members.delete(client)
+          return Clients.endAll(clients, client, store.id) > 0 || wasMember
+        }),
+      subscribers: Effect.sync(() =>
+        Array.from(new Set([...store.members, ...Clients.clientsOf(clients, store.id)]))
+      ),
+      end: Effect.sync(() => {
+        end(store, "Ended")
+      })
+    }
+  })

@@ -1,0 +1,102 @@
+/** Opens stores: one that is open is returned, if it is what was asked for. */
+import { Effect } from "effect"
+import { exceeded, messageOf } from "../catalog/quotas.js"
+import { makeSecret } from "../lease/secret.js"
+import type { InvalidOptions } from "../options.js"
+import type { As } from "./accept.js"
+import type { Codec } from "./data.js"
+import { OpenError } from "./errors.js"
+import type { Entry, Opened, Runtime } from "./runtime.js"
+import type { Opening } from "./settings.js"
+import { access, type Store } from "./store.js"
+import * as Temporary from "./temporary.js"
+
+export const invalidOpening = ({ message, option }: InvalidOptions): OpenError =>
+  new OpenError({ reason: "InvalidOptions", option, message: `${option} ${message}` })
+
+/** What an opener names, to compare it with what is open. */
+const openedBy = ({ settings }: Runtime, opening: Opening, codec: Codec<never>): Opened => {
+  const isPermanent = opening.kind === "permanent"
+  return {
+    kind: opening.kind,
+    primary: opening.primary,
+    ttl: isPermanent ? 0 : Temporary.lifetimeOf(opening, settings),
+    expiry: isPermanent ? "fixed" : opening.expiry,
+    schema: codec.fingerprint,
+    version: opening.version,
+    ack: isPermanent ? opening.ack : "memory"
+  }
+}
+
+/** Returns the difference between what is open and what is asked for. */
+export const mismatch = (id: string, open: Opened, wanted: Opened): OpenError | undefined => {
+  for (const option of Object.keys(wanted) as ReadonlyArray<keyof Opened>) {
+    if (open[option] === wanted[option]) continue
+    const detail = option === "schema" ? "" : ` (${open[option]}, and not ${wanted[option]})`
+    const message = `the store ${JSON.stringify(id)} has another ${option}${detail}: name it as it is, or use another id`
+    return new OpenError({ reason: "OpenMismatch", option, message })
+  }
+  return undefined
+}
+
+const mayOpen = ({ shared }: Runtime, as: As | undefined, id: string, kind: string): boolean =>
+  as === undefined || shared.policy.rights(as.principal, { id, kind }).actions.has("open")
+
+const overQuota = (
+  { entries, settings, shared, storesOf }: Runtime,
+  as: As | undefined
+): OpenError | undefined => {
+  const { quotas } = settings
+  const over =
+    exceeded(quotas, "stores", entries.size + 1) ??
+    (as && exceeded(quotas, "storesPerPrincipal", (storesOf.get(as.principal) ?? 0) + 1))
+  if (over === undefined) return undefined
+  shared.count.quotaRefusals++
+  return new OpenError({ reason: "QuotaExceeded", message: messageOf(over), quota: over })
+}
+
+/** Adds a store that was made to those that are open. */
+const add = ({ entries, storesOf }: Runtime, store: Store, opened: Opened, as: As | undefined): Entry => {
+  const entry: Entry = { store, opened, principal: as?.principal }
+  entries.set(store.id, entry)
+  if (as !== undefined) storesOf.set(as.principal, (storesOf.get(as.principal) ?? 0) + 1)
+  return entry
+}
+
+/** Returns the store of an id that is open now, after what is over has ended. */
+export const find = ({ entries, shared }: Runtime, id: string): Entry | undefined => {
+  const entry = entries.get(id)
+  if (entry === undefined || access(entry.store, shared.timers.now()) !== undefined) return undefined
+  return entry
+}
+
+const closed = new OpenError({ reason: "Closed", message: "the catalog is closed: make another one" })
+
+/** Opens a store, or makes it. */
+export const open = (
+  runtime: Runtime,
+  opening: Opening,
+  codec: Codec<never>
+): Effect.Effect<Store, OpenError> =>
+  Effect.suspend(() => {
+    if (runtime.isClosed) return Effect.fail(closed)
+    const { as, kind } = opening
+    const id = opening.id ?? makeSecret()
+    if (!mayOpen(runtime, as, id, kind)) {
+      return Effect.fail(
+        new OpenError({ reason: "Forbidden", message: "the principal may not open the store" })
+      )
+    }
+    const wanted = openedBy(runtime, opening, codec)
+    const entry = find(runtime, id)
+    if (entry !== undefined) {
+      const problem = mismatch(id, entry.opened, wanted)
+      return problem === undefined ? Effect.succeed(entry.store) : Effect.fail(problem)
+    }
+    const over = overQuota(runtime, as)
+    if (over !== undefined) return Effect.fail(over)
+    return Temporary.make(runtime.shared, runtime.settings, opening, id, codec).pipe(
+      Effect.mapError(invalidOpening),
+      Effect.map((store) => add(runtime, store, wanted, as).store)
+    )
+  })

@@ -1,0 +1,177 @@
+/** A catalog of stores while it runs: which stores are open, and what they share. */
+import { Deferred, Effect, ExecutionStrategy, type Option, Scope } from "effect"
+import * as Actor from "../../Actor.js"
+import type { Backend } from "../catalog/backend.js"
+import * as Clients from "../catalog/clients.js"
+import * as Policy from "../catalog/policy.js"
+import { makeRates } from "../catalog/quotas.js"
+import * as Saving from "../catalog/saving.js"
+import { type Leases, make as makeLeases } from "../lease/leases.js"
+import type { InvalidOptions } from "../options.js"
+import { makeRandom, randomName } from "../random.js"
+import { removeAll } from "./accept.js"
+import type { Unsaved } from "./closing.js"
+import type { JsonRow } from "./holding.js"
+import type { Settings } from "./settings.js"
+import type { Counters, Shared, Store } from "./store.js"
+
+/** A store of the catalog that is open. */
+export interface Entry {
+  readonly store: Store
+  /** What it was opened with, to compare. */
+  readonly opened: Opened
+  /** Who has opened it first; none: the server itself. */
+  readonly principal: string | undefined
+}
+
+/** What an opener must name alike. */
+export interface Opened {
+  readonly kind: string
+  readonly primary: string
+  readonly ttl: number
+  readonly expiry: "fixed" | "sliding"
+  readonly schema: string
+  readonly version: number
+  readonly ack: "memory" | "flushed"
+}
+
+export interface Runtime {
+  readonly settings: Settings
+  readonly shared: Shared
+  readonly leases: Leases
+  readonly entries: Map<string, Entry>
+  /** Permanent stores that are being opened. */
+  readonly opening: Map<string, Deferred.Deferred<void>>
+  readonly clients: Clients.Clients
+  /** By principal: how many stores of theirs are open. */
+  readonly storesOf: Map<string, number>
+  /** Completes when the backend is there; dies with what keeps it away for ever. */
+  readonly backend: Effect.Effect<Backend>
+  readonly actor: Actor.Actor<Backend, never, Option.Option<Backend>>
+  readonly tasks: Actor.Actor<void, Effect.Effect<void>, unknown>
+  /** Saves what any process writes. */
+  readonly saving: Saving.Saving
+  /** What was accepted and could not be stored, in order. */
+  readonly unsaved: Array<Unsaved>
+  /** Ends with the close. */
+  readonly scope: Scope.CloseableScope
+  /** Stores that have expired and that no purge has counted yet. */
+  expired: number
+  isClosed: boolean
+}
+
+const noCounters = (): Counters => ({ applied: 0, refused: 0, repeated: 0, quotaRefusals: 0, failed: 0 })
+
+/** Runs tasks in order, each on its own: one that dies stops no other. */
+const makeTasks = (name: string): Effect.Effect<Runtime["tasks"], InvalidOptions, Scope.Scope> =>
+  Actor.make<void, Effect.Effect<void>, unknown>(() => ({
+    name: `${name}-tasks`,
+    acquire: Effect.void,
+    onBatch: (_, batch) =>
+      Effect.forEach(
+        batch.items,
+        (task) => Effect.catchAllCause(task, (cause) => Effect.logError(`${name}: a task failed`, cause)),
+        { discard: true }
+      ),
+    report: () => undefined
+  }))
+
+/** Removes the records of a session that has ended, of every store that holds some: one revision each. */
+const endSession = (stores: Map<string, Set<Store>>, session: string): void => {
+  const holding = stores.get(session)
+  if (holding === undefined) return
+  stores.delete(session)
+  for (const store of holding) removeAll(store, Array.from(store.records.sessions.get(session) ?? []))
+}
+
+export const make = (
+  acquire: Effect.Effect<Backend, unknown>,
+  settings: Settings
+): Effect.Effect<Runtime, InvalidOptions, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { authorize, name, quotas } = settings
+    const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+    const leases = settings.leases ?? (yield* makeLeases)
+    const random = yield* makeRandom
+    const process = randomName(random)
+    const tasks = yield* makeTasks(name)
+    const up = yield* Deferred.make<Backend>()
+    const actor = yield* Actor.make<Backend, never, Option.Option<Backend>>(() => ({
+      name,
+      acquire: Effect.tap(acquire, (backend) => Deferred.succeed(up, backend)),
+      onBatch: () => Effect.void,
+      report: ({ resource }) => resource
+    }))
+    const backend = Deferred.await(up)
+    const saving = yield* Saving.make(name, backend, undefined)
+    const entries = new Map<string, Entry>()
+    const sessions = new Map<string, Set<Store>>()
+    let names = 0
+    const inBackground = (task: Effect.Effect<void>): void => {
+      tasks.unsafeOffer(task)
+    }
+    const recheck = (principal: string): void => {
+      for (const id of Clients.followedBy(runtime.clients, principal)) {
+        entries.get(id)?.store.following.unsafeRecheck()
+      }
+    }
+    const shared: Shared = {
+      timers: leases.timers,
+      policy: Policy.make<JsonRow>(authorize, leases.timers, recheck),
+      quotas,
+      rates: makeRates(quotas.operationsPerSecond, leases.timers),
+      isSession: (id, client) => {
+        const session = leases.sessions.get(id)
+        return session !== undefined && (client === undefined || session.client === client)
+      },
+      noteSession: (session, store) => {
+        const holding = sessions.get(session)
+        if (holding === undefined) sessions.set(session, new Set([store]))
+        else holding.add(store)
+      },
+      inBackground,
+      nextName: () => `${process}/${++names}`,
+      onEnded: (store) => ended(runtime, store),
+      count: noCounters()
+    }
+    const runtime: Runtime = {
+      settings,
+      shared,
+      leases,
+      entries,
+      opening: new Map(),
+      clients: Clients.make(),
+      storesOf: new Map(),
+      backend,
+      actor,
+      tasks,
+      saving,
+      unsaved: [],
+      scope,
+      expired: 0,
+      isClosed: false
+    }
+    const stop = leases.sessions.onEnd(({ id }) => endSession(sessions, id))
+    yield* Effect.addFinalizer(() => Effect.sync(stop))
+    return runtime
+  })
+
+const countDown = (counts: Map<string, number>, name: string): void => {
+  const count = counts.get(name) ?? 0
+  if (count <= 1) counts.delete(name)
+  else counts.set(name, count - 1)
+}
+
+/** What follows the end of a store: it leaves the catalog, and its followers get one end. */
+const ended = (runtime: Runtime, store: Store): void => {
+  const { entries, shared, storesOf } = runtime
+  const entry = entries.get(store.id)
+  if (entry?.store === store) {
+    entries.delete(store.id)
+    if (entry.principal !== undefined) countDown(storesOf, entry.principal)
+  }
+  const { reason } = store.ended!
+  if (reason === "Expired") runtime.expired++
+  if (reason === "Failed") shared.count.failed++
+  shared.inBackground(store.following.end(store.ended!))
+}

@@ -1,0 +1,131 @@
+/** The options of a catalog of stores and of a store, their rules and their defaults. */
+import { type Duration, Effect, Schema } from "effect"
+import type { Authorize } from "../catalog/policy.js"
+import { type Quotas, quotaRules } from "../catalog/quotas.js"
+import type { Leases } from "../lease/leases.js"
+import * as Rules from "../options.js"
+import { validateText } from "../text.js"
+import type { As } from "./accept.js"
+import type { CloseReport } from "./closing.js"
+import type { JsonRow } from "./holding.js"
+
+/** How a catalog of stores behaves; everything has a default. */
+export interface Options {
+  /** Names it in metrics and log lines, and is what an owner owns. Default `datastore`. */
+  readonly name?: string | undefined
+  /** Deadlines and sessions that are shared with other catalogs. Default: its own. */
+  readonly leases?: Leases | undefined
+  /** Decides what principals may do. Default: everybody may do everything. */
+  readonly authorize?: Authorize<JsonRow> | undefined
+  readonly quotas?: Quotas | undefined
+  /** How long a temporary store lives without its own `ttl`. Default 1 hour. */
+  readonly ttl?: Duration.DurationInput | undefined
+  /** How often what nobody asks for is removed. Default 1 minute. */
+  readonly janitorInterval?: Duration.DurationInput | undefined
+  /** After so long without a call or a follow, a permanent store leaves memory. Default 10 minutes. */
+  readonly idleTimeout?: Duration.DurationInput | undefined
+  /** How long the end of the scope waits for what is not saved. Default 10 seconds. */
+  readonly closeDeadline?: Duration.DurationInput | undefined
+  /** Gets the report when the scope has ended before any call of `close`. */
+  readonly onClosed?: ((report: CloseReport) => Effect.Effect<void>) | undefined
+}
+
+const isLeases = (given: unknown): boolean =>
+  typeof given === "object" && given !== null && "timers" in given && "sessions" in given
+
+const rules = {
+  name: Rules.or(Rules.text, "datastore"),
+  leases: Rules.optional(Rules.that("the leases of another catalog", isLeases)),
+  authorize: Rules.optional(Rules.func("that returns what a principal may do")),
+  quotas: Rules.optional(Rules.nested<Quotas>()(quotaRules)),
+  ttl: Rules.or(Rules.millis("above 0"), 60 * 60 * 1000),
+  janitorInterval: Rules.or(Rules.millis("above 0"), 60 * 1000),
+  idleTimeout: Rules.or(Rules.millis("above 0"), 10 * 60 * 1000),
+  closeDeadline: Rules.or(Rules.millis(), 10_000),
+  onClosed: Rules.optional(Rules.func("that returns an Effect"))
+}
+
+/** The options of a catalog, with their defaults. */
+export type Settings = Effect.Effect.Success<ReturnType<typeof resolve>>
+
+export const resolve = (options: Options) =>
+  Effect.map(Rules.resolve<Options>()(rules, options), ({ quotas = {}, ...settings }) => ({
+    ...settings,
+    quotas: quotas as Quotas
+  }))
+
+/** Reads older data of a permanent store. */
+export type Migrate = (data: unknown, version: number) => unknown
+
+/** Which store is opened, and how; everything has a default. */
+export interface OpenOptions<in out A, in out I> {
+  /** At most 512 bytes. Default: 24 random hexadecimal digits. */
+  readonly id?: string | undefined
+  /** `permanent`: it is stored, and never expires. Any other kind is temporary. Default `temp`. */
+  readonly kind?: string | undefined
+  /** The field of a record that is its key. Default `id`. */
+  readonly primary?: string | undefined
+  /** What records are. Synchronous. Default: any JSON object. */
+  readonly schema?: Schema.Schema<A, I> | undefined
+  /** The version of the schema. Default 0. */
+  readonly version?: number | undefined
+  /** Makes a record of this version from one that was stored by an older one. Pure. Default: older ones are refused. */
+  readonly migrate?: Migrate | undefined
+  /** How long a temporary store lives; 0 is the catalog's `ttl`. Permanent ones ignore it. */
+  readonly ttl?: Duration.DurationInput | undefined
+  /** `sliding`: writes and `touch` extend the life of a temporary store. Default `fixed`. */
+  readonly expiry?: "fixed" | "sliding" | undefined
+  /**
+   * When a write to a permanent store is answered: `flushed`, after it is committed (the default), or `memory`, at once.
+   * `memory` needs a process that owns the catalog, and loses what was not saved when that process is killed.
+   */
+  readonly ack?: "memory" | "flushed" | undefined
+  /** The most revisions that a temporary store keeps for followers that come back. Default 10,240. */
+  readonly maxRevisions?: number | undefined
+  /** On whose behalf it is opened. Default: the server itself. */
+  readonly as?: As | undefined
+}
+
+const maxIdBytes = 512
+
+const validateId = (given: unknown): string | undefined => {
+  const problem = validateText("it", given)?.replace("it must", "must")
+  if (problem !== undefined) return problem
+  if (given === "") return "must not be empty: leave it out for a random one"
+  return new TextEncoder().encode(given as string).length > maxIdBytes
+    ? `must have at most ${maxIdBytes} bytes`
+    : undefined
+}
+
+const validateName = (given: unknown): string | undefined =>
+  given === "" ? "must not be empty" : validateText("it", given)?.replace("it must", "must")
+
+export const isAs = (given: unknown): boolean => {
+  if (typeof given !== "object" || given === null) return false
+  const { client, n, principal } = given as { readonly [name: string]: unknown }
+  return (
+    typeof principal === "string" &&
+    (client === undefined || typeof client === "string") &&
+    (n === undefined || typeof n === "number")
+  )
+}
+
+const openRules = {
+  id: Rules.optional(Rules.valid<string>(validateId)),
+  kind: Rules.or(Rules.valid<string>(validateName), "temp"),
+  primary: Rules.or(Rules.valid<string>(validateName), "id"),
+  schema: Rules.optional(Rules.that("a Schema", Schema.isSchema)),
+  version: Rules.or(Rules.whole(0), 0),
+  migrate: Rules.optional(Rules.func("that returns the data")),
+  ttl: Rules.optional(Rules.millis()),
+  expiry: Rules.or(Rules.oneOf("fixed", "sliding"), "fixed"),
+  ack: Rules.or(Rules.oneOf("memory", "flushed"), "flushed"),
+  maxRevisions: Rules.or(Rules.whole(1), 10_240),
+  as: Rules.optional(Rules.that("{ principal, client? }", isAs))
+}
+
+/** What is opened, with its defaults. */
+export type Opening = Effect.Effect.Success<ReturnType<typeof resolveOpening>>
+
+export const resolveOpening = (options: OpenOptions<unknown, unknown>) =>
+  Rules.resolve<OpenOptions<unknown, unknown>>()(openRules, options)

@@ -1,0 +1,189 @@
+/** The writing calls of a store: what callers give is checked, copied and frozen, then accepted. */
+import { type Duration, Effect, Either, Option, type PubSub } from "effect"
+import type { OperationId } from "../catalog/backend.js"
+import { fingerprint } from "../hash.js"
+import { InvalidOptions, millis } from "../options.js"
+import { type Accepted, type As, accept, type Request } from "./accept.js"
+import { checkSteps } from "./check.js"
+import type { Codec } from "./data.js"
+import { type StoreEnded, WriteError } from "./errors.js"
+import type { Expect, Operation, Owned, Row, Step } from "./operation.js"
+import type { Done } from "./reply.js"
+import { isAs } from "./settings.js"
+import type { Store } from "./store.js"
+
+/** On whose behalf an operation acts. With `n`, which its client counts from 1, it acts once however often it is sent. */
+export interface OperationAs extends As {
+  readonly n?: number | undefined
+}
+
+/** Options of a write; each may be left out. */
+export interface WriteOptions {
+  /** The record ends so long after this write. Not for deletes. */
+  readonly ttl?: Duration.DurationInput | undefined
+  /** The record ends with this session. */
+  readonly session?: string | undefined
+  /** Default: the server itself, which may do everything. */
+  readonly as?: OperationAs | undefined
+}
+
+/** Options of a write of one record. */
+export interface StepOptions extends WriteOptions {
+  readonly expect?: Expect | undefined
+}
+
+/** Fields of a record that a patch sets and removes. */
+export interface PatchFields<out A> {
+  readonly set?: Partial<A> | undefined
+  readonly unset?: ReadonlyArray<string> | undefined
+}
+
+/** A record that was removed, and the revision that removed it. */
+export interface Removed {
+  readonly key: string
+  readonly seq: number
+}
+
+/** What a batch has done. */
+export interface Batched<out A> {
+  /** The number of its revision; if it changed nothing, that of the store. */
+  readonly revision: number
+  /** For each step the record that it wrote; none for one that removes. */
+  readonly rows: ReadonlyArray<Option.Option<Row<A>>>
+}
+
+/** An operation that nobody waited for, and what it failed with. */
+export interface Failure {
+  readonly operation: Operation<unknown>
+  readonly error: WriteError | StoreEnded
+}
+
+/** What the calls of a handle need. */
+export interface Writing<A> {
+  readonly store: Store
+  readonly codec: Codec<A>
+  /** Accepts a request; at once, if the store is in memory. */
+  readonly write: (request: Request) => Effect.Effect<Done, WriteError | StoreEnded>
+  readonly unsafeWrite: (request: Request) => Accepted
+  readonly failures: PubSub.PubSub<Failure>
+}
+
+const refuse = (message: string): WriteError => new WriteError({ reason: "InvalidOperation", message })
+
+/** Encodes the data of steps that set records. A patch is checked by what it comes to. */
+const encodeSteps = <A>(
+  steps: ReadonlyArray<Step<A>>,
+  { encode, problem }: Codec<A>
+): Either.Either<ReadonlyArray<Step<unknown>>, WriteError> => {
+  // Without a schema, or for what is no step, there is nothing to encode.
+  if (problem === undefined || !Array.isArray(steps)) return Either.right(steps)
+  const encoded: Array<Step<unknown>> = []
+  for (const [index, step] of (steps as ReadonlyArray<Step<A>>).entries()) {
+    if (step?._tag !== "Set") {
+      encoded.push(step)
+      continue
+    }
+    const data = encode(step.data)
+    if (Either.isLeft(data)) {
+      return Either.left(new WriteError({ reason: "InvalidData", message: data.left, step: index }))
+    }
+    encoded.push({ ...step, data: data.right })
+  }
+  return Either.right(encoded)
+}
+
+const ttlOf = (ttl: Duration.DurationInput | undefined): number | undefined | WriteError => {
+  if (ttl === undefined) return undefined
+  const read = millis("above 0").read("ttl", ttl)
+  if (read instanceof InvalidOptions) return refuse(`ttl ${read.message}`)
+  return read === Number.POSITIVE_INFINITY ? undefined : read
+}
+
+/** Names an operation by its client, under the principal: nobody else can use its numbers. */
+const idOf = (
+  { client, n, principal }: OperationAs,
+  steps: Owned["steps"],
+  ttl: number | undefined,
+  session: string | undefined
+): OperationId | undefined | WriteError => {
+  if (n === undefined) return undefined
+  if (client === undefined) return refuse("an operation with a number needs the client that has counted it")
+  if (!Number.isSafeInteger(n) || n < 1)
+    return refuse("the number of an operation must be whole, from 1 to 2^53 - 1")
+  const content = fingerprint(JSON.stringify([steps, ttl ?? null, session ?? null]))
+  return { client: `${principal.length}:${principal}${client}`, n, principal, content }
+}
+
+/** Makes the request of steps, or returns why it cannot be. */
+export const requestOf = <A>(
+  { codec, store }: Pick<Writing<A>, "store" | "codec">,
+  steps: ReadonlyArray<Step<A>>,
+  { as, session, ttl: given }: WriteOptions
+): Either.Either<Request, WriteError> => {
+  if (as !== undefined && !isAs(as)) return Either.left(refuse("as must be { principal, client?, n? }"))
+  if (session !== undefined && typeof session !== "string") {
+    return Either.left(refuse("session must be the id of a session"))
+  }
+  const ttl = ttlOf(given)
+  if (ttl instanceof WriteError) return Either.left(ttl)
+  const encoded = encodeSteps(steps, codec)
+  if (Either.isLeft(encoded)) return Either.left(encoded.left)
+  const owned = checkSteps(encoded.right, store.limits)
+  if (Either.isLeft(owned)) return Either.left(new WriteError(owned.left))
+  const id = as && idOf(as, owned.right.steps, ttl, session)
+  if (id instanceof WriteError) return Either.left(id)
+  return Either.right({ owned: owned.right, ttl, session, as, id })
+}
+
+/** Applies steps, and waits for the outcome as the store's `ack` has it. */
+export const write = <A>(
+  writing: Writing<A>,
+  steps: ReadonlyArray<Step<A>>,
+  options: WriteOptions
+): Effect.Effect<Done, WriteError | StoreEnded> =>
+  Effect.suspend(() => {
+    const request = requestOf(writing, steps, options)
+    return Either.isLeft(request) ? Effect.fail(request.left) : writing.write(request.right)
+  })
+
+/** Applies a step without waiting; `false`: it is refused. */
+export const unsafeWrite = <A>(writing: Writing<A>, step: Step<A>): boolean => {
+  const request = requestOf(writing, [step], {})
+  return Either.isRight(request) && Either.isRight(writing.unsafeWrite(request.right))
+}
+
+const rowOf = <A>({ codec }: Writing<A>, { rows }: Done): Row<A> =>
+  // A step that sets or patches has written one.
+  codec.row(rows[0]!)
+
+export const set = <A>(writing: Writing<A>, data: A, options: StepOptions) =>
+  Effect.map(write(writing, [{ _tag: "Set", data, expect: options.expect }], options), (done) =>
+    rowOf(writing, done)
+  )
+
+export const patch = <A>(writing: Writing<A>, key: string, fields: PatchFields<A>, options: StepOptions) =>
+  Effect.map(write(writing, [{ _tag: "Patch", key, ...fields, expect: options.expect }], options), (done) =>
+    rowOf(writing, done)
+  )
+
+export const remove = <A>(writing: Writing<A>, key: string, options: StepOptions) =>
+  Effect.map(
+    write(writing, [{ _tag: "Delete", key, expect: options.expect }], options),
+    ({ changed, revision }): Option.Option<Removed> =>
+      changed ? Option.some({ key, seq: revision }) : Option.none()
+  )
+
+export const batch = <A>(writing: Writing<A>, steps: ReadonlyArray<Step<A>>, options: WriteOptions) =>
+  Effect.map(
+    write(writing, steps, options),
+    ({ revision, rows }): Batched<A> => ({
+      revision,
+      rows: rows.map((row) => Option.map(Option.fromNullable(row), writing.codec.row))
+    })
+  )
+
+/** Accepts a request in memory, during the call. */
+export const inMemory = (store: Store): Pick<Writing<never>, "write" | "unsafeWrite"> => ({
+  write: (request) => Effect.suspend(() => accept(store, request)),
+  unsafeWrite: (request) => accept(store, request)
+})
