@@ -9,7 +9,7 @@ import { SqlFailure, whileBusy } from "../errors.js"
 import { appendKnown } from "../log/append.js"
 import { type Encoded, encodeEntry } from "../log/rows.js"
 import type { Limits, LogStatements } from "../log/statements.js"
-import { decodeHead, type HeadRow, type LockedStore, now } from "../log/store.js"
+import { compareHeads, decodeHead, type HeadRow, type LockedStore, now } from "../log/store.js"
 import type { Feed } from "../log/tables.js"
 import type { SizeLimits } from "../statementSize.js"
 import { type Step, step, steps, transaction } from "../transaction.js"
@@ -34,7 +34,7 @@ interface Group {
   readonly indexes: Array<number>
 }
 
-/** The saves by store. All transactions lock several heads in the same order, so that none wait for each other. */
+/** The saves by store, in the order in which heads are locked. */
 const groupsOf = (place: SavePlace, batch: ReadonlyArray<Save>): ReadonlyArray<Group> => {
   const groups = new Map<string, Group>()
   for (const [index, save] of batch.entries()) {
@@ -53,7 +53,7 @@ const groupsOf = (place: SavePlace, batch: ReadonlyArray<Save>): ReadonlyArray<G
     group.saves.push(save)
     group.indexes.push(index)
   }
-  return [...groups.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+  return [...groups.values()].sort((a, b) => compareHeads(a.store, b.store))
 }
 
 /** Locks the head of a store. The first one begins the transaction. Gives `undefined` if there is none. */
