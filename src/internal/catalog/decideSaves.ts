@@ -6,6 +6,7 @@ import type { Json } from "../columns/jsonData.js"
 import type { Revision } from "../log/events.js"
 import { utf8Length } from "../text.js"
 import type {
+  Broken,
   ClientWindow,
   Decision,
   HeldValue,
@@ -19,9 +20,8 @@ import type {
 
 /** A store before a batch: as it is while its head is locked. */
 export interface Before extends Pick<Locked, "head" | "now" | "totals"> {
+  /** The values of the keys that the batch names. */
   readonly get: (key: string) => HeldValue | undefined
-  /** Whether the value of a key is known. The values of the keys that the batch names are. */
-  readonly knows: (key: string) => boolean
   /** The operations that the batch names, as far as they are remembered. */
   readonly operation: (client: string, n: number) => Remembered | undefined
   readonly window: (client: string) => ClientWindow | undefined
@@ -44,11 +44,6 @@ export interface After extends Pick<Locked, "head" | "totals"> {
   /** In the order of the saves. */
   readonly outcomes: ReadonlyArray<SaveOutcome>
   readonly revisions: ReadonlyArray<Decided>
-  /**
-   * Keys that are changed and that are not known. If there are any, the batch has to be decided anew when they are: the
-   * totals depend on what was there.
-   */
-  readonly unknown: ReadonlyArray<string>
   /** What became of the values that were changed: `undefined` where there is none any more. */
   readonly values: ReadonlyMap<string, HeldValue | undefined>
   /** What is remembered from now on, above the floors of its clients. */
@@ -132,9 +127,23 @@ const remember = (draft: Draft, id: OperationId, { floor, reply }: Decision): vo
   })
 }
 
+const unnamedChange = (save: Save, { revisions }: Decision): Broken | undefined => {
+  const keys = save.keys.length > 8 ? new Set(save.keys) : undefined
+  const isNamed = (key: string) => keys?.has(key) ?? save.keys.includes(key)
+  for (const changes of revisions) {
+    const unnamed = changes.find(({ key }) => !isNamed(key))
+    if (unnamed === undefined) continue
+    const message = `a save changes the key ${JSON.stringify(unnamed.key)}, which it does not name: name it in keys`
+    return { _tag: "Broken", message }
+  }
+  return undefined
+}
+
 const decideOne = (draft: Draft, save: Save, index: number, tag: () => number): SaveOutcome => {
   const decision = save.decide(lockedFor(draft, save))
   if ("_tag" in decision) return decision
+  const unnamed = unnamedChange(save, decision)
+  if (unnamed !== undefined) return unnamed
   const last = decision.revisions.length - 1
   const revisions = decision.revisions.map((changes, n) =>
     append(draft, { changes, index, id: n === last ? save.name : undefined }, tag)
@@ -169,7 +178,6 @@ export const decideSaves = (saves: ReadonlyArray<Save>, before: Before, tag: () 
     totals: { records, bytes },
     outcomes,
     revisions,
-    unknown: [...values.keys()].filter((key) => !before.knows(key)),
     values,
     operations: [...operations.values()].filter(({ client, n }) => n > windowOf(draft, client).floor),
     windows
