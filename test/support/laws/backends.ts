@@ -1,4 +1,4 @@
-/** This library's own backends of permanent stores as subjects of their laws. */
+/** This library's own backend of permanent stores in memory as a subject of their laws. */
 import { Effect } from "effect"
 import { memory } from "../../../src/internal/catalog/memoryBackend.js"
 import type { Subject } from "../../../src/testing/DatastoreLaws.js"

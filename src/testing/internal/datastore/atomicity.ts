@@ -7,6 +7,7 @@ import { sameData } from "../sameData.js"
 import {
   type DatastoreTrial,
   datastoreLaw,
+  deciding,
   operation,
   type StoreFixture,
   sameRevision,
@@ -22,7 +23,7 @@ const isBroken = (outcome: SaveOutcome | undefined): boolean => outcome?._tag ==
 const refusedBatch = ({ backend, step }: DatastoreTrial) =>
   backend.save(
     [
-      step("a", (locked) => ({ ...writes([["k", "wrong"]])(locked), reply: 1 }), { id: operation("c", 1) }),
+      step("a", deciding(writes([["k", "wrong"]]), { reply: 1 }), { id: operation("c", 1) }),
       step("b", writes([["k", "wrong"]], [["l", "wrong"]])),
       step("b", writes([["x".repeat(2_000), 1]]))
     ],
@@ -158,7 +159,7 @@ export const datastoreLawsOfAtomicity: ReadonlyArray<DatastoreLaw> = [
           step("a", writes([["before", 1]])),
           step("a", () => broken, { id: operation("c", 1) }),
           step("b", writes([["k", 1]])),
-          step("a", (locked) => ({ ...writes([["after", 1]])(locked), reply: 1 }), { id: operation("c", 2) }),
+          step("a", deciding(writes([["after", 1]]), { reply: 1 }), { id: operation("c", 2) }),
           step("b", writes([["l", 2]]))
         ])
         yield* ensure(

@@ -1,8 +1,8 @@
 /** The laws of what a decision sees. */
-import { Duration, Effect } from "effect"
+import { Effect } from "effect"
 import { ensure } from "../calls.js"
 import { sameData } from "../sameData.js"
-import { datastoreLaw, operation, type Seen, shown, type Write, writes } from "./fixture.js"
+import { datastoreLaw, deciding, operation, type Seen, shown, type Write, writes } from "./fixture.js"
 import type { DatastoreLaw } from "./subject.js"
 
 const sees = (what: string, seen: unknown, expected: unknown): Effect.Effect<void, string> =>
@@ -72,16 +72,16 @@ export const datastoreLawsOfDeciding: ReadonlyArray<DatastoreLaw> = [
         yield* save([
           step(
             "a",
-            (locked) => ({
-              ...writes(
+            deciding(
+              writes(
                 [
                   ["x", "new"],
                   ["y", undefined]
                 ],
                 [["z", 1]]
-              )(locked),
-              reply: "r"
-            }),
+              ),
+              { reply: "r" }
+            ),
             {
               id
             }
@@ -154,11 +154,10 @@ export const datastoreLawsOfDeciding: ReadonlyArray<DatastoreLaw> = [
       id: "D10",
       name: "on-one-clock",
       group: "deciding",
-      statement:
-        "What decisions, loads and remembered replies have as their time is what `now` shows, and it passes.",
+      statement: "What decisions, loads and remembered replies have as their time is what `now` shows.",
       advice: "Take every time from the clock of the backend, in milliseconds"
     },
-    ({ call, look, open, pass, save, step }) =>
+    ({ call, look, open, save, step }) =>
       Effect.gen(function* () {
         const { load } = yield* open("a")
         const now = call("reading the clock", ({ now }) => now)
@@ -166,9 +165,11 @@ export const datastoreLawsOfDeciding: ReadonlyArray<DatastoreLaw> = [
         yield* save([step("a", () => ({ revisions: [], reply: 1 }), { id: operation("c", 1) })])
         const locked = yield* look("a", { id: operation("c", 1) })
         const loaded = yield* load
-        yield* pass(Duration.millis(50))
         const ended = yield* now
-        yield* ensure(ended - begun >= 45, `after 50 ms the clock has gone from ${begun} to ${ended}`)
+        yield* ensure(
+          Number.isFinite(begun) && ended >= begun,
+          `the clock has gone from ${begun} to ${ended}`
+        )
         for (const [what, at] of [
           ["the time of a decision", locked.now],
           ["the time of a load", loaded.now],

@@ -3,6 +3,7 @@ import { type Duration, Effect, Scope } from "effect"
 import { type ChangeLog, type LoggedRevision, type Revision, start } from "../../../ChangeLog.js"
 import type {
   Backend,
+  Decision,
   HeldValue,
   Loaded,
   Locked,
@@ -80,7 +81,7 @@ export interface DatastoreTrial extends Trial<DatastoreSubject>, BackendFixture 
   /** Makes a save with a name of its own. */
   readonly step: (
     store: string,
-    decide: Save["decide"],
+    decide: Save["decide"] | Writing,
     more?: { readonly keys?: ReadonlyArray<string>; readonly id?: OperationId }
   ) => Save
   readonly pass: (duration: Duration.Duration) => Effect.Effect<void, string>
@@ -116,10 +117,22 @@ export const revisionsAfter = (
 ): ReadonlyArray<ReadonlyArray<StoredChange>> =>
   revisions.map((writes, n) => writes.map((write) => changeOf(write, head.seq + 1 + n)))
 
-/** Decides on these revisions, whatever is stored. */
-export const writes =
-  (...revisions: ReadonlyArray<ReadonlyArray<Write>>): Save["decide"] =>
-  ({ head }) => ({ revisions: revisionsAfter(head, ...revisions) })
+/** A decision on these revisions, whatever is stored, and the keys that it changes. */
+export interface Writing {
+  readonly keys: ReadonlyArray<string>
+  readonly decide: (locked: Locked) => Decision
+}
+
+export const writes = (...revisions: ReadonlyArray<ReadonlyArray<Write>>): Writing => ({
+  keys: revisions.flatMap((changes) => changes.map(([key]) => key)),
+  decide: ({ head }) => ({ revisions: revisionsAfter(head, ...revisions) })
+})
+
+/** The same, with more in the decision. */
+export const deciding = ({ decide, keys }: Writing, more: Omit<Decision, "revisions">): Writing => ({
+  keys,
+  decide: (locked) => ({ ...decide(locked), ...more })
+})
 
 /** Any data in a message. */
 export const shown = (data: unknown): string => {
@@ -256,13 +269,16 @@ const startTrial = (trial: Trial<DatastoreSubject>): Effect.Effect<DatastoreTria
     Effect.gen(function* () {
       const place = yield* succeeds(trial, "making a place", Scope.extend(trial.subject.place, scope))
       let saves = 0
-      const step: Steps = (store, decide, { id, keys = [] } = {}) => ({
-        store,
-        name: `save ${++saves}`,
-        keys,
-        id,
-        decide
-      })
+      const step: Steps = (store, given, { id, keys = [] } = {}) => {
+        const writing = typeof given === "function" ? { keys: [], decide: given } : given
+        return {
+          store,
+          name: `save ${++saves}`,
+          keys: [...writing.keys, ...keys],
+          id,
+          decide: writing.decide
+        }
+      }
       const another = Effect.flatMap(Effect.scope, (scope) =>
         Effect.map(succeeds(trial, "opening the backend", Scope.extend(place.open, scope)), (backend) =>
           backendFixture(trial, backend, step)

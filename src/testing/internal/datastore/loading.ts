@@ -9,6 +9,7 @@ import { type Draw, draw, hardTexts, hardValues, likeIds, randomJson } from "../
 import {
   type DatastoreTrial,
   datastoreLaw,
+  deciding,
   type Expected,
   operation,
   type StoreFixture,
@@ -35,8 +36,9 @@ const hardKeys: ReadonlyArray<string> = [
 
 /** Data that `JSON.parse` makes, so that `__proto__` is a plain key of it. */
 const hardData: ReadonlyArray<Json> = [
-  // Values of JSON; the table has them as values of a column.
-  ...(hardValues.json as ReadonlyArray<Json>),
+  // The deepest one that a column takes leaves no room for what is kept beside the data.
+  ...(hardValues.json.filter((value) => !JSON.stringify(value).includes("deep")) as ReadonlyArray<Json>),
+  JSON.parse(`${"[".repeat(900)}${"]".repeat(900)}`),
   null,
   JSON.parse('{"__proto__":{"a":1},"constructor":null,"toString":"x"}'),
   JSON.parse('{"b":1,"a":2,"10":3,"9":4}'),
@@ -137,13 +139,13 @@ const loads: ReadonlyArray<DatastoreLaw> = [
           writer.save([
             step(
               "a",
-              (locked) => ({
-                ...writes([
+              deciding(
+                writes([
                   ["x", n],
                   ["y", n]
-                ])(locked),
-                reply: n
-              }),
+                ]),
+                { reply: n }
+              ),
               {
                 id: operation("c", n + 1)
               }

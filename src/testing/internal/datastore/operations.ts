@@ -9,6 +9,7 @@ import {
   type BackendFixture,
   type DatastoreTrial,
   datastoreLaw,
+  deciding,
   operation,
   shown,
   writes
@@ -24,7 +25,7 @@ const act = (
   floor?: number
 ) =>
   save([
-    step(store, (locked) => ({ ...writes([[`k${id.n}`, id.n]])(locked), reply, floor }), {
+    step(store, deciding(writes([[`k${id.n}`, id.n]]), { reply, floor }), {
       id
     })
   ])

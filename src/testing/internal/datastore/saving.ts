@@ -165,10 +165,15 @@ export const datastoreLawsOfSaving: ReadonlyArray<DatastoreLaw> = [
         const { another, open, save, step } = trial
         yield* open("a")
         const seen: Array<Revision | undefined> = []
-        const saving = step("a", (locked) => {
-          seen.push(locked.logged)
-          return locked.logged === undefined ? writes([["x", 1]], [["y", 2]])(locked) : { revisions: [] }
-        })
+        const { decide, keys } = writes([["x", 1]], [["y", 2]])
+        const saving = step(
+          "a",
+          (locked) => {
+            seen.push(locked.logged)
+            return locked.logged === undefined ? decide(locked) : { revisions: [] }
+          },
+          { keys }
+        )
         const { revisions } = yield* savedOf((yield* save([saving]))[0])
         yield* save([step("a", writes([["z", 3]]))])
         const backend = yield* another
