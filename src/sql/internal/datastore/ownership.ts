@@ -10,12 +10,23 @@ import { ownerStatements } from "../owner/statements.js"
 import type { OwnersTable } from "../owner/table.js"
 import type { Step } from "../transaction.js"
 
+/** Proof that a name is owned. */
+export interface Fence {
+  /** None: nothing is proved. */
+  readonly name: string | undefined
+  /** Runs in the transaction that it is proved for. */
+  readonly prove: (run: Step) => Effect.Effect<void, StorageError>
+}
+
+/** What saves what has no owner. */
+export const noFence: Fence = { name: undefined, prove: () => Effect.void }
+
 /** The names that this process owns, by their tokens. */
 export interface Ownerships {
   /** Takes a name until the scope ends. */
   readonly own: (name: string) => Effect.Effect<Ownership, StorageError | Owned, Scope.Scope>
   /** Proves inside of a transaction that a token is the owner's. Fails as `Fatal` if it is another's by now. */
-  readonly fence: (token: string) => (run: Step) => Effect.Effect<void, StorageError>
+  readonly fence: (token: string) => Fence
 }
 
 const fatal = (message: string): StorageError =>
@@ -52,12 +63,16 @@ export const makeOwnerships = (
         const lost = Effect.map(Effect.flip(owner.lost), ({ message }) => message)
         return { token: owner.token, lost }
       }),
-    fence: (token) => (run) =>
-      Effect.suspend(() => {
-        const known = held.get(token)
-        if (known === undefined)
-          return fatal("the token is of no ownership that is held here: own the name again")
-        return Effect.catchTag(known.owner.fence(run), "OwnError", () => taken(run, known.name))
-      })
+    fence: (token) => {
+      const known = held.get(token)
+      if (known === undefined) {
+        return {
+          name: undefined,
+          prove: () => fatal("the token is of no ownership that is held here: own the name again")
+        }
+      }
+      const { name, owner } = known
+      return { name, prove: (run) => Effect.catchTag(owner.fence(run), "OwnError", () => taken(run, name)) }
+    }
   }
 }

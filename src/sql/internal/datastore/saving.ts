@@ -1,6 +1,6 @@
 /** Saves a batch in one transaction: the heads of its stores locked in one order, then decided, then written. */
 import { Effect, Either, identity } from "effect"
-import type { Broken, Save, SaveOutcome } from "../../../internal/catalog/backend.js"
+import type { Save, SaveOutcome } from "../../../internal/catalog/backend.js"
 import { type Decided, decideSaves } from "../../../internal/catalog/decideSaves.js"
 import { word } from "../../../internal/random.js"
 import { type BadRecord, StorageError } from "../../../Storage.js"
@@ -9,12 +9,13 @@ import { SqlFailure, whileBusy } from "../errors.js"
 import { appendKnown } from "../log/append.js"
 import { type Encoded, encodeEntry } from "../log/rows.js"
 import type { Limits, LogStatements } from "../log/statements.js"
-import { decodeHead, type HeadRow, type LockedStore, now } from "../log/store.js"
+import { compareHeads, decodeHead, type HeadRow, type LockedStore, now } from "../log/store.js"
 import type { Feed } from "../log/tables.js"
 import type { SizeLimits } from "../statementSize.js"
 import { type Step, step, steps, transaction } from "../transaction.js"
+import type { Fence } from "./ownership.js"
 import { type Known, type Place, readNamed } from "./reading.js"
-import { feedOf } from "./tables.js"
+import { feedOf, lostStore } from "./tables.js"
 import { type Change, writeStatements } from "./writing.js"
 
 /** A database with the tables and logs of stores. */
@@ -34,7 +35,7 @@ interface Group {
   readonly indexes: Array<number>
 }
 
-/** The saves by store. All transactions lock several heads in the same order, so that none wait for each other. */
+/** The saves by store, in the order in which heads are locked. */
 const groupsOf = (place: SavePlace, batch: ReadonlyArray<Save>): ReadonlyArray<Group> => {
   const groups = new Map<string, Group>()
   for (const [index, save] of batch.entries()) {
@@ -53,25 +54,20 @@ const groupsOf = (place: SavePlace, batch: ReadonlyArray<Save>): ReadonlyArray<G
     group.saves.push(save)
     group.indexes.push(index)
   }
-  return [...groups.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
+  return [...groups.values()].sort((a, b) => compareHeads(a.store, b.store))
 }
 
-/** Locks the head of a store. The first one begins the transaction. Gives `undefined` if there is none. */
+/** Locks the head of a store. The first one begins the transaction. */
 const lock = (
-  { dialect }: SavePlace,
+  { dialect, tables }: SavePlace,
   run: Step,
-  { store: { statements } }: Group,
+  { id, store: { statements } }: Group,
   isFirst: boolean
-): Effect.Effect<HeadRow | undefined, StorageError> =>
-  Effect.map(isFirst ? steps(dialect, run, statements.begin) : run(statements.lock), (result) => {
+): Effect.Effect<HeadRow, StorageError> =>
+  Effect.flatMap(isFirst ? steps(dialect, run, statements.begin) : run(statements.lock), (result) => {
     const [row] = dialect.rows(statements.last(result))
-    return row === undefined ? undefined : decodeHead(row)
+    return row === undefined ? lostStore(tables, id) : Effect.succeed(decodeHead(row))
   })
-
-const lost = ({ tables }: SavePlace, id: string): Broken => ({
-  _tag: "Broken",
-  message: `the table ${tables.stores.sql} has lost the store ${JSON.stringify(id)}: open it again`
-})
 
 /** What is to be done with one store. */
 interface Judged extends Change {
@@ -163,8 +159,31 @@ const savedOf = (judged: ReadonlyArray<Judged>, outcomes: ReadonlyArray<SaveOutc
   )
 })
 
-/** Runs in the transaction, before anything is read. */
-export type Fence = (run: Step) => Effect.Effect<void, StorageError>
+/** Reads what the saves of a store name, and decides them: again if they change what they do not name. */
+const judge = (
+  place: SavePlace,
+  run: Step,
+  group: Group,
+  row: HeadRow,
+  also: ReadonlyArray<string> = []
+): Effect.Effect<Judged, StorageError> =>
+  Effect.gen(function* () {
+    const { id, saves } = group
+    const known = yield* readNamed(place, run, id, row, saves, also)
+    if (known === undefined) return yield* lostStore(place.tables, id)
+    const { before } = known
+    const after = decideSaves(saves, before, () => word(place.random) >>> 0)
+    return after.unknown.length === 0
+      ? { id, group, row, known, before, after }
+      : yield* judge(place, run, group, row, [...also, ...after.unknown])
+  })
+
+const notOwned = (id: string, owner: string): StorageError =>
+  new StorageError({
+    kind: "Fatal",
+    outcome: "NotStored",
+    message: `the store ${JSON.stringify(id)} is written by the owner of ${JSON.stringify(owner)} alone: own it`
+  })
 
 const saveLocked = (
   place: SavePlace,
@@ -173,22 +192,17 @@ const saveLocked = (
   fence: Fence
 ): Effect.Effect<Saved, StorageError> =>
   Effect.gen(function* () {
-    const heads: Array<HeadRow | undefined> = []
-    for (const [n, group] of groups.entries()) heads.push(yield* lock(place, run, group, n === 0))
-    yield* fence(run)
+    const heads: Array<readonly [Group, HeadRow]> = []
+    for (const [n, group] of groups.entries()) heads.push([group, yield* lock(place, run, group, n === 0)])
+    yield* fence.prove(run)
     const outcomes: Array<SaveOutcome> = []
     const judged: Array<Judged> = []
-    for (const [n, group] of groups.entries()) {
-      const { id, indexes, saves } = group
-      const row = heads[n]
-      const known = row && (yield* readNamed(place, run, id, row, saves))
-      if (row === undefined || known === undefined) {
-        for (const index of indexes) outcomes[index] = lost(place, id)
-        continue
-      }
-      const after = decideSaves(saves, known.before, () => word(place.random) >>> 0)
-      for (const [n, outcome] of after.outcomes.entries()) outcomes[indexes[n]!] = outcome
-      judged.push({ id, group, row, known, before: known.before, after })
+    for (const [group, row] of heads) {
+      const one = yield* judge(place, run, group, row)
+      const { owner } = one.known
+      if (owner !== "" && owner !== fence.name) return yield* notOwned(group.id, owner)
+      for (const [n, outcome] of one.after.outcomes.entries()) outcomes[group.indexes[n]!] = outcome
+      judged.push(one)
     }
     const isAlone = outcomes.length === 1
     const budget: Budget = { left: isAlone ? place.sizes.record : place.sizes.batch }

@@ -18,7 +18,7 @@ import { sessionLocksOf } from "../owner/sessionLocks.js"
 import { makeOwnersTable } from "../owner/table.js"
 import { CurrentSizeLimits } from "../statementSize.js"
 import { load, openStored, runAlone, setVersion } from "./opening.js"
-import { makeOwnerships, type Ownerships } from "./ownership.js"
+import { makeOwnerships, noFence, type Ownerships } from "./ownership.js"
 import { type SavePlace, saveBatch } from "./saving.js"
 import { sqlSessions } from "./sessions.js"
 import { storeStatements } from "./statements.js"
@@ -72,7 +72,7 @@ const backendOf = (
     // What is committed is rung for, also if it is interrupted then.
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
-        restore(saveBatch(place, batch, token === undefined ? () => Effect.void : fence(token))),
+        restore(Effect.suspend(() => saveBatch(place, batch, token === undefined ? noFence : fence(token)))),
         ({ appended, outcomes }) =>
           Effect.as(
             Effect.forEach(appended, ({ seq, store }) => ring(store, seq), { discard: true }),

@@ -72,7 +72,13 @@ const named =
       `SELECT '${kind}' AS kind, ${Array.from({ length: 6 }, (_, n) => `${columns[n] ?? "NULL"} AS v${n}`).join(", ")} FROM `
     const now = dialect.name === "pg" ? `${millisNow.pg}::text` : millisNow.sqlite
     const parts: Array<string | Parts[number]> = [
-      row("totals", of("t", stores.column.records), of("t", stores.column.bytes), now),
+      row(
+        "totals",
+        of("t", stores.column.records),
+        of("t", stores.column.bytes),
+        now,
+        of("t", stores.column.owner)
+      ),
       `${stores.sql} t WHERE t."id" = `,
       param(stores.column.id, feed)
     ]
