@@ -9,12 +9,15 @@
  *
  * A law that is left out shows as skipped, with the reason. This module can be loaded only where vitest runs; the laws
  * themselves are in `effect-recorder/testing/StorageLaws`, `effect-recorder/testing/ChangeLogLaws`,
- * `effect-recorder/testing/TableLaws`, `effect-recorder/testing/TierLaws` and `effect-recorder/testing/ProjectionLaws`.
+ * `effect-recorder/testing/TableLaws`, `effect-recorder/testing/TierLaws`, `effect-recorder/testing/ProjectionLaws` and
+ * `effect-recorder/testing/DatastoreLaws`.
  */
 import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { TypeLambda } from "effect/HKT"
 import { InvalidOptions, readOptions } from "../internal/options.js"
+import { datastoreKit } from "./internal/datastore/laws.js"
+import type { DatastoreSubject } from "./internal/datastore/subject.js"
 import { type Kit, type LawsOptions, lawsRules, leftOutReasonOf, type SubjectOf } from "./internal/law.js"
 import { logKit } from "./internal/log/laws.js"
 import type { LogSubject } from "./internal/log/subject.js"
@@ -68,3 +71,7 @@ export const tierLaws = (subject: TierSubject, options: LawsOptions = {}): void 
 /** Registers a test for every law of projections: `projectionLaws(ProjectionLaws.subject(accounts))`. */
 export const projectionLaws = (subject: ProjectionSubject, options: LawsOptions = {}): void =>
   testsOf(projectionKit)(`the laws of projections: ${subject.name}`, subject, options)
+
+/** Registers a test for every law of backends of permanent stores. They run on the live clock, each in a place of its own. */
+export const datastoreLaws = (subject: DatastoreSubject, options: LawsOptions = {}): void =>
+  testsOf(datastoreKit)(`the laws of permanent stores: ${subject.name}`, subject, options)

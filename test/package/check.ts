@@ -41,6 +41,7 @@ const withoutPeers = [
   "testing/StorageLaws",
   "testing/TableLaws",
   "testing/TierLaws",
+  "testing/DatastoreLaws",
   "testing/ProjectionLaws"
 ].map((name) => `${manifest.name}/${name}`)
 const coreEntries = entries.filter((name) => name.split("/").length <= 2 || withoutPeers.includes(name))

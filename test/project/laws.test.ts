@@ -24,13 +24,14 @@ describe("the laws", () => {
       ["R", 18],
       ["L", 10],
       ["P", 12],
-      ["F", 6]
+      ["F", 6],
+      ["D", 39]
     ] as const) {
       const numbers = numbersOf(letter)
       expect(numbers, letter).toEqual(numbers.map((_, index) => index + 1))
       expect(numbers.length, letter).toBeGreaterThanOrEqual(least)
     }
-    expect(allLaws.filter(({ id }) => !/^[SCBTAWRLPF]\d+$/.test(id))).toEqual([])
+    expect(allLaws.filter(({ id }) => !/^[SCBTAWRLPFD]\d+$/.test(id))).toEqual([])
   })
 
   it("are cited by the tests that prove them", () => {

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs"
 import * as path from "node:path"
 import { pathToFileURL } from "node:url"
 import * as ChangeLogLaws from "../../src/testing/ChangeLogLaws.js"
+import * as DatastoreLaws from "../../src/testing/DatastoreLaws.js"
 import * as ProjectionLaws from "../../src/testing/ProjectionLaws.js"
 import * as StorageLaws from "../../src/testing/StorageLaws.js"
 import * as TableLaws from "../../src/testing/TableLaws.js"
@@ -24,7 +25,12 @@ interface Kit {
   readonly title: string
   readonly about: ReadonlyArray<string>
   readonly laws: ReadonlyArray<
-    StorageLaws.Law | ChangeLogLaws.Law | TableLaws.Law | TierLaws.Law | ProjectionLaws.Law
+    | StorageLaws.Law
+    | ChangeLogLaws.Law
+    | TableLaws.Law
+    | TierLaws.Law
+    | ProjectionLaws.Law
+    | DatastoreLaws.Law
   >
 }
 
@@ -68,6 +74,14 @@ const kits: ReadonlyArray<Kit> = [
       "`ProjectionLaws.run` of `effect-recorder/testing/ProjectionLaws`."
     ],
     laws: ProjectionLaws.laws
+  },
+  {
+    title: "Backends of permanent stores",
+    about: [
+      "The same for a backend of your own: `datastoreLaws` of `effect-recorder/testing/vitest`, and `DatastoreLaws.run` of",
+      "`effect-recorder/testing/DatastoreLaws`."
+    ],
+    laws: DatastoreLaws.laws
   }
 ]
 

@@ -10,7 +10,6 @@ import { makeRandom, randomName } from "../random.js"
 import { steady } from "../time.js"
 import type {
   Backend,
-  Broken,
   Loaded,
   OpenedStore,
   Owned,
@@ -22,19 +21,8 @@ import type {
   StoredChange,
   StoredValue
 } from "./backend.js"
-import {
-  addRevision,
-  type Book,
-  commitDraft,
-  type Draft,
-  heldOf,
-  lockedOf,
-  makeBook,
-  makeDraft,
-  nameRevision,
-  ownChange,
-  remember
-} from "./memoryStore.js"
+import { type After, decideSaves } from "./decideSaves.js"
+import { type Book, beforeOf, commit, heldOf, makeBook, nameRevision, ownChange } from "./memoryStore.js"
 
 interface Kept {
   stored: Stored
@@ -58,149 +46,132 @@ const fatal = (message: string): StorageError =>
 const poison = (index: number, message: string, cause: unknown = message): StorageError =>
   new StorageError({ kind: "Poison", outcome: "NotStored", message, bad: [{ index, cause }] })
 
+const notOpened = (id: string): string => `there is no store ${JSON.stringify(id)}: open it first`
+
 const storeOf = ({ stores }: Memory, id: string): Effect.Effect<Kept, StorageError> =>
   Effect.suspend(() => {
     const kept = stores.get(id)
-    return kept === undefined
-      ? Effect.fail(fatal(`there is no store ${JSON.stringify(id)}: open it first`))
-      : Effect.succeed(kept)
+    return kept === undefined ? Effect.fail(fatal(notOpened(id))) : Effect.succeed(kept)
   })
 
-/** One save of a batch, with what its store becomes. */
-interface Step {
-  readonly save: Save
+/** The saves of a batch that are of one store. */
+interface Group {
   readonly kept: Kept
-  readonly draft: Draft
+  readonly head: Revision
   readonly floor: Revision
+  readonly saves: Array<Save>
+  /** The positions of the saves in their batch. */
+  readonly places: Array<number>
 }
 
-/** Adds what a save decides to its draft. Fails if a value or a revision cannot be kept. */
-const applyStep = (
-  { draft, kept, save }: Step,
-  index: number,
-  now: number
-): Broken | StorageError | number => {
-  const decision = save.decide(lockedOf(draft, save, now))
-  if ("_tag" in decision) return decision
-  for (const revision of decision.revisions) {
+const startGroup = (kept: Kept): Effect.Effect<Group, StorageError> =>
+  Effect.mapBoth(kept.log.head, {
+    onFailure: storageError,
+    onSuccess: ({ floor, head }) => ({ kept, head, floor, saves: [], places: [] })
+  })
+
+/** The saves by store. Those of a store that is not there are left out. */
+const groupsOf = (
+  { stores }: Memory,
+  batch: ReadonlyArray<Save>
+): Effect.Effect<ReadonlyArray<Group>, StorageError> =>
+  Effect.gen(function* () {
+    const groups = new Map<Kept, Group>()
+    for (const [place, save] of batch.entries()) {
+      const kept = stores.get(save.store)
+      if (kept === undefined) continue
+      const group = groups.get(kept) ?? (yield* startGroup(kept))
+      groups.set(kept, group)
+      group.saves.push(save)
+      group.places.push(place)
+    }
+    return [...groups.values()]
+  })
+
+/** What is to be committed of a store. */
+interface Plan extends Group {
+  readonly after: After
+  readonly revisions: ReadonlyArray<ReadonlyArray<StoredChange>>
+}
+
+/** Decides the saves of a store, or returns why one of them cannot be kept. Nothing is kept yet. */
+const planOf = (group: Group, now: number): Plan | StorageError => {
+  const { head, kept, places, saves } = group
+  // The log chooses the tags when it appends.
+  const after = decideSaves(saves, beforeOf(kept.book, head, now), () => 0)
+  const revisions: Array<ReadonlyArray<StoredChange>> = []
+  for (const decided of after.revisions) {
+    const place = places[decided.index]!
     const changes: Array<StoredChange> = []
-    for (const change of revision) {
+    for (const change of decided.changes) {
       const own = ownChange(change)
-      if (typeof own === "string") return poison(index, own)
+      if (typeof own === "string") return poison(place, own)
       changes.push(own)
     }
     const refused = kept.log.check?.({ changes })
-    if (refused !== undefined) return poison(index, refused.message, refused)
-    addRevision(draft, changes)
+    if (refused !== undefined) return poison(place, refused.message, refused)
+    revisions.push(changes)
   }
-  if (save.id !== undefined) remember(draft, save.id, decision, now)
-  return decision.revisions.length
+  return { ...group, after, revisions }
 }
 
-/** Which revisions of its store's draft a save has appended. */
-interface Span {
-  readonly from: number
-  readonly to: number
-}
-
-/** What is committed of a store: its head and its floor before, and what was appended. */
-interface Appended {
-  readonly head: Revision
-  readonly floor: Revision
-  readonly revisions: ReadonlyArray<Revision>
-}
-
-/** Judges all steps, in their order. Nothing is kept yet: a step that dies or fails leaves all as it was. */
-const applyAll = (steps: ReadonlyArray<Step>, now: number): ReadonlyArray<Broken | Span> | StorageError => {
-  const broken = new Map<Draft, Broken>()
-  const applied: Array<Broken | Span> = []
-  for (const [index, step] of steps.entries()) {
-    const from = step.draft.revisions.length
-    const outcome = broken.get(step.draft) ?? applyStep(step, index, now)
-    if (outcome instanceof StorageError) return outcome
-    if (typeof outcome === "number") {
-      applied.push({ from, to: from + outcome })
-      continue
-    }
-    broken.set(step.draft, outcome)
-    applied.push(outcome)
+/** The outcomes of a store's saves, with the revisions as the log has them. */
+const outcomesOf = (
+  { after, floor, head, kept }: Plan,
+  appended: ReadonlyArray<Revision>
+): ReadonlyArray<SaveOutcome> => {
+  const actual = ({ seq }: Revision) => appended[seq - head.seq - 1] ?? head
+  for (const { id, revision } of after.revisions) {
+    if (id !== undefined) nameRevision(kept.book, id, actual(revision), floor)
   }
-  return applied
+  return after.outcomes.map((outcome) =>
+    outcome._tag === "Broken"
+      ? outcome
+      : { _tag: "Saved", revisions: outcome.revisions.map(actual), head: actual(outcome.head) }
+  )
 }
 
+const commitPlan = (plan: Plan): Effect.Effect<ReadonlyArray<SaveOutcome>, StorageError> => {
+  const { after, kept, revisions } = plan
+  commit(kept.book, after)
+  // The log in memory appends during the call; every revision has been checked.
+  const appending = revisions.map((changes) => (kept.log.append.now ?? kept.log.append)(changes))
+  return Effect.mapBoth(Effect.all(appending), {
+    onFailure: storageError,
+    onSuccess: (appended) => outcomesOf(plan, appended)
+  })
+}
+
+/** Decides all, then keeps all: a decision that dies, or a value that cannot be kept, leaves everything as it was. */
 const saveAll = (
-  memory: Memory,
-  steps: ReadonlyArray<Step>
+  batch: ReadonlyArray<Save>,
+  groups: ReadonlyArray<Group>,
+  now: number
 ): Effect.Effect<ReadonlyArray<SaveOutcome>, StorageError> =>
   Effect.suspend(() => {
-    const heads = new Map(steps.map(({ draft, floor, kept }) => [kept, { draft, head: draft.head, floor }]))
-    const applied = applyAll(steps, memory.now())
-    if (applied instanceof StorageError) return Effect.fail(applied)
-    const appending = [...heads].map(([kept, { draft, floor, head }]) => {
-      commitDraft(draft)
-      // The log in memory appends during the call; every revision has been checked.
-      const appended = draft.revisions.map((changes) => (kept.log.append.now ?? kept.log.append)(changes))
-      return Effect.map(Effect.all(appended), (revisions) => [kept, { floor, head, revisions }] as const)
-    })
-    return Effect.mapBoth(Effect.all(appending), {
-      onFailure: storageError,
-      onSuccess: (all) => {
-        const byStore = new Map<Kept, Appended>(all)
-        return steps.map((step, n) => outcomeOf(step, applied[n]!, byStore.get(step.kept)!))
-      }
-    })
-  })
-
-const outcomeOf = (
-  { kept, save }: Step,
-  applied: Broken | Span,
-  { floor, head, revisions }: Appended
-): SaveOutcome => {
-  if ("_tag" in applied) return applied
-  const { from, to } = applied
-  const last = to === 0 ? head : revisions[to - 1]!
-  if (to > from) nameRevision(kept.book, save.name, last, floor)
-  return { _tag: "Saved", revisions: revisions.slice(from, to), head: last }
-}
-
-const stepsOf = (
-  memory: Memory,
-  batch: ReadonlyArray<Save>
-): Effect.Effect<ReadonlyArray<Step>, StorageError> =>
-  Effect.gen(function* () {
-    const drafts = new Map<Kept, Draft>()
-    const steps: Array<Step> = []
-    for (const save of batch) {
-      const kept = yield* storeOf(memory, save.store)
-      const { floor, head } = yield* Effect.mapError(kept.log.head, storageError)
-      const draft = drafts.get(kept) ?? makeDraft(kept.book, head)
-      drafts.set(kept, draft)
-      steps.push({ save, kept, draft, floor })
+    const plans: Array<Plan> = []
+    for (const group of groups) {
+      const plan = planOf(group, now)
+      if (plan instanceof StorageError) return Effect.fail(plan)
+      plans.push(plan)
     }
-    return steps
+    // Every store is committed before the first effect runs.
+    const committed = plans.map(commitPlan)
+    return Effect.map(Effect.all(committed), (all) => {
+      const outcomes = batch.map(({ store }): SaveOutcome => ({ _tag: "Broken", message: notOpened(store) }))
+      for (const [g, { places }] of plans.entries()) {
+        for (const [n, place] of places.entries()) outcomes[place] = all[g]![n]!
+      }
+      return outcomes
+    })
   })
 
-/** Whether a token is the one of what it has to own. */
-const checkToken = (
-  { owners }: Memory,
-  token: string | undefined,
-  steps: ReadonlyArray<Step>
-): Effect.Effect<void, StorageError> =>
-  Effect.suspend(() => {
-    const isLost = token !== undefined && ![...owners.values()].includes(token)
-    if (isLost)
-      return Effect.fail(fatal("the ownership was lost, so nothing is saved with it: own the name again"))
-    const foreign = steps.find(
-      ({ kept: { stored } }) => stored.owner !== "" && owners.get(stored.owner) !== token
-    )
-    if (foreign === undefined) return Effect.void
-    const { id, owner } = foreign.kept.stored
-    return Effect.fail(
-      fatal(
-        `the store ${JSON.stringify(id)} is written by the owner of ${JSON.stringify(owner)} alone: own it`
-      )
-    )
-  })
+const checkToken = ({ owners }: Memory, token: string | undefined): Effect.Effect<void, StorageError> =>
+  Effect.suspend(() =>
+    token === undefined || [...owners.values()].includes(token)
+      ? Effect.void
+      : Effect.fail(fatal("the ownership was lost, so nothing is saved with it: own the name again"))
+  )
 
 const loaded = (memory: Memory, { book, log }: Kept): Effect.Effect<Loaded, StorageError> =>
   Effect.mapBoth(log.head, {
@@ -306,8 +277,11 @@ export const memory = (): Effect.Effect<Backend> =>
         ),
       save: (batch, token) =>
         inTurn(
-          Effect.flatMap(stepsOf(all, batch), (steps) =>
-            Effect.andThen(checkToken(all, token, steps), saveAll(all, steps))
+          Effect.flatMap(groupsOf(all, batch), (groups) =>
+            Effect.andThen(
+              checkToken(all, token),
+              Effect.suspend(() => saveAll(batch, groups, all.now()))
+            )
           )
         ),
       own: (name) => own(all, name),

@@ -1,34 +1,20 @@
 /**
- * What a backend in memory keeps of a store beside its log, and how a batch of saves changes it. A batch works on a draft;
- * a draft that is not committed leaves no trace. All of it is synchronous.
- *
- * The values are in the log alone: its last values.
+ * What a backend in memory keeps of a store beside its log, and how the result of a batch changes it. All of it is
+ * synchronous. The values are in the log alone: its last values.
  */
-import { type Json, ownJson } from "../columns/jsonData.js"
+import { ownJson } from "../columns/jsonData.js"
 import type { Latest } from "../log/changeLog.js"
 import type { KeyValue, Revision } from "../log/events.js"
-import { utf8Length } from "../text.js"
-import type {
-  ClientWindow,
-  Decision,
-  HeldValue,
-  Locked,
-  OperationId,
-  Remembered,
-  Save,
-  StoredChange,
-  StoredValue
-} from "./backend.js"
-
-/** By client, then by number. */
-type Operations = Map<string, Map<number, Remembered>>
+import type { ClientWindow, HeldValue, Remembered, StoredChange, StoredValue } from "./backend.js"
+import type { After, Before } from "./decideSaves.js"
 
 /** What is kept of a store. */
 export interface Book {
   readonly values: Latest<StoredValue>
   /** The keys of each session that has values. */
   readonly sessions: Map<string, Set<string>>
-  readonly operations: Operations
+  /** By client, then by number. */
+  readonly operations: Map<string, Map<number, Remembered>>
   readonly windows: Map<string, ClientWindow>
   /** By the name of a save: the last revision that it appended. In the order of the revisions. */
   readonly named: Map<string, Revision>
@@ -45,65 +31,21 @@ export const makeBook = (values: Latest<StoredValue>): Book => ({
   bytes: 0
 })
 
-/** What a batch makes of a store. */
-export interface Draft {
-  readonly book: Book
-  /** Its tag is that of the log's head: the log chooses the next ones when it appends. */
-  head: Revision
-  /** By key; `undefined` for one that is removed. */
-  readonly changed: Map<string, HeldValue | undefined>
-  readonly windows: Map<string, ClientWindow>
-  readonly operations: Operations
-  /** What is appended to the log, a revision each. */
-  readonly revisions: Array<ReadonlyArray<StoredChange>>
-  records: number
-  bytes: number
-}
+export const heldOf = ({ key, value }: KeyValue<StoredValue>): HeldValue => Object.freeze({ key, ...value })
 
-export const makeDraft = (book: Book, head: Revision): Draft => ({
-  book,
+/** A store as its next batch finds it. */
+export const beforeOf = (book: Book, head: Revision, now: number): Before => ({
   head,
-  changed: new Map(),
-  windows: new Map(),
-  operations: new Map(),
-  revisions: [],
-  records: book.values.size(),
-  bytes: book.bytes
+  now,
+  totals: { records: book.values.size(), bytes: book.bytes },
+  get: (key) => {
+    const entry = book.values.get(key)
+    return entry && heldOf(entry)
+  },
+  operation: (client, n) => book.operations.get(client)?.get(n),
+  window: (client) => book.windows.get(client),
+  logged: (name) => book.named.get(name)
 })
-
-const noWindow: ClientWindow = Object.freeze({ top: 0, floor: 0 })
-
-export const heldOf = ({ key, value }: KeyValue<StoredValue>): HeldValue => ({ key, ...value })
-
-const committedOf = ({ values }: Book, key: string): HeldValue | undefined => {
-  const entry = values.get(key)
-  return entry && heldOf(entry)
-}
-
-const currentOf = ({ book, changed }: Draft, key: string): HeldValue | undefined =>
-  changed.has(key) ? changed.get(key) : committedOf(book, key)
-
-const windowOf = ({ book, windows }: Draft, client: string): ClientWindow =>
-  windows.get(client) ?? book.windows.get(client) ?? noWindow
-
-const rememberedOf = (draft: Draft, { client, n }: OperationId): Remembered | undefined =>
-  n <= windowOf(draft, client).floor
-    ? undefined
-    : (draft.operations.get(client)?.get(n) ?? draft.book.operations.get(client)?.get(n))
-
-/** What the next save of a batch looks at. */
-export const lockedOf = (draft: Draft, { id, keys, name }: Save, now: number): Locked => {
-  const values = new Map(keys.map((key) => [key, currentOf(draft, key)]))
-  return {
-    head: draft.head,
-    now,
-    logged: draft.book.named.get(name),
-    get: (key) => values.get(key),
-    remembered: id === undefined ? undefined : rememberedOf(draft, id),
-    window: id === undefined ? noWindow : windowOf(draft, id.client),
-    totals: { records: draft.records, bytes: draft.bytes }
-  }
-}
 
 /** A copy of a change that no caller can change, or why it cannot be stored. */
 export const ownChange = (change: StoredChange): StoredChange | string => {
@@ -119,42 +61,6 @@ export const ownChange = (change: StoredChange): StoredChange | string => {
     ...(ends === undefined ? {} : { ends })
   })
   return { _tag: "Put", key: change.key, value }
-}
-
-const bytesOf = (data: Json | undefined): number =>
-  data === undefined ? 0 : utf8Length(JSON.stringify(data))
-
-const applyChange = (draft: Draft, change: StoredChange): void => {
-  const { key } = change
-  const before = currentOf(draft, key)
-  const next = change._tag === "Delete" ? undefined : { key, ...change.value }
-  draft.records += (next === undefined ? 0 : 1) - (before === undefined ? 0 : 1)
-  draft.bytes += bytesOf(next?.data) - bytesOf(before?.data)
-  draft.changed.set(key, next)
-}
-
-/** Adds a revision of own changes. */
-export const addRevision = (draft: Draft, changes: ReadonlyArray<StoredChange>): void => {
-  draft.head = { ...draft.head, seq: draft.head.seq + 1 }
-  for (const change of changes) applyChange(draft, change)
-  draft.revisions.push(changes)
-}
-
-const keep = (operations: Operations, operation: Remembered): void => {
-  const known = operations.get(operation.client)
-  if (known === undefined) operations.set(operation.client, new Map([[operation.n, operation]]))
-  else known.set(operation.n, operation)
-}
-
-/** Remembers the reply to an operation, and raises the floor of its client's window. */
-export const remember = (draft: Draft, id: OperationId, { floor, reply }: Decision, now: number): void => {
-  const { client, content, n, principal } = id
-  const window = windowOf(draft, client)
-  if (reply !== undefined) {
-    keep(draft.operations, Object.freeze({ client, n, principal, content, reply, at: now }))
-  } else if (floor === undefined) return
-  const top = reply === undefined ? window.top : Math.max(window.top, n)
-  draft.windows.set(client, Object.freeze({ top, floor: Math.max(window.floor, floor ?? 0) }))
 }
 
 /** Moves a key from the session of one value to that of the next. */
@@ -184,9 +90,12 @@ const prune = (operations: Map<number, Remembered>, from: number, floor: number)
   }
 }
 
-const commitOperations = ({ book, operations, windows }: Draft): void => {
-  for (const known of operations.values())
-    for (const operation of known.values()) keep(book.operations, operation)
+const commitOperations = (book: Book, { operations, windows }: After): void => {
+  for (const operation of operations) {
+    const known = book.operations.get(operation.client)
+    if (known === undefined) book.operations.set(operation.client, new Map([[operation.n, operation]]))
+    else known.set(operation.n, operation)
+  }
   for (const [client, window] of windows) {
     const known = book.operations.get(client)
     const from = book.windows.get(client)?.floor ?? 0
@@ -196,14 +105,13 @@ const commitOperations = ({ book, operations, windows }: Draft): void => {
   }
 }
 
-/** Makes a draft what is kept from now on. Its revisions are not in the log yet. */
-export const commitDraft = (draft: Draft): void => {
-  const { book, changed } = draft
-  for (const [key, next] of changed) {
+/** Keeps what a batch has made. Its revisions are not in the log yet. */
+export const commit = (book: Book, after: After): void => {
+  for (const [key, next] of after.values) {
     moveKey(book.sessions, key, book.values.get(key)?.value.session, next?.session)
   }
-  book.bytes = draft.bytes
-  commitOperations(draft)
+  book.bytes = after.totals.bytes
+  commitOperations(book, after)
 }
 
 /** Notes which save appended a revision, and forgets those whose revisions the log holds no more. */

@@ -8,6 +8,7 @@ import * as PgChangeLog from "../../../src/sql/PgChangeLog.js"
 import * as PgDoorbell from "../../../src/sql/PgDoorbell.js"
 import * as PgStorage from "../../../src/sql/PgStorage.js"
 import * as SqlChangeLog from "../../../src/sql/SqlChangeLog.js"
+import * as SqlDatastore from "../../../src/sql/SqlDatastore.js"
 import * as SqliteChangeLog from "../../../src/sql/SqliteChangeLog.js"
 import * as SqliteStorage from "../../../src/sql/SqliteStorage.js"
 import * as SqliteWorker from "../../../src/sql/SqliteWorker.js"
@@ -134,12 +135,7 @@ const inTable: WrongOf<SqlStorage.TableOptions<Columns>> = {
 // A timer of Node and of Postgres ends at 2^31 - 1 milliseconds.
 const timers = [...durationsAbove0, ...of("25 days")]
 
-const inLog: WrongOf<SqlChangeLog.LogOptions> = {
-  table: of(5, "", "x".repeat(57)),
-  schema: of(5, ""),
-  feed: of(5, "", "x".repeat(513)),
-  state: words,
-  keys: words,
+const inBehavior: WrongOf<SqlDatastore.LogBehavior> = {
   retention: [
     ...of(5),
     ...inside("count", { count: "many" }, { count: 0 }),
@@ -150,6 +146,15 @@ const inLog: WrongOf<SqlChangeLog.LogOptions> = {
   lockTimeout: timers,
   poll: timers,
   doorbell: of(5)
+}
+
+const inLog: WrongOf<SqlChangeLog.LogOptions> = {
+  table: of(5, "", "x".repeat(57)),
+  schema: of(5, ""),
+  feed: of(5, "", "x".repeat(513)),
+  state: words,
+  keys: words,
+  ...inBehavior
 }
 
 const inConnection: WrongOf<PgStorage.PgConnectOptions> = {
@@ -208,6 +213,18 @@ export const databases: ReadonlyArray<Place> = [
     { table: "tier" },
     { table: of(5, "", "x".repeat(56)), schema: of(5, "") },
     (options) => Effect.provide(SqlTier.make(options), client)
+  ),
+  place<SqlDatastore.SqlDatastoreOptions>(
+    "SqlDatastore.make",
+    { table: "stores" },
+    {
+      table: of(5, "", "x".repeat(49)),
+      schema: of(5, ""),
+      lease: timers,
+      ownerName: of(5, "\0", "\ud800"),
+      ...inBehavior
+    },
+    (options) => scoped(Effect.provide(SqlDatastore.make(options), client))
   ),
   place<SqlChangeLog.LogOptions>("SqlChangeLog.make", aLog, inLog, (options) =>
     scoped(Effect.provide(SqlChangeLog.make<string>(options), client))

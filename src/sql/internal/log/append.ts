@@ -57,27 +57,39 @@ const readKnown = (
     return known
   })
 
+/** Appends entries that the log does not hold, when what it knows of their keys has been read. The head is locked. */
+export const appendKnown = (
+  { feed, statements }: LockedStore,
+  run: Step,
+  { bytes, head }: Pick<HeadRow, "bytes" | "head">,
+  fresh: ReadonlyArray<Encoded>,
+  at: Date,
+  { counts, values }: Pick<Known, "counts" | "values">
+): Effect.Effect<ReadonlyArray<Revision>, StorageError> => {
+  const keepsState = feed.state === "latest"
+  const { rows, state } = placeEntries(fresh, { seq: head.seq, bytes }, keepsState ? values : undefined)
+  const writes = statements.write(rows, state, countEvents(rows, counts), at)
+  return Effect.as(
+    Effect.forEach(writes, run, { discard: true }),
+    rows.map(({ seq, tag }) => ({ epoch: head.epoch, seq, tag }))
+  )
+}
+
 /** Appends what the log does not hold, if `admit` does not fail. The head is locked. */
 const appendIf = <E>(
   store: LockedStore,
   run: Step,
-  { bytes, head }: HeadRow,
+  head: HeadRow,
   entries: ReadonlyArray<Encoded>,
   at: Date,
   admit: (fresh: ReadonlyArray<Encoded>, known: KnownKeys) => Effect.Effect<void, E>
 ): Effect.Effect<ReadonlyArray<Revision>, E | StorageError> =>
   Effect.gen(function* () {
-    const { feed, statements } = store
     const known = yield* readKnown(store, run, entries)
-    const { counts, ids, values } = known
-    const fresh = entries.filter(({ id }) => id === undefined || !ids.has(id))
+    const fresh = entries.filter(({ id }) => id === undefined || !known.ids.has(id))
     if (fresh.length === 0) return []
     yield* admit(fresh, known)
-    const keepsState = feed.state === "latest"
-    const { rows, state } = placeEntries(fresh, { seq: head.seq, bytes }, keepsState ? values : undefined)
-    for (const statement of statements.write(rows, state, countEvents(rows, counts), at))
-      yield* run(statement)
-    return rows.map(({ seq, tag }) => ({ epoch: head.epoch, seq, tag }))
+    return yield* appendKnown(store, run, head, fresh, at, known)
   })
 
 /** Appends as far as the log does not hold it. The head is locked. */

@@ -50,8 +50,8 @@ export interface Retention {
   readonly age?: Duration.DurationInput | undefined
 }
 
-/** How a log in a database behaves. */
-export interface LogOptions extends FeedOptions {
+/** How logs in a database behave, whichever feed they are of. */
+export interface LogBehavior {
   /**
    * Revisions beyond it are deleted in batches of 1,000, in the background: once a second at most while this process
    * commits, and every 30 seconds. Default: everything is held, until `compact`.
@@ -67,6 +67,9 @@ export interface LogOptions extends FeedOptions {
   /** Rings the logs of other processes, instead of their polling: see `PgDoorbell`. */
   readonly doorbell?: Doorbell | undefined
 }
+
+/** Which log in a database, and how it behaves. */
+export interface LogOptions extends FeedOptions, LogBehavior {}
 
 /** A change log in a database. */
 export interface SqlChangeLog<in out V> extends ChangeLog<V> {
@@ -84,9 +87,8 @@ const age: Rule<number> = {
 
 const lockTimeout = or(timer, 5000)
 
-/** The rules of a log's options. */
-const logRules = {
-  ...feedRules,
+/** The rules of how logs behave. */
+export const behaviorRules = {
   retention: optional(
     nested<Retention>()({
       count: optional(whole(1, "revisions")),
@@ -97,7 +99,13 @@ const logRules = {
   lockTimeout,
   poll: or(timer, 1000),
   doorbell: optional(doorbellRule)
-} satisfies Rules<LogOptions>
+} satisfies Rules<LogBehavior>
+
+/** The rules of a log's options. */
+const logRules = { ...feedRules, ...behaviorRules } satisfies Rules<LogOptions>
+
+/** How logs behave, resolved. */
+export type Behavior = Resolved<LogBehavior, typeof behaviorRules>
 
 type ResolvedLog = Resolved<LogOptions, typeof logRules>
 
@@ -133,8 +141,13 @@ export const openLogOf = (log: object): OpenLog | undefined =>
 /** The channel of a log's table. Tables of the same name in other schemas are rung too, in vain and to no harm. */
 export const channelOf = ({ log }: Feed): string => log.name
 
+/** What rings the logs of a feed. */
+interface Rung extends Pick<OpenLog, "local" | "doorbell"> {
+  readonly store: Pick<Store.LogStore, "feed" | "logId">
+}
+
 /** Rings every log of the feed after a commit, in this process and in others. */
-export const ringEverywhere = ({ doorbell, local, store }: OpenLog, seq: number): Effect.Effect<void> =>
+export const ringEverywhere = ({ doorbell, local, store }: Rung, seq: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     local.ring(store.logId)
     return doorbell === undefined ? Effect.void : doorbell.ring(channelOf(store.feed), store.feed.feed, seq)
@@ -162,7 +175,7 @@ const pruneInBackground = (
     yield* Effect.forkScoped(Effect.interruptible(Effect.forever(round)))
   })
 
-const handle = <V>(open: OpenLog, { poll, retention: bounds }: ResolvedLog): SqlChangeLog<V> => {
+const handle = <V>(open: OpenLog, { poll, retention: bounds }: Behavior): SqlChangeLog<V> => {
   const { doorbell, local, store } = open
   const { feed, state } = store.feed
   const commit = <E>(
@@ -218,6 +231,16 @@ const handle = <V>(open: OpenLog, { poll, retention: bounds }: ResolvedLog): Sql
   return Object.defineProperty(log, openLog, { value: open })
 }
 
+/** The log of an open store. It gives up what is beyond the retention until the scope ends. */
+export const serveLog = <V>(
+  open: OpenLog,
+  behavior: Behavior
+): Effect.Effect<SqlChangeLog<V>, never, Scope.Scope> =>
+  Effect.as(
+    behavior.retention === undefined ? Effect.void : pruneInBackground(open, behavior.retention),
+    handle<V>(open, behavior)
+  )
+
 /** What an adapter brings. */
 export interface Connected {
   readonly statements: (feed: Feed, limits: Limits) => LogStatements
@@ -241,14 +264,13 @@ export const makeSqlChangeLog =
       // Each option was resolved by the rule of its name.
       const resolved = (yield* resolve<object>()({ ...logRules, ...rules }, options)) as ResolvedLog &
         Resolved<X, R>
-      const { doorbell, lockTimeout, retention } = resolved
+      const { doorbell, lockTimeout } = resolved
       const feed = makeFeed(resolved)
       const { backend, client, statements } = yield* connect(feed, resolved)
       const store = yield* Store.openStore(feed, statements(feed, limitsOf(lockTimeout)), backend)
       yield* warnOfLosses(store.statements.dialect, tablesOf(feed), backend.executor)
       const open: OpenLog = { store, client, local: yield* LocalDoorbell, doorbell }
-      if (retention !== undefined) yield* pruneInBackground(open, retention)
-      return handle<V>(open, resolved)
+      return yield* serveLog<V>(open, resolved)
     })
 
 /** For a log that owns its connections, which no transaction of a caller's can use. */

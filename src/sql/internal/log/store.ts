@@ -13,7 +13,7 @@ import {
 import type { Selector } from "../../../internal/log/selector.js"
 import { makeRandom, randomName } from "../../../internal/random.js"
 import { StorageError } from "../../../Storage.js"
-import type { Executor, Row, Run, Statement } from "../dialect.js"
+import type { Dialect, Executor, Row, Run, Statement } from "../dialect.js"
 import { ensureTable } from "../ensureTable.js"
 import { storageError, whileBusy } from "../errors.js"
 import { type Step, savepoint, step, steps, transaction } from "../transaction.js"
@@ -95,20 +95,23 @@ const validateFeedKind = (feed: Feed, found: string): string | undefined => {
     : `${name} has an index of its keys, which every writer keeps: make it with keys: "indexed", or use another feed`
 }
 
-/** Creates the tables and the feed where there are none. */
-export const openStore = (
+/** Makes sure of the tables of a feed. */
+export const ensureTables = (
+  dialect: Dialect,
+  feed: Feed,
+  executor: Executor
+): Effect.Effect<void, StorageError> =>
+  Effect.forEach(tablesOf(feed), (table) => ensureTable(dialect, table, executor), { discard: true })
+
+/** Creates the feed if there is none. Its tables are there. */
+export const openFeed = (
   feed: Feed,
   statements: LogStatements,
-  backend: LogBackend
+  backend: LogBackend,
+  random: Int32Array
 ): Effect.Effect<LogStore, StorageError> =>
   Effect.gen(function* () {
-    const { dialect } = statements
-    const { executor } = backend
-    const random = yield* makeRandom
-    for (const table of tablesOf(feed)) {
-      yield* ensureTable(dialect, table, executor)
-    }
-    const run = step(dialect, executor.run)
+    const run = step(statements.dialect, backend.executor.run)
     yield* whileBusy(run(statements.createFeed(randomName(random), randomName(random))))
     const { logId, state } = yield* Effect.flatMap(run(statements.head()), (result) =>
       headFrom(feed, statements, result)
@@ -117,6 +120,17 @@ export const openStore = (
     if (problem !== undefined) return yield* fatal(problem)
     return { feed, statements, backend, random, logId }
   })
+
+/** Creates the tables and the feed where there are none. */
+export const openStore = (
+  feed: Feed,
+  statements: LogStatements,
+  backend: LogBackend
+): Effect.Effect<LogStore, StorageError> =>
+  Effect.andThen(
+    ensureTables(statements.dialect, feed, backend.executor),
+    Effect.flatMap(makeRandom, (random) => openFeed(feed, statements, backend, random))
+  )
 
 /** Runs one statement, in the transaction of the calling fiber when it is in one. */
 export const execute = (

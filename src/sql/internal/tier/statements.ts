@@ -1,6 +1,7 @@
 /** The statements of a tier: one for any number of keys, which come as one JSON parameter. */
-import type { Dialect, Row, Statement, TableColumn } from "../dialect.js"
+import type { Dialect, Row, Statement } from "../dialect.js"
 import { compose, type Parts, param } from "../log/compose.js"
+import { rowsOf } from "../log/jsonRows.js"
 import { keyList } from "../log/selecting.js"
 import { columnOf, orderBy } from "../orderBy.js"
 import type { TierTable } from "./table.js"
@@ -17,53 +18,19 @@ export interface TierStatements {
   readonly sweep: (now: Date, limit: number) => Statement
 }
 
-/** A table made of a JSON array of objects, with a column for each of these. */
-const tableOf: {
-  readonly [Name in Dialect["name"]]: (
-    dialect: Dialect,
-    columns: ReadonlyArray<TableColumn>
-  ) => readonly [before: string, behind: string]
-} = {
-  sqlite: (_, columns) => [
-    `${columns.map(({ name }) => `value ->> '${name}'`).join(", ")} FROM json_each(`,
-    // Without a condition the parser takes ON for a join's.
-    ") WHERE 1 = 1"
-  ],
-  pg: (dialect, columns) => [
-    `${columns.map(({ sql }) => `e.${sql}`).join(", ")} FROM json_to_recordset((`,
-    `)::json) AS e(${columns.map((column) => `${column.sql} ${dialect.columnType(column)}`).join(", ")})`
-  ]
-}
-
-const encodeRows = (
-  dialect: Dialect,
-  columns: ReadonlyArray<TableColumn>,
-  rows: ReadonlyArray<Row>
-): string =>
-  JSON.stringify(
-    rows.map((row) =>
-      Object.fromEntries(
-        columns.map((column) => {
-          const value = row[column.name]
-          return [column.name, value === null ? null : dialect.param(column, value)]
-        })
-      )
-    )
-  )
-
 const put = (dialect: Dialect, table: TierTable): TierStatements["put"] => {
   const { expires, key, namespace: space } = table.column
   const given = table.columns.filter((column) => column !== space)
-  const [before, behind] = tableOf[dialect.name](dialect, given)
   const set = given.filter((column) => column !== key).map(({ sql }) => `${sql} = excluded.${sql}`)
   return (namespace, rows, now) =>
     compose(
       dialect,
       `INSERT INTO ${table.sql} AS h (${[space, ...given].map(({ sql }) => sql).join(", ")}) SELECT `,
       param(space, namespace),
-      `, ${before}`,
-      param(key, encodeRows(dialect, given, rows)),
-      `${behind} ON CONFLICT ("namespace", "key") DO UPDATE SET ${set.join(", ")}` +
+      `, ${given.map(({ sql }) => `e.${sql}`).join(", ")} FROM `,
+      ...rowsOf(dialect, given, rows, key),
+      // Without a condition the parser of SQLite takes ON for a join's.
+      ` e WHERE 1 = 1 ON CONFLICT ("namespace", "key") DO UPDATE SET ${set.join(", ")}` +
         // Judged when the row is locked: of two puts at once the later one wins.
         ` WHERE h."epoch" IS DISTINCT FROM excluded."epoch" OR h."seq" IS NULL OR h."seq" <= excluded."seq"` +
         ` OR h."expires" <= `,
