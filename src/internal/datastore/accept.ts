@@ -131,7 +131,7 @@ const noteRecords = (store: Store, changed: ReadonlyArray<Changed>, request: Req
   }
 }
 
-/** Makes the save of a decision that was made in memory: it holds as long as nobody else has written. */
+/** Makes the save of a decision that was made in memory: it holds as long as no other process has written. */
 const saveOf = (store: Store, request: Request, changes: Changes, reply: Reply, now: number): Save => {
   const { changed } = changes
   const { clockOffset, holding, id, shared } = store

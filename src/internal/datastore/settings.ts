@@ -20,7 +20,7 @@ export interface Options {
   readonly quotas?: Quotas | undefined
   /** How long a temporary store lives without its own `ttl`. Default 1 hour. */
   readonly ttl?: Duration.DurationInput | undefined
-  /** How often what nobody asks for is removed. Default 1 minute. */
+  /** How often what no call asks for is removed. Default 1 minute. */
   readonly janitorInterval?: Duration.DurationInput | undefined
   /** After so long without a call or a follow, a permanent store leaves memory. Default 10 minutes. */
   readonly idleTimeout?: Duration.DurationInput | undefined
