@@ -23,9 +23,6 @@ export default defineConfig({
       forks: {
         // A worker thread of src is a TypeScript file here.
         execArgv: ["--import", new URL("./support/processes/workers.mjs", import.meta.url).href],
-        // A test file took 1.5 s to load the modules of Effect anew, two thirds of what most of them cost. No module here
-        // keeps state between tests, so the files of a process share them.
-        isolate: false,
         // All processors: by default one is kept for the program that only waits for the others.
         maxForks: availableParallelism()
       }
