@@ -17,6 +17,15 @@ const beliefs = "liveTable/tierEntry"
 
 export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
   guard(
+    "take the options of a read as they are",
+    "internal/liveTable/readOptions",
+    [
+      "return settings instanceof Rules.InvalidOptions ? Effect.fail(refused(settings)) :",
+      "return settings instanceof Rules.InvalidOptions ? use(options as ReadSettings) :"
+    ],
+    ["liveTable/readOptions", "fails as InvalidQuery, and names it: wait"]
+  ),
+  guard(
     "believe an entry of a tier whose row has changed since",
     tierEntry,
     ["  if ((changes.lastChangeOf(prefix + key) ?? 0) > revision.seq) return false\n", ""],
