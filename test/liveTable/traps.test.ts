@@ -51,6 +51,33 @@ describe("a live table, where caches fail,", () => {
     expect(stateOf(yield* live.get("k1"))).toBe("new")
   })
 
+  scenario("answers a list by one read of the master, without rows that are newer (rule 10)", function* () {
+    const rows = [key("k1"), key("k2"), key("k3")]
+    const { live, master } = yield* liveKeys({}, rows)
+    const latch = yield* Effect.makeLatch()
+    master.next("list", late(latch))
+    const list = yield* started(live.list(active))
+    // It moves out of the list, and another one changes: in no state of the master are both as they were and are now.
+    yield* live.patch("k1", { state: "revoked" })
+    yield* live.patch("k3", { account: "b" })
+    yield* latch.open
+    const answer = yield* Fiber.join(list)
+    expect(freshnessOf(answer)).toBe("Bypassed")
+    expect(answer.value).toEqual(rows)
+    expect((yield* live.list(active)).value).toEqual([key("k2"), key("k3", "active", "b")])
+  })
+
+  scenario("answers a list by one read of the master, without rows that are older (rule 10)", function* () {
+    const { live, master } = yield* liveKeys({}, [key("k1"), key("k2")])
+    yield* live.get("k1")
+    yield* master.foreign.patch("k1", { account: "b" })
+    yield* master.foreign.patch("k2", { account: "b" })
+    const rows = [key("k1", "active", "b"), key("k2", "active", "b")]
+    expect((yield* live.list(active)).value).toEqual(rows)
+    expect((yield* live.list(active)).value).toEqual(rows)
+    expect(master.count("list")).toBe(1)
+  })
+
   for (const [name, target] of [
     ["its query", { query: active }],
     ["its rows", { ids: ["k2"] }],

@@ -15,7 +15,21 @@ const ownEvents = "liveTable/ownEvents"
 const tierEntry = "internal/liveTable/tierEntry"
 const beliefs = "liveTable/tierEntry"
 
+/** What makes a list of rows that the memory holds. */
+const listFromRows = [
+  "Object.freeze(rows.map((row) => c.sharing.own(row)))",
+  'Object.freeze(rows.map((row) => { const known = Cells.get(c.cells, row[id] as Key); return (known !== undefined && Cells.stateOf(c.cells, known) === "Current" ? Option.getOrUndefined(rowIn(known)!.value) : undefined) ?? c.sharing.own(row) }))'
+] as const
+
 export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
+  guard("list from rows", coherence, listFromRows, [
+    traps,
+    "answers a list by one read of the master, without rows that are newer (rule 10)"
+  ]),
+  guard("list from rows that are older", coherence, listFromRows, [
+    traps,
+    "answers a list by one read of the master, without rows that are older (rule 10)"
+  ]),
   guard(
     "take the options of a read as they are",
     "internal/liveTable/readOptions",
