@@ -31,6 +31,21 @@ export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
     "answers a list by one read of the master, without rows that are older (rule 10)"
   ]),
   guard(
+    "count the lag from the answer of the log",
+    "internal/liveTable/changesState",
+    ["monotonicMillis(fields.clock) - headAge)", "monotonicMillis(fields.clock) - headAge * 0)"],
+    [
+      "liveTable/observing",
+      "counts the lag from the question that the log was asked, however late its answer is"
+    ]
+  ),
+  guard(
+    "publish no metrics of what has landed",
+    "internal/cache/flight",
+    ["  flights.settings.onLanded?.()\n", ""],
+    ["liveTable/observing", "count what its stats count, under its name, once a load or a write has ended"]
+  ),
+  guard(
     "take the options of a read as they are",
     "internal/liveTable/readOptions",
     [
