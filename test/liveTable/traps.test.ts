@@ -299,6 +299,22 @@ describe("a live table, where caches fail,", () => {
     }
   )
 
+  scenario("gives an id that is asked for twice an answer of its own each time (rule 7)", function* () {
+    const columns = { id: Column.text, at: Column.timestamp }
+    const { table, foreign } = yield* Effect.orDie(
+      master(Table.define({ name: "events", columns, id: "id" }))
+    )
+    yield* foreign.insert({ id: "e1", at: new Date(1000) })
+    const live = yield* Effect.orDie(LiveTable.make(table, { sample: 0 }))
+    // From the master, then from memory.
+    for (let n = 0; n < 2; n++) {
+      const [one, none, other] = yield* live.getMany(["e1", "none", "e1"])
+      Option.getOrThrow(one!.value).at.setTime(0)
+      expect(Option.getOrThrow(other!.value).at).toEqual(new Date(1000))
+      expect(none!.value).toEqual(Option.none())
+    }
+  })
+
   scenario("loads outside of its caller: an interrupted write is still done (rules 5, 16)", function* () {
     const { live, master } = yield* liveKeys({}, [key("k1", "old")])
     const latch = yield* Effect.makeLatch()

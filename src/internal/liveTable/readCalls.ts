@@ -104,7 +104,9 @@ export const getMany = <D extends AnyDefinition>(
 ): Effect.Effect<ReadonlyArray<RowAnswer>, ReadFailed | InvalidQuery> =>
   withRead(options, (settings) =>
     whenUp(runtime, (reads) =>
-      Effect.flatMap(keysOf(reads, ids), (keys) => readMany(keys, (key) => readRow(reads, key, settings)))
+      Effect.flatMap(keysOf(reads, ids), (keys) =>
+        readMany(reads.core, keys, (key) => readRow(reads, key, settings))
+      )
     )
   )
 

@@ -177,8 +177,9 @@ export const readSlot = <D extends AnyDefinition, A extends Answer<unknown>>(
   )
 }
 
-/** The rows of ids, in order. Those that the cache has are not waited for. */
-export const readMany = (
+/** The rows of ids, in order. Those that the cache has are not waited for. A repeated id gets an answer of its own. */
+export const readMany = <D extends AnyDefinition>(
+  core: Core<D>,
   keys: ReadonlyArray<Key>,
   one: (key: Key) => Effect.Effect<RowAnswer, ReadFailed>
 ): Effect.Effect<ReadonlyArray<RowAnswer>, ReadFailed> =>
@@ -186,7 +187,14 @@ export const readMany = (
     const distinct = [...new Set(keys)]
     return Effect.map(Effect.forEach(distinct, one, { concurrency: "unbounded" }), (answers) => {
       const byKey = new Map(distinct.map((key, index) => [key, answers[index]!]))
-      return keys.map((key) => byKey.get(key)!)
+      if (distinct.length === keys.length) return answers
+      const given = new Set<Key>()
+      return keys.map((key) => {
+        const answer = byKey.get(key)!
+        if (given.has(key)) return shareRow(core, answer)
+        given.add(key)
+        return answer
+      })
     })
   })
 
