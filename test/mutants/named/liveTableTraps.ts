@@ -46,6 +46,24 @@ export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
     ["liveTable/observing", "count what its stats count, under its name, once a load or a write has ended"]
   ),
   guard(
+    "give an id that is asked for twice one answer",
+    "internal/liveTable/slots",
+    ["if (given.has(key)) return shareRow(core, answer)", "if (given.has(key)) return answer"],
+    [traps, "gives an id that is asked for twice an answer of its own each time (rule 7)"]
+  ),
+  guard(
+    "forget reads that ignore their interruption",
+    "internal/liveTable/starting",
+    ["writing.state.running > 0 || Option.exists(resource, isLoading)", "writing.state.running > 0"],
+    ["liveTable/lifecycle", "waits for a read of a row that ignores its interruption, and reports it"]
+  ),
+  guard(
+    "do not wait for reads at a close",
+    "internal/liveTable/closing",
+    ["Effect.andThen(Effect.forkDaemon(wait), Effect.yieldNow())", "Effect.as(Effect.yieldNow(), wait)"],
+    ["liveTable/lifecycle", "waits for a read of a list that ignores its interruption, and reports it"]
+  ),
+  guard(
     "take the options of a read as they are",
     "internal/liveTable/readOptions",
     [
