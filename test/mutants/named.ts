@@ -21,6 +21,7 @@ import { projectionLawMutants } from "./named/projectionLaws.js"
 import { projectionLogMutants } from "./named/projectionLog.js"
 import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
+import { sqlDatastoreMutants } from "./named/sqlDatastore.js"
 import { sqlite } from "./named/sqlite.js"
 import { sqlKeysMutants } from "./named/sqlKeys.js"
 import { sqlTableMutants } from "./named/sqlTable.js"
@@ -401,6 +402,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...sqlMutants,
   ...sqlKeysMutants,
   ...sqlTableMutants,
+  ...sqlDatastoreMutants,
   ...tableMutants,
   ...projectionMutants,
   ...projectionLogMutants,

@@ -36,7 +36,7 @@ const rows = (db: TableDatabase, table: string) =>
 
 for (const [name, database] of databases()) {
   describe(`permanent stores in bulk in ${name}`, () => {
-    it.scoped("saves 10,000 sets of a store by 5 transactions of at most 10 statements", () =>
+    it.scoped("saves 10,000 sets of a store by 5 transactions, of 6 statements on Postgres", () =>
       Effect.gen(function* () {
         const { counts, db } = counting((yield* database).db)
         const backend = yield* backendOf(db)
@@ -46,19 +46,13 @@ for (const [name, database] of databases()) {
         for (let batch = 0; batch < 5; batch++) {
           const saves = Array.from({ length: 2000 }, (_, n) => {
             const at = batch * 2000 + n
-            return set(
-              "a",
-              `key ${at % 3000}`,
-              { id: `key ${at % 3000}`, at },
-              operation(at + 1),
-              `session ${at % 7}`
-            )
+            return set("a", `key ${at % 3000}`, { id: `key ${at % 3000}`, at })
           })
           yield* backend.save(saves, token)
         }
         expect(counts.transactions).toBe(5)
         // On SQLite each table that is written is a statement.
-        expect(counts.statements).toBeLessThanOrEqual(db.dialect === "pg" ? 30 : 60)
+        expect(counts.statements).toBeLessThanOrEqual(db.dialect === "pg" ? 30 : 50)
         const { revision, values } = yield* a.load
         expect([revision.seq, values.length, values.at(-1)?.seq]).toEqual([10_000, 3000, 10_000])
       })
