@@ -21,6 +21,7 @@ import { projectionLawMutants } from "./named/projectionLaws.js"
 import { projectionLogMutants } from "./named/projectionLog.js"
 import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
+import { sqlDatastoreMutants } from "./named/sqlDatastore.js"
 import { sqlite } from "./named/sqlite.js"
 import { sqlKeysMutants } from "./named/sqlKeys.js"
 import { sqlOwnerMutants } from "./named/sqlOwner.js"
@@ -404,6 +405,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...sqlKeysMutants,
   ...sqlOwnerMutants,
   ...sqlTableMutants,
+  ...sqlDatastoreMutants,
   ...tableMutants,
   ...projectionMutants,
   ...projectionLogMutants,
