@@ -423,6 +423,5 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...syncedGuards,
   ...changesGuards,
   ...leaseGuards,
-  ...viewGuards,
-  ...changesGuards
+  ...viewGuards
 ]
