@@ -7,6 +7,7 @@ import { admissionMutants } from "./named/admission.js"
 import { blameMutants } from "./named/blame.js"
 import { cacheGuards } from "./named/cache.js"
 import { changesGuards } from "./named/changes.js"
+import { datastoreMutants } from "./named/datastore.js"
 import { actorGuards } from "./named/guards.actor.js"
 import { recorderGuards } from "./named/guards.recorder.js"
 import { watchGuards } from "./named/guards.watch.js"
@@ -412,6 +413,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...projectionFrontierMutants,
   ...projectionLawMutants,
   ...tierMutants,
+  ...datastoreMutants,
   ...blameMutants,
   ...actorGuards,
   ...recorderGuards,
@@ -423,6 +425,5 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...syncedGuards,
   ...changesGuards,
   ...leaseGuards,
-  ...viewGuards,
-  ...changesGuards
+  ...viewGuards
 ]
