@@ -4,6 +4,7 @@
  */
 export * as Actor from "./Actor.js"
 export * as ChangeLog from "./ChangeLog.js"
+export * as Datastore from "./Datastore.js"
 export * as Id from "./Id.js"
 export * as LiveTable from "./LiveTable.js"
 export * as Metrics from "./Metrics.js"

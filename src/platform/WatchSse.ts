@@ -49,13 +49,14 @@ import type { Revision, Selector } from "../ChangeLog.js"
 import { type InvalidOptions, millis, optional, or, resolve, that } from "../internal/options.js"
 import { makeRandom } from "../internal/random.js"
 import { CurrentTurn } from "../internal/turn.js"
-import type { Watch, Watcher } from "../Watch.js"
+import type { Watcher } from "../Watch.js"
 import * as Encoding from "./internal/sse/encodedFrames.js"
 import * as Cursor from "./internal/sse/encoding.js"
 import { type EndReason, type GapReason, json, type Next } from "./internal/sse/frames.js"
 import * as Heartbeat from "./internal/sse/heartbeat.js"
 import {
   type Answer,
+  type Opener,
   openResponse,
   refused,
   type ServeError,
@@ -66,7 +67,7 @@ import * as Slices from "./internal/sse/slices.js"
 
 export { InvalidOptions } from "../internal/options.js"
 export type { EndReason, GapReason, Next } from "./internal/sse/frames.js"
-export type { ServeError, ServeOptions } from "./internal/sse/open.js"
+export type { Opener, ServeError, ServeOptions } from "./internal/sse/open.js"
 
 /** A change of one key. `previous` is there when it was asked for and there was one. */
 export type Change<I> =
@@ -111,10 +112,15 @@ export interface Options<V, I> {
 
 /** Follows of one watch over HTTP. */
 export interface WatchSse<V> {
-  /** Answers the current request with a follow. The response has status 200. HEAD begins no follow. */
+  /**
+   * Answers the current request with a follow. The response has status 200. HEAD begins no follow. `opener` opens the
+   * watcher instead of the adapter's watch: pass one of the same log that knows whose request it is, such as
+   * `store.opener(as)`. Then a cursor is good only for what its opener lets through.
+   */
   readonly serve: (
     selector: Selector,
-    options?: ServeOptions<V>
+    options?: ServeOptions<V>,
+    opener?: Opener<V>
   ) => Effect.Effect<
     HttpServerResponse.HttpServerResponse,
     ServeError,
@@ -168,7 +174,7 @@ const encoderOf = <V, I>(schema: Schema.Schema<V, I> | undefined): ((value: V) =
 }
 
 interface Runtime<V> {
-  readonly watch: Watch<V>
+  readonly watch: Opener<V>
   readonly wire: Session.Wire<V>
   /** In milliseconds. */
   readonly retry: number
@@ -191,12 +197,13 @@ const answerOf = <V>(
   runtime: Runtime<V>,
   selector: Selector,
   options: ServeOptions<V>,
+  opener: Opener<V>,
   cursor: string | undefined
 ): Effect.Effect<Answer<V>, ServeError, Scope.Scope> =>
   Effect.gen(function* () {
     const answer = yield* Effect.timeoutTo(
       // The server's handlers are not interruptible: what has taken too long would be waited for.
-      Effect.interruptible(openResponse(runtime.watch, selector, options, runtime.wire.starts, cursor)),
+      Effect.interruptible(openResponse(opener, selector, options, runtime.wire.starts, cursor)),
       {
         duration: openTimeout,
         onTimeout: () => refused("Unavailable"),
@@ -211,7 +218,8 @@ const answerOf = <V>(
 const serve = <V>(
   runtime: Runtime<V>,
   selector: Selector,
-  options: ServeOptions<V>
+  options: ServeOptions<V>,
+  opener: Opener<V>
 ): ReturnType<WatchSse<V>["serve"]> =>
   Effect.gen(function* () {
     const request = yield* HttpServerRequest.HttpServerRequest
@@ -219,7 +227,7 @@ const serve = <V>(
     if (request.method === "HEAD") return HttpServerResponse.raw(null, { contentType, headers })
     yield* Slices.admit(runtime.wire.admission)
     const cursor = cursorIn(request)
-    const answer = yield* answerOf(runtime, selector, options, cursor)
+    const answer = yield* answerOf(runtime, selector, options, opener, cursor)
     const retry = runtime.retry * (yield* Random.nextRange(0.8, 1.2))
     const body =
       answer._tag === "Refused"
@@ -239,7 +247,7 @@ const rules = {
  * of the server: a server that closes waits for its responses, and these end with the adapter.
  */
 export const make = <V, I = V>(
-  watch: Watch<V>,
+  watch: Opener<V>,
   options: Options<V, I> = {}
 ): Effect.Effect<WatchSse<V>, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
@@ -271,6 +279,6 @@ export const make = <V, I = V>(
     return {
       close,
       cursorOf: (revision) => Cursor.cursorOf(Cursor.toClient(starts, revision)),
-      serve: (selector, options = {}) => serve(runtime, selector, options)
+      serve: (selector, options = {}, opener = watch) => serve(runtime, selector, options, opener)
     }
   })

@@ -84,7 +84,7 @@ describe("a temporary store", () => {
       expect(yield* store.get("bob/1", { as: ann })).toEqual(Option.none())
       const refused = yield* Effect.flip(store.delete("bob/1", { as: ann, expect: 7 }))
       expect(refused).toMatchObject({ reason: "Forbidden" })
-      expect(refused.row).toBeUndefined()
+      expect(refused).not.toHaveProperty("row")
       allowed = false
       yield* stores.revoke("ann")
       expect(yield* Fiber.join(follow)).toMatchObject({ left: { reason: "Unauthorized" } })
@@ -102,6 +102,35 @@ describe("a temporary store", () => {
         reason: "IdReused"
       })
       expect((yield* store.snapshot()).seq).toBe(1)
+    })
+  )
+})
+
+describe.each(["memory", "flushed"] as const)("a permanent store with ack %s", (ack) => {
+  it.scoped("is there again after a close, with what was written and remembered", () =>
+    Effect.gen(function* () {
+      const backend = yield* Datastore.memory()
+      const as = { principal: "ann", client: "1", n: 1 }
+      const first = yield* Effect.scoped(
+        Effect.gen(function* () {
+          const stores = yield* Datastore.make(backend)
+          const store = yield* stores.open<Task>({ id: "board", kind: "permanent", ack })
+          yield* store.set({ id: "a", text: "one" })
+          return yield* store.set({ id: "b", text: "two" }, { as, expect: "absent" })
+        })
+      )
+      const stores = yield* Datastore.make(backend)
+      const store = yield* stores.open<Task>({ id: "board", kind: "permanent", ack })
+      expect((yield* store.snapshot()).rows.map(({ key, seq }) => [key, seq])).toEqual([
+        ["a", 1],
+        ["b", 2]
+      ])
+      expect(yield* store.set({ id: "b", text: "two" }, { as, expect: "absent" })).toEqual(first)
+      const frames = yield* store.follow().pipe(Stream.take(2), Stream.runCollect)
+      expect(Chunk.toReadonlyArray(frames).map(({ _tag }) => _tag)).toEqual(["Snapshot", "Synced"])
+      const report = yield* stores.close
+      expect(report.unsaved).toEqual([])
+      expect(yield* Effect.flip(store.get("a"))).toMatchObject({ reason: "Closed" })
     })
   )
 })

@@ -132,6 +132,8 @@ export const accountLaws: ReadonlyArray<TestedLaw> = [
 
 const validators = ["test/laws/watch/validators.ts", "test/laws/watch/validators.test.ts"]
 
+const views = ["test/laws/watch/viewed.ts", "test/laws/watch/views.test.ts"]
+
 /** Random histories of writers, readers, compactions, renewals and faults, after the validators of etcd. */
 export const watchLaws = [
   {
@@ -226,6 +228,34 @@ export const watchLaws = [
     statement:
       "`synced` completes when its reader has taken everything that matches up to a head that the log had after the call.",
     provedBy: ["test/laws/watch/synced.test.ts"]
+  },
+  {
+    id: "W16",
+    name: "ends-equal",
+    statement:
+      "Under a view whose rows come and go, a follow that is cut at every frame and resumed ends equal to a fresh one.",
+    provedBy: views
+  },
+  {
+    id: "W17",
+    name: "hidden-is-not-named",
+    statement:
+      "A view names no row that was never visible: not in events, previous values, snapshots or `deleted`.",
+    provedBy: views.slice(0, 1)
+  },
+  {
+    id: "W18",
+    name: "judged-by-the-newest",
+    statement:
+      "When rights have changed, no frame that was judged by an older version is delivered any more.",
+    provedBy: views
+  },
+  {
+    id: "W19",
+    name: "one-end",
+    statement:
+      "A watcher ends once, by whatever ends it: its rights, its reader, its log, or the owner of the log.",
+    provedBy: views.slice(-1)
   }
 ] as const satisfies ReadonlyArray<TestedLaw>
 

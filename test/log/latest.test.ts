@@ -105,7 +105,7 @@ describe("the last values of a log in memory", () => {
 
   for (const keys of ["none", "indexed"] as const) {
     it.effect(`have the order and the values of a model, with keys: ${keys}`, () =>
-      holdsEffect(fc.array(step, { maxLength: 20 }), 100, (steps) => play(keys, steps))
+      holdsEffect(fc.array(step, { maxLength: 20 }), 50, (steps) => play(keys, steps))
     )
   }
 })

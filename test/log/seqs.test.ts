@@ -109,7 +109,7 @@ const play = (kept: "indexed" | "none", steps: ReadonlyArray<ReadonlyArray<Given
 describe("what an entry expects of the seq of a key", () => {
   for (const kept of ["none", "indexed"] as const) {
     it.effect(`is judged as a model does, with keys: ${kept}`, () =>
-      holdsEffect(fc.array(step, { maxLength: 12 }), 150, (steps) => play(kept, steps))
+      holdsEffect(fc.array(step, { maxLength: 12 }), 80, (steps) => play(kept, steps))
     )
   }
 

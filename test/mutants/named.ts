@@ -7,6 +7,7 @@ import { admissionMutants } from "./named/admission.js"
 import { blameMutants } from "./named/blame.js"
 import { cacheGuards } from "./named/cache.js"
 import { changesGuards } from "./named/changes.js"
+import { datastoreMutants } from "./named/datastore.js"
 import { actorGuards } from "./named/guards.actor.js"
 import { recorderGuards } from "./named/guards.recorder.js"
 import { watchGuards } from "./named/guards.watch.js"
@@ -24,10 +25,12 @@ import { sqlMutants } from "./named/sql.js"
 import { sqlDatastoreMutants } from "./named/sqlDatastore.js"
 import { sqlite } from "./named/sqlite.js"
 import { sqlKeysMutants } from "./named/sqlKeys.js"
+import { sqlOwnerMutants } from "./named/sqlOwner.js"
 import { sqlTableMutants } from "./named/sqlTable.js"
 import { syncedGuards } from "./named/synced.js"
 import { tableMutants } from "./named/table.js"
 import { tierMutants } from "./named/tier.js"
+import { viewGuards } from "./named/views.js"
 import { watchMutants } from "./named/watch.js"
 
 export interface NamedMutant {
@@ -401,6 +404,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...recorderMutants,
   ...sqlMutants,
   ...sqlKeysMutants,
+  ...sqlOwnerMutants,
   ...sqlTableMutants,
   ...sqlDatastoreMutants,
   ...tableMutants,
@@ -409,6 +413,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...projectionFrontierMutants,
   ...projectionLawMutants,
   ...tierMutants,
+  ...datastoreMutants,
   ...blameMutants,
   ...actorGuards,
   ...recorderGuards,
@@ -419,5 +424,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...cacheGuards,
   ...syncedGuards,
   ...changesGuards,
-  ...leaseGuards
+  ...leaseGuards,
+  ...viewGuards
 ]

@@ -3,4 +3,4 @@ import { datastoreLaws } from "effect-recorder/testing/vitest"
 import { memorySubject } from "../support/laws/backends.js"
 import { runs } from "../support/laws/laws.js"
 
-datastoreLaws(memorySubject, { samples: runs(50) })
+datastoreLaws(memorySubject, { samples: runs(25) })

@@ -1,6 +1,6 @@
 /** How the owner of a log ends a watch, or one of its watchers. */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Fiber, Scope } from "effect"
+import { Effect, Fiber, Scope, TestClock } from "effect"
 import * as ChangeLog from "../../src/ChangeLog.js"
 import * as Watch from "../../src/Watch.js"
 import { scenario, settled, started } from "../support/time/turn.js"
@@ -54,6 +54,21 @@ describe("a watch that its owner ends", () => {
       message: "first"
     })
     expect(yield* Effect.flip(watch.open(all))).toMatchObject({ reason: "Ended", ended: "Expired" })
+  })
+
+  scenario("ends as the first of its ends, also if that was interrupted", function* () {
+    const log = yield* logOf()
+    const watch = yield* Watch.make({ ...log, read: () => Effect.never })
+    const one = yield* watch.open(all)
+    yield* taking(one, 1)
+    yield* log.append([ChangeLog.put("a", 1)])
+    yield* settled
+    const first = yield* started(watch.end("Expired", "first"))
+    yield* Fiber.interrupt(first)
+    const second = yield* started(watch.end("Ended", "second"))
+    yield* TestClock.adjust("2 seconds")
+    yield* Fiber.join(second)
+    expect(yield* Effect.flip(one.take)).toMatchObject({ reason: "Expired", message: "first" })
   })
 
   scenario("waits neither for a watcher without room nor for a snapshot", function* () {

@@ -337,6 +337,20 @@ describe("rights that change", () => {
     expect(frames).toEqual(["snapshot 4: a=6", "synced 4"])
   })
 
+  scenario("when its reader is woken in the middle of a replay, its cursor stays", function* () {
+    const { put, watch } = yield* setUp({ snapshots: () => Effect.never })
+    const from = yield* put("a", 1)
+    for (const value of [2, 4, 6]) yield* put("a", value)
+    const { rights, to } = changing(isEven)
+    const one = yield* watch.open(all, { after: from, view: rights })
+    one.unsafeWhenReady(() => {
+      to(() => true)
+      expect(polled(one)).toEqual([])
+    })
+    yield* settled
+    expect(yield* one.health).toMatchObject({ state: "Behind", cursor: { seq: 1 } })
+  })
+
   scenario("let a writer go on that waits for a follow that blocks", function* () {
     const { put, watch } = yield* setUp()
     const { rights, to } = changing(isEven)

@@ -31,6 +31,8 @@ export interface StoredValue {
   readonly data: Json
   /** The number of the revision that wrote it. */
   readonly seq: number
+  /** The version of the schema that it was written by. Left out: 0. */
+  readonly version?: number | undefined
   /** The session that it ends with. */
   readonly session?: string | undefined
   /** When it ends: milliseconds of the backend's clock. */
@@ -128,7 +130,7 @@ export type SaveOutcome =
   /** It is committed. `revisions`: what was appended, in order. */
   { readonly _tag: "Saved"; readonly revisions: ReadonlyArray<Revision>; readonly head: Revision } | Broken
 
-/** The right to decide in memory: nobody else saves what it covers as long as it is held. */
+/** The right to decide in memory: no other process saves what it covers as long as it is held. */
 export interface Ownership {
   /** Every save with it is compared with the token that the backend holds. */
   readonly token: string

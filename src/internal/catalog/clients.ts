@@ -46,18 +46,16 @@ export const remove = ({ byClient, byPrincipal, byThing }: Clients, subscription
   if (subscription.principal !== undefined) removeFrom(byPrincipal, subscription.principal, subscription)
 }
 
-const none: ReadonlySet<Subscription> = new Set()
-
 /** Counts the follows of a store or pool. */
 export const countOf = ({ byThing }: Clients, id: string): number => byThing.get(id)?.size ?? 0
 
 /** Returns the clients that follow a store or pool, each once. */
 export const clientsOf = ({ byThing }: Clients, id: string): ReadonlyArray<string> =>
-  Array.from(new Set(Array.from(byThing.get(id) ?? none, ({ client }) => client)))
+  Array.from(new Set(Array.from(byThing.get(id) ?? [], ({ client }) => client)))
 
 /** Ends every follow of a client, in one store or pool or in all. Returns how many. */
 export const endAll = (clients: Clients, client: string, id?: string): number => {
-  const known = Array.from(clients.byClient.get(client) ?? none)
+  const known = Array.from(clients.byClient.get(client) ?? [])
   const ending = id === undefined ? known : known.filter((subscription) => subscription.id === id)
   for (const subscription of ending) {
     remove(clients, subscription)
@@ -68,7 +66,7 @@ export const endAll = (clients: Clients, client: string, id?: string): number =>
 
 /** Returns the stores and pools that a principal follows. */
 export const followedBy = ({ byPrincipal }: Clients, principal: string): ReadonlySet<string> =>
-  new Set(Array.from(byPrincipal.get(principal) ?? none, ({ id }) => id))
+  new Set(Array.from(byPrincipal.get(principal) ?? [], ({ id }) => id))
 
 /** Counts all follows. */
 export const sizeOf = ({ byClient }: Clients): number => {

@@ -50,12 +50,13 @@ export const beforeOf = (book: Book, head: Revision, now: number): Before => ({
 /** A copy of a change that no caller can change, or why it cannot be stored. */
 export const ownChange = (change: StoredChange): StoredChange | string => {
   if (change._tag === "Delete") return { _tag: "Delete", key: change.key }
-  const { data, ends, seq, session } = change.value
+  const { data, ends, seq, session, version } = change.value
   const own = ownJson(data)
   if (typeof own === "string") return `the value of the key ${JSON.stringify(change.key)} is no JSON: ${own}`
   const value = Object.freeze({
     data: own.value,
     seq,
+    ...(version === undefined ? {} : { version }),
     ...(session === undefined ? {} : { session }),
     ...(ends === undefined ? {} : { ends })
   })

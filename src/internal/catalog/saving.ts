@@ -8,7 +8,7 @@ import { type Storage, StorageError } from "../../Storage.js"
 import type { InvalidOptions } from "../options.js"
 import type { Backend, Save, SaveOutcome } from "./backend.js"
 
-/** What a save came to; an error: it is not stored, or nobody knows. */
+/** What a save came to; an error: it is not stored, or that is unknown. */
 export type Outcome = SaveOutcome | StorageError
 
 /** What takes saves. */

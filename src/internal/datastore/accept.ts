@@ -4,7 +4,7 @@
  */
 import * as Either from "effect/Either"
 import type { ChangeLogError } from "../../ChangeLog.js"
-import type { OperationId, Save, StoredChange } from "../catalog/backend.js"
+import type { OperationId, Save } from "../catalog/backend.js"
 import * as Operations from "../catalog/operations.js"
 import * as Policy from "../catalog/policy.js"
 import * as Quotas from "../catalog/quotas.js"
@@ -16,6 +16,7 @@ import type { Changed, Changes, Judge, Owned, Refused, State } from "./operation
 import * as Records from "./records.js"
 import { type Done, encodeReply, type RefusalData, type Reply } from "./reply.js"
 import { access, end, type Store, use } from "./store.js"
+import { storedChange } from "./stored.js"
 
 /** On whose behalf a call acts. Left out: the server itself, which may do everything. */
 export interface As {
@@ -60,7 +61,7 @@ const stateOf = (store: Store, judge: Judge | undefined): State => ({
 })
 
 /** The bytes of a record's data as JSON. */
-const bytesOf = ({ data }: JsonRow): number => utf8Length(JSON.stringify(data))
+export const bytesOf = ({ data }: JsonRow): number => utf8Length(JSON.stringify(data))
 
 /** Returns the limit that records of these changes would pass, or `undefined`. What only removes always fits. */
 const overQuota = (
@@ -91,13 +92,13 @@ const overQuota = (
   return over ?? (grown > 0 ? Quotas.exceeded(quotas, "bytes", records.bytes + grown) : undefined)
 }
 
-const quotaRefusal = (store: Store, exceeded: Quotas.Exceeded): RefusalData => {
+export const quotaRefusal = (store: Store, exceeded: Quotas.Exceeded): RefusalData => {
   store.shared.count.quotaRefusals++
   return { reason: "QuotaExceeded", message: Quotas.messageOf(exceeded), quota: exceeded }
 }
 
 /** Judges what needs no look at the records. */
-const refusalBefore = (store: Store, { as, session }: Request): RefusalData | undefined => {
+export const refusalBefore = (store: Store, { as, session }: Request): RefusalData | undefined => {
   const { isSession, quotas, rates } = store.shared
   if (as !== undefined && !rates.take(as.principal)) {
     const limit = quotas.operationsPerSecond ?? 0
@@ -130,30 +131,23 @@ const noteRecords = (store: Store, changed: ReadonlyArray<Changed>, request: Req
   }
 }
 
-const storedChange = (
-  { after, key }: Changed,
-  session: string | undefined,
-  ends: number | undefined
-): StoredChange => {
-  if (after === undefined) return { _tag: "Delete", key }
-  const { data, seq } = after
-  return { _tag: "Put", key, value: { data, seq, ...(session && { session }), ...(ends && { ends }) } }
-}
-
-/** Makes the save of a decision that was made in memory: it holds as long as nobody else has written. */
+/** Makes the save of a decision that was made in memory: it holds as long as no other process has written. */
 const saveOf = (store: Store, request: Request, changes: Changes, reply: Reply, now: number): Save => {
   const { changed } = changes
   const { clockOffset, holding, id, shared } = store
   const { session, ttl } = request
   const ends = ttl === undefined ? undefined : Math.round(now + ttl + clockOffset)
   const seq = holding.seq()
-  const revisions = changed.length === 0 ? [] : [changed.map((one) => storedChange(one, session, ends))]
+  const revisions =
+    changed.length === 0
+      ? []
+      : [changed.map((one) => storedChange(one, { version: store.version, session, ends }))]
   const before = seq - revisions.length
   const json = request.id === undefined ? undefined : encodeReply(reply)
   return {
     store: id,
     name: shared.nextName(),
-    keys: [],
+    keys: keysOfChanges(changed),
     id: request.id,
     decide: ({ head, logged, window }) => {
       if (logged !== undefined) return { revisions: [] }
@@ -163,12 +157,17 @@ const saveOf = (store: Store, request: Request, changes: Changes, reply: Reply, 
   }
 }
 
+const keysOfChanges = (changed: ReadonlyArray<Changed>): ReadonlyArray<string> =>
+  changed.length === 1 ? [changed[0]!.key] : Array.from(new Set(changed.map(({ key }) => key)))
+
 const notNext = (stored: number, expected: number): string =>
   `revision ${stored} is stored, and not ${expected}: another process has written, or a save before was not stored`
 
-/** Gives the outbox what is to be stored. */
-const offer = (store: Store, save: Save): void => {
-  if (store.outbox !== undefined && !store.outbox(save)) end(store, "Failed")
+/** Gives the outbox of a permanent store what is to be stored. */
+const offer = (store: Store, request: Request, changes: Changes, reply: Reply, now: number): void => {
+  const { outbox } = store
+  if (outbox === undefined) return
+  if (!outbox(saveOf(store, request, changes, reply, now), request.owned.steps)) end(store, "Failed")
 }
 
 const replied = (store: Store, request: Request, reply: Reply, now: number): void => {
@@ -181,7 +180,7 @@ const refuseJudged = (store: Store, request: Request, refused: RefusalData, now:
   if (request.id !== undefined) {
     replied(store, request, reply, now)
     const nothing: Changes = { revision: store.holding.seq(), expired: [], changed: [], rows: [] }
-    offer(store, saveOf(store, request, nothing, reply, now))
+    offer(store, request, nothing, reply, now)
   }
   return refuse(refused)
 }
@@ -200,7 +199,7 @@ const commit = (store: Store, request: Request, changes: Changes, now: number): 
   replied(store, request, reply, now)
   shared.count.applied++
   if (store.outbox !== undefined && (isChange || request.id !== undefined)) {
-    offer(store, saveOf(store, request, changes, reply, now))
+    offer(store, request, changes, reply, now)
   }
   return Either.right(reply)
 }

@@ -45,7 +45,7 @@ const refuse = (
   step: number,
   key: string,
   row?: Row<JsonObject>
-): Refused => ({ reason, message, step, key, row })
+): Refused => ({ reason, message, step, key, ...(row && { row }) })
 
 const judgeExpect = (
   expect: Expect,

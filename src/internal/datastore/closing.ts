@@ -2,15 +2,15 @@
 import { Deferred, Duration, Effect, Exit, type Option, Scope } from "effect"
 import type { StorageError } from "../../Storage.js"
 import type { Backend } from "../catalog/backend.js"
-import type { Runtime } from "./runtime.js"
+import type { Owned } from "./operation.js"
+import { type Runtime, savingsOf } from "./runtime.js"
 import { type Stats, statsOf } from "./stats.js"
 import { end } from "./store.js"
 
 /** An operation that was accepted and is not stored. */
 export interface Unsaved {
   readonly store: string
-  /** The keys that it writes. */
-  readonly keys: ReadonlyArray<string>
+  readonly steps: Owned["steps"]
   readonly error: StorageError
 }
 
@@ -31,9 +31,12 @@ export interface Closing {
 /** Ends everything, within a duration. */
 const closing = (runtime: Runtime, duration: Duration.Duration): Effect.Effect<CloseReport> =>
   Effect.gen(function* () {
-    const { actor, entries, saving, scope, tasks, unsaved } = runtime
-    runtime.isClosed = true
-    yield* saving.closeWithin(duration)
+    const { actor, entries, scope, shared, tasks, unsaved } = runtime
+    shared.isClosed = true
+    yield* Effect.forEach(savingsOf(runtime), (saving) => saving.closeWithin(duration), {
+      concurrency: "unbounded",
+      discard: true
+    })
     for (const { store } of Array.from(entries.values())) end(store, "Closed")
     yield* tasks.closeWithin(duration)
     const backend = yield* actor.closeWithin(0)

@@ -1,6 +1,6 @@
 /** The follows of a store: what a principal may see, from a snapshot or a revision on, until one typed end. */
 import { Deferred, Effect, Option, type Scope, Stream } from "effect"
-import { type Event, prefix, type Revision } from "../../ChangeLog.js"
+import { EpochChanged, type Event, prefix, type Revision, type Selector } from "../../ChangeLog.js"
 import type { FollowError, Frame, View, WatchEnded, FollowOptions as WatchOptions } from "../../Watch.js"
 import { type Watcher, WatchRefused } from "../../Watch.js"
 import * as Clients from "../catalog/clients.js"
@@ -33,28 +33,36 @@ export type FollowEnded = FollowError | WatchEnded | StoreEnded
 const refusedFull = (limit: number): WatchRefused =>
   new WatchRefused({ reason: "Full", message: messageOf({ name: "subscribers", limit }) })
 
-const nothingVisible = () => undefined
+type RowView = (row: JsonRow) => boolean
+
+const everything = (): boolean => true
+
+/** What is visible by the rights of a principal; `undefined`: nothing. */
+const visibleBy = ({ shared }: Runtime, { id, kind }: Store, principal: string): RowView | undefined => {
+  const { actions, view } = shared.policy.rights(principal, { id, kind })
+  return actions.has("subscribe") && actions.has("read") ? (view ?? everything) : undefined
+}
 
 /** What a follower sees: its own view, within the rights of its principal as they are at each delivery. */
 const viewOf = (
-  { shared }: Runtime,
+  runtime: Runtime,
   store: Store,
-  own: ((row: JsonRow) => boolean) | undefined,
+  own: View<JsonRow> | undefined,
   as: As | undefined
 ): View<JsonRow> | undefined => {
-  const visibleBy = (...views: ReadonlyArray<((row: JsonRow) => boolean) | undefined>) => {
-    const [first, second] = views.filter((view) => view !== undefined)
-    if (first === undefined) return () => true
-    return (_: string, row: JsonRow): boolean => first(row) && second?.(row) !== false
-  }
-  if (as === undefined || shared.policy.isOpen) return own && visibleBy(own)
+  const { policy } = runtime.shared
+  if (as === undefined || policy.isOpen) return own
   const { id, kind } = store
+  const { principal } = as
+  const rights = typeof own === "object" ? own : undefined
   return {
-    version: () => shared.policy.versionOf(as.principal, { id, kind }),
+    // Both only grow.
+    version: () => policy.versionOf(principal, { id, kind }) + (rights?.version() ?? 0),
     visible: () => {
-      const { actions, view } = shared.policy.rights(as.principal, { id, kind })
-      if (!actions.has("subscribe") || !actions.has("read")) return nothingVisible()
-      return visibleBy(view, own)
+      const visible = visibleBy(runtime, store, principal)
+      const inner = typeof own === "object" ? own.visible() : (own ?? everything)
+      if (visible === undefined || inner === undefined) return undefined
+      return (key, row) => visible(row) && inner(key, row)
     }
   }
 }
@@ -117,16 +125,27 @@ const recheckedInTime = ({ shared }: Runtime, store: Store, as: As | undefined) 
     (stop) => Effect.sync(() => stop?.())
   )
 
-/** Opens a follow, as long as the scope lives. */
-export const open = <A>(
+const otherRights = (epoch: string): EpochChanged =>
+  new EpochChanged({ epoch, message: "the follower's rights have changed since: begin with a snapshot" })
+
+/**
+ * Opens a follow of what a selector matches, within the rights of its principal, as long as the scope lives. A cursor that
+ * was made under other rights fails with `EpochChanged`.
+ */
+export const open = (
   runtime: Runtime,
   store: Store,
-  codec: Codec<A>,
-  { after, as, buffer, policy, previous, view }: FollowOptions<A>
+  as: As | undefined,
+  selector: Selector,
+  options: WatchOptions<JsonRow>
 ): Effect.Effect<Watcher<JsonRow>, FollowError | StoreEnded, Scope.Scope> =>
   Effect.gen(function* () {
     const ended = access(store, runtime.shared.timers.now())
     if (ended !== undefined) return yield* ended
+    const { after, view } = options
+    if (after !== undefined && !isOfTheseRights(runtime, store, after, as)) {
+      return yield* otherRights(store.epoch)
+    }
     const stopped = yield* Deferred.make<never, WatchRefused>()
     let watcher: Watcher<JsonRow> | undefined
     const end = (): void => {
@@ -137,27 +156,34 @@ export const open = <A>(
     yield* subscribed(runtime, store, as, end)
     yield* recheckedInTime(runtime, store, as)
     const watch = yield* store.following.watch
-    const resumes = after !== undefined && isOfTheseRights(runtime, store, after, as)
-    const own = view && ((row: JsonRow): boolean => view(codec.row(row)))
-    const seen = viewOf(runtime, store, own, as)
-    const begin = (first: WatchOptions<JsonRow>) =>
-      watch.open(prefix(""), {
-        buffer,
-        policy,
-        previous,
-        autoResnapshot: "on",
-        ...(seen && { view: seen }),
-        ...first
-      })
-    const opening = resumes
-      ? Effect.catchTags(begin({ after }), {
-          Compacted: () => begin({ snapshot: "first" }),
-          EpochChanged: () => begin({ snapshot: "first" })
-        })
-      : begin({ snapshot: "first" })
+    const seen = viewOf(runtime, store, view, as)
+    const opening = watch.open(selector, { ...options, view: seen })
     watcher = yield* Effect.raceFirst(opening, Deferred.await(stopped))
     return watcher
   })
+
+/** Opens a follow of all records, which begins with a snapshot if it cannot resume. */
+const openAll = <A>(
+  runtime: Runtime,
+  store: Store,
+  codec: Codec<A>,
+  { after, as, buffer, policy, previous, view }: FollowOptions<A>
+): Effect.Effect<Watcher<JsonRow>, FollowError | StoreEnded, Scope.Scope> => {
+  const own = view && ((_: string, row: JsonRow): boolean => view(codec.row(row)))
+  const begin = (first: WatchOptions<JsonRow>) =>
+    open(runtime, store, as, prefix(""), {
+      buffer,
+      policy,
+      previous,
+      view: own,
+      autoResnapshot: "on",
+      ...first
+    })
+  const anew = () => begin({ snapshot: "first" })
+  return after === undefined
+    ? anew()
+    : Effect.catchTags(begin({ after }), { Compacted: anew, EpochChanged: anew })
+}
 
 const eventOf = <A>({ row }: Codec<A>, event: Event<JsonRow>): Event<Row<A>> => {
   const { key, revision } = event
@@ -199,7 +225,7 @@ export const follow = <A>(
   options: FollowOptions<A>
 ): Stream.Stream<Frame<Row<A>>, FollowEnded> => {
   const frames = Stream.unwrapScoped(
-    Effect.map(open(runtime, store, codec, options), (watcher) => watcher.frames)
+    Effect.map(openAll(runtime, store, codec, options), (watcher) => watcher.frames)
   )
   const decoded =
     codec.problem === undefined

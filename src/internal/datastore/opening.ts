@@ -1,11 +1,12 @@
 /** Opens stores: one that is open is returned, if it is what was asked for. */
 import { Effect } from "effect"
+import type { Backend } from "../catalog/backend.js"
 import { exceeded, messageOf } from "../catalog/quotas.js"
-import { makeSecret } from "../lease/secret.js"
 import type { InvalidOptions } from "../options.js"
 import type { As } from "./accept.js"
 import type { Codec } from "./data.js"
 import { OpenError } from "./errors.js"
+import * as Permanent from "./permanent.js"
 import type { Entry, Opened, Runtime } from "./runtime.js"
 import type { Opening } from "./settings.js"
 import { access, type Store } from "./store.js"
@@ -13,6 +14,9 @@ import * as Temporary from "./temporary.js"
 
 export const invalidOpening = ({ message, option }: InvalidOptions): OpenError =>
   new OpenError({ reason: "InvalidOptions", option, message: `${option} ${message}` })
+
+/** What is opened, by its id. */
+export type Named = Opening & { readonly id: string }
 
 /** What an opener names, to compare it with what is open. */
 const openedBy = ({ settings }: Runtime, opening: Opening, codec: Codec<never>): Opened => {
@@ -56,8 +60,14 @@ const overQuota = (
 }
 
 /** Adds a store that was made to those that are open. */
-const add = ({ entries, storesOf }: Runtime, store: Store, opened: Opened, as: As | undefined): Entry => {
-  const entry: Entry = { store, opened, principal: as?.principal }
+const add = (
+  { entries, storesOf }: Runtime,
+  store: Store,
+  opened: Opened,
+  reopen: Entry["reopen"],
+  as: As | undefined
+): Entry => {
+  const entry: Entry = { store, opened, reopen, principal: as?.principal }
   entries.set(store.id, entry)
   if (as !== undefined) storesOf.set(as.principal, (storesOf.get(as.principal) ?? 0) + 1)
   return entry
@@ -72,16 +82,43 @@ export const find = ({ entries, shared }: Runtime, id: string): Entry | undefine
 
 const closed = new OpenError({ reason: "Closed", message: "the catalog is closed: make another one" })
 
-/** Opens a store, or makes it. */
-export const open = (
+const comesUp = ({ actor, backend }: Runtime): Effect.Effect<Backend, OpenError> =>
+  Effect.raceFirst(
+    backend,
+    Effect.andThen(
+      Effect.mapError(
+        actor.ready,
+        (cause) =>
+          new OpenError({ reason: "Unavailable", message: "the backend never came up, see the cause", cause })
+      ),
+      Effect.never
+    )
+  )
+
+const openPermanent = (
   runtime: Runtime,
   opening: Opening,
+  id: string,
   codec: Codec<never>
 ): Effect.Effect<Store, OpenError> =>
+  Effect.gen(function* () {
+    const backend = yield* comesUp(runtime)
+    const owned = opening.ack === "memory" ? yield* runtime.owning.take(backend) : undefined
+    return yield* Permanent.open({
+      runtime,
+      backend,
+      saving: owned ?? runtime.saving,
+      opening,
+      id,
+      codec,
+      owner: owned === undefined ? "" : runtime.settings.name
+    })
+  })
+
+const openNow = (runtime: Runtime, opening: Named, codec: Codec<never>): Effect.Effect<Store, OpenError> =>
   Effect.suspend(() => {
-    if (runtime.isClosed) return Effect.fail(closed)
-    const { as, kind } = opening
-    const id = opening.id ?? makeSecret()
+    if (runtime.shared.isClosed) return Effect.fail(closed)
+    const { as, id, kind } = opening
     if (!mayOpen(runtime, as, id, kind)) {
       return Effect.fail(
         new OpenError({ reason: "Forbidden", message: "the principal may not open the store" })
@@ -95,8 +132,23 @@ export const open = (
     }
     const over = overQuota(runtime, as)
     if (over !== undefined) return Effect.fail(over)
-    return Temporary.make(runtime.shared, runtime.settings, opening, id, codec).pipe(
-      Effect.mapError(invalidOpening),
-      Effect.map((store) => add(runtime, store, wanted, as).store)
-    )
+    const made =
+      kind === "permanent"
+        ? openPermanent(runtime, opening, id, codec)
+        : Effect.mapError(
+            Temporary.make(runtime.shared, runtime.settings, opening, id, codec),
+            invalidOpening
+          )
+    return Effect.map(made, (store) => add(runtime, store, wanted, open(runtime, opening, codec), as).store)
   })
+
+/** Opens a store; callers that open one and the same permanent one share the opening. */
+export const open = (
+  runtime: Runtime,
+  opening: Named,
+  codec: Codec<never>
+): Effect.Effect<Store, OpenError> => {
+  const { id, kind } = opening
+  if (kind !== "permanent") return openNow(runtime, opening, codec)
+  return runtime.inOrder(id, openNow(runtime, opening, codec))
+}

@@ -1,15 +1,23 @@
 /** The reading calls of a store. What a principal may not see is missing to it. */
 import { Effect, Option } from "effect"
+import type { StorageError } from "../../Storage.js"
 import { type As, readable } from "./accept.js"
 import type { Codec } from "./data.js"
 import type { StoreEnded } from "./errors.js"
 import type { Row } from "./operation.js"
+import type { SharedParts } from "./sharedStore.js"
+import { live, type Slot } from "./slot.js"
 import { access, type Store } from "./store.js"
 
 /** Options of a read. */
 export interface ReadOptions {
   /** Default: the server itself, which may see everything. */
   readonly as?: As | undefined
+  /**
+   * `latest`: asks the backend first, so that what any process was answered before is seen. `local`, the default: as of the
+   * last revision that was read here. Only of stores that several processes write.
+   */
+  readonly read?: "local" | "latest" | undefined
 }
 
 /** All records that may be seen, as of one revision. */
@@ -20,31 +28,41 @@ export interface Snapshot<out A> {
   readonly rows: ReadonlyArray<Row<A>>
 }
 
-const ready = (store: Store): Effect.Effect<Store, StoreEnded> =>
-  Effect.suspend(() => {
+const upToDate = (store: Store, { head, mirror }: SharedParts): Effect.Effect<Store, StorageError> =>
+  Effect.flatMap(head, (head) =>
+    Effect.async((resume) => Effect.sync(mirror.whenAt(head, () => resume(Effect.succeed(store)))))
+  )
+
+const ready = (slot: Slot, { read }: ReadOptions): Effect.Effect<Store, StoreEnded | StorageError> =>
+  Effect.flatMap(live(slot), (store): Effect.Effect<Store, StoreEnded | StorageError> => {
     const ended = access(store, store.shared.timers.now())
-    return ended === undefined ? Effect.succeed(store) : Effect.fail(ended)
+    if (ended !== undefined) return Effect.fail(ended)
+    return store.parts === undefined || read !== "latest"
+      ? Effect.succeed(store)
+      : upToDate(store, store.parts)
   })
 
 export const get = <A>(
-  store: Store,
+  slot: Slot,
   codec: Codec<A>,
   key: string,
-  { as }: ReadOptions
-): Effect.Effect<Option.Option<Row<A>>, StoreEnded> =>
-  Effect.map(ready(store), ({ holding }) => {
+  options: ReadOptions
+): Effect.Effect<Option.Option<Row<A>>, StoreEnded | StorageError> =>
+  Effect.map(ready(slot, options), (store) => {
+    const { holding } = store
     const row = holding.get(key)
-    const mayRead = readable(store, as)
+    const mayRead = readable(store, options.as)
     return row === undefined || mayRead?.(row) === false ? Option.none() : Option.some(codec.row(row))
   })
 
 export const snapshot = <A>(
-  store: Store,
+  slot: Slot,
   codec: Codec<A>,
-  { as }: ReadOptions
-): Effect.Effect<Snapshot<A>, StoreEnded> =>
-  Effect.map(ready(store), ({ holding }) => {
-    const mayRead = readable(store, as)
+  options: ReadOptions
+): Effect.Effect<Snapshot<A>, StoreEnded | StorageError> =>
+  Effect.map(ready(slot, options), (store) => {
+    const { holding } = store
+    const mayRead = readable(store, options.as)
     const rows = holding.bySeq()
     const seen = mayRead === undefined ? rows : rows.filter(mayRead)
     return { seq: holding.seq(), rows: seen.map(codec.row) }

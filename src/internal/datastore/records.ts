@@ -79,11 +79,9 @@ export const measure = (records: Records, key: string, bytes: number | undefined
 export const deadlineOf = ({ extras }: Records, key: string): number | undefined =>
   extras.get(key)?.timer?.deadline
 
-const none: ReadonlySet<string> = new Set()
-
 /** Returns the keys that belong to a session. */
 export const keysOfSession = ({ sessions }: Records, session: string): ReadonlyArray<string> =>
-  Array.from(sessions.get(session) ?? none)
+  Array.from(sessions.get(session) ?? [])
 
 /** Gives a record another end, as `touch` does; `false`: it has none. */
 export const moveDeadline = ({ extras, timers }: Records, key: string, deadline: number): boolean => {

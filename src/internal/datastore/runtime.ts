@@ -11,7 +11,11 @@ import type { InvalidOptions } from "../options.js"
 import { makeRandom, randomName } from "../random.js"
 import { removeAll } from "./accept.js"
 import type { Unsaved } from "./closing.js"
+import type { OpenError } from "./errors.js"
 import type { JsonRow } from "./holding.js"
+import * as Leasing from "./leasing.js"
+import * as Owning from "./owning.js"
+import * as Records from "./records.js"
 import type { Settings } from "./settings.js"
 import type { Counters, Shared, Store } from "./store.js"
 
@@ -20,6 +24,8 @@ export interface Entry {
   readonly store: Store
   /** What it was opened with, to compare. */
   readonly opened: Opened
+  /** Opens it again, after it has left memory. */
+  readonly reopen: Effect.Effect<Store, OpenError>
   /** Who has opened it first; none: the server itself. */
   readonly principal: string | undefined
 }
@@ -40,8 +46,9 @@ export interface Runtime {
   readonly shared: Shared
   readonly leases: Leases
   readonly entries: Map<string, Entry>
-  /** Permanent stores that are being opened. */
-  readonly opening: Map<string, Deferred.Deferred<void>>
+  /** Runs openings of one id one after the other. */
+  readonly inOrder: <A, E>(id: string, effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+  readonly owning: Owning.Owning
   readonly clients: Clients.Clients
   /** By principal: how many stores of theirs are open. */
   readonly storesOf: Map<string, number>
@@ -49,6 +56,7 @@ export interface Runtime {
   readonly backend: Effect.Effect<Backend>
   readonly actor: Actor.Actor<Backend, never, Option.Option<Backend>>
   readonly tasks: Actor.Actor<void, Effect.Effect<void>, unknown>
+  readonly leasing: Leasing.Leasing
   /** Saves what any process writes. */
   readonly saving: Saving.Saving
   /** What was accepted and could not be stored, in order. */
@@ -57,7 +65,12 @@ export interface Runtime {
   readonly scope: Scope.CloseableScope
   /** Stores that have expired and that no purge has counted yet. */
   expired: number
-  isClosed: boolean
+}
+
+/** What saves the stores of a catalog. */
+export const savingsOf = ({ owning, saving }: Runtime): ReadonlyArray<Saving.Saving> => {
+  const owned = owning.saving()
+  return owned === undefined ? [saving] : [saving, owned]
 }
 
 const noCounters = (): Counters => ({ applied: 0, refused: 0, repeated: 0, quotaRefusals: 0, failed: 0 })
@@ -76,12 +89,37 @@ const makeTasks = (name: string): Effect.Effect<Runtime["tasks"], InvalidOptions
     report: () => undefined
   }))
 
-/** Removes the records of a session that has ended, of every store that holds some: one revision each. */
-const endSession = (stores: Map<string, Set<Store>>, session: string): void => {
+/** Makes what runs effects of one name in turn. A name that nothing waits for is forgotten. */
+const makeOrder: Effect.Effect<Runtime["inOrder"]> = Effect.sync(() => {
+  const turns = new Map<string, { readonly alone: Effect.Semaphore; waiting: number }>()
+  return (id, effect) =>
+    Effect.suspend(() => {
+      const turn = turns.get(id) ?? { alone: Effect.unsafeMakeSemaphore(1), waiting: 0 }
+      turns.set(id, turn)
+      turn.waiting++
+      return Effect.ensuring(
+        turn.alone.withPermits(1)(effect),
+        Effect.sync(() => {
+          if (--turn.waiting === 0) turns.delete(id)
+        })
+      )
+    })
+})
+
+/** Removes the records of a session from a store: one revision. */
+const removeFrom = (saving: Saving.Saving, store: Store, session: string): void => {
+  const keys = Records.keysOfSession(store.records, session)
+  if (store.ended !== undefined || keys.length === 0) return
+  if (store.parts === undefined) removeAll(store, keys)
+  else saving.offer(Leasing.removalOf(store.id, store.shared.nextName(), session, keys), () => {})
+}
+
+/** Removes the records of a session that has ended, from every store that holds some. */
+const endSession = (stores: Map<string, Set<Store>>, saving: Saving.Saving, session: string): void => {
   const holding = stores.get(session)
   if (holding === undefined) return
   stores.delete(session)
-  for (const store of holding) removeAll(store, Array.from(store.records.sessions.get(session) ?? []))
+  for (const store of holding) removeFrom(saving, store, session)
 }
 
 export const make = (
@@ -132,14 +170,29 @@ export const make = (
       inBackground,
       nextName: () => `${process}/${++names}`,
       onEnded: (store) => ended(runtime, store),
-      count: noCounters()
+      count: noCounters(),
+      isClosed: false
     }
+    const leasing = Leasing.make({
+      backend,
+      sessions: leases.sessions,
+      saving,
+      nextName: shared.nextName,
+      removeOwned: (id, session) => {
+        const store = entries.get(id)?.store
+        if (store?.outbox === undefined) return false
+        removeFrom(saving, store, session)
+        return true
+      }
+    })
     const runtime: Runtime = {
       settings,
+      leasing,
       shared,
       leases,
       entries,
-      opening: new Map(),
+      inOrder: yield* makeOrder,
+      owning: yield* Owning.make(name, scope, entries),
       clients: Clients.make(),
       storesOf: new Map(),
       backend,
@@ -148,11 +201,11 @@ export const make = (
       saving,
       unsaved: [],
       scope,
-      expired: 0,
-      isClosed: false
+      expired: 0
     }
-    const stop = leases.sessions.onEnd(({ id }) => endSession(sessions, id))
+    const stop = leases.sessions.onEnd(({ id }) => endSession(sessions, saving, id))
     yield* Effect.addFinalizer(() => Effect.sync(stop))
+    yield* Effect.forkScoped(Effect.interruptible(leasing.run))
     return runtime
   })
 
@@ -173,5 +226,5 @@ const ended = (runtime: Runtime, store: Store): void => {
   const { reason } = store.ended!
   if (reason === "Expired") runtime.expired++
   if (reason === "Failed") shared.count.failed++
-  shared.inBackground(store.following.end(store.ended!))
+  shared.inBackground(Effect.andThen(store.following.end(store.ended!), store.release))
 }

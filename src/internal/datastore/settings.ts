@@ -20,7 +20,7 @@ export interface Options {
   readonly quotas?: Quotas | undefined
   /** How long a temporary store lives without its own `ttl`. Default 1 hour. */
   readonly ttl?: Duration.DurationInput | undefined
-  /** How often what nobody asks for is removed. Default 1 minute. */
+  /** How often what no call asks for is removed. Default 1 minute. */
   readonly janitorInterval?: Duration.DurationInput | undefined
   /** After so long without a call or a follow, a permanent store leaves memory. Default 10 minutes. */
   readonly idleTimeout?: Duration.DurationInput | undefined
@@ -80,6 +80,11 @@ export interface OpenOptions<in out A, in out I> {
    * `memory` needs a process that owns the catalog, and loses what was not saved when that process is killed.
    */
   readonly ack?: "memory" | "flushed" | undefined
+  /**
+   * `queued`: the handle of a permanent store is there at once, and calls wait for the backend, and for the store to be
+   * loaded. If it cannot be loaded, they fail with `StoreEnded`. Default `loaded`: the opening waits, and fails.
+   */
+  readonly start?: "loaded" | "queued" | undefined
   /** The most revisions that a temporary store keeps for followers that come back. Default 10,240. */
   readonly maxRevisions?: number | undefined
   /** On whose behalf it is opened. Default: the server itself. */
@@ -120,6 +125,7 @@ const openRules = {
   ttl: Rules.optional(Rules.millis()),
   expiry: Rules.or(Rules.oneOf("fixed", "sliding"), "fixed"),
   ack: Rules.or(Rules.oneOf("memory", "flushed"), "flushed"),
+  start: Rules.or(Rules.oneOf("loaded", "queued"), "loaded"),
   maxRevisions: Rules.or(Rules.whole(1), 10_240),
   as: Rules.optional(Rules.that("{ principal, client? }", isAs))
 }

@@ -1,6 +1,6 @@
 /** Counts of a catalog of stores. */
 import * as Clients from "../catalog/clients.js"
-import type { Runtime } from "./runtime.js"
+import { type Runtime, savingsOf } from "./runtime.js"
 
 /** Counts of a catalog since it was made, but for the first three, which are as of now. */
 export interface Stats {
@@ -19,12 +19,13 @@ export interface Stats {
   readonly failed: number
 }
 
-export const statsOf = ({ clients, entries, saving, shared }: Runtime): Stats => {
+export const statsOf = (runtime: Runtime): Stats => {
+  const { clients, entries, shared } = runtime
   const { applied, failed, quotaRefusals, refused, repeated } = shared.count
   return {
     stores: entries.size,
     subscribers: Clients.sizeOf(clients),
-    unsaved: saving.waiting(),
+    unsaved: savingsOf(runtime).reduce((sum, saving) => sum + saving.waiting(), 0),
     applied,
     repeated,
     refused,

@@ -10,8 +10,10 @@ import type { Limits } from "./check.js"
 import { StoreEnded } from "./errors.js"
 import type { Following } from "./following.js"
 import type { Holding, JsonRow } from "./holding.js"
+import type { Owned } from "./operation.js"
 import * as Records from "./records.js"
 import type { Reply } from "./reply.js"
+import type { SharedParts } from "./sharedStore.js"
 
 /** What all stores of a catalog share. */
 export interface Shared {
@@ -30,6 +32,8 @@ export interface Shared {
   /** Called once when a store has ended. */
   readonly onEnded: (store: Store) => void
   readonly count: Counters
+  /** Nothing is accepted any more; what was accepted is being saved. */
+  isClosed: boolean
 }
 
 /** Counts of a catalog since it was made. */
@@ -42,7 +46,7 @@ export interface Counters {
 }
 
 /** Takes what a permanent store has accepted, to save it. `false`: it cannot, and the store ends. */
-export type Outbox = (save: Save) => boolean
+export type Outbox = (save: Save, steps: Owned["steps"]) => boolean
 
 /** How long a store lives without being used; permanent ones have none. */
 export interface Lifetime {
@@ -56,6 +60,8 @@ export interface Store {
   readonly id: string
   readonly kind: string
   readonly primary: string
+  /** Of the schema of what it writes. */
+  readonly version: number
   /** Names this life. */
   readonly epoch: string
   readonly shared: Shared
@@ -69,7 +75,7 @@ export interface Store {
   readonly lifetime: Lifetime | undefined
   /** Ends the store; moved lazily: it looks at `usedAt` when it is due. */
   expiry: Timer | undefined
-  /** Monotonic milliseconds of the last write or `touch`. */
+  /** Monotonic milliseconds of the last write or `touch`; of a permanent store of the last call. */
   usedAt: number
   ended: StoreEnded | undefined
   /** Of a permanent store. */
@@ -77,6 +83,12 @@ export interface Store {
   /** Milliseconds of the backend's clock less those of the timers. */
   readonly clockOffset: number
   readonly following: Following
+  /** Of a store that other processes write too. */
+  readonly parts: SharedParts | undefined
+  /** How many of its operations are not stored yet. */
+  pending: number
+  /** Gives back what it has of the backend, after its end. */
+  readonly release: Effect.Effect<void>
   /** Clients that were subscribed by name. */
   readonly members: Set<string>
 }
@@ -89,10 +101,14 @@ const messages: { readonly [R in StoreEnded["reason"]]: string } = {
   Unloaded: "the store was idle and has left the memory: open it again"
 }
 
+const endedBy = ({ id }: Store, reason: StoreEnded["reason"], cause: unknown): StoreEnded =>
+  new StoreEnded({ reason, id, message: messages[reason], cause })
+
 /** Ends a store, once. Synchronous: no later call sees it open. */
 export const end = (store: Store, reason: StoreEnded["reason"], cause?: unknown): boolean => {
   if (store.ended !== undefined) return false
-  store.ended = new StoreEnded({ reason, id: store.id, message: messages[reason], cause })
+  store.ended = endedBy(store, reason, cause)
+  store.parts?.mirror.end()
   if (store.expiry !== undefined) store.shared.timers.cancel(store.expiry)
   Records.end(store.records)
   store.shared.policy.forget(store.id)
@@ -126,6 +142,8 @@ export const use = (store: Store, now: number): void => {
 export const access = (store: Store, now: number): StoreEnded | undefined => {
   const { lifetime, shared } = store
   if (store.ended !== undefined) return store.ended
+  if (shared.isClosed) return endedBy(store, "Closed", undefined)
+  if (lifetime === undefined) store.usedAt = now
   if (store.records.extras.size > 0) shared.timers.runDue()
   if (lifetime !== undefined && now > expiresAt(lifetime, store.usedAt)) end(store, "Expired")
   return store.ended

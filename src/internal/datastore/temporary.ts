@@ -43,6 +43,7 @@ export const make = (
       id,
       kind: opening.kind,
       primary: opening.primary,
+      version: opening.version,
       epoch: head.epoch,
       shared,
       limits: limitsOf(opening.primary),
@@ -58,6 +59,9 @@ export const make = (
       outbox: undefined,
       clockOffset: 0,
       following: yield* Following.make(log, `${settings.name}/${id}`, settings.closeDeadline),
+      parts: undefined,
+      pending: 0,
+      release: Effect.void,
       members: new Set()
     }
     startExpiry(store)

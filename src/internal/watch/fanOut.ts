@@ -86,6 +86,14 @@ const makeRoom = <V>(
   }
 }
 
+/** Whether a view alone keeps a watcher with room from taking a revision as it is, and lets it through. */
+const seesRow = <V>(watcher: Watcher.Watcher<V>, { events }: LoggedRevision<V>): boolean => {
+  const { previous, view, where } = watcher
+  if (view === undefined || where !== undefined || previous || events.length !== 1) return false
+  const event = events[0]!
+  return event._tag === "Put" && !Watcher.isFull(watcher) && view.visible(event.key, event.value)
+}
+
 /** Offers a revision to one watcher; `before` is the revision before it. */
 const offer = <V>(
   registry: Registry.Registry<V>,
@@ -97,12 +105,15 @@ const offer = <V>(
   // The predicate of another watcher may have ended it.
   if (!Watcher.isLive(watcher) || frames.logged.revision.seq <= watcher.deliveredFrom) return
   let frame: EventsFrame<V> | undefined
+  let asItIs = false
   try {
-    frame = frameOf(frames, watcher, positions)
+    asItIs = seesRow(watcher, frames.logged)
+    if (!asItIs) frame = frameOf(frames, watcher, positions)
   } catch (cause) {
     Registry.end(registry, watcher, "Failed", "its predicate threw", cause, before)
     return
   }
+  if (asItIs) Watcher.pushRow(watcher, frames.logged)
   if (frame === undefined) return
   if (Watcher.isFull(watcher) && !makeRoom(registry, watcher, before)) return
   Watcher.push(watcher, frame)

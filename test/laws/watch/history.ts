@@ -45,7 +45,7 @@ const where = (event: { readonly key: string; readonly _tag: string }): boolean 
 const hostTime = Clock.make()
 
 /** A handle that works in the host's time. */
-const outside = ({ outside }: VirtualTime, log: Log): Log => {
+export const outside = ({ outside }: VirtualTime, log: Log): Log => {
   const call = <A, E, R>(effect: Effect.Effect<A, E, R>) => outside(Effect.withClock(effect, hostTime))
   return {
     ...log,

@@ -12,6 +12,9 @@ import { places, until } from "./places.js"
 const a = { who: "process a" } as const
 const b = { who: "process b" } as const
 
+/** A lease that is not extended while a test lets time pass until a database has answered. */
+const long = "1000 hours"
+
 const count = plain("INSERT INTO writes VALUES (1)")
 
 for (const [database, place] of places) {
@@ -152,7 +155,7 @@ for (const [database, place] of places) {
         const { database, expire, start } = yield* place
         const [one, other] = yield* Effect.all([start(), start()])
         yield* database.sql("CREATE TABLE writes (n int)")
-        const former = yield* one.acquire("x", a)
+        const former = yield* one.acquire("x", { ...a, lease: long })
         yield* expire
         const [proved, go] = yield* Effect.all([Deferred.make<void>(), Deferred.make<void>()])
         const saving = yield* Effect.fork(
@@ -165,8 +168,10 @@ for (const [database, place] of places) {
         )
         yield* Deferred.await(proved)
         const taking = yield* Effect.fork(other.acquire("x", { ...b, wait: Duration.infinity }))
-        yield* until(other, "SELECT")
-        yield* TestClock.adjust("200 millis")
+        // It has looked, was refused, and looks again.
+        const looked = until(other, '"over"')
+        yield* looked
+        yield* passing(Effect.raceFirst(looked, Fiber.await(taking)))
         expect(taking.unsafePoll()).toBeNull()
         yield* Deferred.succeed(go, undefined)
         yield* Fiber.join(saving)
@@ -194,6 +199,33 @@ for (const [database, place] of places) {
       })
     )
 
+    it.scoped("is refused while the database is away, and one that waits goes on", () =>
+      Effect.gen(function* () {
+        const { database, start } = yield* place
+        const one = yield* start()
+        yield* one.disconnect
+        const refused = yield* Effect.flip(one.acquire("x", a))
+        expect(refused).toMatchObject({ reason: "Unavailable", cause: { message: "the database is away" } })
+        const waiting = yield* Effect.fork(one.acquire("x", { ...a, lease: long, wait: Duration.infinity }))
+        yield* until(one, "SELECT")
+        yield* one.reconnect
+        const owner = yield* passing(Fiber.join(waiting))
+        // What it holds is held while it cannot be extended, and extended when it can.
+        yield* one.disconnect
+        yield* TestClock.adjust("334 hours")
+        yield* until(one, "UPDATE")
+        expect([owner.isLost(), owner.unsafeIsHeld()]).toEqual([false, true])
+        yield* TestClock.adjust("567 hours")
+        expect([owner.isLost(), owner.unsafeIsHeld()]).toEqual([false, false])
+        yield* one.reconnect
+        yield* TestClock.adjust("100 hours")
+        yield* Effect.repeat(until(one, "UPDATE"), { until: () => owner.unsafeIsHeld() })
+        yield* database.sql("DROP TABLE t_owners")
+        const fatal = yield* Effect.flip(one.acquire("y", a))
+        expect(fatal).toMatchObject({ reason: "Unavailable" })
+      })
+    )
+
     for (const [jump, ahead] of jumps) {
       it.scoped(`goes by the clock of the database: that of a process is set ${jump}`, () =>
         Effect.gen(function* () {
@@ -201,7 +233,9 @@ for (const [database, place] of places) {
           const [one, other] = yield* Effect.all([start(), start()])
           const wall = yield* wallClock
           wall.set(ahead)
-          yield* Effect.withClock(one.acquire("x", a), wall.clock)
+          const owner = yield* Effect.withClock(one.acquire("x", a), wall.clock)
+          wall.set(2 * ahead)
+          expect(owner.unsafeIsHeld()).toBe(true)
           const millis = yield* left
           expect(millis).toBeGreaterThan(0)
           expect(millis).toBeLessThanOrEqual(10_000)

@@ -1,8 +1,15 @@
 /** Databases for owners: processes with clients of their own, what they save as owners, and another program beside them. */
 import { SqlClient } from "@effect/sql/SqlClient"
 import { Context, Effect, identity, Queue, type Scope } from "effect"
+import { StorageError } from "../../../src/Storage.js"
 import { byDialect, clientExecutor } from "../../../src/sql/internal/client/client.js"
-import { type Dialect, type Executor, plain, type Run } from "../../../src/sql/internal/dialect.js"
+import {
+  type Dialect,
+  type Executor,
+  plain,
+  type Run,
+  type Statement
+} from "../../../src/sql/internal/dialect.js"
 import type { Owner } from "../../../src/sql/internal/owner/holding.js"
 import { type Owners, openOwners } from "../../../src/sql/internal/owner/owners.js"
 import { sessionLocksOf } from "../../../src/sql/internal/owner/sessionLocks.js"
@@ -17,9 +24,14 @@ import { pgSchema, sqliteFile, type TableDatabase } from "../../support/table/da
 export interface Process extends Owners {
   readonly dialect: Dialect
   /** Takes the next of its statements that has ended outside of a transaction. */
-  readonly ended: Effect.Effect<string>
+  readonly ended: Effect.Effect<Statement>
+  /** How many of them have ended. */
+  readonly count: () => number
   /** From now on none of its statements is sent, and none is answered. */
   readonly freeze: Effect.Effect<void>
+  /** From now on each of its statements fails, until `reconnect`. */
+  readonly disconnect: Effect.Effect<void>
+  readonly reconnect: Effect.Effect<void>
   /** Saves as the owner: proves that it is, runs the body, commits. */
   readonly save: <A, E>(owner: Owner, body: (run: Step) => Effect.Effect<A, E>) => Effect.Effect<A, unknown>
 }
@@ -35,17 +47,25 @@ export interface Place {
   readonly left: Effect.Effect<number>
 }
 
-const freezing = (executor: Executor) => {
-  let isFrozen = false
+const away = new StorageError({ kind: "Transient", outcome: "NotStored", message: "the database is away" })
+
+const withFates = (executor: Executor) => {
+  let fate: "pass" | "freeze" | "fail" = "pass"
   const run =
     (one: Run): Run =>
     (statement) =>
-      Effect.suspend(() => (isFrozen ? Effect.never : one(statement)))
+      Effect.suspend(() =>
+        fate === "pass" ? one(statement) : fate === "freeze" ? Effect.never : Effect.fail(away)
+      )
+  const turn = (to: typeof fate) =>
+    Effect.sync(() => {
+      fate = to
+    })
   return {
     executor: { run: run(executor.run), reserve: Effect.map(executor.reserve, run) } satisfies Executor,
-    freeze: Effect.sync(() => {
-      isFrozen = true
-    })
+    freeze: turn("freeze"),
+    disconnect: turn("fail"),
+    reconnect: turn("pass")
   }
 }
 
@@ -53,12 +73,19 @@ const process = (database: TableDatabase, doorbell: object | undefined) =>
   Effect.gen(function* () {
     const client = Context.get(yield* database.client, SqlClient)
     const dialect = yield* byDialect<Dialect>(client, sqliteDialect, pgDialect)
-    const { executor, freeze } = freezing(clientExecutor(client))
+    const { executor, ...fates } = withFates(clientExecutor(client))
     // The driver would wait in the only thread.
     if (dialect.name === "sqlite") yield* executor.run(plain("PRAGMA busy_timeout = 0"))
-    const ended = yield* Queue.unbounded<string>()
+    const ended = yield* Queue.unbounded<Statement>()
+    let count = 0
     const run: Run = (statement) =>
-      Effect.ensuring(executor.run(statement), Queue.offer(ended, statement.text))
+      Effect.ensuring(
+        executor.run(statement),
+        Effect.suspend(() => {
+          count++
+          return Queue.offer(ended, statement)
+        })
+      )
     const owners = yield* openOwners({
       dialect,
       executor: { ...executor, run },
@@ -67,9 +94,10 @@ const process = (database: TableDatabase, doorbell: object | undefined) =>
     })
     const one: Process = {
       ...owners,
+      ...fates,
       dialect,
       ended: Queue.take(ended),
-      freeze,
+      count: () => count,
       save: (owner, body) =>
         transaction(dialect, executor.reserve, identity, (run) => {
           const one = step(dialect, run)
@@ -101,9 +129,13 @@ const placeOf = (database: TableDatabase): Place => {
   }
 }
 
-/** Waits until a process has ended a statement with this text in it. */
-export const until = (process: Process, text: string): Effect.Effect<void> =>
-  Effect.flatMap(process.ended, (ended) => (ended.includes(text) ? Effect.void : until(process, text)))
+/** Waits until a process has ended a statement with this text in it, and with this parameter if there is one. */
+export const until = (process: Process, text: string, param?: unknown): Effect.Effect<void> =>
+  Effect.flatMap(process.ended, (ended) =>
+    ended.text.includes(text) && (param === undefined || ended.params.includes(param))
+      ? Effect.void
+      : until(process, text, param)
+  )
 
 /** A place in a schema of the server. */
 export const pgPlace = (server: string) =>

@@ -7,6 +7,9 @@ import * as Sse from "./encoding.js"
 import type { EndReason, GapReason } from "./frames.js"
 import type { Opened, ResumeGap } from "./session.js"
 
+/** What opens watchers: a watch, or what opens them for a principal. */
+export type Opener<in out V> = Pick<Watch<V>, "open">
+
 /** Options of the follow of a client; each has a default. */
 export interface ServeOptions<V>
   extends Omit<FollowOptions<V>, "after" | "back" | "autoResnapshot" | "policy"> {
@@ -53,7 +56,7 @@ const rules = {
 
 /** Opens a follow as the watch does; what may pass, or is gone, becomes an answer. */
 const attempt = <V>(
-  watch: Watch<V>,
+  watch: Opener<V>,
   selector: Selector,
   options: FollowOptions<V>,
   resumeGap: ResumeGap | undefined
@@ -82,7 +85,7 @@ const attempt = <V>(
  * no snapshots answers a cursor that cannot be resumed by the end.
  */
 export const openResponse = <V>(
-  watch: Watch<V>,
+  watch: Opener<V>,
   selector: Selector,
   options: ServeOptions<V>,
   starts: Sse.Starts,
@@ -93,7 +96,7 @@ export const openResponse = <V>(
   )
 
 const openAt = <V>(
-  watch: Watch<V>,
+  watch: Opener<V>,
   selector: Selector,
   options: ServeOptions<V>,
   starts: Sse.Starts,

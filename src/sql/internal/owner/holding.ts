@@ -113,35 +113,42 @@ const lose = (holding: Holding): Effect.Effect<OwnError> =>
     return error
   })
 
-/** Takes the lock of the present session where the one before is gone. */
-const relock = (holding: Holding): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const { claim, lock: before, place } = holding
-    if (before?.isHeld() === true) return Effect.void
-    before?.unsafeRelease()
-    const lock = place.locks?.unsafeTake(place.lockKey(claim.name))
-    holding.lock = lock
-    if (lock === undefined) return Effect.void
-    return Effect.map(lock.taken, (isTaken) => {
-      if (!isTaken) holding.lock = undefined
-    })
-  })
-
 /** Extends the lease. Fails with `Lost` if the token is another. */
-const renew = (holding: Holding): Effect.Effect<void, OwnError> =>
+const extend = (holding: Holding): Effect.Effect<void, OwnError | StorageError> =>
   Effect.gen(function* () {
     const { claim, clock, place } = holding
-    yield* relock(holding)
     const sentAt = monotonicMillis(clock)
     const isLocked = holding.lock?.isHeld() === true
     const result = yield* runAlone(place, place.statements.renew(claim, isLocked))
     if (place.dialect.rows(result).length === 0) return yield* Effect.flip(lose(holding))
     holding.heldUntil = endOf(sentAt, claim.lease)
-  }).pipe(Effect.mapError((error) => ownError(holding.claim.name, error)))
+  })
 
-/** Completes when the session that the lock is of is gone, or when there is another one to take it. */
+/** Takes the lock of the present session where the one before is gone, and gives whether it did. */
+const relock = (holding: Holding): Effect.Effect<boolean> =>
+  Effect.suspend(() => {
+    const { claim, lock: before, place } = holding
+    if (before?.isHeld() === true) return Effect.succeed(false)
+    before?.unsafeRelease()
+    const lock = place.locks?.unsafeTake(place.lockKey(claim.name))
+    holding.lock = lock
+    if (lock === undefined) return Effect.succeed(false)
+    return Effect.tap(lock.taken, (isTaken) => {
+      if (!isTaken) holding.lock = undefined
+    })
+  })
+
+/** Extends the lease first: it is all there is while the session does not answer. */
+const renew = (holding: Holding): Effect.Effect<void, OwnError> =>
+  extend(holding).pipe(
+    Effect.andThen(relock(holding)),
+    Effect.flatMap((isNew) => (isNew ? extend(holding) : Effect.void)),
+    Effect.mapError((error) => ownError(holding.claim.name, error))
+  )
+
+/** Completes when the session that the lock is of is gone, or when there is another one to take it in. */
 const sessionChanged = ({ lock, place: { locks } }: Holding): Effect.Effect<void> =>
-  lock?.lost ?? locks?.changed ?? Effect.never
+  (lock?.isHeld() === true ? lock.lost : locks?.changed) ?? Effect.never
 
 /** Extends the lease until the name is lost. */
 const keepRenewing = (holding: Holding, pause: number, failures = 0): Effect.Effect<void> => {

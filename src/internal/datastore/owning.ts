@@ -1,0 +1,60 @@
+/** The ownership of a catalog: what its stores with `ack: "memory"` are decided and saved by. */
+import { Effect, Scope } from "effect"
+import type { Backend } from "../catalog/backend.js"
+import * as Saving from "../catalog/saving.js"
+import { OpenError } from "./errors.js"
+import type { Entry } from "./runtime.js"
+import { end } from "./store.js"
+
+/** Ends all stores that were decided in memory. */
+const endOwned = (entries: ReadonlyMap<string, Entry>, cause: unknown): void => {
+  for (const { store } of Array.from(entries.values()))
+    if (store.outbox !== undefined) end(store, "Failed", cause)
+}
+
+const owned = (
+  backend: Backend,
+  name: string
+): Effect.Effect<{ token: string; lost: Effect.Effect<string> }, OpenError, Scope.Scope> =>
+  Effect.mapError(backend.own(name), (error) =>
+    error._tag === "Owned"
+      ? new OpenError({ reason: "Owned", message: `${error.message}: it is owned by ${error.by}` })
+      : new OpenError({ reason: "Unavailable", message: "the ownership could not be taken", cause: error })
+  )
+
+/** The ownership of a catalog's name. */
+export interface Owning {
+  /** Takes it, if it is not held, and answers what saves with it. */
+  readonly take: (backend: Backend) => Effect.Effect<Saving.Saving, OpenError>
+  /** What saves with it, while it is held. */
+  readonly saving: () => Saving.Saving | undefined
+}
+
+/** Makes the ownership, which the first store takes that is decided in memory. It is held as long as the scope lives. */
+export const make = (
+  name: string,
+  scope: Scope.Scope,
+  entries: ReadonlyMap<string, Entry>
+): Effect.Effect<Owning> =>
+  Effect.map(Effect.makeSemaphore(1), (alone) => {
+    let held: Saving.Saving | undefined
+    /** Nothing that was decided under it can be saved any more. */
+    const lose = (saving: Saving.Saving, cause: unknown): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        held = undefined
+        endOwned(entries, cause)
+        return saving.closeWithin(0)
+      })
+    const take = (backend: Backend) =>
+      Effect.gen(function* () {
+        if (held !== undefined) return held
+        const { lost, token } = yield* owned(backend, name)
+        // Its options are right.
+        const saving = yield* Effect.orDie(Saving.make(`${name}-owned`, Effect.succeed(backend), token))
+        const watching = Effect.flatMap(Effect.raceFirst(lost, saving.failed), (cause) => lose(saving, cause))
+        yield* Effect.forkScoped(Effect.interruptible(watching))
+        held = saving
+        return saving
+      }).pipe(Scope.extend(scope))
+    return { take: (backend) => alone.withPermits(1)(take(backend)), saving: () => held }
+  })

@@ -1,0 +1,197 @@
+/**
+ * Stores that several processes write. Each operation is decided by a save, and answered after its commit. Reads show the
+ * last revision that was read here, and at least what this process has been answered.
+ */
+import { Effect, Either, type Scope, Stream } from "effect"
+import { prefix } from "../../ChangeLog.js"
+import type { StorageError } from "../../Storage.js"
+import type { Frame } from "../../Watch.js"
+import type { HeldValue, Save, StoredValue } from "../catalog/backend.js"
+import type { Outcome } from "../catalog/saving.js"
+import { storageError } from "../log/storageError.js"
+import { type Request, refusalBefore } from "./accept.js"
+import { type StoreEnded, WriteError } from "./errors.js"
+import { evaluationOf } from "./evaluate.js"
+import type { JsonRow } from "./holding.js"
+import * as Mirror from "./mirror.js"
+import type { Found } from "./permanent.js"
+import * as Records from "./records.js"
+import type { Done, Reply } from "./reply.js"
+import type { Runtime } from "./runtime.js"
+import { access, end, type Store } from "./store.js"
+
+/** What a shared store has beside a {@link Store}. */
+export interface SharedParts {
+  readonly mirror: Mirror.Mirror
+  readonly read: (key: string, value: StoredValue) => JsonRow
+  /** The head that is committed now. */
+  readonly head: Effect.Effect<number, StorageError>
+}
+
+/** Makes the store with its parts, and with a reader of its values. */
+type MakeStore = (
+  parts: SharedParts,
+  read: (key: string, value: StoredValue) => JsonRow
+) => Effect.Effect<Store>
+
+const noteRow = (store: Store, row: JsonRow, value: StoredValue | undefined): void => {
+  const { ends, session } = value ?? {}
+  Records.set(store.records, row.key, session, ends === undefined ? undefined : ends - store.clockOffset)
+  if (session !== undefined) store.shared.noteSession(session, store)
+}
+
+/** Takes a frame of the log into the mirror. */
+const take = (
+  store: Store,
+  mirror: Mirror.Mirror,
+  valueOf: (row: JsonRow) => StoredValue | undefined,
+  frame: Frame<JsonRow>
+): void => {
+  switch (frame._tag) {
+    case "Events":
+      for (const event of frame.events) {
+        if (event._tag === "Put") noteRow(store, event.value, valueOf(event.value))
+        else Records.clear(store.records, event.key)
+      }
+      mirror.advance(
+        frame.revision.seq,
+        frame.events.map((event) => ({ key: event.key, row: event._tag === "Put" ? event.value : undefined }))
+      )
+      return
+    case "Snapshot":
+      Records.end(store.records)
+      for (const { value } of frame.entries) noteRow(store, value, valueOf(value))
+      mirror.replace(
+        frame.revision.seq,
+        frame.entries.map(({ value }) => value)
+      )
+      return
+    default:
+  }
+}
+
+/** Begins to read what all processes write, as long as the scope lives. */
+export const start = (
+  { loaded, opened, rows }: Found,
+  read: (key: string, value: StoredValue) => JsonRow,
+  makeStore: MakeStore
+): Effect.Effect<Store, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const mirror = Mirror.make(loaded.revision.seq, rows)
+    /** What belongs to a row beside its data; it is not delivered to anyone. */
+    const values = new WeakMap<JsonRow, StoredValue>()
+    const readAndNote = (key: string, value: StoredValue): JsonRow => {
+      const row = read(key, value)
+      if (value.session !== undefined || value.ends !== undefined) values.set(row, value)
+      return row
+    }
+    const head = Effect.mapBoth(opened.log.head, {
+      onFailure: storageError,
+      onSuccess: ({ head }) => head.seq
+    })
+    const store = yield* makeStore({ mirror, read, head }, readAndNote)
+    for (const value of loaded.values) noteRow(store, { key: value.key } as JsonRow, value)
+    const watch = yield* Effect.orDie(store.following.watch)
+    const following = Effect.scoped(
+      Effect.flatMap(watch.open(prefix(""), { after: loaded.revision, autoResnapshot: "on" }), ({ frames }) =>
+        Stream.runForEach(frames, (frame) =>
+          Effect.sync(() => take(store, mirror, (row) => values.get(row), frame))
+        )
+      )
+    )
+    yield* following.pipe(
+      Effect.catchAllCause((cause) => Effect.sync(() => end(store, "Failed", cause))),
+      Effect.interruptible,
+      Effect.forkScoped
+    )
+    return store
+  })
+
+const notStored = (outcome: Exclude<Outcome, { readonly _tag: "Saved" }>): WriteError =>
+  new WriteError({
+    reason: "NotStored",
+    message: `the backend could not store it: ${outcome.message}`,
+    outcome: outcome._tag === "StorageError" ? outcome.outcome : "NotStored",
+    cause: outcome
+  })
+
+/** Offers a request, and calls back with what came of it. */
+export const offer = (
+  runtime: Runtime,
+  store: Store,
+  parts: SharedParts,
+  request: Request,
+  settled: (result: Either.Either<{ readonly reply: Reply; readonly head: number }, WriteError>) => void
+): boolean => {
+  const { reply, save } = evaluationOf(store, request, (key, value: HeldValue) => parts.read(key, value))
+  return runtime.saving.offer(save, (outcome) =>
+    settled(
+      outcome._tag === "Saved"
+        ? Either.right({ reply: reply(), head: outcome.head.seq })
+        : Either.left(notStored(outcome))
+    )
+  )
+}
+
+/** Counts a reply, and makes the answer of it. */
+export const answerOf = (store: Store, reply: Reply): Either.Either<Done, WriteError> => {
+  const { count } = store.shared
+  if (reply._tag === "Done") {
+    count.applied++
+    return Either.right(reply)
+  }
+  count.refused++
+  return Either.left(new WriteError(reply.refused))
+}
+
+type Answer = Either.Either<Done, WriteError | StoreEnded>
+
+/** Begins a request, and calls back after its commit, when it was read here. */
+export const begin = (
+  runtime: Runtime,
+  store: Store,
+  parts: SharedParts,
+  request: Request,
+  done: (answer: Answer) => void
+): void => {
+  const ended = access(store, store.shared.timers.now())
+  const early = ended === undefined ? refusalBefore(store, request) : undefined
+  if (ended !== undefined) done(Either.left(ended))
+  else if (early !== undefined) done(answerOf(store, { _tag: "Refused", refused: early }))
+  else beginOpen(runtime, store, parts, request, done)
+}
+
+/** Begins a request on a store that is open. */
+const beginOpen: typeof begin = (runtime, store, parts, request, done) => {
+  store.pending++
+  const isTaken = offer(runtime, store, parts, request, (settled) => {
+    store.pending--
+    if (Either.isLeft(settled)) done(Either.left(settled.left))
+    else {
+      const { head, reply } = settled.right
+      parts.mirror.whenAt(head, () => done(answerOf(store, reply)))
+    }
+  })
+  if (isTaken) return
+  store.pending--
+  done(
+    Either.left(
+      new WriteError({ reason: "Unavailable", message: "nothing is saved any more, see the status" })
+    )
+  )
+}
+
+/** Removes a record whose time is over, if it still is when it is decided. */
+export const expire = (runtime: Runtime, store: Store, key: string): void => {
+  const save: Save = {
+    store: store.id,
+    name: store.shared.nextName(),
+    keys: [key],
+    id: undefined,
+    decide: ({ get, now }) => {
+      const ends = get(key)?.ends
+      return { revisions: ends !== undefined && now > ends ? [[{ _tag: "Delete", key }]] : [] }
+    }
+  }
+  runtime.saving.offer(save, () => {})
+}
