@@ -59,6 +59,21 @@ for (const [name, database] of databases()) {
       })
     )
 
+    it.scoped("opens a store that is there by one statement, however many there are", () =>
+      Effect.gen(function* () {
+        const { counts, db } = counting((yield* database).db)
+        const backend = yield* backendOf(db)
+        const ids = Array.from({ length: 50 }, (_, n) => `store ${n}`)
+        const openAll = Effect.scoped(Effect.forEach(ids, (id) => backend.open(stored(id))))
+        const counted = Effect.suspend(() => {
+          counts.statements = 0
+          return Effect.map(openAll, () => counts.statements / ids.length)
+        })
+        expect(yield* counted).toBeLessThanOrEqual(5)
+        expect(yield* counted).toBe(1)
+      })
+    )
+
     it.scoped("keeps its tables within the bound of the log when everything is deleted", () =>
       Effect.gen(function* () {
         const { db } = yield* database
