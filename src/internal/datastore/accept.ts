@@ -147,7 +147,7 @@ const saveOf = (store: Store, request: Request, changes: Changes, reply: Reply, 
   return {
     store: id,
     name: shared.nextName(),
-    keys: [],
+    keys: keysOfChanges(changed),
     id: request.id,
     decide: ({ head, logged, window }) => {
       if (logged !== undefined) return { revisions: [] }
@@ -156,6 +156,9 @@ const saveOf = (store: Store, request: Request, changes: Changes, reply: Reply, 
     }
   }
 }
+
+const keysOfChanges = (changed: ReadonlyArray<Changed>): ReadonlyArray<string> =>
+  changed.length === 1 ? [changed[0]!.key] : Array.from(new Set(changed.map(({ key }) => key)))
 
 const notNext = (stored: number, expected: number): string =>
   `revision ${stored} is stored, and not ${expected}: another process has written, or a save before was not stored`

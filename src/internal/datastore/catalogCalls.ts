@@ -2,6 +2,7 @@
 import { type Duration, Effect, Option, type Schema } from "effect"
 import * as Clients from "../catalog/clients.js"
 import * as Operations from "../catalog/operations.js"
+import { makeSecret } from "../lease/secret.js"
 import type { CloseReport } from "./closing.js"
 import * as Closing from "./closing.js"
 import { type Codec, codecOf } from "./data.js"
@@ -9,7 +10,9 @@ import { handleOf, type StoreHandle } from "./handle.js"
 import * as Open from "./opening.js"
 import { type Runtime, savingsOf } from "./runtime.js"
 import { type OpenOptions, resolveOpening } from "./settings.js"
+import * as Slot from "./slot.js"
 import { statsOf } from "./stats.js"
+import { end, type Store } from "./store.js"
 
 const open = <A, I>(runtime: Runtime, options: OpenOptions<A, I>) =>
   Effect.gen(function* () {
@@ -19,8 +22,15 @@ const open = <A, I>(runtime: Runtime, options: OpenOptions<A, I>) =>
       Open.invalidOpening
     )
     const codec = codecOf(opening.schema as Schema.Schema<A, I> | undefined)
-    const store = yield* Open.open(runtime, opening, codec as unknown as Codec<never>)
-    return yield* handleOf(runtime, store, codec)
+    const { kind, primary, start } = opening
+    const id = opening.id ?? makeSecret()
+    const opened = Open.open(runtime, { ...opening, id }, codec as unknown as Codec<never>)
+    if (kind === "permanent" && start === "queued") {
+      const slot = Slot.ofOpening(id, opened)
+      yield* Effect.forkIn(Slot.load(slot), runtime.scope)
+      return yield* handleOf(runtime, slot, primary, codec)
+    }
+    return yield* handleOf(runtime, Slot.ofStore(yield* opened, opened), primary, codec)
   })
 
 const unsubscribeAll = ({ clients, entries }: Runtime, client: string): number => {
@@ -36,10 +46,21 @@ const purge = (runtime: Runtime): number => {
   return expired
 }
 
-/** Removes what no access asks for: old replies. */
-const tidy = ({ entries, leases }: Runtime): void => {
-  const now = leases.timers.now()
-  for (const { store } of entries.values()) Operations.prune(store.operations, now)
+/** Whether a permanent store can leave memory: nothing of it is under way, and no call came for long. */
+const isIdle = ({ clients, settings }: Runtime, store: Store, now: number): boolean =>
+  store.lifetime === undefined &&
+  store.pending === 0 &&
+  store.members.size === 0 &&
+  Clients.countOf(clients, store.id) === 0 &&
+  now - store.usedAt > settings.idleTimeout
+
+/** Removes what no access asks for: old replies, and permanent stores that are idle. */
+const tidy = (runtime: Runtime): void => {
+  const now = runtime.leases.timers.now()
+  for (const { store } of Array.from(runtime.entries.values())) {
+    Operations.prune(store.operations, now)
+    if (isIdle(runtime, store, now)) end(store, "Unloaded")
+  }
 }
 
 const janitor = (runtime: Runtime): Effect.Effect<never> =>
@@ -64,7 +85,14 @@ export const catalogOf = (runtime: Runtime) =>
           const entry = Open.find(runtime, id)
           return entry === undefined
             ? Effect.succeed(Option.none())
-            : Effect.asSome(handleOf(runtime, entry.store, codecOf<unknown, unknown>(undefined)))
+            : Effect.asSome(
+                handleOf(
+                  runtime,
+                  Slot.ofStore(entry.store, entry.reopen),
+                  entry.store.primary,
+                  codecOf<unknown, unknown>(undefined)
+                )
+              )
         }),
       unsubscribeAll: (client: string) => Effect.sync(() => unsubscribeAll(runtime, client)),
       purgeExpired: Effect.sync(() => purge(runtime)),

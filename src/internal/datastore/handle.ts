@@ -18,14 +18,17 @@ import * as Follow from "./followCalls.js"
 import type { Row, Step } from "./operation.js"
 import * as Reads from "./reading.js"
 import type { Runtime } from "./runtime.js"
-import { access, end, type Store, use } from "./store.js"
+import * as Slot from "./slot.js"
+import { access, end, use } from "./store.js"
 import * as Writes from "./writing.js"
 
 /** A store that is open: one life of it. Its calls fail with `StoreEnded` when that is over. */
 export interface StoreHandle<in out A> {
   readonly id: string
   /** Names this life: cursors of another one do not count. */
-  readonly epoch: string
+  readonly epoch: Effect.Effect<string, StoreEnded>
+  /** Completes when the store is loaded, of one that was opened with `start: "queued"`. */
+  readonly ready: Effect.Effect<void, StoreEnded>
   /** Reads a record; none if there is none that may be seen. */
   readonly get: (
     key: string,
@@ -98,8 +101,8 @@ const refusedBy = (error: FollowError | StoreEnded): FollowError => {
   return new WatchRefused({ reason: "Ended", ended: reason, message, cause })
 }
 
-const touch = (store: Store): Effect.Effect<boolean, StoreEnded> =>
-  Effect.suspend(() => {
+const touch = (slot: Slot.Slot): Effect.Effect<boolean, StoreEnded> =>
+  Effect.flatMap(Slot.live(slot), (store) => {
     const now = store.shared.timers.now()
     const ended = access(store, now)
     if (ended !== undefined) return Effect.fail(ended)
@@ -107,8 +110,8 @@ const touch = (store: Store): Effect.Effect<boolean, StoreEnded> =>
     return Effect.succeed(store.lifetime?.expiry === "sliding")
   })
 
-const subscribe = (store: Store, client: string): Effect.Effect<boolean, StoreEnded> =>
-  Effect.suspend(() => {
+const subscribe = (slot: Slot.Slot, client: string): Effect.Effect<boolean, StoreEnded> =>
+  Effect.flatMap(Slot.live(slot), (store) => {
     const ended = access(store, store.shared.timers.now())
     if (ended !== undefined) return Effect.fail(ended)
     const isNew = !store.members.has(client)
@@ -116,44 +119,53 @@ const subscribe = (store: Store, client: string): Effect.Effect<boolean, StoreEn
     return Effect.succeed(isNew)
   })
 
-/** Makes the handle of a store for callers with this data. */
-export const handleOf = <A>(runtime: Runtime, store: Store, codec: Codec<A>): Effect.Effect<StoreHandle<A>> =>
+const openerOf = (runtime: Runtime, slot: Slot.Slot, as: As | undefined): Opener => ({
+  open: (selector, options = {}) =>
+    Slot.live(slot).pipe(
+      Effect.flatMap((store) => Follow.open(runtime, store, as, selector, options)),
+      Effect.mapError(refusedBy)
+    )
+})
+
+/** Makes the handle of a slot for callers with this data. */
+export const handleOf = <A>(
+  runtime: Runtime,
+  slot: Slot.Slot,
+  primary: string,
+  codec: Codec<A>
+): Effect.Effect<StoreHandle<A>> =>
   Effect.map(PubSub.sliding<Writes.Failure>({ capacity: 256, replay: 256 }), (failures) => {
-    const writing: Writes.Writing<A> = {
-      store,
-      codec,
-      failures,
-      ...Writes.writerOf(runtime, store, failures)
-    }
+    const writing: Writes.Writing<A> = { runtime, slot, primary, codec, failures }
     const { clients } = runtime
     return {
-      id: store.id,
-      epoch: store.epoch,
-      get: (key, options = {}) => Reads.get(store, codec, key, options),
-      snapshot: (options = {}) => Reads.snapshot(store, codec, options),
+      id: slot.id,
+      epoch: Effect.map(Slot.live(slot), ({ epoch }) => epoch),
+      ready: Effect.asVoid(Slot.live(slot)),
+      get: (key, options = {}) => Reads.get(slot, codec, key, options),
+      snapshot: (options = {}) => Reads.snapshot(slot, codec, options),
       set: (data, options = {}) => Writes.set(writing, data, options),
       unsafeSet: (data) => Writes.unsafeWrite(writing, { _tag: "Set", data }),
       patch: (key, fields, options = {}) => Writes.patch(writing, key, fields, options),
       delete: (key, options = {}) => Writes.remove(writing, key, options),
       batch: (steps, options = {}) => Writes.batch(writing, steps, options),
       failures: Stream.fromPubSub(failures),
-      touch: touch(store),
-      follow: (options = {}) => Follow.follow(runtime, store, codec, options),
-      opener: (as) => ({
-        open: (selector, options = {}) =>
-          Effect.mapError(Follow.open(runtime, store, as, selector, options), refusedBy)
-      }),
-      subscribe: (client) => subscribe(store, client),
+      touch: touch(slot),
+      follow: (options = {}) =>
+        Stream.unwrap(Effect.map(Slot.live(slot), (store) => Follow.follow(runtime, store, codec, options))),
+      opener: (as) => openerOf(runtime, slot, as),
+      subscribe: (client) => subscribe(slot, client),
       unsubscribe: (client) =>
         Effect.sync(() => {
-          const wasMember = store.members.delete(client)
-          return Clients.endAll(clients, client, store.id) > 0 || wasMember
+          const wasMember = slot.store?.members.delete(client) === true
+          return Clients.endAll(clients, client, slot.id) > 0 || wasMember
         }),
       subscribers: Effect.sync(() =>
-        Array.from(new Set([...store.members, ...Clients.clientsOf(clients, store.id)]))
+        Array.from(new Set([...(slot.store?.members ?? []), ...Clients.clientsOf(clients, slot.id)]))
       ),
-      end: Effect.sync(() => {
-        end(store, "Ended")
-      })
+      end: Effect.ignore(
+        Effect.map(Slot.live(slot), (store) => {
+          end(store, "Ended")
+        })
+      )
     }
   })

@@ -1,5 +1,4 @@
 /** The records of a store that other processes write too: as of the last revision that was read here. */
-import { Effect } from "effect"
 import type { JsonRow } from "./holding.js"
 import { type Holding, ofRows } from "./holding.js"
 
@@ -17,8 +16,10 @@ export interface Mirror {
   ) => void
   /** Begins anew with what a snapshot holds. */
   readonly replace: (seq: number, rows: Iterable<JsonRow>) => void
-  /** Completes when the revision was read. */
-  readonly whenAt: (seq: number) => Effect.Effect<void>
+  /** Calls `go` once when the revision was read, perhaps at once, or no more will be. Returns how to stop waiting. */
+  readonly whenAt: (seq: number, go: () => void) => () => void
+  /** Nothing more is read: calls all that wait. */
+  readonly end: () => void
 }
 
 const bySeq = (a: JsonRow, b: JsonRow): number => a.seq - b.seq
@@ -27,10 +28,9 @@ export const make = (seq: number, rows: Iterable<JsonRow>): Mirror => {
   let held = ofRows(seq, rows)
   let at = seq
   const waiters = new Set<Waiter>()
-  const arrive = (seq: number): void => {
-    at = seq
+  const wake = (seq: number): void => {
     for (const waiter of waiters) {
-      if (waiter.seq > at) continue
+      if (waiter.seq > seq) continue
       waiters.delete(waiter)
       waiter.resume()
     }
@@ -48,19 +48,21 @@ export const make = (seq: number, rows: Iterable<JsonRow>): Mirror => {
         changes.map(({ key, row }) => ({ key, before: undefined, after: row })),
         0
       )
-      arrive(seq)
+      at = seq
+      wake(seq)
     },
     replace: (seq, rows) => {
       // A snapshot is ordered by key.
       held = ofRows(seq, Array.from(rows).sort(bySeq))
-      arrive(seq)
+      at = seq
+      wake(seq)
     },
-    whenAt: (seq) =>
-      Effect.async<void>((resume) => {
-        if (seq <= at) return resume(Effect.void)
-        const waiter: Waiter = { seq, resume: () => resume(Effect.void) }
-        waiters.add(waiter)
-        return Effect.sync(() => waiters.delete(waiter))
-      })
+    whenAt: (seq, go) => {
+      const waiter: Waiter = { seq, resume: go }
+      if (seq <= at) go()
+      else waiters.add(waiter)
+      return () => waiters.delete(waiter)
+    },
+    end: () => wake(Number.POSITIVE_INFINITY)
   }
 }

@@ -2,7 +2,6 @@
 import { Effect } from "effect"
 import type { Backend } from "../catalog/backend.js"
 import { exceeded, messageOf } from "../catalog/quotas.js"
-import { makeSecret } from "../lease/secret.js"
 import type { InvalidOptions } from "../options.js"
 import type { As } from "./accept.js"
 import type { Codec } from "./data.js"
@@ -15,6 +14,9 @@ import * as Temporary from "./temporary.js"
 
 export const invalidOpening = ({ message, option }: InvalidOptions): OpenError =>
   new OpenError({ reason: "InvalidOptions", option, message: `${option} ${message}` })
+
+/** What is opened, by its id. */
+export type Named = Opening & { readonly id: string }
 
 /** What an opener names, to compare it with what is open. */
 const openedBy = ({ settings }: Runtime, opening: Opening, codec: Codec<never>): Opened => {
@@ -58,8 +60,14 @@ const overQuota = (
 }
 
 /** Adds a store that was made to those that are open. */
-const add = ({ entries, storesOf }: Runtime, store: Store, opened: Opened, as: As | undefined): Entry => {
-  const entry: Entry = { store, opened, principal: as?.principal }
+const add = (
+  { entries, storesOf }: Runtime,
+  store: Store,
+  opened: Opened,
+  reopen: Entry["reopen"],
+  as: As | undefined
+): Entry => {
+  const entry: Entry = { store, opened, reopen, principal: as?.principal }
   entries.set(store.id, entry)
   if (as !== undefined) storesOf.set(as.principal, (storesOf.get(as.principal) ?? 0) + 1)
   return entry
@@ -107,11 +115,10 @@ const openPermanent = (
     })
   })
 
-const openNow = (runtime: Runtime, opening: Opening, codec: Codec<never>): Effect.Effect<Store, OpenError> =>
+const openNow = (runtime: Runtime, opening: Named, codec: Codec<never>): Effect.Effect<Store, OpenError> =>
   Effect.suspend(() => {
     if (runtime.shared.isClosed) return Effect.fail(closed)
-    const { as, kind } = opening
-    const id = opening.id ?? makeSecret()
+    const { as, id, kind } = opening
     if (!mayOpen(runtime, as, id, kind)) {
       return Effect.fail(
         new OpenError({ reason: "Forbidden", message: "the principal may not open the store" })
@@ -132,16 +139,16 @@ const openNow = (runtime: Runtime, opening: Opening, codec: Codec<never>): Effec
             Temporary.make(runtime.shared, runtime.settings, opening, id, codec),
             invalidOpening
           )
-    return Effect.map(made, (store) => add(runtime, store, wanted, as).store)
+    return Effect.map(made, (store) => add(runtime, store, wanted, open(runtime, opening, codec), as).store)
   })
 
 /** Opens a store; callers that open one and the same permanent one share the opening. */
 export const open = (
   runtime: Runtime,
-  opening: Opening,
+  opening: Named,
   codec: Codec<never>
 ): Effect.Effect<Store, OpenError> => {
   const { id, kind } = opening
-  if (id === undefined || kind !== "permanent") return openNow(runtime, opening, codec)
+  if (kind !== "permanent") return openNow(runtime, opening, codec)
   return runtime.inOrder(id, openNow(runtime, opening, codec))
 }

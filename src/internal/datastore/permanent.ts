@@ -2,7 +2,7 @@
  * Makes permanent stores of what a backend has loaded. One that this process owns decides in memory, and saves behind; any
  * other one decides while the backend holds its head.
  */
-import { Deferred, Effect, ExecutionStrategy, Exit, Scope } from "effect"
+import { Effect, ExecutionStrategy, Exit, Scope } from "effect"
 import { StorageError } from "../../Storage.js"
 import type { Backend, Loaded, OpenedStore, Save, Stored, StoredValue } from "../catalog/backend.js"
 import * as Operations from "../catalog/operations.js"
@@ -11,7 +11,7 @@ import type { Outcome, Saving } from "../catalog/saving.js"
 import { readView } from "../log/readView.js"
 import { removeAll } from "./accept.js"
 import type { Codec } from "./data.js"
-import { OpenError, type StoreEnded } from "./errors.js"
+import { OpenError } from "./errors.js"
 import * as Following from "./following.js"
 import { type Holding, type JsonRow, ofRows } from "./holding.js"
 import type { Owned } from "./operation.js"
@@ -133,8 +133,14 @@ const settle = (runtime: Runtime, store: Store, steps: Owned["steps"], outcome: 
 
 const outboxOf =
   (runtime: Runtime, saving: Saving, store: () => Store) =>
-  (save: Save, steps: Owned["steps"]): boolean =>
-    saving.offer(save, (outcome) => settle(runtime, store(), steps, outcome))
+  (save: Save, steps: Owned["steps"]): boolean => {
+    const { pending } = store()
+    store().pending = pending + 1
+    return saving.offer(save, (outcome) => {
+      store().pending--
+      settle(runtime, store(), steps, outcome)
+    })
+  }
 
 /** How a permanent store is opened. */
 export interface PermanentOptions {
@@ -185,7 +191,7 @@ const storeOf = (
       clockOffset: loaded.now - now,
       following: yield* Following.make(log, `${settings.name}/${id}`, settings.closeDeadline),
       parts,
-      ending: yield* Deferred.make<never, StoreEnded>(),
+      pending: 0,
       release,
       members: new Set()
     }

@@ -1,11 +1,12 @@
 /** The reading calls of a store. What a principal may not see is missing to it. */
-import { Deferred, Effect, Option } from "effect"
+import { Effect, Option } from "effect"
 import type { StorageError } from "../../Storage.js"
 import { type As, readable } from "./accept.js"
 import type { Codec } from "./data.js"
 import type { StoreEnded } from "./errors.js"
 import type { Row } from "./operation.js"
 import type { SharedParts } from "./sharedStore.js"
+import { live, type Slot } from "./slot.js"
 import { access, type Store } from "./store.js"
 
 /** Options of a read. */
@@ -27,13 +28,13 @@ export interface Snapshot<out A> {
   readonly rows: ReadonlyArray<Row<A>>
 }
 
-const upToDate = (store: Store, parts: SharedParts): Effect.Effect<Store, StoreEnded | StorageError> =>
-  Effect.flatMap(parts.head, (head) =>
-    Effect.as(Effect.raceFirst(parts.mirror.whenAt(head), Deferred.await(store.ending)), store)
+const upToDate = (store: Store, { head, mirror }: SharedParts): Effect.Effect<Store, StorageError> =>
+  Effect.flatMap(head, (head) =>
+    Effect.async((resume) => Effect.sync(mirror.whenAt(head, () => resume(Effect.succeed(store)))))
   )
 
-const ready = (store: Store, { read }: ReadOptions): Effect.Effect<Store, StoreEnded | StorageError> =>
-  Effect.suspend(() => {
+const ready = (slot: Slot, { read }: ReadOptions): Effect.Effect<Store, StoreEnded | StorageError> =>
+  Effect.flatMap(live(slot), (store): Effect.Effect<Store, StoreEnded | StorageError> => {
     const ended = access(store, store.shared.timers.now())
     if (ended !== undefined) return Effect.fail(ended)
     return store.parts === undefined || read !== "latest"
@@ -42,23 +43,25 @@ const ready = (store: Store, { read }: ReadOptions): Effect.Effect<Store, StoreE
   })
 
 export const get = <A>(
-  store: Store,
+  slot: Slot,
   codec: Codec<A>,
   key: string,
   options: ReadOptions
 ): Effect.Effect<Option.Option<Row<A>>, StoreEnded | StorageError> =>
-  Effect.map(ready(store, options), ({ holding }) => {
+  Effect.map(ready(slot, options), (store) => {
+    const { holding } = store
     const row = holding.get(key)
     const mayRead = readable(store, options.as)
     return row === undefined || mayRead?.(row) === false ? Option.none() : Option.some(codec.row(row))
   })
 
 export const snapshot = <A>(
-  store: Store,
+  slot: Slot,
   codec: Codec<A>,
   options: ReadOptions
 ): Effect.Effect<Snapshot<A>, StoreEnded | StorageError> =>
-  Effect.map(ready(store, options), ({ holding }) => {
+  Effect.map(ready(slot, options), (store) => {
+    const { holding } = store
     const mayRead = readable(store, options.as)
     const rows = holding.bySeq()
     const seen = mayRead === undefined ? rows : rows.filter(mayRead)

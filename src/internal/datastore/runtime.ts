@@ -11,8 +11,11 @@ import type { InvalidOptions } from "../options.js"
 import { makeRandom, randomName } from "../random.js"
 import { removeAll } from "./accept.js"
 import type { Unsaved } from "./closing.js"
+import type { OpenError } from "./errors.js"
 import type { JsonRow } from "./holding.js"
+import * as Leasing from "./leasing.js"
 import * as Owning from "./owning.js"
+import * as Records from "./records.js"
 import type { Settings } from "./settings.js"
 import type { Counters, Shared, Store } from "./store.js"
 
@@ -21,6 +24,8 @@ export interface Entry {
   readonly store: Store
   /** What it was opened with, to compare. */
   readonly opened: Opened
+  /** Opens it again, after it has left memory. */
+  readonly reopen: Effect.Effect<Store, OpenError>
   /** Who has opened it first; none: the server itself. */
   readonly principal: string | undefined
 }
@@ -51,6 +56,7 @@ export interface Runtime {
   readonly backend: Effect.Effect<Backend>
   readonly actor: Actor.Actor<Backend, never, Option.Option<Backend>>
   readonly tasks: Actor.Actor<void, Effect.Effect<void>, unknown>
+  readonly leasing: Leasing.Leasing
   /** Saves what any process writes. */
   readonly saving: Saving.Saving
   /** What was accepted and could not be stored, in order. */
@@ -100,12 +106,20 @@ const makeOrder: Effect.Effect<Runtime["inOrder"]> = Effect.sync(() => {
     })
 })
 
-/** Removes the records of a session that has ended, of every store that holds some: one revision each. */
-const endSession = (stores: Map<string, Set<Store>>, session: string): void => {
+/** Removes the records of a session from a store: one revision. */
+const removeFrom = (saving: Saving.Saving, store: Store, session: string): void => {
+  const keys = Records.keysOfSession(store.records, session)
+  if (store.ended !== undefined || keys.length === 0) return
+  if (store.parts === undefined) removeAll(store, keys)
+  else saving.offer(Leasing.removalOf(store.id, store.shared.nextName(), session, keys), () => {})
+}
+
+/** Removes the records of a session that has ended, from every store that holds some. */
+const endSession = (stores: Map<string, Set<Store>>, saving: Saving.Saving, session: string): void => {
   const holding = stores.get(session)
   if (holding === undefined) return
   stores.delete(session)
-  for (const store of holding) removeAll(store, Array.from(store.records.sessions.get(session) ?? []))
+  for (const store of holding) removeFrom(saving, store, session)
 }
 
 export const make = (
@@ -159,8 +173,21 @@ export const make = (
       count: noCounters(),
       isClosed: false
     }
+    const leasing = Leasing.make({
+      backend,
+      sessions: leases.sessions,
+      saving,
+      nextName: shared.nextName,
+      removeOwned: (id, session) => {
+        const store = entries.get(id)?.store
+        if (store?.outbox === undefined) return false
+        removeFrom(saving, store, session)
+        return true
+      }
+    })
     const runtime: Runtime = {
       settings,
+      leasing,
       shared,
       leases,
       entries,
@@ -176,8 +203,9 @@ export const make = (
       scope,
       expired: 0
     }
-    const stop = leases.sessions.onEnd(({ id }) => endSession(sessions, id))
+    const stop = leases.sessions.onEnd(({ id }) => endSession(sessions, saving, id))
     yield* Effect.addFinalizer(() => Effect.sync(stop))
+    yield* Effect.forkScoped(Effect.interruptible(leasing.run))
     return runtime
   })
 

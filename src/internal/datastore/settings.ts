@@ -80,6 +80,11 @@ export interface OpenOptions<in out A, in out I> {
    * `memory` needs a process that owns the catalog, and loses what was not saved when that process is killed.
    */
   readonly ack?: "memory" | "flushed" | undefined
+  /**
+   * `queued`: the handle of a permanent store is there at once, and calls wait for the backend, and for the store to be
+   * loaded. If it cannot be loaded, they fail with `StoreEnded`. Default `loaded`: the opening waits, and fails.
+   */
+  readonly start?: "loaded" | "queued" | undefined
   /** The most revisions that a temporary store keeps for followers that come back. Default 10,240. */
   readonly maxRevisions?: number | undefined
   /** On whose behalf it is opened. Default: the server itself. */
@@ -120,6 +125,7 @@ const openRules = {
   ttl: Rules.optional(Rules.millis()),
   expiry: Rules.or(Rules.oneOf("fixed", "sliding"), "fixed"),
   ack: Rules.or(Rules.oneOf("memory", "flushed"), "flushed"),
+  start: Rules.or(Rules.oneOf("loaded", "queued"), "loaded"),
   maxRevisions: Rules.or(Rules.whole(1), 10_240),
   as: Rules.optional(Rules.that("{ principal, client? }", isAs))
 }

@@ -2,7 +2,7 @@
  * Stores that several processes write. Each operation is decided by a save, and answered after its commit. Reads show the
  * last revision that was read here, and at least what this process has been answered.
  */
-import { Deferred, Effect, Either, type Scope, Stream } from "effect"
+import { Effect, Either, type Scope, Stream } from "effect"
 import { prefix } from "../../ChangeLog.js"
 import type { StorageError } from "../../Storage.js"
 import type { Frame } from "../../Watch.js"
@@ -10,7 +10,7 @@ import type { HeldValue, Save, StoredValue } from "../catalog/backend.js"
 import type { Outcome } from "../catalog/saving.js"
 import { storageError } from "../log/storageError.js"
 import { type Request, refusalBefore } from "./accept.js"
-import { StoreEnded, WriteError } from "./errors.js"
+import { type StoreEnded, WriteError } from "./errors.js"
 import { evaluationOf } from "./evaluate.js"
 import type { JsonRow } from "./holding.js"
 import * as Mirror from "./mirror.js"
@@ -133,9 +133,6 @@ export const offer = (
   )
 }
 
-const closedQueue = (store: Store): StoreEnded =>
-  store.ended ?? new StoreEnded({ reason: "Closed", id: store.id, message: "the catalog is closed" })
-
 /** Counts a reply, and makes the answer of it. */
 export const answerOf = (store: Store, reply: Reply): Either.Either<Done, WriteError> => {
   const { count } = store.shared
@@ -147,30 +144,42 @@ export const answerOf = (store: Store, reply: Reply): Either.Either<Done, WriteE
   return Either.left(new WriteError(reply.refused))
 }
 
-/** Writes, and waits for the commit, and until it was read here. */
-export const write = (
+type Answer = Either.Either<Done, WriteError | StoreEnded>
+
+/** Begins a request, and calls back after its commit, when it was read here. */
+export const begin = (
   runtime: Runtime,
   store: Store,
   parts: SharedParts,
-  request: Request
-): Effect.Effect<Done, WriteError | StoreEnded> =>
-  Effect.suspend(() => {
-    const ended = access(store, store.shared.timers.now())
-    if (ended !== undefined) return Effect.fail(ended)
-    const early = refusalBefore(store, request)
-    if (early !== undefined) return answerOf(store, { _tag: "Refused", refused: early })
-    const settled = Effect.async<{ readonly reply: Reply; readonly head: number }, WriteError | StoreEnded>(
-      (resume) => {
-        if (!offer(runtime, store, parts, request, resume)) resume(Effect.fail(closedQueue(store)))
-      }
-    )
-    return Effect.flatMap(settled, ({ head, reply }) =>
-      Effect.andThen(
-        Effect.raceFirst(parts.mirror.whenAt(head), Deferred.await(store.ending)),
-        answerOf(store, reply)
-      )
-    )
+  request: Request,
+  done: (answer: Answer) => void
+): void => {
+  const ended = access(store, store.shared.timers.now())
+  const early = ended === undefined ? refusalBefore(store, request) : undefined
+  if (ended !== undefined) done(Either.left(ended))
+  else if (early !== undefined) done(answerOf(store, { _tag: "Refused", refused: early }))
+  else beginOpen(runtime, store, parts, request, done)
+}
+
+/** Begins a request on a store that is open. */
+const beginOpen: typeof begin = (runtime, store, parts, request, done) => {
+  store.pending++
+  const isTaken = offer(runtime, store, parts, request, (settled) => {
+    store.pending--
+    if (Either.isLeft(settled)) done(Either.left(settled.left))
+    else {
+      const { head, reply } = settled.right
+      parts.mirror.whenAt(head, () => done(answerOf(store, reply)))
+    }
   })
+  if (isTaken) return
+  store.pending--
+  done(
+    Either.left(
+      new WriteError({ reason: "Unavailable", message: "nothing is saved any more, see the status" })
+    )
+  )
+}
 
 /** Removes a record whose time is over, if it still is when it is decided. */
 export const expire = (runtime: Runtime, store: Store, key: string): void => {
@@ -182,26 +191,6 @@ export const expire = (runtime: Runtime, store: Store, key: string): void => {
     decide: ({ get, now }) => {
       const ends = get(key)?.ends
       return { revisions: ends !== undefined && now > ends ? [[{ _tag: "Delete", key }]] : [] }
-    }
-  }
-  runtime.saving.offer(save, () => {})
-}
-
-/** Removes what belongs to a session that has ended, if it still does when it is decided. */
-export const endSession = (
-  runtime: Runtime,
-  store: Store,
-  session: string,
-  keys: ReadonlyArray<string>
-): void => {
-  const save: Save = {
-    store: store.id,
-    name: store.shared.nextName(),
-    keys,
-    id: undefined,
-    decide: ({ get }) => {
-      const gone = keys.filter((key) => get(key)?.session === session)
-      return { revisions: gone.length === 0 ? [] : [gone.map((key) => ({ _tag: "Delete", key }))] }
     }
   }
   runtime.saving.offer(save, () => {})

@@ -1,5 +1,5 @@
 /** One life of a store: what it holds, and how it ends. */
-import { Deferred, Effect } from "effect"
+import type { Effect } from "effect"
 import type { Save } from "../catalog/backend.js"
 import type { Operations } from "../catalog/operations.js"
 import type * as Policy from "../catalog/policy.js"
@@ -75,7 +75,7 @@ export interface Store {
   readonly lifetime: Lifetime | undefined
   /** Ends the store; moved lazily: it looks at `usedAt` when it is due. */
   expiry: Timer | undefined
-  /** Monotonic milliseconds of the last write or `touch`. */
+  /** Monotonic milliseconds of the last write or `touch`; of a permanent store of the last call. */
   usedAt: number
   ended: StoreEnded | undefined
   /** Of a permanent store. */
@@ -85,8 +85,8 @@ export interface Store {
   readonly following: Following
   /** Of a store that other processes write too. */
   readonly parts: SharedParts | undefined
-  /** Fails when the store has ended. */
-  readonly ending: Deferred.Deferred<never, StoreEnded>
+  /** How many of its operations are not stored yet. */
+  pending: number
   /** Gives back what it has of the backend, after its end. */
   readonly release: Effect.Effect<void>
   /** Clients that were subscribed by name. */
@@ -108,7 +108,7 @@ const endedBy = ({ id }: Store, reason: StoreEnded["reason"], cause: unknown): S
 export const end = (store: Store, reason: StoreEnded["reason"], cause?: unknown): boolean => {
   if (store.ended !== undefined) return false
   store.ended = endedBy(store, reason, cause)
-  Deferred.unsafeDone(store.ending, Effect.fail(store.ended))
+  store.parts?.mirror.end()
   if (store.expiry !== undefined) store.shared.timers.cancel(store.expiry)
   Records.end(store.records)
   store.shared.policy.forget(store.id)
@@ -143,6 +143,7 @@ export const access = (store: Store, now: number): StoreEnded | undefined => {
   const { lifetime, shared } = store
   if (store.ended !== undefined) return store.ended
   if (shared.isClosed) return endedBy(store, "Closed", undefined)
+  if (lifetime === undefined) store.usedAt = now
   if (store.records.extras.size > 0) shared.timers.runDue()
   if (lifetime !== undefined && now > expiresAt(lifetime, store.usedAt)) end(store, "Expired")
   return store.ended

@@ -1,5 +1,5 @@
 /** Makes the temporary stores of a catalog: they live in memory, and their log is what subscribers follow. */
-import { Deferred, Effect } from "effect"
+import { Effect } from "effect"
 import { type ChangeLog, make as makeLog } from "../../ChangeLog.js"
 import * as Operations from "../catalog/operations.js"
 import * as Policy from "../catalog/policy.js"
@@ -7,7 +7,6 @@ import { maxKeyBytes } from "../log/selector.js"
 import type { InvalidOptions } from "../options.js"
 import { removeAll } from "./accept.js"
 import type { Codec } from "./data.js"
-import type { StoreEnded } from "./errors.js"
 import * as Following from "./following.js"
 import { type JsonRow, type Measure, ofLog, sizeOf } from "./holding.js"
 import * as Records from "./records.js"
@@ -61,7 +60,7 @@ export const make = (
       clockOffset: 0,
       following: yield* Following.make(log, `${settings.name}/${id}`, settings.closeDeadline),
       parts: undefined,
-      ending: yield* Deferred.make<never, StoreEnded>(),
+      pending: 0,
       release: Effect.void,
       members: new Set()
     }

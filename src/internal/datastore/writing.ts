@@ -3,7 +3,7 @@ import { type Duration, Effect, Either, Option, type PubSub } from "effect"
 import type { OperationId } from "../catalog/backend.js"
 import { fingerprint } from "../hash.js"
 import { InvalidOptions, millis } from "../options.js"
-import { type As, accept, type Request, refusalBefore } from "./accept.js"
+import { type As, accept, type Request } from "./accept.js"
 import { checkSteps } from "./check.js"
 import type { Codec } from "./data.js"
 import { type StoreEnded, WriteError } from "./errors.js"
@@ -12,7 +12,9 @@ import type { Done } from "./reply.js"
 import type { Runtime } from "./runtime.js"
 import { isAs } from "./settings.js"
 import * as Shared from "./sharedStore.js"
-import { access, type Store } from "./store.js"
+import * as Slot from "./slot.js"
+import type { Store } from "./store.js"
+import { limitsOf } from "./temporary.js"
 
 /** On whose behalf an operation acts. With `n`, which its client counts from 1, it acts once however often it is sent. */
 export interface OperationAs extends As {
@@ -60,13 +62,12 @@ export interface Failure {
   readonly error: WriteError | StoreEnded
 }
 
-/** What the calls of a handle need. */
+/** What the writing calls of a handle need. */
 export interface Writing<A> {
-  readonly store: Store
+  readonly runtime: Runtime
+  readonly slot: Slot.Slot
+  readonly primary: string
   readonly codec: Codec<A>
-  /** Accepts a request; at once, if the store is in memory. */
-  readonly write: (request: Request) => Effect.Effect<Done, WriteError | StoreEnded>
-  readonly unsafeWrite: (request: Request) => boolean
   readonly failures: PubSub.PubSub<Failure>
 }
 
@@ -118,7 +119,7 @@ const idOf = (
 
 /** Makes the request of steps, or returns why it cannot be. */
 export const requestOf = <A>(
-  { codec, store }: Pick<Writing<A>, "store" | "codec">,
+  { codec, primary }: Pick<Writing<A>, "primary" | "codec">,
   steps: ReadonlyArray<Step<A>>,
   { as, session, ttl: given }: WriteOptions
 ): Either.Either<Request, WriteError> => {
@@ -130,11 +131,37 @@ export const requestOf = <A>(
   if (ttl instanceof WriteError) return Either.left(ttl)
   const encoded = encodeSteps(steps, codec)
   if (Either.isLeft(encoded)) return Either.left(encoded.left)
-  const owned = checkSteps(encoded.right, store.limits)
+  const owned = checkSteps(encoded.right, limitsOf(primary))
   if (Either.isLeft(owned)) return Either.left(new WriteError(owned.left))
   const id = as && idOf(as, owned.right.steps, ttl, session)
   if (id instanceof WriteError) return Either.left(id)
   return Either.right({ owned: owned.right, ttl, session, as, id })
+}
+
+type Answer = Either.Either<Done, WriteError | StoreEnded>
+
+/** Begins a request on a store, in this turn, and calls back with its outcome: of a store in memory at once. */
+const begin = (runtime: Runtime, store: Store, request: Request, done: (answer: Answer) => void): void => {
+  if (store.parts === undefined) done(accept(store, request))
+  else Shared.begin(runtime, store, store.parts, request, done)
+}
+
+const tooMany = new WriteError({
+  reason: "Unavailable",
+  message: "too many writes wait for the store to be loaded: try again later"
+})
+
+/** Begins a request on the store of a handle, behind those that wait for it to be loaded. */
+const beginOn = <A>(
+  { runtime, slot }: Writing<A>,
+  request: Request,
+  done: (answer: Answer) => void
+): void => {
+  const isTaken = Slot.whenThere(slot, (there) => {
+    if (Either.isLeft(there)) done(Either.left(there.left))
+    else begin(runtime, there.right, request, done)
+  })
+  if (!isTaken) done(Either.left(tooMany))
 }
 
 /** Applies steps, and waits for the outcome as the store's `ack` has it. */
@@ -145,13 +172,41 @@ export const write = <A>(
 ): Effect.Effect<Done, WriteError | StoreEnded> =>
   Effect.suspend(() => {
     const request = requestOf(writing, steps, options)
-    return Either.isLeft(request) ? Effect.fail(request.left) : writing.write(request.right)
+    if (Either.isLeft(request)) return Effect.fail(request.left)
+    const store = Slot.present(writing.slot)
+    const isAtOnce = store !== undefined && store.parts === undefined && request.right.session === undefined
+    if (isAtOnce) {
+      return accept(store, request.right)
+    }
+    return writeLater(writing, request.right)
   })
 
-/** Applies a step without waiting; `false`: it is refused. */
+/** Writes to a store that is loaded first, or that a backend decides. */
+const writeLater = <A>(writing: Writing<A>, request: Request): Effect.Effect<Done, WriteError | StoreEnded> =>
+  Effect.gen(function* () {
+    const { runtime, slot } = writing
+    if (slot.waiting === undefined) yield* Slot.live(slot)
+    if (request.session !== undefined && slot.store?.lifetime === undefined) {
+      yield* runtime.leasing.ensure(request.session)
+    }
+    return yield* Effect.async<Done, WriteError | StoreEnded>((resume) => beginOn(writing, request, resume))
+  })
+
+/** Applies a step without waiting; `false`: it is refused. What it fails with later is reported. */
 export const unsafeWrite = <A>(writing: Writing<A>, step: Step<A>): boolean => {
   const request = requestOf(writing, [step], {})
-  return Either.isRight(request) && writing.unsafeWrite(request.right)
+  if (Either.isLeft(request)) return false
+  const { failures, slot } = writing
+  if (slot.waiting === undefined && Slot.present(slot) === undefined) return false
+  let isRefused = false
+  let isLater = false
+  beginOn(writing, request.right, (answer) => {
+    if (Either.isRight(answer)) return
+    if (!isLater) isRefused = true
+    else failures.unsafeOffer({ operation: { steps: request.right.owned.steps }, error: answer.left })
+  })
+  isLater = true
+  return !isRefused
 }
 
 const rowOf = <A>({ codec }: Writing<A>, { rows }: Done): Row<A> =>
@@ -183,39 +238,3 @@ export const batch = <A>(writing: Writing<A>, steps: ReadonlyArray<Step<A>>, opt
       rows: rows.map((row) => Option.map(Option.fromNullable(row), writing.codec.row))
     })
   )
-
-/** Writes to a store that several processes write, without waiting. What it comes to is reported when it failed. */
-const offerShared = (
-  runtime: Runtime,
-  store: Store,
-  parts: Shared.SharedParts,
-  failures: PubSub.PubSub<Failure>,
-  request: Request
-): boolean => {
-  if (access(store, store.shared.timers.now()) !== undefined) return false
-  if (refusalBefore(store, request) !== undefined) return false
-  return Shared.offer(runtime, store, parts, request, (settled) => {
-    const answer = Either.flatMap(settled, ({ reply }) => Shared.answerOf(store, reply))
-    if (Either.isRight(answer)) return
-    failures.unsafeOffer({ operation: { steps: request.owned.steps }, error: answer.left })
-  })
-}
-
-/** How requests reach a store: in memory at once, else by the backend. */
-export const writerOf = (
-  runtime: Runtime,
-  store: Store,
-  failures: PubSub.PubSub<Failure>
-): Pick<Writing<never>, "write" | "unsafeWrite"> => {
-  const { parts } = store
-  if (parts === undefined) {
-    return {
-      write: (request) => Effect.suspend(() => accept(store, request)),
-      unsafeWrite: (request) => Either.isRight(accept(store, request))
-    }
-  }
-  return {
-    write: (request) => Shared.write(runtime, store, parts, request),
-    unsafeWrite: (request) => offerShared(runtime, store, parts, failures, request)
-  }
-}
