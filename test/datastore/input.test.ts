@@ -97,7 +97,7 @@ for (const kind of kinds) {
         const refused = yield* Effect.flip(store.set(task("a"), given))
         expect(refused, JSON.stringify(given)).toMatchObject({ reason: "InvalidOperation" })
       }
-      yield* store.set(task("a"), { ttl: "infinity" as never })
+      yield* store.set(task("a"), { ttl: Number.POSITIVE_INFINITY })
       expect((yield* store.snapshot()).seq).toBe(1)
     })
 

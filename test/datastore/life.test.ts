@@ -92,10 +92,11 @@ describe("the end of a temporary store", () => {
     const as = { principal: "ann", client: "1", n: 1 }
     yield* store.set(task("a"), { as })
     const before = cursorOf(yield* followed(store))
+    const epoch = yield* store.epoch
     yield* store.subscribe("ann")
     yield* TestClock.adjust(ttl + 1)
     const next = yield* stores.open<Task>({ id: "board", ttl })
-    expect(next.epoch).not.toBe(store.epoch)
+    expect(yield* next.epoch).not.toBe(epoch)
     expect(yield* next.snapshot()).toEqual({ seq: 0, rows: [] })
     expect(yield* next.subscribers).toEqual([])
     expect(yield* next.set(task("a"), { as })).toMatchObject({ seq: 1 })
@@ -193,7 +194,8 @@ describe("an open store", () => {
         Array.from({ length: 5 }, () => stores.open<Task>({ id: kind, kind })),
         { concurrency: "unbounded" }
       )
-      expect(new Set(all.map(({ epoch }) => epoch)).size).toBe(1)
+      const epochs = yield* Effect.all(all.map(({ epoch }) => epoch))
+      expect(new Set(epochs).size, kind).toBe(1)
     }
     expect((yield* stores.open()).id).toMatch(/^[0-9a-f]{24}$/)
     expect(yield* stores.stats).toMatchObject({ stores: 3 })

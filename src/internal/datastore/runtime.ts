@@ -50,8 +50,10 @@ export interface Runtime {
   readonly inOrder: <A, E>(id: string, effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
   readonly owning: Owning.Owning
   readonly clients: Clients.Clients
-  /** By principal: how many stores of theirs are open. */
+  /** By principal: how many stores of theirs are open, or being opened. */
   readonly storesOf: Map<string, number>
+  /** Stores that are being opened. They count already. */
+  readonly opening: Set<string>
   /** Completes when the backend is there; dies with what keeps it away for ever. */
   readonly backend: Effect.Effect<Backend>
   readonly actor: Actor.Actor<Backend, never, Option.Option<Backend>>
@@ -195,6 +197,7 @@ export const make = (
       owning: yield* Owning.make(name, scope, entries),
       clients: Clients.make(),
       storesOf: new Map(),
+      opening: new Set(),
       backend,
       actor,
       tasks,
@@ -209,7 +212,7 @@ export const make = (
     return runtime
   })
 
-const countDown = (counts: Map<string, number>, name: string): void => {
+export const countDown = (counts: Map<string, number>, name: string): void => {
   const count = counts.get(name) ?? 0
   if (count <= 1) counts.delete(name)
   else counts.set(name, count - 1)
