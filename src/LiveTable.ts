@@ -21,7 +21,7 @@ import * as Follow from "./internal/liveTable/followCalls.js"
 import { type Health, healthOf } from "./internal/liveTable/health.js"
 import { checkTarget, type Options, resolve } from "./internal/liveTable/options.js"
 import * as Reads from "./internal/liveTable/readCalls.js"
-import type { ReadOptions } from "./internal/liveTable/reading.js"
+import type { FollowOptions, ReadOptions } from "./internal/liveTable/readOptions.js"
 import { type Runtime, statsOf } from "./internal/liveTable/runtime.js"
 import type { Staged } from "./internal/liveTable/staging.js"
 import { start } from "./internal/liveTable/starting.js"
@@ -37,14 +37,11 @@ export type { CloseReport, UnsavedWrite } from "./internal/liveTable/closeReport
 export { ReadFailed, WriteFailed } from "./internal/liveTable/errors.js"
 export type { Health } from "./internal/liveTable/health.js"
 export type { Options } from "./internal/liveTable/options.js"
-export type { ReadOptions } from "./internal/liveTable/reading.js"
+export type { FollowOptions, ReadOptions } from "./internal/liveTable/readOptions.js"
 export type { Staged, StagedStatus } from "./internal/liveTable/staging.js"
 export type { Stats } from "./internal/liveTable/stats.js"
 export type { Target } from "./internal/liveTable/targets.js"
 export { InvalidOptions } from "./internal/options.js"
-
-/** Options of a follow: what its answers show, and the tags of its entry. */
-export type FollowOptions = Pick<ReadOptions, "pending" | "tags">
 
 /** A write that was not waited for, and what it failed with. */
 export interface Failure<D extends AnyDefinition> {

@@ -113,3 +113,25 @@ export const projectionPutFailures = Metric.counter("recorder_projection_put_fai
 })
 /** Revisions of a log that the projections of its frontier have not applied, at the last call of `awaitApplied`. */
 export const projectionFrontierLag = Metric.gauge("recorder_projection_frontier_lag")
+/** Stores that are open in a catalog. */
+export const datastoreStores = Metric.gauge("recorder_datastore_stores")
+/** Follows of the stores of a catalog. */
+export const datastoreSubscribers = Metric.gauge("recorder_datastore_subscribers")
+/** Operations on stores; tagged by `outcome`, too: `applied`, `repeated` or `refused`. */
+export const datastoreOperations = Metric.counter("recorder_datastore_operations_total", {
+  incremental: true
+})
+/** Operations that were accepted, and are not stored yet. */
+export const datastoreUnsaved = Metric.gauge("recorder_datastore_unsaved")
+/** Revisions that this catalog was answered for its stores, and has not read yet: the most of one store. */
+export const datastoreLag = Metric.gauge("recorder_datastore_lag")
+/** How often the rights of principals were raised: revoked, or over. */
+export const datastoreRevocations = Metric.counter("recorder_datastore_revocations_total", {
+  incremental: true
+})
+/** Calls that a quota refused. */
+export const datastoreQuotaRefusals = Metric.counter("recorder_datastore_quota_refusals_total", {
+  incremental: true
+})
+/** Stores that have failed: something could not be stored, or the ownership was lost. */
+export const datastoreFailed = Metric.counter("recorder_datastore_failed_total", { incremental: true })

@@ -139,7 +139,7 @@ const handleOf = <S, E extends AnyEvent>({
   const unsafeStats = (): Stats => statsOf(runtime.counters, Slots.size(runtime.slots))
   return {
     project: (key, freshness) => state(calls, key, freshness),
-    projectOutcome: (key, options = {}) => outcome(calls, key, options),
+    projectOutcome: (key, options) => outcome(calls, key, options),
     projectIfChanged: (key, generation) => ifChanged(calls, key, generation),
     decide: (key, decision, options = {}) => decide(calls, key, decision, options),
     follow: (key) => follow(calls, key),

@@ -3,18 +3,16 @@ import { execFile } from "node:child_process"
 import { promisify } from "node:util"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { root, typescript } from "../support/project.js"
+import { bundled } from "../support/processes/bundled.js"
 import { expectBalance } from "../support/recorder/account.js"
 import type { Figures } from "./processes/boundedOutage.js"
 
 const run = promisify(execFile)
 
 const played = (overflow: string): Effect.Effect<Figures> =>
-  Effect.promise(async () => {
-    const file = "test/faults/processes/boundedOutage.ts"
-    const { stdout } = await run(process.execPath, ["--expose-gc", ...typescript, file, overflow], {
-      cwd: root
-    })
+  Effect.gen(function* () {
+    const script = yield* bundled("test/faults/processes/boundedOutage.ts")
+    const { stdout } = yield* Effect.promise(() => run(process.execPath, ["--expose-gc", script, overflow]))
     const figures: Figures = JSON.parse(stdout)
     const { dropped, refused } = figures.stats
     console.log(
@@ -23,7 +21,7 @@ const played = (overflow: string): Effect.Effect<Figures> =>
         `${figures.seconds.toFixed(1)} s`
     )
     return figures
-  })
+  }).pipe(Effect.scoped)
 
 /** What holds under every policy. */
 const expectBounded = ({ growth, inOrder, maxBytes, pendingBetween, stats, stored, unsaved }: Figures) => {

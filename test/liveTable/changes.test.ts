@@ -49,14 +49,16 @@ describe("a follow of changes", () => {
   })
 
   scenario("that cannot go on begins anew, as a gap", function* () {
-    const { changes, endLast, log, put, taken } = yield* following()
+    const { changes, endLast, log, put, starts, taken } = yield* following()
     yield* settled
     taken()
     yield* endLast
     for (let value = 1; value <= 3; value++) yield* put("t/a", value)
     yield* log.compact(2)
-    yield* TestClock.adjust("2 seconds")
+    // One pause: the log answers that it cannot go on, and is followed anew at once.
+    yield* TestClock.adjust("300 millis")
     expect(taken()).toEqual(["untrusted", "gap", "3: t/a=3", "trusted"])
+    expect(starts.map(({ after }) => after?.seq)).toEqual([undefined, 0, undefined])
     expect(changes.knownFrom()).toBe(2)
   })
 

@@ -240,6 +240,49 @@ describe("close", () => {
     expect(calls()).toEqual(before)
   })
 
+  for (const [name, call, read] of [
+    ["a row", "getMany", (live: LiveTable.Of<Keys>) => live.get("k1")],
+    ["a list", "list", (live: LiveTable.Of<Keys>) => live.list()]
+  ] as const) {
+    scenario(`waits for a read of ${name} that ignores its interruption, and reports it`, function* () {
+      const open = function* (closeDeadline: number) {
+        const { live, master } = yield* liveKeys({ closeDeadline }, old)
+        const latch = yield* Effect.makeLatch()
+        master.next(call, deaf(latch))
+        const reading = yield* started(errorOf<unknown, unknown>(read(live)))
+        return { latch, live, master, reading }
+      }
+      const ending = yield* open(5_000)
+      const closing = yield* started(ending.live.close)
+      // Its caller is not kept.
+      expect(yield* Fiber.join(ending.reading)).toMatchObject({ _tag: "ReadFailed", reason: "Closed" })
+      yield* TestClock.adjust(4_000)
+      expect(closing.unsafePoll()).toBe(null)
+      yield* ending.latch.open
+      expect((yield* Fiber.join(closing)).masterBusy).toBe(false)
+
+      const stuck = yield* open(5_000)
+      const late = yield* started(stuck.live.close)
+      yield* TestClock.adjust(5_000)
+      expect((yield* Fiber.join(late)).masterBusy).toBe(true)
+      yield* stuck.latch.open
+
+      const hurried = yield* open(60_000)
+      const within = yield* started(hurried.live.closeWithin(1_000))
+      yield* TestClock.adjust(1_000)
+      expect((yield* Fiber.join(within)).masterBusy).toBe(true)
+      yield* hurried.latch.open
+    })
+  }
+
+  scenario("does not take the master for busy by a read that stops when it is interrupted", function* () {
+    const { live, master } = yield* liveKeys({ closeDeadline: 0 }, old)
+    master.next("getMany", never)
+    const reading = yield* started(errorOf(live.get("k1")))
+    expect((yield* live.close).masterBusy).toBe(false)
+    expect(yield* Fiber.join(reading)).toMatchObject({ reason: "Closed" })
+  })
+
   scenario("ends a stream in its middle: it reads no further page", function* () {
     const rows = Array.from({ length: 2_500 }, (_, n) => key(`k${n}`))
     const { live, master } = yield* liveKeys({}, rows)
@@ -273,6 +316,25 @@ describe("the end of the scope", () => {
     yield* Fiber.join(end)
     expect(reports).toMatchObject([{ unsaved: [{ write: { id: "k1" }, outcome: "Unknown" }] }])
     yield* expectClosed(live)
+  })
+
+  scenario("reports a read that ignores its interruption", function* () {
+    const scripted = yield* Effect.orDie(master(keys))
+    const reports: Array<LiveTable.CloseReport<Keys>> = []
+    const scope = yield* Scope.make()
+    const live = yield* LiveTable.make(scripted.table, {
+      closeDeadline: 1_000,
+      onClosed: (report) => Effect.sync(() => reports.push(report))
+    }).pipe(Scope.extend(scope), Effect.orDie)
+    yield* live.ready
+    const latch = yield* Effect.makeLatch()
+    scripted.next("getMany", deaf(latch))
+    yield* started(Effect.exit(live.get("k1")))
+    const end = yield* started(Scope.close(scope, Exit.void))
+    yield* TestClock.adjust(1_000)
+    yield* Fiber.join(end)
+    expect(reports).toMatchObject([{ masterBusy: true, unsaved: [] }])
+    yield* latch.open
   })
 
   scenario("after a close gives no second report", function* () {

@@ -51,6 +51,33 @@ describe("a live table, where caches fail,", () => {
     expect(stateOf(yield* live.get("k1"))).toBe("new")
   })
 
+  scenario("answers a list by one read of the master, without rows that are newer (rule 10)", function* () {
+    const rows = [key("k1"), key("k2"), key("k3")]
+    const { live, master } = yield* liveKeys({}, rows)
+    const latch = yield* Effect.makeLatch()
+    master.next("list", late(latch))
+    const list = yield* started(live.list(active))
+    // It moves out of the list, and another one changes: in no state of the master are both as they were and are now.
+    yield* live.patch("k1", { state: "revoked" })
+    yield* live.patch("k3", { account: "b" })
+    yield* latch.open
+    const answer = yield* Fiber.join(list)
+    expect(freshnessOf(answer)).toBe("Bypassed")
+    expect(answer.value).toEqual(rows)
+    expect((yield* live.list(active)).value).toEqual([key("k2"), key("k3", "active", "b")])
+  })
+
+  scenario("answers a list by one read of the master, without rows that are older (rule 10)", function* () {
+    const { live, master } = yield* liveKeys({}, [key("k1"), key("k2")])
+    yield* live.get("k1")
+    yield* master.foreign.patch("k1", { account: "b" })
+    yield* master.foreign.patch("k2", { account: "b" })
+    const rows = [key("k1", "active", "b"), key("k2", "active", "b")]
+    expect((yield* live.list(active)).value).toEqual(rows)
+    expect((yield* live.list(active)).value).toEqual(rows)
+    expect(master.count("list")).toBe(1)
+  })
+
   for (const [name, target] of [
     ["its query", { query: active }],
     ["its rows", { ids: ["k2"] }],
@@ -271,6 +298,22 @@ describe("a live table, where caches fail,", () => {
       expect(same!.value[0]!.at).toEqual(new Date(1000))
     }
   )
+
+  scenario("gives an id that is asked for twice an answer of its own each time (rule 7)", function* () {
+    const columns = { id: Column.text, at: Column.timestamp }
+    const { table, foreign } = yield* Effect.orDie(
+      master(Table.define({ name: "events", columns, id: "id" }))
+    )
+    yield* foreign.insert({ id: "e1", at: new Date(1000) })
+    const live = yield* Effect.orDie(LiveTable.make(table, { sample: 0 }))
+    // From the master, then from memory.
+    for (let n = 0; n < 2; n++) {
+      const [one, none, other] = yield* live.getMany(["e1", "none", "e1"])
+      Option.getOrThrow(one!.value).at.setTime(0)
+      expect(Option.getOrThrow(other!.value).at).toEqual(new Date(1000))
+      expect(none!.value).toEqual(Option.none())
+    }
+  })
 
   scenario("loads outside of its caller: an interrupted write is still done (rules 5, 16)", function* () {
     const { live, master } = yield* liveKeys({}, [key("k1", "old")])

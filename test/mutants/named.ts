@@ -7,6 +7,7 @@ import { admissionMutants } from "./named/admission.js"
 import { blameMutants } from "./named/blame.js"
 import { cacheGuards } from "./named/cache.js"
 import { changesGuards } from "./named/changes.js"
+import { datastoreMutants } from "./named/datastore.js"
 import { actorGuards } from "./named/guards.actor.js"
 import { recorderGuards } from "./named/guards.recorder.js"
 import { watchGuards } from "./named/guards.watch.js"
@@ -21,6 +22,7 @@ import { projectionLawMutants } from "./named/projectionLaws.js"
 import { projectionLogMutants } from "./named/projectionLog.js"
 import { recorderMutants } from "./named/recorder.js"
 import { sqlMutants } from "./named/sql.js"
+import { sqlDatastoreMutants } from "./named/sqlDatastore.js"
 import { sqlite } from "./named/sqlite.js"
 import { sqlKeysMutants } from "./named/sqlKeys.js"
 import { sqlOwnerMutants } from "./named/sqlOwner.js"
@@ -404,12 +406,14 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...sqlKeysMutants,
   ...sqlOwnerMutants,
   ...sqlTableMutants,
+  ...sqlDatastoreMutants,
   ...tableMutants,
   ...projectionMutants,
   ...projectionLogMutants,
   ...projectionFrontierMutants,
   ...projectionLawMutants,
   ...tierMutants,
+  ...datastoreMutants,
   ...blameMutants,
   ...actorGuards,
   ...recorderGuards,
@@ -421,6 +425,5 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...syncedGuards,
   ...changesGuards,
   ...leaseGuards,
-  ...viewGuards,
-  ...changesGuards
+  ...viewGuards
 ]

@@ -1,12 +1,20 @@
 /** The page of the demo: what is saved is told to whoever follows, in a client of Node.js and in a real browser. */
 import { rmSync } from "node:fs"
 import * as path from "node:path"
-import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Scope } from "effect"
 import { describeInChromium, openPage } from "../support/http/chromium.js"
 import { eventSource, type Received } from "../support/http/eventSource.js"
 import { ask } from "../support/http/http.js"
-import { startDemo } from "../support/processes/demo.js"
+import { demoScript, startDemo } from "../support/processes/demo.js"
+
+// Hooks of vitest are in promises.
+const scope = Effect.runSync(Scope.make())
+let script: string
+beforeAll(async () => {
+  script = await Effect.runPromise(Scope.extend(demoScript, scope))
+})
+afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
 
 interface Moment {
   readonly target?: string
@@ -20,7 +28,7 @@ interface Moment {
 const serving = (port = 0) =>
   Effect.gen(function* () {
     const demo = yield* Effect.acquireRelease(
-      Effect.sync(() => startDemo("", ["--serve", "--port", String(port)])),
+      Effect.sync(() => startDemo(script, "", ["--serve", "--port", String(port)])),
       ({ child }) => Effect.sync(() => child.kill("SIGKILL"))
     )
     const [, page = ""] = yield* Effect.promise(() => demo.saw(/watch it live: (\S+)\n/))

@@ -10,7 +10,8 @@ import {
   indexedLog,
   logOf,
   opened,
-  paid
+  paid,
+  scripted
 } from "../support/projection/accounts.js"
 import { tier } from "../support/projection/tiers.js"
 import { scenario } from "../support/time/turn.js"
@@ -189,5 +190,97 @@ describe("Projection.make refuses", () => {
     expect(Exit.isFailure(exit) && exit.cause).toMatchObject({
       error: { option: "log", message: expect.stringContaining('keys: "indexed"') }
     })
+  })
+})
+
+/** What is no revision. */
+const noRevisions = [
+  undefined,
+  null,
+  5,
+  "1",
+  {},
+  { epoch: "e", seq: 1 },
+  ...[-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 1n, "1", null].map((seq) => ({
+    epoch: "e",
+    seq,
+    tag: 0
+  }))
+] as ReadonlyArray<ChangeLog.Revision>
+
+/** What is no duration. */
+const noDurations = [
+  undefined,
+  null,
+  {},
+  "soon",
+  "-1 seconds",
+  -1,
+  -0.5,
+  Number.NaN,
+  -1n
+] as ReadonlyArray<number>
+
+describe("an option of a read", () => {
+  scenario("that is none is Refused before the log is read, and named", function* () {
+    const { log, reads } = scripted(yield* logOf(opened("a"), paid("a", 5)))
+    const projection = yield* Projection.make(accounts, log)
+    yield* projection.project("a")
+    const before = reads()
+    const { head } = yield* log.head
+    const freshness: ReadonlyArray<unknown> = [
+      null,
+      5,
+      "Consistent",
+      {},
+      { _tag: "Fresh" },
+      ...noRevisions.map((revision) => Projection.atLeast(revision, 0)),
+      ...noDurations.map((timeout) => Projection.atLeast(head, timeout)),
+      { ...Projection.atLeast(head, 0), wait: 5 }
+    ]
+    for (const given of freshness) {
+      const wrong = given as Projection.Freshness
+      for (const read of [
+        projection.project("a", wrong),
+        projection.projectOutcome("a", { freshness: wrong })
+      ]) {
+        const error = yield* Effect.flip(read as Effect.Effect<unknown, Projection.ProjectionError>)
+        expect(error).toMatchObject({ reason: "Refused", projection: "accounts", key: "a" })
+        expect(error.message).toContain("freshness")
+      }
+    }
+    const options: ReadonlyArray<readonly [string, unknown]> = [
+      ["options", null],
+      ["options", "on"],
+      ["options", []],
+      ["times", { times: "ON" }],
+      ["times", { times: true }],
+      ["times", { times: null }],
+      ["fresh", { fresh: Projection.consistent }]
+    ]
+    for (const [name, given] of options) {
+      const error = yield* Effect.flip(projection.projectOutcome("a", given as Projection.OutcomeOptions))
+      expect(error).toMatchObject({ reason: "Refused" })
+      expect(error.message.startsWith(`${name}: `)).toBe(true)
+    }
+    expect(reads()).toBe(before)
+    expect(projection.unsafeStats().failures).toBe(freshness.length * 2 + options.length)
+  })
+
+  scenario("of a wait for a revision that is none is Refused at once", function* () {
+    const log = yield* logOf(opened("a"))
+    const projection = yield* Projection.make(accounts, log)
+    const frontier = yield* Projection.frontier(log)
+    const { head } = yield* log.head
+    for (const { awaitApplied } of [projection, frontier]) {
+      for (const [name, wait] of [
+        ...noRevisions.map((revision) => ["revision", awaitApplied(revision, 0)] as const),
+        ...noDurations.map((timeout) => ["timeout", awaitApplied(head, timeout)] as const)
+      ] as const) {
+        const error = yield* Effect.flip(wait)
+        expect(error).toMatchObject({ _tag: "NotApplied", reason: "Refused", heldBackBy: [] })
+        expect(error.message.startsWith(`${name}: `)).toBe(true)
+      }
+    }
   })
 })

@@ -20,7 +20,10 @@ const gone = new StorageError({ kind: "Transient", outcome: "NotStored", message
 const guarded = <A, E, R>(disk: Disk, call: Effect.Effect<A, E, R>): Effect.Effect<A, E | StorageError, R> =>
   Effect.andThen(
     Effect.yieldNow(),
-    Effect.suspend(() => (disk.down ? Effect.fail(gone) : Effect.zipLeft(call, Effect.yieldNow())))
+    Effect.suspend(
+      (): Effect.Effect<A, E | StorageError, R> =>
+        disk.down ? Effect.fail(gone) : Effect.zipLeft(call, Effect.yieldNow())
+    )
   )
 
 /** The right backend on a disk. */

@@ -50,6 +50,36 @@ describe("progress and health", () => {
     })
   )
 
+  scenario("what is known of the log is as old as the question, however late the answer is", function* () {
+    const log = yield* logOf()
+    let millis = 0
+    const late = <A, E>(call: Effect.Effect<A, E>) =>
+      Effect.tap(call, () => (millis === 0 ? Effect.void : Effect.sleep(millis)))
+    const slow: typeof log = { ...log, head: late(log.head), read: (options) => late(log.read(options)) }
+    const watch = yield* Watch.make<number>(slow, { heartbeat: "10 seconds" })
+    const watcher = yield* watch.open(ChangeLog.key("a"))
+    yield* settled
+    expect(yield* watcher.health).toMatchObject({ silentFor: 0, headAge: 0 })
+    millis = 300
+    // A ring.
+    yield* log.append([ChangeLog.put("b", 1)])
+    yield* TestClock.adjust(300)
+    expect(yield* watcher.health).toMatchObject({ silentFor: 0, headAge: 300 })
+    // A heartbeat.
+    yield* TestClock.adjust("12 seconds")
+    const beaten = yield* watcher.health
+    expect(beaten.silentFor).toBeLessThan(4_000)
+    expect(beaten.headAge - beaten.silentFor).toBe(300)
+    // A reader that asks.
+    const synced = yield* Effect.fork(Effect.zipRight(Effect.fork(watcher.takeAll), watcher.synced))
+    yield* TestClock.adjust(1_000)
+    yield* Fiber.join(synced)
+    const asked = yield* watcher.health
+    expect(asked.silentFor).toBeLessThan(1_000)
+    expect(asked.headAge - asked.silentFor).toBe(300)
+    millis = 0
+  })
+
   it.scoped("a follow begins also where nothing can be interrupted, as in a server's handlers", () =>
     Effect.gen(function* () {
       const { put, watch } = yield* setUp()

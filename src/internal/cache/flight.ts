@@ -51,6 +51,8 @@ export interface Settings<K, A, E, B, X> {
    * caller of the load resumes; for one that never began only when all flights end.
    */
   readonly land: (flight: Flight<K>, outcome: Outcome<A, E>) => Exit.Exit<B, X>
+  /** Called once for each load, when all of its flights have landed. */
+  readonly onLanded?: () => void
 }
 
 export type Waiter<B, X> = (answer: Exit.Exit<B, X>) => void
@@ -265,13 +267,12 @@ const settle = <K, B, X>(
   outcomeOf: (at: number) => Outcome<unknown, unknown>
 ): void => {
   if (!flights.loads.delete(load)) return
-  answer(
-    flights,
-    load.flights.map((flight, at) => {
-      if (flights.index.get(flight.key) === flight) flights.index.delete(flight.key)
-      return [flight, landed(flights, flight, outcomeOf(at))]
-    })
-  )
+  const answers = load.flights.map((flight, at) => {
+    if (flights.index.get(flight.key) === flight) flights.index.delete(flight.key)
+    return [flight, landed(flights, flight, outcomeOf(at))] as const
+  })
+  flights.settings.onLanded?.()
+  answer(flights, answers)
 }
 
 const landed = <K, B, X>(

@@ -70,22 +70,43 @@ const startGroup = (kept: Kept): Effect.Effect<Group, StorageError> =>
     onSuccess: ({ floor, head }) => ({ kept, head, floor, saves: [], places: [] })
   })
 
-/** The saves by store. Those of a store that is not there are left out. */
-const groupsOf = (
-  { stores }: Memory,
-  batch: ReadonlyArray<Save>
-): Effect.Effect<ReadonlyArray<Group>, StorageError> =>
+/** Why nothing of a store can be saved with a token, or `undefined`. */
+const refusalOf = ({ owners, stores }: Memory, id: string, token: string | undefined): string | undefined => {
+  const kept = stores.get(id)
+  if (kept === undefined) return notOpened(id)
+  const { owner } = kept.stored
+  return owner === "" || (token !== undefined && owners.get(owner) === token)
+    ? undefined
+    : `the store ${JSON.stringify(id)} is saved by the owner of ${JSON.stringify(owner)} alone: own it`
+}
+
+/** A batch under way. */
+interface Batch {
+  readonly groups: ReadonlyArray<Group>
+  /** In the order of the saves: first those of the stores of which nothing can be saved. */
+  readonly outcomes: Array<SaveOutcome>
+}
+
+const startBatch = (
+  memory: Memory,
+  batch: ReadonlyArray<Save>,
+  token: string | undefined
+): Effect.Effect<Batch, StorageError> =>
   Effect.gen(function* () {
-    const groups = new Map<Kept, Group>()
+    const groups = new Map<string, Group>()
+    const outcomes: Array<SaveOutcome> = []
     for (const [place, save] of batch.entries()) {
-      const kept = stores.get(save.store)
-      if (kept === undefined) continue
-      const group = groups.get(kept) ?? (yield* startGroup(kept))
-      groups.set(kept, group)
+      const message = refusalOf(memory, save.store, token)
+      if (message !== undefined) {
+        outcomes[place] = { _tag: "Broken", message }
+        continue
+      }
+      const group = groups.get(save.store) ?? (yield* startGroup(yield* storeOf(memory, save.store)))
+      groups.set(save.store, group)
       group.saves.push(save)
       group.places.push(place)
     }
-    return [...groups.values()]
+    return { groups: [...groups.values()], outcomes }
   })
 
 /** What is to be committed of a store. */
@@ -144,8 +165,7 @@ const commitPlan = (plan: Plan): Effect.Effect<ReadonlyArray<SaveOutcome>, Stora
 
 /** Decides all, then keeps all: a decision that dies, or a value that cannot be kept, leaves everything as it was. */
 const saveAll = (
-  batch: ReadonlyArray<Save>,
-  groups: ReadonlyArray<Group>,
+  { groups, outcomes }: Batch,
   now: number
 ): Effect.Effect<ReadonlyArray<SaveOutcome>, StorageError> =>
   Effect.suspend(() => {
@@ -158,7 +178,6 @@ const saveAll = (
     // Every store is committed before the first effect runs.
     const committed = plans.map(commitPlan)
     return Effect.map(Effect.all(committed), (all) => {
-      const outcomes = batch.map(({ store }): SaveOutcome => ({ _tag: "Broken", message: notOpened(store) }))
       for (const [g, { places }] of plans.entries()) {
         for (const [n, place] of places.entries()) outcomes[place] = all[g]![n]!
       }
@@ -277,11 +296,9 @@ export const memory = (): Effect.Effect<Backend> =>
         ),
       save: (batch, token) =>
         inTurn(
-          Effect.flatMap(groupsOf(all, batch), (groups) =>
-            Effect.andThen(
-              checkToken(all, token),
-              Effect.suspend(() => saveAll(batch, groups, all.now()))
-            )
+          Effect.andThen(
+            checkToken(all, token),
+            Effect.flatMap(startBatch(all, batch, token), (started) => saveAll(started, all.now()))
           )
         ),
       own: (name) => own(all, name),

@@ -8,9 +8,9 @@
 import { Data } from "effect"
 import type { Columns, ColumnTypes, NewRowOf } from "./columns.js"
 
-/** A query that is not valid for these columns. Nothing was read. */
+/** A query that is not valid for these columns, or an option of a read that cannot work. Nothing was read. */
 export class InvalidQuery extends Data.TaggedError("InvalidQuery")<{
-  /** The part of the query: `where`, `orderBy`, `limit`, `page`, `after`, or the unknown key itself. */
+  /** The part of the query: `where`, `orderBy`, `limit`, `page`, `after`, the unknown key itself, or a read's option. */
   readonly part: string
   readonly message: string
 }> {}

@@ -7,6 +7,7 @@ import type { CloseReport } from "./closing.js"
 import * as Closing from "./closing.js"
 import { type Codec, codecOf } from "./data.js"
 import { handleOf, type StoreHandle } from "./handle.js"
+import * as Metering from "./metering.js"
 import * as Open from "./opening.js"
 import { type Runtime, savingsOf } from "./runtime.js"
 import { type OpenOptions, resolveOpening } from "./settings.js"
@@ -76,6 +77,7 @@ export const catalogOf = (runtime: Runtime) =>
   Effect.gen(function* () {
     const { actor, leases, shared } = runtime
     yield* Effect.forkScoped(Effect.interruptible(janitor(runtime)))
+    yield* Effect.forkScoped(Effect.interruptible(Metering.run(runtime)))
     const { close, closeWithin } = yield* Closing.start(runtime)
     const unsafeStats = () => statsOf(runtime)
     return {

@@ -18,6 +18,8 @@ export interface Mirror {
   readonly replace: (seq: number, rows: Iterable<JsonRow>) => void
   /** Calls `go` once when the revision was read, perhaps at once, or no more will be. Returns how to stop waiting. */
   readonly whenAt: (seq: number, go: () => void) => () => void
+  /** How many revisions the furthest one is ahead that a call waits for. */
+  readonly lag: () => number
   /** Nothing more is read: calls all that wait. */
   readonly end: () => void
 }
@@ -62,6 +64,11 @@ export const make = (seq: number, rows: Iterable<JsonRow>): Mirror => {
       if (seq <= at) go()
       else waiters.add(waiter)
       return () => waiters.delete(waiter)
+    },
+    lag: () => {
+      let furthest = at
+      for (const { seq } of waiters) furthest = Math.max(furthest, seq)
+      return furthest - at
     },
     end: () => wake(Number.POSITIVE_INFINITY)
   }

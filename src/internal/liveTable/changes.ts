@@ -122,22 +122,27 @@ const causeOf = (cause: Cause.Cause<FollowError | WatchEnded>): State.FollowCaus
     cause: Cause.squash(cause)
   }))
 
-/** Follows for ever: each end is followed by another opening, later and later while none catches up. */
+/**
+ * Follows for ever: each end is followed by another opening, later and later while none catches up. A log that cannot go on
+ * from the position is there: it is followed anew at once.
+ */
 const run = <V>(changes: State.Changes<V>, spec: FollowSpec<V>, turn: Turn): Effect.Effect<never> =>
-  Effect.flatMap(driver(backoff), ({ next, reset }) =>
-    Effect.forever(
-      session(changes, spec, turn).pipe(
-        Effect.catchAllCause((cause) =>
-          Effect.suspend(() => {
-            const pause = changes.hasCaughtUp ? Effect.andThen(reset, next(undefined)) : next(undefined)
-            State.end(changes, causeOf(cause))
-            // The schedule has no end.
-            return Effect.orDie(pause)
-          })
-        )
-      )
+  Effect.flatMap(driver(backoff), ({ next, reset }) => {
+    const ended = (cause: Cause.Cause<FollowError | WatchEnded>, resumed: boolean) =>
+      Effect.suspend(() => {
+        const before = changes.hasCaughtUp ? reset : Effect.void
+        State.end(changes, causeOf(cause))
+        if (resumed && State.resumesAfter(changes) === undefined) return before
+        // The schedule has no end.
+        return Effect.orDie(Effect.andThen(before, next(undefined)))
+      })
+    return Effect.forever(
+      Effect.suspend(() => {
+        const resumes = State.resumesAfter(changes) !== undefined
+        return Effect.catchAllCause(session(changes, spec, turn), (cause) => ended(cause, resumes))
+      })
     )
-  )
+  })
 
 /** Reads the log now. Completes if it has another epoch than the revision. */
 const askLog = <V>(changes: State.Changes<V>, revision: Revision): Effect.Effect<State.Reached> =>

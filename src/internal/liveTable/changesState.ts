@@ -182,12 +182,14 @@ export const apply = <V>(changes: Changes<V>, frame: Frame<V>): void => {
 /** Judges by the health of the watcher whether what the cache holds can be trusted. */
 export const judge = <V>(
   changes: Changes<V>,
-  { buffered, lag, maxSilence, silentFor, state }: WatcherHealth
+  { buffered, headAge, lag, maxSilence, silentFor, state }: WatcherHealth
 ): void => {
   const fields = fieldsOf(changes)
   fields.isSilent = silentFor > maxSilence
   fields.isBehind = lag > 0 || buffered > 0 || state === "Behind"
-  if (!fields.isBehind && state === "Live") fields.currentAt = monotonicMillis(fields.clock) - silentFor
+  if (!fields.isBehind && state === "Live") {
+    fields.currentAt = Math.max(fields.currentAt, monotonicMillis(fields.clock) - headAge)
+  }
   updateTrust(fields)
 }
 

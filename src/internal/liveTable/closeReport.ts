@@ -18,7 +18,7 @@ export interface CloseReport<in out D extends AnyDefinition> {
   readonly master: Option.Option<Table<D>>
   readonly target: Option.Option<Table<D>>
   readonly tier: Option.Option<Tier>
-  /** The master ignored its interruption: a write may still be running on it. */
+  /** The master ignored its interruption: a write or a read may still be running on it. */
   readonly masterBusy: boolean
   /** The writes that were accepted and not done, in order. */
   readonly unsaved: ReadonlyArray<UnsavedWrite<D>>

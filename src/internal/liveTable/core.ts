@@ -241,8 +241,10 @@ export const make = <D extends AnyDefinition>(
       if (failed) counters.loadFailures++
       publish()
     }
+    // Rows are stored, and others given up for them, after the load has ended.
+    const onLanded = publish
     const { hardTimeout } = settings
-    const loading: Loading<D> = { c, master, clock, hardTimeout, interests, tier, traced, onLoaded }
+    const loading: Loading<D> = { c, master, clock, hardTimeout, interests, tier, traced, onLoaded, onLanded }
     const rows = yield* makeRowFlights(loading)
     const queries = yield* makeQueryFlights(loading)
     flying.rows = rows

@@ -10,7 +10,8 @@ import type { Asked } from "./core.js"
 import type { ReadFailed } from "./errors.js"
 import * as Follows from "./following.js"
 import { whenUp } from "./readCalls.js"
-import { type ReadOptions, readMaster, type Slot } from "./reading.js"
+import { readMaster, type Slot } from "./reading.js"
+import { type FollowOptions, type FollowSettings, resolveFollow } from "./readOptions.js"
 import type { Runtime } from "./runtime.js"
 import {
   type Cached,
@@ -63,7 +64,7 @@ const followRow = <D extends AnyDefinition>(
   runtime: Runtime<D>,
   reads: Reads<D>,
   key: Key,
-  { pending, tags }: ReadOptions
+  { pending, tags }: FollowSettings
 ): Stream.Stream<RowAnswer, ReadFailed> =>
   followSource(
     runtime,
@@ -78,7 +79,7 @@ const followQuery = <D extends AnyDefinition>(
   runtime: Runtime<D>,
   reads: Reads<D>,
   asked: Asked,
-  { pending, tags }: ReadOptions
+  { pending, tags }: FollowSettings
 ): Stream.Stream<QueryAnswer, ReadFailed> =>
   followSource(
     runtime,
@@ -93,14 +94,18 @@ const followQuery = <D extends AnyDefinition>(
 export const follow = <D extends AnyDefinition>(
   runtime: Runtime<D>,
   what: unknown,
-  options: ReadOptions = {}
+  options: FollowOptions = {}
 ): Stream.Stream<RowAnswer | QueryAnswer, ReadFailed | InvalidQuery> =>
   Stream.unwrap(
-    whenUp(
-      runtime,
-      (reads): Effect.Effect<Stream.Stream<RowAnswer | QueryAnswer, ReadFailed>, InvalidQuery> =>
-        typeof what === "object" && what !== null
-          ? Effect.map(valid(reads.core.listOf(what)), (asked) => followQuery(runtime, reads, asked, options))
-          : Effect.map(valid(reads.core.keyOf(what)), (key) => followRow(runtime, reads, key, options))
+    Effect.flatMap(resolveFollow(options), (settings) =>
+      whenUp(
+        runtime,
+        (reads): Effect.Effect<Stream.Stream<RowAnswer | QueryAnswer, ReadFailed>, InvalidQuery> =>
+          typeof what === "object" && what !== null
+            ? Effect.map(valid(reads.core.listOf(what)), (asked) =>
+                followQuery(runtime, reads, asked, settings)
+              )
+            : Effect.map(valid(reads.core.keyOf(what)), (key) => followRow(runtime, reads, key, settings))
+      )
     )
   )

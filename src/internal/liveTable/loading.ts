@@ -53,6 +53,8 @@ export interface Loading<D extends AnyDefinition> {
   ) => Effect.Effect<A, E>
   /** A load has ended. */
   readonly onLoaded: (failed: boolean) => void
+  /** What a load has brought is in the memory. */
+  readonly onLanded: () => void
 }
 
 const failureOf = <E>(
@@ -158,7 +160,7 @@ const queryGiven = ({ after, limit, offset, orderBy, where }: CheckedQuery): Rec
 export const makeRowFlights = <D extends AnyDefinition>(
   loading: Loading<D>
 ): Effect.Effect<RowFlights, never, Scope.Scope> => {
-  const { c, clock, hardTimeout, interests, master, onLoaded, tier } = loading
+  const { c, clock, hardTimeout, interests, master, onLanded, onLoaded, tier } = loading
   return Flights.make<Key, LoadedRow, unknown, RowAnswer, ReadFailed>({
     load: (keys) =>
       Effect.onExit(loadRows(loading, keys), (exit) => Effect.sync(() => onLoaded(Exit.isFailure(exit)))),
@@ -166,6 +168,7 @@ export const makeRowFlights = <D extends AnyDefinition>(
     maxBatch: Math.min(master.maxBatch, 1000),
     hardTimeout,
     nextStamp: () => beginStamp(loading),
+    onLanded,
     land: (flight, outcome) => {
       if (outcome._tag !== "Loaded") return Exit.fail(failureOf(outcome))
       const { askedAt = flight.begunAt, revision, row } = outcome.value
@@ -185,7 +188,7 @@ export const makeRowFlights = <D extends AnyDefinition>(
 export const makeQueryFlights = <D extends AnyDefinition>(
   loading: Loading<D>
 ): Effect.Effect<QueryFlights, never, Scope.Scope> => {
-  const { c, clock, hardTimeout, interests, master, onLoaded } = loading
+  const { c, clock, hardTimeout, interests, master, onLanded, onLoaded } = loading
   const { columns, id } = master.definition
   return Flights.make<Key, LoadedQuery, unknown, QueryAnswer, ReadFailed>({
     load: (keys) =>
@@ -198,6 +201,7 @@ export const makeQueryFlights = <D extends AnyDefinition>(
     maxBatch: 1,
     hardTimeout,
     nextStamp: () => beginStamp(loading),
+    onLanded,
     land: (flight, outcome) => {
       if (outcome._tag !== "Loaded") return Exit.fail(failureOf(outcome))
       const { revision, value } = outcome.value

@@ -61,7 +61,10 @@ export interface Options<in out D extends AnyDefinition> {
   readonly minInterval?: Duration.DurationInput | undefined
   /** How often a followed query is read again without a change. Default: never. */
   readonly refresh?: Duration.DurationInput | undefined
-  /** How long the end of the scope waits for the queued writes. Default 10 seconds. */
+  /**
+   * How long the end of the scope waits for the queued writes, and any close for reads that ignore their interruption.
+   * Default 10 seconds.
+   */
   readonly closeDeadline?: Duration.DurationInput | undefined
   /** Gets the report when the scope has ended before any call of `close`. */
   readonly onClosed?: ((report: CloseReport<D>) => Effect.Effect<void>) | undefined

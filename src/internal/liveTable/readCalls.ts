@@ -1,12 +1,13 @@
 /** The reads that callers make, with the checks of what they pass. */
 import { Deferred, Effect, Option, Stream } from "effect"
 import type * as Table from "../../Table.js"
-import type { InvalidQuery } from "../columns/query.js"
+import { InvalidQuery } from "../columns/query.js"
 import type { AnyDefinition } from "../columns/writes.js"
 import type { Key, QueryAnswer, RowAnswer } from "./coherence.js"
 import type { Asked } from "./core.js"
 import { ReadFailed } from "./errors.js"
-import { hit, type ReadOptions } from "./reading.js"
+import { hit } from "./reading.js"
+import { type ReadOptions, type ReadSettings, withRead } from "./readOptions.js"
 import type { Runtime } from "./runtime.js"
 import { type Cached, querySlot, type Reads, readMany, readSlot, rowSlot, shareRow, valid } from "./slots.js"
 import * as Staging from "./staging.js"
@@ -34,20 +35,20 @@ export const whenUp = <D extends AnyDefinition, A, E, R>(
 const readRow = <D extends AnyDefinition>(
   reads: Reads<D>,
   key: Key,
-  options: ReadOptions | undefined
+  settings: ReadSettings | undefined
 ): Effect.Effect<RowAnswer, ReadFailed> => {
-  const read = readSlot(reads, rowSlot(reads, key, options?.tags), options)
-  return options?.pending === "include" ? Staging.withRow(reads.core, key, read) : read
+  const read = readSlot(reads, rowSlot(reads, key, settings?.tags), settings)
+  return settings?.pending === "include" ? Staging.withRow(reads.core, key, read) : read
 }
 
 /** Reads a list or a count as its options ask for. */
 export const readQuery = <D extends AnyDefinition>(
   reads: Reads<D>,
   asked: Asked,
-  options: ReadOptions | undefined
+  settings: ReadSettings | undefined
 ): Effect.Effect<QueryAnswer, ReadFailed> => {
-  const read = readSlot(reads, querySlot(reads, asked, options?.tags), options)
-  return options?.pending === "include" ? Staging.withQuery(reads.core, asked, read) : read
+  const read = readSlot(reads, querySlot(reads, asked, settings?.tags), settings)
+  return settings?.pending === "include" ? Staging.withQuery(reads.core, asked, read) : read
 }
 
 /** Returns the fresh row of an id, as a caller writes it. */
@@ -78,20 +79,34 @@ export const get = <D extends AnyDefinition>(
   Effect.suspend(() => {
     const answer = options === undefined ? unsafeGet(runtime, id) : undefined
     if (answer !== undefined) return Effect.succeed(answer)
-    return whenUp(runtime, (reads) =>
-      Effect.flatMap(valid(reads.core.keyOf(id)), (key) => readRow(reads, key, options))
+    return withRead(options, (settings) =>
+      whenUp(runtime, (reads) =>
+        Effect.flatMap(valid(reads.core.keyOf(id)), (key) => readRow(reads, key, settings))
+      )
     )
   })
+
+const noIds = new InvalidQuery({
+  part: "id",
+  message: "the ids must be an array: pass one with the ids to read"
+})
+
+const keysOf = <D extends AnyDefinition>(
+  { core }: Reads<D>,
+  ids: ReadonlyArray<unknown>
+): Effect.Effect<ReadonlyArray<Key>, InvalidQuery> =>
+  Array.isArray(ids) ? Effect.forEach(ids, (id) => valid(core.keyOf(id))) : Effect.fail(noIds)
 
 export const getMany = <D extends AnyDefinition>(
   runtime: Runtime<D>,
   ids: ReadonlyArray<unknown>,
   options: ReadOptions | undefined
 ): Effect.Effect<ReadonlyArray<RowAnswer>, ReadFailed | InvalidQuery> =>
-  whenUp(runtime, (reads) =>
-    Effect.flatMap(
-      Effect.forEach(ids, (id) => valid(reads.core.keyOf(id))),
-      (keys) => readMany(keys, (key) => readRow(reads, key, options))
+  withRead(options, (settings) =>
+    whenUp(runtime, (reads) =>
+      Effect.flatMap(keysOf(reads, ids), (keys) =>
+        readMany(reads.core, keys, (key) => readRow(reads, key, settings))
+      )
     )
   )
 
@@ -100,8 +115,10 @@ export const list = <D extends AnyDefinition>(
   query: unknown,
   options: ReadOptions | undefined
 ): Effect.Effect<QueryAnswer, ReadFailed | InvalidQuery> =>
-  whenUp(runtime, (reads) =>
-    Effect.flatMap(valid(reads.core.listOf(query)), (asked) => readQuery(reads, asked, options))
+  withRead(options, (settings) =>
+    whenUp(runtime, (reads) =>
+      Effect.flatMap(valid(reads.core.listOf(query)), (asked) => readQuery(reads, asked, settings))
+    )
   )
 
 export const count = <D extends AnyDefinition>(
@@ -109,8 +126,10 @@ export const count = <D extends AnyDefinition>(
   where: unknown,
   options: ReadOptions | undefined
 ): Effect.Effect<QueryAnswer, ReadFailed | InvalidQuery> =>
-  whenUp(runtime, (reads) =>
-    Effect.flatMap(valid(reads.core.countOf(where)), (asked) => readQuery(reads, asked, options))
+  withRead(options, (settings) =>
+    whenUp(runtime, (reads) =>
+      Effect.flatMap(valid(reads.core.countOf(where)), (asked) => readQuery(reads, asked, settings))
+    )
   )
 
 const readFailedOf = (error: Table.ReadError): ReadFailed | InvalidQuery =>

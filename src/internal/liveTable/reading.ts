@@ -2,34 +2,14 @@
  * Reads: the cache first, then the master. A read takes the cell of its key if it is fresh; else it joins the flight of
  * the key. A value past its time is served stale only by the rules of `judge`, and never after it was invalidated.
  */
-import { type Clock, type Duration, Effect } from "effect"
+import { type Clock, Effect } from "effect"
 import * as Cells from "../cache/cells.js"
 import { judge, type Times } from "../cache/freshness.js"
-import type { Revision } from "../log/events.js"
 import { monotonicMillis } from "../time.js"
 import { type Answer, type StaleReason, staleFor, withFreshness } from "./answers.js"
 import type { Key } from "./coherence.js"
 import type { ReadFailed } from "./errors.js"
 import type { Counters } from "./stats.js"
-
-/** How to read. */
-export interface ReadOptions {
-  /**
-   * A revision of the table's log: the answer holds everything up to it. Passed on from an earlier answer or write, it
-   * makes reads monotonic across processes. `"queued"`: the answer holds the writes that were queued before.
-   */
-  readonly atLeast?: Revision | "queued" | undefined
-  /** How long to wait for the log to deliver `atLeast`, before the master is asked. Default 3 seconds. */
-  readonly wait?: Duration.DurationInput | undefined
-  /** `master`: asks the master in any case. Default `cache`. */
-  readonly use?: "cache" | "master" | undefined
-  /** `refuse`: waits for a fresh answer, whatever it takes. Default `allow`. */
-  readonly stale?: "allow" | "refuse" | undefined
-  /** `include`: shows staged writes that have no outcome yet. Default `omit`. */
-  readonly pending?: "include" | "omit" | undefined
-  /** Names by which the entry can be invalidated together with others. */
-  readonly tags?: ReadonlyArray<string> | undefined
-}
 
 /** One key of the cache, as it is read. */
 export interface Slot<out A extends Answer<unknown>, in out V> {

@@ -1,5 +1,5 @@
 /** How one row, list or count is read: its cell, its load, and what its callers get. */
-import { Duration, Effect, Option } from "effect"
+import { Effect, Option } from "effect"
 import * as Cells from "../cache/cells.js"
 import * as Flights from "../cache/flights.js"
 import type { InvalidQuery } from "../columns/query.js"
@@ -11,7 +11,8 @@ import { judgedQuery, type Key, type QueryAnswer, type QueryEntry, type RowAnswe
 import type { Asked, Core } from "./core.js"
 import type { ReadFailed } from "./errors.js"
 import * as Interest from "./interests.js"
-import { type Reading, type ReadOptions, read, readMaster, type Slot } from "./reading.js"
+import { type Reading, read, readMaster, type Slot } from "./reading.js"
+import type { ReadSettings } from "./readOptions.js"
 
 /** The values of the cells. */
 export type Cached = RowAnswer | QueryEntry
@@ -151,37 +152,34 @@ const holds = <A extends Answer<unknown>>(slot: Slot<A, Cached>, revision: Revis
   return held !== undefined && held.epoch === revision.epoch && held.seq >= revision.seq
 }
 
-/** How long a read waits for the log, in milliseconds. */
-const waitForLog = 3_000
-
 /** Waits for what `atLeast` asks for. `master`: the cache cannot be used. */
 const awaitLeast = <D extends AnyDefinition, A extends Answer<unknown>>(
   reads: Reads<D>,
   slot: Slot<A, Cached>,
-  { atLeast, use = "cache", wait = waitForLog }: ReadOptions
+  { atLeast, use, wait }: ReadSettings
 ): Effect.Effect<"cache" | "master", ReadFailed> => {
   if (atLeast === undefined) return Effect.succeed(use)
   if (atLeast === "queued") return Effect.as(reads.flushed, use)
   if (holds(slot, atLeast)) return Effect.succeed(use)
-  return Effect.map(reads.reached(atLeast, Duration.toMillis(wait)), (reached) => (reached ? use : "master"))
+  return Effect.map(reads.reached(atLeast, wait), (reached) => (reached ? use : "master"))
 }
 
-/** Reads one key as its options say. */
+/** Reads one key as its options say; without any, as the defaults do. */
 export const readSlot = <D extends AnyDefinition, A extends Answer<unknown>>(
   reads: Reads<D>,
   slot: Slot<A, Cached>,
-  options: ReadOptions | undefined
+  settings: ReadSettings | undefined
 ): Effect.Effect<A, ReadFailed> => {
   const { reading } = reads
-  if (options === undefined) return read(reading, slot, "allow")
-  const { stale = "allow" } = options
-  return Effect.flatMap(awaitLeast(reads, slot, options), (use) =>
-    use === "master" ? readMaster(reading, slot) : read(reading, slot, stale)
+  if (settings === undefined) return read(reading, slot, "allow")
+  return Effect.flatMap(awaitLeast(reads, slot, settings), (use) =>
+    use === "master" ? readMaster(reading, slot) : read(reading, slot, settings.stale)
   )
 }
 
-/** The rows of ids, in order. Those that the cache has are not waited for. */
-export const readMany = (
+/** The rows of ids, in order. Those that the cache has are not waited for. A repeated id gets an answer of its own. */
+export const readMany = <D extends AnyDefinition>(
+  core: Core<D>,
   keys: ReadonlyArray<Key>,
   one: (key: Key) => Effect.Effect<RowAnswer, ReadFailed>
 ): Effect.Effect<ReadonlyArray<RowAnswer>, ReadFailed> =>
@@ -189,7 +187,14 @@ export const readMany = (
     const distinct = [...new Set(keys)]
     return Effect.map(Effect.forEach(distinct, one, { concurrency: "unbounded" }), (answers) => {
       const byKey = new Map(distinct.map((key, index) => [key, answers[index]!]))
-      return keys.map((key) => byKey.get(key)!)
+      if (distinct.length === keys.length) return answers
+      const given = new Set<Key>()
+      return keys.map((key) => {
+        const answer = byKey.get(key)!
+        if (given.has(key)) return shareRow(core, answer)
+        given.add(key)
+        return answer
+      })
     })
   })
 

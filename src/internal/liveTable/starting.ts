@@ -15,6 +15,7 @@ import { makeRandom, randomName } from "../random.js"
 import { CurrentTurn } from "../turn.js"
 import * as Changes from "./changes.js"
 import { type CloseReport, reportUnsaved } from "./closeReport.js"
+import { endAll, isLoading } from "./closing.js"
 import * as Core from "./core.js"
 import type { ReadFailed } from "./errors.js"
 import { makeApplier, makeOwnCalls, type OwnCalls } from "./events.js"
@@ -184,7 +185,7 @@ const reportOf = <D extends AnyDefinition>(
     master: Option.map(resource, ({ master }) => master),
     target: Option.fromNullable(settings.target),
     tier: Option.fromNullable(settings.tier),
-    masterBusy: writing.state.running > 0,
+    masterBusy: writing.state.running > 0 || Option.exists(resource, isLoading),
     unsaved: [...writing.state.unsaved],
     stats: { ...counters }
   }
@@ -248,7 +249,7 @@ export const start = <D extends AnyDefinition, E, R>(
     const inner = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     const writing = writingOf(parts)
     const actor: LiveActor<D> = yield* Actor.make(behaviorOf(parts, writing, acquire, inner, () => actor))
-    const ending = Effect.sync(() => endReads(life, parts, closedError))
+    const ending = endAll(life, parts, actor, settings.closeDeadline)
     const closed = (report: Effect.Effect<CloseReport<D>>) =>
       Effect.andThen(
         ending,

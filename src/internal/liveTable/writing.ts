@@ -4,7 +4,7 @@
  */
 import { Cause, type Clock, Effect, Exit, Option } from "effect"
 import type * as Actor from "../../Actor.js"
-
+import type { WriteResult } from "../../Table.js"
 import * as Cells from "../cache/cells.js"
 import { type CheckedWrite, idOfWrite } from "../columns/checkWrite.js"
 import { runsOf } from "../columns/writeRuns.js"
@@ -134,6 +134,15 @@ const settle = <D extends AnyDefinition>(
   }
 }
 
+/** What became of the writes of a call, for its span: the call itself succeeds. */
+const countsOf = <D extends AnyDefinition>(
+  count: number,
+  results: ReadonlyArray<WriteResult<D>> | undefined
+): Readonly<Record<string, number>> => ({
+  "liveTable.refused": results?.filter(({ _tag }) => _tag === "WriteRefused").length ?? 0,
+  "liveTable.failed": results?.filter(({ _tag }) => _tag === "StorageError").length ?? count
+})
+
 /** Does one run of writes by one call of the target. If it is interrupted, its outcomes are settled as unknown. */
 const doRun = <D extends AnyDefinition>(
   writing: Writing<D>,
@@ -155,7 +164,10 @@ const doRun = <D extends AnyDefinition>(
         Effect.sync(() => state.running--)
       )
       // A master that ignores its interruption is left behind.
-      const limited = Effect.timeoutOption(Effect.disconnect(Effect.interruptible(call)), writeTimeout)
+      const limited = Effect.tap(
+        Effect.timeoutOption(Effect.disconnect(Effect.interruptible(call)), writeTimeout),
+        (results) => Effect.annotateCurrentSpan(countsOf(run.length, Option.getOrUndefined(results)))
+      )
       return Effect.flatMap(Effect.exit(restore(traced("write", run.length, limited))), (exit) => {
         const results = Exit.isSuccess(exit) ? Option.getOrUndefined(exit.value) : undefined
         const outcomes = run.map((_, index): Outcome<D> => {

@@ -1,5 +1,5 @@
 /** Checks entries before anything is appended. All of it is pure. */
-import type { Entry } from "./events.js"
+import { type Entry, isRevision } from "./events.js"
 import { validateKindOf, validateKinds } from "./kinds.js"
 import { validateKey, validateSelector } from "./selector.js"
 
@@ -8,11 +8,6 @@ const validateChange = (change: unknown): string | undefined => {
   return _tag === "Put" || _tag === "Delete"
     ? validateKey(key)
     : "a change is not valid: make it by put or remove"
-}
-
-const isRevision = (given: unknown): boolean => {
-  const { epoch, seq, tag } = (given ?? {}) as { readonly [name: string]: unknown }
-  return typeof epoch === "string" && typeof seq === "number" && typeof tag === "number"
 }
 
 /** What a log keeps besides its revisions: by it the log judges what entries expect. */

@@ -16,6 +16,13 @@ export interface Revision {
 /** The point before the first revision of an epoch. */
 export const start = (epoch: string): Revision => Object.freeze({ epoch, seq: 0, tag: 0 })
 
+/** Whether a value from untyped code is a revision. */
+export const isRevision = (given: unknown): given is Revision => {
+  const { epoch, seq, tag } = (given ?? {}) as { readonly [name: string]: unknown }
+  const isWhole = (part: unknown) => Number.isSafeInteger(part) && (part as number) >= 0
+  return typeof epoch === "string" && isWhole(seq) && isWhole(tag)
+}
+
 /** Copies a revision, so that its caller cannot change it any more. */
 export const ownRevision = ({ epoch, seq, tag }: Revision): Revision => Object.freeze({ epoch, seq, tag })
 

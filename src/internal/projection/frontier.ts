@@ -9,6 +9,7 @@ import type { ProjectionError } from "./errors.js"
 import type { EventValue } from "./events.js"
 import { type HasInternals, type Internals, internals } from "./internals.js"
 import type { Observed, Observer } from "./observing.js"
+import { validateWait } from "./readOptions.js"
 import { millisOf } from "./ways.js"
 
 /**
@@ -18,9 +19,10 @@ import { millisOf } from "./ways.js"
  * - `EpochChanged`: the revision is not of this log's history.
  * - `Closed`: the frontier, or a projection that holds it back, is closed.
  * - `Log`: the log failed.
+ * - `Refused`: what was passed is no revision, or no duration. Nothing was waited for.
  */
 export class NotApplied extends Data.TaggedError("NotApplied")<{
-  readonly reason: "TimedOut" | "EpochChanged" | "Closed" | "Log"
+  readonly reason: "TimedOut" | "EpochChanged" | "Closed" | "Log" | "Refused"
   /** What was waited for. */
   readonly revision: Revision
   /** Up to here everything is applied; `undefined`: a projection was never used, or none is registered. */
@@ -149,6 +151,9 @@ const timedOut = (state: State, revision: Revision): NotApplied => {
   return failed(state, revision, "TimedOut", message)
 }
 
+const refused = (state: State, revision: Revision, message: string): NotApplied =>
+  new NotApplied({ reason: "Refused", revision, applied: appliedOf(state), heldBackBy: [], message })
+
 /** Why the frontier can get no further. */
 const endOf = (state: State, revision: Revision): NotApplied | undefined => {
   if (state.closed)
@@ -201,6 +206,8 @@ export const awaitApplied = (
   timeout: Duration.DurationInput
 ): Effect.Effect<void, NotApplied> =>
   Effect.suspend(() => {
+    const problem = validateWait(revision, timeout)
+    if (problem !== undefined) return Effect.fail(refused(state, revision, problem))
     const until = monotonicMillis(state.clock) + millisOf(timeout)
     const next: Effect.Effect<void, NotApplied> = Effect.suspend(() => {
       if (state.members.size > 0 && isAt(appliedOf(state), revision)) return Effect.void

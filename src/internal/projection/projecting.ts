@@ -1,9 +1,10 @@
 /** The calls of a projection: what they answer with, counted and reported. */
 import { Effect, identity, Option } from "effect"
 import { isInTransaction } from "../callerContext.js"
-import type { ProjectionError } from "./errors.js"
+import { ProjectionError } from "./errors.js"
 import type { AnyEvent } from "./events.js"
 import type { Changed, Freshness, Outcome, OutcomeOptions } from "./outcome.js"
+import { validateFreshness, validateOutcomeOptions } from "./readOptions.js"
 import { hit, now, outcomeOf, type Result } from "./runtime.js"
 import type * as Slots from "./slots.js"
 import { byLog, type Calls, young } from "./ways.js"
@@ -50,6 +51,17 @@ export const countFailure = <S, E extends AnyEvent>(
   return error
 }
 
+const refused = <S, E extends AnyEvent>(
+  calls: Calls<S, E>,
+  key: string,
+  message: string
+): Effect.Effect<never, ProjectionError> => {
+  const projection = calls.runtime.name
+  return Effect.suspend(() =>
+    Effect.fail(countFailure(calls, new ProjectionError({ reason: "Refused", projection, key, message })))
+  )
+}
+
 /** Projects a key, counts it, and answers. A hit is few steps: each costs as much as the lookup. */
 const counted = <S, E extends AnyEvent, A>(
   calls: Calls<S, E>,
@@ -64,6 +76,8 @@ const counted = <S, E extends AnyEvent, A>(
       const slot = young(calls, key, freshness.maxAge)
       if (slot !== undefined) return Effect.succeed(answer(note(calls, key, staleOf(slot), false)))
     }
+    const problem = validateFreshness(freshness)
+    if (problem !== undefined) return refused(calls, key, problem)
     const found = Effect.map(byLog(calls, key, options, inTransaction), (result) =>
       answer(note(calls, key, result, inTransaction))
     )
@@ -99,9 +113,14 @@ export const state = <S, E extends AnyEvent>(
 export const outcome = <S, E extends AnyEvent>(
   calls: Calls<S, E>,
   key: string,
-  options: OutcomeOptions
+  options: OutcomeOptions | undefined
 ): Effect.Effect<Outcome<S>, ProjectionError> => {
   const { runtime } = calls
+  if (options === undefined) {
+    return projected(calls, key, {}, (result) => outcomeOf(runtime, result, undefined))
+  }
+  const problem = validateOutcomeOptions(options)
+  if (problem !== undefined) return refused(calls, key, problem)
   if (options.times !== "on") {
     return projected(calls, key, options, (result) => outcomeOf(runtime, result, undefined))
   }

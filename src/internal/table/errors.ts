@@ -3,7 +3,7 @@ import { Cause, Effect, Option } from "effect"
 import { ColumnError, StorageError } from "../../Storage.js"
 import type { InvalidWrite } from "../columns/checkWrite.js"
 import { InvalidQuery } from "../columns/query.js"
-import { ownRevision, type Revision } from "../log/events.js"
+import { isRevision, ownRevision, type Revision } from "../log/events.js"
 import { Malformed, type ReadError, WriteRefused } from "./contract.js"
 
 /** Makes the error of a source that failed with something that is not classified. */
@@ -52,10 +52,5 @@ export const refusalOf = ({ cause, message }: InvalidWrite): WriteRefused =>
   })
 
 /** Copies a revision that a source gave; `undefined` if it is none. */
-export const revisionOf = (given: unknown): Revision | undefined => {
-  const { epoch, seq, tag } = (given ?? {}) as { readonly [key: string]: unknown }
-  return typeof epoch === "string" && Number.isSafeInteger(seq) && typeof tag === "number"
-    ? // A safe integer is a number.
-      ownRevision({ epoch, seq: seq as number, tag })
-    : undefined
-}
+export const revisionOf = (given: unknown): Revision | undefined =>
+  isRevision(given) ? ownRevision(given) : undefined

@@ -44,6 +44,25 @@ export const retryWhileUnavailable = <V, A, E>(
     Effect.retry({ schedule: backoff, while: (error) => isUnavailable(error) && dispatcher.phase === "Open" })
   )
 
+/** An answer of the log, and when it was asked for. */
+interface Answered<A> {
+  readonly answer: A
+  readonly askedAt: number
+}
+
+/** As {@link retryWhileUnavailable}, with the time of the question that was answered. */
+const timed = <V, A, E>(
+  dispatcher: Dispatcher<V>,
+  question: Effect.Effect<A, E | ChangeLogError>
+): Effect.Effect<Answered<A>, E | ChangeLogError> =>
+  retryWhileUnavailable(
+    dispatcher,
+    Effect.suspend(() => {
+      const askedAt = dispatcher.millis()
+      return Effect.map(question, (answer) => ({ answer, askedAt }))
+    })
+  )
+
 const dispatchAll = <V>(dispatcher: Dispatcher<V>, rows: ReadonlyArray<LoggedRevision<V>>): void => {
   const { registry } = dispatcher
   const until = dispatcher.nanos() + sliceNanos
@@ -57,15 +76,25 @@ const dispatchAll = <V>(dispatcher: Dispatcher<V>, rows: ReadonlyArray<LoggedRev
     Registry.ring(registry)
 }
 
+const dispatchAnswer = <V>(
+  dispatcher: Dispatcher<V>,
+  { answer, askedAt }: Answered<ReadonlyArray<LoggedRevision<V>>>
+): void => {
+  dispatchAll(dispatcher, answer)
+  // There may be more behind a full page.
+  if (answer.length < maxRevisionsPerPass) State.noteKnown(dispatcher, askedAt)
+}
+
 /** Asks the log for its head, if a reader waits to have taken everything up to it. */
 const answerSyncs = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { registry, source } = dispatcher
     const asked = Syncs.startAsking(registry.syncs)
     if (asked.length === 0) return Effect.void
-    return Effect.match(retryWhileUnavailable(dispatcher, source.head), {
-      onSuccess: ({ head }) => {
+    return Effect.match(timed(dispatcher, source.head), {
+      onSuccess: ({ answer: { head }, askedAt }) => {
         State.setHead(dispatcher, head)
+        State.noteKnown(dispatcher, askedAt)
         Registry.setSyncTarget(registry, asked, ownRevision(head))
       },
       onFailure: (error) => Syncs.failAsked(registry.syncs, asked, error)
@@ -77,12 +106,9 @@ const advance = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogErr
   Effect.suspend(() => {
     const { registry, source } = dispatcher
     if (registry.position === undefined) return Effect.void
-    const read = retryWhileUnavailable(
-      dispatcher,
-      source.read({ after: registry.position, limit: maxRevisionsPerPass })
-    )
+    const read = timed(dispatcher, source.read({ after: registry.position, limit: maxRevisionsPerPass }))
     return read.pipe(
-      Effect.map((rows) => dispatchAll(dispatcher, rows)),
+      Effect.map((answered) => dispatchAnswer(dispatcher, answered)),
       Effect.catchTags({
         Compacted: () => restartAtHead(dispatcher),
         EpochChanged: () => restartAtHead(dispatcher)

@@ -19,6 +19,8 @@ export interface Dispatcher<V> {
   readonly head: Revision | undefined
   /** When the log last answered, by `millis`. */
   readonly answeredAt: number
+  /** Everything committed before is known, by `millis`: when the log was asked what it has answered. */
+  readonly knownAt: number
   /** Why the log does not answer. */
   readonly cause: ChangeLogError | undefined
   /** How all watchers end when it is closed; none: it is open. */
@@ -48,6 +50,8 @@ export const make = <V>(
   millis: () => monotonicMillis(clock),
   head: undefined,
   answeredAt: monotonicMillis(clock),
+  // Each watcher asks for the head when it is opened.
+  knownAt: monotonicMillis(clock),
   cause: undefined,
   ending: undefined,
   phase: "Open",
@@ -56,6 +60,9 @@ export const make = <V>(
 
 /** For how many milliseconds the log has not answered. */
 export const silentFor = <V>({ answeredAt, millis }: Dispatcher<V>): number => millis() - answeredAt
+
+/** How many milliseconds ago the log was asked for what is known of it. */
+export const headAge = <V>({ knownAt, millis }: Dispatcher<V>): number => millis() - knownAt
 
 /** The longest silence that is none, in milliseconds: two heartbeats. */
 export const maxSilence = <V>({ heartbeat }: Dispatcher<V>): number =>
@@ -67,6 +74,11 @@ export const isSuspect = <V>(dispatcher: Dispatcher<V>): boolean =>
 
 export const setHead = <V>(dispatcher: Fields<V>, head: Revision): void => {
   dispatcher.head = head
+}
+
+/** What the log holds, as of a question that was asked then, is known. An answer may be late. */
+export const noteKnown = <V>(dispatcher: Fields<V>, askedAt: number): void => {
+  dispatcher.knownAt = Math.max(dispatcher.knownAt, askedAt)
 }
 
 /** The log answered where its head is. */

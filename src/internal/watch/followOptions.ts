@@ -1,6 +1,6 @@
 /** The options of a follow, their rules and their defaults. */
 import { Effect } from "effect"
-import type { Event, Revision } from "../log/events.js"
+import { type Event, isRevision, type Revision } from "../log/events.js"
 import { func, InvalidOptions, oneOf, optional, or, resolve, that, whole } from "../options.js"
 import type { Policy } from "./buffer.js"
 import type { Rights, View } from "./view.js"
@@ -50,12 +50,6 @@ export interface FollowOptions<V> {
    * cannot go on from ends the follow as `Compacted` or `EpochChanged`, after 6 of them.
    */
   readonly autoResnapshot?: "on" | "off" | undefined
-}
-
-const isRevision = (given: unknown): boolean => {
-  if (typeof given !== "object" || given === null) return false
-  const { epoch, seq, tag } = given as { readonly [K in keyof Revision]?: unknown }
-  return typeof epoch === "string" && typeof seq === "number" && typeof tag === "number"
 }
 
 const isView = (given: unknown): boolean => {

@@ -1,13 +1,14 @@
 /** The heartbeat of a watch: asks the log for its head, and lets watchers that wait know how far it is. */
 import { Effect, Random } from "effect"
 import type { Revision } from "../log/events.js"
-import { type Dispatcher, noteHead } from "./dispatcherState.js"
+import { type Dispatcher, noteHead, noteKnown } from "./dispatcherState.js"
 import * as Registry from "./registry.js"
 import * as Watcher from "./watcher.js"
 
-const answered = <V>(dispatcher: Dispatcher<V>, head: Revision): void => {
+const answered = <V>(dispatcher: Dispatcher<V>, head: Revision, askedAt: number): void => {
   const { registry } = dispatcher
   noteHead(dispatcher, head)
+  noteKnown(dispatcher, askedAt)
   const { position } = registry
   if (position === undefined) return
   // A doorbell that did not ring costs a heartbeat at most.
@@ -16,10 +17,13 @@ const answered = <V>(dispatcher: Dispatcher<V>, head: Revision): void => {
 }
 
 const ask = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void> =>
-  Effect.matchEffect(dispatcher.source.head, {
-    onSuccess: ({ head }) => Effect.sync(() => answered(dispatcher, head)),
-    // The next pass asks until it is answered, and keeps the cause meanwhile.
-    onFailure: () => Effect.sync(() => Registry.ring(dispatcher.registry))
+  Effect.suspend(() => {
+    const askedAt = dispatcher.millis()
+    return Effect.matchEffect(dispatcher.source.head, {
+      onSuccess: ({ head }) => Effect.sync(() => answered(dispatcher, head, askedAt)),
+      // The next pass asks until it is answered, and keeps the cause meanwhile.
+      onFailure: () => Effect.sync(() => Registry.ring(dispatcher.registry))
+    })
   })
 
 /** Asks once in each interval, jittered by 10 %, until the watch has failed. `inTurn` runs in the dispatcher's turn. */

@@ -1,7 +1,7 @@
 /** What the reader of a watcher does: it takes frames, waits for them, and asks for its health. */
 import { Chunk, Effect, Option } from "effect"
 import type { ChangeLogError, Compacted, EpochChanged, Revision } from "../log/events.js"
-import { type Dispatcher, isSuspect, maxSilence, silentFor } from "./dispatcherState.js"
+import { type Dispatcher, headAge, isSuspect, maxSilence, silentFor } from "./dispatcherState.js"
 import type { Frame, WatchEnded } from "./frames.js"
 import * as Registry from "./registry.js"
 import * as View from "./view.js"
@@ -24,6 +24,8 @@ export interface WatcherHealth {
   readonly lag: number
   /** For how many milliseconds the log has not answered. */
   readonly silentFor: number
+  /** How many milliseconds ago the log was asked for what is known of it: later commits may not be known yet. */
+  readonly headAge: number
   /** It is `Suspect` when `silentFor` is above: two heartbeats in milliseconds, infinite without heartbeats. */
   readonly maxSilence: number
   /** How many revisions wait in its buffer. */
@@ -145,6 +147,7 @@ export const healthOf = <V>(dispatcher: Dispatcher<V>, watcher: Watcher.Watcher<
     head,
     lag: cursor.epoch === head.epoch ? Math.max(0, head.seq - cursor.seq) : head.seq,
     silentFor: silentFor(dispatcher),
+    headAge: headAge(dispatcher),
     maxSilence: maxSilence(dispatcher),
     buffered: size,
     cause: Option.fromNullable(snapshotWait?.cause)

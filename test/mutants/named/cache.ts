@@ -177,8 +177,8 @@ export const cacheGuards = [
     "take the stamp when the load lands",
     "internal/cache/flight",
     [
-      "      return [flight, landed(flights, flight, outcomeOf(at))]\n    })\n",
-      "      flight.stamp = flights.settings.nextStamp()\n      return [flight, landed(flights, flight, outcomeOf(at))]\n    })\n"
+      "    return [flight, landed(flights, flight, outcomeOf(at))] as const\n",
+      "    flight.stamp = flights.settings.nextStamp()\n    return [flight, landed(flights, flight, outcomeOf(at))] as const\n"
     ],
     flights("answers its callers, lands as detached, and is joined no more")
   ),

@@ -62,9 +62,15 @@ export const changesGuards: ReadonlyArray<NamedMutant> = [
     [test, "begins so far back of the head, and is trusted when it has caught up"]
   ),
   guard(
+    "pause again before a log is followed anew",
+    "internal/liveTable/changes",
+    ["        if (resumed && State.resumesAfter(changes) === undefined) return before\n", ""],
+    [test, "that cannot go on begins anew, as a gap"]
+  ),
+  guard(
     "keep the pauses of an outage that is over",
     "internal/liveTable/changes",
-    ["changes.hasCaughtUp ? Effect.andThen(reset, next(undefined))", "changes.hasCaughtUp ? next(undefined)"],
+    ["changes.hasCaughtUp ? reset", "changes.hasCaughtUp ? Effect.void"],
     [test, "is opened from 200 ms to every 30 s while the log does not answer"]
   ),
   guard(

@@ -4,7 +4,27 @@ import { guardsOf } from "./guard.js"
 
 const guard = guardsOf("watch")
 
+const late = "what is known of the log is as old as the question, however late the answer is"
+
 const offering: ReadonlyArray<NamedMutant> = [
+  guard(
+    "take a late answer for what is so now",
+    "internal/watch/dispatcher",
+    [
+      "({ answer, askedAt }))\n    })",
+      "({ answer, askedAt: Math.max(askedAt, dispatcher.millis()) }))\n    })"
+    ],
+    ["watch/health", late]
+  ),
+  guard(
+    "take a late heartbeat for what is so now",
+    "internal/watch/heartbeat",
+    [
+      "answered(dispatcher, head, askedAt))",
+      "answered(dispatcher, head, Math.max(askedAt, dispatcher.millis())))"
+    ],
+    ["watch/health", late]
+  ),
   guard(
     "offer what was known at the start",
     "internal/watch/fanOut",

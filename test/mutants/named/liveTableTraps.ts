@@ -15,7 +15,63 @@ const ownEvents = "liveTable/ownEvents"
 const tierEntry = "internal/liveTable/tierEntry"
 const beliefs = "liveTable/tierEntry"
 
+/** What makes a list of rows that the memory holds. */
+const listFromRows = [
+  "Object.freeze(rows.map((row) => c.sharing.own(row)))",
+  'Object.freeze(rows.map((row) => { const known = Cells.get(c.cells, row[id] as Key); return (known !== undefined && Cells.stateOf(c.cells, known) === "Current" ? Option.getOrUndefined(rowIn(known)!.value) : undefined) ?? c.sharing.own(row) }))'
+] as const
+
 export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
+  guard("list from rows", coherence, listFromRows, [
+    traps,
+    "answers a list by one read of the master, without rows that are newer (rule 10)"
+  ]),
+  guard("list from rows that are older", coherence, listFromRows, [
+    traps,
+    "answers a list by one read of the master, without rows that are older (rule 10)"
+  ]),
+  guard(
+    "count the lag from the answer of the log",
+    "internal/liveTable/changesState",
+    ["monotonicMillis(fields.clock) - headAge)", "monotonicMillis(fields.clock) - headAge * 0)"],
+    [
+      "liveTable/observing",
+      "counts the lag from the question that the log was asked, however late its answer is"
+    ]
+  ),
+  guard(
+    "publish no metrics of what has landed",
+    "internal/cache/flight",
+    ["  flights.settings.onLanded?.()\n", ""],
+    ["liveTable/observing", "count what its stats count, under its name, once a load or a write has ended"]
+  ),
+  guard(
+    "give an id that is asked for twice one answer",
+    "internal/liveTable/slots",
+    ["if (given.has(key)) return shareRow(core, answer)", "if (given.has(key)) return answer"],
+    [traps, "gives an id that is asked for twice an answer of its own each time (rule 7)"]
+  ),
+  guard(
+    "forget reads that ignore their interruption",
+    "internal/liveTable/starting",
+    ["writing.state.running > 0 || Option.exists(resource, isLoading)", "writing.state.running > 0"],
+    ["liveTable/lifecycle", "waits for a read of a row that ignores its interruption, and reports it"]
+  ),
+  guard(
+    "do not wait for reads at a close",
+    "internal/liveTable/closing",
+    ["Effect.andThen(Effect.forkDaemon(wait), Effect.yieldNow())", "Effect.as(Effect.yieldNow(), wait)"],
+    ["liveTable/lifecycle", "waits for a read of a list that ignores its interruption, and reports it"]
+  ),
+  guard(
+    "take the options of a read as they are",
+    "internal/liveTable/readOptions",
+    [
+      "return settings instanceof Rules.InvalidOptions ? Effect.fail(refused(settings)) :",
+      "return settings instanceof Rules.InvalidOptions ? use(options as ReadSettings) :"
+    ],
+    ["liveTable/readOptions", "fails as InvalidQuery, and names it: wait"]
+  ),
   guard(
     "believe an entry of a tier whose row has changed since",
     tierEntry,

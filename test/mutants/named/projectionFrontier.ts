@@ -37,6 +37,15 @@ const deciding: ReadonlyArray<NamedMutant> = [
 
 const reading: ReadonlyArray<NamedMutant> = [
   guard(
+    "take a freshness as it is",
+    inside("projecting"),
+    [
+      "    if (problem !== undefined) return refused(calls, key, problem)\n    const found",
+      "    const found"
+    ],
+    ["projection/badInput", "that is none is Refused before the log is read, and named"]
+  ),
+  guard(
     "fold all kinds that are read at once",
     inside("all"),
     [

@@ -2,8 +2,10 @@
 import { Effect } from "effect"
 import { resolve } from "../../../src/internal/options.js"
 import * as ChangeLogLaws from "../../../src/testing/ChangeLogLaws.js"
+import * as DatastoreLaws from "../../../src/testing/DatastoreLaws.js"
 import { type LawsOptions, lawsRules } from "../../../src/testing/internal/law.js"
 import * as StorageLaws from "../../../src/testing/StorageLaws.js"
+import { memorySubject as backendSubject } from "../../support/laws/backends.js"
 import { memorySubject } from "../../support/watch/logs.js"
 import { right, subjectOf } from "../../testing/wrong/right.js"
 import { durationsAbove0, of, type Place, place, type WrongOf, wholes } from "./wrong.js"
@@ -24,6 +26,9 @@ export const laws: ReadonlyArray<Place> = [
   place<StorageLaws.CheckOptions>("a law's check", {}, checked, (options) => law!.check(storage, options)),
   place<ChangeLogLaws.CheckOptions>("ChangeLogLaws.run", {}, checked, (options) =>
     ChangeLogLaws.run(memorySubject("none"), options)
+  ),
+  place<DatastoreLaws.CheckOptions>("DatastoreLaws.run", {}, checked, (options) =>
+    DatastoreLaws.run(backendSubject, options)
   ),
   // Where vitest runs, they have no Effect to fail: there they are a test that fails.
   place<LawsOptions>("storageLaws", {}, { ...checked, timeout: durationsAbove0 }, (options) =>

@@ -2,13 +2,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { prefix } from "../../../src/ChangeLog.js"
-import { databases, operation, put, remove, save, seqs, set, setUp, stored } from "./fixture.js"
+import { databases, operation, put, remove, save, seqs, set, stored } from "./fixture.js"
 
-for (const [name, database] of databases) {
+for (const [name, database] of databases()) {
   describe(`permanent stores in ${name}`, () => {
     it.scoped("opens what is stored, whatever is asked for", () =>
       Effect.gen(function* () {
-        const { one, other } = yield* setUp(database)
+        const { one, other } = yield* database
         const made = yield* one.open(stored("a", { owner: "us" }))
         expect(made.stored).toEqual(stored("a", { owner: "us" }))
         const asked = stored("a", { part: "pool", primary: "key", version: 3, fingerprint: "f" })
@@ -21,7 +21,7 @@ for (const [name, database] of databases) {
 
     it.scoped("makes one store when several processes open it at once", () =>
       Effect.gen(function* () {
-        const { one, other } = yield* setUp(database)
+        const { one, other } = yield* database
         const opened = yield* Effect.forEach(
           [one, other, one, other],
           ({ open }, version) => open(stored("a", { version })),
@@ -38,7 +38,7 @@ for (const [name, database] of databases) {
 
     it.scoped("saves a batch of several stores, each save on what the saves before it have made", () =>
       Effect.gen(function* () {
-        const { one, other } = yield* setUp(database)
+        const { one, other } = yield* database
         const a = yield* one.open(stored("a"))
         yield* one.open(stored("b"))
         const seen: Array<unknown> = []
@@ -84,7 +84,7 @@ for (const [name, database] of databases) {
 
     it.scoped("deletes, and gives an empty store", () =>
       Effect.gen(function* () {
-        const { one } = yield* setUp(database)
+        const { one } = yield* database
         const a = yield* one.open(stored("a"))
         yield* one.save([set("a", "k", 1), set("a", "l", 1)], undefined)
         expect(

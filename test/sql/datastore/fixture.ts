@@ -1,43 +1,74 @@
 /** What the tests of permanent stores share: backends over a database, and saves in short. */
-import type { SqlClient } from "@effect/sql/SqlClient"
-import { type Context, Effect, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import type {
   Decision,
   Locked,
   OperationId,
   Save,
+  SaveOutcome,
   Stored,
   StoredChange
 } from "../../../src/internal/catalog/backend.js"
 import type { Json } from "../../../src/internal/columns/jsonData.js"
 import * as SqlDatastore from "../../../src/sql/SqlDatastore.js"
+import { oncePerFile } from "../../support/laws/sharedPlace.js"
 import { databaseUrls } from "../../support/postgres/databases.js"
 import { pgSchema, sqliteFile, type TableDatabase } from "../../support/table/databases.js"
 
-export const databases: ReadonlyArray<
-  readonly [name: string, database: Effect.Effect<TableDatabase, unknown, Scope.Scope>]
-> = [
-  ["SQLite", sqliteFile],
-  ...databaseUrls().map(({ name, url }) => [`Postgres, ${name}`, pgSchema(url)] as const)
+const suffixes = [
+  "",
+  "_heads",
+  "_state",
+  "_stores",
+  "_operations",
+  "_clients",
+  "_sessions",
+  "_session_keys",
+  "_owners"
 ]
 
-/** A backend over a client. No poll finds what it does not ring for. */
-export const backendOf = (
-  context: Context.Context<SqlClient>,
-  options: Partial<SqlDatastore.SqlDatastoreOptions> = {}
-) => Effect.provide(SqlDatastore.make({ table: "shared", poll: "1 hour", ...options }), context)
+/** The tables of the stores. */
+export const tables = suffixes.map((suffix) => `shared${suffix}`)
 
-/** A database with backends of two processes. */
-export const setUp = (
-  database: Effect.Effect<TableDatabase, unknown, Scope.Scope>,
+/** A backend over another client. No poll finds what it does not ring for. */
+export const backendOf = (
+  { client }: TableDatabase,
   options: Partial<SqlDatastore.SqlDatastoreOptions> = {}
 ) =>
-  Effect.gen(function* () {
-    const db = yield* database
-    const one = yield* Effect.flatMap(db.client, (context) => backendOf(context, options))
-    const other = yield* Effect.flatMap(db.client, (context) => backendOf(context, options))
-    return { db, one, other }
-  })
+  Effect.flatMap(client, (context) =>
+    Effect.provide(SqlDatastore.make({ table: "shared", poll: "1 hour", ...options }), context)
+  )
+
+/** A database with backends of several processes, which is emptied for each test. */
+export interface Shared {
+  readonly db: TableDatabase
+  readonly one: SqlDatastore.Backend
+  readonly other: SqlDatastore.Backend
+}
+
+const shared = (database: Effect.Effect<TableDatabase, unknown, Scope.Scope>): Effect.Effect<Shared> => {
+  const once = oncePerFile(
+    Effect.gen(function* () {
+      const db = yield* database
+      return {
+        db,
+        one: yield* backendOf(db, { ownerName: "one" }),
+        other: yield* backendOf(db, { ownerName: "other" })
+      }
+    })
+  )
+  return Effect.tap(once, ({ db }) =>
+    Effect.orDie(Effect.forEach(tables, (table) => db.sql(`DELETE FROM ${table}`)))
+  )
+}
+
+const given = [
+  ["SQLite", sqliteFile],
+  ...databaseUrls().map(({ name, url }) => [`Postgres, ${name}`, pgSchema(url)] as const)
+] as const
+
+/** An emptied database for each test, one for all tests of a file. */
+export const databases = () => given.map(([name, database]) => [name, shared(database)] as const)
 
 export const stored = (id: string, over: Partial<Stored> = {}): Stored => ({
   id,
@@ -105,9 +136,7 @@ export const operation = (n: number, client = "a", content = "x"): OperationId =
 })
 
 /** The numbers of the revisions of outcomes, or why there are none. */
-export const seqs = (
-  outcomes: ReadonlyArray<import("../../../src/internal/catalog/backend.js").SaveOutcome>
-) =>
+export const seqs = (outcomes: ReadonlyArray<SaveOutcome>) =>
   outcomes.map((outcome) =>
     outcome._tag === "Saved" ? outcome.revisions.map(({ seq }) => seq) : outcome.message
   )

@@ -24,6 +24,8 @@ export interface TcpProxy {
   readonly port: number
   /** From now on, for all links. Links that are frozen stay so. */
   readonly follow: (rules: Rules) => void
+  /** Breaks all links (RST), also those that are frozen: their ends find out. */
+  readonly breakAll: Effect.Effect<void>
 }
 
 interface Link {
@@ -94,7 +96,11 @@ export const tcpProxy = (target: number): Effect.Effect<TcpProxy, never, Scope.S
         const follow = (next: Rules) => {
           rules = next
         }
-        return { proxy: { port, follow }, server, links }
+        const breakAll = Effect.sync(() => {
+          for (const link of links) end(link, "reset")
+          links.clear()
+        })
+        return { proxy: { port, follow, breakAll }, server, links }
       }),
       ({ links, server }) =>
         Effect.sync(() => {

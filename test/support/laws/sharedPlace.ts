@@ -11,6 +11,13 @@ export interface Shared {
   readonly empty: Effect.Effect<unknown>
 }
 
+/** What is made once for the tests of a file, when the first one needs it. It ends with the file. */
+export const oncePerFile = <A>(make: Effect.Effect<A, unknown, Scope.Scope>): Effect.Effect<A> => {
+  const scope = Effect.runSync(Scope.make())
+  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+  return Effect.runSync(Effect.cached(Effect.orDie(Scope.extend(make, scope))))
+}
+
 /**
  * The place of every law is this one, made once for the tests of a file. The first handle of a law is the same for all
  * of them; the others are opened for it.
@@ -18,12 +25,9 @@ export interface Shared {
 export const sharedPlace = (
   make: Effect.Effect<Shared, unknown, Scope.Scope>
 ): Effect.Effect<Place<Row, All>> => {
-  const scope = Effect.runSync(Scope.make())
-  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
   const opened = Effect.flatMap(make, (shared) => Effect.map(shared.open, (first) => ({ ...shared, first })))
-  const once = Effect.runSync(Effect.cached(Effect.orDie(Scope.extend(opened, scope))))
   return Effect.map(
-    Effect.tap(once, ({ empty }) => empty),
+    Effect.tap(oncePerFile(opened), ({ empty }) => empty),
     ({ first, open, peek }) => {
       let handles = 0
       return { open: Effect.suspend(() => (handles++ === 0 ? Effect.succeed(first) : open)), peek }

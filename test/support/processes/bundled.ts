@@ -10,8 +10,14 @@ const options = JSON.parse(read("test/support/processes/bundle.json")) as BuildO
 /** Where the source finds the file of its thread: beside what starts it. */
 const thread = "src/sql/internal/sqlite/thread.ts"
 
-/** Bundles a program, by the path of its file; the script is gone with the scope. */
-export const bundled = (program: string): Effect.Effect<string, never, Scope.Scope> =>
+/**
+ * Bundles a program, by the path of its file; the script is gone with the scope. It finds those of `beside` where the
+ * program does: in its own folder.
+ */
+export const bundled = (
+  program: string,
+  beside: ReadonlyArray<string> = []
+): Effect.Effect<string, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
       // Below the project, so that the bundle finds the packages that are not in it.
@@ -20,6 +26,8 @@ export const bundled = (program: string): Effect.Effect<string, never, Scope.Sco
       const entryPoints = [program, thread].map((file) => path.join(root, file))
       buildSync({ ...options, entryPoints, outdir, entryNames: "[name]" })
       fs.writeFileSync(path.join(outdir, "package.json"), '{"type":"module"}')
+      const folder = path.join(root, path.dirname(program))
+      for (const file of beside) fs.copyFileSync(path.join(folder, file), path.join(outdir, file))
       return outdir
     }),
     (folder) => Effect.sync(() => fs.rmSync(folder, { recursive: true, force: true }))

@@ -1,7 +1,11 @@
 /** The demo, as a process of its own. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { root, typescript } from "../project.js"
+import { root } from "../project.js"
+import { bundled } from "./bundled.js"
+
+/** Its script: with the loaders of TypeScript each process would take seconds to load it. */
+export const demoScript = bundled("examples/audit-server/main.ts", ["live.html"])
 
 export interface Demo {
   readonly child: ChildProcess
@@ -12,8 +16,8 @@ export interface Demo {
 }
 
 /** Starts it; an empty `databaseUrl` means SQLite. */
-export const startDemo = (databaseUrl: string, args: ReadonlyArray<string>): Demo => {
-  const child = spawn(process.execPath, [...typescript, "examples/audit-server/main.ts", ...args], {
+export const startDemo = (script: string, databaseUrl: string, args: ReadonlyArray<string>): Demo => {
+  const child = spawn(process.execPath, [script, ...args], {
     cwd: root,
     env: { ...process.env, DATABASE_URL: databaseUrl },
     stdio: ["ignore", "pipe", "pipe"]

@@ -15,9 +15,12 @@ const wrongOwning: ReadonlyArray<WrongBackend> = [
         return Effect.suspend(() => own(`${name} ${++owners.count}`))
       }
     }),
-    ["one-owner"]
+    ["one-owner", "saved-by-its-owner", "taken-over"]
   ),
-  calling("compares no token", ({ save }) => ({ save: (batch) => save(batch, undefined) }), ["taken-over"]),
+  calling("compares no token", ({ save }) => ({ save: (batch) => save(batch, undefined) }), [
+    "saved-by-its-owner",
+    "taken-over"
+  ]),
   calling(
     "keeps the token of the last owner alone, whatever its name",
     ({ own, save }, disk) => {
@@ -33,7 +36,7 @@ const wrongOwning: ReadonlyArray<WrongBackend> = [
           Effect.suspend(() => (token === undefined || token === last.token ? save(batch, token) : fatal))
       }
     },
-    ["names-apart"]
+    ["saved-by-its-owner"]
   )
 ]
 

@@ -1,7 +1,7 @@
 /** Opens stores: the rows that describe them, their logs, and what they hold. */
 import { Effect } from "effect"
 import type { ClientWindow, Loaded, Stored } from "../../../internal/catalog/backend.js"
-import type { StorageError } from "../../../Storage.js"
+import { StorageError } from "../../../Storage.js"
 import type { Row, Statement } from "../dialect.js"
 import { storageError, whileBusy } from "../errors.js"
 import { noTransaction } from "../log/sqlChangeLog.js"
@@ -10,6 +10,9 @@ import type { Step } from "../transaction.js"
 import { decodeOperation, decodeValue } from "./reading.js"
 import type { SavePlace } from "./saving.js"
 import { feedOf, lostStore } from "./tables.js"
+
+const lost = ({ tables }: SavePlace, id: string): StorageError =>
+  new StorageError({ kind: "Fatal", outcome: "NotStored", message: lostStore(tables, id) })
 
 /** Runs one statement outside of all transactions. */
 export const runAlone = (
@@ -49,7 +52,7 @@ export const openStored = (place: SavePlace, asked: Stored): Effect.Effect<OpenS
     const store = yield* openFeed(feed, ofFeed, backend, random)
     yield* runAlone(place, statements.create(asked))
     const [made] = yield* runAlone(place, statements.look(id))
-    if (made === undefined) return yield* lostStore(place.tables, id)
+    if (made === undefined) return yield* lost(place, id)
     return { stored: decodeStored(id, made), store }
   })
 
@@ -63,9 +66,7 @@ export const setVersion = (
   return whileBusy(
     storageError(dialect, { saved: true })(executor.run(statements.setVersion(id, version)))
   ).pipe(
-    Effect.flatMap((result) =>
-      dialect.affected(result) === 0 ? Effect.fail(lostStore(place.tables, id)) : Effect.void
-    )
+    Effect.flatMap((result) => (dialect.affected(result) === 0 ? Effect.fail(lost(place, id)) : Effect.void))
   )
 }
 

@@ -52,26 +52,25 @@ export const decodeOperation = ([
 /** A store before a batch, with its values as they are encoded. */
 export interface Known {
   readonly before: Before
-  /** The name whose owner alone writes the store. */
+  /** The name whose owner alone saves to the store. */
   readonly owner: string
   readonly encoded: ReadonlyMap<string, string>
 }
 
-/** What saves of one store name, and further keys. */
-const namesOf = (saves: ReadonlyArray<Save>, also: ReadonlyArray<string>): SaveNames => {
+/** What saves of one store name. */
+const namesOf = (saves: ReadonlyArray<Save>): SaveNames => {
   const operations = new Map<string, { readonly client: string; readonly n: number }>()
   for (const { id } of saves) {
     if (id !== undefined) operations.set(`${id.n} ${id.client}`, { client: id.client, n: id.n })
   }
   return {
-    keys: [...new Set([...saves.flatMap(({ keys }) => keys), ...also])],
+    keys: [...new Set(saves.flatMap(({ keys }) => keys))],
     operations: [...operations.values()],
     entries: saves.map(({ name }) => name)
   }
 }
 
-const knownFrom = ({ head }: HeadRow, { keys }: SaveNames, rows: ReadonlyArray<Row>): Known | undefined => {
-  const named = new Set(keys)
+const knownFrom = ({ head }: HeadRow, rows: ReadonlyArray<Row>): Known | undefined => {
   const encoded = new Map<string, string>()
   const values = new Map<string, HeldValue>()
   const operations = new Map<string, Remembered>()
@@ -103,7 +102,6 @@ const knownFrom = ({ head }: HeadRow, { keys }: SaveNames, rows: ReadonlyArray<R
       now: Number(totals.v2),
       totals: { records: Number(totals.v0), bytes: Number(totals.v1) },
       get: (key) => values.get(key),
-      knows: (key) => named.has(key),
       operation: (client, n) => operations.get(`${n} ${client}`),
       window: (client) => windows.get(client),
       logged: (name) => entries.get(name)
@@ -111,20 +109,17 @@ const knownFrom = ({ head }: HeadRow, { keys }: SaveNames, rows: ReadonlyArray<R
   }
 }
 
-/** Reads what saves of one store name, and further keys, by one statement. Gives `undefined` if the store is not there. */
+/** Reads what saves of one store name, by one statement. Gives `undefined` if the store is not there. */
 export const readNamed = (
   { dialect, statements, tables }: Place,
   run: Step,
   id: string,
   head: HeadRow,
-  saves: ReadonlyArray<Save>,
-  also: ReadonlyArray<string>
-): Effect.Effect<Known | undefined, StorageError> => {
-  const names = namesOf(saves, also)
-  return Effect.flatMap(run(statements.named(id, names)), (result) =>
+  saves: ReadonlyArray<Save>
+): Effect.Effect<Known | undefined, StorageError> =>
+  Effect.flatMap(run(statements.named(id, namesOf(saves))), (result) =>
     Effect.try({
-      try: () => knownFrom(head, names, dialect.rows(result)),
+      try: () => knownFrom(head, dialect.rows(result)),
       catch: () => unreadableRow(feedOf(tables, id))
     })
   )
-}

@@ -1,6 +1,6 @@
 /** Saves a batch in one transaction: the heads of its stores locked in one order, then decided, then written. */
 import { Effect, Either, identity } from "effect"
-import type { Save, SaveOutcome } from "../../../internal/catalog/backend.js"
+import type { Broken, Save, SaveOutcome } from "../../../internal/catalog/backend.js"
 import { type Decided, decideSaves } from "../../../internal/catalog/decideSaves.js"
 import { word } from "../../../internal/random.js"
 import { type BadRecord, StorageError } from "../../../Storage.js"
@@ -57,16 +57,16 @@ const groupsOf = (place: SavePlace, batch: ReadonlyArray<Save>): ReadonlyArray<G
   return [...groups.values()].sort((a, b) => compareHeads(a.store, b.store))
 }
 
-/** Locks the head of a store. The first one begins the transaction. */
+/** Locks the head of a store. The first one begins the transaction. Gives `undefined` if there is none. */
 const lock = (
-  { dialect, tables }: SavePlace,
+  { dialect }: SavePlace,
   run: Step,
-  { id, store: { statements } }: Group,
+  { store: { statements } }: Group,
   isFirst: boolean
-): Effect.Effect<HeadRow, StorageError> =>
-  Effect.flatMap(isFirst ? steps(dialect, run, statements.begin) : run(statements.lock), (result) => {
+): Effect.Effect<HeadRow | undefined, StorageError> =>
+  Effect.map(isFirst ? steps(dialect, run, statements.begin) : run(statements.lock), (result) => {
     const [row] = dialect.rows(statements.last(result))
-    return row === undefined ? lostStore(tables, id) : Effect.succeed(decodeHead(row))
+    return row === undefined ? undefined : decodeHead(row)
   })
 
 /** What is to be done with one store. */
@@ -159,30 +159,28 @@ const savedOf = (judged: ReadonlyArray<Judged>, outcomes: ReadonlyArray<SaveOutc
   )
 })
 
-/** Reads what the saves of a store name, and decides them: again if they change what they do not name. */
+const broken = (message: string): Broken => ({ _tag: "Broken", message })
+
+/** Reads what the saves of a store name, and decides them. `Broken`: nothing of the store is saved. */
 const judge = (
   place: SavePlace,
   run: Step,
   group: Group,
-  row: HeadRow,
-  also: ReadonlyArray<string> = []
-): Effect.Effect<Judged, StorageError> =>
+  row: HeadRow | undefined,
+  fence: Fence
+): Effect.Effect<Judged | Broken, StorageError> =>
   Effect.gen(function* () {
     const { id, saves } = group
-    const known = yield* readNamed(place, run, id, row, saves, also)
-    if (known === undefined) return yield* lostStore(place.tables, id)
-    const { before } = known
+    const known = row && (yield* readNamed(place, run, id, row, saves))
+    if (row === undefined || known === undefined) return broken(lostStore(place.tables, id))
+    const { before, owner } = known
+    if (owner !== "" && owner !== fence.name) {
+      return broken(
+        `the store ${JSON.stringify(id)} is saved by the owner of ${JSON.stringify(owner)} alone: own it`
+      )
+    }
     const after = decideSaves(saves, before, () => word(place.random) >>> 0)
-    return after.unknown.length === 0
-      ? { id, group, row, known, before, after }
-      : yield* judge(place, run, group, row, [...also, ...after.unknown])
-  })
-
-const notOwned = (id: string, owner: string): StorageError =>
-  new StorageError({
-    kind: "Fatal",
-    outcome: "NotStored",
-    message: `the store ${JSON.stringify(id)} is written by the owner of ${JSON.stringify(owner)} alone: own it`
+    return { id, group, row, known, before, after }
   })
 
 const saveLocked = (
@@ -192,17 +190,17 @@ const saveLocked = (
   fence: Fence
 ): Effect.Effect<Saved, StorageError> =>
   Effect.gen(function* () {
-    const heads: Array<readonly [Group, HeadRow]> = []
-    for (const [n, group] of groups.entries()) heads.push([group, yield* lock(place, run, group, n === 0)])
+    const heads: Array<HeadRow | undefined> = []
+    for (const [n, group] of groups.entries()) heads.push(yield* lock(place, run, group, n === 0))
     yield* fence.prove(run)
     const outcomes: Array<SaveOutcome> = []
     const judged: Array<Judged> = []
-    for (const [group, row] of heads) {
-      const one = yield* judge(place, run, group, row)
-      const { owner } = one.known
-      if (owner !== "" && owner !== fence.name) return yield* notOwned(group.id, owner)
-      for (const [n, outcome] of one.after.outcomes.entries()) outcomes[group.indexes[n]!] = outcome
-      judged.push(one)
+    for (const [g, group] of groups.entries()) {
+      const one = yield* judge(place, run, group, heads[g], fence)
+      const isBroken = "_tag" in one
+      for (const [n, index] of group.indexes.entries())
+        outcomes[index] = isBroken ? one : one.after.outcomes[n]!
+      if (!isBroken) judged.push(one)
     }
     const isAlone = outcomes.length === 1
     const budget: Budget = { left: isAlone ? place.sizes.record : place.sizes.batch }

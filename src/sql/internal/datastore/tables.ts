@@ -1,6 +1,5 @@
 /** The tables of permanent stores and pools, beside those of their logs. */
 import { Column } from "../../../internal/columns/columns.js"
-import { StorageError } from "../../../Storage.js"
 import type { Layout } from "../dialect.js"
 import { type LayoutOf, layout } from "../layout.js"
 import { type Feed, makeFeed, tablesOf } from "../log/tables.js"
@@ -101,10 +100,6 @@ export const allTables = ({
 /** The feed of a store. */
 export const feedOf = ({ log }: DatastoreTables, id: string): Feed => ({ ...log, feed: id })
 
-/** The error of a store whose rows are not there. */
-export const lostStore = ({ stores }: DatastoreTables, id: string): StorageError =>
-  new StorageError({
-    kind: "Fatal",
-    outcome: "NotStored",
-    message: `the table ${stores.sql} has no store ${JSON.stringify(id)}: open it first`
-  })
+/** Why a store whose rows are not there cannot be used. */
+export const lostStore = ({ stores }: DatastoreTables, id: string): string =>
+  `the table ${stores.sql} has no store ${JSON.stringify(id)}: open it first`

@@ -99,11 +99,11 @@ const ownership: ReadonlyArray<DatastoreLaw> = [
   datastoreLaw(
     {
       id: "D32",
-      name: "names-apart",
+      name: "saved-by-its-owner",
       group: "ownership",
       statement:
-        "The token of a name is compared with that name's owner alone, and saves without a token need no owner.",
-      advice: "Keep a token for each name, and compare none when a save has none"
+        "A store that has an owner is saved with the token of that name alone, without it it is Broken; any other one needs no token.",
+      advice: "Keep a token for each name, and compare that of the store's owner"
     },
     (trial) =>
       Effect.gen(function* () {
@@ -113,11 +113,18 @@ const ownership: ReadonlyArray<DatastoreLaw> = [
         const { token } = yield* owned(trial, trial, "catalog")
         yield* first.end
         yield* trial.save([trial.step("a", writes([["k", 1]]))], token)
-        yield* owned(trial, trial, "other")
+        const other = yield* owned(trial, trial, "other")
         yield* trial.save([trial.step("a", writes([["k", 2]]))], token)
-        yield* trial.save([trial.step("free", writes([["k", 1]]))])
-        yield* holds("after other names changed owners", [["k", 2, 2]])
-        yield* free.holds("after a save without a token", [["k", 1, 1]])
+        for (const foreign of [undefined, other.token]) {
+          const saves = ["a", "free"].map((id) => trial.step(id, writes([["k", "foreign"]])))
+          const tags = (yield* trial.save(saves, foreign)).map(({ _tag }) => _tag)
+          yield* ensure(
+            sameData(tags, ["Broken", "Saved"]),
+            `without its owner's token the outcomes are ${shown(tags)}`
+          )
+        }
+        yield* holds("after other names changed owners, and others saved", [["k", 2, 2]])
+        yield* free.holds("after saves of a store without an owner", [["k", "foreign", 2]])
       })
   )
 ]

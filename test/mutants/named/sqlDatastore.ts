@@ -1,0 +1,103 @@
+/** Guards of permanent stores in databases, and of how saves are decided. */
+import type { NamedMutant } from "../named.js"
+
+const internal = (file: string): string => `src/sql/internal/datastore/${file}.ts`
+const alone = (name: string) => ({ file: "test/sql/datastore/datastore.test.ts", name })
+const together = (name: string) => ({ file: "test/sql/datastore/concurrent.test.ts", name })
+const bulk = (name: string) => ({ file: "test/sql/datastore/bulk.test.ts", name })
+
+const batch = alone("saves a batch of several stores, each save on what the saves before it have made")
+const owner = together("saves nothing with the token of an owner that another process has succeeded")
+const old = together(
+  "forgets what is older than a day when it is loaded, and what is below the floor at once"
+)
+const bound = bulk("keeps its tables within the bound of the log when everything is deleted")
+const totals = bulk("has the totals that a count gives, and holds what the log's snapshot has")
+
+export const sqlDatastoreMutants: ReadonlyArray<NamedMutant> = [
+  {
+    name: "stores in a database: save without the owner's fence",
+    file: internal("saving"),
+    find: "    yield* fence.prove(run)\n",
+    replace: "",
+    test: owner
+  },
+  {
+    name: "stores in a database: save what another one owns",
+    file: internal("saving"),
+    find: 'if (owner !== "" && owner !== fence.name)',
+    replace: 'if (owner === "?" && owner !== fence.name)',
+    test: owner
+  },
+  {
+    name: "stores in a database: give a revision another tag than the one decided on",
+    file: internal("saving"),
+    find: "entries.push({ ...entry.right, tag: revision.tag })",
+    replace: "entries.push({ ...entry.right, tag: revision.tag + 1 })",
+    test: batch
+  },
+  {
+    name: "stores in a database: remember no operations",
+    file: internal("writing"),
+    find: "for (const one of after.operations)",
+    replace: "for (const one of after.operations.slice(1))",
+    test: together("does an operation once, whichever process it is sent to")
+  },
+  {
+    name: "stores in a database: keep what is below the floor",
+    file: internal("writing"),
+    find: "if (floor > (before.window(client)?.floor ?? 0)) floors.push({ feed, client, floor })",
+    replace: "if (floor < 0) floors.push({ feed, client, floor })",
+    test: bound
+  },
+  {
+    name: "stores in a database: leave the keys of a session that has lost them",
+    file: internal("writing"),
+    find: "if (was !== undefined) left.push({ session: was, feed, key })",
+    replace: "",
+    test: bound
+  },
+  {
+    name: "stores in a database: take the floor of the first old operation",
+    file: internal("statements"),
+    find: 'SET "floor" = (SELECT max(o."n")',
+    replace: 'SET "floor" = (SELECT min(o."n")',
+    test: old
+  },
+  {
+    name: "stores in a database: leave the totals as they are",
+    file: internal("writing"),
+    find: "if (after.values.size > 0) totals.push",
+    replace: "if (after.values.size > 1) totals.push",
+    test: totals
+  },
+  {
+    name: "stores in a database: lock the stores of a batch in the order of its saves",
+    file: internal("saving"),
+    find: ".sort((a, b) => compareHeads(a.store, b.store))",
+    replace: ".slice()",
+    test: bulk("locks the stores of batches in one order, whatever order their saves have"),
+    needs: "servers"
+  },
+  {
+    name: "saves of a store: go on behind one that is broken",
+    file: "src/internal/catalog/decideSaves.ts",
+    find: 'last?._tag === "Broken" ? last :',
+    replace: 'last?._tag === "Broken" && index < 0 ? last :',
+    test: together("leaves out the later saves of a store that breaks, and saves those of others")
+  },
+  {
+    name: "saves of a store: remember what is at the floor",
+    file: "src/internal/catalog/decideSaves.ts",
+    find: "n <= floor ? undefined",
+    replace: "n < floor ? undefined",
+    test: old
+  },
+  {
+    name: "saves of a store: count a value that was there twice",
+    file: "src/internal/catalog/decideSaves.ts",
+    find: "- (was === undefined ? 0 : 1)",
+    replace: "- (was === undefined ? 0 : 0)",
+    test: totals
+  }
+]

@@ -1,0 +1,151 @@
+/** Permanent stores in bulk: how many statements a burst is, and that tables stay within their bounds. */
+import { SqlClient } from "@effect/sql/SqlClient"
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect } from "effect"
+import fc from "fast-check"
+import { prefix } from "../../../src/ChangeLog.js"
+import type { Json } from "../../../src/internal/columns/jsonData.js"
+import { holdsEffect } from "../../support/laws/laws.js"
+import type { TableDatabase } from "../../support/table/databases.js"
+import { backendOf, databases, operation, remove, save, seqs, set, stored } from "./fixture.js"
+
+/** The database, whose clients count their statements. */
+const counting = (db: TableDatabase) => {
+  const counts = { statements: 0, transactions: 0 }
+  const counted = (client: SqlClient): SqlClient => {
+    const reserve = Effect.map(client.reserve, (connection) => ({
+      ...connection,
+      executeRaw: (text: string, params: ReadonlyArray<unknown>) => {
+        counts.statements++
+        if (text.startsWith("BEGIN")) counts.transactions++
+        return connection.executeRaw(text, params)
+      }
+    }))
+    return new Proxy(client, {
+      get: (target, name) => (name === "reserve" ? reserve : Reflect.get(target, name))
+    })
+  }
+  const client = Effect.map(db.client, (context) =>
+    Context.add(context, SqlClient, counted(Context.get(context, SqlClient)))
+  )
+  return { counts, db: { ...db, client } }
+}
+
+const rows = (db: TableDatabase, table: string) =>
+  Effect.map(db.sql(`SELECT count(*) AS n FROM shared_${table}`), ([row]) => Number(row?.n))
+
+for (const [name, database] of databases()) {
+  describe(`permanent stores in bulk in ${name}`, () => {
+    it.scoped("saves 10,000 sets of a store by 5 transactions, of 6 statements on Postgres", () =>
+      Effect.gen(function* () {
+        const { counts, db } = counting((yield* database).db)
+        const backend = yield* backendOf(db)
+        const a = yield* backend.open(stored("a", { owner: "us" }))
+        const { token } = yield* backend.own("us")
+        counts.statements = counts.transactions = 0
+        for (let batch = 0; batch < 5; batch++) {
+          const saves = Array.from({ length: 2000 }, (_, n) => {
+            const at = batch * 2000 + n
+            return set("a", `key ${at % 3000}`, { id: `key ${at % 3000}`, at })
+          })
+          yield* backend.save(saves, token)
+        }
+        expect(counts.transactions).toBe(5)
+        // On SQLite each table that is written is a statement.
+        expect(counts.statements).toBeLessThanOrEqual(db.dialect === "pg" ? 30 : 50)
+        const { revision, values } = yield* a.load
+        expect([revision.seq, values.length, values.at(-1)?.seq]).toEqual([10_000, 3000, 10_000])
+      })
+    )
+
+    it.scoped("keeps its tables within the bound of the log when everything is deleted", () =>
+      Effect.gen(function* () {
+        const { db } = yield* database
+        const backend = yield* backendOf(db, { retention: { count: 100 } })
+        const a = yield* backend.open(stored("a"))
+        const keys = Array.from({ length: 1000 }, (_, n) => `key ${n}`)
+        yield* backend.save(
+          keys.map((key, n) => set("a", key, n, operation(n + 1), "s")),
+          undefined
+        )
+        const floor = save("a", [], () => ({ revisions: [], reply: null, floor: 1000 }), operation(1001))
+        yield* backend.save([...keys.map((key) => remove("a", key)), floor], undefined)
+        // The log that the store is served by.
+        yield* (a.log as unknown as { readonly prune: Effect.Effect<number> }).prune
+        const counts = yield* Effect.forEach(
+          ["state", "session_keys", "operations", "clients", "sessions"],
+          (table) => rows(db, table)
+        )
+        expect(counts).toEqual([0, 0, 1, 1, 1])
+        const [log] = yield* db.sql("SELECT count(*) AS n FROM shared")
+        expect(Number(log?.n)).toBe(100)
+      })
+    )
+
+    it.scoped("locks the stores of batches in one order, whatever order their saves have", () =>
+      Effect.gen(function* () {
+        const { one, other } = yield* database
+        yield* Effect.forEach(["a", "b"], (id) => one.open(stored(id)))
+        const sets = (...ids: ReadonlyArray<string>) => ids.map((id) => set(id, "k", 1, undefined, `s ${id}`))
+        const saved = yield* Effect.forEach(
+          Array.from({ length: 20 }, (_, n) => n),
+          (n) => (n % 2 === 0 ? one.save(sets("a", "b"), undefined) : other.save(sets("b", "a"), undefined)),
+          { concurrency: 4 }
+        )
+        expect(saved.flatMap(seqs).flat()).toHaveLength(40)
+      })
+    )
+
+    it.scoped("has the totals that a count gives, and holds what the log's snapshot has", () =>
+      Effect.gen(function* () {
+        const { db, one, other } = yield* database
+        const data = fc.jsonValue({ maxDepth: 2 })
+        const step = fc.record({
+          store: fc.constantFrom("a", "b"),
+          key: fc.constantFrom("k", "l", "ü"),
+          write: fc.option(data, { nil: undefined })
+        })
+        const batches = fc.array(fc.array(step, { maxLength: 6 }), { maxLength: 4 })
+        let run = 0
+        yield* holdsEffect(batches, 4, (all) =>
+          Effect.scoped(
+            Effect.gen(function* () {
+              const named = (store: string) => `${run} ${store}`
+              run++
+              const opened = yield* Effect.forEach(["a", "b"], (id) => one.open(stored(named(id))))
+              for (const [n, batch] of all.entries()) {
+                yield* (n % 2 === 0 ? one : other).save(
+                  batch.map(({ key, store, write }) =>
+                    write === undefined ? remove(named(store), key) : set(named(store), key, write as Json)
+                  ),
+                  undefined
+                )
+              }
+              for (const {
+                load,
+                log,
+                stored: { id }
+              } of opened) {
+                const { revision, values } = yield* load
+                const { entries, revision: at } = yield* log.snapshot(prefix(""))
+                expect(revision).toEqual(at)
+                expect(new Map(values.map(({ key, ...value }) => [key, value]))).toEqual(
+                  new Map(entries.map(({ key, value }) => [key, value]))
+                )
+                expect(values.map(({ seq }) => seq)).toEqual(
+                  values.map(({ seq }) => seq).sort((a, b) => a - b)
+                )
+                const bytes = values.map(({ data }) => Buffer.byteLength(JSON.stringify(data)))
+                const [totals] = yield* db.sql(`SELECT records, bytes FROM shared_stores WHERE id = '${id}'`)
+                expect([Number(totals?.records), Number(totals?.bytes)]).toEqual([
+                  values.length,
+                  bytes.reduce((a, b) => a + b, 0)
+                ])
+              }
+            })
+          )
+        )
+      })
+    )
+  })
+}
