@@ -2,7 +2,16 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Option, Schema, TestClock } from "effect"
 import type * as Datastore from "../../src/Datastore.js"
-import { board, cursorOf, followed, heldBy, make, shown, type Task, task } from "../support/datastore/stores.js"
+import {
+  board,
+  cursorOf,
+  followed,
+  heldBy,
+  make,
+  shown,
+  type Task,
+  task
+} from "../support/datastore/stores.js"
 import { passingClock } from "../support/time/passing.js"
 import { scenario, settled } from "../support/time/turn.js"
 import { jumps, wallClock } from "../support/time/wallClock.js"

@@ -1,6 +1,5 @@
 /** Opens stores: one that is open is returned, if it is what was asked for. */
 import { Effect, Exit } from "effect"
-import type { Backend } from "../catalog/backend.js"
 import { exceeded, messageOf } from "../catalog/quotas.js"
 import type { InvalidOptions } from "../options.js"
 import type { As } from "./accept.js"
@@ -99,19 +98,6 @@ export const find = ({ entries, shared }: Runtime, id: string): Entry | undefine
 
 const closed = new OpenError({ reason: "Closed", message: "the catalog is closed: make another one" })
 
-const comesUp = ({ actor, backend }: Runtime): Effect.Effect<Backend, OpenError> =>
-  Effect.raceFirst(
-    backend,
-    Effect.andThen(
-      Effect.mapError(
-        actor.ready,
-        (cause) =>
-          new OpenError({ reason: "Unavailable", message: "the backend never came up, see the cause", cause })
-      ),
-      Effect.never
-    )
-  )
-
 const openPermanent = (
   runtime: Runtime,
   opening: Opening,
@@ -119,7 +105,10 @@ const openPermanent = (
   codec: Codec<never>
 ): Effect.Effect<Store, OpenError> =>
   Effect.gen(function* () {
-    const backend = yield* comesUp(runtime)
+    const backend = yield* Effect.mapError(
+      runtime.backend,
+      (cause) => new OpenError({ reason: "Unavailable", message: cause.message, cause })
+    )
     const owned = opening.ack === "memory" ? yield* runtime.owning.take(backend) : undefined
     return yield* Permanent.open({
       runtime,

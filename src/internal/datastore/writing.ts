@@ -74,7 +74,10 @@ export interface Writing<A> {
 const refuse = (message: string): WriteError => new WriteError({ reason: "InvalidOperation", message })
 
 /** Encodes what a step writes. A patch is checked by what it comes to. */
-const encodeStep = <A>(step: Step<A>, { encode, encodePart }: Codec<A>): Either.Either<Step<unknown>, string> => {
+const encodeStep = <A>(
+  step: Step<A>,
+  { encode, encodePart }: Codec<A>
+): Either.Either<Step<unknown>, string> => {
   // Callers may pass anything; what is no step is refused by the check.
   switch (step?._tag) {
     case "Set":

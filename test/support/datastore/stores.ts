@@ -1,7 +1,7 @@
 /** Catalogs of stores for tests, and what their followers get. */
 import { Deferred, Effect, Stream } from "effect"
-import * as Datastore from "../../../src/Datastore.js"
 import type { Revision } from "../../../src/ChangeLog.js"
+import * as Datastore from "../../../src/Datastore.js"
 import type { Frame } from "../../../src/Watch.js"
 
 export interface Task {
