@@ -143,10 +143,10 @@ const handBack = ({ setAside, unsaved }: Recorder.CloseReport<Item>): void => {
 /** A transaction has a cost of its own: 10,000 operations on one store are 4 of them. */
 const maxBatchSize = 2500
 
-/** Makes a saving of a backend that comes up. `token`: of the ownership that every save is compared with. */
+/** Makes a saving of a backend that comes up, or never does. `token`: of the ownership that every save is compared with. */
 export const make = (
   name: string,
-  backend: Effect.Effect<Backend>,
+  backend: Effect.Effect<Backend, StorageError>,
   token: string | undefined
 ): Effect.Effect<Saving, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
