@@ -115,7 +115,7 @@ export interface Save {
   readonly store: string
   /** Unique. It becomes the id of the entry of the last revision that the save appends. */
   readonly name: string
-  /** The keys that `decide` looks at. */
+  /** The keys that `decide` looks at, and that its revisions change. A change of another key is `Broken`. */
   readonly keys: ReadonlyArray<string>
   readonly id: OperationId | undefined
   /**

@@ -20,56 +20,64 @@ export const sqlDatastoreMutants: ReadonlyArray<NamedMutant> = [
     file: internal("saving"),
     find: "    yield* fence.prove(run)\n",
     replace: "",
-    test: owner
+    test: owner,
+    needs: "servers"
   },
   {
     name: "stores in a database: save what another one owns",
     file: internal("saving"),
     find: 'if (owner !== "" && owner !== fence.name)',
     replace: 'if (owner === "?" && owner !== fence.name)',
-    test: owner
+    test: owner,
+    needs: "servers"
   },
   {
     name: "stores in a database: give a revision another tag than the one decided on",
     file: internal("saving"),
     find: "entries.push({ ...entry.right, tag: revision.tag })",
     replace: "entries.push({ ...entry.right, tag: revision.tag + 1 })",
-    test: batch
+    test: batch,
+    needs: "servers"
   },
   {
     name: "stores in a database: remember no operations",
     file: internal("writing"),
     find: "for (const one of after.operations)",
     replace: "for (const one of after.operations.slice(1))",
-    test: together("does an operation once, whichever process it is sent to")
+    test: together("does an operation once, whichever process it is sent to"),
+    needs: "servers"
   },
   {
     name: "stores in a database: keep what is below the floor",
     file: internal("writing"),
     find: "if (floor > (before.window(client)?.floor ?? 0)) floors.push({ feed, client, floor })",
     replace: "if (floor < 0) floors.push({ feed, client, floor })",
-    test: bound
+    test: bound,
+    needs: "servers"
   },
   {
     name: "stores in a database: leave the keys of a session that has lost them",
     file: internal("writing"),
     find: "if (was !== undefined) left.push({ session: was, feed, key })",
     replace: "",
-    test: bound
+    test: bound,
+    needs: "servers"
   },
   {
     name: "stores in a database: take the floor of the first old operation",
     file: internal("statements"),
     find: 'SET "floor" = (SELECT max(o."n")',
     replace: 'SET "floor" = (SELECT min(o."n")',
-    test: old
+    test: old,
+    needs: "servers"
   },
   {
     name: "stores in a database: leave the totals as they are",
     file: internal("writing"),
     find: "if (after.values.size > 0) totals.push",
     replace: "if (after.values.size > 1) totals.push",
-    test: totals
+    test: totals,
+    needs: "servers"
   },
   {
     name: "stores in a database: lock the stores of a batch in the order of its saves",
@@ -84,20 +92,23 @@ export const sqlDatastoreMutants: ReadonlyArray<NamedMutant> = [
     file: "src/internal/catalog/decideSaves.ts",
     find: 'last?._tag === "Broken" ? last :',
     replace: 'last?._tag === "Broken" && index < 0 ? last :',
-    test: together("leaves out the later saves of a store that breaks, and saves those of others")
+    test: together("leaves out the later saves of a store that breaks, and saves those of others"),
+    needs: "servers"
   },
   {
     name: "saves of a store: remember what is at the floor",
     file: "src/internal/catalog/decideSaves.ts",
     find: "n <= floor ? undefined",
     replace: "n < floor ? undefined",
-    test: old
+    test: old,
+    needs: "servers"
   },
   {
     name: "saves of a store: count a value that was there twice",
     file: "src/internal/catalog/decideSaves.ts",
     find: "- (was === undefined ? 0 : 1)",
     replace: "- (was === undefined ? 0 : 0)",
-    test: totals
+    test: totals,
+    needs: "servers"
   }
 ]

@@ -5,6 +5,7 @@ import { Context, Effect } from "effect"
 import fc from "fast-check"
 import { prefix } from "../../../src/ChangeLog.js"
 import type { Json } from "../../../src/internal/columns/jsonData.js"
+import { CurrentSizeLimits } from "../../../src/sql/internal/statementSize.js"
 import { holdsEffect } from "../../support/laws/laws.js"
 import type { TableDatabase } from "../../support/table/databases.js"
 import { backendOf, databases, operation, remove, save, seqs, set, stored } from "./fixture.js"
@@ -58,6 +59,21 @@ for (const [name, database] of databases()) {
       })
     )
 
+    it.scoped("opens a store that is there by one statement, however many there are", () =>
+      Effect.gen(function* () {
+        const { counts, db } = counting((yield* database).db)
+        const backend = yield* backendOf(db)
+        const ids = Array.from({ length: 50 }, (_, n) => `store ${n}`)
+        const openAll = Effect.scoped(Effect.forEach(ids, (id) => backend.open(stored(id))))
+        const counted = Effect.suspend(() => {
+          counts.statements = 0
+          return Effect.map(openAll, () => counts.statements / ids.length)
+        })
+        expect(yield* counted).toBeLessThanOrEqual(5)
+        expect(yield* counted).toBe(1)
+      })
+    )
+
     it.scoped("keeps its tables within the bound of the log when everything is deleted", () =>
       Effect.gen(function* () {
         const { db } = yield* database
@@ -80,6 +96,24 @@ for (const [name, database] of databases()) {
         const [log] = yield* db.sql("SELECT count(*) AS n FROM shared")
         expect(Number(log?.n)).toBe(100)
       })
+    )
+
+    it.scoped(
+      "refuses a batch that is too large for one commit with how much of it fits, and a save by itself for good",
+      () =>
+        Effect.gen(function* () {
+          const { db } = yield* database
+          const sizes = { batch: 1000, record: 5000 }
+          const backend = yield* Effect.provideService(backendOf(db), CurrentSizeLimits, sizes)
+          const a = yield* backend.open(stored("a"))
+          const large = (length: number) => set("a", "k", "x".repeat(length))
+          const batch = yield* Effect.flip(backend.save([large(400), large(400), large(400)], undefined))
+          expect(batch).toMatchObject({ kind: "Transient", outcome: "NotStored", blame: "size", fits: 2 })
+          const alone = yield* Effect.flip(backend.save([large(6000)], undefined))
+          expect(alone).toMatchObject({ kind: "Poison", outcome: "NotStored", bad: [{ index: 0 }] })
+          expect(seqs(yield* backend.save([large(4000)], undefined))).toEqual([[1]])
+          expect((yield* a.load).values).toHaveLength(1)
+        })
     )
 
     it.scoped("locks the stores of batches in one order, whatever order their saves have", () =>

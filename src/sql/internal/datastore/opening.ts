@@ -96,17 +96,18 @@ export const load = (place: SavePlace, store: LogStore): Effect.Effect<Loaded, S
   const { dialect, statements } = place
   const { feed } = store.feed
   const read = (run: Step, statement: Statement) => Effect.map(run(statement), dialect.rows)
-  return withHead(store, (run, { head }) =>
+  const reading = withHead(store, (run, { head }) =>
     Effect.gen(function* () {
       yield* Effect.forEach(statements.forgetOld(feed), run, { discard: true })
       const now = yield* read(run, statements.now)
       const values = yield* read(run, statements.values(feed))
       const operations = yield* read(run, statements.operations(feed))
       const clients = yield* read(run, statements.clients(feed))
-      return yield* Effect.try({
-        try: () => decodeLoaded(head, now, values, operations, clients),
-        catch: () => unreadableRow(store.feed)
-      })
+      return () => decodeLoaded(head, now, values, operations, clients)
     })
+  )
+  // Decoded when the head is free again.
+  return Effect.flatMap(reading, (decode) =>
+    Effect.try({ try: decode, catch: () => unreadableRow(store.feed) })
   )
 }

@@ -1,5 +1,5 @@
 /** The driver of permanent stores and pools in a database. */
-import { Effect, type Scope } from "effect"
+import { type Duration, Effect, type Scope } from "effect"
 import type { Backend, StoredValue } from "../../../internal/catalog/backend.js"
 import { type InvalidOptions, optional, or, type Rules, resolve, valid } from "../../../internal/options.js"
 import { makeRandom, randomName } from "../../../internal/random.js"
@@ -38,7 +38,7 @@ export interface SqlDatastoreOptions extends LogBehavior {
    * How long another process waits for an owner that has stopped, by the database's clock. It is extended when a third of
    * it is over. Default 10 seconds.
    */
-  readonly lease?: LogBehavior["poll"]
+  readonly lease?: Duration.DurationInput | undefined
   /** What the message of a process that is refused calls this one. Default: a random name. */
   readonly ownerName?: string | undefined
 }

@@ -3,6 +3,7 @@
  * take-over waits for all of them: a save locks the row FOR KEY SHARE, which goes with an UPDATE of other columns than
  * the key, and not with FOR UPDATE.
  */
+import { millisNow } from "../clock.js"
 import type { Dialect, Row, Statement } from "../dialect.js"
 import { compose, type Parts, param, selected } from "../log/compose.js"
 import type { OwnersTable } from "./table.js"
@@ -58,13 +59,10 @@ interface Own {
   readonly place: (table: OwnersTable) => string
 }
 
-// The milliseconds since 1970. A function for them came with SQLite 3.42.
-const sqliteNow = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
-
 const own: { readonly [Name in Dialect["name"]]: Own } = {
   sqlite: {
-    now: sqliteNow,
-    after: (millis) => [`${sqliteNow} + `, millis],
+    now: millisNow.sqlite,
+    after: (millis) => [`${millisNow.sqlite} + `, millis],
     // Every transaction that writes holds the whole file.
     lock: "",
     fence: "",
