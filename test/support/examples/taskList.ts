@@ -49,10 +49,7 @@ export const serving = (filename: string, wanted = 0) =>
     const { list, url } = yield* Effect.gen(function* () {
       const list = yield* openTaskList(SqlDatastore.make({ table: "shared" }), grace)
       return { list, url: yield* serve(list, wanted) }
-    }).pipe(
-      Effect.provide(yield* Layer.buildWithScope(services, scope)),
-      Scope.extend(scope)
-    )
+    }).pipe(Effect.provide(yield* Layer.buildWithScope(services, scope)), Scope.extend(scope))
     const port = Number(new URL(url).port)
     const named = (name: string): Person => {
       const token = list.links().find((link) => link.name === name)?.id ?? ""
