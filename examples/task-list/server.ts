@@ -142,9 +142,10 @@ export const serve = (list: TaskList, port: number) =>
         StoreEnded: (error) => Effect.succeed(answer(error))
       })
     )
-    const server = yield* NodeHttpServer.make(() => createServer(), { host: "127.0.0.1", port })
+    const node = createServer()
+    const server = yield* NodeHttpServer.make(() => node, { host: "127.0.0.1", port })
     yield* server.serve(routes)
-    // A server that closes waits for its responses: the streams end first.
-    yield* Effect.addFinalizer(() => live.close)
+    // A server that closes waits for its connections. An operation that is cut off here is sent again, and acts once.
+    yield* Effect.addFinalizer(() => Effect.andThen(live.close, () => node.closeAllConnections()))
     return HttpServer.formatAddress(server.address)
   })

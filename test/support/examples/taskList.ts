@@ -1,4 +1,5 @@
 /** The server of the task list on a free port, and its people. */
+import { connect } from "node:net"
 import * as path from "node:path"
 import { NodeContext } from "@effect/platform-node"
 import { SqliteClient } from "@effect/sql-sqlite-node"
@@ -20,7 +21,7 @@ export interface Row {
 /** A person of the list: what the link of this name lets a window do. */
 export interface Person {
   readonly token: string
-  /** Sends an operation of a window of this person. */
+  /** Sends an operation of a window of this person, or the bytes of a body. */
   readonly post: (operation: unknown) => Effect.Effect<Answer>
   readonly ask: (path: string) => Effect.Effect<Answer>
   readonly follow: (client: string, lastEventId?: string) => ReturnType<typeof eventSource<Row>>
@@ -34,7 +35,10 @@ const personOf = (port: number, token: string): Person => {
   const live = `http://127.0.0.1:${port}/tasks/live?token=${token}`
   return {
     token,
-    post: (operation) => ask(port, "/tasks", { method: "POST", headers, body: JSON.stringify(operation) }),
+    post: (operation) => {
+      const body = operation instanceof Uint8Array ? operation : JSON.stringify(operation)
+      return ask(port, "/tasks", { method: "POST", headers, body })
+    },
     ask: (path) => ask(port, path, { method: "POST", headers }),
     follow: (client, lastEventId) =>
       eventSource<Row>(`${live}&client=${client}${lastEventId ? `&lastEventId=${lastEventId}` : ""}`)
@@ -60,3 +64,38 @@ export const serving = (filename: string, wanted = 0) =>
 
 /** The file of a list of its own. */
 export const listFile = Effect.map(tempDir, (folder) => path.join(folder, "tasks.db"))
+
+/** What is read of a raw connection until `enough` holds for it, or the server closes it. */
+export const exchange = (
+  port: number,
+  sent: string | Uint8Array,
+  enough: (text: string) => boolean
+): Effect.Effect<string> =>
+  Effect.async((resume) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(sent))
+    let text = ""
+    const done = () => {
+      socket.destroy()
+      resume(Effect.succeed(text))
+    }
+    socket.setEncoding("latin1")
+    socket.on("data", (part: string) => {
+      text += part
+      if (enough(text)) done()
+    })
+    socket.on("error", (error) => resume(Effect.die(error)))
+    socket.on("close", done)
+    return Effect.sync(() => socket.destroy())
+  })
+
+/** The text of a POST to the list, as it goes over a connection. */
+export const postText = (token: string, body: string | undefined, headers: ReadonlyArray<string>): string =>
+  [
+    "POST /tasks HTTP/1.1",
+    "Host: localhost",
+    `Authorization: Bearer ${token}`,
+    ...headers,
+    ...(body === undefined ? [] : [`Content-Length: ${Buffer.byteLength(body)}`]),
+    "",
+    body ?? ""
+  ].join("\r\n")
