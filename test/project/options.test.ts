@@ -7,6 +7,7 @@ import { Cause, Effect, Either } from "effect"
 import { InvalidOptions } from "../../src/internal/options.js"
 import { databases, others } from "./options/adapters.js"
 import { core, watches } from "./options/core.js"
+import { datastores } from "./options/datastore.js"
 import { laws } from "./options/laws.js"
 import type { Place } from "./options/wrong.js"
 
@@ -26,7 +27,7 @@ const refusal = ({ make, name }: Place, options: object): Effect.Effect<InvalidO
     Effect.orDie
   )
 
-for (const each of [...core, ...watches, ...others, ...laws, ...databases]) {
+for (const each of [...core, ...watches, ...datastores, ...others, ...laws, ...databases]) {
   const { name, needed, prefix = "", wrong } = each
   describe(`the options of ${name}`, () => {
     it.live("have no unknown names: an error names the nearest known one", () =>

@@ -140,17 +140,20 @@ const handBack = ({ setAside, unsaved }: Recorder.CloseReport<Item>): void => {
   }
 }
 
-/** Makes a saving of a backend that comes up. `token`: of the ownership that every save is compared with. */
+/** A transaction has a cost of its own: 10,000 operations on one store are 4 of them. */
+const maxBatchSize = 2500
+
+/** Makes a saving of a backend that comes up, or never does. `token`: of the ownership that every save is compared with. */
 export const make = (
   name: string,
-  backend: Effect.Effect<Backend>,
+  backend: Effect.Effect<Backend, StorageError>,
   token: string | undefined
 ): Effect.Effect<Saving, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
     const failed = yield* Deferred.make<unknown>()
     const recorder = yield* Recorder.makeDeferred(
       Effect.map(backend, (backend) => storageOf(backend, token)),
-      { name }
+      { name, maxBatchSize }
     )
     let waiting = 0
     const watchStatus = Stream.runForEach(recorder.statusChanges, (status) =>

@@ -77,7 +77,8 @@ const isOfTheseRights = (
   if (as === undefined || shared.policy.isOpen) return true
   const { id, kind, marks } = store
   const version = shared.policy.versionOf(as.principal, { id, kind })
-  return seq >= Policy.seqOf(marks, version, store.holding.seq())
+  // At the revision itself it is not known which was first: the cursor, or the version.
+  return version === 0 || seq > Policy.seqOf(marks, version, store.holding.seq())
 }
 
 const subscribed = (

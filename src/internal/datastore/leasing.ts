@@ -27,7 +27,7 @@ export interface Leasing {
 
 /** What a leasing needs of its catalog. */
 export interface LeasingOptions {
-  readonly backend: Effect.Effect<Backend>
+  readonly backend: Effect.Effect<Backend, StorageError>
   readonly sessions: Sessions
   readonly saving: Saving
   readonly nextName: () => string

@@ -1,13 +1,12 @@
 /** Opens stores: one that is open is returned, if it is what was asked for. */
-import { Effect } from "effect"
-import type { Backend } from "../catalog/backend.js"
+import { Effect, Exit } from "effect"
 import { exceeded, messageOf } from "../catalog/quotas.js"
 import type { InvalidOptions } from "../options.js"
 import type { As } from "./accept.js"
 import type { Codec } from "./data.js"
 import { OpenError } from "./errors.js"
 import * as Permanent from "./permanent.js"
-import type { Entry, Opened, Runtime } from "./runtime.js"
+import { countDown, type Entry, type Opened, type Runtime } from "./runtime.js"
 import type { Opening } from "./settings.js"
 import { access, type Store } from "./store.js"
 import * as Temporary from "./temporary.js"
@@ -47,21 +46,39 @@ const mayOpen = ({ shared }: Runtime, as: As | undefined, id: string, kind: stri
   as === undefined || shared.policy.rights(as.principal, { id, kind }).actions.has("open")
 
 const overQuota = (
-  { entries, settings, shared, storesOf }: Runtime,
+  { entries, opening, settings, shared, storesOf }: Runtime,
   as: As | undefined
 ): OpenError | undefined => {
   const { quotas } = settings
   const over =
-    exceeded(quotas, "stores", entries.size + 1) ??
+    exceeded(quotas, "stores", entries.size + opening.size + 1) ??
     (as && exceeded(quotas, "storesPerPrincipal", (storesOf.get(as.principal) ?? 0) + 1))
   if (over === undefined) return undefined
   shared.count.quotaRefusals++
   return new OpenError({ reason: "QuotaExceeded", message: messageOf(over), quota: over })
 }
 
+/** Opens a store that counts from now on, so that openers at once do not pass a limit together. */
+const counted = <A>(
+  { opening, storesOf }: Runtime,
+  id: string,
+  as: As | undefined,
+  made: Effect.Effect<A, OpenError>
+): Effect.Effect<A, OpenError> =>
+  Effect.suspend(() => {
+    opening.add(id)
+    if (as !== undefined) storesOf.set(as.principal, (storesOf.get(as.principal) ?? 0) + 1)
+    return Effect.onExit(made, (exit) =>
+      Effect.sync(() => {
+        opening.delete(id)
+        if (as !== undefined && Exit.isFailure(exit)) countDown(storesOf, as.principal)
+      })
+    )
+  })
+
 /** Adds a store that was made to those that are open. */
 const add = (
-  { entries, storesOf }: Runtime,
+  { entries }: Runtime,
   store: Store,
   opened: Opened,
   reopen: Entry["reopen"],
@@ -69,7 +86,6 @@ const add = (
 ): Entry => {
   const entry: Entry = { store, opened, reopen, principal: as?.principal }
   entries.set(store.id, entry)
-  if (as !== undefined) storesOf.set(as.principal, (storesOf.get(as.principal) ?? 0) + 1)
   return entry
 }
 
@@ -82,19 +98,6 @@ export const find = ({ entries, shared }: Runtime, id: string): Entry | undefine
 
 const closed = new OpenError({ reason: "Closed", message: "the catalog is closed: make another one" })
 
-const comesUp = ({ actor, backend }: Runtime): Effect.Effect<Backend, OpenError> =>
-  Effect.raceFirst(
-    backend,
-    Effect.andThen(
-      Effect.mapError(
-        actor.ready,
-        (cause) =>
-          new OpenError({ reason: "Unavailable", message: "the backend never came up, see the cause", cause })
-      ),
-      Effect.never
-    )
-  )
-
 const openPermanent = (
   runtime: Runtime,
   opening: Opening,
@@ -102,7 +105,10 @@ const openPermanent = (
   codec: Codec<never>
 ): Effect.Effect<Store, OpenError> =>
   Effect.gen(function* () {
-    const backend = yield* comesUp(runtime)
+    const backend = yield* Effect.mapError(
+      runtime.backend,
+      (cause) => new OpenError({ reason: "Unavailable", message: cause.message, cause })
+    )
     const owned = opening.ack === "memory" ? yield* runtime.owning.take(backend) : undefined
     return yield* Permanent.open({
       runtime,
@@ -139,16 +145,16 @@ const openNow = (runtime: Runtime, opening: Named, codec: Codec<never>): Effect.
             Temporary.make(runtime.shared, runtime.settings, opening, id, codec),
             invalidOpening
           )
-    return Effect.map(made, (store) => add(runtime, store, wanted, open(runtime, opening, codec), as).store)
+    const added = Effect.map(
+      made,
+      (store) => add(runtime, store, wanted, open(runtime, opening, codec), as).store
+    )
+    return counted(runtime, id, as, added)
   })
 
-/** Opens a store; callers that open one and the same permanent one share the opening. */
+/** Opens a store; callers that open one and the same share the opening. */
 export const open = (
   runtime: Runtime,
   opening: Named,
   codec: Codec<never>
-): Effect.Effect<Store, OpenError> => {
-  const { id, kind } = opening
-  if (kind !== "permanent") return openNow(runtime, opening, codec)
-  return runtime.inOrder(id, openNow(runtime, opening, codec))
-}
+): Effect.Effect<Store, OpenError> => runtime.inOrder(opening.id, openNow(runtime, opening, codec))

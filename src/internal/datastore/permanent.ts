@@ -9,7 +9,7 @@ import * as Operations from "../catalog/operations.js"
 import * as Policy from "../catalog/policy.js"
 import type { Outcome, Saving } from "../catalog/saving.js"
 import { readView } from "../log/readView.js"
-import { removeAll } from "./accept.js"
+import { bytesOf, removeAll } from "./accept.js"
 import type { Codec } from "./data.js"
 import { OpenError } from "./errors.js"
 import * as Following from "./following.js"
@@ -217,6 +217,9 @@ export const open = (options: PermanentOptions): Effect.Effect<Store, OpenError>
       }
       const store = yield* storeOf(options, found, ofRows(loaded.revision.seq, rows), read, release)
       noteExtras(store, loaded.values)
+      if (store.records.sizes !== undefined) {
+        for (const row of rows) Records.measure(store.records, row.key, bytesOf(row))
+      }
       return store
     })
     return yield* Effect.onError(Scope.extend(begin, scope), (cause) =>

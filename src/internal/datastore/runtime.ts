@@ -1,6 +1,7 @@
 /** A catalog of stores while it runs: which stores are open, and what they share. */
 import { Deferred, Effect, ExecutionStrategy, type Option, Scope } from "effect"
 import * as Actor from "../../Actor.js"
+import { StorageError } from "../../Storage.js"
 import type { Backend } from "../catalog/backend.js"
 import * as Clients from "../catalog/clients.js"
 import * as Policy from "../catalog/policy.js"
@@ -50,10 +51,12 @@ export interface Runtime {
   readonly inOrder: <A, E>(id: string, effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
   readonly owning: Owning.Owning
   readonly clients: Clients.Clients
-  /** By principal: how many stores of theirs are open. */
+  /** By principal: how many stores of theirs are open, or being opened. */
   readonly storesOf: Map<string, number>
-  /** Completes when the backend is there; dies with what keeps it away for ever. */
-  readonly backend: Effect.Effect<Backend>
+  /** Stores that are being opened. They count already. */
+  readonly opening: Set<string>
+  /** Completes when the backend is there; fails with what keeps it away for ever. */
+  readonly backend: Effect.Effect<Backend, StorageError>
   readonly actor: Actor.Actor<Backend, never, Option.Option<Backend>>
   readonly tasks: Actor.Actor<void, Effect.Effect<void>, unknown>
   readonly leasing: Leasing.Leasing
@@ -122,6 +125,14 @@ const endSession = (stores: Map<string, Set<Store>>, saving: Saving.Saving, sess
   for (const store of holding) removeFrom(saving, store, session)
 }
 
+const neverUp = (cause: Actor.ActorStopped): StorageError =>
+  new StorageError({
+    kind: "Fatal",
+    outcome: "NotStored",
+    message: "the backend never came up, see the cause",
+    cause
+  })
+
 export const make = (
   acquire: Effect.Effect<Backend, unknown>,
   settings: Settings
@@ -133,7 +144,7 @@ export const make = (
     const random = yield* makeRandom
     const process = randomName(random)
     const tasks = yield* makeTasks(name)
-    const up = yield* Deferred.make<Backend>()
+    const up = yield* Deferred.make<Backend, StorageError>()
     const actor = yield* Actor.make<Backend, never, Option.Option<Backend>>(() => ({
       name,
       acquire: Effect.tap(acquire, (backend) => Deferred.succeed(up, backend)),
@@ -141,6 +152,9 @@ export const make = (
       report: ({ resource }) => resource
     }))
     const backend = Deferred.await(up)
+    yield* Effect.forkScoped(
+      Effect.interruptible(Effect.catchAll(actor.ready, (cause) => Deferred.fail(up, neverUp(cause))))
+    )
     const saving = yield* Saving.make(name, backend, undefined)
     const entries = new Map<string, Entry>()
     const sessions = new Map<string, Set<Store>>()
@@ -195,6 +209,7 @@ export const make = (
       owning: yield* Owning.make(name, scope, entries),
       clients: Clients.make(),
       storesOf: new Map(),
+      opening: new Set(),
       backend,
       actor,
       tasks,
@@ -209,7 +224,7 @@ export const make = (
     return runtime
   })
 
-const countDown = (counts: Map<string, number>, name: string): void => {
+export const countDown = (counts: Map<string, number>, name: string): void => {
   const count = counts.get(name) ?? 0
   if (count <= 1) counts.delete(name)
   else counts.set(name, count - 1)

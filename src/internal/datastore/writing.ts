@@ -73,24 +73,38 @@ export interface Writing<A> {
 
 const refuse = (message: string): WriteError => new WriteError({ reason: "InvalidOperation", message })
 
-/** Encodes the data of steps that set records. A patch is checked by what it comes to. */
+/** Encodes what a step writes. A patch is checked by what it comes to. */
+const encodeStep = <A>(
+  step: Step<A>,
+  { encode, encodePart }: Codec<A>
+): Either.Either<Step<unknown>, string> => {
+  // Callers may pass anything; what is no step is refused by the check.
+  switch (step?._tag) {
+    case "Set":
+      return Either.map(encode(step.data), (data) => ({ ...step, data }))
+    case "Patch": {
+      if (step.set === undefined || step.set === null) return Either.right(step)
+      return Either.map(encodePart(step.set), (set) => ({ ...step, set: set as object }))
+    }
+    default:
+      return Either.right(step)
+  }
+}
+
+/** Encodes what steps write. */
 const encodeSteps = <A>(
   steps: ReadonlyArray<Step<A>>,
-  { encode, problem }: Codec<A>
+  codec: Codec<A>
 ): Either.Either<ReadonlyArray<Step<unknown>>, WriteError> => {
   // Without a schema, or for what is no step, there is nothing to encode.
-  if (problem === undefined || !Array.isArray(steps)) return Either.right(steps)
+  if (codec.problem === undefined || !Array.isArray(steps)) return Either.right(steps)
   const encoded: Array<Step<unknown>> = []
   for (const [index, step] of (steps as ReadonlyArray<Step<A>>).entries()) {
-    if (step?._tag !== "Set") {
-      encoded.push(step)
-      continue
+    const one = encodeStep(step, codec)
+    if (Either.isLeft(one)) {
+      return Either.left(new WriteError({ reason: "InvalidData", message: one.left, step: index }))
     }
-    const data = encode(step.data)
-    if (Either.isLeft(data)) {
-      return Either.left(new WriteError({ reason: "InvalidData", message: data.left, step: index }))
-    }
-    encoded.push({ ...step, data: data.right })
+    encoded.push(one.right)
   }
   return Either.right(encoded)
 }
