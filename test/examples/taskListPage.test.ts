@@ -5,6 +5,15 @@ import type { Page } from "playwright-core"
 import { listFile, serving } from "../support/examples/taskList.js"
 import { describeInChromium, openPage } from "../support/http/chromium.js"
 
+/** Whether the page lists these texts; it runs in the page. */
+const isListed = (wanted: string): boolean => {
+  const { document } = globalThis as unknown as {
+    readonly document: { querySelectorAll: (selector: string) => ArrayLike<{ readonly value: string }> }
+  }
+  const texts = document.querySelectorAll("#tasks input[type=text]")
+  return JSON.stringify(Array.from(texts, ({ value }) => value)) === wanted
+}
+
 /** A window of a person, as its user works with it. */
 const windowOf = (page: Page) => {
   const errors: Array<string> = []
@@ -17,11 +26,8 @@ const windowOf = (page: Page) => {
     errors,
     shown,
     /** Waits until the page lists these texts. */
-    lists: (expected: ReadonlyArray<string>) => {
-      const wanted = JSON.stringify(JSON.stringify(expected))
-      const now = `Array.from(document.querySelectorAll("#tasks input[type=text]"), ({ value }) => value)`
-      return Effect.promise(() => page.waitForFunction(`JSON.stringify(${now}) === ${wanted}`))
-    },
+    lists: (expected: ReadonlyArray<string>) =>
+      Effect.promise(() => page.waitForFunction(isListed, JSON.stringify(expected))),
     add: (text: string) =>
       Effect.promise(async () => {
         await page.getByLabel("new task").fill(text)
