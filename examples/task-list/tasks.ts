@@ -49,7 +49,7 @@ export const authorizeBy =
 
 /** What one person, or one list, can take from the others. */
 export const quotas: Datastore.Quotas = {
-  operationsPerSecond: 50,
+  operationsPerSecond: 20,
   records: 2000,
   valueBytes: 4096,
   bytes: 1024 * 1024,

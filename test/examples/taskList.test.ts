@@ -51,7 +51,7 @@ const ofClient = (client: string) => {
   return (...steps: ReadonlyArray<object>) => ({ client, n: ++n, steps })
 }
 
-describe("the task list over HTTP", () => {
+describe("the task list over HTTP", { timeout: 60_000 }, () => {
   it.scopedLive("delivers what one window adds, edits and deletes to another one, in order", () =>
     Effect.gen(function* () {
       const { named } = yield* serving(yield* listFile)

@@ -27,11 +27,11 @@ const honestly = (ada: Person, count: number) =>
   )
 
 /** How many operations come at once: 10,000 in a long run (LAWS_RUNS). */
-const burstSize = Math.min(10_000, runs(1500))
+const burstSize = Math.min(10_000, runs(600))
 
 const honest = (count: number) => Array.from({ length: count }, () => 200)
 
-describe("the task list under hostile clients", () => {
+describe("the task list under hostile clients", { timeout: 60_000 }, () => {
   it.scopedLive("refuses what is no operation, each with its reason, beside an honest window", () =>
     Effect.gen(function* () {
       const { named } = yield* serving(yield* listFile)
@@ -104,7 +104,7 @@ describe("the task list under hostile clients", () => {
       const statuses = statusesIn(yield* Fiber.join(burst))
       const counted = (status: string) => statuses.filter((one) => one === status).length
       expect(statuses).toHaveLength(burstSize)
-      expect(counted("200")).toBeGreaterThanOrEqual(50)
+      expect(counted("200")).toBeGreaterThanOrEqual(20)
       // Some may be refused as too far ahead of those that were taken.
       expect(counted("200") + counted("409") + counted("429")).toBe(burstSize)
       expect(counted("429")).toBeGreaterThan(0)
