@@ -7,16 +7,22 @@ import { play } from "./liveTable/play.js"
 import { samples } from "./liveTable/schedule.js"
 
 describe("the live table", () => {
-  for (const [name, count, backend] of [
-    ["over memory", 150, memoryBackend()],
-    ["with a log", 80, loggedBackend]
+  for (const [name, count, long, backend] of [
+    ["over memory", 150, 60_000, memoryBackend()],
+    ["with a log", 80, 40_000, loggedBackend]
   ] as const) {
     it.live(
       `L3-L8: ${name} returns what was acknowledged or later, and accounts for every write, under any schedule`,
       () =>
-        holdsSeeded(`the live table ${name}`, samples, count, async (sample) => {
-          await play(sample, await Effect.runPromise(backend))
-        }),
+        holdsSeeded(
+          `the live table ${name}`,
+          samples,
+          count,
+          async (sample) => {
+            await play(sample, await Effect.runPromise(backend))
+          },
+          long
+        ),
       seededTimeout
     )
   }

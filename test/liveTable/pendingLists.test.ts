@@ -41,6 +41,21 @@ describe("a list with staged writes", () => {
     )
   })
 
+  it("takes a row that it would hold, and does not, for gone, whatever is known of it from before", () => {
+    const selecting = checked(page)
+    // The memory knows d as it was before the list was read.
+    const rows = answerOf(selecting, table).filter(({ id }) => id !== "d")
+    const view = open(columns, "id", selecting, rows, (id) => table.get(String(id)))
+    const shownAfter = (write: CheckedWrite) =>
+      rowsOf(applyToList(view, write))
+        .map(({ id }) => id)
+        .join("")
+    expect(shownAfter(insert(row("d", 35)))).toBe("bcdef")
+    expect(shownAfter(patch("d", { n: 35 }))).toBe("bcef")
+    // It would not hold g.
+    expect(shownAfter(patch("g", { ok: true }))).toBe("bcefg")
+  })
+
   it("keeps a row that is there when one with its id is inserted", () => {
     expect(shown(page, insert(row("d", 99)))).toBe("bcdef")
   })

@@ -140,6 +140,9 @@ const handBack = ({ setAside, unsaved }: Recorder.CloseReport<Item>): void => {
   }
 }
 
+/** A transaction has a cost of its own: 10,000 operations on one store are 4 of them. */
+const maxBatchSize = 2500
+
 /** Makes a saving of a backend that comes up, or never does. `token`: of the ownership that every save is compared with. */
 export const make = (
   name: string,
@@ -150,7 +153,7 @@ export const make = (
     const failed = yield* Deferred.make<unknown>()
     const recorder = yield* Recorder.makeDeferred(
       Effect.map(backend, (backend) => storageOf(backend, token)),
-      { name }
+      { name, maxBatchSize }
     )
     let waiting = 0
     const watchStatus = Stream.runForEach(recorder.statusChanges, (status) =>

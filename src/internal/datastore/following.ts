@@ -44,7 +44,8 @@ export const make = (
       return end === "Closed" ? watch.close : watch.end(end, reason.message, reason.cause)
     }
     return {
-      watch: alone.withPermits(1)(Effect.uninterruptible(make)),
+      // Not uninterruptible: the fibers of the watch would be so too. What an interruption leaves ends with the scope.
+      watch: alone.withPermits(1)(make),
       unsafeRecheck: () => made?.unsafeRecheck(),
       end: (reason) =>
         alone

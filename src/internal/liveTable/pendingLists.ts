@@ -70,15 +70,24 @@ export const open = (
   before
 })
 
-const rowOf = ({ before, id, rows, written }: ListView, of: IdValue): AnyRow | undefined =>
-  written.has(of) ? written.get(of) : (rows.find((row) => idOfRow(id, row) === of) ?? before(of))
-
 /** Whether a row is surely of the page, as far as the page is known. */
 const shows = ({ range }: ListView, row: AnyRow): boolean =>
   range.limit !== 0 &&
   (range.offset === 0 || (range.first !== undefined && range.first(row) <= 0)) &&
   !isBehind(range, row) &&
   isInRange(range, row)
+
+/** What is known of a row from elsewhere. One that the list would hold is not there any more: the list is its read. */
+const outside = (view: ListView, of: IdValue): AnyRow | undefined => {
+  const known = view.before(of)
+  return known !== undefined && shows(view, known) ? undefined : known
+}
+
+const rowOf = (view: ListView, of: IdValue): AnyRow | undefined => {
+  const { id, rows, written } = view
+  const held = rows.find((row) => idOfRow(id, row) === of)
+  return written.has(of) ? written.get(of) : (held ?? outside(view, of))
+}
 
 /** Puts a row where it is in the order now, or leaves it out. */
 const put = (view: ListView, of: IdValue, row: AnyRow | undefined): ListView => {

@@ -7,14 +7,26 @@ import * as Watch from "../../../src/Watch.js"
 import { type Items, items } from "./rows.js"
 import { type Open, openLiveTable } from "./world.js"
 
+/** What happens to the log that is followed. */
+interface Log {
+  readonly hold: () => void
+  readonly release: () => void
+  /** Removes all that it holds: who is behind has a gap. */
+  readonly compact: Effect.Effect<void, unknown>
+  /** Begins another epoch: no revision of before can be compared with those that come. */
+  readonly renew: Effect.Effect<void, unknown>
+}
+
 export interface Backend {
   readonly table: Table.Table<Items>
   /** Opens what is played with. */
   readonly open: Open
   /** Holds back what the log delivers, and lets it go on. */
-  readonly changes: { readonly hold: () => void; readonly release: () => void } | undefined
+  readonly changes: Log | undefined
   /** What was put into a late tier, and is not there yet. */
   readonly puts?: Array<Effect.Effect<void, unknown>>
+  /** Lets the reads of the tier fail, and succeed again. */
+  readonly tierFaults?: { readonly break: () => void; readonly mend: () => void }
 }
 
 /** A live table without a log. */
@@ -41,7 +53,12 @@ const makeLog = Effect.gen(function* () {
   return {
     table: yield* Table.memory(items, { log }),
     watch: Watch.make(slow, { heartbeat: 500 }),
-    changes: { hold: () => latch.unsafeClose(), release: () => latch.unsafeOpen() }
+    changes: {
+      hold: () => latch.unsafeClose(),
+      release: () => latch.unsafeOpen(),
+      compact: Effect.flatMap(log.head, ({ head }) => Effect.asVoid(log.compact(head.seq))),
+      renew: Effect.asVoid(log.renewEpoch)
+    }
   }
 })
 
@@ -55,28 +72,40 @@ export const loggedBackend: Effect.Effect<Backend, unknown> = Effect.map(
   })
 )
 
-/** A tier that puts entries when it is asked to. */
+/** A tier that puts entries when it is asked to, and that can fail. */
 const makeLateTier = Effect.map(Tier.memory(), (tier) => {
   const puts: Array<Effect.Effect<void, unknown>> = []
+  const state = { isBroken: false }
+  const broken = new Tier.TierError({ reason: "Unavailable", message: "broken" })
   const late: Tier.Tier = {
     ...tier,
     open: (namespace) =>
       Effect.map(tier.open(namespace), (store) => ({
         ...store,
+        get: (keys) => Effect.suspend(() => (state.isBroken ? Effect.fail(broken) : store.get(keys))),
         put: (entries) => Effect.sync(() => void puts.push(store.put(entries)))
       }))
   }
-  return { puts, late }
+  const tierFaults = {
+    break: () => {
+      state.isBroken = true
+    },
+    mend: () => {
+      state.isBroken = false
+    }
+  }
+  return { puts, late, tierFaults }
 })
 
 /** Two live tables over one master, one log and one tier. */
 export const tieredBackend: Effect.Effect<Backend, unknown> = Effect.gen(function* () {
   const { changes, table, watch } = yield* makeLog
-  const { late, puts } = yield* makeLateTier
+  const { late, puts, tierFaults } = yield* makeLateTier
   return {
     table,
     changes,
     puts,
+    tierFaults,
     open: (master, setting, note) =>
       Effect.gen(function* () {
         const options = { changes: yield* watch, tier: late }

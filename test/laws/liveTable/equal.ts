@@ -11,6 +11,9 @@ import { play } from "./play.js"
 import { items } from "./rows.js"
 import { samples } from "./schedule.js"
 
+/** So many schedules of each database are in a long run. */
+const longRuns = 3_000
+
 /** So many random schedules over memory and over a table of one database. */
 export const equalLaw = (
   name: string,
@@ -22,12 +25,18 @@ export const equalLaw = (
     () =>
       Effect.gen(function* () {
         const table = yield* Effect.provide(SqlTable.make(items), yield* open)
-        yield* holdsSeeded(`the live table over ${name}`, samples, count, async (sample) => {
-          await Effect.runPromise(table.deleteAll)
-          const answers = await play(sample, plainBackend(table))
-          const expected = await play(sample, await Effect.runPromise(memoryBackend()))
-          ensureList(answers, expected, "L9: the answers are those over memory")
-        })
+        yield* holdsSeeded(
+          `the live table over ${name}`,
+          samples,
+          count,
+          async (sample) => {
+            await Effect.runPromise(table.deleteAll)
+            const answers = await play(sample, plainBackend(table))
+            const expected = await play(sample, await Effect.runPromise(memoryBackend()))
+            ensureList(answers, expected, "L9: the answers are those over memory")
+          },
+          longRuns
+        )
       }),
     seededTimeout
   )

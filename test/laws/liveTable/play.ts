@@ -17,12 +17,16 @@ import {
 } from "./schedule.js"
 import { detach, isOpen, makeWorld, mayBeDone, type World, type Writer } from "./world.js"
 
+/** The tag of what is read as `tagged`. */
+const tag = "tag"
+
 const readOptions: Record<Exclude<ReadHow, "log">, ReadOptions | undefined> = {
   plain: undefined,
   master: { use: "master" },
   fresh: { stale: "refuse" },
   queued: { atLeast: "queued" },
-  pending: { pending: "include" }
+  pending: { pending: "include" },
+  tagged: { tags: [tag] }
 }
 
 const fork = (world: World, effect: Effect.Effect<unknown, unknown>): void => {
@@ -246,6 +250,14 @@ const overtake = async (world: World, action: Action & { readonly do: "overtake"
   }
 }
 
+/** Lets the log forget what it holds, or begin another epoch. */
+const changeLog = async (world: World, { changes }: Backend, how: "compact" | "renew"): Promise<void> => {
+  if (changes === undefined) return
+  await Effect.runPromise(changes[how])
+  // What callers know of the epoch before is of no use to them.
+  if (how === "renew") world.known = undefined
+}
+
 const apply = async (world: World, backend: Backend, action: Action): Promise<void> => {
   const { live } = world
   switch (action.do) {
@@ -294,6 +306,17 @@ const apply = async (world: World, backend: Backend, action: Action): Promise<vo
     case "put":
       await world.time.settle()
       return put(backend, action.at)
+    case "invalidate tagged":
+      await Runtime.runPromise(world.runtime)(live.invalidate({ tag }))
+      // Of what is loaded, it is not known here what was asked for with the tag.
+      return detach(world, ids)
+    case "break tier":
+      return backend.tierFaults?.break()
+    case "mend tier":
+      return backend.tierFaults?.mend()
+    case "compact":
+    case "renew":
+      return changeLog(world, backend, action.do)
     case "hold":
     case "release":
       backend.changes?.[action.do]()

@@ -2,7 +2,7 @@
 import fc from "fast-check"
 import type { Id } from "./rows.js"
 
-export type ReadHow = "plain" | "master" | "fresh" | "queued" | "pending" | "log"
+export type ReadHow = "plain" | "master" | "fresh" | "queued" | "pending" | "log" | "tagged"
 
 export type WriteKind = "insert" | "replace" | "patch" | "patch if x" | "move" | "delete" | "delete all"
 
@@ -22,7 +22,8 @@ export type Action =
     }
   | { readonly do: "invalidate" | "expire"; readonly id: Id | "all" }
   | { readonly do: "read" | "answer" | "fail before" | "fail after" | "die"; readonly at: number }
-  | { readonly do: "answer all" | "settle" | "hold" | "release" | "close" }
+  | { readonly do: "answer all" | "settle" | "hold" | "release" | "close" | "compact" | "renew" }
+  | { readonly do: "invalidate tagged" | "break tier" | "mend tier" }
   | { readonly do: "interrupt" | "put"; readonly at: number }
   | { readonly do: "other get"; readonly id: Id }
   | { readonly do: "other write"; readonly id: Id; readonly kind: WriteKind }
@@ -55,7 +56,18 @@ export const doubt = 2_000
 const of = <const A extends string>(...all: ReadonlyArray<A>) => fc.constantFrom(...all)
 
 const id = of<Id>("a", "a", "a", "b", "c")
-const how = of<ReadHow>("plain", "plain", "plain", "plain", "master", "fresh", "queued", "pending", "log")
+const how = of<ReadHow>(
+  "plain",
+  "plain",
+  "plain",
+  "plain",
+  "tagged",
+  "master",
+  "fresh",
+  "queued",
+  "pending",
+  "log"
+)
 const kind = of<WriteKind>(
   "insert",
   "replace",
@@ -91,6 +103,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: of("answer all", "settle", "settle") }) },
   { weight: 1, arbitrary: fc.record({ do: of("interrupt"), at }) },
   { weight: 2, arbitrary: fc.record({ do: of("hold", "release") }) },
+  { weight: 1, arbitrary: fc.record({ do: of("compact", "renew", "invalidate tagged") }) },
   { weight: 2, arbitrary: fc.record({ do: of("time"), millis: fc.constantFrom(1, 50, 300, 1_000, 2_000) }) }
 )
 
@@ -151,7 +164,8 @@ export const tierSamples = samplesOf(
     { weight: 7, arbitrary: action },
     { weight: 1, arbitrary: fc.record({ do: of("other get"), id }) },
     { weight: 1, arbitrary: fc.record({ do: of("other write"), id, kind }) },
-    { weight: 2, arbitrary: fc.record({ do: of("put"), at }) }
+    { weight: 2, arbitrary: fc.record({ do: of("put"), at }) },
+    { weight: 1, arbitrary: fc.record({ do: of("break tier", "mend tier") }) }
   )
 )
 

@@ -241,6 +241,12 @@ const staging: ReadonlyArray<NamedMutant> = [
     [shown, "applies later fields to what earlier ones left"]
   ),
   guard(
+    "mix rows from before into a list",
+    pendingLists,
+    ["known !== undefined && shows(view, known) ? undefined : known", "known"],
+    [shown, "takes a row that it would hold, and does not, for gone, whatever is known of it from before"]
+  ),
+  guard(
     "show a row at the end, wherever it sorts",
     pendingLists,
     ["place(other) < 0", "place(other) < 0 && false"],

@@ -11,6 +11,13 @@ const factor = asked > 0 ? asked : 1
 /** So many runs, times LAWS_RUNS. */
 export const runs = (count: number): number => Math.ceil(count * factor)
 
+/** LAWS_RUNS of `npm run test:long`. */
+const longFactor = 34
+
+/** So many runs, times LAWS_RUNS; in a long run so many as `long`, which is what `test:long` makes of the law. */
+const runsOf = (count: number, long: number | undefined): number =>
+  long === undefined || factor < longFactor ? runs(count) : Math.ceil((long * factor) / longFactor)
+
 /** Whether a pure property holds for `count` samples. */
 export const holds = <A>(arbitrary: fc.Arbitrary<A>, count: number, property: (sample: A) => void): void =>
   fc.assert(
@@ -44,21 +51,22 @@ export const seededTimeout = runs(120_000)
 const shrinkTimeout = runs(100_000)
 
 /**
- * Whether a property in promises holds for `count` samples, one after the other. Says which seed it took, so that a
- * run can be repeated also when it passes, or never ends.
+ * Whether a property in promises holds for `count` samples, or for `long` in a long run, one after the other. Says which
+ * seed it took, so that a run can be repeated also when it passes, or never ends.
  */
 export const holdsSeeded = <A>(
   law: string,
   arbitrary: fc.Arbitrary<A>,
   count: number,
-  property: (sample: A) => Promise<void>
+  property: (sample: A) => Promise<void>,
+  long?: number
 ): Effect.Effect<void> =>
   Effect.promise(async () => {
     const seed = fc.readConfigureGlobal().seed ?? Math.trunc(Math.random() * 2 ** 31)
     console.log(`${law}: seed ${seed}`)
     const begun = performance.now()
     const run = await fc.check(fc.asyncProperty(arbitrary, property), {
-      numRuns: runs(count),
+      numRuns: runsOf(count, long),
       seed,
       interruptAfterTimeLimit: shrinkTimeout,
       markInterruptAsFailure: true
