@@ -194,11 +194,14 @@ describe("the owner of a name", () => {
 describe("an owned store", () => {
   scenario("that another process has written ends as Failed, and stores nothing behind a hole", function* () {
     const backend = yield* Datastore.memory()
-    const stores = yield* Datastore.make(backend)
+    let token: string | undefined
+    const own: Datastore.Backend["own"] = (name) =>
+      Effect.tap(backend.own(name), (ownership) => Effect.sync(() => (token = ownership.token)))
+    const stores = yield* Datastore.make({ ...backend, own })
     const store = yield* stores.open<Task>(memory)
     const value = { data: task("z"), seq: 1 } as never
     const decide = () => ({ revisions: [[{ _tag: "Put" as const, key: "z", value }]] })
-    yield* backend.save([{ store: "board", name: "foreign", keys: ["z"], id: undefined, decide }], undefined)
+    yield* backend.save([{ store: "board", name: "foreign", keys: ["z"], id: undefined, decide }], token)
     const follower = yield* followed(store)
     yield* store.set(task("a"))
     expect(yield* follower.end).toMatchObject({ reason: "Failed" })

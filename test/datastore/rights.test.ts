@@ -35,6 +35,28 @@ describe("a follower that resumes", () => {
   })
 })
 
+describe("rights that have changed", () => {
+  for (const kind of ["temp", "permanent"]) {
+    scenario(`give a follower that resumes a snapshot, with no revision between (${kind})`, function* () {
+      let visible = "a"
+      const { store, stores } = yield* board(
+        { authorize: () => ({ actions: all, view: ({ key }) => key === visible }) },
+        { kind }
+      )
+      yield* store.set(task("b"))
+      yield* store.set(task("a"))
+      const as = { principal: "ann", client: "1" }
+      const first = yield* followed(store, { as })
+      yield* stores.unsubscribeAll("1")
+      visible = "b"
+      yield* stores.revoke("ann")
+      const { frames } = yield* followed(store, { as, after: cursorOf(first) })
+      expect(frames.map(({ _tag }) => _tag)).toEqual(["Snapshot", "Synced"])
+      expect(heldBy(frames)).toEqual(["b=1"])
+    })
+  }
+})
+
 describe("rights that end at an instant", () => {
   scenario("end a follower that waits, after it", function* () {
     let grant: Datastore.Grant<unknown> | undefined = { actions: all, ttl: 1000 }

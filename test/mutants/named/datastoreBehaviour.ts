@@ -106,7 +106,7 @@ const ending: ReadonlyArray<NamedMutant> = [
       "          items.map(({ save }) => save),\n          token\n",
       "          items.map(({ save }) => save),\n          undefined\n"
     ],
-    ["datastore/close", "whose token is not the present one saves nothing"]
+    ["datastore/close", "gives each follower what was committed, then Closed (memory)"]
   ),
   guard(
     "save behind a hole",
@@ -142,7 +142,7 @@ const seeing: ReadonlyArray<NamedMutant> = [
     "take a cursor at the revision where rights changed for a later one",
     inside("followCalls"),
     ["return version === 0 || seq >", "return version === 0 || seq >="],
-    followers
+    ["datastore/rights", "give a follower that resumes a snapshot, with no revision between (temp)"]
   ),
   guard(
     "compare rights when a frame is enqueued only",
@@ -156,7 +156,7 @@ const seeing: ReadonlyArray<NamedMutant> = [
   guard(
     "let followers that wait go on after their token",
     inside("followCalls"),
-    ["      store.following.unsafeRecheck()\n", ""],
+    ["if (until !== Number.POSITIVE_INFINITY) timer =", "if (until === null) timer ="],
     ["datastore/rights", "end a follower that waits, after it"]
   ),
   guard(
