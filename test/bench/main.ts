@@ -2,6 +2,7 @@
 import * as os from "node:os"
 import { cache } from "./cases/cache.js"
 import { close } from "./cases/close.js"
+import { datastore } from "./cases/datastore.js"
 import { doorbell } from "./cases/doorbell.js"
 import { durable } from "./cases/durable.js"
 import { enqueue } from "./cases/enqueue.js"
@@ -26,6 +27,7 @@ const cases: ReadonlyArray<Case> = [
   durable,
   middleware,
   watch,
+  datastore,
   sse,
   doorbell,
   cache,

@@ -37,22 +37,29 @@ export interface Answer {
 export const ask = (
   port: number,
   path: string,
-  options: { readonly method?: string; readonly headers?: OutgoingHttpHeaders } = {}
+  {
+    body,
+    ...options
+  }: {
+    readonly method?: string
+    readonly headers?: OutgoingHttpHeaders
+    readonly body?: string | Uint8Array
+  } = {}
 ): Effect.Effect<Answer> =>
   Effect.async((resume) => {
     const outgoing = request({ host: "127.0.0.1", port, path, agent: false, ...options }, (response) => {
-      let body = ""
+      let text = ""
       response.setEncoding("utf8")
       response.on("data", (part: string) => {
-        body += part
+        text += part
       })
       response.on("error", (error) => resume(Effect.die(error)))
       response.on("end", () =>
-        resume(Effect.succeed({ status: response.statusCode ?? 0, headers: response.headers, body }))
+        resume(Effect.succeed({ status: response.statusCode ?? 0, headers: response.headers, body: text }))
       )
     })
     outgoing.on("error", (error) => resume(Effect.die(error)))
-    outgoing.end()
+    outgoing.end(body)
   })
 
 /** A bare socket that has sent a GET request, to be destroyed in the middle of the answer. */

@@ -1,0 +1,134 @@
+/** The task list under clients that mean harm: each request gets its typed refusal, and an honest window no error. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { exchange, listFile, type Person, postText, serving } from "../support/examples/taskList.js"
+import type { Answer } from "../support/http/http.js"
+import { runs } from "../support/laws/laws.js"
+
+const task = (id: string, more: object = {}) => ({ id, text: "x", done: false, hidden: false, ...more })
+
+const operation = (step: object, more: object = {}) => ({ client: "eve", n: 1, steps: [step], ...more })
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+const reasonOf = ({ body, status }: Answer): string => `${status} ${JSON.parse(body).reason}`
+
+const statusesIn = (text: string) => Array.from(text.matchAll(/HTTP\/1\.1 (\d+)/g), ([, status]) => status)
+
+const deep = (levels: number) => "[".repeat(levels) + "]".repeat(levels)
+
+/** Adds tasks one after the other while others mean harm, and returns how each was answered. */
+const honestly = (ada: Person, count: number) =>
+  Effect.forEach(Array.from({ length: count }), (_, i) =>
+    Effect.map(
+      ada.post({ client: "a1", n: i + 1, steps: [{ _tag: "Set", data: task(`task/honest${i}`) }] }),
+      ({ status }) => status
+    )
+  )
+
+/** How many operations come at once: 10,000 in a long run (LAWS_RUNS). */
+const burstSize = Math.min(10_000, runs(1500))
+
+const honest = (count: number) => Array.from({ length: count }, () => 200)
+
+describe("the task list under hostile clients", () => {
+  it.scopedLive("refuses what is no operation, each with its reason, beside an honest window", () =>
+    Effect.gen(function* () {
+      const { named } = yield* serving(yield* listFile)
+      const [ada, bob] = [named("ada"), named("bob")]
+      const window = yield* ada.follow("a2")
+      const working = yield* Effect.fork(honestly(ada, 20))
+      const setting = (more: object) => operation({ _tag: "Set", data: task("task/x", more) })
+      const text = JSON.stringify(setting({}))
+      const bad: ReadonlyArray<readonly [body: unknown, reason: string]> = [
+        [Uint8Array.of(...bytes(text.slice(0, -1)), 0xff, 0x7d), "400 InvalidBody"],
+        [bytes(text.replace('"x"', '"\\ud800"')), "400 InvalidData"],
+        [bytes(deep(30_000)), "400 InvalidOperation"],
+        [bytes(text.replace('"x"', deep(30_000))), "400 InvalidOperation"],
+        [bytes('{"client":'), "400 InvalidBody"],
+        [bytes(text.replace('"n":1', '"n":9007199254740992')), "400 InvalidOperation"],
+        [bytes(text.replace('"n":1', '"n":1e999')), "400 InvalidOperation"],
+        [operation({ _tag: "Set", data: task("__proto__") }), "400 InvalidOperation"],
+        [bytes(text.replace('"text"', '"__proto__":{"admin":true},"text"')), "400 InvalidOperation"],
+        [operation({ _tag: "Patch", key: "__proto__", set: { done: true } }), "404 Missing"],
+        [setting({ text: "x".repeat(501) }), "400 InvalidOperation"],
+        [operation({ _tag: "Set", data: { id: "here/ada", name: "ada" } }), "400 InvalidOperation"]
+      ]
+      for (const [n, [body, reason]] of bad.entries()) {
+        // A refusal is remembered by its number, too.
+        const sent = body instanceof Uint8Array ? body : { ...(body as object), n: n + 1 }
+        expect([n, reasonOf(yield* bob.post(sent))]).toEqual([n, reason])
+      }
+      expect(reasonOf(yield* bob.post(bytes(`${" ".repeat(64 * 1024)}${text}`)))).toBe("413 TooLarge")
+      expect(yield* Fiber.join(working)).toEqual(honest(20))
+      yield* window.until((received) => JSON.stringify(received).includes("honest19"))
+      expect(JSON.stringify(window.received)).not.toContain("admin")
+      expect(({} as { readonly admin?: unknown }).admin).toBe(undefined)
+    })
+  )
+
+  it.scopedLive("refuses a body of 50 MB when its first bytes have come", () =>
+    Effect.gen(function* () {
+      const { named, port } = yield* serving(yield* listFile)
+      const { token } = named("bob")
+      const answered = (text: string) => text.includes("}")
+      // No more of the bodies is ever sent: the answers wait for none of it.
+      const named50 = postText(token, undefined, [`Content-Length: ${50 * 1024 * 1024}`])
+      expect(yield* exchange(port, named50, answered)).toMatch(/^HTTP\/1\.1 413 .*"TooLarge"/s)
+      const chunked = postText(token, undefined, ["Transfer-Encoding: chunked"])
+      expect(yield* exchange(port, `${chunked}3200000\r\n`, answered)).toMatch(
+        /^HTTP\/1\.1 411 .*"LengthRequired"/s
+      )
+      expect(yield* honestly(named("ada"), 1)).toEqual([200])
+    })
+  )
+
+  it.scopedLive("takes of a burst of operations what the rate of a person allows", () =>
+    Effect.gen(function* () {
+      const { named, port } = yield* serving(yield* listFile)
+      const { token } = named("bob")
+      const requests = Array.from({ length: burstSize }, (_, i) =>
+        postText(token, JSON.stringify(operation({ _tag: "Delete", key: "task/none" }, { n: i + 1 })), [])
+      )
+      let seen = 0
+      let from = 0
+      const all = (text: string) => {
+        for (let at = text.indexOf("HTTP/1.1 ", from); at !== -1; at = text.indexOf("HTTP/1.1 ", from)) {
+          seen++
+          from = at + 1
+        }
+        return seen === requests.length
+      }
+      const burst = yield* Effect.fork(exchange(port, requests.join(""), all))
+      expect(yield* honestly(named("ada"), 20)).toEqual(honest(20))
+      const statuses = statusesIn(yield* Fiber.join(burst))
+      const counted = (status: string) => statuses.filter((one) => one === status).length
+      expect(statuses).toHaveLength(burstSize)
+      expect(counted("200")).toBeGreaterThanOrEqual(50)
+      // Some may be refused as too far ahead of those that were taken.
+      expect(counted("200") + counted("409") + counted("429")).toBe(burstSize)
+      expect(counted("429")).toBeGreaterThan(0)
+    })
+  )
+
+  it.scopedLive("lets no one act as a client of another person, or by a link that is not there", () =>
+    Effect.gen(function* () {
+      const { named, port } = yield* serving(yield* listFile)
+      const [ada, bob, guest] = [named("ada"), named("bob"), named("guest")]
+      const first = operation({ _tag: "Set", data: task("task/1") }, { client: "a1" })
+      expect((yield* ada.post(first)).status).toBe(200)
+      // The same client id is another client under another person: nothing of ada's is answered, or used up.
+      const same = yield* bob.post(first)
+      expect(JSON.parse(same.body).revision).toBe(2)
+      const second = operation({ _tag: "Set", data: task("task/2") }, { client: "a1", n: 2 })
+      expect((yield* bob.post({ ...second, steps: [{ _tag: "Delete", key: "task/none" }] })).status).toBe(200)
+      expect(JSON.parse((yield* ada.post(second)).body).revision).toBe(3)
+      const unknown = postText("0".repeat(32), JSON.stringify(first), [])
+      expect(yield* exchange(port, unknown, (text) => text.includes("}"))).toMatch(
+        /^HTTP\/1\.1 401 .*"Unauthenticated"/s
+      )
+      yield* ada.ask("/revoke")
+      expect(reasonOf(yield* guest.post(first))).toBe("403 Forbidden")
+    })
+  )
+})
