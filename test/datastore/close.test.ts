@@ -191,6 +191,38 @@ describe("the owner of a name", () => {
   })
 })
 
+describe("an owned store", () => {
+  scenario("that another process has written ends as Failed, and stores nothing behind a hole", function* () {
+    const backend = yield* Datastore.memory()
+    let token: string | undefined
+    const own: Datastore.Backend["own"] = (name) =>
+      Effect.tap(backend.own(name), (ownership) => Effect.sync(() => (token = ownership.token)))
+    const stores = yield* Datastore.make({ ...backend, own })
+    const store = yield* stores.open<Task>(memory)
+    const value = { data: task("z"), seq: 1 } as never
+    const decide = () => ({ revisions: [[{ _tag: "Put" as const, key: "z", value }]] })
+    yield* backend.save([{ store: "board", name: "foreign", keys: ["z"], id: undefined, decide }], token)
+    const follower = yield* followed(store)
+    yield* store.set(task("a"))
+    expect(yield* follower.end).toMatchObject({ reason: "Failed" })
+    expect(heldBy(follower.frames)).toEqual(["z=1"])
+    expect((yield* stores.close).unsaved).toMatchObject([{ steps: [{ data: { id: "a" } }] }])
+  })
+
+  scenario("whose token is not the present one saves nothing", function* () {
+    const backend = yield* Datastore.memory()
+    const own: Datastore.Backend["own"] = (name) =>
+      Effect.map(backend.own(name), (ownership) => ({ ...ownership, token: "an older one" }))
+    const stores = yield* Datastore.make({ ...backend, own })
+    const store = yield* stores.open<Task>(memory)
+    const follower = yield* followed(store)
+    yield* store.set(task("a"))
+    expect(yield* follower.end).toMatchObject({ reason: "Failed" })
+    expect(heldBy(follower.frames)).toEqual([])
+    expect((yield* stores.close).unsaved).toMatchObject([{ steps: [{ data: { id: "a" } }] }])
+  })
+})
+
 describe("a backend that comes late", () => {
   scenario("keeps no temporary store waiting, and permanent ones open when it is there", function* () {
     const up = yield* Deferred.make<Datastore.Backend>()

@@ -58,6 +58,19 @@ describe("the end of a temporary store", () => {
     )
   }
 
+  it.scoped("is not put off by a touch or a write that comes late", () =>
+    Effect.gen(function* () {
+      const { clock, pass } = yield* passingClock
+      yield* Effect.gen(function* () {
+        for (const name of ["touch", "set", "delete"]) {
+          const { store } = yield* board({}, { ttl, expiry: "sliding" })
+          yield* pass(Duration.millis(ttl + 1))
+          expect(yield* Effect.flip(calls[name]!(store))).toMatchObject({ reason: "Expired" })
+        }
+      }).pipe(Effect.withClock(clock))
+    })
+  )
+
   scenario("comes by itself a millisecond after its instant, once for each follower", function* () {
     const { store, stores } = yield* board({}, { ttl })
     const followers = yield* Effect.all([followed(store), followed(store, { as: { principal: "ann" } })])
@@ -68,6 +81,7 @@ describe("the end of a temporary store", () => {
     expect(yield* Effect.flip(store.get("a"))).toMatchObject({ reason: "Expired" })
     yield* store.end
     yield* settled
+    expect(yield* Effect.flip(store.get("a"))).toMatchObject({ reason: "Expired" })
     expect(followers.map(({ ends }) => ends())).toEqual([1, 1])
     expect(yield* stores.purgeExpired).toBe(1)
     expect((yield* stores.stats).subscribers).toBe(0)

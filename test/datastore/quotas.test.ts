@@ -1,6 +1,6 @@
 /** Limits refuse the one that passes them, and nothing else; who follows is counted, and leaves nothing behind. */
 import { describe, expect } from "@effect/vitest"
-import { Deferred, Effect, TestClock } from "effect"
+import { Deferred, Effect, Fiber, TestClock } from "effect"
 import * as Datastore from "../../src/Datastore.js"
 import { board, followed, make, task } from "../support/datastore/stores.js"
 import { scenario, settled, started } from "../support/time/turn.js"
@@ -23,11 +23,19 @@ describe("the quota", () => {
   })
 
   scenario("of stores holds for those that are opened at once", function* () {
-    const stores = yield* make({ quotas: { stores: 2 } })
-    const all = yield* Effect.all(
-      Array.from({ length: 5 }, (_, i) => Effect.either(stores.open({ id: `${i}`, kind: "permanent" }))),
-      { concurrency: "unbounded" }
+    const memory = yield* Datastore.memory()
+    const loaded = yield* Deferred.make<void>()
+    const open: Datastore.Backend["open"] = (stored) =>
+      Effect.andThen(Deferred.await(loaded), memory.open(stored))
+    const stores = yield* Datastore.make({ ...memory, open }, { quotas: { stores: 2 } })
+    const opening = yield* started(
+      Effect.all(
+        Array.from({ length: 5 }, (_, i) => Effect.either(stores.open({ id: `${i}`, kind: "permanent" }))),
+        { concurrency: "unbounded" }
+      )
     )
+    yield* Deferred.succeed(loaded, undefined)
+    const all = yield* Fiber.join(opening)
     expect(all.filter(({ _tag }) => _tag === "Right").length).toBe(2)
     expect((yield* stores.stats).stores).toBe(2)
   })
@@ -167,7 +175,7 @@ describe("the subscribers of a store", () => {
     const opening = yield* started(followed(store, { as: { principal: "p", client: "ann" } }))
     yield* Deferred.await(asked)
     expect(yield* stores.unsubscribeAll("ann")).toBe(1)
-    const { end, frames } = yield* opening
+    const { end, frames } = yield* Fiber.join(opening)
     expect(yield* end).toMatchObject({ reason: "Closed" })
     expect(frames).toEqual([])
     expect((yield* stores.stats).subscribers).toBe(0)

@@ -1,8 +1,9 @@
 /** Records that belong to a session end with it. */
-import { describe, expect } from "@effect/vitest"
-import { Effect, TestClock } from "effect"
+import { describe, expect, it } from "@effect/vitest"
+import { Duration, Effect, Option, TestClock } from "effect"
 import type * as Datastore from "../../src/Datastore.js"
 import { board, followed, shown, task } from "../support/datastore/stores.js"
+import { passingClock } from "../support/time/passing.js"
 import { scenario } from "../support/time/turn.js"
 
 const grace = 30_000
@@ -86,3 +87,50 @@ for (const [name, opening] of kinds) {
     })
   })
 }
+
+describe("a permanent store with ack flushed", () => {
+  const opening = { kind: "permanent" } as const
+
+  scenario(
+    "ends the records of a session in one revision, but for those written by others since",
+    function* () {
+      const { store, stores } = yield* board({}, opening)
+      const { sessions } = stores.leases
+      const { session } = sessions.open({ client: "ann" })
+      for (const id of ["a", "b", "c"]) yield* store.set(task(id), { session: session.id })
+      yield* store.set(task("c", "of the server"))
+      sessions.goodbye(session.id, 1)
+      yield* stores.flush
+      yield* TestClock.adjust(0)
+      expect(yield* store.snapshot({ read: "latest" })).toMatchObject({ seq: 5, rows: [{ key: "c" }] })
+    }
+  )
+
+  scenario("shows no record after its instant, and ends it by a revision of its own", function* () {
+    const { store, stores } = yield* board({}, opening)
+    yield* store.set(task("a"), { ttl: 1000 })
+    yield* TestClock.adjust(1000)
+    expect(shown(yield* store.snapshot())).toEqual(["a=1"])
+    yield* TestClock.adjust(1)
+    yield* stores.flush
+    yield* TestClock.adjust(0)
+    expect(yield* store.snapshot()).toEqual({ seq: 2, rows: [] })
+    expect(yield* store.set(task("a"), { expect: "absent", ttl: 1000 })).toMatchObject({ seq: 3 })
+  })
+
+  it.scoped("shows no record after its instant, however late the timers are", () =>
+    Effect.gen(function* () {
+      const { clock, pass } = yield* passingClock
+      yield* Effect.gen(function* () {
+        const { store } = yield* board({}, opening)
+        yield* store.set(task("a"), { ttl: 1000 })
+        yield* store.set(task("b"))
+        yield* pass(Duration.millis(1000))
+        expect(shown(yield* store.snapshot())).toEqual(["a=1", "b=2"])
+        yield* pass(Duration.millis(1))
+        expect(yield* store.get("a")).toEqual(Option.none())
+        expect(shown(yield* store.snapshot())).toEqual(["b=2"])
+      }).pipe(Effect.withClock(clock))
+    })
+  )
+})

@@ -168,10 +168,10 @@ const act = async (world: World, action: Action): Promise<void> => {
 const settle = async (world: World): Promise<void> => {
   for (const reader of world.readers) {
     if (Followers.rightsAt(reader.principal, now(world)) === undefined) continue
-    if (reader.ended !== undefined) await begin(world, reader)
     for (let idle = 0; idle < 2; ) {
+      if (reader.ended !== undefined) await begin(world, reader)
       await take(world, reader)
-      idle = reader.isPulling || reader.ended !== undefined ? idle + 1 : 0
+      idle = reader.isPulling ? idle + 1 : 0
     }
   }
 }

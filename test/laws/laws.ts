@@ -1,6 +1,7 @@
 /**
  * The laws that this project's own tests prove, by their numbers: of a recorder's account (A), of a watch (W), of an
- * actor (R, the runtime), of a live table (L) and of projections (P). The laws of storages (S), change logs (C), tables (B) and tiers (T) are in
+ * actor (R, the runtime), of a live table (L), of projections (P) and of stores (K). The laws of storages (S), change
+ * logs (C), tables (B), tiers (T) and backends (D) are in
  * src/testing: users run them too.
  *
  * A number is never given to another law: that of a law that goes is listed in `retired`.
@@ -8,7 +9,7 @@
 
 /** A law that is proved here. */
 export interface TestedLaw {
-  readonly id: `${"A" | "W" | "R" | "L" | "P"}${number}`
+  readonly id: `${"A" | "W" | "R" | "L" | "P" | "K"}${number}`
   readonly name: string
   /** The law in one sentence. */
   readonly statement: string
@@ -527,6 +528,43 @@ export const projectionLaws: ReadonlyArray<TestedLaw> = [
     statement:
       "To read in a transaction that rolls back leaves no trace in slot, tier or flight, and never hangs.",
     provedBy: ["test/laws/projection.transaction.test.ts"]
+  }
+]
+
+/** Random clients, followers and rights, over stores in memory and permanent ones on a backend in memory. */
+export const storeLaws: ReadonlyArray<TestedLaw> = [
+  {
+    id: "K1",
+    name: "linearizable",
+    statement:
+      "The order of operations by seq explains every reply, keeps real time, and leaves what a snapshot shows.",
+    provedBy: ["test/laws/datastore/history.ts", "test/laws/datastore.test.ts"]
+  },
+  {
+    id: "K2",
+    name: "once",
+    statement:
+      "An operation of a client acts once and is answered alike, however often it is sent, also after a restart.",
+    provedBy: ["test/laws/datastore/clients.ts", "test/laws/datastore.test.ts"]
+  },
+  {
+    id: "K3",
+    name: "ends-equal",
+    statement:
+      "A follower that is cut and resumes, while rows and rights come and go, ends equal to a fresh one.",
+    provedBy: ["test/laws/datastore/followers.ts"]
+  },
+  {
+    id: "K4",
+    name: "no-leak",
+    statement: "A row that was never visible to a principal is named in no frame, reply or error.",
+    provedBy: ["test/laws/datastore/followers.ts", "test/laws/datastore.views.test.ts"]
+  },
+  {
+    id: "K5",
+    name: "judged-by-the-newest",
+    statement: "After a revocation, or the end of a grant, no frame judged by the older rights is taken.",
+    provedBy: ["test/laws/datastore/followers.ts"]
   }
 ]
 

@@ -8,6 +8,7 @@ import { blameMutants } from "./named/blame.js"
 import { cacheGuards } from "./named/cache.js"
 import { changesGuards } from "./named/changes.js"
 import { datastoreMutants } from "./named/datastore.js"
+import { datastoreGuards } from "./named/datastoreBehaviour.js"
 import { actorGuards } from "./named/guards.actor.js"
 import { recorderGuards } from "./named/guards.recorder.js"
 import { watchGuards } from "./named/guards.watch.js"
@@ -414,6 +415,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...projectionLawMutants,
   ...tierMutants,
   ...datastoreMutants,
+  ...datastoreGuards,
   ...blameMutants,
   ...actorGuards,
   ...recorderGuards,

@@ -1,6 +1,14 @@
 /** The laws are numbered for good, their tests cite the numbers, and the page that lists them is current. */
 import { describe, expect, it } from "vitest"
-import { accountLaws, actorLaws, liveTableLaws, projectionLaws, retired, watchLaws } from "../laws/laws.js"
+import {
+  accountLaws,
+  actorLaws,
+  liveTableLaws,
+  projectionLaws,
+  retired,
+  storeLaws,
+  watchLaws
+} from "../laws/laws.js"
 import { validators } from "../laws/watch/validators.js"
 import { read } from "../support/project.js"
 import { allLaws, lawsPage, page } from "./lawsPage.js"
@@ -25,19 +33,26 @@ describe("the laws", () => {
       ["L", 10],
       ["P", 12],
       ["F", 6],
-      ["D", 39]
+      ["D", 39],
+      ["K", 5]
     ] as const) {
       const numbers = numbersOf(letter)
       expect(numbers, letter).toEqual(numbers.map((_, index) => index + 1))
       expect(numbers.length, letter).toBeGreaterThanOrEqual(least)
     }
-    expect(allLaws.filter(({ id }) => !/^[SCBTAWRLPFD]\d+$/.test(id))).toEqual([])
+    expect(allLaws.filter(({ id }) => !/^[SCBTAWRLPFDK]\d+$/.test(id))).toEqual([])
   })
 
   it("are cited by the tests that prove them", () => {
-    const uncited = [...accountLaws, ...watchLaws, ...actorLaws, ...liveTableLaws, ...projectionLaws].flatMap(
-      ({ id, name, provedBy }) =>
-        provedBy.filter((file) => !cites(read(file), id, name)).map((file) => `${id} in ${file}`)
+    const uncited = [
+      ...accountLaws,
+      ...watchLaws,
+      ...actorLaws,
+      ...liveTableLaws,
+      ...projectionLaws,
+      ...storeLaws
+    ].flatMap(({ id, name, provedBy }) =>
+      provedBy.filter((file) => !cites(read(file), id, name)).map((file) => `${id} in ${file}`)
     )
     expect(uncited).toEqual([])
   })

@@ -14,6 +14,7 @@ import {
   liveTableLaws,
   projectionLaws,
   retired,
+  storeLaws,
   type TestedLaw,
   watchLaws
 } from "../laws/laws.js"
@@ -117,6 +118,12 @@ const parts: ReadonlyArray<Part> = [
     about:
       "Held under random schedules of writers, readers, removals, renewals, backups, faults, time and restarts.",
     laws: projectionLaws
+  },
+  {
+    title: "Stores",
+    about:
+      "Held under random clients, followers and rights, over stores in memory and permanent ones on a backend in memory.",
+    laws: storeLaws
   }
 ]
 

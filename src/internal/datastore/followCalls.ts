@@ -114,10 +114,10 @@ const recheckedInTime = ({ shared }: Runtime, store: Store, as: As | undefined) 
       const { id, kind } = store
       const { timers } = shared
       let timer: ReturnType<typeof timers.schedule> | undefined
+      // To ask after the instant raises the version, which compares the rights of all that follow.
       const look = (): void => {
         const { until } = shared.policy.rights(as.principal, { id, kind })
         timer = until === Number.POSITIVE_INFINITY ? undefined : timers.schedule(until, look)
-        store.following.unsafeRecheck()
       }
       const { until } = shared.policy.rights(as.principal, { id, kind })
       if (until !== Number.POSITIVE_INFINITY) timer = timers.schedule(until, look)

@@ -5,6 +5,7 @@ import { type As, readable } from "./accept.js"
 import type { Codec } from "./data.js"
 import type { StoreEnded } from "./errors.js"
 import type { Row } from "./operation.js"
+import * as Records from "./records.js"
 import type { SharedParts } from "./sharedStore.js"
 import { live, type Slot } from "./slot.js"
 import { access, type Store } from "./store.js"
@@ -42,6 +43,13 @@ const ready = (slot: Slot, { read }: ReadOptions): Effect.Effect<Store, StoreEnd
       : upToDate(store, store.parts)
   })
 
+/** Whether a record's time is over, and its removal is not read here yet: other processes write the store too. */
+const isOver = ({ parts, records, shared }: Store, key: string): boolean => {
+  if (parts === undefined || records.extras.size === 0) return false
+  const deadline = Records.deadlineOf(records, key)
+  return deadline !== undefined && shared.timers.now() > deadline
+}
+
 export const get = <A>(
   slot: Slot,
   codec: Codec<A>,
@@ -52,7 +60,8 @@ export const get = <A>(
     const { holding } = store
     const row = holding.get(key)
     const mayRead = readable(store, options.as)
-    return row === undefined || mayRead?.(row) === false ? Option.none() : Option.some(codec.row(row))
+    const isHidden = row === undefined || isOver(store, key) || mayRead?.(row) === false
+    return isHidden ? Option.none() : Option.some(codec.row(row))
   })
 
 export const snapshot = <A>(
@@ -64,6 +73,7 @@ export const snapshot = <A>(
     const { holding } = store
     const mayRead = readable(store, options.as)
     const rows = holding.bySeq()
-    const seen = mayRead === undefined ? rows : rows.filter(mayRead)
+    const present = store.parts === undefined ? rows : rows.filter(({ key }) => !isOver(store, key))
+    const seen = mayRead === undefined ? present : present.filter(mayRead)
     return { seq: holding.seq(), rows: seen.map(codec.row) }
   })

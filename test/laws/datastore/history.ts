@@ -18,6 +18,12 @@ const makes = (call: Call, before: State): State | undefined => {
   return next !== before && isAlike(reply, call.reply) ? next : undefined
 }
 
+/** Whether a call changed nothing in a state, and was answered so. */
+const changesNothing = (call: Call, state: State): boolean => {
+  const { next, reply } = act(state, call.steps)
+  return next === state && isAlike(reply, call.reply)
+}
+
 /** The state after each revision, and which call made it. */
 interface Order {
   readonly states: ReadonlyArray<State>
@@ -37,7 +43,11 @@ const orderBySeq = (calls: ReadonlyArray<Call>, last: number): Order => {
   for (let seq = 1; seq <= last; seq++) {
     const before = states[seq - 1]!
     const all = (byRevision.get(seq) ?? []).sort((a, b) => a.end - b.end)
-    const maker = all.find((call) => makes(call, before) !== undefined)
+    // A delete that found nothing any more is answered as the one that made the revision.
+    const maker = all.find((call) => {
+      const next = makes(call, before)
+      return next !== undefined && all.every((other) => other === call || changesNothing(other, next))
+    })
     ensure(
       maker !== undefined,
       `K1: revision ${seq} is explained by an operation, not by ${all.map(shown)} on ${JSON.stringify([...before.rows])}`
@@ -69,13 +79,8 @@ export const checkOrder = (calls: ReadonlyArray<Call>, last: number): State => {
       ensure(low < made && made <= high, `K1: revision ${made} keeps real time: above ${low}, up to ${high}`)
       continue
     }
-    const explains = (seq: number) => {
-      const before = states[seq]!
-      const { next, reply } = act(before, call.steps)
-      return next === before && isAlike(reply, call.reply)
-    }
     let isExplained = false
-    for (let seq = low; seq <= high && !isExplained; seq++) isExplained = explains(seq)
+    for (let seq = low; seq <= high && !isExplained; seq++) isExplained = changesNothing(call, states[seq]!)
     ensure(isExplained, `K1: a reply is explained by a state from ${low} to ${high}: ${shown(call)}`)
   }
   return states[last]!

@@ -1,0 +1,188 @@
+/** Guards of stores: their order, what acts once, how they end, and what may be seen. */
+import type { NamedMutant } from "../named.js"
+import { guardsOf } from "./guard.js"
+
+const guard = guardsOf("datastore")
+
+const inside = (file: string): string => `internal/datastore/${file}`
+const once = ["laws/datastore", "see one order of what they do, each operation once"] as const
+const followers = ["laws/datastore.views", "end equal, and get and learn what they may see now"] as const
+
+const acting: ReadonlyArray<NamedMutant> = [
+  guard(
+    "forget a refusal",
+    inside("accept"),
+    ["    replied(store, request, reply, now)\n    const nothing", "    const nothing"],
+    once
+  ),
+  guard(
+    "judge the condition before the id",
+    inside("accept"),
+    [
+      'if (known._tag === "Repeated") return repeated(store, known.reply)',
+      'if (known._tag === "Repeated") {\n    const judged = apply(stateOf(store, undefined), request.owned, now)\n    return Either.isLeft(judged) ? refuse(judged.left) : repeated(store, known.reply)\n  }'
+    ],
+    once
+  ),
+  guard(
+    "judge the condition before the id where the backend decides",
+    inside("evaluate"),
+    [
+      'if (known._tag === "Repeated") return',
+      'if (known._tag === "Repeated" && judgeNew(context, locked).reply._tag === "Done") return'
+    ],
+    once
+  ),
+  guard(
+    "remember a refusal in no backend",
+    inside("evaluate"),
+    [
+      "return { decision: { revisions, reply: encodeReply(reply), floor }, reply }",
+      'return { decision: reply._tag === "Done" ? { revisions, reply: encodeReply(reply), floor } : { revisions }, reply }'
+    ],
+    once
+  ),
+  guard(
+    "let two principals share the numbers of a client",
+    inside("writing"),
+    ["client: `$", "client, unused: `$"],
+    ["datastore/rights", "whose clients count alike do not meet"]
+  ),
+  guard(
+    "ignore what a step expects",
+    inside("apply"),
+    ["if (conflict !== undefined) return conflict", "if (conflict === null) return conflict"],
+    once
+  ),
+  guard(
+    "let steps not see those before them",
+    inside("apply"),
+    ["latest?.has(key) === true ? latest.get(key)", "latest === null ? latest.get(key)"],
+    once
+  )
+]
+
+const ending: ReadonlyArray<NamedMutant> = [
+  guard(
+    "end a store twice",
+    inside("store"),
+    ["if (store.ended !== undefined) return false", "if (store.ended === null) return false"],
+    ["datastore/life", "comes by itself a millisecond after its instant, once for each follower"]
+  ),
+  guard(
+    "end a store at its instant",
+    inside("store"),
+    ["if (lifetime !== undefined && now > expiresAt", "if (lifetime !== undefined && now >= expiresAt"],
+    ["datastore/life", "is after its instant for get, however late the timers are"]
+  ),
+  guard(
+    "extend by a late touch",
+    inside("handle"),
+    ["const ended = access(store, now)", "use(store, now)\n    const ended = access(store, now)"],
+    ["datastore/life", "is not put off by a touch or a write that comes late"]
+  ),
+  guard(
+    "end by the wall clock",
+    "internal/lease/timers",
+    ["now: () => monotonicMillis(state.clock)", "now: () => state.clock.unsafeCurrentTimeMillis()"],
+    ["datastore/life", "does not come earlier or later when the wall clock is set by an hour"]
+  ),
+  guard(
+    "let an older timer remove a newer record",
+    inside("records"),
+    ["  if (extra.timer !== undefined) timers.cancel(extra.timer)\n}", "}"],
+    ["datastore/life", "that is written again lives as the newer write has it"]
+  ),
+  guard(
+    "end a session by the close of an older connection",
+    "internal/lease/sessions",
+    ["if (entry?.generation === generation) end", "if (entry !== undefined) end"],
+    ["datastore/sessions", "goes on when it is resumed at the last millisecond of its grace"]
+  ),
+  guard(
+    "save with no token",
+    "internal/catalog/saving",
+    [
+      "          items.map(({ save }) => save),\n          token\n",
+      "          items.map(({ save }) => save),\n          undefined\n"
+    ],
+    ["datastore/close", "gives each follower what was committed, then Closed (memory)"]
+  ),
+  guard(
+    "save behind a hole",
+    inside("accept"),
+    ["if (head.seq !== before) return", "if (head === null) return"],
+    ["datastore/close", "that another process has written ends as Failed, and stores nothing behind a hole"]
+  )
+]
+
+const seeing: ReadonlyArray<NamedMutant> = [
+  guard(
+    "resume at the cursor, and not after it",
+    inside("followCalls"),
+    [
+      ": Effect.catchTags(begin({ after }),",
+      ": Effect.catchTags(begin({ after: { ...after, seq: after.seq - 1 } }),"
+    ],
+    ["datastore/rights", "gets what came after its cursor, and nothing twice (temp)"]
+  ),
+  guard(
+    "begin without the snapshot",
+    inside("followCalls"),
+    ['begin({ snapshot: "first" })', "begin({})"],
+    followers
+  ),
+  guard(
+    "resume whatever rights the cursor was made under",
+    inside("followCalls"),
+    ["return version === 0 || seq >", "return version >= 0 || seq >"],
+    followers
+  ),
+  guard(
+    "take a cursor at the revision where rights changed for a later one",
+    inside("followCalls"),
+    ["return version === 0 || seq >", "return version === 0 || seq >="],
+    ["datastore/rights", "give a follower that resumes a snapshot, with no revision between (temp)"]
+  ),
+  guard(
+    "compare rights when a frame is enqueued only",
+    inside("followCalls"),
+    [
+      "version: () => policy.versionOf(principal, { id, kind }) + (rights?.version() ?? 0)",
+      "version: () => rights?.version() ?? 0"
+    ],
+    followers
+  ),
+  guard(
+    "let followers that wait go on after their token",
+    inside("followCalls"),
+    ["if (until !== Number.POSITIVE_INFINITY) timer =", "if (until === null) timer ="],
+    ["datastore/rights", "end a follower that waits, after it"]
+  ),
+  guard(
+    "show by a Conflict that a hidden row is there",
+    inside("apply"),
+    ["before !== undefined && !judge.mayRead(before)) return", "before === null) return"],
+    followers
+  ),
+  guard(
+    "count no store while it is opened",
+    inside("opening"),
+    ["entries.size + opening.size + 1", "entries.size + 1"],
+    ["datastore/quotas", "of stores holds for those that are opened at once"]
+  ),
+  guard(
+    "measure nothing that was stored before",
+    inside("permanent"),
+    ["if (store.records.sizes !== undefined) {", "if (store.records.sizes === null) {"],
+    ["datastore/quotas", "of bytes counts what was stored before"]
+  ),
+  guard(
+    "set fields by a patch without their schema",
+    inside("writing"),
+    ["return Either.map(encodePart(step.set), (set)", "return Either.map(Either.right(step.set), (set)"],
+    ["datastore/input", "that transforms is applied at every boundary of a temp store"]
+  )
+]
+
+export const datastoreGuards: ReadonlyArray<NamedMutant> = [...acting, ...ending, ...seeing]
