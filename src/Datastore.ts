@@ -19,9 +19,11 @@ import type { CloseReport } from "./internal/datastore/closing.js"
 import type { OpenError } from "./internal/datastore/errors.js"
 import type { StoreHandle } from "./internal/datastore/handle.js"
 import * as Runtime from "./internal/datastore/runtime.js"
+import type { Connected, SessionOptions } from "./internal/datastore/sessionCalls.js"
 import { type OpenOptions, type Options, resolve } from "./internal/datastore/settings.js"
 import type { Stats } from "./internal/datastore/stats.js"
 import type { Leases } from "./internal/lease/leases.js"
+import type { SessionRefused } from "./internal/lease/sessions.js"
 import type { InvalidOptions } from "./internal/options.js"
 
 export type { Backend } from "./internal/catalog/backend.js"
@@ -50,6 +52,7 @@ export {
   set
 } from "./internal/datastore/operation.js"
 export type { ReadOptions, Snapshot } from "./internal/datastore/reading.js"
+export type { Connected, SessionOptions } from "./internal/datastore/sessionCalls.js"
 export type { Migrate, OpenOptions, Options } from "./internal/datastore/settings.js"
 export type { Stats } from "./internal/datastore/stats.js"
 export type {
@@ -82,6 +85,13 @@ export interface Datastores {
    * answers is delivered any more.
    */
   readonly revoke: (principal: string) => Effect.Effect<void>
+  /**
+   * Begins a session of a client, or resumes one by its secret. Its connection lives as long as the scope: then the session
+   * has a grace to be resumed, and ends with the records that name it.
+   */
+  readonly session: (
+    options: SessionOptions
+  ) => Effect.Effect<Connected, InvalidOptions | SessionRefused, Scope.Scope>
   /** Deadlines and sessions, to share with other catalogs. */
   readonly leases: Leases
   /** Completes when everything accepted before it has an outcome. */

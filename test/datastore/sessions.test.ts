@@ -1,7 +1,7 @@
 /** Records that belong to a session end with it. */
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Option, TestClock } from "effect"
-import type * as Datastore from "../../src/Datastore.js"
+import { Duration, Effect, Exit, Option, Scope, TestClock } from "effect"
+import * as Datastore from "../../src/Datastore.js"
 import { board, followed, shown, task } from "../support/datastore/stores.js"
 import { passingClock } from "../support/time/passing.js"
 import { scenario } from "../support/time/turn.js"
@@ -131,6 +131,32 @@ describe("a permanent store with ack flushed", () => {
         expect(yield* store.get("a")).toEqual(Option.none())
         expect(shown(yield* store.snapshot())).toEqual(["b=2"])
       }).pipe(Effect.withClock(clock))
+    })
+  )
+})
+
+describe("a connection of a session", () => {
+  it.scoped("begins the grace with the end of its scope, and goes on by its secret", () =>
+    Effect.gen(function* () {
+      const stores = yield* Effect.flatMap(Datastore.memory(), (backend) => Datastore.make(backend))
+      const store = yield* stores.open<{ id: string }>({ id: "presence" })
+      const as = { principal: "ann", client: "tab" }
+      const first = yield* Scope.make()
+      const { id, secret } = yield* Scope.extend(stores.session(as), first)
+      yield* store.set({ id: "ann" }, { as, session: id })
+      const other = { principal: "bob", client: "tab" }
+      expect(yield* Effect.flip(store.set({ id: "bob" }, { as: other, session: id }))).toMatchObject({
+        reason: "InvalidOperation"
+      })
+      yield* Scope.close(first, Exit.void)
+      yield* TestClock.adjust("30 seconds")
+      const again = yield* stores.session({ ...as, resume: { id, secret } })
+      yield* TestClock.adjust("1 minute")
+      expect((yield* store.snapshot()).rows.map(({ key }) => key)).toEqual(["ann"])
+      yield* again.goodbye
+      expect((yield* store.snapshot()).rows).toEqual([])
+      const refused = yield* Effect.flip(stores.session({ ...as, resume: { id, secret } }))
+      expect(refused).toMatchObject({ reason: "Unknown" })
     })
   )
 })

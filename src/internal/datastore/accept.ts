@@ -97,18 +97,19 @@ export const quotaRefusal = (store: Store, exceeded: Quotas.Exceeded): RefusalDa
   return { reason: "QuotaExceeded", message: Quotas.messageOf(exceeded), quota: exceeded }
 }
 
-/** Judges what needs no look at the records. */
-export const refusalBefore = (store: Store, { as, session }: Request): RefusalData | undefined => {
-  const { isSession, quotas, rates } = store.shared
-  if (as !== undefined && !rates.take(as.principal)) {
-    const limit = quotas.operationsPerSecond ?? 0
-    return quotaRefusal(store, { name: "operationsPerSecond", limit })
-  }
-  if (session !== undefined && !isSession(session, as?.client)) {
-    const message = "there is no such session of this client: open one, or resume it"
-    return { reason: "InvalidOperation", message }
-  }
-  return undefined
+/** Counts an operation, or refuses it because there were too many. */
+export const overRate = (store: Store, { as }: Request): RefusalData | undefined => {
+  const { quotas, rates } = store.shared
+  if (as === undefined || rates.take(as.principal)) return undefined
+  const limit = quotas.operationsPerSecond ?? 0
+  return quotaRefusal(store, { name: "operationsPerSecond", limit })
+}
+
+/** Refuses a session that is not open, or belongs to another client or principal. */
+export const noSession = ({ shared }: Store, { as, session }: Request): RefusalData | undefined => {
+  if (session === undefined || shared.isSession(session, as)) return undefined
+  const message = "there is no such session of this client: open one, or resume it"
+  return { reason: "InvalidOperation", message }
 }
 
 const logProblem = ({ message, reason }: ChangeLogError): RefusalData =>
@@ -206,7 +207,7 @@ const commit = (store: Store, request: Request, changes: Changes, now: number): 
 
 /** Judges an operation that is new, and applies it. */
 const acceptNew = (store: Store, request: Request, now: number): Accepted => {
-  const early = refusalBefore(store, request)
+  const early = overRate(store, request) ?? noSession(store, request)
   if (early !== undefined) {
     store.shared.count.refused++
     return refuse(early)

@@ -10,6 +10,7 @@ import { handleOf, type StoreHandle } from "./handle.js"
 import * as Metering from "./metering.js"
 import * as Open from "./opening.js"
 import { type Runtime, savingsOf } from "./runtime.js"
+import { type SessionOptions, session } from "./sessionCalls.js"
 import { type OpenOptions, resolveOpening } from "./settings.js"
 import * as Slot from "./slot.js"
 import { statsOf } from "./stats.js"
@@ -100,6 +101,7 @@ export const catalogOf = (runtime: Runtime) =>
       purgeExpired: Effect.sync(() => purge(runtime)),
       revoke: (principal: string) => Effect.sync(() => shared.policy.revoke(principal)),
       leases,
+      session: (options: SessionOptions) => session(leases.sessions, options),
       flush: Effect.suspend(() =>
         Effect.forEach(savingsOf(runtime), (saving) => saving.flush, { discard: true })
       ),

@@ -4,7 +4,7 @@ import type { Broken, Decision, HeldValue, Locked, Save } from "../catalog/backe
 import * as Operations from "../catalog/operations.js"
 import * as Quotas from "../catalog/quotas.js"
 import type { JsonObject } from "../columns/jsonData.js"
-import { bytesOf, judgeOf, quotaRefusal, type Request } from "./accept.js"
+import { bytesOf, judgeOf, noSession, quotaRefusal, type Request } from "./accept.js"
 import { apply, keysOf } from "./apply.js"
 import type { JsonRow } from "./holding.js"
 import type { Changes, Judge, State } from "./operation.js"
@@ -85,6 +85,8 @@ const judgeNew = (
   locked: Locked
 ): { readonly reply: Reply; readonly changes?: Changes } => {
   const { request, store } = context
+  const early = noSession(store, request)
+  if (early !== undefined) return { reply: refusalOf(early) }
   const judge = judgeOf(store, request.as)
   if (judge !== undefined && "reason" in judge) return { reply: refusalOf(judge) }
   const judged = apply(stateOf(context, locked, judge), request.owned, locked.now)

@@ -172,9 +172,11 @@ export const make = (
       policy: Policy.make<JsonRow>(authorize, leases.timers, recheck),
       quotas,
       rates: makeRates(quotas.operationsPerSecond, leases.timers),
-      isSession: (id, client) => {
+      isSession: (id, as) => {
         const session = leases.sessions.get(id)
-        return session !== undefined && (client === undefined || session.client === client)
+        if (session === undefined || as === undefined) return session !== undefined
+        const isOfPrincipal = session.principal === undefined || session.principal === as.principal
+        return session.client === as.client && isOfPrincipal
       },
       noteSession: (session, store) => {
         const holding = sessions.get(session)

@@ -9,7 +9,7 @@ import type { Frame } from "../../Watch.js"
 import type { HeldValue, Save, StoredValue } from "../catalog/backend.js"
 import type { Outcome } from "../catalog/saving.js"
 import { storageError } from "../log/storageError.js"
-import { type Request, refusalBefore } from "./accept.js"
+import { overRate, type Request } from "./accept.js"
 import { type StoreEnded, WriteError } from "./errors.js"
 import { evaluationOf } from "./evaluate.js"
 import type { JsonRow } from "./holding.js"
@@ -155,7 +155,7 @@ export const begin = (
   done: (answer: Answer) => void
 ): void => {
   const ended = access(store, store.shared.timers.now())
-  const early = ended === undefined ? refusalBefore(store, request) : undefined
+  const early = ended === undefined ? overRate(store, request) : undefined
   if (ended !== undefined) done(Either.left(ended))
   else if (early !== undefined) done(answerOf(store, { _tag: "Refused", refused: early }))
   else beginOpen(runtime, store, parts, request, done)

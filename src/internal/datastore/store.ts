@@ -6,6 +6,7 @@ import type * as Policy from "../catalog/policy.js"
 import type { Quotas, Rates } from "../catalog/quotas.js"
 import type { JsonObject } from "../columns/jsonData.js"
 import type { Timer, Timers } from "../lease/timers.js"
+import type { As } from "./accept.js"
 import type { Limits } from "./check.js"
 import { StoreEnded } from "./errors.js"
 import type { Following } from "./following.js"
@@ -21,8 +22,8 @@ export interface Shared {
   readonly policy: Policy.Policy<JsonRow>
   readonly quotas: Quotas
   readonly rates: Rates
-  /** Whether a session is open, and belongs to the client. */
-  readonly isSession: (id: string, client: string | undefined) => boolean
+  /** Whether a session is open, and belongs to the client and the principal; the server itself may name any. */
+  readonly isSession: (id: string, as: As | undefined) => boolean
   /** Notes that a store holds records of a session. */
   readonly noteSession: (session: string, store: Store) => void
   /** Runs an effect behind what was given before, outside of the caller's fiber. */

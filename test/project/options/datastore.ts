@@ -55,6 +55,13 @@ const inStore: WrongOf<Datastore.OpenOptions<unknown, unknown>> = {
   as: of(5, {}, { principal: 5 }, { principal: "p", client: 5 })
 }
 
+const inSession: WrongOf<Datastore.SessionOptions> = {
+  client: aText,
+  principal: aText,
+  grace: durations,
+  resume: of(5, {}, { id: "one" })
+}
+
 /** An opening fails with its own error, which names the option. */
 const opened = (options: Datastore.OpenOptions<unknown, unknown>) =>
   scoped(
@@ -82,5 +89,12 @@ export const datastores: ReadonlyArray<Place> = [
   place<Datastore.Options>("Datastore.layerMemory", {}, inCatalog, (options) =>
     built(Datastore.layerMemory(Boards, options))
   ),
-  place<Datastore.OpenOptions<unknown, unknown>>("Datastores.open", {}, inStore, opened)
+  place<Datastore.OpenOptions<unknown, unknown>>("Datastores.open", {}, inStore, opened),
+  place<Datastore.SessionOptions>("Datastores.session", { client: "tab" }, inSession, (options) =>
+    scoped(
+      Effect.flatMap(Datastore.memory(), (backend) =>
+        Effect.flatMap(Datastore.make(backend), (stores) => stores.session(options))
+      )
+    )
+  )
 ]
