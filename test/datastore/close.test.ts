@@ -1,5 +1,5 @@
 /** How a catalog is closed, what it hands back, and what becomes of its stores when they cannot be saved. */
-import { describe, expect } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer, Option, Stream, TestClock } from "effect"
 import * as Datastore from "../../src/Datastore.js"
 import { StorageError } from "../../src/Storage.js"
@@ -285,4 +285,38 @@ describe("a layer", () => {
     expect(yield* Effect.flip(wrong)).toMatchObject({ _tag: "InvalidOptions", option: "name" })
     yield* make()
   })
+})
+
+describe("a store that is opened before its backend", () => {
+  it.scoped("takes writes in order, and hands back those that never reached it", () =>
+    Effect.gen(function* () {
+      const stores = yield* Datastore.makeDeferred(Effect.never as Effect.Effect<Datastore.Backend>)
+      const store = yield* stores.open<{ id: string }>({ id: "late", kind: "permanent", start: "queued" })
+      expect(store.unsafeSet({ id: "a" })).toBe(true)
+      const waiting = yield* Effect.fork(Effect.flip(store.set({ id: "b" })))
+      yield* Effect.yieldNow()
+      const { unsaved } = yield* stores.closeWithin(0)
+      expect(unsaved).toMatchObject([{ store: "late", steps: [{ data: { id: "a" } }] }])
+      expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "StoreEnded", reason: "Closed" })
+    })
+  )
+
+  it.scoped("applies what waited, before what comes later", () =>
+    Effect.gen(function* () {
+      const up = yield* Deferred.make<void>()
+      const stores = yield* Datastore.makeDeferred(Effect.andThen(Deferred.await(up), Datastore.memory()))
+      const store = yield* stores.open<{ id: string }>({ id: "late", kind: "permanent", start: "queued" })
+      for (const id of ["a", "b", "c"]) expect(store.unsafeSet({ id })).toBe(true)
+      const set = yield* Effect.fork(store.set({ id: "d" }))
+      yield* Effect.yieldNow()
+      yield* Deferred.succeed(up, undefined)
+      yield* Fiber.join(set)
+      expect((yield* store.snapshot()).rows.map(({ key, seq }) => [key, seq])).toEqual([
+        ["a", 1],
+        ["b", 2],
+        ["c", 3],
+        ["d", 4]
+      ])
+    })
+  )
 })

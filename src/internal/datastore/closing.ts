@@ -18,7 +18,7 @@ export interface Unsaved {
 export interface CloseReport {
   /** What it stood on, still usable until the scope it was made in ends; none when it never came up. */
   readonly backend: Option.Option<Backend>
-  /** Operations that were accepted and are given back, in order. */
+  /** Operations that were accepted without being stored, in order; the last 10,000 at least. */
   readonly unsaved: ReadonlyArray<Unsaved>
   readonly stats: Stats
 }

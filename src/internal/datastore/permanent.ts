@@ -17,7 +17,7 @@ import { type Holding, type JsonRow, ofRows } from "./holding.js"
 import type { Owned } from "./operation.js"
 import * as Records from "./records.js"
 import { decodeReply, type Reply } from "./reply.js"
-import type { Runtime } from "./runtime.js"
+import { handBack, type Runtime } from "./runtime.js"
 import type { Opening } from "./settings.js"
 import * as Shared from "./sharedStore.js"
 import { end, type Store } from "./store.js"
@@ -127,7 +127,7 @@ const settle = (runtime: Runtime, store: Store, steps: Owned["steps"], outcome: 
     outcome._tag === "StorageError"
       ? outcome
       : new StorageError({ kind: "Fatal", outcome: "NotStored", message: outcome.message })
-  runtime.unsaved.push({ store: store.id, steps, error })
+  handBack(runtime, { store: store.id, steps, error })
   end(store, "Failed", error)
 }
 

@@ -62,12 +62,21 @@ export interface Runtime {
   readonly leasing: Leasing.Leasing
   /** Saves what any process writes. */
   readonly saving: Saving.Saving
-  /** What was accepted and could not be stored, in order. */
+  /** What was accepted and could not be stored, in order: the last 10,000 at least. */
   readonly unsaved: Array<Unsaved>
   /** Ends with the close. */
   readonly scope: Scope.CloseableScope
   /** Stores that have expired and that no purge has counted yet. */
   expired: number
+}
+
+/** The most operations that are kept to be handed back. Beyond it the oldest are released. */
+const maxUnsaved = 10_000
+
+/** Keeps an operation that was accepted and could not be stored, for the close report. */
+export const handBack = ({ unsaved }: Runtime, operation: Unsaved): void => {
+  unsaved.push(operation)
+  if (unsaved.length >= 2 * maxUnsaved) unsaved.splice(0, unsaved.length - maxUnsaved)
 }
 
 /** What saves the stores of a catalog. */

@@ -45,16 +45,29 @@ export const ofOpening = (id: string, reopen: Slot["reopen"]): Slot => ({
 const failedToOpen = (id: string, cause: OpenError): StoreEnded =>
   new StoreEnded({ reason: "Failed", id, message: `the store could not be opened: ${cause.message}`, cause })
 
-/** Loads the store, and hands it to what waits, in order. */
+const settle = (slot: Slot, answer: Either.Either<Store, StoreEnded>): void => {
+  const { waiting } = slot
+  if (waiting === undefined) return
+  if (Either.isRight(answer)) slot.store = answer.right
+  else slot.failed = answer.left
+  slot.waiting = undefined
+  for (const go of waiting) go(answer)
+}
+
+const closedBefore = (id: string): StoreEnded =>
+  new StoreEnded({ reason: "Closed", id, message: "the catalog was closed before the store was loaded" })
+
+/** Loads the store, and hands it to what waits, in order. What still waits when the catalog is closed gets that. */
 export const load = (slot: Slot): Effect.Effect<void> =>
-  Effect.map(Effect.either(slot.reopen), (opened) => {
-    const answer = Either.mapLeft(opened, (cause) => failedToOpen(slot.id, cause))
-    if (Either.isRight(answer)) slot.store = answer.right
-    else slot.failed = answer.left
-    const { waiting } = slot
-    slot.waiting = undefined
-    for (const go of waiting ?? []) go(answer)
-  })
+  Effect.either(slot.reopen).pipe(
+    Effect.map((opened) =>
+      settle(
+        slot,
+        Either.mapLeft(opened, (cause) => failedToOpen(slot.id, cause))
+      )
+    ),
+    Effect.ensuring(Effect.sync(() => settle(slot, Either.left(closedBefore(slot.id)))))
+  )
 
 const isUnloaded = ({ store }: Slot): boolean => store?.ended?.reason === "Unloaded"
 

@@ -1,5 +1,6 @@
 /** The writing calls of a store: what callers give is checked, copied and frozen, then accepted. */
 import { type Duration, Effect, Either, Option, type PubSub } from "effect"
+import { StorageError } from "../../Storage.js"
 import type { OperationId } from "../catalog/backend.js"
 import { fingerprint } from "../hash.js"
 import { InvalidOptions, millis } from "../options.js"
@@ -9,7 +10,7 @@ import type { Codec } from "./data.js"
 import { type StoreEnded, WriteError } from "./errors.js"
 import type { Expect, Operation, Owned, Row, Step } from "./operation.js"
 import type { Done } from "./reply.js"
-import type { Runtime } from "./runtime.js"
+import { handBack, type Runtime } from "./runtime.js"
 import { isAs } from "./settings.js"
 import * as Shared from "./sharedStore.js"
 import * as Slot from "./slot.js"
@@ -206,18 +207,36 @@ const writeLater = <A>(writing: Writing<A>, request: Request): Effect.Effect<Don
     return yield* Effect.async<Done, WriteError | StoreEnded>((resume) => beginOn(writing, request, resume))
   })
 
+const notStored = (error: WriteError | StoreEnded): StorageError | undefined => {
+  if (error._tag === "WriteError" && error.reason !== "NotStored") return undefined
+  if (error.cause instanceof StorageError) return error.cause
+  const { message } = error
+  return new StorageError({ kind: "Fatal", outcome: "NotStored", message, cause: error })
+}
+
+/** Reports what an operation failed with that no caller waits for. One that was not stored is handed back, too. */
+const reportFailure = <A>(
+  { failures, runtime, slot }: Writing<A>,
+  steps: Owned["steps"],
+  error: WriteError | StoreEnded
+): void => {
+  failures.unsafeOffer({ operation: { steps }, error })
+  const cause = notStored(error)
+  if (cause !== undefined) handBack(runtime, { store: slot.id, steps, error: cause })
+}
+
 /** Applies a step without waiting; `false`: it is refused. What it fails with later is reported. */
 export const unsafeWrite = <A>(writing: Writing<A>, step: Step<A>): boolean => {
   const request = requestOf(writing, [step], {})
   if (Either.isLeft(request)) return false
-  const { failures, slot } = writing
+  const { slot } = writing
   if (slot.waiting === undefined && Slot.present(slot) === undefined) return false
   let isRefused = false
   let isLater = false
   beginOn(writing, request.right, (answer) => {
     if (Either.isRight(answer)) return
     if (!isLater) isRefused = true
-    else failures.unsafeOffer({ operation: { steps: request.right.owned.steps }, error: answer.left })
+    else reportFailure(writing, request.right.owned.steps, answer.left)
   })
   isLater = true
   return !isRefused
