@@ -80,7 +80,9 @@ const copyText = (text: string, copying: Copying): string => {
 
 const copyArray = (given: ReadonlyArray<unknown>, depth: number, copying: Copying): Json => {
   const items = new Array<Json>(given.length)
-  for (let i = 0; i < given.length; i++) items[i] = copy(given[i], depth, copying)
+  // A value that contains itself twice would be walked 2^depth times.
+  for (let i = 0; i < given.length && copying.rule === undefined; i++)
+    items[i] = copy(given[i], depth, copying)
   copying.bytes += given.length + 1
   return Object.freeze(items)
 }
@@ -92,10 +94,12 @@ const copyObject = (
 ): JsonObject => {
   const made: { [key: string]: Json } = {}
   for (const key of Object.keys(given)) {
+    if (copying.rule !== undefined) break
     const property = given[key]
     if (property === undefined) continue
-    const value = copy(property, depth, copying)
     copyText(key, copying)
+    if (copying.rule !== undefined) break
+    const value = copy(property, depth, copying)
     copying.bytes += 2
     // An assignment would set the prototype.
     if (key === "__proto__") Object.defineProperty(made, key, { value, enumerable: true })

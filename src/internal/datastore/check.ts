@@ -137,6 +137,15 @@ const checkStep = (given: Step<unknown>, limits: Limits, index: number): Checked
   }
 }
 
+/** Checks a step whose own properties may be getters. */
+const tryStep = (given: Step<unknown>, limits: Limits, index: number): Checked<Sized> => {
+  try {
+    return checkStep(given, limits, index)
+  } catch {
+    return refuse("InvalidOperation", "a property of the step cannot be read: pass plain data", index)
+  }
+}
+
 /** Checks steps, and copies their data. */
 export const checkSteps = (
   steps: ReadonlyArray<Step<unknown>>,
@@ -150,7 +159,7 @@ export const checkSteps = (
   const owned: Array<Step<JsonObject>> = []
   let bytes = 0
   for (let i = 0; i < steps.length; i++) {
-    const checked = checkStep(steps[i] as Step<unknown>, limits, i)
+    const checked = tryStep(steps[i] as Step<unknown>, limits, i)
     if (isRefused(checked)) return Either.left(checked)
     owned.push(checked.step)
     bytes += checked.bytes
