@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Chunk, Effect, Fiber, Option, Stream, TestClock } from "effect"
+import { Chunk, Deferred, Effect, Fiber, Option, Stream, TestClock } from "effect"
 import * as Datastore from "../../src/Datastore.js"
 
 interface Task {
@@ -34,6 +34,30 @@ describe("a temporary store", () => {
       const frames = Chunk.toReadonlyArray(yield* Fiber.join(following))
       expect(frames.map(({ _tag }) => _tag)).toEqual(["Snapshot", "Synced", "Events"])
       expect(yield* store.get("a")).toEqual(Option.some({ key: "a", data: { id: "a", text: "two" }, seq: 2 }))
+    })
+  )
+
+  it.scoped("counts each client that follows or was subscribed once, and the server not at all", () =>
+    Effect.gen(function* () {
+      const stores = yield* make()
+      const store = yield* stores.open<Task>({ id: "board" })
+      const follow = (options: Datastore.FollowOptions<Task>) =>
+        Effect.gen(function* () {
+          const synced = yield* Deferred.make<void>()
+          yield* Effect.forkScoped(
+            Stream.runForEach(store.follow(options), ({ _tag }) =>
+              _tag === "Synced" ? Deferred.succeed(synced, undefined) : Effect.void
+            )
+          )
+          yield* Deferred.await(synced)
+        })
+      yield* follow({})
+      yield* follow({ as: { principal: "ann", client: "tab" } })
+      yield* follow({ as: { principal: "ann", client: "tab" } })
+      yield* store.subscribe("bot")
+      expect(yield* store.subscribers).toEqual(["bot", "tab"])
+      expect(yield* stores.unsubscribeAll("tab")).toBe(2)
+      expect(yield* store.subscribers).toEqual(["bot"])
     })
   )
 

@@ -1,5 +1,8 @@
 /** Which clients follow what, so that one that leaves is removed at once, whatever it follows. */
 
+/** The client of a follow that no client asked for: the server's own. */
+export const noClient = ""
+
 /** A follow of a client, from before it opens until it has ended. */
 export interface Subscription {
   readonly client: string
@@ -51,7 +54,9 @@ export const countOf = ({ byThing }: Clients, id: string): number => byThing.get
 
 /** Returns the clients that follow a store or pool, each once. */
 export const clientsOf = ({ byThing }: Clients, id: string): ReadonlyArray<string> =>
-  Array.from(new Set(Array.from(byThing.get(id) ?? [], ({ client }) => client)))
+  Array.from(new Set(Array.from(byThing.get(id) ?? [], ({ client }) => client))).filter(
+    (client) => client !== noClient
+  )
 
 /** Ends every follow of a client, in one store or pool or in all. Returns how many. */
 export const endAll = (clients: Clients, client: string, id?: string): number => {

@@ -95,7 +95,7 @@ const subscribed = (
         return Effect.fail(refusedFull(over.limit))
       }
       const subscription: Clients.Subscription = {
-        client: as?.client ?? "",
+        client: as?.client ?? Clients.noClient,
         principal: as?.principal,
         id,
         end
