@@ -4,7 +4,7 @@ import * as Metrics from "../../Metrics.js"
 import type { Runtime } from "./runtime.js"
 import { type Stats, statsOf } from "./stats.js"
 
-const interval = "1 second"
+const interval = "10 seconds"
 
 const outcomes = ["applied", "repeated", "refused"] as const
 
@@ -44,12 +44,11 @@ const update = (runtime: Runtime, before: Stats): Stats => {
   return now
 }
 
-/** Updates the metrics each second, and once more at the end. */
-export const run = (runtime: Runtime): Effect.Effect<never> =>
-  Effect.suspend(() => {
-    let last = statsOf(runtime)
-    const next = Effect.sync(() => {
-      last = update(runtime, last)
-    })
-    return Effect.ensuring(Effect.forever(Effect.andThen(Effect.sleep(interval), next)), next)
+/** Updates the metrics every 10 seconds, and once more at the end. It counts from this call on, whenever it begins to run. */
+export const run = (runtime: Runtime): Effect.Effect<never> => {
+  let last = statsOf(runtime)
+  const next = Effect.sync(() => {
+    last = update(runtime, last)
   })
+  return Effect.ensuring(Effect.forever(Effect.andThen(Effect.sleep(interval), next)), next)
+}
