@@ -1,5 +1,5 @@
 /** Checks entries before anything is appended. All of it is pure. */
-import { type Entry, isRevision } from "./events.js"
+import { type Entry, isCursor } from "./events.js"
 import { validateKindOf, validateKinds } from "./kinds.js"
 import { validateKey, validateSelector } from "./selector.js"
 
@@ -25,7 +25,7 @@ const shapes = "{ key, generation }, { key, seq } or { nothing, kinds?, after }"
 const validateNothing = (nothing: unknown, kinds: unknown, after: unknown): string | undefined =>
   validateSelector(nothing) ??
   validateKinds(kinds) ??
-  (isRevision(after) ? undefined : "the after of a condition must be a revision")
+  (isCursor(after) ? undefined : "the after of a condition must be a revision")
 
 const validateGeneration = (key: unknown, generation: unknown): string | undefined =>
   isWholeFrom0(generation) ? validateKey(key) : "the generation of a condition must be a whole number from 0"

@@ -16,11 +16,16 @@ export interface Revision {
 /** The point before the first revision of an epoch. */
 export const start = (epoch: string): Revision => Object.freeze({ epoch, seq: 0, tag: 0 })
 
+/** Whether a value has the parts of a revision. Whether it is one of a log, the log judges: see {@link validateCursor}. */
+export const isCursor = (given: unknown): given is Revision => {
+  const { epoch, seq, tag } = (given ?? {}) as { readonly [name: string]: unknown }
+  return typeof epoch === "string" && typeof seq === "number" && typeof tag === "number"
+}
+
 /** Whether a value from untyped code is a revision. */
 export const isRevision = (given: unknown): given is Revision => {
-  const { epoch, seq, tag } = (given ?? {}) as { readonly [name: string]: unknown }
-  const isWhole = (part: unknown) => Number.isSafeInteger(part) && (part as number) >= 0
-  return typeof epoch === "string" && isWhole(seq) && isWhole(tag)
+  const isWhole = (part: number) => Number.isSafeInteger(part) && part >= 0
+  return isCursor(given) && isWhole(given.seq) && isWhole(given.tag)
 }
 
 /** Copies a revision, so that its caller cannot change it any more. */

@@ -1,6 +1,6 @@
 /** The options of a follow, their rules and their defaults. */
 import { Effect } from "effect"
-import { type Event, isRevision, type Revision } from "../log/events.js"
+import { type Event, isCursor, type Revision } from "../log/events.js"
 import { func, InvalidOptions, oneOf, optional, or, resolve, that, whole } from "../options.js"
 import type { Policy } from "./buffer.js"
 import type { Rights, View } from "./view.js"
@@ -70,7 +70,7 @@ const registerRules = {
 const followRules = {
   ...registerRules,
   policy: or(policy, "resync"),
-  after: optional(that("a Revision of the log", isRevision)),
+  after: optional(that("a Revision of the log", isCursor)),
   back: optional(whole(0, "revisions")),
   snapshot: or(oneOf("first", "none"), "none"),
   view: optional(that("a predicate, or rights with the functions version and visible", isView)),
