@@ -20,7 +20,7 @@ afterAll(() => server?.stop())
 describe("the histories of a watch", () => {
   watchLaw(
     "a log on Postgres, with killed listeners and cut links",
-    300,
+    60,
     faultySamples,
     Effect.suspend(() => pgPlaces(server.url))
   )

@@ -290,7 +290,7 @@ const act = (world: World, action: Action): Effect.Effect<unknown, unknown> => {
 }
 
 /** A history has stalled when the log got no call for so long, in milliseconds. */
-const stallTimeout = 5000
+const stallTimeout = 15_000
 
 /** Whether the log gets another call. */
 const called = async ({ time }: World): Promise<boolean> => {
