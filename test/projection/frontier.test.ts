@@ -118,7 +118,9 @@ describe("awaitApplied of a projection", () => {
     const projection = yield* Projection.make(accounts, log)
     yield* projection.project("a")
     const { head } = yield* log.head
-    const other = yield* Effect.flip(projection.awaitApplied({ ...head, tag: head.tag ^ 1 }, "1 second"))
+    const other = yield* Effect.flip(
+      projection.awaitApplied({ ...head, tag: (head.tag ^ 1) >>> 0 }, "1 second")
+    )
     expect(other.reason).toBe("EpochChanged")
     const waiting = yield* started(projection.awaitApplied({ ...head, seq: 5 }, "1 hour"))
     yield* log.renewEpoch
