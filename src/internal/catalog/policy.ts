@@ -36,6 +36,8 @@ export interface Rights<in Row> {
   readonly view: ((row: Row) => boolean) | undefined
   readonly mayWrite: ((before: Row | undefined, after: Row | undefined) => boolean) | undefined
   readonly version: number
+  /** What was asked about: another kind of the same id has its own answer. */
+  readonly kind: string
   /** Monotonic milliseconds. */
   readonly until: number
 }
@@ -109,6 +111,7 @@ const keep = <Row>(state: State<Row>, principal: string, thing: Thing): Rights<R
     view,
     mayWrite,
     version: versionNow(state, principal),
+    kind: thing.kind,
     until: ttl === undefined ? Number.POSITIVE_INFINITY : state.timers.now() + ttl
   }
   let things = state.kept.get(principal)
@@ -126,7 +129,7 @@ const keep = <Row>(state: State<Row>, principal: string, thing: Thing): Rights<R
 
 const rightsOf = <Row>(state: State<Row>, principal: string, thing: Thing): Rights<Row> => {
   const known = state.kept.get(principal)?.get(thing.id)
-  if (known === undefined) return keep(state, principal, thing)
+  if (known === undefined || known.kind !== thing.kind) return keep(state, principal, thing)
   if (known.until === Number.POSITIVE_INFINITY || state.timers.now() <= known.until) return known
   raise(state, principal)
   return keep(state, principal, thing)

@@ -1,5 +1,5 @@
 /** The follows of a store: what a principal may see, from a snapshot or a revision on, until one typed end. */
-import { Deferred, Effect, Option, type Scope, Stream } from "effect"
+import { Deferred, Effect, ExecutionStrategy, Exit, Option, Scope, Stream } from "effect"
 import { EpochChanged, type Event, prefix, type Revision, type Selector } from "../../ChangeLog.js"
 import type { FollowError, Frame, View, WatchEnded, FollowOptions as WatchOptions } from "../../Watch.js"
 import { type Watcher, WatchRefused } from "../../Watch.js"
@@ -114,13 +114,17 @@ const recheckedInTime = ({ shared }: Runtime, store: Store, as: As | undefined) 
       const { id, kind } = store
       const { timers } = shared
       let timer: ReturnType<typeof timers.schedule> | undefined
-      // To ask after the instant raises the version, which compares the rights of all that follow.
-      const look = (): void => {
-        const { until } = shared.policy.rights(as.principal, { id, kind })
+      const rights = () => shared.policy.rights(as.principal, { id, kind })
+      const wait = (): void => {
+        const { until, version } = rights()
+        const look = (): void => {
+          // To ask after the instant raises the version, unless the answer was forgotten meanwhile.
+          if (rights().version === version) shared.policy.revoke(as.principal)
+          wait()
+        }
         timer = until === Number.POSITIVE_INFINITY ? undefined : timers.schedule(until, look)
       }
-      const { until } = shared.policy.rights(as.principal, { id, kind })
-      if (until !== Number.POSITIVE_INFINITY) timer = timers.schedule(until, look)
+      wait()
       return () => timer && timers.cancel(timer)
     }),
     (stop) => Effect.sync(() => stop?.())
@@ -128,6 +132,14 @@ const recheckedInTime = ({ shared }: Runtime, store: Store, as: As | undefined) 
 
 const otherRights = (epoch: string): EpochChanged =>
   new EpochChanged({ epoch, message: "the follower's rights have changed since: begin with a snapshot" })
+
+/** Gives an opening a scope of its own, so that one that fails leaves nothing behind in the scope of the next. */
+const alone = <A, E>(opening: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E, Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (outer) =>
+    Effect.flatMap(Scope.fork(outer, ExecutionStrategy.sequential), (scope) =>
+      Effect.onError(Scope.extend(opening, scope), (cause) => Scope.close(scope, Exit.failCause(cause)))
+    )
+  )
 
 /**
  * Opens a follow of what a selector matches, within the rights of its principal, as long as the scope lives. A cursor that
@@ -160,8 +172,10 @@ export const open = (
     const seen = viewOf(runtime, store, view, as)
     const opening = watch.open(selector, { ...options, view: seen })
     watcher = yield* Effect.raceFirst(opening, Deferred.await(stopped))
+    // It may have been ended between.
+    if (yield* Deferred.isDone(stopped)) return yield* Deferred.await(stopped)
     return watcher
-  })
+  }).pipe(alone)
 
 /** Opens a follow of all records, which begins with a snapshot if it cannot resume. */
 const openAll = <A>(
