@@ -37,7 +37,10 @@ type MakeStore = (
 const noteRow = (store: Store, row: JsonRow, value: StoredValue | undefined): void => {
   const { ends, session } = value ?? {}
   Records.set(store.records, row.key, session, ends === undefined ? undefined : ends - store.clockOffset)
-  if (session !== undefined) store.shared.noteSession(session, store)
+  // One that another process has opened ends by its lease, and never here.
+  if (session !== undefined && store.shared.isSession(session, undefined)) {
+    store.shared.noteSession(session, store)
+  }
 }
 
 /** Takes a frame of the log into the mirror. */

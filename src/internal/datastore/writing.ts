@@ -201,9 +201,10 @@ const writeLater = <A>(writing: Writing<A>, request: Request): Effect.Effect<Don
   Effect.gen(function* () {
     const { runtime, slot } = writing
     if (slot.waiting === undefined) yield* Slot.live(slot)
-    if (request.session !== undefined && slot.store?.lifetime === undefined) {
-      yield* runtime.leasing.ensure(request.session)
-    }
+    const { as, session } = request
+    // One that is not open is refused later, and gets no lease.
+    const isOpen = session !== undefined && runtime.shared.isSession(session, as)
+    if (isOpen && slot.store?.lifetime === undefined) yield* runtime.leasing.ensure(session)
     return yield* Effect.async<Done, WriteError | StoreEnded>((resume) => beginOn(writing, request, resume))
   })
 
