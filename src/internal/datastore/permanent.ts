@@ -116,7 +116,10 @@ const noteExtras = (store: Store, values: ReadonlyArray<StoredValue & { readonly
   for (const { ends, key, session } of values) {
     if (ends === undefined && session === undefined) continue
     Records.set(store.records, key, session, ends === undefined ? undefined : ends - store.clockOffset)
-    if (session !== undefined) store.shared.noteSession(session, store)
+    // One of an earlier process ends by its lease, and never here.
+    if (session !== undefined && store.shared.isSession(session, undefined)) {
+      store.shared.noteSession(session, store)
+    }
   }
 }
 
@@ -134,12 +137,20 @@ const settle = (runtime: Runtime, store: Store, steps: Owned["steps"], outcome: 
 const outboxOf =
   (runtime: Runtime, saving: Saving, store: () => Store) =>
   (save: Save, steps: Owned["steps"]): boolean => {
-    const { pending } = store()
-    store().pending = pending + 1
-    return saving.offer(save, (outcome) => {
+    store().pending++
+    const isTaken = saving.offer(save, (outcome) => {
       store().pending--
       settle(runtime, store(), steps, outcome)
     })
+    if (isTaken) return true
+    store().pending--
+    const message = "nothing is saved any more, see the status"
+    handBack(runtime, {
+      store: store().id,
+      steps,
+      error: new StorageError({ kind: "Fatal", outcome: "NotStored", message })
+    })
+    return false
   }
 
 /** How a permanent store is opened. */
