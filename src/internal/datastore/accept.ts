@@ -73,10 +73,16 @@ const overQuota = (
   let grown = 0
   let writes = false
   const measures = quotas.valueBytes !== undefined || quotas.bytes !== undefined
-  for (const { after, before, key } of changed) {
+  // What earlier steps have made of a record is not measured yet.
+  const sizeBefore = ({ before, key }: Changed): number => {
+    if (before === undefined || records.sizes === undefined) return 0
+    return changed.length === 1 ? (records.sizes.get(key) ?? 0) : bytesOf(before)
+  }
+  for (const one of changed) {
+    const { after, before } = one
     if (after === undefined) {
       added -= before === undefined ? 0 : 1
-      grown -= records.sizes?.get(key) ?? 0
+      grown -= sizeBefore(one)
       continue
     }
     writes = true
@@ -85,7 +91,7 @@ const overQuota = (
     const bytes = bytesOf(after)
     const over = Quotas.exceeded(quotas, "valueBytes", bytes)
     if (over !== undefined) return over
-    grown += bytes - (records.sizes?.get(key) ?? 0)
+    grown += bytes - sizeBefore(one)
   }
   if (!writes) return undefined
   const over = added > 0 ? Quotas.exceeded(quotas, "records", holding.size() + added) : undefined
@@ -223,8 +229,17 @@ const acceptNew = (store: Store, request: Request, now: number): Accepted => {
   return commit(store, request, judged.right, now)
 }
 
-const repeated = (store: Store, reply: Reply): Accepted => {
+/** Leaves out of a reply that is given again the record of a Conflict that the principal may not see any more. */
+export const asSeenNow = (store: Store, { as }: Request, reply: Reply): Reply => {
+  if (reply._tag === "Done" || reply.refused.row === undefined) return reply
+  if (readable(store, as)?.(reply.refused.row) !== false) return reply
+  const { row, ...refused } = reply.refused
+  return { _tag: "Refused", refused }
+}
+
+const repeated = (store: Store, request: Request, remembered: Reply): Accepted => {
   store.shared.count.repeated++
+  const reply = asSeenNow(store, request, remembered)
   return reply._tag === "Done" ? Either.right(reply) : refuse(reply.refused)
 }
 
@@ -233,7 +248,7 @@ const acceptOnce = (store: Store, request: Request, now: number): Accepted => {
   if (id === undefined) return acceptNew(store, request, now)
   const known = Operations.judge(store.operations, id, now)
   if (known._tag === "New") return acceptNew(store, request, now)
-  if (known._tag === "Repeated") return repeated(store, known.reply)
+  if (known._tag === "Repeated") return repeated(store, request, known.reply)
   store.shared.count.refused++
   return refuse({ reason: known._tag, message: known.message })
 }

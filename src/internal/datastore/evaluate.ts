@@ -4,7 +4,7 @@ import type { Broken, Decision, HeldValue, Locked, Save } from "../catalog/backe
 import * as Operations from "../catalog/operations.js"
 import * as Quotas from "../catalog/quotas.js"
 import type { JsonObject } from "../columns/jsonData.js"
-import { bytesOf, judgeOf, noSession, quotaRefusal, type Request } from "./accept.js"
+import { asSeenNow, bytesOf, judgeOf, noSession, quotaRefusal, type Request } from "./accept.js"
 import { apply, keysOf } from "./apply.js"
 import type { JsonRow } from "./holding.js"
 import type { Changes, Judge, State } from "./operation.js"
@@ -127,7 +127,9 @@ const decide = (context: Context, locked: Locked): { readonly decision: Decision
       remembered && { ...remembered, reply: decodeReply(remembered.reply) },
       locked.window
     )
-    if (known._tag === "Repeated") return { decision: { revisions: [] }, reply: known.reply }
+    if (known._tag === "Repeated") {
+      return { decision: { revisions: [] }, reply: asSeenNow(context.store, context.request, known.reply) }
+    }
     if (known._tag !== "New") {
       return { decision: { revisions: [] }, reply: refusalOf({ reason: known._tag, message: known.message }) }
     }

@@ -19,8 +19,8 @@ const acting: ReadonlyArray<NamedMutant> = [
     "judge the condition before the id",
     inside("accept"),
     [
-      'if (known._tag === "Repeated") return repeated(store, known.reply)',
-      'if (known._tag === "Repeated") {\n    const judged = apply(stateOf(store, undefined), request.owned, now)\n    return Either.isLeft(judged) ? refuse(judged.left) : repeated(store, known.reply)\n  }'
+      'if (known._tag === "Repeated") return repeated(store, request, known.reply)',
+      'if (known._tag === "Repeated") {\n    const judged = apply(stateOf(store, undefined), request.owned, now)\n    return Either.isLeft(judged) ? refuse(judged.left) : repeated(store, request, known.reply)\n  }'
     ],
     once
   ),
