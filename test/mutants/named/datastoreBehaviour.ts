@@ -28,8 +28,8 @@ const acting: ReadonlyArray<NamedMutant> = [
     "judge the condition before the id where the backend decides",
     inside("evaluate"),
     [
-      'if (known._tag === "Repeated") return',
-      'if (known._tag === "Repeated" && judgeNew(context, locked).reply._tag === "Done") return'
+      'if (known._tag === "Repeated") {',
+      'if (known._tag === "Repeated" && judgeNew(context, locked).reply._tag === "Done") {'
     ],
     once
   ),
@@ -156,7 +156,7 @@ const seeing: ReadonlyArray<NamedMutant> = [
   guard(
     "let followers that wait go on after their token",
     inside("followCalls"),
-    ["if (until !== Number.POSITIVE_INFINITY) timer =", "if (until === null) timer ="],
+    ["timer = until === Number.POSITIVE_INFINITY ? undefined : ", "timer = until !== null ? undefined : "],
     ["datastore/rights", "end a follower that waits, after it"]
   ),
   guard(
