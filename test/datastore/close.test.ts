@@ -189,6 +189,34 @@ describe("the owner of a name", () => {
     const { unsaved } = yield* stores.close
     expect(unsaved).toMatchObject([{ store: "board", steps: [{ data: { id: "a" } }] }])
   })
+
+  scenario(
+    "that has lost it hands back what it had, also to a catalog that is closed meanwhile",
+    function* () {
+      const { backend, disown, fail, held, hold, release } = yield* scripted
+      // A transaction under way is not given up at once.
+      const save: Datastore.Backend["save"] = (batch, token) =>
+        Effect.uninterruptible(backend.save(batch, token))
+      const stores = yield* Datastore.make({ ...backend, save })
+      const store = yield* stores.open<Task>(memory)
+      const follower = yield* followed(store)
+      hold()
+      yield* store.set(task("a"))
+      yield* held
+      yield* store.set(task("b"))
+      yield* disown
+      expect(yield* follower.end).toMatchObject({ reason: "Failed" })
+      const closing = yield* started(stores.close)
+      yield* settled
+      fail(new StorageError({ kind: "Fatal", outcome: "NotStored", message: "it is owned by another one" }))
+      yield* release
+      const { unsaved } = yield* Fiber.join(closing)
+      expect(unsaved.map(({ steps }) => steps[0])).toMatchObject([
+        { data: { id: "a" } },
+        { data: { id: "b" } }
+      ])
+    }
+  )
 })
 
 describe("an owned store", () => {

@@ -26,8 +26,8 @@ const owned = (
 export interface Owning {
   /** Takes it, if it is not held, and answers what saves with it. */
   readonly take: (backend: Backend) => Effect.Effect<Saving.Saving, OpenError>
-  /** What saves with it, while it is held. */
-  readonly saving: () => Saving.Saving | undefined
+  /** What saves with it, also while it hands back what it could not save when it was lost. */
+  readonly savings: () => ReadonlyArray<Saving.Saving>
 }
 
 /** Makes the ownership, which the first store takes that is decided in memory. It is held as long as the scope lives. */
@@ -38,12 +38,16 @@ export const make = (
 ): Effect.Effect<Owning> =>
   Effect.map(Effect.makeSemaphore(1), (alone) => {
     let held: Saving.Saving | undefined
+    const open = new Set<Saving.Saving>()
     /** Nothing that was decided under it can be saved any more. */
-    const lose = (saving: Saving.Saving, cause: unknown): Effect.Effect<void> =>
+    const lose = (saving: Saving.Saving, cause: unknown): Effect.Effect<unknown> =>
       Effect.suspend(() => {
         held = undefined
         endOwned(entries, cause)
-        return saving.closeWithin(0)
+        return Effect.andThen(
+          saving.closeWithin(0),
+          Effect.sync(() => open.delete(saving))
+        )
       })
     const take = (backend: Backend) =>
       Effect.gen(function* () {
@@ -54,7 +58,8 @@ export const make = (
         const watching = Effect.flatMap(Effect.raceFirst(lost, saving.failed), (cause) => lose(saving, cause))
         yield* Effect.forkScoped(Effect.interruptible(watching))
         held = saving
+        open.add(saving)
         return saving
       }).pipe(Scope.extend(scope))
-    return { take: (backend) => alone.withPermits(1)(take(backend)), saving: () => held }
+    return { take: (backend) => alone.withPermits(1)(take(backend)), savings: () => Array.from(open) }
   })

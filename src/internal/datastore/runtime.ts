@@ -80,10 +80,10 @@ export const handBack = ({ unsaved }: Runtime, operation: Unsaved): void => {
 }
 
 /** What saves the stores of a catalog. */
-export const savingsOf = ({ owning, saving }: Runtime): ReadonlyArray<Saving.Saving> => {
-  const owned = owning.saving()
-  return owned === undefined ? [saving] : [saving, owned]
-}
+export const savingsOf = ({ owning, saving }: Runtime): ReadonlyArray<Saving.Saving> => [
+  saving,
+  ...owning.savings()
+]
 
 const noCounters = (): Counters => ({ applied: 0, refused: 0, repeated: 0, quotaRefusals: 0, failed: 0 })
 
