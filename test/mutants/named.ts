@@ -6,6 +6,7 @@
 import { admissionMutants } from "./named/admission.js"
 import { blameMutants } from "./named/blame.js"
 import { cacheGuards } from "./named/cache.js"
+import { catalogMutants } from "./named/catalog.js"
 import { changesGuards } from "./named/changes.js"
 import { datastoreMutants } from "./named/datastore.js"
 import { datastoreGuards } from "./named/datastoreBehaviour.js"
@@ -425,6 +426,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...liveTableTrapMutants,
   ...cacheGuards,
   ...syncedGuards,
+  ...catalogMutants,
   ...changesGuards,
   ...leaseGuards,
   ...viewGuards

@@ -101,11 +101,8 @@ const ending: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "save with no token",
-    "internal/catalog/saving",
-    [
-      "          items.map(({ save }) => save),\n          token\n",
-      "          items.map(({ save }) => save),\n          undefined\n"
-    ],
+    "internal/catalog/saveInOrder",
+    ["              saver.token\n", "              undefined\n"],
     ["datastore/close", "gives each follower what was committed, then Closed (memory)"]
   ),
   guard(
