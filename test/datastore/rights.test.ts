@@ -150,3 +150,31 @@ describe("a revocation in the middle of a burst", () => {
     })
   )
 })
+
+describe("a rule of the program that throws", () => {
+  const broken = (): boolean => {
+    throw new Error("a defect of the program")
+  }
+
+  for (const opening of [{}, { kind: "permanent", ack: "memory" }, { kind: "permanent" }] as const) {
+    const name = "ack" in opening ? "memory" : "kind" in opening ? "flushed" : "temp"
+
+    scenario(`allows nothing, and holds up nobody else (${name})`, function* () {
+      const { store } = yield* board(
+        {
+          authorize: (principal) =>
+            principal === "ann"
+              ? { actions: all, mayWrite: broken }
+              : { actions: all, ...(principal === "bob" && { view: broken }) }
+        },
+        opening
+      )
+      yield* store.set(task("a"))
+      const ann = yield* Effect.flip(store.set(task("a", "by ann"), { as: { principal: "ann" } }))
+      const bob = yield* Effect.flip(store.set(task("a", "by bob"), { as: { principal: "bob" } }))
+      expect([ann, bob]).toMatchObject([{ reason: "Forbidden" }, { reason: "Forbidden" }])
+      const { data } = yield* store.set(task("a", "by cy"), { as: { principal: "cy" } })
+      expect(data.text).toBe("by cy")
+    })
+  }
+})

@@ -10,6 +10,7 @@ import { catalogMutants } from "./named/catalog.js"
 import { changesGuards } from "./named/changes.js"
 import { datastoreMutants } from "./named/datastore.js"
 import { datastoreGuards } from "./named/datastoreBehaviour.js"
+import { datastoreCoreMutants } from "./named/datastoreCore.js"
 import { actorGuards } from "./named/guards.actor.js"
 import { recorderGuards } from "./named/guards.recorder.js"
 import { watchGuards } from "./named/guards.watch.js"
@@ -416,6 +417,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...projectionLawMutants,
   ...tierMutants,
   ...datastoreMutants,
+  ...datastoreCoreMutants,
   ...datastoreGuards,
   ...blameMutants,
   ...actorGuards,

@@ -26,7 +26,8 @@ export interface Grant<in Row> {
 
 /**
  * Decides what a principal may do with a store or pool; `undefined`: nothing. Synchronous: it answers from what the program
- * knows, and the program calls `revoke` when that has changed. If it throws, the principal may do nothing.
+ * knows, and the program calls `revoke` when that has changed. If it throws, the principal may do nothing; if a rule of its
+ * answer throws, that allows nothing.
  */
 export type Authorize<Row> = (principal: string, thing: Thing) => Grant<Row> | undefined
 
@@ -98,18 +99,30 @@ const raise = <Row>(state: State<Row>, principal: string): void => {
 
 const askFor = <Row>({ authorize }: State<Row>, principal: string, thing: Thing): Grant<Row> => {
   try {
-    return authorize(principal, thing) ?? nothing
+    const grant = authorize(principal, thing)
+    return Array.isArray(grant?.actions) ? grant : nothing
   } catch {
     return nothing
   }
 }
 
+/** A rule that throws allows nothing. */
+const safely =
+  <A extends ReadonlyArray<unknown>>(rule: (...given: A) => boolean) =>
+  (...given: A): boolean => {
+    try {
+      return rule(...given)
+    } catch {
+      return false
+    }
+  }
+
 const keep = <Row>(state: State<Row>, principal: string, thing: Thing): Rights<Row> => {
   const { actions, mayWrite, ttl, view } = askFor(state, principal, thing)
   const rights: Rights<Row> = {
     actions: new Set(actions.filter((action) => everything.includes(action))),
-    view,
-    mayWrite,
+    view: view && safely(view),
+    mayWrite: mayWrite && safely(mayWrite),
     version: versionNow(state, principal),
     kind: thing.kind,
     until: ttl === undefined ? Number.POSITIVE_INFINITY : state.timers.now() + ttl

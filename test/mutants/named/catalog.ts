@@ -1,4 +1,4 @@
-/** Guards of what saves stores and pools. */
+/** Guards of what stores and pools share: their saves, remembered operations, rights, quotas and clients. */
 import type { NamedMutant } from "../named.js"
 import { guardsOf } from "./guard.js"
 
@@ -7,7 +7,7 @@ const guard = guardsOf("catalog")
 const inOrder = "internal/catalog/saveInOrder"
 const ofSaving = (title: string) => ["catalog/saving", title] as const
 
-export const catalogMutants: ReadonlyArray<NamedMutant> = [
+const saving: ReadonlyArray<NamedMutant> = [
   guard(
     "store what waits behind a bad save",
     inOrder,
@@ -66,3 +66,113 @@ export const catalogMutants: ReadonlyArray<NamedMutant> = [
     ofSaving("are handed back when nothing can be saved any more, and none is taken")
   )
 ]
+
+const once = [
+  "catalog/operations",
+  "act once within their window, and are refused below it, above it, and with other content"
+] as const
+const ofRights = (title: string) => ["catalog/rights", title] as const
+const index = ofRights("is equal to a list of follows, and nothing is left of those that have ended")
+const rated = ofRights("are taken at their rate, a second of them at once, and others notice nothing")
+const raised = ofRights("are raised by revoke, and when an answer is over; the answer is kept until then")
+
+const sharing: ReadonlyArray<NamedMutant> = [
+  guard(
+    "take an operation one beyond the window",
+    "internal/catalog/operations",
+    ["if (n > top + windowSize)", "if (n > top + windowSize + 1)"],
+    once
+  ),
+  guard(
+    "act again below the window",
+    "internal/catalog/operations",
+    ["if (n <= floor)", "if (n < floor)"],
+    ["catalog/operations", "do not act again after a window was loaded without its replies"]
+  ),
+  guard(
+    "forget a reply at its last millisecond",
+    "internal/catalog/operations",
+    ["if (now - at <= rememberedFor) return", "if (now - at < rememberedFor) return"],
+    once
+  ),
+  guard(
+    "forget a reply by its time, and act again",
+    "internal/catalog/operations",
+    ["    client.floor = Math.max(client.floor, n)\n", ""],
+    once
+  ),
+  guard(
+    "answer another principal",
+    "internal/catalog/operations",
+    ["remembered.principal === principal && ", ""],
+    once
+  ),
+  guard(
+    "keep replies below the window",
+    "internal/catalog/operations",
+    ["if (client.replies.size > windowSize) {", "if (client.replies.size < 0) {"],
+    ["catalog/operations", "keep a bounded number of replies, in whatever order their numbers come"]
+  ),
+  guard(
+    "count a cursor from before a change",
+    "internal/catalog/policy",
+    ["if (marks[middle]!.version >= version)", "if (marks[middle]!.version > version)"],
+    ofRights("fall so among revisions that no cursor from before a change counts")
+  ),
+  guard(
+    "take a cursor whose mark is gone",
+    "internal/catalog/policy",
+    ["return marks[low]?.seq ?? now", "return marks[low]?.seq ?? 0"],
+    ofRights("begin more cursors anew, and never fewer, where the oldest marks are gone")
+  ),
+  guard(
+    "end an answer at its last millisecond",
+    "internal/catalog/policy",
+    ["state.timers.now() <= known.until", "state.timers.now() < known.until"],
+    raised
+  ),
+  guard(
+    "take an answer that is none",
+    "internal/catalog/policy",
+    ["Array.isArray(grant?.actions) ? grant : nothing", "grant ?? nothing"],
+    raised
+  ),
+  guard(
+    "let a rule throw",
+    "internal/catalog/policy",
+    ["mayWrite && safely(mayWrite)", "mayWrite"],
+    ["datastore/rights", "allows nothing, and holds up nobody else (flushed)"]
+  ),
+  guard(
+    "fill a bucket beyond one second",
+    "internal/catalog/quotas",
+    ["bucket.tokens = Math.min(perSecond, ", "bucket.tokens = Math.max(0, "],
+    rated
+  ),
+  guard(
+    "count all principals together",
+    "internal/catalog/quotas",
+    ["buckets.get(principal)", "buckets.values().next().value"],
+    rated
+  ),
+  guard(
+    "leave the follows of a principal",
+    "internal/catalog/clients",
+    [
+      "if (subscription.principal !== undefined) removeFrom",
+      "if (subscription.principal === null) removeFrom"
+    ],
+    index
+  ),
+  guard(
+    "leave an empty set of follows",
+    "internal/catalog/clients",
+    [
+      "if (known?.delete(subscription) === true && known.size === 0)",
+      "if (known?.delete(subscription) === true && known.size < 0)"
+    ],
+    index
+  )
+]
+
+export const catalogMutants: ReadonlyArray<NamedMutant> = [...saving, ...sharing]
