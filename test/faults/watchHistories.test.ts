@@ -20,7 +20,7 @@ afterAll(() => server?.stop())
 describe("the histories of a watch", () => {
   watchLaw(
     "a log on Postgres, with killed listeners and cut links",
-    60,
+    300,
     faultySamples,
     Effect.suspend(() => pgPlaces(server.url))
   )

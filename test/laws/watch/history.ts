@@ -290,7 +290,7 @@ const act = (world: World, action: Action): Effect.Effect<unknown, unknown> => {
 }
 
 /** A history has stalled when the log got no call for so long, in milliseconds. */
-const stallTimeout = 15_000
+const stallTimeout = 5000
 
 /** Whether the log gets another call. */
 const called = async ({ time }: World): Promise<boolean> => {
@@ -321,7 +321,10 @@ const drain = (world: World): Effect.Effect<void, unknown> =>
       const before = world.readers.map(({ frames }) => frames.length).join()
       for (const reader of world.readers) poll(reader, Number.POSITIVE_INFINITY)
       if (before !== world.readers.map(({ frames }) => frames.length).join()) continue
-      const healths = yield* Effect.forEach(watches, ({ watch }) => watch.health)
+      const healths = [
+        ...(yield* Effect.forEach(watches, ({ watch }) => watch.health)),
+        ...(yield* Effect.forEach(world.readers, ({ watcher }) => watcher.health))
+      ]
       if (healths.some(({ cause }) => Option.isSome(cause))) {
         ensure(troubled++ < 1000, "a watch is in trouble only while its log does not answer")
         yield* Effect.promise(() => time.advance(2000))
@@ -339,10 +342,12 @@ const drain = (world: World): Effect.Effect<void, unknown> =>
       if (!place.fails) return
       // Who rings may be another process. Whatever is missing when nobody rings is found by the validators.
       const wasUp = yield* place.isUp
-      if (yield* Effect.promise(() => called(world))) continue
-      if (wasUp && (yield* place.isUp)) return
+      const rung = yield* Effect.promise(() => called(world))
+      if (!rung && wasUp && (yield* place.isUp)) return
       // A doorbell that was down rings when it is up again, however long a busy machine takes for that.
-      yield* place.up
+      if (!rung) yield* place.up
+      // What a late ring starts may take time of its own.
+      waited = 0
     }
   })
 
