@@ -163,6 +163,12 @@ const seeing: ReadonlyArray<NamedMutant> = [
     followers
   ),
   guard(
+    "close without what a lost ownership hands back",
+    inside("owning"),
+    ["savings: () => Array.from(open)", "savings: () => (held === undefined ? [] : [held])"],
+    ["datastore/close", "that has lost it hands back what it had, also to a catalog that is closed meanwhile"]
+  ),
+  guard(
     "count no store while it is opened",
     inside("opening"),
     ["entries.size + opening.size + 1", "entries.size + 1"],
