@@ -153,8 +153,14 @@ const runClient = (world: World, who: number, plans: ReadonlyArray<Plan>): Effec
   )
 }
 
-export const runClients = (world: World, plans: ReadonlyArray<ReadonlyArray<Plan>>): Effect.Effect<void> =>
-  Effect.forEach(plans, (one, who) => runClient(world, who, one), { concurrency: "unbounded", discard: true })
+export type Plans = ReadonlyArray<ReadonlyArray<Plan>>
+
+/** Runs clients, which are numbered from `first`: those of other processes have other numbers. */
+export const runClients = (world: World, plans: Plans, first = 0): Effect.Effect<void> =>
+  Effect.forEach(plans, (one, index) => runClient(world, first + index, one), {
+    concurrency: "unbounded",
+    discard: true
+  })
 
 /** Sends everything again, the last first: it is answered as it was, and changes nothing. */
 export const sendAgain = ({ sent }: World, store: Store): Effect.Effect<void> =>
