@@ -3,7 +3,7 @@
  * operation, and `saw <store> <client> <n> <seq>` for each revision that a subscriber of it was given. It reports `stopping`
  * before it stops itself as SIGSTOP does, and `ended <reason> <n>` with how many operations were handed back.
  */
-import type { SqlClient } from "@effect/sql/SqlClient"
+import { SqlClient } from "@effect/sql/SqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import { Effect, Layer, Redacted, Stream } from "effect"
@@ -43,16 +43,23 @@ const reported = (line: string) => Effect.sync(() => report(line))
 
 let answers = 0
 
+/** It has the one connection of SQLite meanwhile: a transaction under way would lock the file for all. */
+const stop = Effect.scoped(
+  Effect.gen(function* () {
+    const sql = yield* SqlClient
+    yield* sql.reserve
+    yield* reported("stopping")
+    process.kill(process.pid, "SIGSTOP")
+  })
+)
+
 const write = (ack: Ack, store: Datastore.StoreHandle<Item>, client: string) =>
   Effect.gen(function* () {
     for (let n = 1; ; n++) {
       const as = { principal: "child", client, n }
       const { seq } = yield* store.set({ id: `${client} ${n}`, client, n }, { as })
       yield* reported(`answered ${ack} ${client} ${n} ${seq}`)
-      if (++answers === given.stopsAfter) {
-        yield* reported("stopping")
-        process.kill(process.pid, "SIGSTOP")
-      }
+      if (++answers === given.stopsAfter) yield* stop
       // What is answered in memory leaves time to what waits for commits.
       if (ack === "memory") yield* Effect.sleep(2)
     }
