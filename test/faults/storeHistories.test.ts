@@ -31,7 +31,7 @@ import type { HistorySetting } from "./processes/historyChild.js"
 const processes = [0, 1, 2]
 
 /** Of each client of the first store; in a long run they are 1,000 together. */
-const operations = Math.min(runs(12), 167)
+const operations = Math.min(runs(10), 167)
 
 /** What the clients of each process do to a store. */
 const store = (clients: number, operations: number): fc.Arbitrary<ReadonlyArray<Plans>> =>
@@ -45,7 +45,7 @@ const few: fc.Arbitrary<ReadonlyArray<Plans>> = store(1, 3).map((plans) =>
 const samples = fc.record({
   stores: fc.tuple(store(2, operations), few, few, few),
   /** Connections are cut after so many chunks of bytes, one after the other. */
-  cuts: fc.array(fc.integer({ min: 30, max: 120 }), { minLength: 20, maxLength: 20 }),
+  cuts: fc.array(fc.integer({ min: 50, max: 200 }), { minLength: 20, maxLength: 20 }),
   /** All sessions are killed after so many more revisions of the first store. */
   kills: fc.array(fc.integer({ min: 3, max: 15 }), { minLength: 20, maxLength: 20 })
 })
