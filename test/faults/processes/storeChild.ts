@@ -98,7 +98,7 @@ const main = Effect.gen(function* () {
   )
   const error = yield* Effect.flip(writing)
   const { unsaved } = yield* stores.close
-  yield* reported(`ended ${error.reason} ${unsaved.length}`)
+  yield* reported(`ended ${"reason" in error ? error.reason : error._tag} ${unsaved.length}`)
 })
 
 Effect.runPromise(Effect.scoped(main).pipe(Effect.provide(client))).then(
