@@ -53,7 +53,7 @@ import type { Watcher } from "../Watch.js"
 import * as Encoding from "./internal/sse/encodedFrames.js"
 import * as Cursor from "./internal/sse/encoding.js"
 import { type EndReason, type GapReason, json, type Next } from "./internal/sse/frames.js"
-import * as Heartbeat from "./internal/sse/heartbeat.js"
+import * as DueTimes from "./internal/ss./dueTimes.js"
 import {
   type Answer,
   type Opener,
@@ -263,7 +263,7 @@ export const make = <V, I = V>(
         encode,
         encoding: Encoding.make(encode),
         starts,
-        heartbeat: Heartbeat.make(heartbeat, yield* Effect.scope),
+        heartbeat: DueTimes.make(heartbeat, yield* Effect.scope),
         slices: Slices.make(turn, nanos),
         admission: Slices.make(turn, nanos, admittedPerTurn)
       },

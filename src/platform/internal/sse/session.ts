@@ -9,7 +9,7 @@ import { describe } from "../hookFaults.js"
 import type { Encoding } from "./encodedFrames.js"
 import * as Sse from "./encoding.js"
 import * as Frames from "./frames.js"
-import * as Heartbeat from "./heartbeat.js"
+import * as DueTimes from "./dueTimes.js"
 import * as Slices from "./slices.js"
 
 /** What all responses of one adapter share. */
@@ -17,7 +17,7 @@ export interface Wire<V> {
   readonly encode: Frames.Encode<V>
   readonly encoding: Encoding<V>
   readonly starts: Sse.Starts
-  readonly heartbeat: Heartbeat.Heartbeat
+  readonly heartbeat: DueTimes.DueTimes
   readonly slices: Slices.Slices
   /** Of responses that begin: most of their work follows their admission. */
   readonly admission: Slices.Slices
@@ -237,7 +237,7 @@ const awaitWake = <V>({ watcher, wire: { heartbeat, slices } }: Session<V>): Eff
         leave()
       })
     })
-    return heartbeat.every > 0 ? Effect.zipRight(Heartbeat.arm(heartbeat, onDue), waiting) : waiting
+    return heartbeat.every > 0 ? Effect.zipRight(DueTimes.arm(heartbeat, onDue), waiting) : waiting
   })
 
 const ending = <V>(

@@ -4,7 +4,7 @@
  */
 import { Effect, type Scope } from "effect"
 
-export interface Heartbeat {
+export interface DueTimes {
   /** In milliseconds; 0: never. */
   readonly every: number
   readonly scope: Scope.Scope
@@ -13,7 +13,7 @@ export interface Heartbeat {
   isDriven: boolean
 }
 
-export const make = (every: number, scope: Scope.Scope): Heartbeat => ({
+export const make = (every: number, scope: Scope.Scope): DueTimes => ({
   every,
   scope,
   due: new Map(),
@@ -26,7 +26,7 @@ const grain = 10
 const millis = Effect.clockWith((clock) => Effect.sync(() => Number(clock.unsafeCurrentTimeNanos()) / 1e6))
 
 /** Calls those that are due at the time, which was slept for: a timer may wake a little early. */
-const fireDue = ({ due }: Heartbeat, time: number): void => {
+const fireDue = ({ due }: DueTimes, time: number): void => {
   for (const [onDue, at] of due) {
     if (at > time) return
     due.delete(onDue)
@@ -34,26 +34,26 @@ const fireDue = ({ due }: Heartbeat, time: number): void => {
   }
 }
 
-const drive = (heartbeat: Heartbeat): Effect.Effect<void> =>
+const drive = (times: DueTimes): Effect.Effect<void> =>
   Effect.gen(function* () {
     for (;;) {
-      const first = heartbeat.due.values().next()
+      const first = times.due.values().next()
       if (first.done === true) {
-        heartbeat.isDriven = false
+        times.isDriven = false
         return
       }
       const now = yield* millis
-      const time = Math.max(first.value, now + Math.min(grain, heartbeat.every))
+      const time = Math.max(first.value, now + Math.min(grain, times.every))
       yield* Effect.sleep(time - now)
       fireDue(heartbeat, time)
     }
   })
 
 /** Calls `onDue` once when the interval has passed, unless it is deleted from `due` before. */
-export const arm = (heartbeat: Heartbeat, onDue: () => void): Effect.Effect<void> =>
+export const arm = (times: DueTimes, onDue: () => void): Effect.Effect<void> =>
   Effect.flatMap(millis, (now) => {
-    heartbeat.due.set(onDue, now + heartbeat.every)
-    if (heartbeat.isDriven) return Effect.void
-    heartbeat.isDriven = true
-    return Effect.asVoid(Effect.forkIn(Effect.interruptible(drive(heartbeat)), heartbeat.scope))
+    times.due.set(onDue, now + times.every)
+    if (times.isDriven) return Effect.void
+    times.isDriven = true
+    return Effect.asVoid(Effect.forkIn(Effect.interruptible(drive(times)), times.scope))
   })
