@@ -41,7 +41,13 @@
  *
  * A client that takes its events slowly is a slow watcher: what is written waits for it, its buffer fills, and its
  * policy acts. If it closes the connection, its follow ends. If it disappears without closing, a heartbeat that is not
- * taken ends it. Browsers open at most six connections to one HTTP/1.1 server: follow several things in one.
+ * acknowledged ends it. If it is there and reads nothing, its follow ends after the option `stallTimeout`. That time
+ * begins when TCP takes no more: until then the systems of both sides hold what was written, which may be some MiB
+ * (Linux: `net.ipv4.tcp_wmem` and `tcp_rmem`), and nothing shows that the client does not read.
+ *
+ * Proxies and CDNs are asked not to store, share, compress or buffer a response (`Cache-Control`, `X-Accel-Buffering`).
+ * Keep `heartbeat` below the time after which they close a connection on which nothing is sent. Browsers open at most
+ * six connections to one HTTP/1.1 server: follow several things in one.
  */
 import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { type Duration, Effect, Random, Schema, type Scope } from "effect"
@@ -50,10 +56,11 @@ import { type InvalidOptions, millis, optional, or, resolve, that } from "../int
 import { makeRandom } from "../internal/random.js"
 import { CurrentTurn } from "../internal/turn.js"
 import type { Watcher } from "../Watch.js"
+import { destroyConnection } from "./internal/source.js"
+import * as DueTimes from "./internal/sse/dueTimes.js"
 import * as Encoding from "./internal/sse/encodedFrames.js"
 import * as Cursor from "./internal/sse/encoding.js"
 import { type EndReason, type GapReason, json, type Next } from "./internal/sse/frames.js"
-import * as Heartbeat from "./internal/sse/heartbeat.js"
 import {
   type Answer,
   type Opener,
@@ -108,6 +115,11 @@ export interface Options<V, I> {
    * see all of them at once. Default 2 seconds.
    */
   readonly retry?: Duration.DurationInput | undefined
+  /**
+   * Ends the follow of a client that takes nothing of what was written for so long, and destroys its connection on
+   * Node.js. A revision above 256 KiB has as long again for each further 256 KiB. Default 60 seconds; 0: never.
+   */
+  readonly stallTimeout?: Duration.DurationInput | undefined
 }
 
 /** Follows of one watch over HTTP. */
@@ -150,9 +162,15 @@ const admittedPerTurn = 8
 /** If the log has not answered for so long, the response ends as `Unavailable`, before a proxy gives up. */
 const openTimeout = "10 seconds"
 
-// nginx holds events back without x-accel-buffering. A connection that stayed open behind the end of a response would
-// hold up a server that closes.
-const headers = { "cache-control": "no-store", "x-accel-buffering": "no", connection: "close" }
+// A proxy that compresses holds events back until it has enough of them; `no-transform` forbids it. A CDN may share the
+// response of one client with others unless it is private, and some know neither `no-store` nor `no-cache`. nginx holds
+// events back without x-accel-buffering. A connection that stayed open behind the end of a response would hold up a
+// server that closes.
+const headers = {
+  "cache-control": "private, no-cache, no-store, no-transform",
+  "x-accel-buffering": "no",
+  connection: "close"
+}
 
 const contentType = "text/event-stream"
 
@@ -232,14 +250,15 @@ const serve = <V>(
     const body =
       answer._tag === "Refused"
         ? Session.ended(retry, answer.reason, cursor)
-        : Session.body(runtime.wire, answer, retry, cursor)
+        : Session.body(runtime.wire, answer, retry, cursor, () => destroyConnection(request))
     return HttpServerResponse.stream(body, { contentType, headers })
   })
 
 const rules = {
   schema: optional(that("a Schema", Schema.isSchema)),
   heartbeat: or(millis(), 15_000),
-  retry: or(millis(), 2000)
+  retry: or(millis(), 2000),
+  stallTimeout: or(millis(), 60_000)
 }
 
 /**
@@ -251,19 +270,21 @@ export const make = <V, I = V>(
   options: Options<V, I> = {}
 ): Effect.Effect<WatchSse<V>, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
-    const { heartbeat, retry, schema } = yield* resolve<Options<V, I>>()(rules, options)
+    const { heartbeat, retry, schema, stallTimeout } = yield* resolve<Options<V, I>>()(rules, options)
     const starts = Cursor.makeStarts(yield* makeRandom)
     const clock = yield* Effect.clock
     const nanos = (): bigint => clock.unsafeCurrentTimeNanos()
     const turn = yield* CurrentTurn
     const encode = encoderOf(schema)
+    const scope = yield* Effect.scope
     const runtime: Runtime<V> = {
       watch,
       wire: {
         encode,
         encoding: Encoding.make(encode),
         starts,
-        heartbeat: Heartbeat.make(heartbeat, yield* Effect.scope),
+        heartbeat: DueTimes.make(heartbeat, scope),
+        stalls: DueTimes.make(stallTimeout, scope),
         slices: Slices.make(turn, nanos),
         admission: Slices.make(turn, nanos, admittedPerTurn)
       },

@@ -3,6 +3,11 @@
  *
  * A ring is a hint that there is something to read: no revision is lost with one. A doorbell whose connection is down
  * rings every feed more often, and every feed once when the connection is up again.
+ *
+ * Notifications need a connection of its own to one backend. A pooler in transaction mode, such as PgBouncer with
+ * `pool_mode = transaction`, accepts LISTEN and delivers nothing. So a doorbell is up only when a ring to itself has
+ * arrived. Behind such a pooler it is down with that reason, sends rings, and polls. Connect it to the server itself,
+ * or by a pooler in session mode; the other connections of this library may use either.
  */
 import { type Duration, Effect, type Scope, type Stream, SubscriptionRef } from "effect"
 import { type InvalidOptions, or, type Rules, resolve } from "../internal/options.js"
@@ -17,9 +22,9 @@ export { InvalidOptions } from "../internal/options.js"
 
 /** Configures the doorbell's own connection. The intervals have defaults that fit production. */
 export interface PgDoorbellOptions extends Omit<PgConnectOptions, "maxConnections"> {
-  /** How often the server is asked whether it is there, which finds half-open links. Default 15 seconds. */
+  /** How often it rings itself, which finds links that are half-open or deaf. Default 15 seconds. */
   readonly pingInterval?: Duration.DurationInput | undefined
-  /** How long the answer may take. Default 5 seconds. */
+  /** How long that ring, or the answer to a statement, may take. Default 5 seconds. */
   readonly pingTimeout?: Duration.DurationInput | undefined
   /** How often every feed is rung without a reason while the connection is up. Default 1 second. */
   readonly poll?: Duration.DurationInput | undefined
@@ -48,8 +53,9 @@ const rules = {
  * Makes the doorbell, and returns at once. One doorbell serves any number of logs of one database. It ends with the
  * scope.
  *
- * It connects in the background. If the connection is lost, it connects again, for ever: after 50 milliseconds at first
- * and 2 seconds at most, jittered.
+ * It connects in the background. If the connection is lost, or its own rings do not arrive, it connects again, for
+ * ever: after 50 milliseconds at first and 2 seconds at most, jittered. Behind a pooler a second connection sends the
+ * first of its own rings, and is closed again.
  *
  * It sends rings on its own connection, after the commit, at most one for each feed in 10 milliseconds. While the
  * connection is down rings wait. Its end sends the rings that still wait, for at most a second.

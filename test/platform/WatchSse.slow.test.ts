@@ -1,5 +1,6 @@
 import { describe, expect } from "@effect/vitest"
-import { Chunk, Effect, Stream } from "effect"
+import { Array as Arr, Chunk, Effect, Fiber, Stream, TestClock } from "effect"
+import * as ChangeLog from "../../src/ChangeLog.js"
 import * as WatchSse from "../../src/platform/WatchSse.js"
 import type * as Watch from "../../src/Watch.js"
 import { answering, eventsIn } from "../support/http/sse.js"
@@ -8,7 +9,7 @@ import { scenario, settled } from "../support/time/turn.js"
 
 describe("a slow client", () => {
   /** Takes a piece of the body only when it is asked to. */
-  const slowly = (options: WatchSse.ServeOptions<number>) =>
+  const slowly = (options: WatchSse.ServeOptions<number>, adapter: WatchSse.Options<number, unknown> = {}) =>
     Effect.gen(function* () {
       const setting = yield* setUp({ watch: { heartbeat: 0 } })
       let opened: Watch.Watcher<number> | undefined
@@ -21,7 +22,7 @@ describe("a slow client", () => {
             })
           )
       }
-      const sse = yield* WatchSse.make(watch)
+      const sse = yield* WatchSse.make(watch, adapter)
       const { body } = yield* answering(sse.serve(everything, options))
       const pull = yield* Stream.toPull(body)
       /** The next piece, as it is written at once. */
@@ -76,5 +77,50 @@ describe("a slow client", () => {
     const events = eventsIn(yield* take)
     expect(events.map(({ id }) => id?.split(":")[1])).toEqual([undefined, "4", "5"])
     expect(events[0]?.data).toBe('{"from":1,"to":3,"reason":"Overflow"}')
+  })
+
+  const short = { stallTimeout: "60 seconds", heartbeat: 0 } as const
+
+  scenario("is ended when it has taken nothing for the limit, and not before", function* () {
+    const { put, take, watch } = yield* slowly({}, short)
+    yield* take
+    yield* put("a", 1)
+    yield* take
+    yield* TestClock.adjust("59 seconds")
+    expect((yield* watch.health).watchers).toBe(1)
+    yield* TestClock.adjust("2 seconds")
+    expect((yield* watch.health).watchers).toBe(0)
+  })
+
+  scenario("is not ended while it takes what comes, or nothing comes", function* () {
+    const { put, take, watch } = yield* slowly({}, short)
+    yield* take
+    for (let i = 1; i <= 3; i++) {
+      const taking = yield* Effect.fork(take)
+      yield* TestClock.adjust("10 minutes")
+      yield* put("a", i)
+      yield* Fiber.join(taking)
+      yield* TestClock.adjust("50 seconds")
+    }
+    expect((yield* watch.health).watchers).toBe(1)
+  })
+
+  scenario("has as long again for each further 256 KiB of a revision", function* () {
+    const { log, take, watch } = yield* slowly({}, short)
+    yield* take
+    yield* log.append(Arr.makeBy(600, (i) => ChangeLog.put("k".repeat(1000) + i, i)))
+    yield* take
+    yield* TestClock.adjust("179 seconds")
+    expect((yield* watch.health).watchers).toBe(1)
+    yield* TestClock.adjust("2 seconds")
+    expect((yield* watch.health).watchers).toBe(0)
+  })
+
+  scenario("is never ended for it when the limit is 0", function* () {
+    const { put, take, watch } = yield* slowly({}, { stallTimeout: 0, heartbeat: 0 })
+    yield* put("a", 1)
+    yield* take
+    yield* TestClock.adjust("10 hours")
+    expect((yield* watch.health).watchers).toBe(1)
   })
 })

@@ -16,7 +16,7 @@ describe("WatchSse.serve", () => {
     expect(response.status).toBe(200)
     expect(response.headers).toMatchObject({
       "content-type": "text/event-stream",
-      "cache-control": "no-store",
+      "cache-control": "private, no-cache, no-store, no-transform",
       "x-accel-buffering": "no",
       connection: "close"
     })

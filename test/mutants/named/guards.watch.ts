@@ -236,7 +236,7 @@ export const watchGuards: ReadonlyArray<NamedMutant> = [
   guard(
     "leave the connection of a response that has ended open",
     "platform/WatchSse",
-    [', connection: "close" }', " }"],
+    ['"x-accel-buffering": "no",\n  connection: "close"', '"x-accel-buffering": "no"'],
     ["platform/WatchSse", "answers with the headers that keep an event stream flowing"]
   ),
   guard(

@@ -93,5 +93,40 @@ export const platformMutants: ReadonlyArray<NamedMutant> = [
       "WatchSse.many",
       "opens a few responses, delivers to a few clients and sends a few heartbeats, in order"
     )
+  },
+  {
+    name: "let a proxy compress the response of a follow",
+    file: "src/platform/WatchSse.ts",
+    find: '"private, no-cache, no-store, no-transform"',
+    replace: '"private, no-cache, no-store"',
+    test: test("WatchSse.network", "events and heartbeats pass a proxy that compresses")
+  },
+  {
+    name: "leave the connection of a client that never reads open",
+    file: inside("source"),
+    find: 'if (typeof socket?.destroy === "function") socket.destroy()',
+    replace: "if (socket === undefined) return",
+    test: test("WatchSse.network", "a client that never reads is ended and disconnected after the limit")
+  },
+  {
+    name: "let a client take as long as it likes",
+    file: inside("sse/session"),
+    find: "Effect.andThen(cancel), ",
+    replace: "",
+    test: test("WatchSse.slow", "is ended when it has taken nothing for the limit, and not before")
+  },
+  {
+    name: "end a client for which nothing comes",
+    file: inside("sse/stall"),
+    find: "      times.due.delete(onDue)\n",
+    replace: "",
+    test: test("WatchSse.slow", "is not ended while it takes what comes, or nothing comes")
+  },
+  {
+    name: "have a large revision taken as fast as a small one",
+    file: inside("sse/stall"),
+    find: "left = Math.floor(bytes / partBytes)",
+    replace: "left = bytes > 0 ? 0 : partBytes",
+    test: test("WatchSse.slow", "has as long again for each further 256 KiB of a revision")
   }
 ]

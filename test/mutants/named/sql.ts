@@ -132,8 +132,8 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "database: end a doorbell without a wait for its connection",
     file: internal("pg/doorbell"),
-    find: "  listener !== undefined || pending.isEmpty()\n",
-    replace: "  listener !== null || pending.isEmpty()\n",
+    find: "  sender !== undefined || pending.isEmpty()\n",
+    replace: "  sender !== null || pending.isEmpty()\n",
     test: sql("PgDoorbell", "sends what waits when it ends before it is up"),
     needs: "servers"
   },
@@ -236,5 +236,57 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     find: '  FULL: "Transient",\n',
     replace: "",
     test: sql("sqlite/errors", "are classified by their result code, primary or extended")
+  },
+  {
+    name: "take a LISTEN that succeeds for rings that arrive",
+    file: internal("pg/doorbell"),
+    find: "    yield* Effect.raceFirst(listener.lost, prove(ear, listener, config, intervals.pingTimeout))\n",
+    replace: "",
+    test: sql(
+      "PgDoorbell.poolers",
+      "behind a pooler that swallows notifications, it is never up, gives the reason, and polls"
+    ),
+    needs: "servers"
+  },
+  {
+    name: "take a ring that comes with the answer of its own statement for one that arrives",
+    file: internal("pg/ear"),
+    find: "backend?.pid === String(listener.backend)",
+    replace: "backend !== undefined",
+    test: sql(
+      "PgDoorbell.poolers",
+      "behind a pooler that passes them with answers alone, it is never up, gives the reason, and polls"
+    ),
+    needs: "servers"
+  },
+  {
+    name: "ping without a ring",
+    file: internal("pg/doorbell"),
+    find: "      ear.ringBy(listener, intervals.pingTimeout)\n",
+    replace: '      ask(listener, intervals.pingTimeout, "SELECT 1")\n',
+    test: sql(
+      "PgDoorbell.poolers",
+      "is down with the reason once notifications arrive no more, and up when they do"
+    ),
+    needs: "servers"
+  },
+  {
+    name: "send no ring while none arrive",
+    file: internal("pg/doorbell"),
+    find: "    link.sender = listener\n",
+    replace: "",
+    test: sql("PgDoorbell.poolers", "behind such a pooler, it rings others all the same"),
+    needs: "servers"
+  },
+  {
+    name: "take a lock of a session that others use next",
+    file: internal("pg/sessionLocks"),
+    find: "const { listener } = link\n",
+    replace: "const { sender: listener } = link\n",
+    test: sql(
+      "PgDoorbell.poolers",
+      "behind such a pooler, it gives no lock of a session that others use next"
+    ),
+    needs: "servers"
   }
 ]

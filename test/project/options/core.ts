@@ -287,7 +287,7 @@ export const watches: ReadonlyArray<Place> = [
   place<WatchSse.Options<string, string>>(
     "WatchSse.make",
     {},
-    { schema: of(5), heartbeat: durations, retry: durations },
+    { schema: of(5), heartbeat: durations, retry: durations, stallTimeout: durations },
     (options) => watching((watch) => WatchSse.make(watch, options))
   ),
   place<WatchSse.ServeOptions<string>>(

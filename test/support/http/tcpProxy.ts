@@ -1,4 +1,7 @@
-/** A TCP proxy in front of a server, whose links do to the bytes what a test says. It knows nothing of their protocol. */
+/**
+ * A TCP proxy in front of a server, whose links do to the bytes what a test says. It knows nothing of their protocol;
+ * what does may rewrite them.
+ */
 import { once } from "node:events"
 import { connect, createServer, type Socket } from "node:net"
 import { setTimeout as delay } from "node:timers/promises"
@@ -19,6 +22,9 @@ export interface Rules {
   readonly fromClient?: (bytes: Buffer) => Fate
   readonly fromServer?: (bytes: Buffer) => Fate
 }
+
+/** Rewrites what the server sends on one link; bytes that it keeps back go with later ones. */
+export type Rewrite = (bytes: Buffer) => Buffer
 
 export interface TcpProxy {
   readonly port: number
@@ -42,7 +48,13 @@ const end = (link: Link, how: "cut" | "reset"): void => {
 }
 
 /** Carries one direction of a link. */
-const carry = (link: Link, from: Socket, to: Socket, decide: (bytes: Buffer) => Fate): void => {
+const carry = (
+  link: Link,
+  from: Socket,
+  to: Socket,
+  decide: (bytes: Buffer) => Fate,
+  rewrite: Rewrite = (bytes) => bytes
+): void => {
   let before: Promise<void> | undefined
   const inOrder = (action: () => void, millis = 0): void => {
     if (before === undefined && millis === 0) {
@@ -56,7 +68,7 @@ const carry = (link: Link, from: Socket, to: Socket, decide: (bytes: Buffer) => 
     })
   }
   const pass = (bytes: Buffer) => () => {
-    if (!link.frozen && to.writable) to.write(bytes)
+    if (!link.frozen && to.writable) to.write(rewrite(bytes))
   }
   from.on("data", (bytes) => {
     if (link.frozen) return
@@ -71,8 +83,11 @@ const carry = (link: Link, from: Socket, to: Socket, decide: (bytes: Buffer) => 
   })
 }
 
-/** A proxy on a free loopback port. It and its links end with the scope. */
-export const tcpProxy = (target: number): Effect.Effect<TcpProxy, never, Scope.Scope> =>
+/** A proxy on a free loopback port. It and its links end with the scope. `rewriting` makes what rewrites, for each link. */
+export const tcpProxy = (
+  target: number,
+  rewriting: () => Rewrite = () => (bytes) => bytes
+): Effect.Effect<TcpProxy, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
       Effect.promise(async () => {
@@ -87,7 +102,7 @@ export const tcpProxy = (target: number): Effect.Effect<TcpProxy, never, Scope.S
           client.setNoDelay()
           links.add(link)
           carry(link, client, link.server, (bytes) => rules.fromClient?.(bytes) ?? "pass")
-          carry(link, link.server, client, (bytes) => rules.fromServer?.(bytes) ?? "pass")
+          carry(link, link.server, client, (bytes) => rules.fromServer?.(bytes) ?? "pass", rewriting())
         })
         server.listen(0, "127.0.0.1")
         await once(server, "listening")

@@ -2,9 +2,10 @@
 import type { HttpServerRequest } from "@effect/platform"
 import type { Context } from "effect"
 import type { Faults } from "../hookFaults.js"
+import { sourceOf } from "../source.js"
 import type { Arrival } from "./head.js"
 import * as Redaction from "./redaction.js"
-import { keyOf, pathOf, wellFormedId } from "./request.js"
+import { pathOf, wellFormedId } from "./request.js"
 import * as Storable from "./storable.js"
 
 /**
@@ -86,7 +87,7 @@ export interface Options {
 const actorOfRequest = new WeakMap<object, unknown>()
 
 export const unsafeSetActor = (request: HttpServerRequest.HttpServerRequest, actor: string): void => {
-  actorOfRequest.set(keyOf(request), actor)
+  actorOfRequest.set(sourceOf(request), actor)
 }
 
 const outcomeOf = (status: number): Outcome =>
@@ -125,7 +126,7 @@ const callHook = (
 }
 
 const actorOf = (options: Options, faults: Faults, { fiber, request }: Arrival): string | null => {
-  const given = actorOfRequest.get(keyOf(request))
+  const given = actorOfRequest.get(sourceOf(request))
   if (given !== undefined && given !== null) return textOf(faults, "setActor", given) ?? null
   const { actor } = options
   return callHook(faults, "actor", actor && (() => actor(request, fiber.currentContext))) ?? null

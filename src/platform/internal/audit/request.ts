@@ -1,18 +1,12 @@
-/** The identity of a request, and the parts of it that an audit record keeps. */
+/** Whether requests are the same, and the parts of it that an audit record keeps. */
 import type { HttpServerRequest } from "@effect/platform"
-
-/**
- * Returns the object that stands for a request. A middleware may put changed copies into the context (`modify`): they
- * share the server's own request.
- */
-export const keyOf = (request: HttpServerRequest.HttpServerRequest): object =>
-  typeof request.source === "object" && request.source !== null ? request.source : request
+import { sourceOf } from "../source.js"
 
 /** Whether two requests are the same one for the server. */
 export const isSame = (
   a: HttpServerRequest.HttpServerRequest,
   b: HttpServerRequest.HttpServerRequest
-): boolean => a === b || keyOf(a) === keyOf(b)
+): boolean => a === b || sourceOf(a) === sourceOf(b)
 
 /**
  * Returns the path of a request target, without query string and fragment. Of a target in absolute form it leaves

@@ -4,7 +4,7 @@
  */
 import type { HttpServerError, HttpServerRequest, Socket } from "@effect/platform"
 import { Effect } from "effect"
-import { keyOf } from "./request.js"
+import { sourceOf } from "../source.js"
 
 type Request = HttpServerRequest.HttpServerRequest
 
@@ -45,7 +45,7 @@ interface Connection {
 
 /** Returns the connection of an upgrade, which carries no other request; `undefined` if the server is not Node.js. */
 const connectionOf = (request: Request): Connection | undefined => {
-  const source = keyOf(request) as { readonly upgrade?: unknown; readonly socket?: Connection | null }
+  const source = sourceOf(request) as { readonly upgrade?: unknown; readonly socket?: Connection | null }
   // Node.js sets `upgrade` on requests that it hands over with their connection.
   return source.upgrade === true && typeof source.socket?.on === "function" ? source.socket : undefined
 }

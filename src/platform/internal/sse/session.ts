@@ -2,22 +2,25 @@
  * The body of one response: takes frames from a watcher only when the client has taken what was written before, so
  * that a slow client shows in the watcher's buffer, and its policy acts.
  */
-import { Chunk, Effect, Option, Stream } from "effect"
+import { Chunk, Duration, Effect, Option, Stream } from "effect"
 import type { Revision } from "../../../internal/log/events.js"
 import type { Frame, WatchEnded, Watcher } from "../../../Watch.js"
 import { describe } from "../hookFaults.js"
+import * as DueTimes from "./dueTimes.js"
 import type { Encoding } from "./encodedFrames.js"
 import * as Sse from "./encoding.js"
 import * as Frames from "./frames.js"
-import * as Heartbeat from "./heartbeat.js"
 import * as Slices from "./slices.js"
+import * as Stall from "./stall.js"
 
 /** What all responses of one adapter share. */
 export interface Wire<V> {
   readonly encode: Frames.Encode<V>
   readonly encoding: Encoding<V>
   readonly starts: Sse.Starts
-  readonly heartbeat: Heartbeat.Heartbeat
+  readonly heartbeat: DueTimes.DueTimes
+  /** Until when clients take what was written for them. */
+  readonly stalls: DueTimes.DueTimes
   readonly slices: Slices.Slices
   /** Of responses that begin: most of their work follows their admission. */
   readonly admission: Slices.Slices
@@ -217,7 +220,10 @@ const awaitWake = <V>({ watcher, wire: { heartbeat, slices } }: Session<V>): Eff
         resume()
       })
     }
-    const onDue = (): void => wake("heartbeat")
+    const onDue: DueTimes.OnDue = () => {
+      wake("heartbeat")
+      return undefined
+    }
     const waiting = Effect.async<WokenBy>((done) => {
       resume = () =>
         done(
@@ -237,7 +243,7 @@ const awaitWake = <V>({ watcher, wire: { heartbeat, slices } }: Session<V>): Eff
         leave()
       })
     })
-    return heartbeat.every > 0 ? Effect.zipRight(Heartbeat.arm(heartbeat, onDue), waiting) : waiting
+    return heartbeat.every > 0 ? Effect.zipRight(DueTimes.arm(heartbeat, onDue), waiting) : waiting
   })
 
 const ending = <V>(
@@ -269,12 +275,29 @@ const idle = <V>(
     return by === "heartbeat" ? Effect.succeed(Chunk.of(heartbeatBytes)) : next(session)
   })
 
-/** The body of a response, as long as the watcher lives. The client has sent `cursor`, or none. */
+/** Ends the follow of a client that takes nothing, and its connection, which would be open for as long as it likes. */
+const leave = (
+  { every }: DueTimes.DueTimes,
+  cancel: Effect.Effect<void>,
+  disconnect: () => void
+): Effect.Effect<void> =>
+  Effect.logInfo(
+    `a follow over HTTP is ended: its client has taken nothing for ${Duration.format(Duration.millis(every))}`
+  ).pipe(Effect.andThen(cancel), Effect.andThen(Effect.sync(disconnect)))
+
+const sizeOf = (chunk: Chunk.Chunk<Uint8Array>): number =>
+  Chunk.reduce(chunk, 0, (size, part) => size + part.length)
+
+/**
+ * The body of a response, as long as the watcher lives. The client has sent `cursor`, or none; `disconnect` destroys
+ * its connection.
+ */
 export const body = <V>(
   wire: Wire<V>,
   { watcher, resumeGap }: Opened<V>,
   retry: number,
-  cursor: string | undefined
+  cursor: string | undefined,
+  disconnect: () => void
 ): Stream.Stream<Uint8Array> =>
   Stream.suspend(() => {
     const session: Session<V> = {
@@ -292,12 +315,16 @@ export const body = <V>(
       hasMore: false,
       over: false
     }
+    const stall = Stall.make(wire.stalls, leave(wire.stalls, watcher.cancel, disconnect))
     const pull = Effect.suspend(() => {
+      stall.taken()
       if (session.over) return over
       const more = session.hasMore
         ? Effect.zipRight(Slices.admit(wire.slices), nextChunk(session))
         : nextChunk(session)
       return Effect.flatMap(more, (chunk) => (Chunk.isEmpty(chunk) ? next(session) : Effect.succeed(chunk)))
     })
-    return Stream.repeatEffectChunkOption(pull)
+    return Stream.repeatEffectChunkOption(Effect.tap(pull, (chunk) => stall.written(sizeOf(chunk)))).pipe(
+      Stream.ensuring(Effect.sync(stall.taken))
+    )
   })

@@ -11,7 +11,7 @@ export interface CancelTarget {
 }
 
 /** The target of a client, when it has one: poolers may give none. */
-export const cancelTarget = (client: Pg.PoolClient): CancelTarget | undefined => {
+export const cancelTarget = (client: Pg.ClientBase): CancelTarget | undefined => {
   // `pg` does not declare these; all but the secret, which goes back to it as it is, are checked.
   const { host, port, processID, secretKey } = client as unknown as Partial<Record<string, unknown>>
   return typeof host === "string" && typeof port === "number" && typeof processID === "number"

@@ -1,7 +1,9 @@
 /** What a doorbell over Postgres does with its connection: it listens, sends rings, and connects again. */
 import { Duration, Effect, Queue, Random, Stream, SubscriptionRef } from "effect"
 import type * as Pg from "pg"
+import { makeRandom, randomName } from "../../../internal/random.js"
 import { makeRings, type Rings } from "../log/rings.js"
+import { type Ear, makeEar, prove } from "./ear.js"
 import { ask, connectListener, type Listener } from "./listener.js"
 import { makePendingRings, type PendingRings, type Ring } from "./pendingRings.js"
 
@@ -26,7 +28,10 @@ export interface Link {
   readonly pending: PendingRings
   /** Wakes the sender. */
   readonly dirty: Queue.Queue<void>
-  /** The present connection, from before it listens until it is lost. */
+  readonly ear: Ear
+  /** The present connection, from its beginning until it is lost. It sends rings also where none arrive. */
+  sender: Listener | undefined
+  /** The present connection once notifications have arrived on it, from before it listens on a feed's channel. */
   listener: Listener | undefined
   /** The connection that has not answered the last rings yet. */
   sending: Listener | undefined
@@ -61,6 +66,8 @@ export const make = (config: Pg.ClientConfig, intervals: Intervals): Effect.Effe
       channels: new Map(),
       pending: makePendingRings(),
       dirty: yield* Queue.sliding<void>(1),
+      ear: makeEar(`recorder_ear_${randomName(yield* makeRandom)}`),
+      sender: undefined,
       listener: undefined,
       sending: undefined
     }
@@ -81,21 +88,30 @@ const deliver = ({ channels }: Link, channel: string, payload: string): void => 
 /** One connection, until it is lost. Fails with the reason. */
 const session = (link: Link): Effect.Effect<never, string> =>
   Effect.gen(function* () {
-    const { channels, config, dirty, intervals, state } = link
-    const listener = yield* connectListener(config, (channel, payload) => deliver(link, channel, payload))
+    const { channels, config, dirty, ear, intervals, state } = link
+    const listener = yield* connectListener(config, (channel, payload) =>
+      channel === ear.channel ? ear.notified(payload) : deliver(link, channel, payload)
+    )
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        link.sender = undefined
+        link.listener = undefined
+      })
+    )
+    link.sender = listener
+    yield* Queue.offer(dirty, undefined)
+    yield* Effect.raceFirst(listener.lost, prove(ear, listener, config, intervals.pingTimeout))
     // A feed that comes from here on listens on it at once; those from before do below.
     link.listener = listener
-    yield* Effect.addFinalizer(() => Effect.sync(() => (link.listener = undefined)))
     for (const channel of [...channels.keys()]) {
       yield* ask(listener, intervals.pingTimeout, `LISTEN ${quoted(channel)}`)
     }
     yield* SubscriptionRef.set(state, { _tag: "Up" })
     // For what was committed while nothing listened.
     yield* Effect.sync(() => ringAll(link))
-    yield* Queue.offer(dirty, undefined)
-    const ping = Effect.zipRight(
+    const ping = Effect.andThen(
       Effect.sleep(intervals.pingInterval),
-      ask(listener, intervals.pingTimeout, "SELECT 1")
+      ear.ringBy(listener, intervals.pingTimeout)
     )
     return yield* Effect.raceFirst(listener.lost, Effect.forever(ping))
   }).pipe(Effect.scoped)
@@ -114,13 +130,13 @@ export const keepConnected = (link: Link, failures = 0): Effect.Effect<never> =>
 
 /** Sends what is pending. One statement at a time: behind a slow server rings become fewer, and do not pile up. */
 const sendAll = (link: Link): void => {
-  const { dirty, listener, pending } = link
-  if (listener === undefined || link.sending === listener || pending.isEmpty()) return
+  const { dirty, pending, sender } = link
+  if (sender === undefined || link.sending === sender || pending.isEmpty()) return
   const rings = pending.takeAll()
-  link.sending = listener
+  link.sending = sender
   const payloads = rings.map(({ channel, feed, seq }) => ({ channel, payload: `${feed}:${seq}` }))
-  listener.send(notifyAll, [JSON.stringify(payloads)], (error) => {
-    if (link.sending === listener) link.sending = undefined
+  sender.send(notifyAll, [JSON.stringify(payloads)], (error) => {
+    if (link.sending === sender) link.sending = undefined
     if (error !== undefined) rings.forEach(pending.add)
     else if (!pending.isEmpty()) dirty.unsafeOffer(undefined)
   })
@@ -141,14 +157,14 @@ export const sendForever = (link: Link): Effect.Effect<never> =>
 /** Waits until the server has answered what is being sent: it answers statements in their order. */
 const awaitSent = (link: Link): Effect.Effect<void> =>
   Effect.suspend(() =>
-    link.listener === undefined || link.sending !== link.listener
+    link.sender === undefined || link.sending !== link.sender
       ? Effect.void
-      : Effect.ignore(ask(link.listener, lastRingsTimeout, "SELECT 1"))
+      : Effect.ignore(ask(link.sender, lastRingsTimeout, "SELECT 1"))
   )
 
 /** Waits for a connection if there is something to send and none to send it on. */
-const awaitUp = ({ listener, pending, state }: Link): Effect.Effect<unknown> =>
-  listener !== undefined || pending.isEmpty()
+const awaitUp = ({ pending, sender, state }: Link): Effect.Effect<unknown> =>
+  sender !== undefined || pending.isEmpty()
     ? Effect.void
     : Stream.runHead(Stream.filter(state.changes, ({ _tag }) => _tag === "Up"))
 

@@ -2,6 +2,7 @@
 import { Cause, Deferred, Duration, Effect, Exit, type Scope } from "effect"
 import * as Pg from "pg"
 import type { Row } from "../dialect.js"
+import { cancelTarget } from "./cancel.js"
 import { classifyPg } from "./errors.js"
 import { rows } from "./inspect.js"
 
@@ -16,6 +17,8 @@ export interface Listener {
     params: ReadonlyArray<string>,
     done: (error: string | undefined, rows: ReadonlyArray<Row>) => void
   ) => void
+  /** The process of its backend, as the server named it; a pooler names one of its own, or none. */
+  readonly backend: number | undefined
   /** Fails with the reason when the connection is gone. */
   readonly lost: Effect.Effect<never, string>
 }
@@ -80,6 +83,7 @@ export const connectListener = (
     // The driver takes one statement at a time.
     const next = (): void => queue[0]?.()
     return {
+      backend: cancelTarget(client)?.processID,
       lost: Deferred.await(gone),
       send: (text, params, done) => {
         const start = () => {
