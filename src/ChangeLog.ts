@@ -33,6 +33,7 @@ import { estimateSize } from "./internal/log/size.js"
 import { storageError } from "./internal/log/storageError.js"
 import { func, type InvalidOptions, oneOf, or, type Rules, resolve, that, whole } from "./internal/options.js"
 import { makeRandom, randomName } from "./internal/random.js"
+import type { Made } from "./internal/remedy.js"
 import { type BadRecord, type Saved, type Storage, StorageError } from "./Storage.js"
 
 export type { ChangeLog, Head, Latest, ReadOptions } from "./internal/log/changeLog.js"
@@ -212,7 +213,7 @@ const entriesOf = <V, Record>(
  * record, the record is bad, and the recorder sets it aside.
  */
 export const asStorage = <V, Record>(
-  log: ChangeLog<V>,
+  log: Made & ChangeLog<V>,
   toEntry: (record: Record) => Entry<V>
 ): Storage<Record, LogQuery, ReadonlyArray<LoggedRevision<V>>> => ({
   save: (batch) =>
@@ -248,7 +249,7 @@ export type WithLog<S extends AnyStorage> = Omit<S, "save" | "prepare"> & {
 
 /** The log that {@link withLog} writes to, and what it writes. */
 export interface WithLogOptions<in Record, in out V> {
-  readonly log: ChangeLog<V>
+  readonly log: Made & ChangeLog<V>
   /**
    * Returns the changes of a record, at least one: they are one revision. If it throws, or returns what cannot be
    * logged, the record is bad. If the entry has an `id`, a record that is saved again while the log holds its revision is
@@ -299,7 +300,7 @@ const afterStore = (error: ChangeLogError | Conflict): StorageError => {
  *   and finds by the rows what is new, however old it is: use that for them.
  */
 export const withLog = <S extends AnyStorage, V>(
-  storage: S,
+  storage: Made & S,
   options: WithLogOptions<RecordOf<S>, V>
 ): Effect.Effect<WithLog<S>, InvalidOptions> =>
   Effect.map(resolve<WithLogOptions<RecordOf<S>, V>>()(withLogRules, options), (resolved) =>

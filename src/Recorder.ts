@@ -30,6 +30,7 @@ import { makeSaver, type Saver } from "./internal/recorder/saver.js"
 import * as Settlement from "./internal/recorder/settlement.js"
 import * as Spans from "./internal/recorder/spans.js"
 import { type Stats, statsOf } from "./internal/recorder/stats.js"
+import type { MadeOrDeferred, Making } from "./internal/remedy.js"
 import { inSlices } from "./internal/slices.js"
 import { CurrentTurn } from "./internal/turn.js"
 import { type MemoryOptions, type MemoryQuery, memory, type Storage, type StorageError } from "./Storage.js"
@@ -81,6 +82,11 @@ export interface Recorder<in out Record, in Query = never, out Result = unknown>
 /** The recorder of a table with these columns, over any storage of tables: `Recorder.OfTable<typeof columns>`. */
 export type OfTable<C extends Columns> = Recorder<NewRowOf<C>, Query<C>, ReadonlyArray<RowOf<C>>>
 
+/** The tag of a recorder of any records. That of a table needs the second signature of {@link layerMemory}. */
+type PlainTag<Record, Q, Result> = [Q, ReadonlyArray<Record>] extends [MemoryQuery<Record>, Result]
+  ? unknown
+  : "this recorder is of a table: pass its { columns, id } as the second argument"
+
 const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
 /**
@@ -88,7 +94,7 @@ const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
  * with its scope, within `closeDeadline`; what was not written then goes to `onClosed` and, as counts, to the log.
  */
 export const make = <Record, Query, Result>(
-  storage: Storage<Record, Query, Result>,
+  storage: MadeOrDeferred & Storage<Record, Query, Result>,
   options: Options<Record> = {}
 ): Effect.Effect<Recorder<Record, Query, Result>, InvalidOptions, Scope.Scope> =>
   makeDeferred(Effect.succeed(storage), options)
@@ -99,7 +105,7 @@ export const make = <Record, Query, Result>(
  * recorder is `Failed` and `close` hands all records back. The storage lives until the caller's scope ends.
  */
 export const makeDeferred = <Record, Query, Result, E, R>(
-  acquire: Effect.Effect<Storage<Record, Query, Result>, E, R>,
+  acquire: Making<"save"> & Effect.Effect<Storage<Record, Query, Result>, E, R>,
   options: Options<Record> = {}
 ): Effect.Effect<Recorder<Record, Query, Result>, InvalidOptions, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function* () {
@@ -153,7 +159,7 @@ const recorderOf = <Record, Query, Result>(
  */
 export const layer = <Id, Record, Query, Result, E, R>(
   tag: Context.Tag<Id, Recorder<Record, Query, Result>>,
-  acquire: Effect.Effect<Storage<Record, Query, Result>, E, R>,
+  acquire: Making<"save"> & Effect.Effect<Storage<Record, Query, Result>, E, R>,
   options: Options<Record> = {}
 ): Layer.Layer<Id, InvalidOptions, Exclude<R, Scope.Scope>> =>
   Layer.scoped(tag, makeDeferred(acquire, options))
@@ -163,8 +169,8 @@ export const layer = <Id, Record, Query, Result, E, R>(
  * duplicates and answers typed queries as the SQL storages do.
  */
 export const layerMemory: {
-  <Id, Record>(
-    tag: Context.Tag<Id, Recorder<Record, MemoryQuery<Record>, ReadonlyArray<Record>>>,
+  <Id, Record, Q, Result>(
+    tag: Context.Tag<Id, Recorder<Record, Q, Result>> & PlainTag<Record, Q, Result>,
     options?: Options<Record>
   ): Layer.Layer<Id, InvalidOptions>
   <Id, const C extends Columns, Q extends Query<C>>(

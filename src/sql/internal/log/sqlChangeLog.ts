@@ -25,6 +25,7 @@ import {
   resolve,
   whole
 } from "../../../internal/options.js"
+import type { Made } from "../../../internal/remedy.js"
 import type { StorageError } from "../../../Storage.js"
 import { warnOfLosses } from "../durability.js"
 import { doorbell as doorbellRule, timer } from "../options.js"
@@ -65,7 +66,7 @@ export interface LogBehavior {
   /** How often the log is read again for commits of other processes, without a `doorbell`. Default 1 second. */
   readonly poll?: Duration.DurationInput | undefined
   /** Rings the logs of other processes, instead of their polling: see `PgDoorbell`. */
-  readonly doorbell?: Doorbell | undefined
+  readonly doorbell?: (Made & Doorbell) | undefined
 }
 
 /** Which log in a database, and how it behaves. */
