@@ -22,7 +22,7 @@ import {
   noState,
   type Revision,
   refusal,
-  wrongLimit
+  validateRange
 } from "./internal/log/events.js"
 import { makeIndex } from "./internal/log/memoryIndex.js"
 import * as MemoryLog from "./internal/log/memoryLog.js"
@@ -80,8 +80,6 @@ export {
   type Selector
 } from "./internal/log/selector.js"
 export { InvalidOptions } from "./internal/options.js"
-
-const wholeAbove0 = (n: number): boolean => Number.isSafeInteger(n) && n > 0
 
 /** The options of a log in memory; each has a default. */
 export interface Options<in V> {
@@ -149,10 +147,14 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
       append: Object.assign(append, { now: appendNow }),
       commit: (entries) => Effect.suspend(() => commitNow(entries)),
       check: (entry) => MemoryLog.check(history, entry),
-      read: ({ after, limit }) =>
+      read: (options) =>
         Effect.suspend(
-          (): Either.Either<ReadonlyArray<LoggedRevision<V>>, Compacted | EpochChanged | ChangeLogError> =>
-            wholeAbove0(limit) ? MemoryLog.read(history, after, limit) : Either.left(wrongLimit)
+          (): Either.Either<ReadonlyArray<LoggedRevision<V>>, Compacted | EpochChanged | ChangeLogError> => {
+            const problem = validateRange(options)
+            return problem === undefined
+              ? MemoryLog.read(history, options.after, options.limit)
+              : Either.left(problem)
+          }
         ),
       head: Effect.sync(() => ({ head: history.head, floor: history.floor })),
       revisionAt: (seq) => Effect.sync(() => MemoryRows.revisionAt(history, seq)),

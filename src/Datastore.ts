@@ -106,7 +106,7 @@ export interface Datastores {
   readonly unsafeStats: () => Stats
   /** Ends every store as `Closed`, saves what was accepted, and hands the backend back. All closers share one report. */
   readonly close: Effect.Effect<CloseReport>
-  /** `close` with a deadline; the earliest deadline wins. */
+  /** `close` with a deadline; the earliest deadline wins. Dies with {@link InvalidOptions} if it is no duration from 0. */
   readonly closeWithin: (duration: Duration.DurationInput) => Effect.Effect<CloseReport>
 }
 

@@ -139,7 +139,7 @@ export interface LiveTable<in out D extends AnyDefinition> {
   readonly unsafeStats: () => Stats
   /** Finishes the queued writes, ends everything, and hands the tables back. All closers share one report. */
   readonly close: Effect.Effect<CloseReport<D>>
-  /** `close` with a deadline; the earliest deadline wins. */
+  /** `close` with a deadline; the earliest deadline wins. Dies with {@link InvalidOptions} if it is no duration from 0. */
   readonly closeWithin: (duration: Duration.DurationInput) => Effect.Effect<CloseReport<D>>
 }
 

@@ -73,7 +73,10 @@ export interface Recorder<in out Record, in Query = never, out Result = unknown>
    * does, by default for ever; {@link Recorder.closeWithin} bounds it. Cannot be undone; all closers share one result.
    */
   readonly close: Effect.Effect<CloseReport<Record, Query, Result>>
-  /** `close` with a deadline, also while a `close` is pending: returns within `duration` + 100 ms, whatever hangs. */
+  /**
+   * `close` with a deadline, also while a `close` is pending: returns within `duration` + 100 ms, whatever hangs. If
+   * `duration` is no duration from 0, it dies with {@link InvalidOptions} and closes nothing.
+   */
   readonly closeWithin: (
     duration: Duration.DurationInput
   ) => Effect.Effect<CloseReport<Record, Query, Result>>
@@ -181,7 +184,8 @@ export const layerMemory: {
   tag: Context.Tag<Id, Recorder<Row>>,
   options: Options<Row> & Partial<MemoryOptions<Columns>> = {}
 ): Layer.Layer<Id, InvalidOptions> => {
-  const { columns, id, table, ...rest } = options
+  // Of null, `resolveMemory` makes the error.
+  const { columns, id, table, ...rest } = options ?? {}
   const isTable = columns !== undefined || id !== undefined || table !== undefined
   // The signatures bind records and queries to their storage; the body serves them all. `memory` checks its options.
   const storage = isTable
