@@ -68,7 +68,10 @@ export interface Actor<in out Resource, in out Item, out Report = Leftover<Resou
   readonly statusChanges: Stream.Stream<Status>
   /** Finishes what was accepted and ends. All closers share one report; interrupting one abandons only its wait. */
   readonly close: Effect.Effect<Report>
-  /** `close` with a deadline; the earliest deadline wins. Returns within it and 100 ms. */
+  /**
+   * `close` with a deadline; the earliest deadline wins. Returns within it and 100 ms. Dies with `InvalidOptions`, and
+   * closes nothing, if it is no duration from 0.
+   */
   readonly closeWithin: (duration: Duration.DurationInput) => Effect.Effect<Report>
   readonly control: Control.Control<Item>
 }

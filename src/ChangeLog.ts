@@ -22,7 +22,7 @@ import {
   noState,
   type Revision,
   refusal,
-  wrongLimit
+  validateRange
 } from "./internal/log/events.js"
 import { makeIndex } from "./internal/log/memoryIndex.js"
 import * as MemoryLog from "./internal/log/memoryLog.js"
@@ -33,6 +33,7 @@ import { estimateSize } from "./internal/log/size.js"
 import { storageError } from "./internal/log/storageError.js"
 import { func, type InvalidOptions, oneOf, or, type Rules, resolve, that, whole } from "./internal/options.js"
 import { makeRandom, randomName } from "./internal/random.js"
+import type { Made } from "./internal/remedy.js"
 import { type BadRecord, type Saved, type Storage, StorageError } from "./Storage.js"
 
 export type { ChangeLog, Head, Latest, ReadOptions } from "./internal/log/changeLog.js"
@@ -79,8 +80,6 @@ export {
   type Selector
 } from "./internal/log/selector.js"
 export { InvalidOptions } from "./internal/options.js"
-
-const wholeAbove0 = (n: number): boolean => Number.isSafeInteger(n) && n > 0
 
 /** The options of a log in memory; each has a default. */
 export interface Options<in V> {
@@ -148,10 +147,14 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
       append: Object.assign(append, { now: appendNow }),
       commit: (entries) => Effect.suspend(() => commitNow(entries)),
       check: (entry) => MemoryLog.check(history, entry),
-      read: ({ after, limit }) =>
+      read: (options) =>
         Effect.suspend(
-          (): Either.Either<ReadonlyArray<LoggedRevision<V>>, Compacted | EpochChanged | ChangeLogError> =>
-            wholeAbove0(limit) ? MemoryLog.read(history, after, limit) : Either.left(wrongLimit)
+          (): Either.Either<ReadonlyArray<LoggedRevision<V>>, Compacted | EpochChanged | ChangeLogError> => {
+            const problem = validateRange(options)
+            return problem === undefined
+              ? MemoryLog.read(history, options.after, options.limit)
+              : Either.left(problem)
+          }
         ),
       head: Effect.sync(() => ({ head: history.head, floor: history.floor })),
       revisionAt: (seq) => Effect.sync(() => MemoryRows.revisionAt(history, seq)),
@@ -212,7 +215,7 @@ const entriesOf = <V, Record>(
  * record, the record is bad, and the recorder sets it aside.
  */
 export const asStorage = <V, Record>(
-  log: ChangeLog<V>,
+  log: Made & ChangeLog<V>,
   toEntry: (record: Record) => Entry<V>
 ): Storage<Record, LogQuery, ReadonlyArray<LoggedRevision<V>>> => ({
   save: (batch) =>
@@ -248,7 +251,7 @@ export type WithLog<S extends AnyStorage> = Omit<S, "save" | "prepare"> & {
 
 /** The log that {@link withLog} writes to, and what it writes. */
 export interface WithLogOptions<in Record, in out V> {
-  readonly log: ChangeLog<V>
+  readonly log: Made & ChangeLog<V>
   /**
    * Returns the changes of a record, at least one: they are one revision. If it throws, or returns what cannot be
    * logged, the record is bad. If the entry has an `id`, a record that is saved again while the log holds its revision is
@@ -299,7 +302,7 @@ const afterStore = (error: ChangeLogError | Conflict): StorageError => {
  *   and finds by the rows what is new, however old it is: use that for them.
  */
 export const withLog = <S extends AnyStorage, V>(
-  storage: S,
+  storage: Made & S,
   options: WithLogOptions<RecordOf<S>, V>
 ): Effect.Effect<WithLog<S>, InvalidOptions> =>
   Effect.map(resolve<WithLogOptions<RecordOf<S>, V>>()(withLogRules, options), (resolved) =>

@@ -25,6 +25,7 @@ import type { Stats } from "./internal/datastore/stats.js"
 import type { Leases } from "./internal/lease/leases.js"
 import type { SessionRefused } from "./internal/lease/sessions.js"
 import type { InvalidOptions } from "./internal/options.js"
+import type { MadeOrDeferred, Making } from "./internal/remedy.js"
 
 export type { Backend } from "./internal/catalog/backend.js"
 export type { Action, Authorize, Grant, Thing } from "./internal/catalog/policy.js"
@@ -105,13 +106,13 @@ export interface Datastores {
   readonly unsafeStats: () => Stats
   /** Ends every store as `Closed`, saves what was accepted, and hands the backend back. All closers share one report. */
   readonly close: Effect.Effect<CloseReport>
-  /** `close` with a deadline; the earliest deadline wins. */
+  /** `close` with a deadline; the earliest deadline wins. Dies with {@link InvalidOptions} if it is no duration from 0. */
   readonly closeWithin: (duration: Duration.DurationInput) => Effect.Effect<CloseReport>
 }
 
 /** Makes a catalog of stores; returns at once. It is closed with its scope, within `closeDeadline`. */
 export const make = (
-  backend: Backend,
+  backend: MadeOrDeferred & Backend,
   options: Options = {}
 ): Effect.Effect<Datastores, InvalidOptions, Scope.Scope> => makeDeferred(Effect.succeed(backend), options)
 
@@ -120,7 +121,7 @@ export const make = (
  * retried from 100 ms to every 30 s; a `StorageError` of kind `Fatal` ends it, then the catalog is `Failed`.
  */
 export const makeDeferred = <E, R>(
-  acquire: Effect.Effect<Backend, E, R>,
+  acquire: Making<"save"> & Effect.Effect<Backend, E, R>,
   options: Options = {}
 ): Effect.Effect<Datastores, InvalidOptions, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function* () {
@@ -147,7 +148,7 @@ export const memory: () => Effect.Effect<Backend> = memoryBackend
  */
 export const layer = <Id, E, R>(
   tag: Context.Tag<Id, Datastores>,
-  acquire: Effect.Effect<Backend, E, R>,
+  acquire: Making<"save"> & Effect.Effect<Backend, E, R>,
   options: Options = {}
 ): Layer.Layer<Id, InvalidOptions, Exclude<R, Scope.Scope>> =>
   Layer.scoped(tag, makeDeferred(acquire, options))

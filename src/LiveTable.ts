@@ -30,6 +30,7 @@ import * as Targets from "./internal/liveTable/targetCalls.js"
 import type { Target } from "./internal/liveTable/targets.js"
 import * as Writes from "./internal/liveTable/writeCalls.js"
 import type { InvalidOptions } from "./internal/options.js"
+import type { MadeOrDeferred, Making } from "./internal/remedy.js"
 import { memory, type Row, type Table, type WriteRefused, type Written } from "./Table.js"
 
 export type { Answer, Freshness, StaleReason } from "./internal/liveTable/answers.js"
@@ -138,7 +139,7 @@ export interface LiveTable<in out D extends AnyDefinition> {
   readonly unsafeStats: () => Stats
   /** Finishes the queued writes, ends everything, and hands the tables back. All closers share one report. */
   readonly close: Effect.Effect<CloseReport<D>>
-  /** `close` with a deadline; the earliest deadline wins. */
+  /** `close` with a deadline; the earliest deadline wins. Dies with {@link InvalidOptions} if it is no duration from 0. */
   readonly closeWithin: (duration: Duration.DurationInput) => Effect.Effect<CloseReport<D>>
 }
 
@@ -188,7 +189,7 @@ const handleOf = <D extends AnyDefinition>(runtime: Runtime<D>): LiveTable<D> =>
 
 /** Makes a live table in front of a master; returns at once. It is closed with its scope, within `closeDeadline`. */
 export const make = <D extends AnyDefinition>(
-  master: Table<D>,
+  master: MadeOrDeferred & Table<D>,
   options: Options<D> = {}
 ): Effect.Effect<LiveTable<D>, InvalidOptions, Scope.Scope> =>
   Effect.flatMap(resolve(options), (settings) =>
@@ -203,7 +204,7 @@ export const make = <D extends AnyDefinition>(
  * `Failed`.
  */
 export const makeDeferred = <D extends AnyDefinition, E, R>(
-  acquire: Effect.Effect<Table<D>, E, R>,
+  acquire: Making<"definition"> & Effect.Effect<Table<D>, E, R>,
   options: Options<D> = {}
 ): Effect.Effect<LiveTable<D>, InvalidOptions, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.flatMap(resolve(options), (settings) => Effect.map(start(acquire, settings), handleOf))
@@ -217,7 +218,7 @@ export const makeDeferred = <D extends AnyDefinition, E, R>(
  */
 export const layer = <Id, D extends AnyDefinition, E, R>(
   tag: Context.Tag<Id, LiveTable<D>>,
-  acquire: Effect.Effect<Table<D>, E, R>,
+  acquire: Making<"definition"> & Effect.Effect<Table<D>, E, R>,
   options: Options<D> = {}
 ): Layer.Layer<Id, InvalidOptions, Exclude<R, Scope.Scope>> =>
   Layer.scoped(tag, makeDeferred(acquire, options))

@@ -26,6 +26,7 @@ import { ifChanged, outcome, state } from "./internal/projection/projecting.js"
 import * as Slots from "./internal/projection/slots.js"
 import { type Started, start } from "./internal/projection/starting.js"
 import { type Stats, statsOf } from "./internal/projection/stats.js"
+import type { Made } from "./internal/remedy.js"
 import type { TierError } from "./Tier.js"
 
 export { InvalidOptions } from "./internal/options.js"
@@ -158,7 +159,7 @@ const handleOf = <S, E extends AnyEvent>({
  */
 export const make = <S, E extends AnyEvent>(
   definition: Definition<S, E>,
-  log: ChangeLog<EventValue>,
+  log: Made & ChangeLog<EventValue>,
   options: Options = {}
 ): Effect.Effect<Projection<S, E>, InvalidOptions, Scope.Scope> =>
   Effect.flatMap(resolve<Options>()(rules, options), (settings) =>
@@ -175,7 +176,7 @@ export const make = <S, E extends AnyEvent>(
 export const layer = <Id, S, E extends AnyEvent>(
   tag: Context.Tag<Id, Projection<S, E>>,
   definition: Definition<S, E>,
-  log: ChangeLog<EventValue>,
+  log: Made & ChangeLog<EventValue>,
   options: Options = {}
 ): Layer.Layer<Id, InvalidOptions> => Layer.scoped(tag, make(definition, log, options))
 

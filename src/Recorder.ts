@@ -30,6 +30,7 @@ import { makeSaver, type Saver } from "./internal/recorder/saver.js"
 import * as Settlement from "./internal/recorder/settlement.js"
 import * as Spans from "./internal/recorder/spans.js"
 import { type Stats, statsOf } from "./internal/recorder/stats.js"
+import type { MadeOrDeferred, Making } from "./internal/remedy.js"
 import { inSlices } from "./internal/slices.js"
 import { CurrentTurn } from "./internal/turn.js"
 import { type MemoryOptions, type MemoryQuery, memory, type Storage, type StorageError } from "./Storage.js"
@@ -72,7 +73,10 @@ export interface Recorder<in out Record, in Query = never, out Result = unknown>
    * does, by default for ever; {@link Recorder.closeWithin} bounds it. Cannot be undone; all closers share one result.
    */
   readonly close: Effect.Effect<CloseReport<Record, Query, Result>>
-  /** `close` with a deadline, also while a `close` is pending: returns within `duration` + 100 ms, whatever hangs. */
+  /**
+   * `close` with a deadline, also while a `close` is pending: returns within `duration` + 100 ms, whatever hangs. If
+   * `duration` is no duration from 0, it dies with {@link InvalidOptions} and closes nothing.
+   */
   readonly closeWithin: (
     duration: Duration.DurationInput
   ) => Effect.Effect<CloseReport<Record, Query, Result>>
@@ -81,6 +85,11 @@ export interface Recorder<in out Record, in Query = never, out Result = unknown>
 /** The recorder of a table with these columns, over any storage of tables: `Recorder.OfTable<typeof columns>`. */
 export type OfTable<C extends Columns> = Recorder<NewRowOf<C>, Query<C>, ReadonlyArray<RowOf<C>>>
 
+/** The tag of a recorder of any records. That of a table needs the second signature of {@link layerMemory}. */
+type PlainTag<Record, Q, Result> = [Q, ReadonlyArray<Record>] extends [MemoryQuery<Record>, Result]
+  ? unknown
+  : "this recorder is of a table: pass its { columns, id } as the second argument"
+
 const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
 /**
@@ -88,7 +97,7 @@ const defaultTracer = Context.get(DefaultServices.liveServices, Tracer.Tracer)
  * with its scope, within `closeDeadline`; what was not written then goes to `onClosed` and, as counts, to the log.
  */
 export const make = <Record, Query, Result>(
-  storage: Storage<Record, Query, Result>,
+  storage: MadeOrDeferred & Storage<Record, Query, Result>,
   options: Options<Record> = {}
 ): Effect.Effect<Recorder<Record, Query, Result>, InvalidOptions, Scope.Scope> =>
   makeDeferred(Effect.succeed(storage), options)
@@ -99,7 +108,7 @@ export const make = <Record, Query, Result>(
  * recorder is `Failed` and `close` hands all records back. The storage lives until the caller's scope ends.
  */
 export const makeDeferred = <Record, Query, Result, E, R>(
-  acquire: Effect.Effect<Storage<Record, Query, Result>, E, R>,
+  acquire: Making<"save"> & Effect.Effect<Storage<Record, Query, Result>, E, R>,
   options: Options<Record> = {}
 ): Effect.Effect<Recorder<Record, Query, Result>, InvalidOptions, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function* () {
@@ -153,7 +162,7 @@ const recorderOf = <Record, Query, Result>(
  */
 export const layer = <Id, Record, Query, Result, E, R>(
   tag: Context.Tag<Id, Recorder<Record, Query, Result>>,
-  acquire: Effect.Effect<Storage<Record, Query, Result>, E, R>,
+  acquire: Making<"save"> & Effect.Effect<Storage<Record, Query, Result>, E, R>,
   options: Options<Record> = {}
 ): Layer.Layer<Id, InvalidOptions, Exclude<R, Scope.Scope>> =>
   Layer.scoped(tag, makeDeferred(acquire, options))
@@ -163,8 +172,8 @@ export const layer = <Id, Record, Query, Result, E, R>(
  * duplicates and answers typed queries as the SQL storages do.
  */
 export const layerMemory: {
-  <Id, Record>(
-    tag: Context.Tag<Id, Recorder<Record, MemoryQuery<Record>, ReadonlyArray<Record>>>,
+  <Id, Record, Q, Result>(
+    tag: Context.Tag<Id, Recorder<Record, Q, Result>> & PlainTag<Record, Q, Result>,
     options?: Options<Record>
   ): Layer.Layer<Id, InvalidOptions>
   <Id, const C extends Columns, Q extends Query<C>>(
@@ -175,7 +184,8 @@ export const layerMemory: {
   tag: Context.Tag<Id, Recorder<Row>>,
   options: Options<Row> & Partial<MemoryOptions<Columns>> = {}
 ): Layer.Layer<Id, InvalidOptions> => {
-  const { columns, id, table, ...rest } = options
+  // Of null, `resolveMemory` makes the error.
+  const { columns, id, table, ...rest } = options ?? {}
   const isTable = columns !== undefined || id !== undefined || table !== undefined
   // The signatures bind records and queries to their storage; the body serves them all. `memory` checks its options.
   const storage = isTable

@@ -23,6 +23,7 @@ import type { ChangeLog } from "./internal/log/changeLog.js"
 import { keyOfId, keyPrefix, type TableChange } from "./internal/log/tableChange.js"
 import { func, type InvalidOptions, invalid, optional, or, resolve, that, whole } from "./internal/options.js"
 import { makeRandom } from "./internal/random.js"
+import type { Made } from "./internal/remedy.js"
 import type { Source, Table } from "./internal/table/contract.js"
 import { makeMemorySource } from "./internal/table/memory.js"
 import { makeReads } from "./internal/table/reads.js"
@@ -128,7 +129,7 @@ const sourceRules = {
  */
 export const make = <const D extends AnyDefinition>(
   definition: D,
-  source: Source<D>
+  source: Made & Source<D>
 ): Effect.Effect<Table<D>, InvalidOptions> =>
   Effect.gen(function* () {
     yield* checkDefinition(definition)
@@ -154,7 +155,7 @@ export const make = <const D extends AnyDefinition>(
 /** The options of a table in memory. */
 export interface MemoryOptions {
   /** Takes the table's changes: one revision for each call that changes something. Reads return its revisions. */
-  readonly log?: ChangeLog<TableChange> | undefined
+  readonly log?: (Made & ChangeLog<TableChange>) | undefined
 }
 
 const isLog = (given: unknown): boolean =>

@@ -15,6 +15,7 @@ import * as Actor from "./Actor.js"
 import { type ChangeLog, type ChangeLogError, key as keyOf, type Selector } from "./ChangeLog.js"
 import type { Change, Revision } from "./internal/log/events.js"
 import type { InvalidOptions } from "./internal/options.js"
+import type { Made, Making } from "./internal/remedy.js"
 import * as Dispatch from "./internal/watch/dispatcher.js"
 import * as State from "./internal/watch/dispatcherState.js"
 import * as Ending from "./internal/watch/ending.js"
@@ -241,7 +242,7 @@ const watchOf = <V>(runtime: Runtime<V>, close: Effect.Effect<void>): Watch<V> =
  * watcher. While the log does not answer, the watch asks again, from 50 ms to every 2 s, and `health` holds the cause.
  */
 export const make = <V>(
-  log: ChangeLog<V>,
+  log: Made<", or pass the Effect to layer"> & ChangeLog<V>,
   options: Options<V> = {}
 ): Effect.Effect<Watch<V>, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
@@ -293,7 +294,7 @@ export const make = <V>(
  */
 export const layer = <Id, V, E, R>(
   tag: Context.Tag<Id, Watch<V>>,
-  log: Effect.Effect<ChangeLog<V>, E, R>,
+  log: Making<"append"> & Effect.Effect<ChangeLog<V>, E, R>,
   options: Options<V> = {}
 ): Layer.Layer<Id, E | InvalidOptions, Exclude<R, Scope.Scope>> =>
   Layer.scoped(

@@ -124,6 +124,7 @@ export const millis = (min: "0" | "above 0" = "0"): Rule<number> =>
       if (typeof given === "number" && !(given >= 0)) return wrong
       if (typeof given === "bigint" && given < 0n) return wrong
       if (typeof given === "string" && given.trim().startsWith("-")) return wrong
+      if (Array.isArray(given) && given.some((part) => !(part >= 0))) return wrong
       const decoded = Duration.decodeUnknown(given)
       if (Option.isNone(decoded)) return wrong
       const value = Duration.toMillis(decoded.value)
@@ -131,6 +132,16 @@ export const millis = (min: "0" | "above 0" = "0"): Rule<number> =>
     },
     anotherText
   )
+
+/**
+ * The milliseconds of a duration, of a call that fails with nothing. A value that is no duration is a defect, an
+ * {@link InvalidOptions} that names it, before the call does anything.
+ */
+export const millisOf = (option: string, given: unknown): Effect.Effect<number> =>
+  Effect.suspend(() => {
+    const value = millis().read(option, given)
+    return value instanceof InvalidOptions ? Effect.die(value) : Effect.succeed(value)
+  })
 
 /** A record of options inside another one. */
 export const nested =

@@ -25,6 +25,7 @@ import { type HttpApp, HttpServerRequest } from "@effect/platform"
 import { type Context, Effect } from "effect"
 import * as Id from "../Id.js"
 import { func, type InvalidOptions, optional, type Resolved, resolve } from "../internal/options.js"
+import type { Made } from "../internal/remedy.js"
 import type { Recorder, Saver } from "../Recorder.js"
 import { Column, type Columns, type NewRowOf, type Query, type RowOf } from "../Storage.js"
 import { type Entry, entryOf, type Options, unsafeSetActor } from "./internal/audit/entry.js"
@@ -112,8 +113,8 @@ const rules = {
  * counted in the recorder's `stats.refused`.
  */
 export const make: {
-  <A>(recorder: Saver<A>, options: OptionsTo<A>): Effect.Effect<Middleware, InvalidOptions>
-  (recorder: Saver<Entry>, options?: Options): Effect.Effect<Middleware, InvalidOptions>
+  <A>(recorder: Made & Saver<A>, options: OptionsTo<A>): Effect.Effect<Middleware, InvalidOptions>
+  (recorder: Made & Saver<Entry>, options?: Options): Effect.Effect<Middleware, InvalidOptions>
 } = <A>(recorder: Saver<A>, options: Partial<OptionsTo<A>> = {}): Effect.Effect<Middleware, InvalidOptions> =>
   Effect.zipWith(resolve<Partial<OptionsTo<A>>>()(rules, options), Id.makeUuid7, (hooks, nextId) => {
     const onHead = recording(recorder, hooks, nextId)

@@ -54,6 +54,7 @@ import { type Duration, Effect, Random, Schema, type Scope } from "effect"
 import type { Revision, Selector } from "../ChangeLog.js"
 import { type InvalidOptions, millis, optional, or, resolve, that } from "../internal/options.js"
 import { makeRandom } from "../internal/random.js"
+import type { Made } from "../internal/remedy.js"
 import { CurrentTurn } from "../internal/turn.js"
 import type { Watcher } from "../Watch.js"
 import { destroyConnection } from "./internal/source.js"
@@ -266,7 +267,7 @@ const rules = {
  * of the server: a server that closes waits for its responses, and these end with the adapter.
  */
 export const make = <V, I = V>(
-  watch: Opener<V>,
+  watch: Made & Opener<V>,
   options: Options<V, I> = {}
 ): Effect.Effect<WatchSse<V>, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {

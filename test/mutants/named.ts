@@ -33,6 +33,7 @@ import { sqlTableMutants } from "./named/sqlTable.js"
 import { syncedGuards } from "./named/synced.js"
 import { tableMutants } from "./named/table.js"
 import { tierMutants } from "./named/tier.js"
+import { untypedGuards } from "./named/untyped.js"
 import { viewGuards } from "./named/views.js"
 import { watchMutants } from "./named/watch.js"
 
@@ -431,5 +432,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...catalogMutants,
   ...changesGuards,
   ...leaseGuards,
+  ...untypedGuards,
   ...viewGuards
 ]

@@ -8,6 +8,7 @@ import { InvalidOptions } from "../../src/internal/options.js"
 import { databases, others } from "./options/adapters.js"
 import { core, watches } from "./options/core.js"
 import { datastores } from "./options/datastore.js"
+import { endless, typed } from "./options/durations.js"
 import { laws } from "./options/laws.js"
 import type { Place } from "./options/wrong.js"
 
@@ -41,6 +42,19 @@ for (const each of [...core, ...watches, ...datastores, ...others, ...laws, ...d
       )
     )
 
+    it.live("are a record", () =>
+      Effect.forEach([null, 5, []], (given) =>
+        Effect.gen(function* () {
+          // What types refuse.
+          const error = yield* refusal(each, given as never)
+          expect(error).toMatchObject({
+            option: prefix === "" ? "options" : prefix.slice(0, -1),
+            message: expect.stringContaining("must be a record of options, not ")
+          })
+        })
+      )
+    )
+
     for (const [option, values] of Object.entries(wrong)) {
       it.live(`refuse a wrong ${option}`, () =>
         Effect.forEach(values, ({ inside, value }) =>
@@ -54,3 +68,27 @@ for (const each of [...core, ...watches, ...datastores, ...others, ...laws, ...d
     }
   })
 }
+
+// What Effect takes as 0.
+const wrongDurations = ["-5 seconds", "soon", -1, Number.NaN, [-1, 5], null] as ReadonlyArray<unknown>
+
+describe.each(endless)("the duration of $name", ({ make, option }) => {
+  it.scoped("is refused before anything is done, if it is none", () =>
+    Effect.gen(function* () {
+      const { call, works } = yield* make
+      yield* Effect.forEach(wrongDurations, (given) =>
+        Effect.gen(function* () {
+          const cause = yield* Effect.flip(Effect.sandbox(Effect.suspend(() => call(given as never))))
+          expect(Cause.squash(cause), String(given)).toMatchObject({ _tag: "InvalidOptions", option })
+        })
+      )
+      yield* works
+    })
+  )
+})
+
+it.each(typed)("the duration of %s is refused by its error", async (_, call, error) => {
+  for (const given of wrongDurations) {
+    expect(await Effect.runPromise(Effect.flip(call(given as never))), String(given)).toMatchObject(error)
+  }
+})

@@ -214,7 +214,14 @@ describe("decide", () => {
     const log = yield* logOf(paid("a", 3))
     const projection = yield* Projection.make(accounts, log)
     // Types do not let these through.
-    const wrong = [[{ kind: "Paid", data: { amount: "5" } }], [{ kind: "Foreign", data: 1 }], [null], "Paid"]
+    const wrong = [
+      [{ kind: "Paid", data: { amount: "5" } }],
+      [{ kind: "Foreign", data: 1 }],
+      [null],
+      "Paid",
+      "",
+      null
+    ]
     for (const events of wrong) {
       const error = yield* Effect.flip(projection.decide("a", () => events as never))
       expect([error._tag, (error as Projection.ProjectionError).reason]).toEqual([

@@ -129,6 +129,7 @@ describe("Table.memory(definition)", () => {
         [
           table.get("x"),
           table.getMany([id(1), 5 as unknown as string]),
+          table.getMany(null as never),
           table.list({ limit: 1, page: 0 }),
           table.list({ where: Query.eq("other" as "note", "x") }),
           table.count(Query.eq("note", "\0")),
@@ -139,11 +140,21 @@ describe("Table.memory(definition)", () => {
       expect(parts.map((error) => (error._tag === "InvalidQuery" ? error.part : error))).toEqual([
         "id",
         "id",
+        "id",
         "page",
         "where",
         "where",
         "page"
       ])
+    })
+  )
+
+  it.effect("refuses writes that are no array", () =>
+    Effect.gen(function* () {
+      const table = yield* Table.memory(keys)
+      const [refused, ...others] = yield* table.write(null as never)
+      expect(refused).toMatchObject({ _tag: "WriteRefused", reason: "Invalid" })
+      expect(others).toEqual([])
     })
   )
 

@@ -1,7 +1,7 @@
 /** The index of a change log that keeps every law: it looks through every event that ever was. */
 import { Effect, Either } from "effect"
 import type * as ChangeLog from "../../src/ChangeLog.js"
-import { validateReading } from "../../src/internal/log/memoryIndex.js"
+import { validateHistory, validateScan } from "../../src/internal/log/checkReading.js"
 import { matches, prefix, resolveSelector, validateKey } from "../../src/internal/log/selector.js"
 import { type Disk, invalid, moment, type Parts } from "./rightParts.js"
 
@@ -16,8 +16,7 @@ export const rightIndex = (disk: Disk, of: Parts): Index => ({
   history: (key, options) =>
     moment(() => {
       const { after, kinds, limit, upTo = disk.head } = options
-      const problem =
-        validateReading(limit, kinds, key) ?? of.cursor(disk, upTo) ?? of.place(disk, key, after, of)
+      const problem = validateHistory(key, options) ?? of.cursor(disk, upTo) ?? of.place(disk, key, after, of)
       if (problem !== undefined) return Either.left(problem)
       const known = disk.events.filter(({ event }) => event.key === key && event.revision.seq <= upTo.seq)
       const events = known.filter(
@@ -35,7 +34,7 @@ export const rightIndex = (disk: Disk, of: Parts): Index => ({
     Effect.flatMap(resolveSelector(options.selector ?? prefix("")), (selector) =>
       moment(() => {
         const { after, kinds, limit, upTo = disk.head } = options
-        const problem = validateReading(limit, kinds) ?? of.cursor(disk, after) ?? of.cursor(disk, upTo)
+        const problem = validateScan(options) ?? of.cursor(disk, after) ?? of.cursor(disk, upTo)
         if (problem !== undefined) return Either.left(problem)
         const revisions = disk.rows
           .filter(({ revision }) => revision.seq > after.seq && revision.seq <= upTo.seq)

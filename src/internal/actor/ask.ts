@@ -1,5 +1,6 @@
 /** Requests to an actor: each is answered, in its turn or when it cannot be any more. */
-import { Context, Duration, Effect, Option, Tracer } from "effect"
+import { Context, type Duration, Effect, Option, Tracer } from "effect"
+import { InvalidOptions, millis } from "../options.js"
 import * as Engine from "./engine.js"
 import { type ActorStopped, AskTimedOut } from "./errors.js"
 
@@ -18,6 +19,9 @@ export interface AskOptions {
 const answers = <R, I>({ intake, phase }: Engine.Engine<R, I>, options: AskOptions | undefined): boolean =>
   intake.open || (options?.kind === "barrier" && phase !== "Closed" && phase !== "Failed")
 
+const limitOf = (options: AskOptions | undefined): number | InvalidOptions =>
+  options?.limit === undefined ? Number.POSITIVE_INFINITY : millis().read("limit", options.limit)
+
 export const ask = <R, I, A, E>(
   engine: Engine.Engine<R, I>,
   query: (resource: R) => Effect.Effect<A, E>,
@@ -27,7 +31,8 @@ export const ask = <R, I, A, E>(
     Effect.async<A, E | ActorStopped | AskTimedOut>((resume) => {
       if (!answers(engine, options)) return resume(Engine.stoppedError(engine))
       const span = Context.getOption(context, Tracer.ParentSpan)
-      const limit = options?.limit === undefined ? Number.POSITIVE_INFINITY : Duration.toMillis(options.limit)
+      const limit = limitOf(options)
+      if (limit instanceof InvalidOptions) return resume(Effect.die(limit))
       const request: Engine.Request<R> = {
         _tag: "Request",
         cancelled: false,

@@ -1,5 +1,6 @@
 /** The life of an actor, from its start to the report of its close. */
 import { Context, Deferred, type Duration, Effect, Exit, type Scope } from "effect"
+import { millisOf } from "../options.js"
 import { type Engine, publish } from "./engine.js"
 import type { Settings } from "./options.js"
 import { forceClose, requestClose, supervise } from "./supervisor.js"
@@ -35,12 +36,12 @@ export const start = <Resource, Item, Report>(
       return report
     })
     const closeWithin = (duration: Duration.DurationInput) =>
-      Effect.suspend(() => {
+      Effect.flatMap(millisOf("closeWithin", duration), (limit) => {
         requestClose(engine)
         // A daemon: the deadline holds also when this closer is interrupted.
         return Effect.raceFirst(
           Effect.asVoid(Deferred.await(closed)),
-          Effect.andThen(Effect.sleep(duration), forceClose(engine))
+          Effect.andThen(Effect.sleep(limit), forceClose(engine))
         ).pipe(Effect.interruptible, Effect.forkDaemon, Effect.zipRight(report))
       })
     const closeWithScope = Effect.gen(function* () {

@@ -130,3 +130,9 @@ export const checkPrune = (
     )
   )
 }
+
+/** The error of ids that are no array. */
+export const noIds = new InvalidQuery({
+  part: "id",
+  message: "the ids must be an array: pass one with the ids to read"
+})

@@ -2,6 +2,7 @@
 import { Deferred, Duration, Effect, Exit, type Option, Scope } from "effect"
 import type { StorageError } from "../../Storage.js"
 import type { Backend } from "../catalog/backend.js"
+import { millisOf } from "../options.js"
 import type { Owned } from "./operation.js"
 import { type Runtime, savingsOf } from "./runtime.js"
 import { type Stats, statsOf } from "./stats.js"
@@ -52,11 +53,11 @@ export const start = (runtime: Runtime): Effect.Effect<Closing, never, Scope.Sco
     let begun = false
     const closeWithin = (duration: Duration.DurationInput): Effect.Effect<CloseReport> =>
       Effect.uninterruptibleMask((restore) =>
-        Effect.suspend(() => {
+        Effect.flatMap(millisOf("closeWithin", duration), (limit) => {
           if (begun) return restore(Deferred.await(done))
           begun = true
           return Effect.andThen(
-            Effect.forkDaemon(Effect.intoDeferred(closing(runtime, Duration.decode(duration)), done)),
+            Effect.forkDaemon(Effect.intoDeferred(closing(runtime, Duration.millis(limit)), done)),
             restore(Deferred.await(done))
           )
         })

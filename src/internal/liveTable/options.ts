@@ -6,6 +6,7 @@ import type { Watch } from "../../Watch.js"
 import { fingerprintOf } from "../columns/rowCodec.js"
 import type { AnyDefinition } from "../columns/writes.js"
 import * as Rules from "../options.js"
+import type { Made } from "../remedy.js"
 import type { AnyRow } from "./answers.js"
 import type { CloseReport } from "./closeReport.js"
 
@@ -14,18 +15,18 @@ export interface Options<in out D extends AnyDefinition> {
   /** Names it in metrics, spans and log lines. Default `liveTable`. */
   readonly name?: string | undefined
   /** Takes the writes. Reads stay on the master, which gets them from here some time later. Default: the master. */
-  readonly target?: Table<D> | undefined
+  readonly target?: (Made & Table<D>) | undefined
   /**
    * How long the master may take to show a write of `target`. For so long, a written row is answered from its
    * acknowledgement, and lists are not stored. Default 5 seconds.
    */
   readonly targetLag?: Duration.DurationInput | undefined
   /** The changes of the table, its own writes and foreign ones. Without it, foreign writes show after `ttl`. */
-  readonly changes?: Watch<TableChange> | undefined
+  readonly changes?: (Made & Watch<TableChange>) | undefined
   /** How many revisions of the log are read when following begins, to judge entries of the tier. Default 10,000. */
   readonly history?: number | undefined
   /** An external cache, asked before the master. It is never trusted. */
-  readonly tier?: Tier | undefined
+  readonly tier?: (Made & Tier) | undefined
   /** The longest that a call of the tier may take. Default 1 second. */
   readonly tierTimeout?: Duration.DurationInput | undefined
   /** How long an answer is fresh, less up to 10 % of jitter. Default 5 minutes. */

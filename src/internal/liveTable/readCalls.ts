@@ -1,7 +1,8 @@
 /** The reads that callers make, with the checks of what they pass. */
 import { Deferred, Effect, Option, Stream } from "effect"
 import type * as Table from "../../Table.js"
-import { InvalidQuery } from "../columns/query.js"
+import { noIds } from "../columns/checkQuery.js"
+import type { InvalidQuery } from "../columns/query.js"
 import type { AnyDefinition } from "../columns/writes.js"
 import type { Key, QueryAnswer, RowAnswer } from "./coherence.js"
 import type { Asked } from "./core.js"
@@ -85,11 +86,6 @@ export const get = <D extends AnyDefinition>(
       )
     )
   })
-
-const noIds = new InvalidQuery({
-  part: "id",
-  message: "the ids must be an array: pass one with the ids to read"
-})
 
 const keysOf = <D extends AnyDefinition>(
   { core }: Reads<D>,

@@ -70,11 +70,14 @@ const validateExpect = (expect: unknown, keeps: Keeps): string | undefined => {
   return undefined
 }
 
+/** Returns why a commit is no list of entries, or `undefined`. */
+export const validateEntries = (entries: unknown): string | undefined =>
+  Array.isArray(entries) ? undefined : "a commit must have an array of entries, each with { changes }"
+
 /** Returns what is wrong with an entry, for any log that keeps this, or `undefined`. */
-export const validateEntry = (
-  { changes, expect, id }: Entry<unknown>,
-  keeps: Keeps = keepsNothing
-): string | undefined => {
+export const validateEntry = (entry: Entry<unknown>, keeps: Keeps = keepsNothing): string | undefined => {
+  // It may come from untyped code.
+  const { changes, expect, id } = (entry ?? {}) as Partial<Entry<unknown>>
   if (!Array.isArray(changes) || changes.length === 0) return "a revision must have at least one change"
   if (id !== undefined) {
     const problem = validateKey(id)

@@ -209,6 +209,18 @@ export const wrongLimit = new ChangeLogError({
   outcome: "NotStored"
 })
 
+/** Makes the error of a cursor that is no revision, such as `null`. */
+export const wrongCursor = (name: "after" | "upTo"): ChangeLogError =>
+  refusal("Invalid", `${name} must be a revision of the log: pass one that it has returned, or start(epoch)`)
+
+/** Returns why a reading between these ends is not possible on any log, or `undefined`. */
+export const validateRange = (options: unknown): ChangeLogError | undefined => {
+  const { after, limit, upTo } = (options ?? {}) as { readonly [name: string]: unknown }
+  if (!(Number.isSafeInteger(limit) && (limit as number) > 0)) return wrongLimit
+  if (!isCursor(after)) return wrongCursor("after")
+  return upTo === undefined || isCursor(upTo) ? undefined : wrongCursor("upTo")
+}
+
 export const noState = new ChangeLogError({
   reason: "NoState",
   message: 'this log keeps no state: make it with state: "latest", or pass a snapshot source'

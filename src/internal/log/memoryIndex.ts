@@ -1,29 +1,15 @@
 /** The index of a log in memory, as its readers use it. */
 import { Effect, Either } from "effect"
-import {
-  type ChangeLogError,
-  type Compacted,
-  type EpochChanged,
-  type Revision,
-  refusal,
-  wrongLimit
-} from "./events.js"
+import { validateHistory, validateHold, validateHoldName, validateScan } from "./checkReading.js"
+import type { ChangeLogError, Compacted, EpochChanged, Revision } from "./events.js"
 import type { KeyHistory, KeyIndex, Scan, ScanOptions } from "./keyIndex.js"
-import { validateKinds } from "./kinds.js"
 import { readHistory } from "./memoryHistory.js"
 import type { Keys } from "./memoryKeys.js"
 import { cursorProblem, type History, hold, release, revisionAt } from "./memoryRows.js"
 import { search } from "./memoryScan.js"
-import { resolveSelector, type Selector, validateKey } from "./selector.js"
+import { resolveSelector, type Selector } from "./selector.js"
 
 type Wrong = Compacted | EpochChanged | ChangeLogError
-
-/** Returns what is wrong with options of a reading, or `undefined`. */
-export const validateReading = (limit: number, kinds: unknown, key?: unknown): ChangeLogError | undefined => {
-  if (!(Number.isSafeInteger(limit) && limit > 0)) return wrongLimit
-  const problem = validateKinds(kinds) ?? (key === undefined ? undefined : validateKey(key))
-  return problem === undefined ? undefined : refusal("Invalid", problem)
-}
 
 const scanNow = <V>(
   history: History<V>,
@@ -31,8 +17,7 @@ const scanNow = <V>(
   { after, kinds, limit, upTo }: ScanOptions,
   selector: Selector | undefined
 ): Either.Either<Scan<V>, Wrong> => {
-  const problem =
-    validateReading(limit, kinds) ?? cursorProblem(history, after) ?? (upTo && cursorProblem(history, upTo))
+  const problem = cursorProblem(history, after) ?? (upTo && cursorProblem(history, upTo))
   if (problem !== undefined) return Either.left(problem)
   const head = (upTo && revisionAt(history, upTo.seq)) ?? history.head
   const wanted = { after: after.seq, upTo: head.seq, selector, kinds }
@@ -42,19 +27,12 @@ const scanNow = <V>(
   return Either.right({ revisions, reached: last ?? end ?? head, head })
 }
 
-const validateName = (name: unknown): ChangeLogError | undefined => {
-  const problem = validateKey(name)
-  return problem === undefined
-    ? undefined
-    : refusal("Invalid", problem.replace("a key", "the name of a hold"))
-}
-
 const holdNow = <V>(
   history: History<V>,
   name: string,
   after: Revision
 ): Either.Either<void, EpochChanged | ChangeLogError> => {
-  const problem = validateName(name) ?? cursorProblem(history, after)
+  const problem = validateHold(name, after) ?? cursorProblem(history, after)
   // Of a revision below the floor everything that is left is kept.
   if (problem !== undefined && problem._tag !== "Compacted") return Either.left(problem)
   return Either.right(hold(history, name, after))
@@ -64,19 +42,23 @@ const holdNow = <V>(
 export const makeIndex = <V>(history: History<V>, keys: Keys<V>): KeyIndex<V> => ({
   history: (key, options) =>
     Effect.suspend((): Either.Either<KeyHistory<V>, Wrong> => {
-      const problem = validateReading(options.limit, options.kinds, key)
+      const problem = validateHistory(key, options)
       return problem === undefined ? readHistory(history, keys, key, options) : Either.left(problem)
     }),
   scan: (options) =>
-    options.selector === undefined
-      ? Effect.suspend(() => scanNow(history, keys, options, undefined))
-      : Effect.flatMap(resolveSelector(options.selector), (selector) =>
-          scanNow(history, keys, options, selector)
-        ),
+    Effect.suspend(() => {
+      const problem = validateScan(options)
+      if (problem !== undefined) return Effect.fail(problem)
+      return options.selector === undefined
+        ? scanNow(history, keys, options, undefined)
+        : Effect.flatMap(resolveSelector(options.selector), (selector) =>
+            scanNow(history, keys, options, selector)
+          )
+    }),
   hold: (name, after) => Effect.suspend(() => holdNow(history, name, after)),
   release: (name) =>
     Effect.suspend(() => {
-      const problem = validateName(name)
+      const problem = validateHoldName(name)
       return problem === undefined ? Effect.sync(() => release(history, name)) : problem
     })
 })

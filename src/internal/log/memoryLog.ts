@@ -4,7 +4,7 @@
  */
 import { Either, Option } from "effect"
 import { word } from "../random.js"
-import { validateEntry } from "./entry.js"
+import { validateEntries, validateEntry } from "./entry.js"
 import {
   type Change,
   type ChangeLogError,
@@ -80,6 +80,8 @@ const measureAll = <V>(
   history: History<V>,
   entries: ReadonlyArray<Entry<V>>
 ): Either.Either<ReadonlyArray<number>, ChangeLogError> => {
+  const problem = validateEntries(entries)
+  if (problem !== undefined) return Either.left(refusal("Invalid", problem))
   const sizes: Array<number> = []
   for (const [index, entry] of entries.entries()) {
     const size = measure(history, entry)

@@ -213,7 +213,9 @@ const once = <S, E extends AnyEvent, X, R>(
       return Effect.isEffect(given) ? given : Effect.succeed(given)
     })
     const planned = Effect.flatMap(decided, (events) =>
-      events.length === 0 ? Effect.succeed(undefined) : plan(deciding, result, events)
+      Array.isArray(events) && events.length === 0
+        ? Effect.succeed(undefined)
+        : plan(deciding, result, events)
     )
     // A call that is repeated decides on the state after its own events, which it may refuse.
     return Effect.matchEffect(planned, {

@@ -2,6 +2,7 @@
 import type { Duration } from "effect"
 import type { Tier } from "../../Tier.js"
 import * as Rules from "../options.js"
+import type { Made } from "../remedy.js"
 import { validateName } from "./compiled.js"
 
 /** How a projection caches; everything has a default. */
@@ -12,7 +13,7 @@ export interface Options {
    */
   readonly name?: string | undefined
   /** Keeps states beyond this process. It is never trusted. Default: none. */
-  readonly tier?: Tier | undefined
+  readonly tier?: (Made & Tier) | undefined
   /** The longest that a call of the tier may take. After one that took longer, it is left alone for 10 s. Default 1 s. */
   readonly tierTimeout?: Duration.DurationInput | undefined
   /** `on`: the tier is asked while the log is read, instead of after it. Default `off`. */

@@ -2,7 +2,7 @@
 import { Effect, Option, Stream } from "effect"
 import { type CheckedAnswer, compileCheckAnswer } from "../columns/checkAnswer.js"
 import { checkCondition } from "../columns/checkCondition.js"
-import { checkQuery } from "../columns/checkQuery.js"
+import { checkQuery, noIds } from "../columns/checkQuery.js"
 import { compileNormalise } from "../columns/checkRow.js"
 import { compileNormalId, type IdValue, isReason } from "../columns/ids.js"
 import { pagesOf } from "../columns/pages.js"
@@ -65,6 +65,7 @@ const makeGetMany = <D extends AnyDefinition>(
 
   const normal = (ids: ReadonlyArray<Id<D>>): Effect.Effect<ReadonlyArray<IdValue>, InvalidQuery> =>
     Effect.suspend(() => {
+      if (!Array.isArray(ids)) return Effect.fail(noIds)
       const normal: Array<IdValue> = []
       for (const given of ids) {
         const one = normalId(given)

@@ -103,6 +103,11 @@ const makeCall = <D extends AnyDefinition>(definition: D, source: Source<D>) => 
     )
 }
 
+const noWrites = new WriteRefused({
+  reason: "Invalid",
+  message: "the writes must be an array: pass one with the writes to do"
+})
+
 /** Makes the writes of a table. */
 export const makeWrites = <D extends AnyDefinition>(
   definition: D,
@@ -115,6 +120,7 @@ export const makeWrites = <D extends AnyDefinition>(
 
   const write: Table<D>["write"] = (writes, batch) =>
     Effect.suspend(() => {
+      if (!Array.isArray(writes)) return Effect.succeed([noWrites])
       const results: Array<WriteResult<D>> = new Array(writes.length)
       const valid: Array<Placed> = []
       for (const [at, given] of writes.entries()) {

@@ -49,7 +49,7 @@ const anActor: Pick<ActorOptions, "acquire" | "onBatch" | "report"> = {
   report: () => undefined
 }
 
-const aLog = ChangeLog.make<string>()
+const aLog = Effect.runSync(ChangeLog.make<string>())
 
 const inActor: WrongOf<ActorOptions> = {
   acquire: of(5),
@@ -181,9 +181,9 @@ export const core: ReadonlyArray<Place> = [
   ),
   place<ChangeLog.WithLogOptions<string, string>>(
     "ChangeLog.withLog",
-    { toEntry: () => ({ changes: [] }) },
+    { log: aLog, toEntry: () => ({ changes: [] }) },
     { log: of(5, {}), toEntry: aFunction },
-    (options) => Effect.flatMap(aLog, (log) => ChangeLog.withLog(storage, Object.assign({ log }, options)))
+    (options) => ChangeLog.withLog(storage, options)
   ),
   place<Storage.MemoryOptions<Columns>>(
     "Storage.memory",

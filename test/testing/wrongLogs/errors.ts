@@ -65,8 +65,10 @@ const errors: ReadonlyArray<WrongLog> = [
   differing(
     "takes whatever has changes",
     {
-      problem: ({ changes }) =>
-        Array.isArray(changes) && changes.length > 0 && changes.every(Boolean) ? undefined : "nothing"
+      problem: (entry) => {
+        const { changes } = (entry ?? {}) as { readonly changes?: unknown }
+        return Array.isArray(changes) && changes.length > 0 && changes.every(Boolean) ? undefined : "nothing"
+      }
     },
     ["conditions-need-an-index", "malformed-is-refused", "no-json-is-refused"]
   ),

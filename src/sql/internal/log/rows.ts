@@ -1,7 +1,7 @@
 /** From entries to rows of a change log and back. All of it is pure. */
 import { Either, Option } from "effect"
 import { reason, validateValue } from "../../../internal/columns/checkRow.js"
-import { type Keeps, validateEntry } from "../../../internal/log/entry.js"
+import { type Keeps, validateEntries, validateEntry } from "../../../internal/log/entry.js"
 import {
   type Change,
   type ChangeLogError,
@@ -127,6 +127,8 @@ export const encodeEntries = (
   random: Int32Array,
   keeps: Keeps
 ): Either.Either<ReadonlyArray<Encoded>, ChangeLogError> => {
+  const problem = validateEntries(entries)
+  if (problem !== undefined) return Either.left(refusal("Invalid", problem))
   const encoded: Array<Encoded> = []
   const ids = new Set<string>()
   for (const [index, entry] of entries.entries()) {

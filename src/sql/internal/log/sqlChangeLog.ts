@@ -8,7 +8,7 @@ import {
   type Entry,
   noState,
   type Revision,
-  wrongLimit
+  validateRange
 } from "../../../internal/log/events.js"
 import type { CommitResult } from "../../../internal/log/memoryLog.js"
 import { resolveSelector } from "../../../internal/log/selector.js"
@@ -25,6 +25,7 @@ import {
   resolve,
   whole
 } from "../../../internal/options.js"
+import type { Made } from "../../../internal/remedy.js"
 import type { StorageError } from "../../../Storage.js"
 import { warnOfLosses } from "../durability.js"
 import { doorbell as doorbellRule, timer } from "../options.js"
@@ -65,7 +66,7 @@ export interface LogBehavior {
   /** How often the log is read again for commits of other processes, without a `doorbell`. Default 1 second. */
   readonly poll?: Duration.DurationInput | undefined
   /** Rings the logs of other processes, instead of their polling: see `PgDoorbell`. */
-  readonly doorbell?: Doorbell | undefined
+  readonly doorbell?: (Made & Doorbell) | undefined
 }
 
 /** Which log in a database, and how it behaves. */
@@ -200,10 +201,13 @@ const handle = <V>(open: OpenLog, { poll, retention: bounds }: Behavior): SqlCha
       ),
     commit: (entries) => typed(Effect.suspend(() => commit(entries, appendExpected))),
     check: refuseEntry(store.feed),
-    read: ({ after, limit }) =>
-      Number.isSafeInteger(limit) && limit > 0
-        ? typed(Effect.suspend(() => Store.read<V>(store, after, limit)))
-        : Effect.fail(wrongLimit),
+    read: (options) =>
+      Effect.suspend(() => {
+        const problem = validateRange(options)
+        return problem === undefined
+          ? typed(Store.read<V>(store, options.after, options.limit))
+          : Effect.fail(problem)
+      }),
     head: typed(Effect.map(Store.readHead(store), ({ floor, head }) => ({ floor, head }))),
     revisionAt: (seq) => typed(Store.revisionAt(store, seq)),
     compact: (upTo) => typed(compact(store, upTo)),

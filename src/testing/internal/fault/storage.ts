@@ -1,6 +1,8 @@
 /** The decorator that plays a script of faults over a storage, and keeps what happened. */
+
 import { Deferred, Effect, Exit, FiberId } from "effect"
 import type { InvalidOptions } from "../../../internal/options.js"
+import type { Made } from "../../../internal/remedy.js"
 import { type Saved, type Storage, StorageError } from "../../../Storage.js"
 import { type Call, type Mutable, playing, recorded } from "./calls.js"
 import {
@@ -140,7 +142,7 @@ const makeLoad =
  * else it goes through. Time passes by the `Clock` alone. Fails with `InvalidOptions` when a rule can fit no call.
  */
 export const make = <Record, Query, Result>(
-  below: Storage<Record, Query, Result>,
+  below: Made & Storage<Record, Query, Result>,
   script: Script<Record> = []
 ): Effect.Effect<FaultStorage<Record, Query, Result>, InvalidOptions> =>
   Effect.map(startScript(storageScripts, script), (running) => {

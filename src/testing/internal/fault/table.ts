@@ -1,6 +1,8 @@
 /** The decorator that plays a script of faults over a table, and keeps what happened. */
+
 import { Data, Deferred, Effect, Exit, FiberId, Option } from "effect"
 import type { InvalidOptions } from "../../../internal/options.js"
+import type { Made } from "../../../internal/remedy.js"
 import {
   type AnyDefinition,
   type CheckedQuery,
@@ -250,7 +252,7 @@ const sourceOf = <D extends AnyDefinition>(below: Table<D>, state: State<D>): So
  * call. The table checks what it answers, as every table does: a wrong answer becomes `Malformed`.
  */
 export const make = <D extends AnyDefinition>(
-  below: Table<D>,
+  below: Made & Table<D>,
   script: TableScript<D> = []
 ): Effect.Effect<FaultTable<D>, InvalidOptions> =>
   Effect.gen(function* () {

@@ -27,6 +27,7 @@ const changesNothing = (
 
 /** What no log takes: it goes against the types on purpose, as foreign input does. */
 const malformed: ReadonlyArray<readonly [what: string, entry: unknown]> = [
+  ["an entry that is nothing", null],
   ["an entry without changes", { changes: [] }],
   ["changes that are no array", { changes: put("/a", 1) }],
   ["a change that is nothing", { changes: [null] }],

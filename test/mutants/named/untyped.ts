@@ -1,0 +1,74 @@
+/** Guards against what untyped code passes: durations that are none, null as an entry, as a cursor or as options. */
+import type { NamedMutant } from "../named.js"
+import { guardsOf } from "./guard.js"
+
+const guard = guardsOf("untyped")
+
+const durations = "is refused before anything is done, if it is none"
+const logs = "refuses what is no entry, no options and no cursor"
+
+export const untypedGuards: ReadonlyArray<NamedMutant> = [
+  guard(
+    "take a pair of numbers below 0 for a duration",
+    "internal/options",
+    ["if (Array.isArray(given) && given.some((part) => !(part >= 0))) return wrong\n", ""],
+    ["project/options", durations]
+  ),
+  guard(
+    "close within what is no duration",
+    "internal/options",
+    ["? Effect.die(value) : Effect.succeed(value)", "? Effect.succeed(0) : Effect.succeed(value)"],
+    ["project/options", durations]
+  ),
+  guard(
+    "limit an answer by what is no duration",
+    "internal/actor/ask",
+    ["return resume(Effect.die(limit))", "return resume(Effect.void as never)"],
+    ["project/options", durations]
+  ),
+  guard(
+    "take null for an entry",
+    "internal/log/entry",
+    ["} = (entry ?? {}) as", "} = entry as"],
+    ["log/untyped", logs]
+  ),
+  guard(
+    "take null for a list of entries",
+    "internal/log/entry",
+    ["  Array.isArray(entries) ? undefined :", "  entries !== 5 ? undefined :"],
+    ["log/untyped", logs]
+  ),
+  guard(
+    "take null for a cursor",
+    "internal/log/events",
+    [
+      'if (!isCursor(after)) return wrongCursor("after")',
+      'if (after === undefined) return wrongCursor("after")'
+    ],
+    ["log/untyped", logs]
+  ),
+  guard(
+    "take null for the end of a reading",
+    "internal/log/events",
+    ["upTo === undefined || isCursor(upTo) ?", "upTo == null || isCursor(upTo) ?"],
+    ["log/untyped", logs]
+  ),
+  guard(
+    "hold what comes after null",
+    "internal/log/checkReading",
+    ["(isCursor(after) ? undefined :", "(true ? undefined :"],
+    ["log/untyped", logs]
+  ),
+  guard(
+    "do writes that are no array",
+    "internal/table/writing",
+    ["if (!Array.isArray(writes)) return", "if (writes === undefined) return"],
+    ["table/memory", "refuses writes that are no array"]
+  ),
+  guard(
+    "destructure options of null",
+    "Recorder",
+    ["...rest } = options ?? {}", "...rest } = options"],
+    ["project/options", "are a record"]
+  )
+]
