@@ -142,6 +142,24 @@ const seeing: ReadonlyArray<NamedMutant> = [
     ["datastore/rights", "give a follower that resumes a snapshot, with no revision between (temp)"]
   ),
   guard(
+    "take a cursor of another process for one of the present rights",
+    inside("runtime"),
+    ['mark: authorize === undefined ? "" :', 'mark: authorize !== null ? "" :'],
+    ["datastore/restarts", "begins anew within the rights of now"]
+  ),
+  guard(
+    "let the server itself begin anew after a restart",
+    inside("followCalls"),
+    ["unmarked(after.epoch) === unmarked(epoch)", "after.epoch === epoch"],
+    ["datastore/restarts", "of the server itself goes on where it was"]
+  ),
+  guard(
+    "begin anew for ever where other processes write too",
+    inside("followCalls"),
+    ["yield* markShared(runtime, store, as)", "void markShared"],
+    ["datastore/restarts", "gives a follower whose rights were raised one snapshot, and then changes again"]
+  ),
+  guard(
     "compare rights when a frame is enqueued only",
     inside("followCalls"),
     [
