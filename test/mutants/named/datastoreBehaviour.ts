@@ -49,6 +49,27 @@ const acting: ReadonlyArray<NamedMutant> = [
     ["datastore/rights", "whose clients count alike do not meet"]
   ),
   guard(
+    "show a record again to a principal that may not see it any more",
+    inside("accept"),
+    [
+      'if (reply._tag === "Done") return doneAsSeenNow(store, request, reply)',
+      'if (reply._tag === "Done") return reply'
+    ],
+    ["datastore/repeated", "after the right to see its record was taken does not show it"]
+  ),
+  guard(
+    "refuse a reply again that has hidden its own record",
+    inside("accept"),
+    ["if (mayRead === undefined || done.unseen === rightsNow(store, as))", "if (mayRead === undefined)"],
+    ["datastore/repeated", "is answered alike where it has hidden the record itself"]
+  ),
+  guard(
+    "forget what a try has decided whose answer was lost",
+    inside("evaluate"),
+    ["reply: asSeenNow(store, request, earlier)", "reply: undecided"],
+    ["datastore/repeated", "is answered by what it has made, also when its record is gone since"]
+  ),
+  guard(
     "ignore what a step expects",
     inside("apply"),
     ["if (conflict !== undefined) return conflict", "if (conflict === null) return conflict"],
