@@ -60,10 +60,9 @@ const resetRow = ({ changed, state }: Merging, row: Row, reset: Stamp): void => 
   States.putReset(state, row, reset)
   for (let field = 0; field < row.cells.length; field++) {
     const cell = row.cells[field]
-    if (cell === undefined || cell.reset >= reset) {
-      // The removal of the row has the same effect as that of a field at the same time.
-      if (cell === undefined || cell.state !== undefined || cell.reset > reset) continue
-    }
+    if (cell === undefined || cell.reset > reset) continue
+    // The removal of the row has the same effect as that of a field at the same time.
+    if (cell.reset === reset && cell.state !== undefined) continue
     changed.push({ row, field, before: cell })
     States.put(state, row, field, undefined)
   }
@@ -103,11 +102,15 @@ const isTooOld = (
   return strategy.parts?.isTooOld(stateUnder(held, reset), state, horizon) === true
 }
 
+const placeOf = ({ state }: Merging, row: Row, field: number): At => ({
+  row: row.key,
+  field: state.fields[field]!
+})
+
 /** Joins a cell that was checked. Returns why it is refused. */
 const joinCell = (merging: Merging, row: Row, field: number, given: Cell): Refusal | undefined => {
   const { rules, state } = merging
   const strategy = state.strategies[field]!
-  const at = () => ({ row: row.key, field: state.fields[field]! })
   // Below the removal of the row: it is gone, and brings nothing new.
   if (given.reset < row.reset || (given.state === undefined && given.reset <= row.reset)) return undefined
   const held = row.cells[field]
@@ -115,9 +118,9 @@ const joinCell = (merging: Merging, row: Row, field: number, given: Cell): Refus
   if (cell === held) return undefined
   const { client } = rules
   if (client !== undefined && isForeign(strategy, row, held, given, client))
-    return { _tag: "Foreign", at: at() }
+    return { _tag: "Foreign", at: placeOf(merging, row, field) }
   if (isTooOld(merging, strategy, held, given)) {
-    merging.tooOld.push(at())
+    merging.tooOld.push(placeOf(merging, row, field))
     return undefined
   }
   merging.changed.push({ row, field, before: held })
