@@ -1,20 +1,28 @@
 /** Shows the audit trail live: a change log beside the storage, and a page that watches it. */
 import { fileURLToPath } from "node:url"
 import { FileSystem, HttpRouter, HttpServerResponse } from "@effect/platform"
-import { Clock, Context, Duration, Effect, Schedule } from "effect"
-import { ChangeLog, type Storage } from "effect-recorder"
+import { Clock, Context, Duration, Effect, Option, Schedule } from "effect"
+import { ChangeLog, type Recorder, type Storage } from "effect-recorder"
 import type * as HttpAudit from "effect-recorder/platform/HttpAudit"
 import type * as WatchSse from "effect-recorder/platform/WatchSse"
 import type { Activity, Count } from "./activity.js"
 
-/** A value that the page shows. Its key names its kind: `records/…`, `batches/…`, `queue/…` or `activity/…`. */
+/** The parts of the account that the page shows: every accepted record is in one of them. */
+type Account = Pick<
+  Recorder.Stats,
+  "accepted" | "stored" | "setAside" | "dropped" | "handedBack" | "pending" | "duplicates" | "retries"
+>
+
+/** A value that the page shows. Its key names its kind: `records/…`, `batches/…`, `queue/…`, `aside/…`, `activity/…`. */
 export type Moment =
   | HttpAudit.NewRow
   | Activity
   /** One bulk save. */
   | { readonly size: number; readonly millis: number }
-  /** The recorder's queue at a time in milliseconds since the epoch. */
-  | { readonly at: number; readonly pending: number; readonly stored: number; readonly status: string }
+  /** The recorder at a time in milliseconds since the epoch, and why it is not running. */
+  | (Account & { readonly at: number; readonly status: string; readonly why: string })
+  /** A record that cannot be stored, and why. */
+  | { readonly record: HttpAudit.NewRow; readonly why: string; readonly at: number }
 
 /** The watch of the page, over server-sent events. */
 export class Live extends Context.Tag("Live")<Live, WatchSse.WatchSse<Moment>>() {}
@@ -60,24 +68,41 @@ export const publishing = (log: ChangeLog.ChangeLog<Moment>, count: Count, stora
   }
 }
 
+/** Takes the records that cannot be stored: it shows them, with the reason. */
+export const showing = (log: ChangeLog.ChangeLog<Moment>) => {
+  const aside = inTurn("aside", 20)
+  return ({ at, cause, record }: Recorder.SetAside<HttpAudit.NewRow>) =>
+    log.append([aside({ at, record, why: cause.message })])
+}
+
+const accountOf = (stats: Recorder.Stats): Account => {
+  const { accepted, dropped, duplicates, handedBack, pending, retries, setAside, stored } = stats
+  return { accepted, stored, setAside, dropped, handedBack, pending, duplicates, retries }
+}
+
 /** Samples the recorder ten times a second, and publishes what has changed. */
 export const sampling = (log: ChangeLog.ChangeLog<Moment>, audit: HttpAudit.AuditRecorder) =>
   Effect.gen(function* () {
     const queue = inTurn("queue", 600)
     let before = ""
     const sample = Effect.gen(function* () {
-      const { pending, stored } = audit.unsafeStats()
-      const { _tag: status } = yield* audit.status
-      const now = `${pending} ${stored} ${status}`
-      if (now === before) return
-      before = now
-      yield* log.append([queue({ at: yield* Clock.currentTimeMillis, pending, stored, status })])
+      const account = accountOf(audit.unsafeStats())
+      const status = yield* audit.status
+      const why = Option.match(status.cause, {
+        onNone: () => "",
+        onSome: (cause) => (cause instanceof Error ? cause.message : String(cause))
+      })
+      const now = { ...account, status: status._tag, why }
+      if (JSON.stringify(now) === before) return
+      before = JSON.stringify(now)
+      yield* log.append([queue({ at: yield* Clock.currentTimeMillis, ...now })])
     })
     yield* Effect.forkScoped(Effect.repeat(sample, Schedule.spaced("100 millis")))
   })
 
 // The page holds its script and its style, and connects to this server alone.
-const policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
+const policy =
+  "default-src 'none'; img-src data:; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
 
 /** The page, and the events that it shows. */
 export const routes = Effect.gen(function* () {
@@ -85,5 +110,9 @@ export const routes = Effect.gen(function* () {
   const html = yield* files.readFileString(fileURLToPath(new URL("live.html", import.meta.url)))
   const page = HttpServerResponse.setHeader(HttpServerResponse.html(html), "content-security-policy", policy)
   const events = Effect.flatMap(Live, (live) => live.serve(ChangeLog.prefix(""), { snapshot: "first" }))
-  return HttpRouter.empty.pipe(HttpRouter.get("/live", page), HttpRouter.get("/live/events", events))
+  return HttpRouter.empty.pipe(
+    HttpRouter.get("/", HttpServerResponse.redirect("/live")),
+    HttpRouter.get("/live", page),
+    HttpRouter.get("/live/events", events)
+  )
 })

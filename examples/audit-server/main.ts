@@ -20,6 +20,7 @@ import * as Live from "./live.js"
 import { measure } from "./measure.js"
 import * as Report from "./report.js"
 import { Audit, auditing, routes, serve } from "./server.js"
+import * as Trouble from "./trouble.js"
 
 class WrongArguments extends Data.TaggedError("WrongArguments")<{ readonly message: string }> {}
 
@@ -50,10 +51,17 @@ const serveUntilSignal = (port: number) =>
       Effect.gen(function* () {
         const log = yield* Live.makeLog
         const count = yield* Activity.make
-        const opened = Effect.map(database.open, (storage) => Live.publishing(log, count, storage))
-        const recorder = yield* Recorder.makeDeferred(opened, { name: "audit" })
+        const trouble = yield* Trouble.make
+        const opened = Effect.map(database.open, (storage) =>
+          Live.publishing(log, count, trouble.guard(storage))
+        )
+        const recorder = yield* Recorder.makeDeferred(opened, {
+          name: "audit",
+          deadLetters: Live.showing(log),
+          retry: Trouble.retry
+        })
         const live = yield* WatchSse.make(yield* Watch.make(log))
-        const app = auditing(HttpRouter.concat(routes, yield* Live.routes))
+        const app = auditing(HttpRouter.concatAll(routes, yield* Live.routes, Trouble.routes(trouble)))
         // The server closes in a scope of its own, so that its last requests are recorded before the recorder closes.
         const serving = Effect.gen(function* () {
           yield* Live.sampling(log, recorder)

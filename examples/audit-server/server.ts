@@ -38,10 +38,16 @@ export const routes = HttpRouter.empty.pipe(
   HttpRouter.get("/health", health)
 )
 
-/** Records each request of an app, but for the health checks of a load balancer. */
+// The health checks of a load balancer, and what the page asks for itself.
+const unrecorded = ["/health", "/live", "/demo/"]
+
+const isRecorded = (target: string): boolean =>
+  target !== "/" && !unrecorded.some((path) => target.startsWith(path))
+
+/** Records each request of an app, but for those that concern the trail itself. */
 export const auditing = HttpAudit.middleware(Audit, {
   actor: (request) => request.headers["x-user"],
-  redact: (entry) => (entry.target === "/health" ? undefined : entry)
+  redact: (entry) => (isRecorded(entry.target) ? entry : undefined)
 })
 
 export const audited = auditing(routes)
