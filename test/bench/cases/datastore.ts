@@ -4,6 +4,10 @@ import * as Actor from "../../../src/Actor.js"
 import * as ChangeLog from "../../../src/ChangeLog.js"
 import * as Datastore from "../../../src/Datastore.js"
 import * as Watch from "../../../src/Watch.js"
+import { resumes } from "../datastore/bytes.js"
+import { deletes } from "../datastore/deletes.js"
+import { views } from "../datastore/dispatch.js"
+import { latency } from "../datastore/latency.js"
 import { type Bench, type Case, interleave, type Sample } from "../support/bench.js"
 import { loadPeers } from "../support/peers.js"
 import { turn, using } from "../support/recorders.js"
@@ -188,9 +192,16 @@ const following = async (bench: Bench, { store, watch }: Parts): Promise<void> =
 export const datastore: Case = {
   name: "datastore",
   about: "operations on a store to appends, publishes and asks; its subscribers to those of a watch",
-  run: (bench) =>
-    using(parts, async (made) => {
+  run: async (bench) => {
+    await using(parts, async (made) => {
       await writing(bench, made)
       await following(bench, made)
     })
+    bench.heading("From an operation to its subscribers")
+    await latency(bench)
+    await views(bench)
+    bench.heading("Bytes of server-sent events, and what is remembered")
+    await resumes(bench)
+    await deletes(bench)
+  }
 }
