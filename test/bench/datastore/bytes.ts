@@ -43,7 +43,7 @@ const bytesUntilSynced = (handler: Handler, after: string | undefined) => {
   const headers = after === undefined ? {} : { "last-event-id": after }
   const request = HttpServerRequest.fromWeb(new Request("http://localhost/", { headers }))
   const decoder = new TextDecoder()
-  const caughtUp = /event: ?synced\n/
+  const caughtUp = /event: synced\nid: (\S+)\n/
   return Effect.scoped(
     handler.pipe(
       Effect.provideService(HttpServerRequest.HttpServerRequest, request),
@@ -63,7 +63,7 @@ const bytesUntilSynced = (handler: Handler, after: string | undefined) => {
       ),
       Effect.flatten,
       Effect.orDie,
-      Effect.map(({ bytes, text }) => ({ bytes, cursor: /"cursor":"([^"]+)"[^\n]*\n*$/.exec(text)?.[1] }))
+      Effect.map(({ bytes, text }) => ({ bytes, cursor: caughtUp.exec(text)?.[1] }))
     )
   )
 }
