@@ -4,7 +4,12 @@ import * as Actor from "../../../src/Actor.js"
 import * as ChangeLog from "../../../src/ChangeLog.js"
 import * as Datastore from "../../../src/Datastore.js"
 import * as Watch from "../../../src/Watch.js"
+import { resumes } from "../datastore/bytes.js"
+import { deletes } from "../datastore/deletes.js"
+import { views } from "../datastore/dispatch.js"
+import { latency } from "../datastore/latency.js"
 import { type Bench, type Case, interleave, type Sample } from "../support/bench.js"
+import { loadPeers } from "../support/peers.js"
 import { turn, using } from "../support/recorders.js"
 
 interface Item {
@@ -88,9 +93,13 @@ const writing = async (bench: Bench, { actor, log, store, watch }: Parts): Promi
   const plain = new Map<string, { readonly item: Item; readonly seq: number }>()
   const listeners = [(_: unknown) => {}]
   let seq = 0
+  const peers = await loadPeers(bench.note)
+  const tiny = peers?.makeTinyBase("bench")
+  tiny?.listen(() => {})
   const bursts = await interleave(
     { rounds: bench.pairs, parts: 3, warmUps: 2 },
     {
+      tiny: tiny === undefined ? () => 0 : each((item) => tiny.setRow("items", item.id, { ...item })),
       store: each(store.unsafeSet),
       log: each((item) => log.append.now?.([ChangeLog.put(item.id, item)])),
       floor: each((item) => {
@@ -106,6 +115,12 @@ const writing = async (bench: Bench, { actor, log, store, watch }: Parts): Promi
   bench.ratio("the time of an append to a log with state to that of unsafeSet", bursts.log, bursts.store, {
     atLeast: 0.3
   })
+  if (tiny !== undefined) {
+    bench.figure("setRow of TinyBase's MergeableStore, one listener", bursts.tiny, "us")
+    bench.ratio("the time of setRow of a MergeableStore to that of unsafeSet", bursts.tiny, bursts.store, {
+      atLeast: 8
+    })
+  }
   const calls = await interleave(
     { rounds: bench.pairs, parts: 3, warmUps: 2 },
     {
@@ -177,9 +192,16 @@ const following = async (bench: Bench, { store, watch }: Parts): Promise<void> =
 export const datastore: Case = {
   name: "datastore",
   about: "operations on a store to appends, publishes and asks; its subscribers to those of a watch",
-  run: (bench) =>
-    using(parts, async (made) => {
+  run: async (bench) => {
+    await using(parts, async (made) => {
       await writing(bench, made)
       await following(bench, made)
     })
+    bench.heading("From an operation to its subscribers")
+    await latency(bench)
+    await views(bench)
+    bench.heading("Bytes of server-sent events, and what is remembered")
+    await resumes(bench)
+    await deletes(bench)
+  }
 }

@@ -2,6 +2,7 @@
 import { BentoCache, bentostore } from "bentocache"
 import { memoryDriver } from "bentocache/drivers/memory"
 import { LRUCache } from "lru-cache"
+import { createMergeableStore } from "tinybase/mergeable-store"
 
 /** An LRU with a time to live, synchronous. */
 export const makeLru = (max, ttl) => {
@@ -35,5 +36,38 @@ export const makeEmmett = async (url) => {
       return state
     },
     close: () => store.close()
+  }
+}
+
+/** A store that converges with others of its kind. `unique` names its writer. */
+export const makeTinyBase = (unique) => {
+  const store = createMergeableStore(unique)
+  return {
+    setRow: (table, row, cells) => {
+      store.setRow(table, row, cells)
+    },
+    delRow: (table, row) => {
+      store.delRow(table, row)
+    },
+    getRow: (table, row) => store.getRow(table, row),
+    listen: (listener) => {
+      const id = store.addRowListener(null, null, (_, table, row) => listener(table, row))
+      return () => {
+        store.delListener(id)
+      }
+    },
+    content: () => store.getMergeableContent(),
+    /** Merges the content or the changes of another store. */
+    merge: (changes) => {
+      store.applyMergeableChanges(changes)
+    },
+    /** Makes some changes; returns what another store merges of them. */
+    changed: (work) => {
+      let changes
+      store.transaction(work, () => {
+        changes = store.getTransactionMergeableChanges()
+      })
+      return changes
+    }
   }
 }

@@ -18,6 +18,28 @@ export interface Peers {
     readonly close: () => Promise<void>
   }
   readonly makeEmmett: (url: string) => Promise<EventStore>
+  readonly makeTinyBase: (unique: string) => TinyBase
+}
+
+/** A row of TinyBase: cells are text, numbers or truth values. */
+export interface TinyRow {
+  readonly [cell: string]: string | number | boolean
+}
+
+/** What one store of TinyBase gives another one to merge: it is passed on as it is. */
+export type TinyChanges = ReadonlyArray<unknown>
+
+/** What the bench calls of TinyBase's MergeableStore. */
+export interface TinyBase {
+  readonly setRow: (table: string, row: string, cells: TinyRow) => void
+  readonly delRow: (table: string, row: string) => void
+  readonly getRow: (table: string, row: string) => TinyRow
+  /** Calls the listener after a transaction that changed a row. Returns how to stop it. */
+  readonly listen: (listener: (table: string, row: string) => void) => () => void
+  readonly content: () => TinyChanges
+  readonly merge: (changes: TinyChanges) => void
+  /** Makes some changes in one transaction. Returns what another store merges of them. */
+  readonly changed: (work: () => void) => TinyChanges
 }
 
 /** An event of emmett. */
@@ -57,10 +79,12 @@ const install = (): void => {
 /** Loads the peers, which are installed on first use. Without a registry they are left out, by name. */
 export const loadPeers = async (note: (text: string) => void): Promise<Peers | undefined> => {
   if (!isInstalled()) {
-    note("installing lru-cache, bentocache and emmett (npm ci in test/bench/peers)")
+    note("installing lru-cache, bentocache, emmett and tinybase (npm ci in test/bench/peers)")
     install()
   }
   if (isInstalled()) return await import(pathToFileURL(path.join(home, "index.mjs")).href)
-  note("left out: lru-cache, bentocache, emmett. They could not be installed: run npm ci in test/bench/peers")
+  note(
+    "left out: lru-cache, bentocache, emmett, tinybase. They could not be installed: run npm ci in test/bench/peers"
+  )
   return undefined
 }
