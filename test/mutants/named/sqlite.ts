@@ -125,5 +125,26 @@ export const sqlite: ReadonlyArray<NamedMutant> = [
       file: "test/sql/SqliteWorker.bundles.test.ts",
       name: "no flag of the program's own text, and those that find and load modules"
     }
+  },
+  {
+    name: "refuse a date of another realm",
+    file: "src/internal/realms.ts",
+    find: "value instanceof Date || (",
+    replace: "value instanceof Date && (",
+    test: { file: "test/sql/SqliteStorage.test.ts", name: "reads back values of another realm" }
+  },
+  {
+    name: "refuse bytes of another realm",
+    file: "src/internal/realms.ts",
+    find: "value instanceof Uint8Array || (",
+    replace: "value instanceof Uint8Array && (",
+    test: { file: "test/sql/SqliteStorage.test.ts", name: "reads back values of another realm" }
+  },
+  {
+    name: "hide the message of an error of another realm",
+    file: "src/internal/realms.ts",
+    find: "value instanceof Error || Object.prototype",
+    replace: "value instanceof Error && Object.prototype",
+    test: { file: "test/internal/realms.test.ts", name: "new TypeError('x') is of one kind in both" }
   }
 ]

@@ -6,6 +6,7 @@ import { type BackingWorker, PlatformWorker, type Worker } from "@effect/platfor
 import { WorkerError } from "@effect/platform/WorkerError"
 import { layerPlatform } from "@effect/platform-node/NodeWorker"
 import { Cause, Deferred, Effect, ExecutionStrategy, Exit, FiberId, Option, Scope } from "effect"
+import { isError } from "../../../internal/realms.js"
 import { StorageError } from "../../../Storage.js"
 import type { Table } from "../dialect.js"
 import { SqlFailure } from "../errors.js"
@@ -54,7 +55,7 @@ const storageError = (
 
 /** Whether what a thread has ended with is that there is no such file. */
 const isMissing = (reason: unknown, file: string): boolean =>
-  reason instanceof Error &&
+  isError(reason) &&
   "code" in reason &&
   (reason.code === "ERR_MODULE_NOT_FOUND" || reason.code === "MODULE_NOT_FOUND") &&
   reason.message.includes(`'${file}'`)
@@ -83,7 +84,7 @@ const threadEnded = (
     const message = `the file of the thread of SQLite is missing: ${file}. ${bundling} to this place, beside your own bundle`
     return storageError(kind, "NotStored", message)
   }
-  const why = reason instanceof Error ? reason.message : "it was stopped"
+  const why = isError(reason) ? reason.message : "it was stopped"
   return storageError(kind, "Unknown", `the thread of the SQLite file has ended: ${why}`)
 }
 
