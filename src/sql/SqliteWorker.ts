@@ -10,7 +10,7 @@ import type { Feed } from "./internal/log/tables.js"
 import { sqliteDialect } from "./internal/sqlite/dialect.js"
 import { sqliteLog } from "./internal/sqlite/log.js"
 import { encodeColumns, type Refusal, type Request } from "./internal/sqlite/protocol.js"
-import { remoteSqlite } from "./internal/sqlite/remote.js"
+import * as Remote from "./internal/sqlite/remote.js"
 import type { StorageBackend, Stored } from "./internal/storage/outbox.js"
 import { makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
 import type { TableOptions } from "./internal/storage/tableOptions.js"
@@ -49,7 +49,7 @@ const connect = (
   table: Table,
   feed: Feed | undefined
 ): Effect.Effect<StorageBackend, StorageError, Scope.Scope> =>
-  Effect.map(remoteSqlite(filename, table, feed), (remote): StorageBackend => {
+  Effect.map(Remote.remoteSqlite(filename, table, feed), (remote): StorageBackend => {
     const ask = (request: Request) => Effect.mapError(remote(request), asStorageError)
     const bigints = table.columns.some(({ type }) => type === "bigint")
     const run: Run = ({ params, text }) => ask(["run", text, params, bigints])
@@ -76,10 +76,25 @@ const connect = (
   })
 
 /** A new thread would begin with an empty database in memory. */
-const threadFile = that(
+const fileRule = that(
   "the path of a file",
   (given) => typeof given === "string" && given !== "" && !given.startsWith(":memory:")
 )
+
+/**
+ * Names the file of the thread's code, for your build. It stands beside the module that starts it. So a bundle needs it
+ * in its own folder, as `thread.js`, bundled too where packages are not installed:
+ *
+ * ```ts
+ * import { fileURLToPath } from "node:url"
+ *
+ * const thread = fileURLToPath(SqliteWorker.threadFile())
+ * const build = { entryPoints: { main: "src/main.ts", thread }, bundle: true, format: "esm", outdir: "out" }
+ * ```
+ *
+ * Inside of a bundle it names where the file must be.
+ */
+export const threadFile: () => URL = Remote.threadFile
 
 /**
  * Starts the thread, opens the file there, and makes the storage. Ends both with the scope. The storage has the
@@ -93,13 +108,13 @@ const threadFile = that(
  * - An interrupted call waits for the thread to finish the statement, and ends the thread after a second: nothing is
  *   committed after the interruption has completed.
  *
- * Fails as `SqliteStorage.make` does. `:memory:` is refused, because a new thread would begin with an empty database.
+ * Fails as `SqliteStorage.make` does, and as `Fatal` in a bundle without {@link threadFile}. `:memory:` is refused, because a new thread would begin with an empty database.
  */
 export const make = <const C extends Columns>(
   options: SqliteWorkerOptions<C>
 ): Effect.Effect<SqlStorage<C>, StorageError | InvalidOptions, Scope.Scope> =>
   makeSqlStorage<Pick<SqliteWorkerOptions<C>, "filename">>()(
     options,
-    { filename: threadFile },
+    { filename: fileRule },
     (table, feed, { filename }) => connect(filename, table, feed)
   )

@@ -107,25 +107,26 @@ const runLaws = (folder: string): string => {
 }
 
 const runWorker = (folder: string): string => {
-  fs.writeFileSync(
-    path.join(folder, "worker.mjs"),
-    `
+  const storing = (filename: string) => `
     import { Recorder, Storage } from "${manifest.name}"
     import * as SqliteWorker from "${manifest.name}/sql/SqliteWorker"
     import { Effect } from "effect"
     const columns = { id: Storage.Column.text }
     const program = Effect.gen(function* () {
-      const storage = yield* SqliteWorker.make({ filename: "worker.db", table: "records", columns, id: "id" })
+      const storage = yield* SqliteWorker.make({ filename: "${filename}", table: "records", columns, id: "id" })
       const recorder = yield* Recorder.make(storage)
       recorder.unsafeSave({ id: "1" })
       const { stats } = yield* recorder.close
       console.log(stats.stored)
     })
     await Effect.runPromise(Effect.scoped(program))`
-  )
-  const stored = run(process.execPath, ["worker.mjs"], { cwd: folder }).trim()
-  ensure(stored === "1", `stored ${stored} records instead of 1`)
-  return "1 record"
+  fs.writeFileSync(path.join(folder, "worker.mjs"), storing("file.db"))
+  const ways = [["worker.mjs"], ["--input-type=module", "-e", storing("text.db")]]
+  for (const args of ways) {
+    const stored = run(process.execPath, args, { cwd: folder }).trim()
+    ensure(stored === "1", `stored ${stored} records instead of 1 (${args[0]})`)
+  }
+  return "1 record, from a file and from a text"
 }
 
 const compile = (folder: string, names: ReadonlyArray<string>, types: ReadonlyArray<string>): string => {

@@ -2,6 +2,7 @@
  * Checks every record before any statement: what one backend stores, every backend stores, and it reads back equal.
  * All of it is pure.
  */
+import { isBytes, isDate } from "../realms.js"
 import { utf8Length } from "../text.js"
 import { type Column, type Columns, type ColumnType, maxIdBytes } from "./columns.js"
 import { type JsonRule, maxJsonDepth, validateJson, validateText } from "./jsonData.js"
@@ -66,7 +67,7 @@ export const validateValue = (type: ColumnType, value: unknown): Rule | undefine
     case "boolean":
       return typeof value === "boolean" ? undefined : "WrongType"
     case "timestamp": {
-      if (!(value instanceof Date)) return "WrongType"
+      if (!isDate(value)) return "WrongType"
       const time = value.getTime()
       if (time >= minTime && time <= maxTime) return undefined
       return Number.isNaN(time) ? "InvalidDate" : "OutOfRange"
@@ -74,7 +75,7 @@ export const validateValue = (type: ColumnType, value: unknown): Rule | undefine
     case "json":
       return validateJson(value, 0)
     case "bytes":
-      return value instanceof Uint8Array ? undefined : "WrongType"
+      return isBytes(value) ? undefined : "WrongType"
   }
 }
 

@@ -1,4 +1,5 @@
 /** JSON data: which values are JSON, and copies of them that no caller can change. */
+import { isPlainObject } from "../realms.js"
 import { isWellFormed, utf8Length } from "../text.js"
 
 /** A value of JSON. */
@@ -17,12 +18,6 @@ export type JsonRule = "NotFinite" | "NullCharacter" | "LoneSurrogate" | "NotPla
 
 export const validateText = (text: string): "NullCharacter" | "LoneSurrogate" | undefined =>
   text.includes("\0") ? "NullCharacter" : isWellFormed(text) ? undefined : "LoneSurrogate"
-
-const isPlainObject = (value: object): boolean => {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  // The last form is the Object.prototype of another realm.
-  return prototype === Object.prototype || prototype === null || Object.getPrototypeOf(prototype) === null
-}
 
 /** Returns the rule that a value breaks, or `undefined`. */
 export const validateJson = (value: unknown, depth: number): JsonRule | undefined => {

@@ -1,12 +1,13 @@
 /** One text for each query, by which equal queries are found: in keys of caches, for one read that many share. */
 import { Encoding } from "effect"
+import { isBytes, isDate } from "../realms.js"
 import type { AnyCondition, CheckedQuery } from "./query.js"
 
 /** A value as JSON; those that JSON has no form for are marked by their type. */
 const valueOf = (value: unknown): unknown => {
   if (typeof value === "bigint") return { bigint: String(value) }
-  if (value instanceof Date) return { date: value.getTime() }
-  return value instanceof Uint8Array ? { bytes: Encoding.encodeBase64(value) } : value
+  if (isDate(value)) return { date: value.getTime() }
+  return isBytes(value) ? { bytes: Encoding.encodeBase64(value) } : value
 }
 
 const conditionOf = (condition: AnyCondition): unknown => {

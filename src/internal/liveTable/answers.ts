@@ -2,6 +2,7 @@
 import { Option } from "effect"
 import type { Columns } from "../columns/columns.js"
 import type { Revision } from "../log/events.js"
+import { isBytes, isDate } from "../realms.js"
 
 /** Why an answer is stale: past its time to live, its load is slow or has failed, or changes may have been missed. */
 export type StaleReason = "Expired" | "Slow" | "Failed" | "Suspect"
@@ -78,8 +79,8 @@ export const sharingOf = (columns: Columns): Sharing => {
       const copy: Record<string, unknown> = { ...row }
       for (const name of mutable) {
         const value = copy[name]
-        if (value instanceof Date) copy[name] = new Date(value.getTime())
-        else if (value instanceof Uint8Array) copy[name] = value.slice()
+        if (isDate(value)) copy[name] = new Date(value.getTime())
+        else if (isBytes(value)) copy[name] = value.slice()
       }
       // It has the columns of the row, with equal values.
       return copy as typeof row

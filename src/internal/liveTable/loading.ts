@@ -7,6 +7,7 @@ import * as Flights from "../cache/flights.js"
 import type { CheckedQuery } from "../columns/query.js"
 import type { AnyDefinition } from "../columns/writes.js"
 import type { Revision } from "../log/events.js"
+import { isError } from "../realms.js"
 import { monotonicMillis } from "../time.js"
 import type { AnyRow } from "./answers.js"
 import {
@@ -74,7 +75,7 @@ const failureOf = <E>(
     case "Failed": {
       const cause = Cause.squash(outcome.cause)
       if (cause instanceof ReadFailed) return cause
-      const message = cause instanceof Error ? cause.message : String(cause)
+      const message = isError(cause) ? cause.message : String(cause)
       return new ReadFailed({ reason: cause instanceof Malformed ? "Malformed" : "Master", message, cause })
     }
   }

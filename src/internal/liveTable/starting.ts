@@ -12,6 +12,7 @@ import type { AnyDefinition } from "../columns/writes.js"
 import { keyPrefix } from "../log/tableChange.js"
 import { InvalidOptions } from "../options.js"
 import { makeRandom, randomName } from "../random.js"
+import { isError } from "../realms.js"
 import { CurrentTurn } from "../turn.js"
 import * as Changes from "./changes.js"
 import { type CloseReport, reportUnsaved } from "./closeReport.js"
@@ -46,7 +47,7 @@ const classify = (cause: Cause.Cause<unknown>): StorageError => {
   const error = Cause.squash(cause)
   if (error instanceof StorageError) return error
   const kind = error instanceof InvalidOptions ? "Fatal" : "Unknown"
-  const message = error instanceof Error ? error.message : String(error)
+  const message = isError(error) ? error.message : String(error)
   return new StorageError({ kind, outcome: "NotStored", message, cause: error })
 }
 

@@ -9,6 +9,7 @@ import * as Cells from "../cache/cells.js"
 import { type CheckedWrite, idOfWrite } from "../columns/checkWrite.js"
 import { runsOf } from "../columns/writeRuns.js"
 import type { AnyDefinition, Write } from "../columns/writes.js"
+import { isError } from "../realms.js"
 import { monotonicMillis } from "../time.js"
 import type { UnsavedWrite } from "./closeReport.js"
 import type { Core } from "./core.js"
@@ -80,7 +81,7 @@ const failureOf = (exit: Exit.Exit<unknown, unknown>, millis: number): WriteFail
     outcome: "Unknown",
     message: interrupted
       ? "the live table was closed while the write was running: it may be done"
-      : `the master failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+      : `the master failed: ${isError(cause) ? cause.message : String(cause)}`,
     cause
   })
 }

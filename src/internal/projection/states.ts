@@ -3,6 +3,7 @@
  * what the text decodes to, so that no one can change what another one gets, and all lanes give the same.
  */
 import { Option, Schema } from "effect"
+import { isPlainObject } from "../realms.js"
 import { utf8Length } from "../text.js"
 import type { StateSchema } from "./definition.js"
 
@@ -36,16 +37,13 @@ export const unencoded = <S>(state: S): Kept<S> => {
 
 export const bytesOf = ({ text }: Kept<unknown>): number => (text === undefined ? 0 : utf8Length(text))
 
-const isPlainObject = (value: object): boolean => {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === Array.prototype || prototype === null
-}
+const isPlainOrArray = (value: object): boolean => Array.isArray(value) || isPlainObject(value)
 
 /** Whether a value is made of primitives, arrays and records alone: others break when they are frozen, or do not freeze. */
 const isPlain = (value: unknown, seen: Set<object>): boolean => {
   if (typeof value === "function") return false
   if (typeof value !== "object" || value === null || seen.has(value)) return true
-  if (!isPlainObject(value)) return false
+  if (!isPlainOrArray(value)) return false
   seen.add(value)
   return Object.values(value).every((member) => isPlain(member, seen))
 }
@@ -58,7 +56,7 @@ const freeze = (value: unknown): void => {
 
 /** Freezes records and arrays, in depth, and leaves other objects as they are. */
 export const freezePlain = (value: unknown): void => {
-  if (typeof value !== "object" || value === null || !isPlainObject(value) || Object.isFrozen(value)) return
+  if (typeof value !== "object" || value === null || !isPlainOrArray(value) || Object.isFrozen(value)) return
   Object.freeze(value)
   for (const name in value) freezePlain((value as { readonly [name: string]: unknown })[name])
 }

@@ -2,6 +2,7 @@
 import { Cause, type Clock, Effect, Scope } from "effect"
 import type { Order, Store, Tier, TierError } from "../../Tier.js"
 import * as Guard from "../cache/guard.js"
+import { isError } from "../realms.js"
 import { namespaceOf } from "./tierRow.js"
 
 /** What the tier has of a key: a row, none, or a fault. */
@@ -49,7 +50,7 @@ const reasonOf = (fault: Guard.Fault<TierError>): string => {
   if (fault._tag === "Resting") return resting
   if (fault._tag === "Slow") return slow
   const error = Cause.squash(fault.cause)
-  return error instanceof Error ? error.message : "a call failed"
+  return isError(error) ? error.message : "a call failed"
 }
 
 /** Opens the namespace at the first call, once at a time, and again after a failure. */

@@ -3,6 +3,7 @@ import { Cause } from "effect"
 import { ActorStopped, AskTimedOut } from "../../Actor.js"
 import { StorageError } from "../../Storage.js"
 import { InvalidOptions } from "../options.js"
+import { isError } from "../realms.js"
 import { type RecorderClosed, type RecorderFailed, recorderClosed, recorderFailed } from "./errors.js"
 
 const kinds: ReadonlyArray<unknown> = ["Transient", "Poison", "Fatal", "Unknown"]
@@ -15,7 +16,7 @@ const isStorageError = (error: unknown): error is StorageError => {
   return _tag === "StorageError" && kinds.includes(kind) && outcomes.includes(outcome)
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+const messageOf = (error: unknown): string => (isError(error) ? error.message : String(error))
 
 /** What a storage failed with, classified: anything but a `StorageError` is unknown. No retry mends wrong options. */
 export const classify = (cause: Cause.Cause<unknown>): StorageError => {

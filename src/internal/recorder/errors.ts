@@ -1,6 +1,7 @@
 /** The errors of a recorder. */
 import { Data } from "effect"
 import type { StorageError } from "../../Storage.js"
+import { isError } from "../realms.js"
 
 /**
  * A durable save that did not end in the storage.
@@ -53,7 +54,7 @@ export const outcomeUnknownError = (cause: unknown): NotStored =>
   notStored("OutcomeUnknown", "the record may be stored or not: reuse its id when you save it again", cause)
 
 export const recorderFailed = (cause: unknown): RecorderFailed => {
-  const reason = cause instanceof Error ? cause.message : String(cause)
+  const reason = isError(cause) ? cause.message : String(cause)
   return new RecorderFailed({
     message: `the recorder has failed: ${reason}: fix the cause, take the records from \`close\`, and make a new recorder`,
     cause

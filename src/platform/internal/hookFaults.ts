@@ -3,6 +3,7 @@
  * so that a hook that always throws does not log a line per request.
  */
 import { Effect, MetricLabel } from "effect"
+import { isError } from "../../internal/realms.js"
 import * as Metrics from "../../Metrics.js"
 
 export type Hook = "actor" | "setActor" | "action" | "redact" | "toRecord"
@@ -36,7 +37,7 @@ const placeOf = ({ message, stack = "" }: Error): string | undefined => {
  */
 export const describe = (error: unknown): string => {
   try {
-    if (!(error instanceof Error)) return `a ${typeof error}`
+    if (!isError(error)) return `a ${typeof error}`
     const place = placeOf(error)
     return place === undefined ? String(error.name) : `${String(error.name)} ${place.trim()}`
   } catch {

@@ -1,11 +1,12 @@
 /** Messages of a database's own rules, without what the row holds: messages of triggers quote values. */
+import { isDate } from "../../internal/realms.js"
 import type { FailedSave } from "./dialect.js"
 
 /** Of a larger batch a message quotes some record, and to look for all their values costs more than it is worth. */
 const maxRows = 8
 
 const textOf = (value: unknown): string => {
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "" : value.toISOString()
+  if (isDate(value)) return Number.isNaN(value.getTime()) ? "" : value.toISOString()
   if (typeof value === "string") return value
   if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return String(value)
   return JSON.stringify(value)

@@ -1,5 +1,6 @@
 /** How large one statement may be: batches are limited by the size of their values too, not by records alone. */
 import { Context, Data } from "effect"
+import { isBytes } from "../../internal/realms.js"
 import type { FailedSave, Row, Table } from "./dialect.js"
 
 /** The most that the values of one statement may hold: UTF-16 units of text, bytes of others. */
@@ -41,7 +42,7 @@ export const spend = (budget: Budget, size: number): void => {
 
 /** The size of an encoded value. */
 export const sizeOf = (value: unknown): number =>
-  typeof value === "string" ? value.length : value instanceof Uint8Array ? value.byteLength : 8
+  typeof value === "string" ? value.length : isBytes(value) ? value.byteLength : 8
 
 const rowSize = ({ columns }: Table, row: Row): number => {
   let size = 0

@@ -1,12 +1,13 @@
 /** Calls of a subject, each bounded in time, and checks that fail with what was seen. */
 import { Cause, Duration, Effect, Exit, Fiber, FiberId } from "effect"
+import { isError } from "../../internal/realms.js"
 import { StorageError } from "../../Storage.js"
 
 /** Describes an error for a message. */
 export const describeError = (error: unknown): string =>
   error instanceof StorageError
     ? `${error.kind}, ${error.outcome}: ${error.message}`
-    : error instanceof Error
+    : isError(error)
       ? error.message
       : String(error)
 

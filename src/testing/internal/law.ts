@@ -10,6 +10,7 @@ import {
   resolve,
   whole
 } from "../../internal/options.js"
+import { isError } from "../../internal/realms.js"
 
 /** A subject does not keep a law. `message` names what was seen and what to do. */
 export class LawBroken extends Data.TaggedError("LawBroken")<{
@@ -105,7 +106,7 @@ export type Written<Need extends string, Group extends string> = Omit<LawData<Ne
 
 const messageOf = (cause: Cause.Cause<string>): string => {
   const seen = Cause.squash(cause)
-  return typeof seen === "string" ? seen : `it died: ${seen instanceof Error ? seen.message : String(seen)}`
+  return typeof seen === "string" ? seen : `it died: ${isError(seen) ? seen.message : String(seen)}`
 }
 
 /** Runs the body of a law: what was seen becomes {@link LawBroken}, with the law's advice. */

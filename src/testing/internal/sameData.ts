@@ -1,9 +1,8 @@
 /** Compares data by its content, and lists of ids by what each holds. */
+import { isBytes, isDate } from "../../internal/realms.js"
 
 const keysOf = (value: object): ReadonlyArray<string> =>
   Object.keys(value).filter((key) => (value as { readonly [key: string]: unknown })[key] !== undefined)
-
-const isBytes = (value: unknown): value is Uint8Array => value instanceof Uint8Array
 
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, at) => byte === b[at])
@@ -15,8 +14,8 @@ const sameList = (a: ReadonlyArray<unknown>, b: ReadonlyArray<unknown>): boolean
 export const sameData = (a: unknown, b: unknown): boolean => {
   if (Object.is(a, b)) return true
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false
-  if (a instanceof Date || b instanceof Date) {
-    return a instanceof Date && b instanceof Date && Object.is(a.getTime(), b.getTime())
+  if (isDate(a) || isDate(b)) {
+    return isDate(a) && isDate(b) && Object.is(a.getTime(), b.getTime())
   }
   if (isBytes(a) || isBytes(b)) return isBytes(a) && isBytes(b) && sameBytes(a, b)
   if (Array.isArray(a) || Array.isArray(b)) return Array.isArray(a) && Array.isArray(b) && sameList(a, b)

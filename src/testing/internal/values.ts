@@ -1,6 +1,7 @@
 /** Values of every type of column: those that are hard to keep, those that cannot be kept, and random ones. */
 import { PCGRandom } from "effect/Utils"
 import type { Columns, ColumnType } from "../../internal/columns/columns.js"
+import { isBytes, isDate } from "../../internal/realms.js"
 
 const day = 86_400_000
 
@@ -100,9 +101,9 @@ const isOf: { readonly [Type in ColumnType]: (value: unknown) => boolean } = {
   bigint: (value) => typeof value === "bigint",
   real: (value) => typeof value === "number",
   boolean: (value) => typeof value === "boolean",
-  timestamp: (value) => value instanceof Date,
+  timestamp: isDate,
   json: (value) => ["string", "number", "boolean"].includes(typeof value),
-  bytes: (value) => value instanceof Uint8Array
+  bytes: isBytes
 }
 
 /** Values that no column of this type keeps, because they are of another one. */

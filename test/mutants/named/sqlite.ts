@@ -98,5 +98,53 @@ export const sqlite: ReadonlyArray<NamedMutant> = [
     find: "connection.walLost = true",
     replace: "connection.walLost = false",
     test: losing("loses its WAL file: not confirmed, and everything is there again afterwards")
+  },
+  {
+    name: "SQLite: give a thread the flags of a program that is in no file",
+    file: "src/sql/internal/sqlite/threadOptions.ts",
+    find: "if (!flags.some(isInputType) && !words.some(isInputType)) return {}",
+    replace: "if (!words.some(isInputType)) return {}",
+    test: {
+      file: "test/sql/SqliteWorker.bundles.test.ts",
+      name: "no flag of the program's own text, and those that find and load modules"
+    }
+  },
+  {
+    name: "SQLite: give a thread such flags by the environment",
+    file: "src/sql/internal/sqlite/threadOptions.ts",
+    find: "words.filter((word) => !isInputType(word))",
+    replace: "words",
+    test: { file: "test/sql/SqliteWorker.bundles.test.ts", name: "no such flag of NODE_OPTIONS either" }
+  },
+  {
+    name: "SQLite: let a thread find modules in another way than its program",
+    file: "src/sql/internal/sqlite/threadOptions.ts",
+    find: "execArgv: needed(flags)",
+    replace: "execArgv: []",
+    test: {
+      file: "test/sql/SqliteWorker.bundles.test.ts",
+      name: "no flag of the program's own text, and those that find and load modules"
+    }
+  },
+  {
+    name: "refuse a date of another realm",
+    file: "src/internal/realms.ts",
+    find: "value instanceof Date || (",
+    replace: "value instanceof Date && (",
+    test: { file: "test/sql/SqliteStorage.test.ts", name: "reads back values of another realm" }
+  },
+  {
+    name: "refuse bytes of another realm",
+    file: "src/internal/realms.ts",
+    find: "value instanceof Uint8Array || (",
+    replace: "value instanceof Uint8Array && (",
+    test: { file: "test/sql/SqliteStorage.test.ts", name: "reads back values of another realm" }
+  },
+  {
+    name: "hide the message of an error of another realm",
+    file: "src/internal/realms.ts",
+    find: "value instanceof Error || Object.prototype",
+    replace: "value instanceof Error && Object.prototype",
+    test: { file: "test/internal/realms.test.ts", name: "new TypeError('x') is of one kind in both" }
   }
 ]

@@ -2,6 +2,7 @@
  * What every storage of tables must do beyond the storage laws, which they keep in test/testing: one suite for memory,
  * SQLite, SQLite in a thread, and Postgres. What only a database can do is in sqlTable.suite.ts.
  */
+import { runInNewContext } from "node:vm"
 import { expect, layer } from "@effect/vitest"
 import { Chunk, Context, Effect, Layer, type Scope, Stream } from "effect"
 import fc from "fast-check"
@@ -132,6 +133,12 @@ const edges: Readonly<Record<string, Partial<Everything>>> = {
   "a text of 1 MiB, in json too": { text: "x".repeat(2 ** 20), json: { text: "ü".repeat(2 ** 20) } },
   "-0": { real: -0, integer: -0, maybeReal: -0, maybeInteger: -0 },
   "bytes that view a part of a buffer": { bytes: new Uint8Array([1, 2, 3, 0, 255]).subarray(1, 4) },
+  // As under a test runner that has a realm for each file.
+  "values of another realm": runInNewContext(`({
+    timestamp: new Date(1234567890123),
+    bytes: new Uint8Array([0, 1, 2, 255]).subarray(1),
+    json: { list: [1, { a: null }], text: "x" }
+  })`),
   "a Buffer": { bytes: Buffer.from("some bytes"), maybeBytes: Buffer.alloc(5_000, 7) }
 }
 

@@ -5,7 +5,8 @@ import { Effect, type Scope } from "effect"
 import { type BuildOptions, buildSync } from "esbuild"
 import { read, root } from "../project.js"
 
-const options = JSON.parse(read("test/support/processes/bundle.json")) as BuildOptions
+/** How all of them are bundled. */
+export const bundleOptions = JSON.parse(read("test/support/processes/bundle.json")) as BuildOptions
 
 /** Where the source finds the file of its thread: beside what starts it. */
 const thread = "src/sql/internal/sqlite/thread.ts"
@@ -24,7 +25,7 @@ export const bundled = (
       fs.mkdirSync(path.join(root, "test/.tmp"), { recursive: true })
       const outdir = fs.mkdtempSync(path.join(root, "test/.tmp/bundle-"))
       const entryPoints = [program, thread].map((file) => path.join(root, file))
-      buildSync({ ...options, entryPoints, outdir, entryNames: "[name]" })
+      buildSync({ ...bundleOptions, entryPoints, outdir, entryNames: "[name]" })
       fs.writeFileSync(path.join(outdir, "package.json"), '{"type":"module"}')
       const folder = path.join(root, path.dirname(program))
       for (const file of beside) fs.copyFileSync(path.join(folder, file), path.join(outdir, file))

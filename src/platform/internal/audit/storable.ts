@@ -23,8 +23,9 @@ export const text = (given: string): string => {
  * here: otherwise it would end the process.
  */
 export const isPromise = (given: unknown): boolean => {
+  if (typeof given !== "object" || given === null) return false
   try {
-    if (!(given instanceof Promise)) return false
+    // Throws for what is no promise, and takes those of other realms.
     Promise.prototype.then.call(given, undefined, () => undefined)
     return true
   } catch {

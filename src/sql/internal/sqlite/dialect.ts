@@ -2,6 +2,7 @@
 import * as SqlClient from "@effect/sql/SqlClient"
 import { Effect } from "effect"
 import type { ColumnType } from "../../../internal/columns/columns.js"
+import { isBytes } from "../../../internal/realms.js"
 import {
   type Dialect,
   type ExistingTable,
@@ -64,9 +65,7 @@ const decode =
       case "json":
         return typeof value === "string" ? JSON.parse(value) : undefined
       case "bytes":
-        return value instanceof Uint8Array
-          ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-          : value
+        return isBytes(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : value
       default:
         return value
     }

@@ -2,6 +2,7 @@
 import * as Reactivity from "@effect/experimental/Reactivity"
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import { Effect, type Scope } from "effect"
+import { isError } from "../../../internal/realms.js"
 import { StorageError } from "../../../Storage.js"
 import type { Run } from "../dialect.js"
 import { SqlFailure, whileBusy } from "../errors.js"
@@ -20,7 +21,7 @@ export const gentleCheckpoint = 250
 const openError = (filename: string, error: unknown): StorageError => {
   const { code, kind, message } = classify(error, false)
   const unknown = code === undefined
-  const why = unknown && error instanceof Error ? error.message : message
+  const why = unknown && isError(error) ? error.message : message
   return new StorageError({
     kind: kind === "Transient" ? "Transient" : "Fatal",
     outcome: "NotStored",

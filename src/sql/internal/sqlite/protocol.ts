@@ -1,4 +1,5 @@
 /** What the thread of a SQLite file is asked, and how a batch travels there: column by column. */
+import { isBytes } from "../../../internal/realms.js"
 import type { Blame, FailureKind, Outcome } from "../../../Storage.js"
 import type { Row, Table, TableColumn } from "../dialect.js"
 import type { Feed } from "../log/tables.js"
@@ -62,8 +63,7 @@ export const encodeColumns = (table: Table, rows: ReadonlyArray<Row>): ReadonlyA
     for (let i = 0; i < rows.length; i++) {
       const value = encode(column, rows[i]![name])
       // A view takes its whole buffer along.
-      values[i] =
-        value instanceof Uint8Array && value.byteLength < value.buffer.byteLength ? value.slice() : value
+      values[i] = isBytes(value) && value.byteLength < value.buffer.byteLength ? value.slice() : value
       spend(budget, sizeOf(value))
     }
     return values

@@ -1,14 +1,18 @@
 /** The calling side of a SQLite file that lives in a thread of its own. */
+import { env, execArgv } from "node:process"
+import { fileURLToPath } from "node:url"
 import { Worker as Thread } from "node:worker_threads"
 import { type BackingWorker, PlatformWorker, type Worker } from "@effect/platform/Worker"
 import { WorkerError } from "@effect/platform/WorkerError"
 import { layerPlatform } from "@effect/platform-node/NodeWorker"
 import { Cause, Deferred, Effect, ExecutionStrategy, Exit, FiberId, Option, Scope } from "effect"
+import { isError } from "../../../internal/realms.js"
 import { StorageError } from "../../../Storage.js"
 import type { Table } from "../dialect.js"
 import { SqlFailure } from "../errors.js"
 import type { Feed } from "../log/tables.js"
 import type { Refusal, Request } from "./protocol.js"
+import { threadOptions } from "./threadOptions.js"
 
 /** Sends one request to the thread, and starts the thread when there is none. */
 export type Ask = (request: Request) => Effect.Effect<unknown, Failed>
@@ -27,21 +31,61 @@ interface Running {
 /** How long an interrupted call waits for the thread before it ends it. Statements take milliseconds. */
 const interruptTimeout = "1 second"
 
-// Bundlers know this form, and bundle the thread with it.
-const spawnThread = (): Thread =>
-  new Thread(new URL("./thread.js", import.meta.url), { name: "effect-recorder-sqlite" })
+/** The file of the thread: beside this module, or beside the bundle that this module is in. */
+export const threadFile = (): URL => new URL("./thread.js", import.meta.url)
 
-const threadEnded = (cause: Cause.Cause<unknown>, kind: "Transient" | "Fatal"): StorageError => {
-  const error = Cause.squash(cause)
-  const reason = error instanceof WorkerError ? error.cause : error
-  const why = reason instanceof Error ? reason.message : "it was stopped"
-  const message = `the thread of the SQLite file has ended: ${why}`
-  return new StorageError({
+// Some bundlers know this form, and bundle the thread with it.
+const spawnThread = (): Thread =>
+  new Thread(new URL("./thread.js", import.meta.url), {
+    name: "effect-recorder-sqlite",
+    ...threadOptions(execArgv, env)
+  })
+
+const storageError = (
+  kind: StorageError["kind"],
+  outcome: StorageError["outcome"],
+  message: string
+): StorageError =>
+  new StorageError({
     kind,
-    outcome: "Unknown",
+    outcome,
     message,
     cause: new SqlFailure({ code: undefined, constraint: undefined, message })
   })
+
+/** Whether what a thread has ended with is that there is no such file. */
+const isMissing = (reason: unknown, file: string): boolean =>
+  isError(reason) &&
+  "code" in reason &&
+  (reason.code === "ERR_MODULE_NOT_FOUND" || reason.code === "MODULE_NOT_FOUND") &&
+  reason.message.includes(`'${file}'`)
+
+const bundling = "Bundle the file that `SqliteWorker.threadFile()` names in your build"
+
+/** Fails where the thread's file cannot be named: there is no `import.meta.url` in a bundle for `require`. */
+const locate: Effect.Effect<string, StorageError> = Effect.try({
+  try: () => fileURLToPath(threadFile()),
+  catch: () =>
+    storageError(
+      "Fatal",
+      "NotStored",
+      `the thread of the SQLite file is in a file of its own, which a bundle in the form of CommonJS cannot find. ${bundling} to \`thread.js\`, and both as ES modules`
+    )
+})
+
+const threadEnded = (
+  cause: Cause.Cause<unknown>,
+  kind: "Transient" | "Fatal",
+  file: string
+): StorageError => {
+  const error = Cause.squash(cause)
+  const reason = error instanceof WorkerError ? error.cause : error
+  if (isMissing(reason, file)) {
+    const message = `the file of the thread of SQLite is missing: ${file}. ${bundling} to this place, beside your own bundle`
+    return storageError(kind, "NotStored", message)
+  }
+  const why = isError(reason) ? reason.message : "it was stopped"
+  return storageError(kind, "Unknown", `the thread of the SQLite file has ended: ${why}`)
 }
 
 const opening = (
@@ -56,15 +100,18 @@ const opening = (
     cause: new SqlFailure({ code, constraint: undefined, message })
   })
 
-const asStorageError = (error: Failed, opened: boolean): StorageError => {
+const asStorageError = (error: Failed, opened: boolean, file: string): StorageError => {
   if (error instanceof StorageError) return error
   return "of" in error && error.of === "open"
     ? opening(error, opened)
-    : threadEnded(Cause.fail(error), opened ? "Transient" : "Fatal")
+    : threadEnded(Cause.fail(error), opened ? "Transient" : "Fatal", file)
 }
 
 /** Starts one thread in the scope. When it ends, by itself or with the scope, all its calls fail. */
-const start = (kindOfEnd: () => "Transient" | "Fatal"): Effect.Effect<Running, WorkerError, Scope.Scope> =>
+const start = (
+  kindOfEnd: () => "Transient" | "Fatal",
+  file: string
+): Effect.Effect<Running, WorkerError, Scope.Scope> =>
   Effect.gen(function* () {
     let thread: Thread | undefined
     let over: Exit.Exit<never, StorageError> | undefined
@@ -101,7 +148,7 @@ const start = (kindOfEnd: () => "Transient" | "Fatal"): Effect.Effect<Running, W
       Effect.onExit((exit) =>
         Effect.sync(() => {
           const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
-          over = Exit.fail(threadEnded(cause, kindOfEnd()))
+          over = Exit.fail(threadEnded(cause, kindOfEnd(), file))
           for (const id of [...answers.keys()]) settle(id, over)
         })
       ),
@@ -151,6 +198,7 @@ export const remoteSqlite = (
 ): Effect.Effect<Ask, StorageError, Scope.Scope> =>
   Effect.gen(function* () {
     const parent = yield* Effect.scope
+    const file = yield* locate
     const mutex = yield* Effect.makeSemaphore(1)
     let current: { readonly running: Running; readonly scope: Scope.CloseableScope } | undefined
     let opened = false
@@ -161,11 +209,11 @@ export const remoteSqlite = (
         current = undefined
         const scope = yield* Scope.fork(parent, ExecutionStrategy.sequential)
         // A thread that cannot even open the file once will not do it the next time either.
-        const running = yield* start(() => (opened ? "Transient" : "Fatal")).pipe(
+        const running = yield* start(() => (opened ? "Transient" : "Fatal"), file).pipe(
           Effect.tap(({ ask }) => ask(["open", filename, table, feed, opened])),
           Scope.extend(scope),
           restore,
-          Effect.mapError((error) => asStorageError(error, opened)),
+          Effect.mapError((error) => asStorageError(error, opened, file)),
           Effect.onError(() => Scope.close(scope, Exit.void))
         )
         opened = true

@@ -1,5 +1,7 @@
 /** All laws of projections, and how a definition is held against them. */
+
 import { Effect, identity, Option, type Scope } from "effect"
+import { isPlainObject } from "../../../internal/realms.js"
 import { describeError, unless } from "../calls.js"
 import { type Kit, lawMaker, type Trial } from "../law.js"
 import { runnerOf } from "../report.js"
@@ -73,8 +75,7 @@ const sameLanes =
       { discard: true }
     )
 
-const isPlain = (value: object): boolean =>
-  Array.isArray(value) || [Object.prototype, null].includes(Object.getPrototypeOf(value))
+const isPlain = (value: object): boolean => Array.isArray(value) || isPlainObject(value)
 
 /** Freezes plain data. Other objects may note something in themselves. */
 const freeze = <A>(value: A): A => {

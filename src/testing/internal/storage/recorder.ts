@@ -1,5 +1,6 @@
 /** The laws of a storage under a recorder: the account, and faults that are put between the two. */
 import { Duration, Effect, Logger, LogLevel, Option, Schedule, type Scope } from "effect"
+import { isError } from "../../../internal/realms.js"
 import { type CloseReport, make, type Options, type Recorder, type Stats } from "../../../Recorder.js"
 import { ensure, succeeds, unless } from "../calls.js"
 import { Fault, type Script } from "../fault/script.js"
@@ -79,7 +80,7 @@ const account = <Record, Query>(
 
 const causeOf = ({ unsaved }: { readonly unsaved: ReadonlyArray<{ readonly cause?: unknown }> }): string => {
   const cause = unsaved.find((each) => each.cause !== undefined)?.cause
-  return cause instanceof Error ? `: ${cause.message}` : ""
+  return isError(cause) ? `: ${cause.message}` : ""
 }
 
 const balances = (stats: Stats, accepted: number, stored: number): boolean =>
