@@ -8,6 +8,7 @@ import { OpenError } from "./errors.js"
 import * as Permanent from "./permanent.js"
 import { countDown, type Entry, type Opened, type Runtime } from "./runtime.js"
 import type { Opening } from "./settings.js"
+import type { Loading } from "./slot.js"
 import { access, type Store } from "./store.js"
 import * as Temporary from "./temporary.js"
 
@@ -147,7 +148,7 @@ const openNow = (runtime: Runtime, opening: Named, codec: Codec<never>): Effect.
           )
     const added = Effect.map(
       made,
-      (store) => add(runtime, store, wanted, open(runtime, opening, codec), as).store
+      (store) => add(runtime, store, wanted, reopen(runtime, opening, codec), as).store
     )
     return counted(runtime, id, as, added)
   })
@@ -158,3 +159,20 @@ export const open = (
   opening: Named,
   codec: Codec<never>
 ): Effect.Effect<Store, OpenError> => runtime.inOrder(opening.id, openNow(runtime, opening, codec))
+
+/**
+ * Opens a store again that has left memory. The server itself does it: the opening was allowed when its handle was given
+ * out, each call of the handle is judged by its own `as`, and the first opener may have lost the right since.
+ */
+export const reopen = (
+  runtime: Runtime,
+  opening: Named,
+  codec: Codec<never>
+): Effect.Effect<Store, OpenError> => open(runtime, { ...opening, as: undefined }, codec)
+
+/** How handles of this catalog load their stores. */
+export const loading = ({ scope, shared }: Runtime, reopen: Effect.Effect<Store, OpenError>): Loading => ({
+  reopen,
+  scope,
+  inBackground: shared.inBackground
+})

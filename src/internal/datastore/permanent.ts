@@ -185,6 +185,7 @@ const storeOf = (
       primary: opening.primary,
       version: opening.version,
       epoch: `${loaded.revision.epoch}${shared.mark}`,
+      life: { store: undefined, ended: undefined },
       shared,
       limits: limitsOf(opening.primary),
       problem: codec.problem,
@@ -206,6 +207,7 @@ const storeOf = (
       release,
       members: new Set()
     }
+    store.life.store = store
     return store
   })
 

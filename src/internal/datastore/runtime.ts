@@ -168,9 +168,7 @@ export const make = (
     const entries = new Map<string, Entry>()
     const sessions = new Map<string, Set<Store>>()
     let names = 0
-    const inBackground = (task: Effect.Effect<void>): void => {
-      tasks.unsafeOffer(task)
-    }
+    const inBackground = tasks.unsafeOffer
     const recheck = (principal: string): void => {
       for (const id of Clients.followedBy(runtime.clients, principal)) {
         entries.get(id)?.store.following.unsafeRecheck()

@@ -45,6 +45,7 @@ export const make = (
       primary: opening.primary,
       version: opening.version,
       epoch: head.epoch,
+      life: { store: undefined, ended: undefined },
       shared,
       limits: limitsOf(opening.primary),
       problem: codec.problem,
@@ -64,6 +65,7 @@ export const make = (
       release: Effect.void,
       members: new Set()
     }
+    store.life.store = store
     startExpiry(store)
     return store
   })

@@ -221,4 +221,42 @@ const seeing: ReadonlyArray<NamedMutant> = [
   )
 ]
 
-export const datastoreGuards: ReadonlyArray<NamedMutant> = [...acting, ...ending, ...seeing]
+const comesBack = (title: string) => ["datastore/idle", title] as const
+
+const idling: ReadonlyArray<NamedMutant> = [
+  guard(
+    "refuse a write that nothing waits for while its store is not in memory",
+    inside("writing"),
+    [
+      "  let isRefused = false\n",
+      "  if (Slot.present(writing.slot) === undefined) return false\n  let isRefused = false\n"
+    ],
+    comesBack("takes a write that nothing waits for, loads the store, and applies it first")
+  ),
+  guard(
+    "give a handle up whose store could not be loaded again",
+    inside("slot"),
+    ["else if (slot.life === undefined) slot.failed", "else slot.failed"],
+    comesBack("reports such a write when the store cannot be loaded, and goes on when it can")
+  ),
+  guard(
+    "load a store again on behalf of its first opener",
+    inside("opening"),
+    ["open(runtime, { ...opening, as: undefined }, codec)", "open(runtime, opening, codec)"],
+    comesBack("comes back though its opener may open it no more, and judges each call")
+  ),
+  guard(
+    "hold a store that has left memory",
+    inside("store"),
+    ["  store.life.store = undefined\n", ""],
+    comesBack("holds none of its records")
+  ),
+  guard(
+    "hold a store by what was saved of it",
+    "internal/catalog/saveInOrder",
+    ["  item.save = { ...item.save, decide: undecided }\n", ""],
+    comesBack("holds none of its records")
+  )
+]
+
+export const datastoreGuards: ReadonlyArray<NamedMutant> = [...acting, ...ending, ...seeing, ...idling]
