@@ -246,6 +246,12 @@ const idling: ReadonlyArray<NamedMutant> = [
     comesBack("comes back though its opener may open it no more, and judges each call")
   ),
   guard(
+    "leave a store open whose catalog was closed while it was opened",
+    inside("opening"),
+    ['if (shared.isClosed) end(store, "Closed")', "void shared"],
+    ["datastore/late", "fails as Closed, and leaves nothing open"]
+  ),
+  guard(
     "hold a store that has left memory",
     inside("store"),
     ["  store.life.store = undefined\n", ""],
