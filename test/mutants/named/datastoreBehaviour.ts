@@ -37,8 +37,8 @@ const acting: ReadonlyArray<NamedMutant> = [
     "remember a refusal in no backend",
     inside("evaluate"),
     [
-      "return { decision: { revisions, reply: encodeReply(reply), floor }, reply }",
-      'return { decision: reply._tag === "Done" ? { revisions, reply: encodeReply(reply), floor } : { revisions }, reply }'
+      "decision: { revisions, reply: encodeReply(reply), floor }, reply }",
+      'decision: reply._tag === "Done" ? { revisions, reply: encodeReply(reply), floor } : { revisions }, reply }'
     ],
     once
   ),
@@ -62,6 +62,21 @@ const acting: ReadonlyArray<NamedMutant> = [
     inside("accept"),
     ["if (mayRead === undefined || done.unseen === rightsNow(store, as))", "if (mayRead === undefined)"],
     ["datastore/repeated", "is answered alike where it has hidden the record itself"]
+  ),
+  guard(
+    "take a token for a reply that is given again",
+    inside("sharedStore"),
+    ["if (as !== undefined) rates.giveBack(as.principal)", "void as"],
+    ["datastore/repeated", "takes nothing of the rate where another process has given it first"]
+  ),
+  guard(
+    "ask the backend, and the rate, for a reply that is known here",
+    inside("sharedStore"),
+    [
+      "ended === undefined ? repeatedHere(store, request, now) : Either.left(ended)",
+      "ended && Either.left(ended)"
+    ],
+    ["datastore/repeated", "takes nothing of the rate, and is counted as repeated (flushed)"]
   ),
   guard(
     "forget what a try has decided whose answer was lost",
