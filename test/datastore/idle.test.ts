@@ -74,7 +74,8 @@ describe.each(["memory", "flushed"] as const)("a handle whose store has left mem
     yield* Effect.asVoid(store.set(task("a")))
     const held = yield* Effect.map(store.get("a"), (row) => new WeakRef(Option.getOrThrow(row)))
     // What was saved last may be held by what saves.
-    yield* Effect.asVoid(Effect.andThen(stores.flush, store.set(task("b"))))
+    const { session } = stores.leases.sessions.open({ client: "ann" })
+    yield* Effect.asVoid(Effect.andThen(stores.flush, store.set(task("b"), { session: session.id })))
     yield* stores.flush
     const isHeld = Effect.promise(async () => {
       // What was looked at is held until the turn ends.

@@ -205,6 +205,7 @@ const storeOf = (
       parts,
       pending: 0,
       release,
+      sessions: new Set(),
       members: new Set()
     }
     store.life.store = store

@@ -131,7 +131,10 @@ const endSession = (stores: Map<string, Set<Store>>, saving: Saving.Saving, sess
   const holding = stores.get(session)
   if (holding === undefined) return
   stores.delete(session)
-  for (const store of holding) removeFrom(saving, store, session)
+  for (const store of holding) {
+    store.sessions.delete(session)
+    removeFrom(saving, store, session)
+  }
 }
 
 const neverUp = (cause: Actor.ActorStopped): StorageError =>
@@ -190,6 +193,11 @@ export const make = (
         const holding = sessions.get(session)
         if (holding === undefined) sessions.set(session, new Set([store]))
         else holding.add(store)
+        store.sessions.add(session)
+      },
+      leaveSession: (session, store) => {
+        const holding = sessions.get(session)
+        if (holding?.delete(store) === true && holding.size === 0) sessions.delete(session)
       },
       inBackground,
       nextName: () => `${process}/${++names}`,

@@ -34,6 +34,8 @@ export interface Shared {
   readonly isSession: (id: string, as: As | undefined) => boolean
   /** Notes that a store holds records of a session. */
   readonly noteSession: (session: string, store: Store) => void
+  /** Forgets that a store which has ended holds records of a session. */
+  readonly leaveSession: (session: string, store: Store) => void
   /** Runs an effect behind what was given before, outside of the caller's fiber; `false`: no more. */
   readonly inBackground: (task: Effect.Effect<void>) => boolean
   /** Names a save; never the same name again. */
@@ -105,6 +107,8 @@ export interface Store {
   pending: number
   /** Gives back what it has of the backend, after its end. */
   readonly release: Effect.Effect<void>
+  /** The sessions that it was noted for, and that have not ended. */
+  readonly sessions: Set<string>
   /** Clients that were subscribed by name. */
   readonly members: Set<string>
 }
@@ -128,6 +132,7 @@ export const end = (store: Store, reason: StoreEnded["reason"], cause?: unknown)
   store.life.store = undefined
   store.parts?.mirror.end()
   if (store.expiry !== undefined) store.shared.timers.cancel(store.expiry)
+  for (const session of store.sessions) store.shared.leaveSession(session, store)
   Records.end(store.records)
   store.shared.policy.forget(store.id)
   store.shared.onEnded(store)

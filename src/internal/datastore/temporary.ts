@@ -63,6 +63,7 @@ export const make = (
       parts: undefined,
       pending: 0,
       release: Effect.void,
+      sessions: new Set(),
       members: new Set()
     }
     store.life.store = store

@@ -273,6 +273,18 @@ const idling: ReadonlyArray<NamedMutant> = [
     comesBack("holds none of its records")
   ),
   guard(
+    "hold a store by the sessions of its records",
+    inside("store"),
+    ["  for (const session of store.sessions) store.shared.leaveSession(session, store)\n", ""],
+    comesBack("holds none of its records")
+  ),
+  guard(
+    "read a property of a step again that was checked",
+    inside("check"),
+    ['step: { _tag: "Delete", key, expect }', 'step: { _tag: "Delete", key: given.key, expect }'],
+    ["datastore/check", "takes what a getter answers first"]
+  ),
+  guard(
     "hold a store by what was saved of it",
     "internal/catalog/saveInOrder",
     ["  item.save = { ...item.save, decide: undecided }\n", ""],
