@@ -89,6 +89,19 @@ describe("operations that are sent again", () => {
     )
   })
 
+  it("are kept of a bounded number of clients, those that are remembered in any case", () => {
+    const operations = Operations.make<number>()
+    for (let client = 0; client < 20_000; client++) {
+      const at = client < 15_000 ? 0 : rememberedFor
+      Operations.remember(operations, { client: `${client}`, n: 1, principal: "me", content: "" }, 1, at)
+    }
+    Operations.prune(operations, rememberedFor + 1)
+    expect(operations.clients.size).toBe(10_000)
+    const judge = (client: number) =>
+      Operations.judge(operations, { client: `${client}`, n: 1, principal: "me", content: "" }, rememberedFor)
+    expect([judge(14_999)._tag, judge(19_999)._tag]).toEqual(["Forgotten", "Repeated"])
+  })
+
   it("do not act again after a window was loaded without its replies", () => {
     const operations = Operations.make<number>()
     Operations.setWindow(operations, "p", { top: 9, floor: 7 })

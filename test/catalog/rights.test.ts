@@ -68,6 +68,25 @@ describe("versions of rights", () => {
   )
 })
 
+describe("answers about a principal", () => {
+  it.scoped("are kept for a bounded number of stores", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const count = () => {
+        asked++
+        return { actions: [] }
+      }
+      const policy = Policy.make<unknown>(count, yield* makeTimers, () => {})
+      const ask = (id: number) => policy.rights("ann", { id: `${id}`, kind: "temp" })
+      for (let id = 0; id <= 1000; id++) ask(id)
+      ask(1000)
+      expect(asked).toBe(1001)
+      ask(0)
+      expect(asked).toBe(1002)
+    })
+  )
+})
+
 describe("operations of a principal", () => {
   it.scoped("are taken at their rate, a second of them at once, and others notice nothing", () =>
     Effect.gen(function* () {

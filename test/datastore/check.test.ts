@@ -24,6 +24,22 @@ describe("steps at the boundary", () => {
     }
   })
 
+  it("takes what a getter answers first", () => {
+    const twice = (first: unknown, second: unknown) => {
+      let asked = 0
+      return { get: () => (asked++ === 0 ? first : second) }
+    }
+    for (const _tag of ["Patch", "Delete"]) {
+      const step = { _tag }
+      Object.defineProperty(step, "key", twice("a", 5))
+      Object.defineProperty(step, "expect", twice(1, {}))
+      Object.defineProperty(step, "unset", twice(["text"], ["id"]))
+      const checked = checkSteps([step as unknown as Step<unknown>], limits)
+      const taken = _tag === "Patch" ? { key: "a", expect: 1, unset: ["text"] } : { key: "a", expect: 1 }
+      expect(Either.getOrThrow(checked).steps).toMatchObject([taken])
+    }
+  })
+
   it("refuses data that contains itself several times, at once", () => {
     const data: Record<string, unknown> = { id: "a" }
     data.left = data

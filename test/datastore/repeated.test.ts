@@ -51,6 +51,35 @@ describe.each(kinds)("an operation that is sent again (%s)", (_, opening) => {
   })
 })
 
+describe("a reply that is given again", () => {
+  for (const [name, opening] of kinds) {
+    scenario(`takes nothing of the rate, and is counted as repeated (${name})`, function* () {
+      const { store, stores } = yield* board({ quotas: { operationsPerSecond: 3 } }, opening)
+      const set = (n: number) => store.set(task(`${n}`), ann(n))
+      const first = yield* set(1)
+      // Both are sent before the first has an answer.
+      yield* Effect.all([set(2), set(2)], { concurrency: "unbounded" })
+      yield* set(3)
+      expect(yield* Effect.flip(set(4))).toMatchObject({ reason: "QuotaExceeded" })
+      for (let i = 0; i < 5; i++) expect(yield* set(1)).toEqual(first)
+      expect(yield* stores.stats).toMatchObject({ applied: 3, repeated: 6, refused: 1 })
+    })
+  }
+
+  scenario("takes nothing of the rate where another process has given it first", function* () {
+    const backend = yield* Datastore.memory()
+    const one = yield* Datastore.make(backend)
+    const other = yield* Datastore.make(backend, { quotas: { operationsPerSecond: 1 } })
+    const opening = { id: "board", kind: "permanent" } as const
+    const theirs = yield* other.open<Task>(opening)
+    const mine = yield* one.open<Task>(opening)
+    const first = yield* mine.set(task("a"), ann(1))
+    expect(yield* theirs.set(task("a"), ann(1))).toEqual(first)
+    yield* theirs.set(task("b"), ann(2))
+    expect(yield* other.stats).toMatchObject({ applied: 1, repeated: 1 })
+  })
+})
+
 describe("an operation whose answer was lost", () => {
   it.scoped("is answered by what it has made, also when its record is gone since", () =>
     Effect.gen(function* () {

@@ -101,12 +101,16 @@ export const remember = <Reply>(
     clients.set(name, client)
   }
   client.replies.set(n, { n, principal, content, reply, at: now })
+  const { floor } = client
   client.floor = floorAfter(client, n)
   client.top = Math.max(client.top, n)
-  // Numbers come in any order within the window.
-  if (client.replies.size > windowSize) {
-    for (const known of client.replies.keys()) if (known <= client.floor) client.replies.delete(known)
-  }
+  forgetBelow(client, floor)
+}
+
+/** Forgets the replies up to the floor, which was lower before: in all, no number is looked at twice. */
+const forgetBelow = <Reply>({ floor, replies }: Client<Reply>, from: number): void => {
+  if (floor - from <= replies.size) for (let n = from + 1; n <= floor; n++) replies.delete(n)
+  else for (const n of replies.keys()) if (n <= floor) replies.delete(n)
 }
 
 /** Sets the window of a client that a backend has loaded. */
@@ -123,7 +127,17 @@ export const setWindow = <Reply>(
   }
 }
 
-/** Forgets what is old of all clients; their floors stay. */
+/** The most clients of one store whose floors are kept after all their replies are forgotten. */
+const maxClients = 10_000
+
+/** Forgets what is old of all clients. Their floors stay, but for those of the clients that came first, beyond a number. */
 export const prune = <Reply>({ clients }: Operations<Reply>, now: number): void => {
   for (const client of clients.values()) forgetOld(client, now)
+  let excess = clients.size - maxClients
+  if (excess <= 0) return
+  for (const [name, { replies }] of clients) {
+    if (replies.size > 0) continue
+    clients.delete(name)
+    if (--excess === 0) return
+  }
 }

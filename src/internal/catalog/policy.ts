@@ -77,6 +77,9 @@ const maxRevoked = 100_000
 /** The most principals whose answers are kept. */
 const maxKept = 10_000
 
+/** The most answers about one principal that are kept: it may ask for stores that were never opened. */
+const maxThings = 1000
+
 const everything: ReadonlyArray<Action> = ["open", "read", "write", "subscribe", "admin"]
 
 const nothing: Grant<unknown> = { actions: [] }
@@ -136,7 +139,12 @@ const keep = <Row>(state: State<Row>, principal: string, thing: Thing): Rights<R
       state.kept.delete(oldest!)
     }
   }
+  things.delete(thing.id)
   things.set(thing.id, rights)
+  if (things.size > maxThings) {
+    const [oldest] = things.keys()
+    things.delete(oldest!)
+  }
   return rights
 }
 

@@ -50,6 +50,8 @@ export const messageOf = ({ limit, name }: Exceeded): string =>
 export interface Rates {
   /** Takes one operation of a principal; `false`: there were too many. */
   readonly take: (principal: string) => boolean
+  /** Gives back one that was taken and not needed. */
+  readonly giveBack: (principal: string) => void
 }
 
 /** The most principals that are counted. One that is full is forgotten first. */
@@ -61,7 +63,7 @@ interface Bucket {
 }
 
 export const makeRates = (perSecond: number | undefined, timers: Timers): Rates => {
-  if (perSecond === undefined) return { take: () => true }
+  if (perSecond === undefined) return { take: () => true, giveBack: () => {} }
   const buckets = new Map<string, Bucket>()
   const refill = (bucket: Bucket, now: number): void => {
     bucket.tokens = Math.min(perSecond, bucket.tokens + ((now - bucket.at) * perSecond) / 1000)
@@ -85,6 +87,10 @@ export const makeRates = (perSecond: number | undefined, timers: Timers): Rates 
       if (bucket.tokens < 1) return false
       bucket.tokens--
       return true
+    },
+    giveBack: (principal) => {
+      const bucket = buckets.get(principal)
+      if (bucket !== undefined) bucket.tokens = Math.min(perSecond, bucket.tokens + 1)
     }
   }
 }

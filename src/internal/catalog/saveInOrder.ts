@@ -14,8 +14,8 @@ export type Outcome = SaveOutcome | StorageError
 
 /** A save that was accepted. Only the functions of this file write it. */
 export interface Item {
-  readonly save: Save
-  readonly onSettled: (outcome: Outcome) => void
+  save: Save
+  onSettled: (outcome: Outcome) => void
   isSettled: boolean
   /** An attempt that held it had an unknown outcome. */
   mayBeStored: boolean
@@ -54,10 +54,16 @@ export const add = (waiting: Waiting, save: Save, onSettled: (outcome: Outcome) 
   return item
 }
 
-/** Takes a save away without an outcome; `false`: it has one. */
+const nothing = (): void => {}
+
+const undecided: Save["decide"] = () => ({ revisions: [] })
+
+/** Takes a save away without an outcome; `false`: it has one. What holds the item still, does not hold its store. */
 export const drop = (waiting: Waiting, item: Item): boolean => {
   if (item.isSettled) return false
   item.isSettled = true
+  item.onSettled = nothing
+  item.save = { ...item.save, decide: undecided }
   waiting.size--
   const items = waiting.byStore.get(item.save.store)
   if (items?.delete(item) === true && items.size === 0) waiting.byStore.delete(item.save.store)
@@ -72,8 +78,10 @@ const withOutcome = (error: StorageError, mayBeStored: boolean): StorageError =>
 
 /** Gives a save its outcome, once. */
 export const settle = (waiting: Waiting, item: Item, outcome: Outcome): void => {
-  if (!drop(waiting, item)) return
-  item.onSettled(outcome._tag === "StorageError" ? withOutcome(outcome, item.mayBeStored) : outcome)
+  const { onSettled } = item
+  // A second outcome reaches nothing.
+  drop(waiting, item)
+  onSettled(outcome._tag === "StorageError" ? withOutcome(outcome, item.mayBeStored) : outcome)
 }
 
 const behind = (cause: Broken | StorageError): Broken | StorageError =>

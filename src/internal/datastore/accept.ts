@@ -275,6 +275,13 @@ const repeated = (store: Store, request: Request, remembered: Reply): Accepted =
   return reply._tag === "Done" ? Either.right(reply) : refuse(reply.refused)
 }
 
+/** Answers an operation whose reply is remembered in memory; `undefined`: it is not. */
+export const repeatedHere = (store: Store, request: Request, now: number): Accepted | undefined => {
+  if (request.id === undefined) return undefined
+  const known = Operations.judge(store.operations, request.id, now)
+  return known._tag === "Repeated" ? repeated(store, request, known.reply) : undefined
+}
+
 const acceptOnce = (store: Store, request: Request, now: number): Accepted => {
   const { id } = request
   if (id === undefined) return acceptNew(store, request, now)

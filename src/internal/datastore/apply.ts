@@ -158,7 +158,7 @@ const draftOf = (state: State, revision: number, { steps }: Operation): Draft =>
 /**
  * Applies an operation to a store, and returns what it does, or why it is refused. It changes nothing itself.
  *
- * - The operation's data must have been checked: see `Datastore.check`.
+ * - The operation's data must have been checked: see `Datastore.checkSteps`.
  * - `now` is the time in which the state answers when records end. A record that is over counts as removed before.
  * - A step sees what the steps before it have done. The records of one operation have one seq, that of its revision.
  */

@@ -26,13 +26,17 @@ const open = <A, I>(runtime: Runtime, options: OpenOptions<A, I>) =>
     const codec = codecOf(opening.schema as Schema.Schema<A, I> | undefined)
     const { kind, primary, start } = opening
     const id = opening.id ?? makeSecret()
-    const opened = Open.open(runtime, { ...opening, id }, codec as unknown as Codec<never>)
+    const named = { ...opening, id }
+    // No part of the opening depends on the type of the data.
+    const ofAny = codec as unknown as Codec<never>
+    const opened = Open.open(runtime, named, ofAny)
+    const loading = Open.loading(runtime, Open.reopen(runtime, named, ofAny))
     if (kind === "permanent" && start === "queued") {
-      const slot = Slot.ofOpening(id, opened)
-      yield* Effect.forkIn(Slot.load(slot), runtime.scope)
+      const slot = Slot.ofOpening(id, opened, loading)
+      yield* Slot.start(slot)
       return yield* handleOf(runtime, slot, primary, codec)
     }
-    return yield* handleOf(runtime, Slot.ofStore(yield* opened, opened), primary, codec)
+    return yield* handleOf(runtime, Slot.ofStore(yield* opened, loading), primary, codec)
   })
 
 const unsubscribeAll = ({ clients, entries }: Runtime, client: string): number => {
@@ -91,7 +95,7 @@ export const catalogOf = (runtime: Runtime) =>
             : Effect.asSome(
                 handleOf(
                   runtime,
-                  Slot.ofStore(entry.store, entry.reopen),
+                  Slot.ofStore(entry.store, Open.loading(runtime, entry.reopen)),
                   entry.store.primary,
                   codecOf<unknown, unknown>(undefined)
                 )

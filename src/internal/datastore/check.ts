@@ -69,6 +69,11 @@ const isExpect = (given: unknown): boolean =>
   given === "absent" ||
   (typeof given === "number" && Number.isSafeInteger(given) && given > 0)
 
+const checkExpect = (given: unknown, step: number): Refused | undefined =>
+  isExpect(given)
+    ? undefined
+    : refuse("InvalidOperation", 'expect must be the seq of a row, from 1, or "absent"', step)
+
 const checkUnset = (unset: unknown, { primary }: Limits, step: number): Refused | undefined => {
   if (unset === undefined) return undefined
   if (!Array.isArray(unset) || !unset.every((name) => typeof name === "string")) {
@@ -82,7 +87,8 @@ const checkUnset = (unset: unknown, { primary }: Limits, step: number): Refused 
 type Sized = { readonly step: Step<JsonObject>; readonly bytes: number }
 
 const checkSet = (given: Step<unknown> & { _tag: "Set" }, limits: Limits, index: number): Checked<Sized> => {
-  const own = ownObject(given.data, limits, index)
+  const { data, expect } = given
+  const own = checkExpect(expect, index) ?? ownObject(data, limits, index)
   if (isRefused(own)) return own
   const key = Object.hasOwn(own.value, limits.primary) ? own.value[limits.primary] : undefined
   const problem = checkKey(key, limits, index)
@@ -90,7 +96,7 @@ const checkSet = (given: Step<unknown> & { _tag: "Set" }, limits: Limits, index:
     const message = `the primary field ${JSON.stringify(limits.primary)}: ${problem.message}`
     return { ...problem, message }
   }
-  return { step: { _tag: "Set", data: own.value, expect: given.expect }, bytes: own.bytes }
+  return { step: { _tag: "Set", data: own.value, expect }, bytes: own.bytes }
 }
 
 const checkPatch = (
@@ -98,40 +104,35 @@ const checkPatch = (
   limits: Limits,
   index: number
 ): Checked<Sized> => {
-  const problem = checkKey(given.key, limits, index) ?? checkUnset(given.unset, limits, index)
+  // Each is read once: a getter may answer otherwise the next time.
+  const { expect, key, set, unset: givenUnset } = given
+  const unset = Array.isArray(givenUnset) ? Array.from(givenUnset) : givenUnset
+  const problem =
+    checkExpect(expect, index) ?? checkKey(key, limits, index) ?? checkUnset(unset, limits, index)
   if (problem !== undefined) return problem
-  const own = ownObject(given.set ?? {}, limits, index)
+  const own = ownObject(set ?? {}, limits, index)
   if (isRefused(own)) return own
   if (Object.hasOwn(own.value, limits.primary)) {
     const message = `a patch must not set the primary field ${JSON.stringify(limits.primary)}: delete, and set anew`
     return refuse("InvalidKey", message, index)
   }
-  const { expect, key, unset } = given
-  return {
-    step: { _tag: "Patch", key, set: own.value, unset: unset && [...unset], expect },
-    bytes: own.bytes
-  }
+  return { step: { _tag: "Patch", key, set: own.value, unset, expect }, bytes: own.bytes }
 }
 
 const checkStep = (given: Step<unknown>, limits: Limits, index: number): Checked<Sized> => {
   if (typeof given !== "object" || (given as unknown) === null) {
     return refuse("InvalidOperation", "a step must be an object: use Datastore.set, patch or remove", index)
   }
-  if (!isExpect(given.expect)) {
-    return refuse("InvalidOperation", 'expect must be the seq of a row, from 1, or "absent"', index)
-  }
   switch (given._tag) {
     case "Set":
       return checkSet(given, limits, index)
     case "Patch":
       return checkPatch(given, limits, index)
-    case "Delete":
-      return (
-        checkKey(given.key, limits, index) ?? {
-          step: { _tag: "Delete", key: given.key, expect: given.expect },
-          bytes: 0
-        }
-      )
+    case "Delete": {
+      const { expect, key } = given
+      const problem = checkExpect(expect, index) ?? checkKey(key, limits, index)
+      return problem ?? { step: { _tag: "Delete", key, expect }, bytes: 0 }
+    }
     default:
       return refuse("InvalidOperation", "a step must have the _tag Set, Patch or Delete", index)
   }

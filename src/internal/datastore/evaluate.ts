@@ -14,11 +14,18 @@ import { storedChange } from "./stored.js"
 /** Reads a value that the backend holds. */
 export type Reader = (key: string, value: HeldValue) => JsonRow
 
+/** What an operation has come to. */
+export interface Outcome {
+  readonly reply: Reply
+  /** `Known`: what is remembered of its client refuses it. */
+  readonly kind: "New" | "Repeated" | "Known"
+}
+
 /** What was decided last. */
 export interface Evaluation {
   readonly save: Save
-  /** The reply, once the save is committed. */
-  readonly reply: () => Reply
+  /** The outcome, once the save is committed. */
+  readonly outcome: () => Outcome
 }
 
 interface Context {
@@ -106,11 +113,11 @@ const decide = (
   context: Context,
   locked: Locked,
   earlier: Reply
-): { readonly decision: Decision; readonly reply: Reply } => {
+): Outcome & { readonly decision: Decision } => {
   const { request, store } = context
   const { id } = request
   if (locked.logged !== undefined && id === undefined) {
-    return { decision: { revisions: [] }, reply: asSeenNow(store, request, earlier) }
+    return { kind: "New", decision: { revisions: [] }, reply: asSeenNow(store, request, earlier) }
   }
   if (id !== undefined) {
     const { remembered } = locked
@@ -120,17 +127,19 @@ const decide = (
       locked.window
     )
     if (known._tag === "Repeated") {
-      return { decision: { revisions: [] }, reply: asSeenNow(store, request, known.reply) }
+      const reply = asSeenNow(store, request, known.reply)
+      return { kind: "Repeated", decision: { revisions: [] }, reply }
     }
     if (known._tag !== "New") {
-      return { decision: { revisions: [] }, reply: refusalOf({ reason: known._tag, message: known.message }) }
+      const reply = refusalOf({ reason: known._tag, message: known.message })
+      return { kind: "Known", decision: { revisions: [] }, reply }
     }
   }
   const { changes, reply } = judgeNew(context, locked)
   const revisions = changes === undefined ? [] : revisionsOf(context, locked, changes)
-  if (id === undefined) return { decision: { revisions }, reply }
+  if (id === undefined) return { kind: "New", decision: { revisions }, reply }
   const floor = Operations.floorAfter(locked.window, id.n)
-  return { decision: { revisions, reply: encodeReply(reply), floor }, reply }
+  return { kind: "New", decision: { revisions, reply: encodeReply(reply), floor }, reply }
 }
 
 const undecided: Reply = refusalOf({ reason: "NotStored", message: "it was not decided" })
@@ -138,17 +147,17 @@ const undecided: Reply = refusalOf({ reason: "NotStored", message: "it was not d
 /** Makes the save of a request, which is decided in the backend's turn. */
 export const evaluationOf = (store: Store, request: Request, read: Reader): Evaluation => {
   const context: Context = { store, request, read }
-  let last: Reply = undecided
+  let last: Outcome = { kind: "New", reply: undecided }
   const save: Save = {
     store: store.id,
     name: store.shared.nextName(),
     keys: keysOf(store.primary, request.owned),
     id: request.id,
     decide: (locked): Decision | Broken => {
-      const { decision, reply } = decide(context, locked, last)
-      last = reply
+      const { decision, kind, reply } = decide(context, locked, last.reply)
+      last = { kind, reply }
       return decision
     }
   }
-  return { save, reply: () => last }
+  return { save, outcome: () => last }
 }

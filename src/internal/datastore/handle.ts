@@ -156,11 +156,11 @@ export const handleOf = <A>(
       subscribe: (client) => subscribe(slot, client),
       unsubscribe: (client) =>
         Effect.sync(() => {
-          const wasMember = slot.store?.members.delete(client) === true
+          const wasMember = Slot.present(slot)?.members.delete(client) === true
           return Clients.endAll(clients, client, slot.id) > 0 || wasMember
         }),
       subscribers: Effect.sync(() =>
-        Array.from(new Set([...(slot.store?.members ?? []), ...Clients.clientsOf(clients, slot.id)]))
+        Array.from(new Set([...(Slot.present(slot)?.members ?? []), ...Clients.clientsOf(clients, slot.id)]))
       ),
       end: Effect.ignore(
         Effect.map(Slot.live(slot), (store) => {

@@ -4,11 +4,12 @@ import { exceeded, messageOf } from "../catalog/quotas.js"
 import type { InvalidOptions } from "../options.js"
 import type { As } from "./accept.js"
 import type { Codec } from "./data.js"
-import { OpenError } from "./errors.js"
+import { OpenError, type StoreEnded } from "./errors.js"
 import * as Permanent from "./permanent.js"
 import { countDown, type Entry, type Opened, type Runtime } from "./runtime.js"
 import type { Opening } from "./settings.js"
-import { access, type Store } from "./store.js"
+import type { Loading } from "./slot.js"
+import { access, end, type Store } from "./store.js"
 import * as Temporary from "./temporary.js"
 
 export const invalidOpening = ({ message, option }: InvalidOptions): OpenError =>
@@ -76,18 +77,25 @@ const counted = <A>(
     )
   })
 
-/** Adds a store that was made to those that are open. */
+/** Adds a store that was made to those that are open, unless it has ended meanwhile. */
 const add = (
-  { entries }: Runtime,
+  { entries, shared }: Runtime,
   store: Store,
   opened: Opened,
   reopen: Entry["reopen"],
   as: As | undefined
-): Entry => {
-  const entry: Entry = { store, opened, reopen, principal: as?.principal }
-  entries.set(store.id, entry)
-  return entry
-}
+): Effect.Effect<Store, OpenError> =>
+  Effect.suspend(() => {
+    if (shared.isClosed) end(store, "Closed")
+    const { ended } = store
+    if (ended !== undefined) {
+      const failed = ended.reason === "Closed" ? closed : failedMeanwhile(ended)
+      // The tasks of a catalog that is closed run no more.
+      return Effect.andThen(store.following.end(ended), Effect.andThen(store.release, failed))
+    }
+    entries.set(store.id, { store, opened, reopen, principal: as?.principal })
+    return Effect.succeed(store)
+  })
 
 /** Returns the store of an id that is open now, after what is over has ended. */
 export const find = ({ entries, shared }: Runtime, id: string): Entry | undefined => {
@@ -97,6 +105,13 @@ export const find = ({ entries, shared }: Runtime, id: string): Entry | undefine
 }
 
 const closed = new OpenError({ reason: "Closed", message: "the catalog is closed: make another one" })
+
+const failedMeanwhile = (cause: StoreEnded): OpenError =>
+  new OpenError({
+    reason: "Unavailable",
+    message: "the store has failed while it was opened: open it again",
+    cause
+  })
 
 const openPermanent = (
   runtime: Runtime,
@@ -145,9 +160,8 @@ const openNow = (runtime: Runtime, opening: Named, codec: Codec<never>): Effect.
             Temporary.make(runtime.shared, runtime.settings, opening, id, codec),
             invalidOpening
           )
-    const added = Effect.map(
-      made,
-      (store) => add(runtime, store, wanted, open(runtime, opening, codec), as).store
+    const added = Effect.flatMap(made, (store) =>
+      add(runtime, store, wanted, reopen(runtime, opening, codec), as)
     )
     return counted(runtime, id, as, added)
   })
@@ -158,3 +172,20 @@ export const open = (
   opening: Named,
   codec: Codec<never>
 ): Effect.Effect<Store, OpenError> => runtime.inOrder(opening.id, openNow(runtime, opening, codec))
+
+/**
+ * Opens a store again that has left memory. The server itself does it: the opening was allowed when its handle was given
+ * out, each call of the handle is judged by its own `as`, and the first opener may have lost the right since.
+ */
+export const reopen = (
+  runtime: Runtime,
+  opening: Named,
+  codec: Codec<never>
+): Effect.Effect<Store, OpenError> => open(runtime, { ...opening, as: undefined }, codec)
+
+/** How handles of this catalog load their stores. */
+export const loading = ({ scope, shared }: Runtime, reopen: Effect.Effect<Store, OpenError>): Loading => ({
+  reopen,
+  scope,
+  inBackground: shared.inBackground
+})

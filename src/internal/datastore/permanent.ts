@@ -185,6 +185,7 @@ const storeOf = (
       primary: opening.primary,
       version: opening.version,
       epoch: `${loaded.revision.epoch}${shared.mark}`,
+      life: { store: undefined, ended: undefined },
       shared,
       limits: limitsOf(opening.primary),
       problem: codec.problem,
@@ -204,8 +205,10 @@ const storeOf = (
       parts,
       pending: 0,
       release,
+      sessions: new Set(),
       members: new Set()
     }
+    store.life.store = store
     return store
   })
 

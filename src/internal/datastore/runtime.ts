@@ -131,7 +131,10 @@ const endSession = (stores: Map<string, Set<Store>>, saving: Saving.Saving, sess
   const holding = stores.get(session)
   if (holding === undefined) return
   stores.delete(session)
-  for (const store of holding) removeFrom(saving, store, session)
+  for (const store of holding) {
+    store.sessions.delete(session)
+    removeFrom(saving, store, session)
+  }
 }
 
 const neverUp = (cause: Actor.ActorStopped): StorageError =>
@@ -168,9 +171,7 @@ export const make = (
     const entries = new Map<string, Entry>()
     const sessions = new Map<string, Set<Store>>()
     let names = 0
-    const inBackground = (task: Effect.Effect<void>): void => {
-      tasks.unsafeOffer(task)
-    }
+    const inBackground = tasks.unsafeOffer
     const recheck = (principal: string): void => {
       for (const id of Clients.followedBy(runtime.clients, principal)) {
         entries.get(id)?.store.following.unsafeRecheck()
@@ -192,6 +193,11 @@ export const make = (
         const holding = sessions.get(session)
         if (holding === undefined) sessions.set(session, new Set([store]))
         else holding.add(store)
+        store.sessions.add(session)
+      },
+      leaveSession: (session, store) => {
+        const holding = sessions.get(session)
+        if (holding?.delete(store) === true && holding.size === 0) sessions.delete(session)
       },
       inBackground,
       nextName: () => `${process}/${++names}`,

@@ -7,16 +7,17 @@ import { prefix } from "../../ChangeLog.js"
 import type { StorageError } from "../../Storage.js"
 import type { Frame } from "../../Watch.js"
 import type { HeldValue, Save, StoredValue } from "../catalog/backend.js"
+import * as Operations from "../catalog/operations.js"
 import type { Outcome } from "../catalog/saving.js"
 import { storageError } from "../log/storageError.js"
-import { overRate, type Request } from "./accept.js"
+import { overRate, type Request, repeatedHere } from "./accept.js"
 import { type StoreEnded, WriteError } from "./errors.js"
-import { evaluationOf } from "./evaluate.js"
+import { type Outcome as Evaluated, evaluationOf } from "./evaluate.js"
 import type { JsonRow } from "./holding.js"
 import * as Mirror from "./mirror.js"
 import type { Found } from "./permanent.js"
 import * as Records from "./records.js"
-import type { Done, Reply } from "./reply.js"
+import type { Done } from "./reply.js"
 import type { Runtime } from "./runtime.js"
 import { access, end, type Store } from "./store.js"
 
@@ -125,27 +126,34 @@ export const offer = (
   store: Store,
   parts: SharedParts,
   request: Request,
-  settled: (result: Either.Either<{ readonly reply: Reply; readonly head: number }, WriteError>) => void
+  settled: (result: Either.Either<{ readonly outcome: Evaluated; readonly head: number }, WriteError>) => void
 ): boolean => {
-  const { reply, save } = evaluationOf(store, request, (key, value: HeldValue) => parts.read(key, value))
+  const { outcome: evaluated, save } = evaluationOf(store, request, (key, value: HeldValue) =>
+    parts.read(key, value)
+  )
   return runtime.saving.offer(save, (outcome) =>
     settled(
       outcome._tag === "Saved"
-        ? Either.right({ reply: reply(), head: outcome.head.seq })
+        ? Either.right({ outcome: evaluated(), head: outcome.head.seq })
         : Either.left(notStored(outcome))
     )
   )
 }
 
-/** Counts a reply, and makes the answer of it. */
-export const answerOf = (store: Store, reply: Reply): Either.Either<Done, WriteError> => {
-  const { count } = store.shared
-  if (reply._tag === "Done") {
-    count.applied++
-    return Either.right(reply)
-  }
-  count.refused++
-  return Either.left(new WriteError(reply.refused))
+/** Counts an outcome, and makes the answer of it. A reply that is given again takes nothing of its principal's rate. */
+const answerOf = (
+  { operations, shared }: Store,
+  { as, id }: Request,
+  { kind, reply }: Evaluated
+): Either.Either<Done, WriteError> => {
+  const { count, rates, timers } = shared
+  if (kind === "Repeated") {
+    count.repeated++
+    if (as !== undefined) rates.giveBack(as.principal)
+  } else if (reply._tag === "Done") count.applied++
+  else count.refused++
+  if (kind === "New" && id !== undefined) Operations.remember(operations, id, reply, timers.now())
+  return reply._tag === "Done" ? Either.right(reply) : Either.left(new WriteError(reply.refused))
 }
 
 type Answer = Either.Either<Done, WriteError | StoreEnded>
@@ -158,11 +166,16 @@ export const begin = (
   request: Request,
   done: (answer: Answer) => void
 ): void => {
-  const ended = access(store, store.shared.timers.now())
-  const early = ended === undefined ? overRate(store, request) : undefined
-  if (ended !== undefined) done(Either.left(ended))
-  else if (early !== undefined) done(answerOf(store, { _tag: "Refused", refused: early }))
-  else beginOpen(runtime, store, parts, request, done)
+  const now = store.shared.timers.now()
+  const ended = access(store, now)
+  const known = ended === undefined ? repeatedHere(store, request, now) : Either.left(ended)
+  const early = known === undefined ? overRate(store, request) : undefined
+  if (known !== undefined) done(known)
+  else if (early === undefined) beginOpen(runtime, store, parts, request, done)
+  else {
+    store.shared.count.refused++
+    done(Either.left(new WriteError(early)))
+  }
 }
 
 /** Begins a request on a store that is open. */
@@ -172,8 +185,8 @@ const beginOpen: typeof begin = (runtime, store, parts, request, done) => {
     store.pending--
     if (Either.isLeft(settled)) done(Either.left(settled.left))
     else {
-      const { head, reply } = settled.right
-      parts.mirror.whenAt(head, () => done(answerOf(store, reply)))
+      const { head, outcome } = settled.right
+      parts.mirror.whenAt(head, () => done(answerOf(store, request, outcome)))
     }
   })
   if (isTaken) return

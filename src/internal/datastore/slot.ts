@@ -2,107 +2,143 @@
  * What a handle stands for: a store that is open, one that is being loaded, and one that has left memory and comes back with
  * the next call. Writes that come while it is loaded are applied in their order, before any that come later.
  */
-import { Effect, Either } from "effect"
+import { Effect, Either, type Scope } from "effect"
 import { type OpenError, StoreEnded } from "./errors.js"
-import type { Store } from "./store.js"
+import type { Life, Store } from "./store.js"
 
-/** Called with the store when it is there, or with why it is not. */
-type Waiting = (store: Either.Either<Store, StoreEnded>) => void
+/** The store, or why it is not there. */
+type Answer = Either.Either<Store, StoreEnded>
 
-export interface Slot {
-  readonly id: string
+/** How the stores of handles are loaded. */
+export interface Loading {
   /** Opens the store again after it has left memory. */
   readonly reopen: Effect.Effect<Store, OpenError>
-  /** Left out while it is loaded. */
-  store: Store | undefined
-  /** Why it could not be loaded. */
+  /** A load ends with it. */
+  readonly scope: Scope.Scope
+  /** Runs an effect outside of the caller's fiber; `false`: no more. */
+  readonly inBackground: (task: Effect.Effect<void>) => boolean
+}
+
+export interface Slot extends Loading {
+  readonly id: string
+  /** Opens the store for the first time. */
+  readonly first: Effect.Effect<Store, OpenError>
+  /** Left out until it is loaded for the first time. */
+  life: Life | undefined
+  /** Why it could not be loaded for the first time. */
   failed: StoreEnded | undefined
-  /** What waits for the store, in order; `undefined` once it was loaded. */
-  waiting: Array<Waiting> | undefined
+  /** What waits for the store, in order; `undefined` while it is not being loaded. */
+  waiting: Array<(answer: Answer) => void> | undefined
 }
 
 /** The most writes that wait for one store to be loaded. */
 const maxWaiting = 100_000
 
 /** Makes the slot of a store that is open. */
-export const ofStore = (store: Store, reopen: Slot["reopen"]): Slot => ({
-  id: store.id,
-  reopen,
-  store,
+export const ofStore = ({ id, life }: Store, loading: Loading): Slot => ({
+  ...loading,
+  id,
+  first: loading.reopen,
+  life,
   failed: undefined,
   waiting: undefined
 })
 
-/** Makes the slot of a store that is loaded now. */
-export const ofOpening = (id: string, reopen: Slot["reopen"]): Slot => ({
+/** Makes the slot of a store that is loaded with the first call. */
+export const ofOpening = (id: string, first: Slot["first"], loading: Loading): Slot => ({
+  ...loading,
   id,
-  reopen,
-  store: undefined,
+  first,
+  life: undefined,
   failed: undefined,
-  waiting: []
+  waiting: undefined
 })
-
-const failedToOpen = (id: string, cause: OpenError): StoreEnded =>
-  new StoreEnded({ reason: "Failed", id, message: `the store could not be opened: ${cause.message}`, cause })
-
-const settle = (slot: Slot, answer: Either.Either<Store, StoreEnded>): void => {
-  const { waiting } = slot
-  if (waiting === undefined) return
-  if (Either.isRight(answer)) slot.store = answer.right
-  else slot.failed = answer.left
-  slot.waiting = undefined
-  for (const go of waiting) go(answer)
-}
 
 const closedBefore = (id: string): StoreEnded =>
   new StoreEnded({ reason: "Closed", id, message: "the catalog was closed before the store was loaded" })
 
+const failedToOpen = (id: string, cause: OpenError): StoreEnded =>
+  cause.reason === "Closed"
+    ? closedBefore(id)
+    : new StoreEnded({
+        reason: "Failed",
+        id,
+        message: `the store could not be opened: ${cause.message}`,
+        cause
+      })
+
+const settle = (slot: Slot, answer: Answer): void => {
+  const { waiting } = slot
+  if (waiting === undefined) return
+  if (Either.isRight(answer)) slot.life = answer.right.life
+  // One that was there before is looked for again by the next call.
+  else if (slot.life === undefined) slot.failed = answer.left
+  slot.waiting = undefined
+  for (const go of waiting) go(answer)
+}
+
 /** Loads the store, and hands it to what waits, in order. What still waits when the catalog is closed gets that. */
-export const load = (slot: Slot): Effect.Effect<void> =>
-  Effect.either(slot.reopen).pipe(
-    Effect.map((opened) =>
-      settle(
-        slot,
-        Either.mapLeft(opened, (cause) => failedToOpen(slot.id, cause))
-      )
-    ),
-    Effect.ensuring(Effect.sync(() => settle(slot, Either.left(closedBefore(slot.id)))))
+const load = (slot: Slot): Effect.Effect<void> => {
+  const opening = slot.life === undefined ? slot.first : slot.reopen
+  const loaded = Effect.map(Effect.either(opening), (opened) =>
+    settle(
+      slot,
+      Either.mapLeft(opened, (cause) => failedToOpen(slot.id, cause))
+    )
   )
+  const closed = Effect.sync(() => settle(slot, Either.left(closedBefore(slot.id))))
+  // The fiber inherits that it cannot be interrupted: otherwise one that has not begun yet would end without a word.
+  const loading = Effect.ensuring(Effect.interruptible(loaded), closed)
+  return Effect.asVoid(Effect.uninterruptible(Effect.forkIn(loading, slot.scope)))
+}
 
-const isUnloaded = ({ store }: Slot): boolean => store?.ended?.reason === "Unloaded"
+/** Begins to load the store, unless it is being loaded or not needed. Returns what must run then. */
+const begin = (slot: Slot): Effect.Effect<void> | undefined => {
+  if (slot.waiting !== undefined) return undefined
+  slot.waiting = []
+  return load(slot)
+}
 
-/** Returns the store if it is there: open, or ended for good. */
-export const present = (slot: Slot): Store | undefined => (isUnloaded(slot) ? undefined : slot.store)
+/** Returns the store if it is in memory. */
+export const present = ({ life }: Slot): Store | undefined => life?.store
+
+/** The store, or its end for good; `undefined`: it is to be loaded. */
+const known = ({ failed, life }: Slot): Answer | undefined => {
+  if (failed !== undefined) return Either.left(failed)
+  if (life?.store !== undefined) return Either.right(life.store)
+  return life?.ended === undefined || life.ended.reason === "Unloaded" ? undefined : Either.left(life.ended)
+}
 
 /** Waits for the store; one that has left memory is loaded again. */
 export const live = (slot: Slot): Effect.Effect<Store, StoreEnded> =>
-  Effect.suspend(() => {
-    const { failed, waiting } = slot
-    if (failed !== undefined) return Effect.fail(failed)
-    const store = present(slot)
-    if (store !== undefined) return Effect.succeed(store)
-    if (waiting !== undefined) {
-      return Effect.async<Store, StoreEnded>((resume) => {
-        waiting.push(resume)
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend((): Answer | Effect.Effect<Store, StoreEnded> => {
+      const answer = known(slot)
+      if (answer !== undefined) return answer
+      const loading = begin(slot) ?? Effect.void
+      const there = Effect.async<Store, StoreEnded>((resume) => {
+        const after = known(slot)
+        if (after === undefined) slot.waiting?.push(resume)
+        else resume(after)
       })
-    }
-    return Effect.mapBoth(slot.reopen, {
-      onFailure: (cause) => failedToOpen(slot.id, cause),
-      onSuccess: (store) => {
-        slot.store = store
-        return store
-      }
+      return Effect.andThen(loading, restore(there))
     })
-  })
+  )
+
+/** Begins to load the store, if it is not there. */
+export const start = (slot: Slot): Effect.Effect<void> => Effect.suspend(() => begin(slot) ?? Effect.void)
 
 /** Calls `go` when the store is there, behind what waits already; `false`: too much waits. */
-export const whenThere = (slot: Slot, go: Waiting): boolean => {
-  const { failed, waiting } = slot
-  if (failed !== undefined) go(Either.left(failed))
-  else if (waiting === undefined) {
-    const store = slot.store
-    if (store !== undefined) go(Either.right(store))
-  } else if (waiting.length >= maxWaiting) return false
-  else waiting.push(go)
+export const whenThere = (slot: Slot, go: (answer: Answer) => void): boolean => {
+  const answer = known(slot)
+  if (answer !== undefined) {
+    go(answer)
+    return true
+  }
+  const loading = begin(slot)
+  const waiting = slot.waiting!
+  if (waiting.length >= maxWaiting) return false
+  waiting.push(go)
+  if (loading !== undefined && !slot.inBackground(loading)) settle(slot, Either.left(closedBefore(slot.id)))
   return true
 }

@@ -34,8 +34,10 @@ export interface Shared {
   readonly isSession: (id: string, as: As | undefined) => boolean
   /** Notes that a store holds records of a session. */
   readonly noteSession: (session: string, store: Store) => void
-  /** Runs an effect behind what was given before, outside of the caller's fiber. */
-  readonly inBackground: (task: Effect.Effect<void>) => void
+  /** Forgets that a store which has ended holds records of a session. */
+  readonly leaveSession: (session: string, store: Store) => void
+  /** Runs an effect behind what was given before, outside of the caller's fiber; `false`: no more. */
+  readonly inBackground: (task: Effect.Effect<void>) => boolean
   /** Names a save; never the same name again. */
   readonly nextName: () => string
   /** Called once when a store has ended. */
@@ -65,6 +67,12 @@ export interface Lifetime {
   readonly expiry: "fixed" | "sliding"
 }
 
+/** What handles keep of a store: after its end that alone, so that what it held is free. */
+export interface Life {
+  store: Store | undefined
+  ended: StoreEnded | undefined
+}
+
 export interface Store {
   readonly id: string
   readonly kind: string
@@ -73,6 +81,7 @@ export interface Store {
   readonly version: number
   /** Names this life, as cursors do. */
   readonly epoch: string
+  readonly life: Life
   readonly shared: Shared
   readonly limits: Limits
   /** Returns why data is not as the schema has it, or `undefined`. */
@@ -98,6 +107,8 @@ export interface Store {
   pending: number
   /** Gives back what it has of the backend, after its end. */
   readonly release: Effect.Effect<void>
+  /** The sessions that it was noted for, and that have not ended. */
+  readonly sessions: Set<string>
   /** Clients that were subscribed by name. */
   readonly members: Set<string>
 }
@@ -117,8 +128,11 @@ const endedBy = ({ id }: Store, reason: StoreEnded["reason"], cause: unknown): S
 export const end = (store: Store, reason: StoreEnded["reason"], cause?: unknown): boolean => {
   if (store.ended !== undefined) return false
   store.ended = endedBy(store, reason, cause)
+  store.life.ended = store.ended
+  store.life.store = undefined
   store.parts?.mirror.end()
   if (store.expiry !== undefined) store.shared.timers.cancel(store.expiry)
+  for (const session of store.sessions) store.shared.leaveSession(session, store)
   Records.end(store.records)
   store.shared.policy.forget(store.id)
   store.shared.onEnded(store)

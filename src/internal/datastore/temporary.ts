@@ -45,6 +45,7 @@ export const make = (
       primary: opening.primary,
       version: opening.version,
       epoch: head.epoch,
+      life: { store: undefined, ended: undefined },
       shared,
       limits: limitsOf(opening.primary),
       problem: codec.problem,
@@ -62,8 +63,10 @@ export const make = (
       parts: undefined,
       pending: 0,
       release: Effect.void,
+      sessions: new Set(),
       members: new Set()
     }
+    store.life.store = store
     startExpiry(store)
     return store
   })

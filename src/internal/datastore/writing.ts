@@ -200,11 +200,11 @@ export const write = <A>(
 const writeLater = <A>(writing: Writing<A>, request: Request): Effect.Effect<Done, WriteError | StoreEnded> =>
   Effect.gen(function* () {
     const { runtime, slot } = writing
-    if (slot.waiting === undefined) yield* Slot.live(slot)
     const { as, session } = request
     // One that is not open is refused later, and gets no lease.
     const isOpen = session !== undefined && runtime.shared.isSession(session, as)
-    if (isOpen && slot.store?.lifetime === undefined) yield* runtime.leasing.ensure(session)
+    // One that is loaded first is permanent, too.
+    if (isOpen && Slot.present(slot)?.lifetime === undefined) yield* runtime.leasing.ensure(session)
     return yield* Effect.async<Done, WriteError | StoreEnded>((resume) => beginOn(writing, request, resume))
   })
 
@@ -230,8 +230,6 @@ const reportFailure = <A>(
 export const unsafeWrite = <A>(writing: Writing<A>, step: Step<A>): boolean => {
   const request = requestOf(writing, [step], {})
   if (Either.isLeft(request)) return false
-  const { slot } = writing
-  if (slot.waiting === undefined && Slot.present(slot) === undefined) return false
   let isRefused = false
   let isLater = false
   beginOn(writing, request.right, (answer) => {

@@ -56,7 +56,7 @@ const saving: ReadonlyArray<NamedMutant> = [
   guard(
     "settle a save twice",
     inOrder,
-    ["  if (!drop(waiting, item)) return\n", "  drop(waiting, item)\n"],
+    ["  item.onSettled = nothing\n", ""],
     ofSaving("are not handed back once they are stored, though others of their batch are")
   ),
   guard(
@@ -108,9 +108,21 @@ const sharing: ReadonlyArray<NamedMutant> = [
     once
   ),
   guard(
+    "keep the floors of all clients for ever",
+    "internal/catalog/operations",
+    ["if (excess <= 0) return", "if (excess !== null) return"],
+    ["catalog/operations", "are kept of a bounded number of clients, those that are remembered in any case"]
+  ),
+  guard(
+    "keep all answers about stores that a principal asks for",
+    "internal/catalog/policy",
+    ["if (things.size > maxThings)", "if (things.size < 0)"],
+    ofRights("are kept for a bounded number of stores")
+  ),
+  guard(
     "keep replies below the window",
     "internal/catalog/operations",
-    ["if (client.replies.size > windowSize) {", "if (client.replies.size < 0) {"],
+    ["  forgetBelow(client, floor)\n", ""],
     ["catalog/operations", "keep a bounded number of replies, in whatever order their numbers come"]
   ),
   guard(

@@ -37,8 +37,8 @@ const acting: ReadonlyArray<NamedMutant> = [
     "remember a refusal in no backend",
     inside("evaluate"),
     [
-      "return { decision: { revisions, reply: encodeReply(reply), floor }, reply }",
-      'return { decision: reply._tag === "Done" ? { revisions, reply: encodeReply(reply), floor } : { revisions }, reply }'
+      "decision: { revisions, reply: encodeReply(reply), floor }, reply }",
+      'decision: reply._tag === "Done" ? { revisions, reply: encodeReply(reply), floor } : { revisions }, reply }'
     ],
     once
   ),
@@ -62,6 +62,21 @@ const acting: ReadonlyArray<NamedMutant> = [
     inside("accept"),
     ["if (mayRead === undefined || done.unseen === rightsNow(store, as))", "if (mayRead === undefined)"],
     ["datastore/repeated", "is answered alike where it has hidden the record itself"]
+  ),
+  guard(
+    "take a token for a reply that is given again",
+    inside("sharedStore"),
+    ["if (as !== undefined) rates.giveBack(as.principal)", "void as"],
+    ["datastore/repeated", "takes nothing of the rate where another process has given it first"]
+  ),
+  guard(
+    "ask the backend, and the rate, for a reply that is known here",
+    inside("sharedStore"),
+    [
+      "ended === undefined ? repeatedHere(store, request, now) : Either.left(ended)",
+      "ended && Either.left(ended)"
+    ],
+    ["datastore/repeated", "takes nothing of the rate, and is counted as repeated (flushed)"]
   ),
   guard(
     "forget what a try has decided whose answer was lost",
@@ -227,4 +242,60 @@ const seeing: ReadonlyArray<NamedMutant> = [
   )
 ]
 
-export const datastoreGuards: ReadonlyArray<NamedMutant> = [...acting, ...ending, ...seeing]
+const comesBack = (title: string) => ["datastore/idle", title] as const
+
+const idling: ReadonlyArray<NamedMutant> = [
+  guard(
+    "refuse a write that nothing waits for while its store is not in memory",
+    inside("writing"),
+    [
+      "  let isRefused = false\n",
+      "  if (Slot.present(writing.slot) === undefined) return false\n  let isRefused = false\n"
+    ],
+    comesBack("takes a write that nothing waits for, loads the store, and applies it first")
+  ),
+  guard(
+    "give a handle up whose store could not be loaded again",
+    inside("slot"),
+    ["else if (slot.life === undefined) slot.failed", "else slot.failed"],
+    comesBack("reports such a write when the store cannot be loaded, and goes on when it can")
+  ),
+  guard(
+    "load a store again on behalf of its first opener",
+    inside("opening"),
+    ["open(runtime, { ...opening, as: undefined }, codec)", "open(runtime, opening, codec)"],
+    comesBack("comes back though its opener may open it no more, and judges each call")
+  ),
+  guard(
+    "leave a store open whose catalog was closed while it was opened",
+    inside("opening"),
+    ['if (shared.isClosed) end(store, "Closed")', "void shared"],
+    ["datastore/late", "fails as Closed, and leaves nothing open"]
+  ),
+  guard(
+    "hold a store that has left memory",
+    inside("store"),
+    ["  store.life.store = undefined\n", ""],
+    comesBack("holds none of its records")
+  ),
+  guard(
+    "hold a store by the sessions of its records",
+    inside("store"),
+    ["  for (const session of store.sessions) store.shared.leaveSession(session, store)\n", ""],
+    comesBack("holds none of its records")
+  ),
+  guard(
+    "read a property of a step again that was checked",
+    inside("check"),
+    ['step: { _tag: "Delete", key, expect }', 'step: { _tag: "Delete", key: given.key, expect }'],
+    ["datastore/check", "takes what a getter answers first"]
+  ),
+  guard(
+    "hold a store by what was saved of it",
+    "internal/catalog/saveInOrder",
+    ["  item.save = { ...item.save, decide: undecided }\n", ""],
+    comesBack("holds none of its records")
+  )
+]
+
+export const datastoreGuards: ReadonlyArray<NamedMutant> = [...acting, ...ending, ...seeing, ...idling]
