@@ -50,7 +50,8 @@ const side = (selectors: ReadonlyArray<ChangeLog.Selector>, viewed: boolean) => 
     for (let from = 0; from < rows.length; from += slice) {
       const part = rows.slice(from, from + slice)
       const began = performance.now()
-      for (let i = 0; i < part.length; i += chunk) FanOut.dispatch(registry, part, i, Math.min(i + chunk, part.length))
+      for (let i = 0; i < part.length; i += chunk)
+        FanOut.dispatch(registry, part, i, Math.min(i + chunk, part.length))
       spent += performance.now() - began
       for (const watcher of watchers) while (Watcher.take(watcher) !== undefined);
     }
