@@ -55,6 +55,7 @@ export {
 export type { ReadOptions, Snapshot } from "./internal/datastore/reading.js"
 export type { Connected, SessionOptions } from "./internal/datastore/sessionCalls.js"
 export type { Migrate, OpenOptions, Options } from "./internal/datastore/settings.js"
+export type { StoreStatus } from "./internal/datastore/slot.js"
 export type { Stats } from "./internal/datastore/stats.js"
 export type {
   Batched,

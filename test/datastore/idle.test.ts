@@ -29,6 +29,22 @@ describe.each(["memory", "flushed"] as const)("a handle whose store has left mem
     expect(shown(yield* store.snapshot())).toEqual(["a=1", "b=2", "c=3", "d=4"])
   })
 
+  scenario("shows what its store is doing, and waits for what was accepted", function* () {
+    const stores = yield* Datastore.make(yield* Datastore.memory())
+    const store = yield* stores.open<Task>({ id: "board", ...opening, start: "queued" })
+    expect(yield* store.status).toEqual({ _tag: "Loading" })
+    expect(store.unsafeSet(task("a"))).toBe(true)
+    yield* store.flush
+    expect(yield* store.status).toEqual({ _tag: "Open", unsaved: 0 })
+    expect(store.unsafeSet(task("b"))).toBe(true)
+    expect(yield* store.status).toEqual({ _tag: "Open", unsaved: 1 })
+    yield* store.flush
+    yield* idle
+    expect(yield* store.status).toEqual({ _tag: "Unloaded" })
+    yield* store.end
+    expect(yield* store.status).toMatchObject({ _tag: "Ended", error: { reason: "Ended" } })
+  })
+
   scenario("reports such a write when the store cannot be loaded, and goes on when it can", function* () {
     const memory = yield* Datastore.memory()
     let isAway = false

@@ -17,7 +17,7 @@ import type { StoreEnded, WriteError } from "./errors.js"
 import * as Follow from "./followCalls.js"
 import type { Row, Step } from "./operation.js"
 import * as Reads from "./reading.js"
-import type { Runtime } from "./runtime.js"
+import { type Runtime, savingsOf } from "./runtime.js"
 import * as Slot from "./slot.js"
 import { access, end, use } from "./store.js"
 import * as Writes from "./writing.js"
@@ -81,6 +81,10 @@ export interface StoreHandle<in out A> {
   readonly unsubscribe: (client: string) => Effect.Effect<boolean>
   /** The clients that follow it or were subscribed, each once. */
   readonly subscribers: Effect.Effect<ReadonlyArray<string>>
+  /** Completes when everything that was accepted before it has an outcome. */
+  readonly flush: Effect.Effect<void>
+  /** Never loads the store. */
+  readonly status: Effect.Effect<Slot.StoreStatus>
   /** Ends the store for all, as `Ended`: each follow gets what is committed, then its end. */
   readonly end: Effect.Effect<void>
 }
@@ -117,6 +121,16 @@ const subscribe = (slot: Slot.Slot, client: string): Effect.Effect<boolean, Stor
     const isNew = !store.members.has(client)
     store.members.add(client)
     return Effect.succeed(isNew)
+  })
+
+/** What waits for the store to be loaded is accepted first. */
+const flush = (runtime: Runtime, slot: Slot.Slot): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const loaded = slot.waiting === undefined ? Effect.void : Effect.ignore(Slot.live(slot))
+    return Effect.andThen(
+      loaded,
+      Effect.suspend(() => Effect.forEach(savingsOf(runtime), (saving) => saving.flush, { discard: true }))
+    )
   })
 
 const openerOf = (runtime: Runtime, slot: Slot.Slot, as: As | undefined): Opener => ({
@@ -162,6 +176,8 @@ export const handleOf = <A>(
       subscribers: Effect.sync(() =>
         Array.from(new Set([...(Slot.present(slot)?.members ?? []), ...Clients.clientsOf(clients, slot.id)]))
       ),
+      flush: flush(runtime, slot),
+      status: Effect.sync(() => Slot.statusOf(slot)),
       end: Effect.ignore(
         Effect.map(Slot.live(slot), (store) => {
           end(store, "Ended")

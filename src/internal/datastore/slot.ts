@@ -4,7 +4,7 @@
  */
 import { Effect, Either, type Scope } from "effect"
 import { type OpenError, StoreEnded } from "./errors.js"
-import type { Life, Store } from "./store.js"
+import { access, type Life, type Store } from "./store.js"
 
 /** The store, or why it is not there. */
 type Answer = Either.Either<Store, StoreEnded>
@@ -107,6 +107,29 @@ const known = ({ failed, life }: Slot): Answer | undefined => {
   if (failed !== undefined) return Either.left(failed)
   if (life?.store !== undefined) return Either.right(life.store)
   return life?.ended === undefined || life.ended.reason === "Unloaded" ? undefined : Either.left(life.ended)
+}
+
+/**
+ * What a store is doing. `Unloaded`: it was idle, and the next call loads it. `unsaved`: operations that were accepted, and
+ * are not stored yet.
+ */
+export type StoreStatus =
+  | { readonly _tag: "Loading" | "Unloaded" }
+  | { readonly _tag: "Open"; readonly unsaved: number }
+  | { readonly _tag: "Ended"; readonly error: StoreEnded }
+
+/** Returns what the store of a handle is doing now, after what is over has ended. */
+export const statusOf = (slot: Slot): StoreStatus => {
+  const store = present(slot)
+  // An access would keep a permanent one in memory.
+  const ended = store?.lifetime && access(store, store.shared.timers.now())
+  if (ended !== undefined) return { _tag: "Ended", error: ended }
+  const answer = known(slot)
+  if (answer === undefined) return { _tag: slot.waiting === undefined ? "Unloaded" : "Loading" }
+  return Either.match(answer, {
+    onLeft: (error): StoreStatus => ({ _tag: "Ended", error }),
+    onRight: ({ pending }): StoreStatus => ({ _tag: "Open", unsaved: pending })
+  })
 }
 
 /** Waits for the store; one that has left memory is loaded again. */

@@ -86,7 +86,7 @@ const sharing: ReadonlyArray<NamedMutant> = [
   guard(
     "act again below the window",
     "internal/catalog/operations",
-    ["if (n <= floor)", "if (n < floor)"],
+    ["if (n <= floor) {", "if (n < floor) {"],
     ["catalog/operations", "do not act again after a window was loaded without its replies"]
   ),
   guard(
@@ -158,13 +158,13 @@ const sharing: ReadonlyArray<NamedMutant> = [
   guard(
     "fill a bucket beyond one second",
     "internal/catalog/quotas",
-    ["bucket.tokens = Math.min(perSecond, ", "bucket.tokens = Math.max(0, "],
+    ["bucket.tokens = Math.min(perSecond, bucket.tokens + ((", "bucket.tokens = Math.max(0, bucket.tokens + (("],
     rated
   ),
   guard(
     "count all principals together",
     "internal/catalog/quotas",
-    ["buckets.get(principal)", "buckets.values().next().value"],
+    ["let bucket = buckets.get(principal)", "let bucket = buckets.values().next().value"],
     rated
   ),
   guard(

@@ -255,6 +255,12 @@ const idling: ReadonlyArray<NamedMutant> = [
     comesBack("takes a write that nothing waits for, loads the store, and applies it first")
   ),
   guard(
+    "flush without what waits for its store",
+    inside("handle"),
+    ["slot.waiting === undefined ? Effect.void : Effect.ignore(Slot.live(slot))", "Effect.void"],
+    comesBack("shows what its store is doing, and waits for what was accepted")
+  ),
+  guard(
     "give a handle up whose store could not be loaded again",
     inside("slot"),
     ["else if (slot.life === undefined) slot.failed", "else slot.failed"],
