@@ -59,7 +59,8 @@ const readDots = (reading: Reading, data: ReadonlyArray<unknown>, from: number):
   return dots
 }
 
-const membersOf = (dots: Dots): ReadonlyArray<Json> => {
+// A set without members is nothing: so it reads alike before and after its removals are forgotten.
+const membersOf = (dots: Dots): ReadonlyArray<Json> | undefined => {
   const members: Array<Json> = []
   let text = ""
   for (const dot of dots) {
@@ -67,7 +68,7 @@ const membersOf = (dots: Dots): ReadonlyArray<Json> => {
     members.push(dot.member)
     text = dot.text
   }
-  return members
+  return members.length === 0 ? undefined : members
 }
 
 /** Whether a removal has nothing to act on any more. */

@@ -140,7 +140,8 @@ const joinInto = (
   }
   const joined = held === undefined ? incoming : joinStates(merging, strategy, held, incoming)
   if (joined === held) return
-  if (isNewReset && !allows(merging, reset)) return
+  // Where each write resets, another value of the same stamp is new as well.
+  if ((isNewReset || strategy.resets) && !allows(merging, reset)) return
   const { floor, owner } = merging
   if (
     (floor !== noStamp || owner !== undefined) &&

@@ -108,11 +108,11 @@ export const contentOf = ({ definition: { names, strategies }, rows }: State): s
     .map(
       ([key, { cells }]): Json => [
         key,
-        cells.flatMap(
-          (cell, i): ReadonlyArray<Json> =>
-            // What these strategies read is JSON.
-            cell?.state === undefined ? [] : [[names[i]!, strategies[i]!.read(cell.state) as Json]]
-        )
+        cells.flatMap((cell, i): ReadonlyArray<Json> => {
+          const value = cell?.state === undefined ? undefined : strategies[i]!.read(cell.state)
+          // What these strategies read is JSON.
+          return value === undefined ? [] : [[names[i]!, value as Json]]
+        })
       ]
     )
     .filter((each) => canonicalText(each) !== canonicalText([(each as ReadonlyArray<Json>)[0]!, []]))
