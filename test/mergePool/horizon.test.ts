@@ -67,13 +67,14 @@ describe("raising the horizon", () => {
     edited(a, row("kept", { title: put(1), votes: increment(2), tags: add("x", "y") }), 2)
     edited(a, remove("gone"), 3)
     edited(a, row("kept", { title: { _tag: "Clear" }, tags: drop("x") }), 4)
+    edited(a, remove("later"), 9)
     const { confirmed } = a
-    expect(confirmed.removals).toBe(3)
+    expect(confirmed.removals).toBe(4)
     expect(raiseHorizon(confirmed, h(4)).map(({ key }) => key)).toEqual(["gone"])
-    expect(confirmed.removals).toBe(2)
+    expect(confirmed.removals).toBe(3)
     raiseHorizon(confirmed, h(5))
-    expect(confirmed.removals).toBe(0)
-    expect([...confirmed.rows.keys()]).toEqual(["kept"])
+    expect(confirmed.removals).toBe(1)
+    expect([...confirmed.rows.keys()]).toEqual(["kept", "later"])
     expect(valueOf(confirmed, "kept", "tags")).toEqual(["y"])
     expect(valueOf(confirmed, "kept", "votes")).toBe(2)
     expect(stateText(copyOf(confirmed))).toBe(stateText(confirmed))
@@ -100,28 +101,26 @@ describe("raising the horizon", () => {
 
 describe("a cell at or below the horizon", () => {
   const at = h(100)
-  const cells: ReadonlyArray<readonly [string, ReadonlyArray<unknown>]> = [
-    ["title", [stampOf(99, 0, 1), 1]],
-    ["title", [at, 1]],
-    ["votes", ["", stampOf(99, 0, 1), 1]],
-    ["high", ["", stampOf(99, 0, 1), 1]],
-    ["words", ["", stampOf(99, 0, 1), ["p"]]],
-    ["tags", ["", ["x", stampOf(99, 0, 1)]]],
-    ["votes", [stampOf(99, 0, 2), stampOf(200, 0, 1), 1]]
+  const cells: ReadonlyArray<readonly [what: string, field: string, cell: ReadonlyArray<unknown>]> = [
+    ["a write", "title", [stampOf(99, 0, 1), 1]],
+    ["a write with the stamp of the horizon", "title", [at, 1]],
+    ["a part", "votes", ["", stampOf(99, 0, 1), 1]],
+    ["a number", "high", ["", stampOf(99, 0, 1), 1]],
+    ["a value of a join of one's own", "words", ["", stampOf(99, 0, 1), ["p"]]],
+    ["an addition", "tags", ["", ["x", stampOf(99, 0, 1)]]],
+    ["a part after a forgotten reset", "votes", [stampOf(99, 0, 2), stampOf(200, 0, 1), 1]]
   ]
 
-  it.each(cells)("is refused with its name if it is not held: %s %j", (field, cell) => {
+  it.each(cells)("is refused with its name if it is not held: %s", (_, field, cell) => {
     const state = stateOf(at)
-    const refused = merge(
-      state,
-      patchOf(["q", "", [["title", stampOf(200, 0, 1), 1]]], ["r", "", [[field, ...cell]]])
-    )
+    const good = ["q", "", [["title", stampOf(200, 0, 1), 1]]]
+    const refused = merge(state, patchOf(good, ["r", "", [[field, ...cell]]]))
     expect(refused).toMatchObject({ reason: "TooOld", horizon: at, cells: [{ row: "r", field }] })
     expect(stateText(state)).toBe(stateText(stateOf(at)))
   })
 
   it("is taken again if it is held", () => {
-    for (const [field, cell] of cells) {
+    for (const [, field, cell] of cells) {
       const patch = patchOf(["r", "", [[field, ...cell]]])
       const state = stateOf(at, patch)
       expect(merge(state, patch)).toEqual({ _tag: "Merged", changes: [] })
@@ -146,6 +145,14 @@ describe("a cell at or below the horizon", () => {
       expect(merge(stateOf(at), removal)).toEqual({ _tag: "Merged", changes: [] })
       expect(merge(stateOf(at, held), removal)).toMatchObject({ reason: "TooOld" })
     }
+  })
+
+  it("that a server has taken away is held no more, and its removal is not held either", () => {
+    const held = patchOf(["r", stampOf(200, 0, 1), [["tags", stampOf(200, 0, 1), ["x", stampOf(50, 0, 1)]]]])
+    const state = stateOf(at, held)
+    const end = [["tags", stampOf(200, 0, 1), ["x", stampOf(50, 0, 1), stampOf(99, 0, 1)]]]
+    expect(merge(state, patchOf(["r", "", end]), { old: "take" })).toMatchObject({ changes: [{ key: "r" }] })
+    expect(stateText(state)).toBe(stateText(stateOf(at, patchOf(["r", stampOf(200, 0, 1), []]))))
   })
 
   it("is listed with all others of the patch", () => {

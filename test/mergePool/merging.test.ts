@@ -64,6 +64,14 @@ describe("a field", () => {
     expect(valueOf(stateOf("", added, removed), "r", "tags")).toEqual(["x"])
   })
 
+  it("keeps of equal largest numbers the first write, whatever comes first", () => {
+    for (const name of ["high", "low"]) {
+      const [one, two] = [cell(name, "", s(1), 5), cell(name, "", s(2), 5)]
+      expect(stateText(stateOf("", two, one))).toBe(stateText(stateOf("", one)))
+      expect(stateText(stateOf("", one, two))).toBe(stateText(stateOf("", one)))
+    }
+  })
+
   it("takes the larger canonical text of equal stamps, whatever comes first", () => {
     const [one, two] = [cell("title", s(1), { b: 1, a: -0 }), cell("title", s(1), { a: 0, b: 2 })]
     const same = cell("title", s(1), { b: 2, a: 0 })

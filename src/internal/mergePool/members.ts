@@ -2,8 +2,9 @@
  * The strategy `set`: members with a dot for each client that added them (Shapiro et al. 2011, OR-Set). A removal ends the
  * dots that it saw, so that an addition made meanwhile elsewhere wins. Ended dots are removals: the horizon forgets them.
  */
+
+import { canonicalText } from "../columns/canonicalText.js"
 import type { Json } from "../columns/jsonData.js"
-import { canonicalText } from "./encoding.js"
 import { note, noteEdit, type Reading, takeJson, takeStamp } from "./reading.js"
 import { findRegister, isAfterLast, joinRegisters, type RegisterOrder } from "./registers.js"
 import { compareClients, isOf, noStamp, type Stamp } from "./stamp.js"

@@ -118,6 +118,16 @@ const pruned = (
 ): FieldState | undefined =>
   strategy.removals(incoming) === 0 ? incoming : strategy.prune(incoming, { horizon, held, owner })
 
+/** Leaves out of what was taken of a server the removals that the horizon has passed. Others are refused. */
+const withoutForgotten = (
+  { floor, state: { horizon } }: Merging,
+  strategy: Strategy,
+  joined: FieldState
+): FieldState | undefined =>
+  floor === horizon || strategy.removals(joined) === 0
+    ? joined
+    : strategy.prune(joined, { horizon, held: undefined, owner: undefined })
+
 const joinInto = (
   merging: Merging,
   draft: Draft,
@@ -149,7 +159,7 @@ const joinInto = (
   ) {
     return
   }
-  keepCell(merging, draft, index, reset, joined)
+  keepCell(merging, draft, index, reset, withoutForgotten(merging, strategy, joined))
 }
 
 const mergeCell = (merging: Merging, draft: Draft, given: unknown): void => {

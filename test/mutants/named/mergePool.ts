@@ -20,7 +20,7 @@ const joins: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "encode the keys of objects in the order of their making",
-    core("encoding"),
+    "internal/columns/canonicalText",
     ["Object.keys(object).sort()", "Object.keys(object)"],
     inMerging("takes the larger canonical text of equal stamps, whatever comes first")
   ),
@@ -55,7 +55,7 @@ const joins: ReadonlyArray<NamedMutant> = [
     "hold a removal that the row's own implies",
     core("rowMerging"),
     ["(reset <= draft.reset || reset <= merging.state.horizon)", "reset <= merging.state.horizon"],
-    law("is associative")
+    inHorizon("that a server has taken away is held no more, and its removal is not held either")
   ),
   guard(
     "add up a counter's parts of one client",
@@ -79,13 +79,13 @@ const joins: ReadonlyArray<NamedMutant> = [
     "keep a dot that was removed elsewhere",
     core("members"),
     ["a.stamp > b.stamp || (a.stamp === b.stamp && a.end > b.end)", "a.stamp > b.stamp"],
-    law("is commutative")
+    inReplica("shows at once, over what is confirmed, and stays as it is when it is confirmed")
   ),
   guard(
     "keep the newer of equal largest numbers here, the older one there",
     core("values"),
     ["(a.value === b.value && b.stamp < a.stamp)", "a.value === b.value"],
-    law("is commutative")
+    inMerging("keeps of equal largest numbers the first write, whatever comes first")
   )
 ]
 
@@ -195,13 +195,19 @@ const horizon: ReadonlyArray<NamedMutant> = [
     "take the cell at the horizon",
     core("rowMerging"),
     ["if (stamp <= floor) {", "if (stamp < floor) {"],
-    inHorizon('is refused with its name if it is not held: title ["-------0Z--------------",1]')
+    inHorizon("is refused with its name if it is not held: a write with the stamp of the horizon")
   ),
   guard(
     "forget a removal above the horizon",
     core("horizon"),
     ["const rest = reset <= horizon ? noStamp : reset", "const rest = noStamp"],
     inHorizon("forgets removals of rows, fields and members up to it, and keeps all else")
+  ),
+  guard(
+    "hold a removal that was taken and that is forgotten",
+    core("rowMerging"),
+    ["floor === horizon || strategy.removals(joined) === 0", "true as boolean"],
+    inHorizon("that a server has taken away is held no more, and its removal is not held either")
   ),
   guard(
     "keep members' removals for ever",
