@@ -79,6 +79,7 @@ export interface BadRecord {
  *   nothing of the batch may have been stored. Positions count from the start of the batch that failed.
  * - `fits`: the batch was too large to be tried, and so many records from its start are not too large.
  * - `blame`: the probable cause, where it is known better than by `kind`.
+ * - `message`: recorders write it to the log, so it must hold no data of a record.
  */
 export class StorageError extends Data.TaggedError("StorageError")<{
   readonly kind: FailureKind

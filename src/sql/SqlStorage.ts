@@ -28,6 +28,9 @@ export type { IndexOptions, StorageLog, TableOptions } from "./internal/storage/
  *   it. A record that violates another constraint is poison.
  * - Saves and loads take a connection of their own and never join a transaction of the calling fiber. On SQLite a
  *   client is one connection: saving inside of its own transaction waits for itself.
+ * - A transaction of the client holds one of its connections. If as many transactions as its pool has connections await
+ *   `saveDurable`, the save gets none, and all of them wait for ever. Await it before the transaction or after it, or
+ *   give the storage a client of its own.
  * - `query` and `prune` are called by you: inside of `sql.withTransaction` they take part in it.
  *
  * - Ids that differ in any byte are different, by case or by a space at the end too. A table whose id is compared in

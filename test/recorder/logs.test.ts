@@ -35,6 +35,27 @@ describe("log lines", () => {
     expect(lines).toHaveLength(2)
   })
 
+  scenario(
+    "show the message of a storage that knows no kind, and no error that it has not classified",
+    function* () {
+      const secret = "the name of the caller"
+      const message = "PostgreSQL 08P01: no more connections allowed"
+      for (const [error, shown] of [
+        [new StorageError({ kind: "Unknown", outcome: "Unknown", message }), message],
+        [new Error(secret), "an error that the storage has not classified"]
+      ] as const) {
+        const { layer, lines } = logs()
+        const storage = backend<number>({ save: failingFirst(error as StorageError) })
+        const recorder = yield* Effect.provide(Recorder.make(storage.storage, { retry }), layer)
+        recorder.unsafeSave(1)
+        yield* TestClock.adjust("1 second")
+        yield* closeAndAccount(recorder, storage, { accepted: [1] })
+        expect(lines.filter(has("WARN", `the storage is away, retrying: ${shown}`))).toHaveLength(1)
+        expect(lines.filter(({ text }) => text.includes(secret))).toEqual([])
+      }
+    }
+  )
+
   scenario("there is no line per record: one for all the bad ones of a batch", function* () {
     const { layer, lines } = logs()
     const storage = backend<number>({ save: refusing<number>(() => true, poison({ message: "code 22P05" })) })

@@ -18,6 +18,9 @@ const isStorageError = (error: unknown): error is StorageError => {
 
 const messageOf = (error: unknown): string => (isError(error) ? error.message : String(error))
 
+/** A failure that its storage has not classified. Its message is of the driver, and may quote the row. */
+class Unclassified extends StorageError {}
+
 /** What a storage failed with, classified: anything but a `StorageError` is unknown. No retry mends wrong options. */
 export const classify = (cause: Cause.Cause<unknown>): StorageError => {
   const error = Cause.squash(cause)
@@ -26,12 +29,12 @@ export const classify = (cause: Cause.Cause<unknown>): StorageError => {
     const message = `${error.option}: ${error.message}`
     return new StorageError({ kind: "Fatal", outcome: "NotStored", message, cause: error })
   }
-  return new StorageError({ kind: "Unknown", outcome: "Unknown", message: messageOf(error), cause: error })
+  return new Unclassified({ kind: "Unknown", outcome: "Unknown", message: messageOf(error), cause: error })
 }
 
-/** What a log line may show of a failure: an error that no storage has classified may quote the row. */
+/** What a log line may show of a failure. A storage that classifies an error chooses the message. */
 export const loggable = (failure: StorageError): string =>
-  failure.kind === "Unknown" ? "an error of unknown kind" : failure.message
+  failure instanceof Unclassified ? "an error that the storage has not classified" : failure.message
 
 /** The failure of one record, from that of its batch and what the storage reported of the record. */
 export const errorOfRecord = (failure: StorageError, detail: unknown): StorageError =>

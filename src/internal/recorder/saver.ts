@@ -20,6 +20,9 @@ export interface Saver<in Record> {
    * Completes after the commit that holds the record. Savers that wait together share a commit. Interrupting the
    * wait does not withdraw the record. For a save that a request depends on, add a time-out of your own
    * (`Effect.timeout`): after it the outcome is unknown, so reuse the record's id when you try again.
+   *
+   * Do not await it in a transaction of the pool that the storage uses: if transactions hold all of its connections, the
+   * save waits for one of theirs, for ever.
    */
   readonly saveDurable: (record: Record) => Effect.Effect<void, NotStored>
   /** Counts records as refused that could not even be made; always `false`. */

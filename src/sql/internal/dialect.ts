@@ -119,6 +119,8 @@ export interface ExistingTable {
   readonly indexes: ReadonlyArray<string>
   /** Whether the key's columns alone are the primary key or have a full (not partial) unique index or constraint. */
   readonly keyUnique: boolean
+  /** How the table is partitioned, if that allows no unique index on the key's columns alone. */
+  readonly partitionedBy: string | undefined
   /** Of the {@link Layout.exact} columns those that are not, by themselves or in a unique index on such columns alone. */
   readonly loose: ReadonlyArray<Loose>
 }

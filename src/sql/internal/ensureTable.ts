@@ -51,7 +51,11 @@ const misfits = (dialect: Dialect, table: Layout, existing: ExistingTable): Read
   ) {
     const key = table.key.map(({ sql }) => sql).join(", ")
     found.push(
-      `has no unique key on (${key}) alone; run: CREATE UNIQUE INDEX "${table.name}_unique_id" ON ${table.sql} (${key})`
+      existing.partitionedBy === undefined
+        ? `has no unique key on (${key}) alone; run: CREATE UNIQUE INDEX "${table.name}_unique_id" ON ${table.sql} (${key})`
+        : `is partitioned by ${existing.partitionedBy}, so it can have no unique key on (${key}) alone; ` +
+            `partition it BY RANGE (${key}) instead (the ids of Id.uuid7 sort by time), ` +
+            "or use a table without partitions and delete its old rows by prune"
     )
   }
   return found

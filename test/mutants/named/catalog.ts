@@ -158,7 +158,10 @@ const sharing: ReadonlyArray<NamedMutant> = [
   guard(
     "fill a bucket beyond one second",
     "internal/catalog/quotas",
-    ["bucket.tokens = Math.min(perSecond, bucket.tokens + ((", "bucket.tokens = Math.max(0, bucket.tokens + (("],
+    [
+      "bucket.tokens = Math.min(perSecond, bucket.tokens + ((",
+      "bucket.tokens = Math.max(0, bucket.tokens + (("
+    ],
     rated
   ),
   guard(

@@ -3,6 +3,7 @@ import type { NamedMutant } from "../named.js"
 
 const internal = (file: string): string => `src/sql/internal/${file}.ts`
 const sql = (file: string, name: string) => ({ file: `test/sql/${file}.test.ts`, name })
+const logging = (name: string) => ({ file: "test/recorder/logs.test.ts", name })
 
 export const sqlMutants: ReadonlyArray<NamedMutant> = [
   {
@@ -288,5 +289,34 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
       "behind such a pooler, it gives no lock of a session that others use next"
     ),
     needs: "servers"
+  },
+  {
+    name: "database: advise a unique key that a partitioned table cannot have",
+    file: "src/sql/internal/ensureTable.ts",
+    find: "existing.partitionedBy === undefined\n",
+    replace: "existing.partitionedBy !== null\n",
+    test: sql("pg/partitioned", "is refused without a unique id, with what can be done about it"),
+    needs: "servers"
+  },
+  {
+    name: "database: hide the message of a time-out in a trigger",
+    file: internal("pg/errorMessages"),
+    find: '  details.file !== "postgres.c" &&\n',
+    replace: "",
+    test: sql("pg/errors", "is shown by its own message where that holds no value, whatever the kind")
+  },
+  {
+    name: "log: hide the message of a storage that knows no kind",
+    file: "src/internal/recorder/classify.ts",
+    find: "failure instanceof Unclassified ?",
+    replace: 'failure.kind === "Unknown" ?',
+    test: logging("show the message of a storage that knows no kind, and no error that it has not classified")
+  },
+  {
+    name: "log: show the message of an error that no storage has classified",
+    file: "src/internal/recorder/classify.ts",
+    find: "  return new Unclassified(",
+    replace: "  return new StorageError(",
+    test: logging("show the message of a storage that knows no kind, and no error that it has not classified")
   }
 ]

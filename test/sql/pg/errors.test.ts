@@ -140,6 +140,20 @@ describe("an error of Postgres", () => {
     expect(classifyPg(new TypeError(secret), true).message).not.toContain(secret)
   })
 
+  it("is shown by its own message where that holds no value, whatever the kind", () => {
+    for (const code of ["57014", "08P01", "0A000", "25P02", "26000", "42P05", "53300", "57P01"]) {
+      const said = "canceling statement due to statement timeout"
+      const { message } = classifyPg(answer(code, "ERROR", { message: said }), true)
+      expect(message, code).toContain(`PostgreSQL ${code}: ${said}`)
+    }
+    // A trigger was running when the time was over.
+    const where = "PL/pgSQL function rule() line 3 at PERFORM"
+    const inside = { file: "postgres.c", message: "canceling statement due to lock timeout", where }
+    expect(classifyPg(answer("57014", "ERROR", inside), true).message).toContain(inside.message)
+    const raised = { file: "pl_exec.c", message: secret, routine: "exec_stmt_raise", where }
+    expect(classifyPg(answer("57014", "ERROR", raised), true).message).not.toContain(secret)
+  })
+
   it("is blamed by its details: on the record, the table, the size or the server", () => {
     const where = "PL/pgSQL function rule(text) line 3 at RAISE"
     const columns = [{ name: "door" }, { name: "note" }]

@@ -83,8 +83,10 @@ const ownMessage = (details: ErrorDetails): string | undefined => {
 const functionMessage = (details: ErrorDetails, save: FailedSave | undefined): string | undefined =>
   save === undefined ? undefined : maskValues(details.message, save)
 
+/** What the server's main loop raises, such as a time-out, quotes nothing, also while a function runs. */
 const isInside = (details: ErrorDetails): boolean =>
-  details.state?.startsWith("P0") === true || details.routine === "exec_stmt_raise" || inFunction(details)
+  details.file !== "postgres.c" &&
+  (details.state?.startsWith("P0") === true || details.routine === "exec_stmt_raise" || inFunction(details))
 
 /** Describes an error: its code, its own message where that is safe, advice, and the names of what it concerns. */
 export const messageOf = (details: ErrorDetails, save: FailedSave | undefined): string => {

@@ -6,9 +6,14 @@ import { type Dialect, exactText, type Row } from "../dialect.js"
 export const rows = (result: unknown): ReadonlyArray<Row> =>
   (result as { readonly rows?: ReadonlyArray<Row> } | undefined)?.rows ?? []
 
+// A unique index of a partitioned table has all columns of its partition key, and an expression in that forbids any.
 const columnsOfTable = `SELECT attname::text AS name, format_type(atttypid, atttypmod) AS type,
   (NOT attnotnull)::text AS nullable, (atthasdef OR attidentity <> '')::text AS filled,
-  EXISTS (SELECT 1 FROM pg_catalog.pg_collation k WHERE k.oid = attcollation AND NOT k.collisdeterministic)::text AS loose
+  EXISTS (SELECT 1 FROM pg_catalog.pg_collation k WHERE k.oid = attcollation AND NOT k.collisdeterministic)::text AS loose,
+  (SELECT pg_catalog.pg_get_partkeydef(p.partrelid) FROM pg_catalog.pg_partitioned_table p
+    WHERE p.partrelid = a.attrelid AND EXISTS (SELECT 1 FROM unnest(p.partattrs::int2[]) AS n
+      LEFT JOIN pg_catalog.pg_attribute b ON b.attrelid = p.partrelid AND b.attnum = n AND b.attname = ANY($2::text[])
+      WHERE b.attname IS NULL)) AS partitioned
   FROM pg_catalog.pg_attribute a WHERE attrelid = to_regclass($1)::oid AND attnum > 0 AND NOT attisdropped
   ORDER BY a.attnum`
 
@@ -33,9 +38,10 @@ const indexesOfTable = `SELECT c.relname::text AS name, coalesce((
 /** See `Dialect.inspect`. */
 export const inspect: Dialect["inspect"] = (table, run) =>
   Effect.gen(function* () {
-    const columns = rows(yield* run({ text: columnsOfTable, params: [table.sql] }))
-    if (columns.length === 0) return undefined
     const key = table.key.map(({ name }) => name)
+    const columns = rows(yield* run({ text: columnsOfTable, params: [table.sql, key] }))
+    if (columns.length === 0) return undefined
+    const partitioned = columns[0]?.partitioned
     const exact = exactText(table).map(({ name }) => name)
     const all = table.exact.map(({ name }) => name)
     const indexes = rows(yield* run({ text: indexesOfTable, params: [table.sql, key, all] }))
@@ -48,6 +54,7 @@ export const inspect: Dialect["inspect"] = (table, run) =>
         hasDefault: filled === "true"
       })),
       indexes: indexes.map(({ name }) => String(name)),
+      partitionedBy: typeof partitioned === "string" ? partitioned : undefined,
       keyUnique: indexes.some(({ keyUnique }) => keyUnique === "true"),
       loose: [
         ...loose.map(({ name }) => ({ column: String(name), index: undefined })),

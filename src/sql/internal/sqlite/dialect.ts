@@ -138,6 +138,7 @@ const inspect: Dialect["inspect"] = (table, run) =>
       })),
       indexes: indexes.map(({ name }) => String(name)),
       keyUnique,
+      partitionedBy: undefined,
       loose
     }
     return existing
