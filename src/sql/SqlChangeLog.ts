@@ -72,6 +72,9 @@ export const make = <V>(
  *
  * It fails with what the effect fails with, and with `Conflict` if a log is not as an entry expects. If the database fails, it fails with `ChangeLogError`, whose `outcome`
  * reports whether it was committed. Inside of another transaction it fails as `Invalid`.
+ *
+ * On Postgres it is `READ COMMITTED`, whatever the default of the database is: in a stricter one the append fails if
+ * another commit came since the first statement. `SET TRANSACTION ISOLATION LEVEL` as the first statement changes it.
  */
 export const transact: <A, E, R>(
   body: (transaction: Transact.Transaction) => Effect.Effect<A, E, R>

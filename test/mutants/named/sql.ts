@@ -318,5 +318,37 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     find: "  return new Unclassified(",
     replace: "  return new StorageError(",
     test: logging("show the message of a storage that knows no kind, and no error that it has not classified")
+  },
+  {
+    name: "give up a statement that waited for another commit",
+    file: internal("pg/isolation"),
+    find: 'state === "40001"',
+    replace: 'state === "40000"',
+    test: sql("pg/isolation", "appends at once are all done, with state none"),
+    needs: "servers"
+  },
+  {
+    name: "run it again with the default isolation",
+    file: internal("pg/isolation"),
+    find: "BEGIN ISOLATION LEVEL READ COMMITTED",
+    replace: "BEGIN",
+    test: sql("pg/isolation", "appends at once are all done, with state none"),
+    needs: "servers"
+  },
+  {
+    name: "begin a transaction of an effect with the default isolation",
+    file: internal("client/transact"),
+    find: "(dialect.begin)",
+    replace: '({ ...dialect.begin, text: dialect.name === "pg" ? "BEGIN" : dialect.begin.text })',
+    test: sql("pg/isolation", "appends at once are all done, with state none"),
+    needs: "servers"
+  },
+  {
+    name: "leave a transaction open on the connection of a client",
+    file: internal("pg/isolation"),
+    find: "Effect.ignore(run(rollback))",
+    replace: "Effect.void",
+    test: sql("pg/isolation", "what fails again leaves no open transaction on a connection of the client"),
+    needs: "servers"
   }
 ]

@@ -5,6 +5,7 @@ import type { SqlError } from "@effect/sql/SqlError"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { InvalidOptions } from "../../../internal/options.js"
 import type { Dialect, Executor, Run, Table } from "../dialect.js"
+import { inReadCommitted } from "../pg/isolation.js"
 import { pgLog } from "../pg/log.js"
 import { sqliteLog } from "../sqlite/log.js"
 import { preparingAnew } from "../sqlite/preparing.js"
@@ -54,7 +55,10 @@ export const runOn =
 export const clientExecutor = (client: SqlClient): Executor => {
   const anew = preparingAnew()
   const reserve = Effect.map(reserveConnection(client), (connection) => anew(runOn(connection)))
-  return { reserve, run: (statement) => Effect.scoped(Effect.flatMap(reserve, (run) => run(statement))) }
+  return inReadCommitted({
+    reserve,
+    run: (statement) => Effect.scoped(Effect.flatMap(reserve, (run) => run(statement)))
+  })
 }
 
 /** A backend over a client, with an executor of its own where the client's reserved connections do not do. */

@@ -11,7 +11,7 @@ import {
 } from "../../../internal/log/events.js"
 import type { InvalidOptions } from "../../../internal/options.js"
 import { StorageError } from "../../../Storage.js"
-import type { Dialect, Run, Statement } from "../dialect.js"
+import type { Dialect, Run } from "../dialect.js"
 import { whileBusy } from "../errors.js"
 import { appendExpected } from "../log/append.js"
 import { changeLogError } from "../log/failures.js"
@@ -94,12 +94,6 @@ const appendStaged = (
     })
   )
 
-const beginStatements: { readonly [Name in Dialect["name"]]: Statement } = {
-  // A transaction that reads first could not write any more once another one has written.
-  sqlite: { text: "BEGIN IMMEDIATE", params: [] },
-  pg: { text: "BEGIN", params: [] }
-}
-
 /** A failure of the transaction's body, as distinct from one of the database. */
 interface BodyFailure<E> {
   readonly of: "body"
@@ -116,7 +110,7 @@ const transactOn = <A, E, R>(
   const all = transaction(dialect, reserveConnection(client), runOn, (connection) =>
     Effect.gen(function* () {
       const run = runOn(connection)
-      yield* whileBusy(step(dialect, run)(beginStatements[dialect.name]))
+      yield* whileBusy(step(dialect, run)(dialect.begin))
       const value = yield* body(stage(staged, client)).pipe(
         Effect.provideService(TransactionConnection, [connection, 0] as const),
         Effect.mapError((error): BodyFailure<E> => ({ of: "body", error }))

@@ -19,6 +19,7 @@ import { connectionConfig, type PgConnectOptions, type poolRules } from "./conne
 import { unsentMessage } from "./errorDetails.js"
 import { classifyPg, keepsConnection, losesNamedStatement } from "./errors.js"
 import type { PgStatement } from "./insert.js"
+import { inReadCommitted } from "./isolation.js"
 
 /** An open pool. */
 export interface PgPool {
@@ -231,7 +232,7 @@ export const openPool = (
     )
     // An idle connection has died. The pool has dropped it already, and no statement was under way.
     pool.on("error", () => {})
-    const executor = makeExecutor(pool, scope, leases)
+    const executor = inReadCommitted(makeExecutor(pool, scope, leases))
     yield* executor.run({ text: "SELECT 1", params: [] }).pipe(Effect.mapError(openError))
     const client = yield* PgClient.fromPool({ acquire: Effect.succeed(pool) }).pipe(
       Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
