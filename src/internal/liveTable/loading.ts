@@ -8,6 +8,7 @@ import type { CheckedQuery } from "../columns/query.js"
 import type { AnyDefinition } from "../columns/writes.js"
 import type { Revision } from "../log/events.js"
 import { monotonicMillis } from "../time.js"
+import * as Acknowledged from "./acknowledged.js"
 import type { AnyRow } from "./answers.js"
 import {
   type Coherence,
@@ -141,6 +142,7 @@ const loadQuery = <D extends AnyDefinition>(
 /** The stamp of a load that begins now. What is over by now does not outdate it. */
 const beginStamp = <D extends AnyDefinition>({ c, clock }: Loading<D>): number => {
   settleTime(c, monotonicMillis(clock))
+  Acknowledged.forget(c.acknowledged, c.effects.oldestLoad())
   return Cells.nextStamp(c.cells)
 }
 
@@ -174,8 +176,7 @@ export const makeRowFlights = <D extends AnyDefinition>(
       const { askedAt = flight.begunAt, revision, row } = outcome.value
       const now = monotonicMillis(clock)
       const landing = { ...flight, askedAt, now, tags: Interest.tagsOf(interests, flight.key) }
-      const answer = landRow(c, flight.key, landing, row, revision)
-      const isStored = answer.freshness._tag === "Fresh"
+      const { answer, isStored } = landRow(c, flight.key, landing, row, revision)
       if (outcome.value.askedAt === undefined && isStored && row !== undefined) {
         tier?.put({ id: flight.key, row, revision, stamp: flight.stamp, askedAt })
       }
