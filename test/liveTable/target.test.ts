@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Option, TestClock } from "effect"
 import * as LiveTable from "../../src/LiveTable.js"
-import { Column } from "../../src/Storage.js"
+import { Column, StorageError } from "../../src/Storage.js"
 import * as Table from "../../src/Table.js"
 import { freshnessOf, type Keys, key, keys, stateOf } from "../support/liveTable/keys.js"
 
@@ -37,12 +37,17 @@ const held = Effect.gen(function* () {
   return { live: yield* makeLive(master, late), target: gated }
 })
 
-/** The master has read when it waits. */
+/** The master has read when it waits, each time at a gate of its own. */
 const slow = Effect.gen(function* () {
   const { master, target } = yield* split
-  const { pass, ...gated } = yield* gate
-  const late: Table.Table<Keys> = { ...master, getMany: (ids) => Effect.tap(master.getMany(ids), pass) }
-  return { live: yield* makeLive(late, target), master: gated }
+  const first = yield* gate
+  const second = yield* gate
+  const passes = [first.pass, second.pass]
+  const late: Table.Table<Keys> = {
+    ...master,
+    getMany: (ids) => Effect.tap(master.getMany(ids), () => passes.shift() ?? Effect.void)
+  }
+  return { live: yield* makeLive(late, target), first, second }
 })
 
 /** Master and target say their revisions. A list waits when it has read; `show` lets the master show the writes. */
@@ -126,15 +131,17 @@ describe("a live table with a write target", () => {
 
   it.scoped("answers a written row to who asked the master within targetLag, though it answers later", () =>
     Effect.gen(function* () {
-      const { live, master } = yield* slow
+      const { first, live, second } = yield* slow
       yield* live.patch("k1", { state: "revoked" })
-      const reading = yield* Effect.fork(live.get("k1", { use: "master" }))
-      yield* master.begun
+      const before = yield* Effect.fork(live.get("k1", { use: "master" }))
+      yield* first.begun
       yield* TestClock.adjust(5000)
-      yield* Effect.forkDaemon(live.get("k2"))
-      yield* master.go
-      expect(stateOf(yield* Fiber.join(reading))).toBe("revoked")
-      expect(stateOf(yield* live.get("k1"))).toBe("active")
+      const after = yield* Effect.fork(live.get("k1", { use: "master" }))
+      yield* second.begun
+      yield* first.go
+      expect(stateOf(yield* Fiber.join(before))).toBe("revoked")
+      yield* second.go
+      expect(stateOf(yield* Fiber.join(after))).toBe("active")
     })
   )
 
@@ -151,6 +158,25 @@ describe("a live table with a write target", () => {
       const later = yield* live.list()
       expect([later.value.map(({ state }) => state), freshnessOf(later)]).toEqual([["revoked"], "Fresh"])
     })
+  )
+
+  it.scoped(
+    "stores nothing that a write of unknown outcome may reach, until the master must have shown it",
+    () =>
+      Effect.gen(function* () {
+        const { master, target } = yield* split
+        const lost = new StorageError({ kind: "Transient", outcome: "Unknown", message: "lost" })
+        const losing: Table.Table<Keys> = { ...target, write: () => Effect.succeed([lost]) }
+        const options = { target: losing, sample: 0, targetLag: 5000, doubt: 1000 }
+        const live = yield* LiveTable.make(master, options)
+        expect(yield* Effect.flip(live.patch("k1", { state: "revoked" }))).toMatchObject({
+          outcome: "Unknown"
+        })
+        yield* TestClock.adjust(5999)
+        expect(freshnessOf(yield* live.get("k1"))).toBe("Bypassed")
+        yield* TestClock.adjust(1)
+        expect(freshnessOf(yield* live.get("k1"))).toBe("Fresh")
+      })
   )
 
   it.scoped("is not made with a target of other columns", () =>

@@ -17,6 +17,7 @@ import { watchGuards } from "./named/guards.watch.js"
 import { leaseGuards } from "./named/lease.js"
 import { liveTableMutants } from "./named/liveTable.js"
 import { liveTableLawMutants } from "./named/liveTableLaws.js"
+import { liveTableTargetMutants } from "./named/liveTableTarget.js"
 import { liveTableTrapMutants } from "./named/liveTableTraps.js"
 import { platformMutants } from "./named/platform.js"
 import { projectionMutants } from "./named/projection.js"
@@ -425,6 +426,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...watchGuards,
   ...liveTableMutants,
   ...liveTableLawMutants,
+  ...liveTableTargetMutants,
   ...liveTableTrapMutants,
   ...cacheGuards,
   ...syncedGuards,
