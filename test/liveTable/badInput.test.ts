@@ -1,6 +1,7 @@
 /** What callers and masters do wrong: typed errors, nothing queued, nothing stored, nothing lost. */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Exit, Fiber, TestClock } from "effect"
+import { Effect, Exit, Fiber, Stream, TestClock } from "effect"
+import * as LiveTable from "../../src/LiveTable.js"
 import { Query } from "../../src/Storage.js"
 import { Write } from "../../src/Table.js"
 import { errorOf, type Keys, key, liveKeys, stateOf } from "../support/liveTable/keys.js"
@@ -61,6 +62,87 @@ describe("a read that cannot be", () => {
     expect((yield* live.list({ limit: undefined } as never)).value.length).toBe(50)
     expect((yield* live.list({ limit: undefined, page: undefined } as never)).value.length).toBe(50)
   })
+})
+
+describe("a target of an invalidation that cannot be", () => {
+  const targets: ReadonlyArray<readonly [string, unknown, string]> = [
+    ["null", null, "target"],
+    ["undefined", undefined, "target"],
+    ["another text than all", "everything", "target"],
+    ["a number", 5, "target"],
+    ["an array", ["k1"], "target"],
+    ["nothing in it", {}, "target"],
+    ["two of its parts", { ids: ["k1"], tag: "t" }, "target"],
+    ["an unknown part", { id: "k1" }, "id"],
+    ["ids that are no array", { ids: "k1" }, "ids"],
+    ["ids that are null", { ids: null }, "ids"],
+    ["ids that are undefined", { ids: undefined }, "target"],
+    ["an id of another type", { ids: ["k1", 5] }, "id"],
+    ["a tag that is no text", { tag: 5 }, "tag"],
+    ["a tag that is undefined", { tag: undefined }, "target"],
+    ["a query that is none", { query: null }, "query"],
+    ["a condition that is none", { count: 5 }, "where"]
+  ]
+  for (const [name, given, part] of targets) {
+    scenario(`fails as InvalidQuery, and nothing is dropped or run: ${name}`, function* () {
+      const { live } = yield* liveKeys({}, old)
+      yield* live.get("k1")
+      const target = given as LiveTable.Target<Keys>
+      const calls = { statements: 0 }
+      const statements = Effect.sync(() => calls.statements++)
+      for (const call of [
+        live.invalidate(target),
+        live.expire(target),
+        live.invalidateAfter(target, statements)
+      ]) {
+        expect(yield* errorOf<unknown, unknown>(call)).toMatchObject({ _tag: "InvalidQuery", part })
+      }
+      expect(calls.statements).toBe(0)
+      expect(stateOf(live.unsafeGet("k1")!)).toBe("old")
+    })
+  }
+
+  scenario("fails also before the master is up", function* () {
+    const live = yield* LiveTable.makeDeferred<Keys, never, never>(Effect.never, { closeDeadline: 0 })
+    for (const call of [
+      live.invalidate(null as never),
+      live.expire({ ids: 5 } as never),
+      live.invalidateAfter({} as never, Effect.die("it ran"))
+    ]) {
+      expect(yield* errorOf<unknown, unknown>(call)).toMatchObject({ _tag: "InvalidQuery" })
+    }
+  })
+})
+
+describe("a call of another shape", () => {
+  const calls: ReadonlyArray<
+    readonly [string, (live: LiveTable.LiveTable<Keys>) => Effect.Effect<unknown, unknown>]
+  > = [
+    ["insert of null", (live) => live.insert(null as never)],
+    ["replace of a number", (live) => live.replace(5 as never)],
+    ["patch with null", (live) => live.patch("k1", null as never)],
+    ["patch with an array", (live) => live.patch("k1", [] as never)],
+    ["patch with a text", (live) => live.patch("k1", "state" as never)],
+    ["patch of null", (live) => live.patch(null as never, { state: "new" })],
+    ["patch with a condition that is null", (live) => live.patch("k1", { state: "new" }, null as never)],
+    ["delete of undefined", (live) => live.delete(undefined as never)],
+    ["delete with a condition that is a text", (live) => live.delete("k1", "state" as never)],
+    ["stage of undefined", (live) => live.stage(undefined as never)],
+    ["get with null for options", (live) => live.get("k1", null as never)],
+    ["get with an unknown option", (live) => live.get("k1", { fresh: true } as never)],
+    ["follow of null", (live) => Stream.runDrain(live.follow(null as never))],
+    ["follow with null for options", (live) => Stream.runDrain(live.follow("k1", null as never))],
+    ["stream of a text", (live) => Stream.runDrain(live.stream("state" as never))],
+    ["count of a number", (live) => live.count(5 as never)]
+  ]
+  for (const [name, call] of calls) {
+    scenario(`fails with a typed error, and nothing is queued: ${name}`, function* () {
+      const { live } = yield* liveKeys({}, old)
+      const error = yield* errorOf<unknown, unknown>(call(live))
+      expect(["InvalidQuery", "WriteRefused"]).toContain((error as { readonly _tag: string })._tag)
+      expect(live.unsafeStats().writes).toBe(0)
+    })
+  }
 })
 
 describe("a write that cannot be", () => {

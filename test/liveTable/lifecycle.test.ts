@@ -18,7 +18,7 @@ import * as LiveTable from "../../src/LiveTable.js"
 import { StorageError } from "../../src/Storage.js"
 import * as Table from "../../src/Table.js"
 import { errorOf, type Keys, key, keys, liveKeys, stateOf } from "../support/liveTable/keys.js"
-import { away, deaf, held, late, master, never } from "../support/liveTable/master.js"
+import { away, deaf, type How, held, late, master, never } from "../support/liveTable/master.js"
 import { scenario, settled, started } from "../support/time/turn.js"
 
 const old = [key("k1", "old"), key("k2", "old")]
@@ -282,6 +282,24 @@ describe("close", () => {
     expect((yield* live.close).masterBusy).toBe(false)
     expect(yield* Fiber.join(reading)).toMatchObject({ reason: "Closed" })
   })
+
+  scenario(
+    "within no time at all takes the master for busy by a read that needs longer to stop",
+    function* () {
+      const stop = function* (how: How) {
+        const { live, master } = yield* liveKeys({}, old)
+        master.next("getMany", how)
+        const reading = yield* started(errorOf(live.get("k1")))
+        const { masterBusy } = yield* live.closeWithin(0)
+        expect(yield* Fiber.join(reading)).toMatchObject({ reason: "Closed" })
+        return masterBusy
+      }
+      expect(yield* stop(never)).toBe(false)
+      const latch = yield* Effect.makeLatch()
+      expect(yield* stop(() => Effect.onInterrupt(Effect.never, () => latch.await))).toBe(true)
+      yield* latch.open
+    }
+  )
 
   scenario("ends a stream in its middle: it reads no further page", function* () {
     const rows = Array.from({ length: 2_500 }, (_, n) => key(`k${n}`))

@@ -1,10 +1,10 @@
 /** A live table whose writes go to a target, which the master shows later (rule 1). */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, TestClock } from "effect"
+import { Deferred, Effect, Fiber, Option, TestClock } from "effect"
 import * as LiveTable from "../../src/LiveTable.js"
-import { Column } from "../../src/Storage.js"
+import { Column, StorageError } from "../../src/Storage.js"
 import * as Table from "../../src/Table.js"
-import { freshnessOf, key, keys, stateOf } from "../support/liveTable/keys.js"
+import { freshnessOf, type Keys, key, keys, stateOf } from "../support/liveTable/keys.js"
 
 /** A master and a target that both hold a key. The master never gets what is written to the target. */
 const split = Effect.gen(function* () {
@@ -13,6 +13,71 @@ const split = Effect.gen(function* () {
   yield* master.insert(key("k1"))
   yield* target.insert(key("k1"))
   return { master, target, live: yield* LiveTable.make(master, { target, sample: 0, targetLag: 5000 }) }
+})
+
+/** A call that waits: `begun` completes when it was made, `go` lets it go on. */
+const gate = Effect.gen(function* () {
+  const begun = yield* Deferred.make<void>()
+  const latch = yield* Effect.makeLatch()
+  const pass = Effect.andThen(Deferred.succeed(begun, undefined), latch.await)
+  return { pass, begun: Deferred.await(begun), go: latch.open }
+})
+
+const makeLive = (master: Table.Table<Keys>, target: Table.Table<Keys>) =>
+  LiveTable.make(master, { target, sample: 0, targetLag: 5000 })
+
+/** The target waits before it writes. */
+const held = Effect.gen(function* () {
+  const { master, target } = yield* split
+  const { pass, ...gated } = yield* gate
+  const late = {
+    ...target,
+    write: (...args: Parameters<typeof target.write>) => Effect.andThen(pass, target.write(...args))
+  }
+  return { live: yield* makeLive(master, late), target: gated }
+})
+
+/** The master has read when it waits, each time at a gate of its own. */
+const slow = Effect.gen(function* () {
+  const { master, target } = yield* split
+  const first = yield* gate
+  const second = yield* gate
+  const passes = [first.pass, second.pass]
+  const late: Table.Table<Keys> = {
+    ...master,
+    getMany: (ids) => Effect.tap(master.getMany(ids), () => passes.shift() ?? Effect.void)
+  }
+  return { live: yield* makeLive(late, target), first, second }
+})
+
+/** Master and target say their revisions. A list waits when it has read; `show` lets the master show the writes. */
+const shown = Effect.gen(function* () {
+  const { master, target } = yield* split
+  const { pass, ...gated } = yield* gate
+  const at = { seq: 0 }
+  const revisionAt = (seq: number) => ({ epoch: "target", seq, tag: 0 })
+  const revised = <A extends object, E>(read: Effect.Effect<A, E>) =>
+    Effect.map(read, (answer) => ({ ...answer, revision: revisionAt(at.seq) }))
+  const late: Table.Table<Keys> = {
+    ...master,
+    getMany: (ids) => revised(master.getMany(ids)),
+    list: (query) => Effect.tap(revised(master.list(query)), pass)
+  }
+  const written: Table.Table<Keys> = {
+    ...target,
+    write: (writes, batch) =>
+      Effect.map(target.write(writes, batch), (outcomes) =>
+        outcomes.map((outcome) =>
+          outcome._tag === "Written" ? { ...outcome, revision: Option.some(revisionAt(1)) } : outcome
+        )
+      )
+  }
+  const show = Effect.andThen(master.patch("k1", { state: "revoked" }), () =>
+    Effect.sync(() => {
+      at.seq = 1
+    })
+  )
+  return { live: yield* makeLive(late, written), master: { ...gated, show } }
 })
 
 const other = Table.define({
@@ -37,6 +102,81 @@ describe("a live table with a write target", () => {
       const report = yield* live.close
       expect([report.master, report.target]).toMatchObject([{ value: master }, { value: target }])
     })
+  )
+
+  it.scoped("answers all rows as gone, and those written later, once everything was deleted", () =>
+    Effect.gen(function* () {
+      const { live } = yield* split
+      yield* live.deleteAll
+      expect((yield* live.get("k1")).value).toEqual(Option.none())
+      yield* live.insert(key("k1", "new"))
+      expect(stateOf(yield* live.get("k1", { use: "master" }))).toBe("new")
+      expect((yield* live.get("k2")).value).toEqual(Option.none())
+      yield* TestClock.adjust(5000)
+      expect(stateOf(yield* live.get("k1", { use: "master" }))).toBe("active")
+    })
+  )
+
+  it.scoped("answers a written row also if something invalidates it while it is written", () =>
+    Effect.gen(function* () {
+      const { live, target } = yield* held
+      const writing = yield* Effect.fork(live.patch("k1", { state: "revoked" }))
+      yield* target.begun
+      yield* live.invalidate({ ids: ["k1"] })
+      yield* target.go
+      yield* Fiber.join(writing)
+      expect(stateOf(yield* live.get("k1"))).toBe("revoked")
+    })
+  )
+
+  it.scoped("answers a written row to who asked the master within targetLag, though it answers later", () =>
+    Effect.gen(function* () {
+      const { first, live, second } = yield* slow
+      yield* live.patch("k1", { state: "revoked" })
+      const before = yield* Effect.fork(live.get("k1", { use: "master" }))
+      yield* first.begun
+      yield* TestClock.adjust(5000)
+      const after = yield* Effect.fork(live.get("k1", { use: "master" }))
+      yield* second.begun
+      yield* first.go
+      expect(stateOf(yield* Fiber.join(before))).toBe("revoked")
+      yield* second.go
+      expect(stateOf(yield* Fiber.join(after))).toBe("active")
+    })
+  )
+
+  it.scoped("stores a list only if it shows every write: one that began before does not count", () =>
+    Effect.gen(function* () {
+      const { live, master } = yield* shown
+      yield* live.patch("k1", { state: "revoked" })
+      const listing = yield* Effect.fork(live.list())
+      yield* master.begun
+      yield* master.show
+      expect(stateOf(yield* live.get("k1", { use: "master" }))).toBe("revoked")
+      yield* master.go
+      expect(freshnessOf(yield* Fiber.join(listing))).toBe("Bypassed")
+      const later = yield* live.list()
+      expect([later.value.map(({ state }) => state), freshnessOf(later)]).toEqual([["revoked"], "Fresh"])
+    })
+  )
+
+  it.scoped(
+    "stores nothing that a write of unknown outcome may reach, until the master must have shown it",
+    () =>
+      Effect.gen(function* () {
+        const { master, target } = yield* split
+        const lost = new StorageError({ kind: "Transient", outcome: "Unknown", message: "lost" })
+        const losing: Table.Table<Keys> = { ...target, write: () => Effect.succeed([lost]) }
+        const options = { target: losing, sample: 0, targetLag: 5000, doubt: 1000 }
+        const live = yield* LiveTable.make(master, options)
+        expect(yield* Effect.flip(live.patch("k1", { state: "revoked" }))).toMatchObject({
+          outcome: "Unknown"
+        })
+        yield* TestClock.adjust(5999)
+        expect(freshnessOf(yield* live.get("k1"))).toBe("Bypassed")
+        yield* TestClock.adjust(1)
+        expect(freshnessOf(yield* live.get("k1"))).toBe("Fresh")
+      })
   )
 
   it.scoped("is not made with a target of other columns", () =>

@@ -17,6 +17,7 @@ import { watchGuards } from "./named/guards.watch.js"
 import { leaseGuards } from "./named/lease.js"
 import { liveTableMutants } from "./named/liveTable.js"
 import { liveTableLawMutants } from "./named/liveTableLaws.js"
+import { liveTableTargetMutants } from "./named/liveTableTarget.js"
 import { liveTableTrapMutants } from "./named/liveTableTraps.js"
 import { mergePoolMutants } from "./named/mergePool.js"
 import { platformMutants } from "./named/platform.js"
@@ -427,6 +428,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...watchGuards,
   ...liveTableMutants,
   ...liveTableLawMutants,
+  ...liveTableTargetMutants,
   ...liveTableTrapMutants,
   ...mergePoolMutants,
   ...cacheGuards,

@@ -105,6 +105,13 @@ export const refresh = <K, B, X>(flights: Flights<K, B, X>, key: K): void => {
 /** Whether a key is being loaded, or is about to be. */
 export const has = <K, B, X>(flights: Flights<K, B, X>, key: K): boolean => flights.index.has(key)
 
+/** When the oldest load that has not ended began, in monotonic milliseconds; `Infinity` without any. */
+export const oldest = <K, B, X>({ loads }: Flights<K, B, X>): number => {
+  // They are in the order in which they began, and none is without flights.
+  for (const { flights } of loads) return flights[0]!.begunAt
+  return Number.POSITIVE_INFINITY
+}
+
 /** Detaches the flight of a key that is invalidated. One that has not begun sees the invalidation anyway. */
 export const detach = <K, B, X>(flights: Flights<K, B, X>, key: K): void => {
   const flight = flights.index.get(key)

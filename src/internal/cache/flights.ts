@@ -34,6 +34,7 @@ export {
   type Flights,
   has,
   type Outcome,
+  oldest,
   refresh,
   type Settings
 } from "./flight.js"

@@ -18,7 +18,10 @@ export interface CloseReport<in out D extends AnyDefinition> {
   readonly master: Option.Option<Table<D>>
   readonly target: Option.Option<Table<D>>
   readonly tier: Option.Option<Tier>
-  /** The master ignored its interruption: a write or a read may still be running on it. */
+  /**
+   * A write or a read of the master had not stopped when the report was made, and may still run. Calls that stop as soon as
+   * they are interrupted do not count. One that needs longer than the close allows counts, though it stops later.
+   */
   readonly masterBusy: boolean
   /** The writes that were accepted and not done, in order. */
   readonly unsaved: ReadonlyArray<UnsavedWrite<D>>

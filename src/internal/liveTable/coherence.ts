@@ -13,6 +13,7 @@ import type { IdValue } from "../columns/ids.js"
 import type { CheckedQuery } from "../columns/query.js"
 import type { Revision } from "../log/events.js"
 import { word } from "../random.js"
+import * as Acknowledged from "./acknowledged.js"
 import {
   type Answer,
   type AnyRow,
@@ -54,12 +55,6 @@ export type Key = IdValue
 /** No id holds U+0000, so the keys of queries are none of rows. */
 export const queryMark = "\u0000"
 
-/** A row that a target has acknowledged, and that the master may not show yet. */
-interface Acknowledged {
-  readonly answer: RowAnswer
-  readonly until: number
-}
-
 /** The change of one row. */
 export type RowChange = Omit<Journal.Change, "stamp"> & { readonly id: Key }
 
@@ -73,6 +68,8 @@ export interface Effects {
   /** Wakes what follows lists and counts. */
   readonly wakeQueries: () => void
   readonly wakeAll: () => void
+  /** When the oldest load under way began, in monotonic milliseconds; `Infinity` without any. */
+  readonly oldestLoad: () => number
 }
 
 /** How long a value lives: rows and lists, and absent rows. */
@@ -93,7 +90,7 @@ export interface Coherence {
   /** When rows have changed, and queries were dropped by themselves, for what a load or a tier brings later. */
   readonly changedRows: KeyJournal.Journal<Key>
   readonly doubts: Doubts.Doubts
-  readonly acknowledged: Map<Key, Acknowledged>
+  readonly acknowledged: Acknowledged.Targets<RowAnswer>
   readonly sharing: Sharing
   readonly sizeOf: ((row: AnyRow) => number) | undefined
   readonly lifetimes: Lifetimes
@@ -171,13 +168,6 @@ const rowAnswer = (
 ): RowAnswer =>
   answerOf(row === undefined ? Option.none() : Option.some(c.sharing.own(row)), revision, freshness)
 
-/** Whether what was read at `read` shows what was written at `written`. Revisions of other epochs say nothing. */
-const shows = (read: Revision | undefined, written: Option.Option<Revision>): boolean =>
-  read !== undefined &&
-  Option.isSome(written) &&
-  read.epoch === written.value.epoch &&
-  read.seq >= written.value.seq
-
 /** Notes a change that the row in memory holds already: lists are judged by it, the row stays. */
 export const queriesMayChange = (c: Coherence, change: RowChange): void => {
   const stamp = Cells.nextStamp(c.cells)
@@ -252,13 +242,21 @@ export const settleTime = (c: Coherence, now: number): void => {
       else for (const id of ids) rowChanged(c, unknownChange(id))
     }
   }
-  for (const [key, { until }] of c.acknowledged) {
-    // In the order of their times: all have the same lag.
-    if (now < until) break
-    c.acknowledged.delete(key)
-    rowChanged(c, unknownChange(key))
+  for (const id of Acknowledged.takeOver(c.acknowledged, now)) {
+    if (id === undefined) anythingChanged(c)
+    else rowChanged(c, unknownChange(id))
   }
 }
+
+/** A target has acknowledged a row, or that there is none: an id, or `undefined` for every row. */
+export const acknowledge = (
+  c: Coherence,
+  id: Key | undefined,
+  row: AnyRow | undefined,
+  revision: Revision | undefined,
+  now: number
+): void =>
+  Acknowledged.note(c.acknowledged, id, rowAnswer(c, row, revision, fresh), now + c.lifetimes.targetLag)
 
 /** A write was acknowledged with its row, and nothing else has changed it since it began: the row is kept. */
 export const storeAcknowledged = (
@@ -266,37 +264,37 @@ export const storeAcknowledged = (
   key: Key,
   row: AnyRow | undefined,
   revision: Revision | undefined,
-  load: { readonly stamp: number; readonly askedAt: number; readonly now: number; readonly toTarget: boolean }
+  load: Pick<Landing, "stamp" | "askedAt">
 ): void => {
   const answer = rowAnswer(c, row, revision, fresh)
-  if (load.toTarget) {
-    c.acknowledged.delete(key)
-    c.acknowledged.set(key, { answer, until: load.now + c.lifetimes.targetLag })
-  }
   if (!Doubts.concerns(c.doubts, key)) storeRow(c, key, answer, { ...load, tags: undefined, expired: false })
 }
 
-/** A load of a row has landed. Stores its answer if it may, and returns what its callers get. */
+/** What the callers of a load get, and whether it is what the load has brought, and was stored. */
+interface Landed {
+  readonly answer: RowAnswer
+  readonly isStored: boolean
+}
+
+/** A load of a row has landed. Stores its answer if it may. */
 export const landRow = (
   c: Coherence,
   key: Key,
   landing: Landing,
   row: AnyRow | undefined,
   revision: Revision | undefined
-): RowAnswer => {
+): Landed => {
   settleTime(c, landing.now)
-  const acknowledged = c.acknowledged.get(key)
-  if (acknowledged !== undefined) {
-    if (!shows(revision, acknowledged.answer.revision)) return acknowledged.answer
-    c.acknowledged.delete(key)
-  }
+  const acknowledged = Acknowledged.inPlaceOf(c.acknowledged, key, landing.askedAt, revision)
+  if (acknowledged !== undefined) return { answer: acknowledged, isStored: false }
   // The end of a doubt, above, is no reason to detach a flight that lands now.
   const isOvertaken = landing.detached || KeyJournal.isOutdated(c.changedRows, key, landing.stamp)
   if (!isOvertaken && !Doubts.concerns(c.doubts, key)) {
     const answer = rowAnswer(c, row, revision, fresh)
-    if (storeRow(c, key, answer, landing)) return answer
+    if (storeRow(c, key, answer, landing)) return { answer, isStored: true }
   }
-  return newer(c, key, landing.stamp) ?? rowAnswer(c, row, revision, bypassed)
+  const answer = newer(c, key, landing.stamp) ?? rowAnswer(c, row, revision, bypassed)
+  return { answer, isStored: false }
 }
 
 /** The answer that a later load has brought: no caller gets an older one after it. */
@@ -319,7 +317,8 @@ const storeRowsOf = (
     // A row has an id, in normal form.
     const key = row[id] as Key
     if (KeyJournal.isOutdated(c.changedRows, key, landing.stamp)) continue
-    if (c.acknowledged.has(key) || Doubts.concerns(c.doubts, key)) continue
+    if (Doubts.concerns(c.doubts, key)) continue
+    if (Acknowledged.inPlaceOf(c.acknowledged, key, landing.askedAt, revision) !== undefined) continue
     const cell = Cells.get(c.cells, key)
     // A row that is there and fresh is as good, and keeps its place in the order of eviction.
     if (cell !== undefined && Cells.stateOf(c.cells, cell) === "Current" && landing.now < cell.freshUntil)
@@ -344,7 +343,8 @@ export const landQuery = (
   storeRowsOf(c, rows, id, revision, landing)
   const changes = Journal.since(c.journal, landing.stamp)
   const isOvertaken = KeyJournal.isOutdated(c.changedRows, key, landing.stamp)
-  const mayStore = !isOvertaken && !Doubts.some(c.doubts) && c.acknowledged.size === 0
+  const isShown = Acknowledged.isShown(c.acknowledged, landing.askedAt, revision)
+  const mayStore = !isOvertaken && !Doubts.some(c.doubts) && isShown
   if (mayStore && changes?.every((change) => survives(basis, change)) === true) {
     const answer = answerOf(owned, revision, fresh)
     const entry: QueryEntry = { answer, basis, spec, judgedAt: c.cells.lastStamp }

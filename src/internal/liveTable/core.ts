@@ -14,6 +14,7 @@ import { encodeRow } from "../columns/rowCodec.js"
 import type { AnyDefinition } from "../columns/writes.js"
 import { keyPrefix } from "../log/tableChange.js"
 import type { InvalidOptions } from "../options.js"
+import * as Acknowledged from "./acknowledged.js"
 import { type AnyRow, sharingOf } from "./answers.js"
 import type { Coherence, Effects, Key, QueryEntry, QuerySpec, RowAnswer } from "./coherence.js"
 import { queryMark } from "./coherence.js"
@@ -160,7 +161,7 @@ const memoryOf = <D extends AnyDefinition>(
     journal: Journal.make(),
     changedRows: KeyJournal.make(maxChangedRows),
     doubts: Doubts.make(),
-    acknowledged: new Map(),
+    acknowledged: Acknowledged.make(),
     sharing: sharingOf(master.definition.columns),
     sizeOf: settings.sizeOf,
     lifetimes: lifetimesOf(settings),
@@ -190,6 +191,11 @@ const effectsOf = (flying: Flying, wakes: Surroundings<AnyDefinition>["wakes"]):
     detachAll: () => {
       if (flying.rows !== undefined) Flights.detachAll(flying.rows)
       detachQueries()
+    },
+    oldestLoad: () => {
+      const { queries, rows } = flying
+      if (rows === undefined || queries === undefined) return Number.POSITIVE_INFINITY
+      return Math.min(Flights.oldest(rows), Flights.oldest(queries))
     }
   }
 }

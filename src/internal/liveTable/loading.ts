@@ -9,6 +9,7 @@ import type { AnyDefinition } from "../columns/writes.js"
 import type { Revision } from "../log/events.js"
 import { isError } from "../realms.js"
 import { monotonicMillis } from "../time.js"
+import * as Acknowledged from "./acknowledged.js"
 import type { AnyRow } from "./answers.js"
 import {
   type Coherence,
@@ -142,6 +143,7 @@ const loadQuery = <D extends AnyDefinition>(
 /** The stamp of a load that begins now. What is over by now does not outdate it. */
 const beginStamp = <D extends AnyDefinition>({ c, clock }: Loading<D>): number => {
   settleTime(c, monotonicMillis(clock))
+  Acknowledged.forget(c.acknowledged, c.effects.oldestLoad())
   return Cells.nextStamp(c.cells)
 }
 
@@ -175,8 +177,7 @@ export const makeRowFlights = <D extends AnyDefinition>(
       const { askedAt = flight.begunAt, revision, row } = outcome.value
       const now = monotonicMillis(clock)
       const landing = { ...flight, askedAt, now, tags: Interest.tagsOf(interests, flight.key) }
-      const answer = landRow(c, flight.key, landing, row, revision)
-      const isStored = answer.freshness._tag === "Fresh"
+      const { answer, isStored } = landRow(c, flight.key, landing, row, revision)
       if (outcome.value.askedAt === undefined && isStored && row !== undefined) {
         tier?.put({ id: flight.key, row, revision, stamp: flight.stamp, askedAt })
       }

@@ -8,6 +8,7 @@ import type { AnyDefinition } from "../columns/writes.js"
 import type { Revision } from "../log/events.js"
 import type { AnyRow, Sharing } from "./answers.js"
 import {
+  acknowledge,
   anythingChanged,
   type Coherence,
   type Key,
@@ -116,6 +117,8 @@ export const settleCall = <D extends AnyDefinition>(
     } else if (outcome._tag === "Written") settleWritten(memory, call, write, outcome, id, foreign)
     else if (id !== undefined && (outcome.reason === "Missing" || outcome.reason === "Conflict")) {
       rowDisproved(c, id)
+      // The master may still show a row that the target has no more.
+      if (call.toTarget && outcome.reason === "Missing") acknowledge(c, id, undefined, undefined, call.now)
       noteOwnChange(beliefs, id, undefined)
     }
   }
@@ -130,26 +133,28 @@ const settleWritten = <D extends AnyDefinition>(
   id: Key | undefined,
   foreign: ReadonlySet<Key> | undefined
 ): void => {
+  const revision: Revision | undefined = Option.getOrUndefined(written.revision)
   if (id === undefined) {
     outdateOthers(beliefs)
     anythingChanged(c, call.batch)
+    if (call.toTarget) acknowledge(c, undefined, undefined, revision, call.now)
     return
   }
-  const revision: Revision | undefined = Option.getOrUndefined(written.revision)
   noteOwnChange(beliefs, id, revision)
   rowChanged(c, changeOf(write, written, id, call.batch))
-  if (foreign === undefined || foreign.has(id)) return
   const row = rowOf(written)
-  const stamp = Cells.nextStamp(c.cells)
   const { askedAt, now, toTarget } = call
-  storeAcknowledged(c, id, row, revision, { stamp, askedAt, now, toTarget })
+  if (toTarget) acknowledge(c, id, row, revision, now)
+  if (foreign === undefined || foreign.has(id)) return
+  const stamp = Cells.nextStamp(c.cells)
+  storeAcknowledged(c, id, row, revision, { stamp, askedAt })
   tier?.put({ id, row, revision, stamp, askedAt })
 }
 
 /** What may still be committed is not stored, until the log shows it or its time is over. */
 const settleUnknown = (
   { beliefs, c }: Memory,
-  { batch, now }: Call,
+  { batch, now, toTarget }: Call,
   ids: ReadonlySet<Key> | undefined
 ): void => {
   if (ids !== undefined && ids.size === 0) return
@@ -162,5 +167,7 @@ const settleUnknown = (
       rowChanged(c, { ...unknownChange(id), batch })
     }
   }
-  Doubts.add(c.doubts, { batch, ids, until: now + c.lifetimes.doubt })
+  // The master shows what a target commits late even later.
+  const lag = toTarget ? c.lifetimes.targetLag : 0
+  Doubts.add(c.doubts, { batch, ids, until: now + c.lifetimes.doubt + lag })
 }

@@ -47,7 +47,8 @@ export type ReadSettings = Rules.Resolved<ReadOptions, typeof readRules>
 /** The options of a follow with their defaults. */
 export type FollowSettings = Rules.Resolved<FollowOptions, typeof followRules>
 
-const refused = ({ message, option }: Rules.InvalidOptions): InvalidQuery =>
+/** An option that is not allowed, as callers of reads get it. */
+export const refused = ({ message, option }: Rules.InvalidOptions): InvalidQuery =>
   new InvalidQuery({ part: option, message: `${option}: ${message}` })
 
 /** Runs a read by its options. Without any nothing is checked: the defaults are those of `undefined`. */

@@ -3,6 +3,7 @@ import { Effect, Option } from "effect"
 import type { Read } from "../../Table.js"
 import * as Cells from "../cache/cells.js"
 import type { AnyDefinition } from "../columns/writes.js"
+import * as Acknowledged from "./acknowledged.js"
 import type { AnyRow } from "./answers.js"
 import {
   judgedQuery,
@@ -27,7 +28,11 @@ const rowComparison = <D extends AnyDefinition>(core: Core<D>, key: Key): Compar
     cached: () => {
       const cell = Cells.get(cells, key)
       // The master shows a write of the target later.
-      if (cell === undefined || acknowledged.has(key) || Cells.stateOf(cells, cell) !== "Current")
+      if (
+        cell === undefined ||
+        Acknowledged.concerns(acknowledged, key) ||
+        Cells.stateOf(cells, cell) !== "Current"
+      )
         return undefined
       // The cell of a row holds its answer.
       return textOf(cell.value as RowAnswer)

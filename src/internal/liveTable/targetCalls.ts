@@ -8,14 +8,14 @@ import type { Runtime } from "./runtime.js"
 import { valid } from "./slots.js"
 import * as Targets from "./targets.js"
 
-/** Before the master is up nothing is cached, so nothing is to be done. */
+/** Before the master is up nothing is cached, so there is nothing to do. */
 const now = <D extends AnyDefinition>(
   { life }: Runtime<D>,
   target: Targets.Target<D>,
   use: (core: Core<D>, target: Targets.CheckedTarget) => void
 ): Effect.Effect<void, InvalidQuery> =>
   Effect.suspend(() => {
-    if (life.reads === undefined) return Effect.void
+    if (life.reads === undefined) return Effect.asVoid(valid(Targets.checkShape(target)))
     const { core } = life.reads
     return Effect.map(valid(Targets.check(core, target)), (checked) => use(core, checked))
   })
@@ -26,7 +26,7 @@ export const invalidate = <D extends AnyDefinition>(runtime: Runtime<D>, target:
 export const expire = <D extends AnyDefinition>(runtime: Runtime<D>, target: Targets.Target<D>) =>
   now(runtime, target, Targets.expire)
 
-/** Before the master is up nothing is checked, and nothing is cached: what has come up meanwhile is dropped as a whole. */
+/** Before the master is up ids and queries are not checked, and nothing is cached: what has come up meanwhile is dropped. */
 export const invalidateAfter = <D extends AnyDefinition, A, E, R>(
   runtime: Runtime<D>,
   target: Targets.Target<D>,
@@ -41,5 +41,7 @@ export const invalidateAfter = <D extends AnyDefinition, A, E, R>(
         Targets.invalidateAfter(() => core, checked, now, statements)
       )
     }
-    return Targets.invalidateAfter(() => life.reads?.core, { _tag: "All" }, now, statements)
+    return Effect.andThen(valid(Targets.checkShape(target)), () =>
+      Targets.invalidateAfter(() => life.reads?.core, { _tag: "All" }, now, statements)
+    )
   })

@@ -2,8 +2,9 @@
 import { Effect } from "effect"
 import * as Cells from "../cache/cells.js"
 import * as Flights from "../cache/flights.js"
-import type { Condition, InvalidQuery, Query } from "../columns/query.js"
+import { type Condition, InvalidQuery, type Query } from "../columns/query.js"
 import type { AnyDefinition, Id } from "../columns/writes.js"
+import * as Rules from "../options.js"
 import {
   anythingChanged,
   type Key,
@@ -15,6 +16,7 @@ import {
 import type { Core } from "./core.js"
 import * as Doubts from "./doubts.js"
 import * as Interest from "./interests.js"
+import { refused } from "./readOptions.js"
 import { outdateOthers } from "./tierEntry.js"
 
 /**
@@ -35,14 +37,52 @@ export type CheckedTarget =
   | { readonly _tag: "Tag"; readonly tag: string }
   | { readonly _tag: "All" }
 
+const rules = {
+  ids: Rules.optional(Rules.that("an array of ids", Array.isArray)),
+  // The table checks it.
+  query: Rules.anything,
+  count: Rules.anything,
+  tag: Rules.optional(Rules.text)
+} satisfies Rules.Rules<Parts>
+
+/** The parts of which a target has one. */
+export interface Parts {
+  readonly ids?: ReadonlyArray<unknown> | undefined
+  readonly query?: unknown
+  readonly count?: unknown
+  readonly tag?: string | undefined
+}
+
+const noTarget = (why: string): InvalidQuery =>
+  new InvalidQuery({
+    part: "target",
+    message: `the target must be "all" or a record with one of ids, query, count and tag, ${why}`
+  })
+
+/** Checks the shape of a target, which may come from untyped code. */
+export const checkShape = (target: unknown): "all" | Parts | InvalidQuery => {
+  if (target === "all") return target
+  if (typeof target !== "object" || target === null || Array.isArray(target))
+    return noTarget("not another value")
+  const parts = Rules.readOptions<Parts>()(rules, target)
+  if (parts instanceof Rules.InvalidOptions) return refused(parts)
+  const names = Object.keys(target)
+  if (names.length !== 1) return noTarget(`not with ${names.length} of them`)
+  const isEmpty =
+    (names[0] === "ids" && parts.ids === undefined) || (names[0] === "tag" && parts.tag === undefined)
+  return isEmpty ? noTarget(`not with ${names[0]} that are undefined`) : target
+}
+
 /** Checks a target. */
 export const check = <D extends AnyDefinition>(
   core: Core<D>,
-  target: Target<D>
+  given: unknown
 ): CheckedTarget | InvalidQuery => {
+  const target = checkShape(given)
   if (target === "all") return { _tag: "All" }
-  if ("tag" in target) return { _tag: "Tag", tag: target.tag }
-  if ("ids" in target) {
+  if (target instanceof InvalidQuery) return target
+  if (target.tag !== undefined) return { _tag: "Tag", tag: target.tag }
+  if (target.ids !== undefined) {
     const keys: Array<Key> = []
     for (const id of target.ids) {
       const key = core.keyOf(id)

@@ -16,7 +16,7 @@ import {
   type Write,
   written
 } from "./rows.js"
-import { detach, type World, type Writer } from "./world.js"
+import { detach, isLate, type World, type Writer } from "./world.js"
 
 /** What is read. */
 export type Key =
@@ -59,7 +59,7 @@ export const begin = (world: World, key: Key, how: string): Begun => {
   }
 }
 
-const textIn = (state: State, key: Key): string => {
+export const textIn = (state: State, key: Key): string => {
   if (key.kind === "row") return rowText(rowIn(state, key.id))
   return key.kind === "list" ? listIn(state, key.at) : countIn(state)
 }
@@ -96,6 +96,8 @@ const checkRows = (world: World, begun: Begun, rows: ReadonlyArray<Row>, at: num
 
 const floorOfKey = (world: World, begun: Begun): number => {
   if (begun.key.kind === "row") return floorOf(begun, world, begun.key.id)
+  // Until a master shows the writes of its target, its lists are those of before.
+  if (isLate(world.setting)) return begun.listFloor
   if (world.unordered) return begun.atLeast
   if (!begun.queued) return Math.max(begun.listFloor, begun.atLeast)
   return Math.max(begun.listFloor, ...ids.map((id) => floorOf(begun, world, id)))
@@ -110,7 +112,7 @@ const checkBase = (world: World, begun: Begun, text: string, rows: ReadonlyArray
     world.broken.push(`L3: ${name} is "${text}", which is in no state from ${floor} to ${now}`)
     return
   }
-  if (rows !== undefined && key.kind === "list" && world.unordered && key.at < 2)
+  if (rows !== undefined && key.kind === "list" && world.unordered && key.at < 2 && !isLate(world.setting))
     checkRows(world, begun, rows, key.at)
   if (world.setting.foreign) return
   const last = at >= forward ? at : firstWith(world, forward, text, key)
@@ -214,6 +216,7 @@ export const acknowledge = (world: World, writer: Writer, exit: Exit.Exit<unknow
   }
   if (outcome !== "Written" || call?.done === undefined) return
   for (const id of idsOf([write])) floors.set(id, Math.max(floors.get(id) ?? 0, call.done.at))
+  if (isLate(world.setting)) return
   world.listFloor = Math.max(world.listFloor, call.done.at)
   const revision = Exit.isSuccess(exit)
     ? (exit.value as { readonly revision: Option.Option<Revision> }).revision
@@ -224,6 +227,7 @@ export const acknowledge = (world: World, writer: Writer, exit: Exit.Exit<unknow
 /** Nothing that was read before is served again. */
 export const invalidated = (world: World, concerned: ReadonlyArray<string>): void => {
   const now = world.master.now()
-  for (const id of concerned) world.floors.set(id, now)
+  // What a target has acknowledged is answered nevertheless.
+  if (!isLate(world.setting)) for (const id of concerned) world.floors.set(id, now)
   detach(world, concerned)
 }

@@ -7,7 +7,9 @@ import type { Revision } from "../../../src/ChangeLog.js"
 import { type Query, StorageError } from "../../../src/Storage.js"
 import * as Table from "../../../src/Table.js"
 import type { VirtualTime } from "../../support/time/virtualTime.js"
+import { makeLate } from "./late.js"
 import { type Items, items, type State, sorted, type Write } from "./rows.js"
+import type { Setting } from "./schedule.js"
 
 type CallKind = "getMany" | "list" | "count" | "write" | "statements"
 
@@ -35,6 +37,10 @@ export interface Master {
   /** Every state that it had, in order. */
   readonly history: Array<State>
   readonly now: () => number
+  /** Shows the next writes of the target. */
+  readonly show: (count: number) => Promise<void>
+  /** Shows what must be shown at a time, in milliseconds. */
+  readonly showUntil: (time: number) => Promise<void>
   /** Does a call, if it was not done. */
   readonly perform: (call: Call) => Promise<void>
   /** Does and answers a call. */
@@ -52,7 +58,7 @@ const down = (outcome: "NotStored" | "Unknown") =>
 
 const withWrites = (kind: CallKind): boolean => kind === "write" || kind === "statements"
 
-/** The backend as a source of calls. */
+/** A table as a source of calls. */
 const actsOf = (backend: Table.Table<Items>) => ({
   getMany: (ids: ReadonlyArray<string>) =>
     Effect.map(backend.getMany(ids), ({ revision, value }) => ({
@@ -71,8 +77,7 @@ export const makeMaster = async (
   backend: Table.Table<Items>,
   time: VirtualTime,
   runtime: Runtime.Runtime<never>,
-  stubborn: boolean,
-  maxBatch: number,
+  { maxBatch, stubborn, target }: Pick<Setting, "maxBatch" | "stubborn" | "target">,
   onCall: (call: Call) => void,
   onLeft: (call: Call) => void
 ): Promise<Master> => {
@@ -83,7 +88,9 @@ export const makeMaster = async (
   const stateNow = async (): Promise<State> => sorted((await act(backend.list())).value)
   const history: Array<State> = [await stateNow()]
   const now = () => history.length - 1
-  const acts = actsOf(backend)
+  const late = makeLate(backend, time, history, target)
+  const { read, write } = late
+  const acts = { ...actsOf(read), write: actsOf(write).write }
   const enter = (
     kind: CallKind,
     ids: ReadonlyArray<string>,
@@ -126,7 +133,10 @@ export const makeMaster = async (
   const perform = async (call: Call): Promise<void> => {
     if (call.done !== undefined) return
     const exit = await act(Effect.exit(call.act))
-    if (withWrites(call.kind)) history.push(await stateNow())
+    if (withWrites(call.kind)) {
+      history.push(await stateNow())
+      late.noteState()
+    }
     call.done = { exit, at: now() }
   }
   const answer: Master["answer"] = async (call, how) => {
@@ -148,6 +158,8 @@ export const makeMaster = async (
     calls,
     history,
     now,
+    show: (count) => act(late.show(count)),
+    showUntil: (time) => act(late.showUntil(time)),
     perform,
     answer,
     note: Effect.map(backend.list(), ({ value }) => history.push(sorted(value))),

@@ -15,6 +15,9 @@ export type Id = "a" | "b" | "c"
 
 export const ids: ReadonlyArray<Id> = ["a", "b", "c"]
 
+/** Ids of rows that are never there. */
+export const strangers: ReadonlyArray<string> = ["x", "y"]
+
 /** The rows at one moment, in the order of their ids. */
 export type State = ReadonlyArray<Row>
 

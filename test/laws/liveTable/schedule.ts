@@ -4,6 +4,8 @@ import type { Id } from "./rows.js"
 
 export type ReadHow = "plain" | "master" | "fresh" | "queued" | "pending" | "log" | "tagged"
 
+export type FollowHow = "plain" | "pending" | "tagged"
+
 export type WriteKind = "insert" | "replace" | "patch" | "patch if x" | "move" | "delete" | "delete all"
 
 export type Action =
@@ -12,7 +14,15 @@ export type Action =
   | { readonly do: "list"; readonly at: number; readonly how: ReadHow }
   | { readonly do: "count"; readonly how: ReadHow }
   | { readonly do: "unsafeGet"; readonly id: Id }
-  | { readonly do: "write" | "stage" | "foreign" | "statements"; readonly id: Id; readonly kind: WriteKind }
+  /** A reader that stays: of a row, or of a list. */
+  | { readonly do: "follow"; readonly of: Id | number; readonly how: FollowHow }
+  /** What is not in use leaves a small memory. */
+  | { readonly do: "evict" }
+  | {
+      readonly do: "write" | "unsafeWrite" | "stage" | "foreign" | "statements"
+      readonly id: Id
+      readonly kind: WriteKind
+    }
   /** All reads under way have read the master when the write is done, and are answered later. */
   | {
       readonly do: "overtake"
@@ -21,9 +31,13 @@ export type Action =
       readonly by: "write" | "statements" | "unknown"
     }
   | { readonly do: "invalidate" | "expire"; readonly id: Id | "all" }
+  | { readonly do: "invalidate list" | "expire list"; readonly at: number }
   | { readonly do: "read" | "answer" | "fail before" | "fail after" | "die"; readonly at: number }
   | { readonly do: "answer all" | "settle" | "hold" | "release" | "close" | "compact" | "renew" }
-  | { readonly do: "invalidate tagged" | "break tier" | "mend tier" }
+  | { readonly do: "close within"; readonly millis: number }
+  /** The master shows the next writes of its target. */
+  | { readonly do: "show"; readonly at: number }
+  | { readonly do: "invalidate tagged" | "expire tagged" | "break tier" | "mend tier" }
   | { readonly do: "interrupt" | "put"; readonly at: number }
   | { readonly do: "other get"; readonly id: Id }
   | { readonly do: "other write"; readonly id: Id; readonly kind: WriteKind }
@@ -40,6 +54,8 @@ export interface Setting {
   readonly stubborn: boolean
   /** Others write to the master too. */
   readonly foreign: boolean
+  /** Whether writes go to a target, which the master shows later, and whether it has the revisions of these. */
+  readonly target: "none" | "late" | "late with revisions"
   /** The seed of what is random. */
   readonly random: number
 }
@@ -52,6 +68,7 @@ export interface Sample {
 export const hardTimeout = 1_000
 export const writeTimeout = 1_500
 export const doubt = 2_000
+export const targetLag = 1_000
 
 const of = <const A extends string>(...all: ReadonlyArray<A>) => fc.constantFrom(...all)
 
@@ -87,7 +104,19 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: of("list"), at: fc.nat({ max: 2 }), how }) },
   { weight: 1, arbitrary: fc.record({ do: of("count"), how }) },
   { weight: 2, arbitrary: fc.record({ do: of("unsafeGet"), id }) },
-  { weight: 7, arbitrary: fc.record({ do: of("write", "write", "write", "stage"), id, kind }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: of("follow"),
+      of: fc.constantFrom<Id | number>("a", "b", 0, 1, 2),
+      how: of<FollowHow>("plain", "plain", "pending", "tagged")
+    })
+  },
+  { weight: 1, arbitrary: fc.record({ do: of("evict") }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({ do: of("write", "write", "write", "write", "stage", "unsafeWrite"), id, kind })
+  },
   {
     weight: 5,
     arbitrary: fc.record({ do: of("overtake"), id, kind, by: of("write", "statements", "unknown") })
@@ -97,27 +126,37 @@ const action: fc.Arbitrary<Action> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ do: of("invalidate", "expire"), id: of<Id | "all">("a", "b", "all") })
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: of("invalidate list", "expire list"), at: fc.nat({ max: 2 }) })
+  },
   { weight: 6, arbitrary: fc.record({ do: of("read"), at }) },
   { weight: 6, arbitrary: fc.record({ do: of("answer"), at }) },
   { weight: 2, arbitrary: fc.record({ do: of("fail before", "fail after", "die"), at }) },
   { weight: 6, arbitrary: fc.record({ do: of("answer all", "settle", "settle") }) },
   { weight: 1, arbitrary: fc.record({ do: of("interrupt"), at }) },
   { weight: 2, arbitrary: fc.record({ do: of("hold", "release") }) },
-  { weight: 1, arbitrary: fc.record({ do: of("compact", "renew", "invalidate tagged") }) },
+  { weight: 1, arbitrary: fc.record({ do: of("compact", "renew", "invalidate tagged", "expire tagged") }) },
+  { weight: 2, arbitrary: fc.record({ do: of("show"), at }) },
   { weight: 2, arbitrary: fc.record({ do: of("time"), millis: fc.constantFrom(1, 50, 300, 1_000, 2_000) }) }
 )
 
-const setting: fc.Arbitrary<Setting> = fc.record({
-  ttl: fc.constantFrom(100, 100_000, 100_000),
-  staleWhileRevalidate: fc.constantFrom(0, 0, 200),
-  grace: fc.constantFrom(0, 0, 400),
-  softTimeout: fc.boolean(),
-  maxEntries: fc.constantFrom(1, 2, 100, 100),
-  maxBatch: fc.constantFrom(1, 2, 1_000),
-  stubborn: fc.constantFrom(false, false, true),
-  foreign: fc.constantFrom(false, false, true),
-  random: fc.nat()
-})
+const settingOf = (target: Setting["target"]): fc.Arbitrary<Setting> =>
+  fc.record({
+    ttl: fc.constantFrom(100, 100_000, 100_000),
+    staleWhileRevalidate: fc.constantFrom(0, 0, 200),
+    grace: fc.constantFrom(0, 0, 400),
+    softTimeout: fc.boolean(),
+    maxEntries: fc.constantFrom(1, 2, 100, 100),
+    maxBatch: fc.constantFrom(1, 2, 1_000),
+    stubborn: fc.constantFrom(false, false, true),
+    // Who writes past a target is seen after its lag only.
+    foreign: target === "none" ? fc.constantFrom(false, false, true) : fc.constant(false),
+    target: fc.constant(target),
+    random: fc.nat()
+  })
+
+const setting = settingOf("none")
 
 const actionText = (action: Action): string =>
   Object.values(action)
@@ -135,7 +174,12 @@ const printed = (sample: Sample): Sample =>
     value: () => `${settingText(sample.setting)}:\n${sample.actions.map(actionText).join("\n")}\n`
   })
 
-const samplesOf = (action: fc.Arbitrary<Action>): fc.Arbitrary<Sample> =>
+const closing: fc.Arbitrary<Action> = fc.oneof(
+  fc.constant<Action>({ do: "close" }),
+  fc.record({ do: of("close within"), millis: fc.constantFrom(0, 300) })
+)
+
+const samplesOf = (action: fc.Arbitrary<Action>, setting: fc.Arbitrary<Setting>): fc.Arbitrary<Sample> =>
   fc
     .record({
       setting,
@@ -147,8 +191,8 @@ const samplesOf = (action: fc.Arbitrary<Action>): fc.Arbitrary<Sample> =>
             {
               weight: 1,
               arbitrary: fc
-                .array(action, { maxLength: 6, size: "max" })
-                .map((after): ReadonlyArray<Action> => [{ do: "close" }, ...after])
+                .tuple(closing, fc.array(action, { maxLength: 6, size: "max" }))
+                .map(([close, after]): ReadonlyArray<Action> => [close, ...after])
             }
           )
         )
@@ -156,7 +200,10 @@ const samplesOf = (action: fc.Arbitrary<Action>): fc.Arbitrary<Sample> =>
     })
     .map(printed)
 
-export const samples = samplesOf(action)
+export const samples = samplesOf(action, setting)
+
+/** With a write target, which the master shows later. */
+export const targetSamples = samplesOf(action, fc.oneof(settingOf("late"), settingOf("late with revisions")))
 
 /** With another live table of the same tier, whose entries are put at any time. */
 export const tierSamples = samplesOf(
@@ -166,7 +213,8 @@ export const tierSamples = samplesOf(
     { weight: 1, arbitrary: fc.record({ do: of("other write"), id, kind }) },
     { weight: 2, arbitrary: fc.record({ do: of("put"), at }) },
     { weight: 1, arbitrary: fc.record({ do: of("break tier", "mend tier") }) }
-  )
+  ),
+  setting
 )
 
 const simple = fc.oneof(

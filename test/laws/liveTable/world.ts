@@ -1,6 +1,7 @@
 /** A live table under a schedule, and what a user was promised so far. */
 import { Effect, type Fiber, Random, Runtime, Scope } from "effect"
 import type { Revision } from "../../../src/ChangeLog.js"
+import * as Follow from "../../../src/internal/liveTable/followCalls.js"
 import * as Options from "../../../src/internal/liveTable/options.js"
 import * as Reads from "../../../src/internal/liveTable/readCalls.js"
 import type { Runtime as LiveRuntime } from "../../../src/internal/liveTable/runtime.js"
@@ -11,9 +12,10 @@ import type * as Live from "../../../src/LiveTable.js"
 import type * as Table from "../../../src/Table.js"
 import { runtimeIn, type VirtualTime, virtualTime } from "../../support/time/virtualTime.js"
 import type { Backend } from "./backend.js"
+import type { Begun, Key } from "./checks.js"
 import { type Call, idsOf, type Master, makeMaster } from "./master.js"
-import type { Items, Write } from "./rows.js"
-import { doubt, hardTimeout, type Setting, writeTimeout } from "./schedule.js"
+import { type Items, strangers, type Write } from "./rows.js"
+import { doubt, hardTimeout, type Setting, targetLag, writeTimeout } from "./schedule.js"
 
 /** One write of a caller. */
 export interface Writer {
@@ -28,10 +30,30 @@ export interface Writer {
 /** What the schedule uses of a live table: the functions that the public handle is made of. */
 export type Handle = Pick<
   Live.LiveTable<Items>,
-  "get" | "getMany" | "list" | "count" | "unsafeGet" | "stage" | "invalidate" | "expire" | "invalidateAfter"
+  | "get"
+  | "getMany"
+  | "list"
+  | "count"
+  | "unsafeGet"
+  | "follow"
+  | "stage"
+  | "unsafeWrite"
+  | "invalidate"
+  | "expire"
+  | "invalidateAfter"
+  | "closeWithin"
 > & {
   readonly write: (write: Write) => Effect.Effect<unknown, unknown>
   readonly close: Effect.Effect<Live.CloseReport<Items>>
+}
+
+/** A reader that stays. */
+export interface Follower {
+  readonly key: Key
+  /** What is promised of its next answer. */
+  begun: Begun
+  /** The text of its last answer. */
+  text: string | undefined
 }
 
 export interface World {
@@ -50,6 +72,10 @@ export interface World {
   readonly fibers: Array<Fiber.RuntimeFiber<unknown, unknown>>
   /** They wait for the outcomes of staged writes. */
   readonly outcomes: Array<Fiber.RuntimeFiber<unknown, unknown>>
+  readonly followers: Array<{
+    readonly follower: Follower
+    readonly fiber: Fiber.RuntimeFiber<unknown, unknown>
+  }>
   readonly writers: Array<Writer>
   /** The writers whose write was not handed over yet, in order. */
   readonly queue: Array<Writer>
@@ -84,13 +110,16 @@ const handleOf = (runtime: LiveRuntime<Items>): Handle =>
     list: (query: unknown, options?: Live.ReadOptions) => Reads.list(runtime, query, options),
     count: (where: unknown, options?: Live.ReadOptions) => Reads.count(runtime, where, options),
     unsafeGet: (id: string) => Reads.unsafeGet(runtime, id),
+    follow: (what: unknown, options?: Live.FollowOptions) => Follow.follow(runtime, what, options),
     stage: (write: Write) => Writes.stage(runtime, write),
+    unsafeWrite: (write: Write) => Writes.unsafeWrite(runtime, write),
     write: (write: Write) => Writes.write(runtime, write),
     invalidate: (target: Live.Target<Items>) => Targets.invalidate(runtime, target),
     expire: (target: Live.Target<Items>) => Targets.expire(runtime, target),
     invalidateAfter: (target: Live.Target<Items>, statements: Effect.Effect<unknown, unknown>) =>
       Targets.invalidateAfter(runtime, target, statements),
-    close: runtime.close
+    close: runtime.close,
+    closeWithin: runtime.closeWithin
     // The handle has the types of the table's rows.
   }) as unknown as Handle
 
@@ -106,6 +135,7 @@ const optionsOf = (setting: Setting): Live.Options<Items> => {
     hardTimeout,
     writeTimeout,
     doubt,
+    targetLag,
     maxEntries,
     sample: 0,
     closeDeadline: 5_000
@@ -124,6 +154,9 @@ export const mayBeDone = (world: World, call: Call): boolean => {
   if (isOpen(world, call)) return true
   return nowOf(world.time) < (call.leftAt ?? call.begunAt + writeTimeout) + doubt
 }
+
+/** Writes go to a target, which the master shows later. */
+export const isLate = ({ target }: Setting): boolean => target !== "none"
 
 export const nowOf = ({ clock }: VirtualTime): number => clock.unsafeCurrentTimeMillis()
 
@@ -152,11 +185,14 @@ const handOver = (world: World, call: Call): void => {
 
 const noteCall = (world: World, call: Call): void => {
   if (call.kind === "write") handOver(world, call)
-  // The end of a doubt, and an event of the log, detach loads when they are noticed.
-  if (call.writes.length > 0 || world.setting.stubborn || world.anyUnknown || world.logged) return
+  // The end of a doubt, an event of the log, and the end of a target's lag detach loads when they are noticed.
+  if (call.writes.length > 0 || world.setting.stubborn || world.anyUnknown) return
+  if (world.logged || isLate(world.setting)) return
   for (const other of world.master.calls) {
     if (other === call || other.kind !== call.kind || !isOpen(world, other)) continue
-    const twice = call.ids.find((id) => other.ids.includes(id) && !other.detached.has(id))
+    const twice = call.ids.find(
+      (id) => other.ids.includes(id) && !strangers.includes(id) && !other.detached.has(id)
+    )
     if (twice !== undefined) world.broken.push(`L6: ${twice} is loaded twice at a time`)
   }
 }
@@ -175,7 +211,12 @@ export const openLiveTable: (
   setting: Setting,
   options?: Pick<Live.Options<Items>, "changes" | "tier">
 ) => ReturnType<Open> = (master, setting, options) =>
-  Options.resolve({ ...optionsOf(setting), ...options }).pipe(
+  Options.resolve({
+    ...optionsOf(setting),
+    // Another one than the master: its writes are shown there later.
+    ...(isLate(setting) ? { target: { ...master } } : {}),
+    ...options
+  }).pipe(
     Effect.flatMap((settings) => start(Effect.succeed(master), settings)),
     Effect.map((inside) => ({ live: handleOf(inside), inside }))
   )
@@ -185,7 +226,6 @@ export const makeWorld = async (setting: Setting, { changes, open, table }: Back
   const runtime = runtimeIn(time)
   const scope = Effect.runSync(Scope.make())
   let world: World | undefined
-  const { maxBatch, stubborn } = setting
   const onCall = (call: Call) => {
     if (world !== undefined) noteCall(world, call)
   }
@@ -194,7 +234,7 @@ export const makeWorld = async (setting: Setting, { changes, open, table }: Back
     world.anyUnknown = true
     detach(world, call.ids)
   }
-  const master = await makeMaster(table, time, runtime, stubborn, maxBatch, onCall, onLeft)
+  const master = await makeMaster(table, time, runtime, setting, onCall, onLeft)
   const opened = open(master.table, setting, master.note).pipe(
     Scope.extend(scope),
     Effect.withRandom(Random.make(setting.random))
@@ -211,6 +251,7 @@ export const makeWorld = async (setting: Setting, { changes, open, table }: Back
     inside,
     fibers: [],
     outcomes: [],
+    followers: [],
     writers: [],
     queue: [],
     floors: new Map(),

@@ -3,6 +3,9 @@ import { HttpServerRequest } from "@effect/platform"
 import { Context, Effect, Layer, Schema, type Scope, Stream } from "effect"
 import * as Actor from "../../../src/Actor.js"
 import * as ChangeLog from "../../../src/ChangeLog.js"
+import { InvalidQuery } from "../../../src/internal/columns/query.js"
+import type { Parts } from "../../../src/internal/liveTable/targets.js"
+import { InvalidOptions } from "../../../src/internal/options.js"
 import * as LiveTable from "../../../src/LiveTable.js"
 import * as Projection from "../../../src/Projection.js"
 import * as WatchSse from "../../../src/platform/WatchSse.js"
@@ -119,6 +122,12 @@ const inProjection: WrongOf<Projection.Options> = {
   maxStateBytes: wholes
 }
 
+/** Calls of a live table refuse what they are given as `InvalidQuery`. */
+const asOptions = <A, E>(call: Effect.Effect<A, E | InvalidQuery>) =>
+  Effect.mapError(call, (error) =>
+    error instanceof InvalidQuery ? new InvalidOptions({ option: error.part, message: error.message }) : error
+  )
+
 const inLiveTable: WrongOf<LiveTable.Options<Keys>> = {
   name: aText,
   target: of(5, {}),
@@ -212,6 +221,19 @@ export const core: ReadonlyArray<Place> = [
   ),
   place<LiveTable.Options<Keys>>("LiveTable.layerMemory", {}, inLiveTable, (options) =>
     built(LiveTable.layerMemory(LiveKeys, keys, options))
+  ),
+  ...(["invalidate", "expire"] as const).map((call) =>
+    place<Pick<Parts, "ids" | "tag">>(
+      `the target of LiveTable.${call}`,
+      {},
+      { ids: of(5, "k1", {}), tag: of(5, {}) },
+      (target) =>
+        scoped(
+          Effect.flatMap(LiveTable.makeDeferred<Keys, never, never>(Effect.never, { closeDeadline: 0 }), (live) =>
+            asOptions(live[call](target as LiveTable.Target<Keys>))
+          )
+        )
+    )
   ),
   place<Projection.Options>("Projection.make", {}, inProjection, (options) =>
     scoped(Effect.flatMap(events, (log) => Projection.make(counts, log, options)))

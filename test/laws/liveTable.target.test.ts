@@ -1,0 +1,18 @@
+/** A live table whose writes go to a target, which the master shows later. See liveTable.test.ts. */
+import { describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { holdsSeeded, seededTimeout } from "../support/laws/laws.js"
+import { memoryBackend } from "./liveTable/backend.js"
+import { play } from "./liveTable/play.js"
+import { targetSamples } from "./liveTable/schedule.js"
+
+describe("a live table with a write target", () => {
+  it.live(
+    "L3-L8, L11: returns of each row what was acknowledged or later, whenever its master shows it",
+    () =>
+      holdsSeeded("the live table with a write target", targetSamples, 60, async (sample) => {
+        await play(sample, await Effect.runPromise(memoryBackend()))
+      }),
+    seededTimeout
+  )
+})
