@@ -186,10 +186,14 @@ const maxMarks = 1024
 
 export const makeMarks = (): Marks => ({ marks: [] })
 
+/** Whether it is noted where all versions up to this one fall. */
+export const isMarked = ({ marks }: Marks, version: number): boolean =>
+  (marks[marks.length - 1]?.version ?? 0) >= version
+
 /** Notes, before a revision is made, that versions were given since the last one. */
-export const mark = ({ marks }: Marks, version: number, seq: number): void => {
-  const last = marks[marks.length - 1]
-  if ((last?.version ?? 0) === version) return
+export const mark = (known: Marks, version: number, seq: number): void => {
+  if (isMarked(known, version)) return
+  const { marks } = known
   marks.push({ version, seq })
   if (marks.length > maxMarks) marks.splice(0, maxMarks / 2)
 }

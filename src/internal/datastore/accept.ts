@@ -193,7 +193,13 @@ const refuseJudged = (store: Store, request: Request, refused: RefusalData, now:
 }
 
 /** Makes the revision of changes, and everything that follows from it. */
-const commit = (store: Store, request: Request, changes: Changes, now: number): Accepted => {
+const commit = (
+  store: Store,
+  request: Request,
+  judge: Judge | undefined,
+  changes: Changes,
+  now: number
+): Accepted => {
   const { holding, marks, shared } = store
   const isChange = changes.changed.length > 0
   if (isChange) {
@@ -202,7 +208,7 @@ const commit = (store: Store, request: Request, changes: Changes, now: number): 
     if (problem !== undefined) return refuseJudged(store, request, logProblem(problem), now)
     noteRecords(store, changes.changed, request, now)
   }
-  const reply: Done = { _tag: "Done", revision: changes.revision, rows: changes.rows, changed: isChange }
+  const reply = doneOf(store, request, judge, changes)
   replied(store, request, reply, now)
   shared.count.applied++
   if (store.outbox !== undefined && (isChange || request.id !== undefined)) {
@@ -226,13 +232,39 @@ const acceptNew = (store: Store, request: Request, now: number): Accepted => {
   if (over !== undefined) {
     return refuseJudged(store, request, quotaRefusal(store, over), now)
   }
-  return commit(store, request, judged.right, now)
+  return commit(store, request, judge, judged.right, now)
 }
 
-/** Leaves out of a reply that is given again the record of a Conflict that the principal may not see any more. */
-export const asSeenNow = (store: Store, { as }: Request, reply: Reply): Reply => {
-  if (reply._tag === "Done" || reply.refused.row === undefined) return reply
-  if (readable(store, as)?.(reply.refused.row) !== false) return reply
+/** Names the rights that a principal has now, in this process. */
+const rightsNow = ({ id, kind, shared }: Store, as: As | undefined): string | undefined =>
+  as && `${shared.mark}/${shared.policy.versionOf(as.principal, { id, kind })}`
+
+/** Makes the reply to an operation that is applied. */
+export const doneOf = (
+  store: Store,
+  { as }: Request,
+  judge: Judge | undefined,
+  { changed, revision, rows }: Changes
+): Done => {
+  const done: Done = { _tag: "Done", revision, rows, changed: changed.length > 0 }
+  const isUnseen = judge !== undefined && rows.some((row) => row !== undefined && !judge.mayRead(row))
+  return isUnseen ? { ...done, unseen: rightsNow(store, as) } : done
+}
+
+/** Leaves out the records that patches have made, and that the principal may not see any more. */
+const doneAsSeenNow = (store: Store, { as, owned }: Request, done: Done): Done => {
+  const mayRead = readable(store, as)
+  if (mayRead === undefined || done.unseen === rightsNow(store, as)) return done
+  // What a set has written is all the caller's own.
+  const isSeen = (row: JsonRow, step: number) => owned.steps[step]?._tag === "Set" || mayRead(row)
+  return { ...done, rows: done.rows.map((row, step) => (row && isSeen(row, step) ? row : undefined)) }
+}
+
+/** Leaves out of a reply that is given again what the principal may not see any more. */
+export const asSeenNow = (store: Store, request: Request, reply: Reply): Reply => {
+  if (reply._tag === "Done") return doneAsSeenNow(store, request, reply)
+  if (reply.refused.row === undefined) return reply
+  if (readable(store, request.as)?.(reply.refused.row) !== false) return reply
   const { row, ...refused } = reply.refused
   return { _tag: "Refused", refused }
 }
@@ -278,7 +310,7 @@ export const removeAll = (store: Store, keys: ReadonlyArray<string>): void => {
       id: undefined
     }
     const judged = apply(stateOf(store, undefined), request.owned, now)
-    if (Either.isRight(judged)) commit(store, request, judged.right, now)
+    if (Either.isRight(judged)) commit(store, request, undefined, judged.right, now)
   }
 }
 

@@ -9,7 +9,7 @@ import type { Refused, Row } from "./operation.js"
  * - `InvalidKey`, `InvalidData`, `InvalidOperation`: mend what is written; see `message`.
  * - `Missing`: there is no such record to patch.
  * - `Conflict`: a record is not as the write expects it. `row` is the present one, if there is one.
- * - `Forbidden`: the principal may not do it, or may not know of the record.
+ * - `Forbidden`: the principal may not do it, or may not know of the record. A patch that is sent again was applied then.
  * - `IdReused`: the client has used the number for another operation. Use the next one.
  * - `Forgotten`: the number is below those that are remembered. Read, and decide anew.
  * - `TooFarAhead`: the number is more than a window above the highest one. Send the ones before it first.

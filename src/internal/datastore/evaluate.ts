@@ -3,12 +3,11 @@ import * as Either from "effect/Either"
 import type { Broken, Decision, HeldValue, Locked, Save } from "../catalog/backend.js"
 import * as Operations from "../catalog/operations.js"
 import * as Quotas from "../catalog/quotas.js"
-import type { JsonObject } from "../columns/jsonData.js"
-import { asSeenNow, bytesOf, judgeOf, noSession, quotaRefusal, type Request } from "./accept.js"
+import { asSeenNow, bytesOf, doneOf, judgeOf, noSession, quotaRefusal, type Request } from "./accept.js"
 import { apply, keysOf } from "./apply.js"
 import type { JsonRow } from "./holding.js"
 import type { Changes, Judge, State } from "./operation.js"
-import { type Done, decodeReply, encodeReply, type RefusalData, type Reply } from "./reply.js"
+import { decodeReply, encodeReply, type RefusalData, type Reply } from "./reply.js"
 import type { Store } from "./store.js"
 import { storedChange } from "./stored.js"
 
@@ -66,20 +65,6 @@ const overQuota = (
   return over ?? (bytes > 0 ? Quotas.exceeded(quotas, "bytes", totals.bytes + bytes) : undefined)
 }
 
-/** What an earlier try has committed, whose answer was lost. */
-const repliedBefore = (context: Context, locked: Locked, seq: number): Done => {
-  const { read, request, store } = context
-  const rows = request.owned.steps.map((step): JsonRow | undefined => {
-    if (step._tag === "Delete") return undefined
-    // The primary field of checked data is text.
-    const key = step._tag === "Set" ? (step.data[store.primary] as string) : step.key
-    const held = locked.get(key)
-    if (held !== undefined && (held.seq === seq || step._tag === "Patch")) return read(key, held)
-    return step._tag === "Set" ? Object.freeze({ key, data: step.data, seq }) : undefined
-  })
-  return { _tag: "Done", revision: seq, rows, changed: true }
-}
-
 const judgeNew = (
   context: Context,
   locked: Locked
@@ -94,8 +79,7 @@ const judgeNew = (
   const changes = judged.right
   const over = overQuota(context, locked, changes)
   if (over !== undefined) return { reply: refusalOf(quotaRefusal(store, over)) }
-  const { changed, revision, rows } = changes
-  return { reply: { _tag: "Done", revision, rows, changed: changed.length > 0 }, changes }
+  return { reply: doneOf(store, request, judge, changes), changes }
 }
 
 /** The revisions of an operation; what was over before is removed by one of its own. */
@@ -114,11 +98,19 @@ const revisionsOf = (
   return [changes.expired, changes.changed].filter(({ length }) => length > 0).map(made)
 }
 
-/** Decides, and answers what is replied if it is committed. Ids come before conditions. */
-const decide = (context: Context, locked: Locked): { readonly decision: Decision; readonly reply: Reply } => {
-  const { id } = context.request
+/**
+ * Decides, and answers what is replied if it is committed. Ids come before conditions. `earlier`: the reply of the try
+ * before, which is the one that was committed if the log holds this save.
+ */
+const decide = (
+  context: Context,
+  locked: Locked,
+  earlier: Reply
+): { readonly decision: Decision; readonly reply: Reply } => {
+  const { request, store } = context
+  const { id } = request
   if (locked.logged !== undefined && id === undefined) {
-    return { decision: { revisions: [] }, reply: repliedBefore(context, locked, locked.logged.seq) }
+    return { decision: { revisions: [] }, reply: asSeenNow(store, request, earlier) }
   }
   if (id !== undefined) {
     const { remembered } = locked
@@ -128,7 +120,7 @@ const decide = (context: Context, locked: Locked): { readonly decision: Decision
       locked.window
     )
     if (known._tag === "Repeated") {
-      return { decision: { revisions: [] }, reply: asSeenNow(context.store, context.request, known.reply) }
+      return { decision: { revisions: [] }, reply: asSeenNow(store, request, known.reply) }
     }
     if (known._tag !== "New") {
       return { decision: { revisions: [] }, reply: refusalOf({ reason: known._tag, message: known.message }) }
@@ -153,13 +145,10 @@ export const evaluationOf = (store: Store, request: Request, read: Reader): Eval
     keys: keysOf(store.primary, request.owned),
     id: request.id,
     decide: (locked): Decision | Broken => {
-      const { decision, reply } = decide(context, locked)
+      const { decision, reply } = decide(context, locked, last)
       last = reply
       return decision
     }
   }
   return { save, reply: () => last }
 }
-
-/** The data of a value without its store. */
-export const dataOf = ({ data }: HeldValue): JsonObject => data as JsonObject

@@ -12,13 +12,13 @@ import type { StoreEnded } from "./errors.js"
 import type { JsonRow } from "./holding.js"
 import type { Row } from "./operation.js"
 import type { Runtime } from "./runtime.js"
-import { access, type Store } from "./store.js"
+import { access, beforeMark, type Store } from "./store.js"
 
 /** Options of a follow of a store; each has a default. */
 export interface FollowOptions<A> extends Pick<WatchOptions<never>, "buffer" | "policy" | "previous"> {
   /**
    * Resumes after this revision, exclusive. If what came after it is gone, or the follower's rights have changed since, it
-   * begins with a snapshot. Default: with a snapshot.
+   * begins with a snapshot; with `authorize` also if another process gave the cursor. Default: with a snapshot.
    */
   readonly after?: Revision | undefined
   /** Which records are delivered. A record that begins or ceases to match comes as a put or a delete. Pure. */
@@ -65,6 +65,33 @@ const viewOf = (
       return (key, row) => visible(row) && inner(key, row)
     }
   }
+}
+
+const unmarked = (epoch: string): string => epoch.split(beforeMark, 1)[0]!
+
+/** The server itself sees everything, whichever process has given it the cursor. */
+const cursorOf = ({ shared }: Runtime, { epoch }: Store, after: Revision, as: As | undefined): Revision =>
+  (as === undefined || shared.policy.isOpen) && unmarked(after.epoch) === unmarked(epoch)
+    ? { ...after, epoch }
+    : after
+
+/**
+ * Notes of a store that other processes write too where the versions that were given fall: at most at its last revision.
+ * A cursor behind that was made later. Until it is noted, cursors count as older.
+ */
+const markShared = (
+  { shared }: Runtime,
+  { id, kind, marks, parts }: Store,
+  as: As | undefined
+): Effect.Effect<void> => {
+  const { policy } = shared
+  if (parts === undefined || as === undefined || policy.isOpen) return Effect.void
+  // What is over raises the version first.
+  policy.versionOf(as.principal, { id, kind })
+  const count = policy.count()
+  if (Policy.isMarked(marks, count)) return Effect.void
+  // A head that cannot be read is read by the next opening.
+  return Effect.ignore(Effect.map(parts.head, (seq) => Policy.mark(marks, count, seq)))
 }
 
 /** Whether a cursor was made under the rights that its follower has now. */
@@ -155,7 +182,9 @@ export const open = (
   Effect.gen(function* () {
     const ended = access(store, runtime.shared.timers.now())
     if (ended !== undefined) return yield* ended
-    const { after, view } = options
+    const { view } = options
+    const after = options.after && cursorOf(runtime, store, options.after, as)
+    yield* markShared(runtime, store, as)
     if (after !== undefined && !isOfTheseRights(runtime, store, after, as)) {
       return yield* otherRights(store.epoch)
     }
@@ -170,7 +199,7 @@ export const open = (
     yield* recheckedInTime(runtime, store, as)
     const watch = yield* store.following.watch
     const seen = viewOf(runtime, store, view, as)
-    const opening = watch.open(selector, { ...options, view: seen })
+    const opening = watch.open(selector, { ...options, after, view: seen })
     watcher = yield* Effect.raceFirst(opening, Deferred.await(stopped))
     // It may have been ended between.
     if (yield* Deferred.isDone(stopped)) return yield* Deferred.await(stopped)

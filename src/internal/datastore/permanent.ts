@@ -178,13 +178,13 @@ const storeOf = (
     const now = shared.timers.now()
     const operations = Operations.make<Reply>()
     restore(operations, loaded, now)
-    const log = readView(opened.log, read)
+    const log = readView(opened.log, read, shared.mark)
     const store: Store = {
       id,
       kind: opening.kind,
       primary: opening.primary,
       version: opening.version,
-      epoch: loaded.revision.epoch,
+      epoch: `${loaded.revision.epoch}${shared.mark}`,
       shared,
       limits: limitsOf(opening.primary),
       problem: codec.problem,

@@ -12,6 +12,8 @@ export interface Done {
   readonly rows: ReadonlyArray<JsonRow | undefined>
   /** Whether it changed anything. */
   readonly changed: boolean
+  /** The rights by which the principal may not see a record that it has written itself. Left out: it may see them all. */
+  readonly unseen?: string | undefined
 }
 
 /** A refusal as data: what {@link WriteError} is made of. */
@@ -30,7 +32,8 @@ const rowJson = (row: JsonRow | undefined): Json =>
 /** Encodes a reply as JSON, for a backend. */
 export const encodeReply = (reply: Reply): Json => {
   if (reply._tag === "Done") {
-    return { revision: reply.revision, rows: reply.rows.map(rowJson), changed: reply.changed }
+    const { changed, revision, rows, unseen } = reply
+    return { revision, rows: rows.map(rowJson), changed, ...(unseen !== undefined && { unseen }) }
   }
   const { key, message, quota, reason, row, step } = reply.refused
   const json: { [name: string]: Json } = { reason, message }
@@ -48,11 +51,12 @@ export const decodeReply = (json: Json): Reply => {
   if (given.refused !== undefined) {
     return { _tag: "Refused", refused: given.refused as unknown as RefusalData }
   }
-  const { changed, revision, rows } = given as unknown as Done
+  const { changed, revision, rows, unseen } = given as unknown as Done
   return {
     _tag: "Done",
     revision,
     rows: rows.map((row) => (row === null ? undefined : (row as JsonRow))),
-    changed
+    changed,
+    unseen
   }
 }

@@ -18,7 +18,7 @@ import * as Leasing from "./leasing.js"
 import * as Owning from "./owning.js"
 import * as Records from "./records.js"
 import type { Settings } from "./settings.js"
-import type { Counters, Shared, Store } from "./store.js"
+import { beforeMark, type Counters, type Shared, type Store } from "./store.js"
 
 /** A store of the catalog that is open. */
 export interface Entry {
@@ -179,6 +179,7 @@ export const make = (
     const shared: Shared = {
       timers: leases.timers,
       policy: Policy.make<JsonRow>(authorize, leases.timers, recheck),
+      mark: authorize === undefined ? "" : `${beforeMark}${process}`,
       quotas,
       rates: makeRates(quotas.operationsPerSecond, leases.timers),
       isSession: (id, as) => {

@@ -95,8 +95,9 @@ export const start = (
     const store = yield* makeStore({ mirror, read, head }, readAndNote)
     for (const value of loaded.values) noteRow(store, { key: value.key } as JsonRow, value)
     const watch = yield* Effect.orDie(store.following.watch)
+    const after = { ...loaded.revision, epoch: store.epoch }
     const following = Effect.scoped(
-      Effect.flatMap(watch.open(prefix(""), { after: loaded.revision, autoResnapshot: "on" }), ({ frames }) =>
+      Effect.flatMap(watch.open(prefix(""), { after, autoResnapshot: "on" }), ({ frames }) =>
         Stream.runForEach(frames, (frame) =>
           Effect.sync(() => take(store, mirror, (row) => values.get(row), frame))
         )

@@ -16,10 +16,18 @@ import * as Records from "./records.js"
 import type { Reply } from "./reply.js"
 import type { SharedParts } from "./sharedStore.js"
 
+/** Stands before the mark of a process in an epoch, and nowhere else in it. */
+export const beforeMark = "~"
+
 /** What all stores of a catalog share. */
 export interface Shared {
   readonly timers: Timers
   readonly policy: Policy.Policy<JsonRow>
+  /**
+   * Ends the epochs of permanent stores, where there are rights to judge: what any other process has judged, or this one
+   * before its restart, is judged anew. Otherwise empty.
+   */
+  readonly mark: string
   readonly quotas: Quotas
   readonly rates: Rates
   /** Whether a session is open, and belongs to the client and the principal; the server itself may name any. */
@@ -63,7 +71,7 @@ export interface Store {
   readonly primary: string
   /** Of the schema of what it writes. */
   readonly version: number
-  /** Names this life. */
+  /** Names this life, as cursors do. */
   readonly epoch: string
   readonly shared: Shared
   readonly limits: Limits

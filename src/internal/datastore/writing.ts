@@ -244,7 +244,7 @@ export const unsafeWrite = <A>(writing: Writing<A>, step: Step<A>): boolean => {
 }
 
 const rowOf = <A>({ codec }: Writing<A>, { rows }: Done): Row<A> =>
-  // A step that sets or patches has written one.
+  // A step that sets has written one.
   codec.row(rows[0]!)
 
 export const set = <A>(writing: Writing<A>, data: A, options: StepOptions) =>
@@ -252,9 +252,18 @@ export const set = <A>(writing: Writing<A>, data: A, options: StepOptions) =>
     rowOf(writing, done)
   )
 
+const notShown = (key: string): WriteError =>
+  new WriteError({
+    reason: "Forbidden",
+    message: "the operation was applied before, and the principal may not see its record any more",
+    step: 0,
+    key
+  })
+
 export const patch = <A>(writing: Writing<A>, key: string, fields: PatchFields<A>, options: StepOptions) =>
-  Effect.map(write(writing, [{ _tag: "Patch", key, ...fields, expect: options.expect }], options), (done) =>
-    rowOf(writing, done)
+  Effect.flatMap(
+    write(writing, [{ _tag: "Patch", key, ...fields, expect: options.expect }], options),
+    ({ rows: [row] }) => (row === undefined ? notShown(key) : Effect.succeed(writing.codec.row(row)))
   )
 
 export const remove = <A>(writing: Writing<A>, key: string, options: StepOptions) =>

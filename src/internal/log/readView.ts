@@ -1,7 +1,14 @@
 /** A log as its readers see it: its values are changed on the way out, and nothing is appended through it. */
 import { Effect, Option } from "effect"
 import type { ChangeLog } from "./changeLog.js"
-import { type Event, type KeyValue, type LoggedRevision, refusal } from "./events.js"
+import {
+  type Event,
+  epochChanged,
+  type KeyValue,
+  type LoggedRevision,
+  type Revision,
+  refusal
+} from "./events.js"
 
 const readOnly = refusal("Invalid", "this log is written by its owner: call the owner instead")
 
@@ -34,8 +41,51 @@ const keyValueOf = <A, B>(
   f: (key: string, value: A) => B
 ): KeyValue<B> => Object.freeze({ key, value: f(key, value), revision })
 
-/** Makes the view of a log. `f` is pure; its results are shared by all readers of the view. */
-export const readView = <A, B>(log: ChangeLog<A>, f: (key: string, value: A) => B): ChangeLog<B> => {
+/** The log with a mark at the end of its epoch's name, so that cursors without that mark are of another history. */
+const marked = <A>(log: ChangeLog<A>, mark: string): ChangeLog<A> => {
+  const out = (revision: Revision): Revision =>
+    Object.freeze({ ...revision, epoch: `${revision.epoch}${mark}` })
+  const eventOut = (event: Event<A>, revision: Revision): Event<A> => Object.freeze({ ...event, revision })
+  const { revisionAt } = log
+  const head = Effect.map(log.head, ({ floor, head }) => ({ floor: out(floor), head: out(head) }))
+  return {
+    ...log,
+    read: ({ after, limit }) => {
+      const { epoch } = after
+      if (!epoch.endsWith(mark)) return Effect.flatMap(head, ({ head }) => epochChanged(head.epoch))
+      const own = { ...after, epoch: epoch.slice(0, -mark.length) }
+      return Effect.mapBoth(log.read({ after: own, limit }), {
+        onFailure: (error) => (error._tag === "EpochChanged" ? epochChanged(`${error.epoch}${mark}`) : error),
+        onSuccess: (rows) =>
+          rows.map((row) => {
+            const revision = out(row.revision)
+            const events = Object.freeze(row.events.map((event) => eventOut(event, revision)))
+            return Object.freeze({ ...row, revision, events })
+          })
+      })
+    },
+    head,
+    ...(revisionAt && {
+      revisionAt: (seq: number) => Effect.map(revisionAt(seq), (revision) => revision && out(revision))
+    }),
+    snapshot: (selector) =>
+      Effect.map(log.snapshot(selector), ({ entries, revision }) => ({
+        revision: out(revision),
+        entries: entries.map((entry) => Object.freeze({ ...entry, revision: out(entry.revision) }))
+      }))
+  }
+}
+
+/**
+ * Makes the view of a log. `f` is pure; its results are shared by all readers of the view. With a mark, the epochs that
+ * readers see end in it, and a cursor without it is refused with `EpochChanged`.
+ */
+export const readView = <A, B>(
+  given: ChangeLog<A>,
+  f: (key: string, value: A) => B,
+  mark = ""
+): ChangeLog<B> => {
+  const log = mark === "" ? given : marked(given, mark)
   const { revisionAt } = log
   return {
     append: () => Effect.fail(readOnly),

@@ -49,6 +49,27 @@ const acting: ReadonlyArray<NamedMutant> = [
     ["datastore/rights", "whose clients count alike do not meet"]
   ),
   guard(
+    "show a record again to a principal that may not see it any more",
+    inside("accept"),
+    [
+      'if (reply._tag === "Done") return doneAsSeenNow(store, request, reply)',
+      'if (reply._tag === "Done") return reply'
+    ],
+    ["datastore/repeated", "after the right to see its record was taken does not show it"]
+  ),
+  guard(
+    "refuse a reply again that has hidden its own record",
+    inside("accept"),
+    ["if (mayRead === undefined || done.unseen === rightsNow(store, as))", "if (mayRead === undefined)"],
+    ["datastore/repeated", "is answered alike where it has hidden the record itself"]
+  ),
+  guard(
+    "forget what a try has decided whose answer was lost",
+    inside("evaluate"),
+    ["reply: asSeenNow(store, request, earlier)", "reply: undecided"],
+    ["datastore/repeated", "is answered by what it has made, also when its record is gone since"]
+  ),
+  guard(
     "ignore what a step expects",
     inside("apply"),
     ["if (conflict !== undefined) return conflict", "if (conflict === null) return conflict"],
@@ -140,6 +161,24 @@ const seeing: ReadonlyArray<NamedMutant> = [
     inside("followCalls"),
     ["return version === 0 || seq >", "return version === 0 || seq >="],
     ["datastore/rights", "give a follower that resumes a snapshot, with no revision between (temp)"]
+  ),
+  guard(
+    "take a cursor of another process for one of the present rights",
+    inside("runtime"),
+    ['mark: authorize === undefined ? "" :', 'mark: authorize !== null ? "" :'],
+    ["datastore/restarts", "begins anew within the rights of now"]
+  ),
+  guard(
+    "let the server itself begin anew after a restart",
+    inside("followCalls"),
+    ["unmarked(after.epoch) === unmarked(epoch)", "after.epoch === epoch"],
+    ["datastore/restarts", "of the server itself goes on where it was"]
+  ),
+  guard(
+    "begin anew for ever where other processes write too",
+    inside("followCalls"),
+    ["yield* markShared(runtime, store, as)", "void markShared"],
+    ["datastore/restarts", "gives a follower whose rights were raised one snapshot, and then changes again"]
   ),
   guard(
     "compare rights when a frame is enqueued only",
