@@ -92,8 +92,8 @@ const ending: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "end a store at its instant",
-    inside("store"),
-    ["if (lifetime !== undefined && now > expiresAt", "if (lifetime !== undefined && now >= expiresAt"],
+    "internal/catalog/lifetime",
+    ["lifetime !== undefined && now > expiresAt", "lifetime !== undefined && now >= expiresAt"],
     ["datastore/life", "is after its instant for get, however late the timers are"]
   ),
   guard(
@@ -209,8 +209,8 @@ const seeing: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "count no store while it is opened",
-    inside("opening"),
-    ["entries.size + opening.size + 1", "entries.size + 1"],
+    "internal/catalog/places",
+    ["open + opening.size + 1", "open + 1"],
     ["datastore/quotas", "of stores holds for those that are opened at once"]
   ),
   guard(
