@@ -15,6 +15,15 @@ export const maxJsonDepth = 1000
 /** The first rule that a value breaks. */
 export type JsonRule = "NotFinite" | "NullCharacter" | "LoneSurrogate" | "NotPlainData" | "TooDeep"
 
+/** What is wrong with a value by each rule, and what to do. */
+export const jsonProblem: { readonly [R in JsonRule]: string } = {
+  NotFinite: "NaN and infinities are no JSON: leave the field out, or write null",
+  NullCharacter: "text must not contain U+0000",
+  LoneSurrogate: "text must not contain a lone surrogate",
+  NotPlainData: "data takes objects, arrays, strings, numbers, booleans and null only: encode others before",
+  TooDeep: `the data is nested deeper than is taken (at most ${maxJsonDepth}), or contains itself`
+}
+
 export const validateText = (text: string): "NullCharacter" | "LoneSurrogate" | undefined =>
   text.includes("\0") ? "NullCharacter" : isWellFormed(text) ? undefined : "LoneSurrogate"
 

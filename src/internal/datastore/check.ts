@@ -1,6 +1,6 @@
 /** Checks operations at the boundary: what passes is copied, frozen, and JSON that every backend keeps. */
 import * as Either from "effect/Either"
-import { type JsonObject, type JsonRule, maxJsonDepth, ownJson } from "../columns/jsonData.js"
+import { type JsonObject, jsonProblem, ownJson } from "../columns/jsonData.js"
 import { isLonger, validateText } from "../text.js"
 import { maxSteps, type Owned, type Refused, type Step } from "./operation.js"
 
@@ -11,14 +11,6 @@ export interface Limits {
   readonly maxKeyBytes: number
   /** The deepest nesting of data. */
   readonly maxDepth: number
-}
-
-const jsonProblem: { readonly [R in JsonRule]: string } = {
-  NotFinite: "NaN and infinities are no JSON: leave the field out, or write null",
-  NullCharacter: "text must not contain U+0000",
-  LoneSurrogate: "text must not contain a lone surrogate",
-  NotPlainData: "data takes objects, arrays, strings, numbers, booleans and null only: encode others before",
-  TooDeep: `the data is nested deeper than is taken (at most ${maxJsonDepth}), or contains itself`
 }
 
 type Checked<A> = A | Refused

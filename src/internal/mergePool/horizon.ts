@@ -1,0 +1,53 @@
+/**
+ * The horizon: the stamp up to which removals are forgotten. All replicas adopt it. Afterwards a cell at or below it that is
+ * not held may be one that was removed, so that a merge refuses it.
+ */
+import type { Cell } from "./cell.js"
+import type { Definition } from "./definition.js"
+import { makeRow, type Row, type RowChange } from "./row.js"
+import { isStamp, noStamp, type Stamp } from "./stamp.js"
+import { noteHorizon, putRow, type State } from "./state.js"
+
+const forgetCell = (definition: Definition, index: number, cell: Cell, horizon: Stamp): Cell | undefined => {
+  const strategy = definition.strategies[index]
+  const state =
+    cell.state === undefined || strategy === undefined || strategy.removals(cell.state) === 0
+      ? cell.state
+      : strategy.prune(cell.state, { horizon, held: undefined, owner: undefined })
+  if (state !== undefined) return state === cell.state ? cell : { reset: cell.reset, state }
+  return cell.reset <= horizon ? undefined : cell.state === undefined ? cell : { reset: cell.reset, state }
+}
+
+const forgetRow = (definition: Definition, { cells, reset }: Row, horizon: Stamp): Row | undefined => {
+  const rest = reset <= horizon ? noStamp : reset
+  const kept = cells.map((cell, index) => {
+    const left = cell && forgetCell(definition, index, cell, horizon)
+    // A removal that the row's own one implies is not held.
+    return left?.state === undefined && left !== undefined && left.reset <= rest ? undefined : left
+  })
+  return makeRow(rest, kept)
+}
+
+/**
+ * Raises the horizon and forgets the removals up to it. Returns what is no longer held: replicas with the same cells and the
+ * same horizon hold the same. A horizon that is no stamp, or not above the present one, changes nothing.
+ */
+export const raiseHorizon = (state: State, horizon: Stamp): ReadonlyArray<RowChange> => {
+  if (!isStamp(horizon) || horizon <= state.horizon) return []
+  const changes: Array<RowChange> = []
+  for (const key of [...state.removed.keys()]) {
+    const before = state.rows.get(key) as Row
+    const after = forgetRow(state.definition, before, horizon)
+    if (
+      after !== undefined &&
+      after.reset === before.reset &&
+      after.cells.every((c, i) => c === before.cells[i])
+    ) {
+      continue
+    }
+    putRow(state, key, after)
+    changes.push({ key, before, after })
+  }
+  noteHorizon(state, horizon)
+  return changes
+}

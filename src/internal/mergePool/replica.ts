@@ -1,0 +1,189 @@
+/**
+ * The core of a replica: what is confirmed, what was edited here since, and what both are together. Edits that were never
+ * confirmed can get new stamps; those that are confirmed keep theirs.
+ */
+import { type Cell, joinCells } from "./cell.js"
+import { type Clock, makeClock, nextStamp, observe, setBack, synchronize } from "./clock.js"
+import { type Edit, editPatch } from "./edits.js"
+import { raiseHorizon } from "./horizon.js"
+import { type Merged, merge } from "./merging.js"
+import type { Patch, Refused } from "./patch.js"
+import type { RowChange } from "./row.js"
+import type { Stamp } from "./stamp.js"
+import { cellOf, makeState, noteLatest, type State } from "./state.js"
+import type { Strategy } from "./strategy.js"
+
+/** An edit that is not confirmed. */
+export interface Unsent {
+  /** Counts the edits of the replica, from 1. It stays when the edit gets a new stamp. */
+  readonly n: number
+  readonly edit: Edit
+  readonly stamp: Stamp
+  readonly patch: Patch
+}
+
+/** What one client has of a pool. Only this file writes it. */
+export interface Replica {
+  readonly clock: Clock
+  /** What the server has confirmed, or other replicas have sent. */
+  confirmed: State
+  /** The cells of the edits that are not confirmed. */
+  pending: State
+  /** The edits that are not confirmed, in order. */
+  unsent: ReadonlyArray<Unsent>
+  /** How many edits were made. */
+  edits: number
+}
+
+/** Makes a replica. `confirmed` is what it holds from before, which must be its own. */
+export const makeReplica = (client: string, confirmed: State): Replica => ({
+  clock: makeClock(client, confirmed.latest),
+  confirmed,
+  pending: makeState(confirmed.definition),
+  unsent: [],
+  edits: 0
+})
+
+const shownCell = ({ confirmed, pending }: Replica, key: string, index: number): Cell =>
+  joinCells(
+    confirmed.definition.strategies[index] as Strategy,
+    cellOf(confirmed, key, index),
+    cellOf(pending, key, index)
+  )
+
+/** Returns what a program reads of a field; `undefined`: nothing. Edits that are not confirmed count. */
+export const readField = (replica: Replica, key: string, index: number): unknown => {
+  const { state } = shownCell(replica, key, index)
+  const strategy = replica.confirmed.definition.strategies[index]
+  return state === undefined ? undefined : strategy?.read(state)
+}
+
+const keysOf = ({ confirmed, pending }: Replica): ReadonlySet<string> =>
+  pending.rows.size === 0
+    ? new Set(confirmed.rows.keys())
+    : new Set([...confirmed.rows.keys(), ...pending.rows.keys()])
+
+/** Returns what a program reads of a row: its fields that are something. `undefined`: there is none. */
+export const readRow = (replica: Replica, key: string): ReadonlyMap<string, unknown> | undefined => {
+  const fields = new Map<string, unknown>()
+  replica.confirmed.definition.names.forEach((name, index) => {
+    const value = readField(replica, key, index)
+    if (value !== undefined) fields.set(name, value)
+  })
+  return fields.size === 0 ? undefined : fields
+}
+
+/** Returns all that a program reads. */
+export const readAll = (replica: Replica): ReadonlyMap<string, ReadonlyMap<string, unknown>> => {
+  const rows = new Map<string, ReadonlyMap<string, unknown>>()
+  for (const key of keysOf(replica)) {
+    const row = readRow(replica, key)
+    if (row !== undefined) rows.set(key, row)
+  }
+  return rows
+}
+
+/** Makes the patch of an edit over what is shown, and merges it into what is pending. */
+const apply = (replica: Replica, n: number, edit: Edit, stamp: Stamp): Unsent | Refused => {
+  const { confirmed, pending } = replica
+  const shown = (key: string, index: number) => shownCell(replica, key, index)
+  const patch = editPatch(confirmed.definition, confirmed.horizon, shown, edit, stamp)
+  if ("_tag" in patch) return patch
+  const merged = merge(pending, patch, { old: "take" })
+  return merged._tag === "Refused" ? merged : { n, edit, stamp, patch }
+}
+
+/** Makes an edit. `wall` is the wall clock in milliseconds. It shows at once; a refused one changes nothing. */
+export const makeEdit = (replica: Replica, edit: Edit, wall: number): Unsent | Refused => {
+  const made = apply(replica, replica.edits + 1, edit, nextStamp(replica.clock, wall))
+  if ("_tag" in made) return made
+  replica.edits++
+  if (made.patch.rows.length > 0) replica.unsent = [...replica.unsent, made]
+  return made
+}
+
+/** Makes all that is pending anew: each edit in order, with the stamp that it then gets; `undefined` leaves it out. */
+const remake = (replica: Replica, stampOf: (unsent: Unsent) => Stamp | undefined): ReadonlyArray<Unsent> => {
+  const left: Array<Unsent> = []
+  const kept: Array<Unsent> = []
+  const { confirmed, unsent } = replica
+  replica.pending = makeState(confirmed.definition)
+  raiseHorizon(replica.pending, confirmed.horizon)
+  for (const each of unsent) {
+    const stamp = stampOf(each)
+    const made = stamp === undefined ? undefined : apply(replica, each.n, each.edit, stamp)
+    if (made === undefined || "_tag" in made) left.push(each)
+    else if (made.patch.rows.length > 0) kept.push(made)
+  }
+  replica.unsent = kept
+  return left
+}
+
+/** Confirms the edits up to a number: what they wrote stays with the stamps that they have. */
+export const confirm = (replica: Replica, upTo: number): ReadonlyArray<RowChange> => {
+  const { confirmed, unsent } = replica
+  const changes: Array<RowChange> = []
+  for (const { n, patch } of unsent) {
+    if (n > upTo) continue
+    const merged = merge(confirmed, patch, { old: "take" })
+    // It was merged into what was pending: nothing in it can be refused.
+    if (merged._tag === "Merged") changes.push(...merged.changes)
+  }
+  replica.unsent = unsent.filter(({ n }) => n > upTo)
+  const rest = replica.unsent
+  replica.pending = makeState(confirmed.definition)
+  raiseHorizon(replica.pending, confirmed.horizon)
+  for (const { patch } of rest) merge(replica.pending, patch, { old: "take" })
+  return changes
+}
+
+/** Merges what the server, or another replica, has sent. The clock goes on after it. */
+export const receive = (replica: Replica, patch: Patch): Merged | Refused => {
+  const merged = merge(replica.confirmed, patch, { old: "take" })
+  if (merged._tag === "Merged") observe(replica.clock, replica.confirmed.latest)
+  return merged
+}
+
+/**
+ * Adopts the horizon of the server, once all that the server held then is merged. Edits above it are made anew over what is
+ * left. Returns those at or below it, in order: they are not sent any more, and the user decides on them.
+ */
+export const adoptHorizon = (
+  replica: Replica,
+  horizon: Stamp
+): { readonly changes: ReadonlyArray<RowChange>; readonly tooOld: ReadonlyArray<Unsent> } => {
+  const changes = raiseHorizon(replica.confirmed, horizon)
+  const { horizon: raised } = replica.confirmed
+  const tooOld =
+    replica.pending.horizon === raised || replica.unsent.length === 0
+      ? []
+      : remake(replica, ({ stamp }) => (stamp > raised ? stamp : undefined))
+  return { changes, tooOld }
+}
+
+/**
+ * Stamps all edits that are not confirmed anew, in order, by the server's time. For edits that were refused as `ClockAhead`,
+ * and for those that were made before the server's time was known.
+ */
+export const stampAnew = (replica: Replica, serverTime: number, wall: number): ReadonlyArray<Unsent> => {
+  const { clock, confirmed } = replica
+  synchronize(clock, serverTime, wall)
+  setBack(clock, confirmed.latest)
+  remake(replica, () => nextStamp(clock, wall))
+  return replica.unsent
+}
+
+/**
+ * Takes the whole state of the server in place of what is confirmed: what the server does not hold is held no more. Returns
+ * the edits that are at or below its horizon.
+ */
+export const takeState = (replica: Replica, patch: Patch): ReadonlyArray<Unsent> | Refused => {
+  const state = makeState(replica.confirmed.definition)
+  const merged = merge(state, patch, { old: "take" })
+  if (merged._tag === "Refused") return merged
+  raiseHorizon(state, patch.horizon)
+  noteLatest(state, replica.confirmed.latest)
+  replica.confirmed = state
+  observe(replica.clock, state.latest)
+  return remake(replica, ({ stamp }) => (stamp > state.horizon ? stamp : undefined))
+}
