@@ -27,6 +27,7 @@ import type { SessionRefused } from "./internal/lease/sessions.js"
 import type { InvalidOptions } from "./internal/options.js"
 
 export type { Backend } from "./internal/catalog/backend.js"
+export type { FollowEnded } from "./internal/catalog/follows.js"
 export type { Action, Authorize, Grant, Thing } from "./internal/catalog/policy.js"
 export type { Quotas } from "./internal/catalog/quotas.js"
 export type { Connected, SessionOptions } from "./internal/catalog/sessionCalls.js"
@@ -36,7 +37,7 @@ export { apply } from "./internal/datastore/apply.js"
 export { checkSteps } from "./internal/datastore/check.js"
 export type { CloseReport, Unsaved } from "./internal/datastore/closing.js"
 export { OpenError, StoreEnded, WriteError } from "./internal/datastore/errors.js"
-export type { FollowEnded, FollowOptions } from "./internal/datastore/followCalls.js"
+export type { FollowOptions } from "./internal/datastore/followCalls.js"
 export type { StoreHandle } from "./internal/datastore/handle.js"
 export {
   type Changed,

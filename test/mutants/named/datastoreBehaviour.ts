@@ -5,6 +5,7 @@ import { guardsOf } from "./guard.js"
 const guard = guardsOf("datastore")
 
 const inside = (file: string): string => `internal/datastore/${file}`
+const follows = "internal/catalog/follows"
 const once = ["laws/datastore", "see one order of what they do, each operation once"] as const
 const followers = ["laws/datastore.views", "end equal, and get and learn what they may see now"] as const
 
@@ -137,28 +138,23 @@ const ending: ReadonlyArray<NamedMutant> = [
 const seeing: ReadonlyArray<NamedMutant> = [
   guard(
     "resume at the cursor, and not after it",
-    inside("followCalls"),
+    follows,
     [
       ": Effect.catchTags(begin({ after }),",
       ": Effect.catchTags(begin({ after: { ...after, seq: after.seq - 1 } }),"
     ],
     ["datastore/rights", "gets what came after its cursor, and nothing twice (temp)"]
   ),
-  guard(
-    "begin without the snapshot",
-    inside("followCalls"),
-    ['begin({ snapshot: "first" })', "begin({})"],
-    followers
-  ),
+  guard("begin without the snapshot", follows, ['begin({ snapshot: "first" })', "begin({})"], followers),
   guard(
     "resume whatever rights the cursor was made under",
-    inside("followCalls"),
+    follows,
     ["return version === 0 || seq >", "return version >= 0 || seq >"],
     followers
   ),
   guard(
     "take a cursor at the revision where rights changed for a later one",
-    inside("followCalls"),
+    follows,
     ["return version === 0 || seq >", "return version === 0 || seq >="],
     ["datastore/rights", "give a follower that resumes a snapshot, with no revision between (temp)"]
   ),
@@ -182,7 +178,7 @@ const seeing: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "compare rights when a frame is enqueued only",
-    inside("followCalls"),
+    follows,
     [
       "version: () => policy.versionOf(principal, { id, kind }) + (rights?.version() ?? 0)",
       "version: () => rights?.version() ?? 0"
@@ -191,7 +187,7 @@ const seeing: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "let followers that wait go on after their token",
-    inside("followCalls"),
+    follows,
     ["timer = until === Number.POSITIVE_INFINITY ? undefined : ", "timer = until !== null ? undefined : "],
     ["datastore/rights", "end a follower that waits, after it"]
   ),
