@@ -14,7 +14,8 @@ export const hashState = (state: State): HashedState => ({
   state,
   tree: makeHashTree(state.rows, (key, before, after, visit) =>
     forEachChange(state.definition, { key, before, after }, (field, index, from, to) => {
-      const text = (cell: typeof from) => (cell === undefined ? undefined : textOf(state.definition, index, cell))
+      const text = (cell: typeof from) =>
+        cell === undefined ? undefined : textOf(state.definition, index, cell)
       visit(field, text(from), text(to))
     })
   )

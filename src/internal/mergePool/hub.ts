@@ -1,7 +1,7 @@
 /** The server of an exchange between replicas: a state, and its last changes in their order. */
 import { type HashedState, hashState } from "./hashedState.js"
 import { noteChanges } from "./hashTree.js"
-import { merge, type MergeOptions, type Merged } from "./merging.js"
+import { type Merged, type MergeOptions, merge } from "./merging.js"
 import type { Accepts, Delta } from "./messages.js"
 import type { Patch, Refused } from "./patch.js"
 import type { Served } from "./serving.js"

@@ -1,6 +1,7 @@
 /** Messages of an exchange as lines of JSON. What comes from outside is checked field by field; patches by `merge`. */
-import { fanOut, leafCount, sumDigits } from "./hashTree.js"
+
 import { sumsDigits } from "./diff.js"
+import { fanOut, leafCount, sumDigits } from "./hashTree.js"
 import type { ClientMessage, ServerMessage } from "./messages.js"
 
 /** A text that is no message. */
@@ -114,7 +115,8 @@ const read = (shapes: Readonly<Record<string, Shape>>, text: string): object | M
   const extra = Object.keys(given).find((field) => field !== "_tag" && !Object.hasOwn(shape, field))
   if (extra !== undefined) return malformed(`a ${tag} has an unknown field`)
   for (const [field, check] of Object.entries(shape)) {
-    if (!Object.hasOwn(given, field) || !check(given[field])) return malformed(`the ${field} of a ${tag} is wrong`)
+    if (!Object.hasOwn(given, field) || !check(given[field]))
+      return malformed(`the ${field} of a ${tag} is wrong`)
   }
   return given
 }

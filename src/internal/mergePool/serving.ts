@@ -141,7 +141,8 @@ const compare = (
   return [send({ _tag: "Rows", rows: found, absent })]
 }
 
-const mismatch = "the fields or strategies differ from the server's: update the client, it can follow meanwhile"
+const mismatch =
+  "the fields or strategies differ from the server's: update the client, it can follow meanwhile"
 
 /** Takes a message of the client. `now`: the server's time in milliseconds. */
 export const receiveFromClient = (
@@ -175,14 +176,10 @@ export const receiveFromClient = (
     case "Merge": {
       const { n, patch } = message
       if (connection.canMerge) return [{ _tag: "Merge", n, patch }]
-      return [
-        send({ _tag: "Rejected", n, reason: "StrategyMismatch", message: mismatch, serverTime: null })
-      ]
+      return [send({ _tag: "Rejected", n, reason: "StrategyMismatch", message: mismatch, serverTime: null })]
     }
     case "Verify":
-      return [
-        send({ _tag: "Root", position: served.position(), root: rootSum(served.hashed.tree) })
-      ]
+      return [send({ _tag: "Root", position: served.position(), root: rootSum(served.hashed.tree) })]
   }
 }
 
