@@ -121,7 +121,9 @@ describe("a join", () => {
   it("of what a horizon has passed is the same before it and after it", { timeout: lawTimeout }, () =>
     holds(fc.tuple(stamp, patches, patches), 500, ([horizon, first, second]) => {
       const [early, late] = [stateOf("", ...first, ...second), stateOf("", ...second, ...first)]
+      const content = contentOf(early)
       raiseHorizon(early, horizon)
+      ensureSame(contentOf(early), content, "nothing that is read changes")
       raiseHorizon(late, horizon)
       ensureSame(stateText(early), stateText(late), "equal states stay equal over a horizon")
     })

@@ -18,6 +18,7 @@ import { leaseGuards } from "./named/lease.js"
 import { liveTableMutants } from "./named/liveTable.js"
 import { liveTableLawMutants } from "./named/liveTableLaws.js"
 import { liveTableTrapMutants } from "./named/liveTableTraps.js"
+import { mergePoolMutants } from "./named/mergePool.js"
 import { platformMutants } from "./named/platform.js"
 import { projectionMutants } from "./named/projection.js"
 import { projectionFrontierMutants } from "./named/projectionFrontier.js"
@@ -426,6 +427,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...liveTableMutants,
   ...liveTableLawMutants,
   ...liveTableTrapMutants,
+  ...mergePoolMutants,
   ...cacheGuards,
   ...syncedGuards,
   ...catalogMutants,

@@ -1,8 +1,8 @@
 /** Draws patches whose stamps meet often, and edits. */
 import fc from "fast-check"
+import { canonicalText } from "../../../src/internal/columns/canonicalText.js"
 import type { Json } from "../../../src/internal/columns/jsonData.js"
 import type { Edit } from "../../../src/internal/mergePool/edits.js"
-import { canonicalText } from "../../../src/internal/mergePool/encoding.js"
 import type { Patch } from "../../../src/internal/mergePool/patch.js"
 import type { FieldEdit } from "../../../src/internal/mergePool/strategy.js"
 import { add, clear, drop, increment, patchOf, put, remove, row, stampOf } from "./pools.js"
@@ -16,7 +16,7 @@ export const stamp = fc
 
 const reset = fc.oneof(fc.constant(""), stamp)
 
-const value: fc.Arbitrary<Json> = fc.constantFrom<ReadonlyArray<Json>>(0, 1, "1", null, { a: 1, b: [2] }, [])
+const value = fc.constantFrom<Json>(0, 1, "1", null, { a: 1, b: [2] }, [])
 
 const number = fc.integer({ min: -1, max: 1 })
 

@@ -1,9 +1,10 @@
 /** A pool with a field of every strategy, states of it, and what tests ask of both. */
+
+import { canonicalText } from "../../../src/internal/columns/canonicalText.js"
 import type { Json } from "../../../src/internal/columns/jsonData.js"
 import { counter } from "../../../src/internal/mergePool/counter.js"
 import { type Definition, define, type Fields } from "../../../src/internal/mergePool/definition.js"
 import type { Edit } from "../../../src/internal/mergePool/edits.js"
-import { canonicalText } from "../../../src/internal/mergePool/encoding.js"
 import { raiseHorizon } from "../../../src/internal/mergePool/horizon.js"
 import { set } from "../../../src/internal/mergePool/members.js"
 import { merge } from "../../../src/internal/mergePool/merging.js"
@@ -108,11 +109,11 @@ export const contentOf = ({ definition: { names, strategies }, rows }: State): s
     .map(
       ([key, { cells }]): Json => [
         key,
-        cells.flatMap(
-          (cell, i): ReadonlyArray<Json> =>
-            // What these strategies read is JSON.
-            cell?.state === undefined ? [] : [[names[i]!, strategies[i]!.read(cell.state) as Json]]
-        )
+        cells.flatMap((cell, i): ReadonlyArray<Json> => {
+          const value = cell?.state === undefined ? undefined : strategies[i]!.read(cell.state)
+          // What these strategies read is JSON.
+          return value === undefined ? [] : [[names[i]!, value as Json]]
+        })
       ]
     )
     .filter((each) => canonicalText(each) !== canonicalText([(each as ReadonlyArray<Json>)[0]!, []]))
