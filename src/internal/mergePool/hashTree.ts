@@ -40,8 +40,8 @@ export interface HashTree<R> {
   readonly cellTexts: CellTexts<R>
   /** Both halves of the root's sum, then of those of the nodes, then of those of the leaves. */
   readonly sums: Int32Array
-  /** The keys of the rows by leaf. */
-  readonly leaves: ReadonlyArray<Array<string>>
+  /** The keys of the rows by leaf; a leaf that never had a row has no list. */
+  readonly leaves: Array<Array<string> | undefined>
   /** Rows that changed, as the sums have them. */
   readonly pending: Map<string, R | undefined>
 }
@@ -91,8 +91,10 @@ const addTo = (sums: Int32Array, index: number, high: number, low: number): void
 const firstNode = 1
 const firstLeaf = firstNode + fanOut
 
-const listKey = (keys: Array<string>, key: string, isThere: boolean): void => {
-  if (isThere) keys.push(key)
+const listKey = (leaves: HashTree<unknown>["leaves"], leaf: number, key: string, isThere: boolean): void => {
+  const keys = leaves[leaf]
+  if (keys === undefined) leaves[leaf] = [key]
+  else if (isThere) keys.push(key)
   else {
     const last = keys.pop() as string
     if (last !== key) keys[keys.indexOf(key)] = last
@@ -102,7 +104,7 @@ const listKey = (keys: Array<string>, key: string, isThere: boolean): void => {
 const changeRow = <R>(tree: HashTree<R>, key: string, before: R | undefined, after: R | undefined): void => {
   const leaf = leafOf(key)
   if ((before === undefined) !== (after === undefined)) {
-    listKey(tree.leaves[leaf] as Array<string>, key, after !== undefined)
+    listKey(tree.leaves, leaf, key, after !== undefined)
   }
   const [high, low] = changeOfSums(tree.cellTexts, key, before, after)
   addTo(tree.sums, 0, high, low)
@@ -124,7 +126,7 @@ export const makeHashTree = <R>(rows: ReadonlyMap<string, R>, cellTexts: CellTex
     rows,
     cellTexts,
     sums: new Int32Array(2 * (firstLeaf + leafCount)),
-    leaves: Array.from({ length: leafCount }, () => []),
+    leaves: new Array<undefined>(leafCount).fill(undefined),
     pending: new Map()
   }
   for (const [key, row] of rows) changeRow(tree, key, undefined, row)
@@ -172,7 +174,7 @@ export const leafSums = <R>(tree: HashTree<R>, node: number): string => {
 /** The keys of the rows of a leaf, in no order. */
 export const keysOfLeaf = <R>(tree: HashTree<R>, leaf: number): ReadonlyArray<string> => {
   settle(tree)
-  return tree.leaves[leaf] as ReadonlyArray<string>
+  return tree.leaves[leaf] ?? []
 }
 
 /** The sum of the cells of a row; that of a row that is not there is 0. */

@@ -1,10 +1,12 @@
 /** The server of an exchange between replicas: a state, and its last changes in their order. */
 import { type HashedState, hashState } from "./hashedState.js"
 import { noteChanges } from "./hashTree.js"
+import { raiseHorizon } from "./horizon.js"
 import { type Merged, type MergeOptions, merge } from "./merging.js"
 import type { Accepts, Delta } from "./messages.js"
 import type { Patch, Refused } from "./patch.js"
 import type { Served } from "./serving.js"
+import type { Stamp } from "./stamp.js"
 import { deltaPatch, type State } from "./state.js"
 
 /** A state that clients follow. Only this file writes it. */
@@ -64,4 +66,12 @@ export const mergeIntoHub = (hub: Hub, patch: Patch, options: MergeOptions): Hub
   if (outcome._tag === "Refused" || outcome.changes.length === 0) return { outcome, delta: undefined }
   noteChanges(tree, outcome.changes)
   return { outcome, delta: append(hub, deltaPatch(state, outcome.changes)) }
+}
+
+/** Raises the horizon, and returns the change that connections are sent; `undefined`: it is that high. */
+export const raiseHub = (hub: Hub, horizon: Stamp): Delta | undefined => {
+  const { state, tree } = hub.hashed
+  const before = state.horizon
+  noteChanges(tree, raiseHorizon(state, horizon))
+  return state.horizon === before ? undefined : append(hub, { horizon: state.horizon, rows: [] })
 }

@@ -119,23 +119,30 @@ const remake = (replica: Replica, stampOf: (unsent: Unsent) => Stamp | undefined
   return left
 }
 
-/** Confirms the edits up to a number: what they wrote stays with the stamps that they have. */
-export const confirm = (replica: Replica, upTo: number): ReadonlyArray<RowChange> => {
+/** Confirms edits by their numbers: what they wrote stays with the stamps that they have. */
+export const confirmWhere = (
+  replica: Replica,
+  isConfirmed: (n: number) => boolean
+): ReadonlyArray<RowChange> => {
   const { confirmed, unsent } = replica
   const changes: Array<RowChange> = []
   for (const { n, patch } of unsent) {
-    if (n > upTo) continue
+    if (!isConfirmed(n)) continue
     const merged = merge(confirmed, patch, { old: "take" })
     // It was merged into what was pending: nothing in it can be refused.
     if (merged._tag === "Merged") changes.push(...merged.changes)
   }
-  replica.unsent = unsent.filter(({ n }) => n > upTo)
+  replica.unsent = unsent.filter(({ n }) => !isConfirmed(n))
   const rest = replica.unsent
   replica.pending = makeState(confirmed.definition)
   raiseHorizon(replica.pending, confirmed.horizon)
   for (const { patch } of rest) merge(replica.pending, patch, { old: "take" })
   return changes
 }
+
+/** Confirms the edits up to a number. */
+export const confirm = (replica: Replica, upTo: number): ReadonlyArray<RowChange> =>
+  confirmWhere(replica, (n) => n <= upTo)
 
 /** Merges what the server, or another replica, has sent. The clock goes on after it. */
 export const receive = (replica: Replica, patch: Patch): Merged | Refused => {
@@ -187,3 +194,10 @@ export const takeState = (replica: Replica, patch: Patch): ReadonlyArray<Unsent>
   observe(replica.clock, state.latest)
   return remake(replica, ({ stamp }) => (stamp > state.horizon ? stamp : undefined))
 }
+
+/**
+ * Leaves out edits that were refused, by their numbers, and makes the others anew with the stamps that they have. Returns
+ * what is left out.
+ */
+export const dropEdits = (replica: Replica, refused: ReadonlySet<number>): ReadonlyArray<Unsent> =>
+  remake(replica, ({ n, stamp }) => (refused.has(n) ? undefined : stamp))

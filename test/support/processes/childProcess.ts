@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { createInterface } from "node:readline"
+import type { Readable } from "node:stream"
 import { Deferred, Effect, type Scope } from "effect"
 import { root } from "../project.js"
 
@@ -10,13 +11,19 @@ export interface Child {
   readonly lines: ReadonlyArray<string>
   /** Completes when so many of its lines begin with this. */
   readonly said: (beginning: string, times?: number) => Effect.Effect<void, Error>
+  /** Writes a line to its input, if that is a pipe. */
+  readonly write: (line: string) => void
   readonly kill: (signal: NodeJS.Signals) => void
   /** Completes when it has ended and all of its lines are there. */
   readonly ended: Effect.Effect<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
 }
 
 /** Starts a JavaScript file in a process that is gone with the scope. */
-export const startChild = (file: string, argument: string): Effect.Effect<Child, never, Scope.Scope> =>
+export const startChild = (
+  file: string,
+  argument: string,
+  input: "ignore" | "pipe" = "ignore"
+): Effect.Effect<Child, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
       const lines: Array<string> = []
@@ -26,9 +33,12 @@ export const startChild = (file: string, argument: string): Effect.Effect<Child,
       }
       const child = spawn(process.execPath, [file, argument], {
         cwd: root,
-        stdio: ["ignore", "pipe", "ignore"]
+        stdio: [input, "pipe", "ignore"]
       })
-      const output = createInterface({ input: child.stdout })
+      // It may be gone while it is written to: its end is what shows that.
+      child.stdin?.on("error", () => undefined)
+      const stdout = child.stdout as Readable
+      const output = createInterface({ input: stdout })
       output.on("line", (line) => {
         lines.push(line)
         tell()
@@ -60,6 +70,9 @@ export const startChild = (file: string, argument: string): Effect.Effect<Child,
       const handle: Child = {
         lines,
         said,
+        write: (line) => {
+          child.stdin?.write(`${line}\n`)
+        },
         kill: (signal) => {
           child.kill(signal)
         },
