@@ -135,3 +135,25 @@ export const datastoreQuotaRefusals = Metric.counter("recorder_datastore_quota_r
 })
 /** Stores that have failed: something could not be stored, or the ownership was lost. */
 export const datastoreFailed = Metric.counter("recorder_datastore_failed_total", { incremental: true })
+/** Pools that are open in a catalog. */
+export const mergePoolPools = Metric.gauge("recorder_merge_pool_pools")
+/** Follows of the pools of a catalog. */
+export const mergePoolSubscribers = Metric.gauge("recorder_merge_pool_subscribers")
+/** Removals that pools remember until their horizon passes them. */
+export const mergePoolRemovals = Metric.gauge("recorder_merge_pool_removals")
+/** Merges into pools; tagged by `outcome`, too: `applied`, `unchanged` or `refused`. */
+export const mergePoolMerges = Metric.counter("recorder_merge_pool_merges_total", { incremental: true })
+/** Cells that merges have changed. */
+export const mergePoolCells = Metric.counter("recorder_merge_pool_cells_total", { incremental: true })
+/** Ticks of pools in which something has changed. */
+export const mergePoolTicks = Metric.counter("recorder_merge_pool_ticks_total", { incremental: true })
+/** How often the rights of principals were raised: revoked, or over. */
+export const mergePoolRevocations = Metric.counter("recorder_merge_pool_revocations_total", {
+  incremental: true
+})
+/** Calls that a quota refused. */
+export const mergePoolQuotaRefusals = Metric.counter("recorder_merge_pool_quota_refusals_total", {
+  incremental: true
+})
+/** Pools that have failed: their log has refused a change. */
+export const mergePoolFailed = Metric.counter("recorder_merge_pool_failed_total", { incremental: true })

@@ -8,6 +8,7 @@ import type { OperationId, Save } from "../catalog/backend.js"
 import * as Operations from "../catalog/operations.js"
 import * as Policy from "../catalog/policy.js"
 import * as Quotas from "../catalog/quotas.js"
+import type { As } from "../catalog/sessionCalls.js"
 import { utf8Length } from "../text.js"
 import { apply, keysOf } from "./apply.js"
 import { type StoreEnded, WriteError } from "./errors.js"
@@ -18,11 +19,7 @@ import { type Done, encodeReply, type RefusalData, type Reply } from "./reply.js
 import { access, end, type Store, use } from "./store.js"
 import { storedChange } from "./stored.js"
 
-/** On whose behalf a call acts. Left out: the server itself, which may do everything. */
-export interface As {
-  readonly principal: string
-  readonly client?: string | undefined
-}
+export type { As } from "../catalog/sessionCalls.js"
 
 /** An operation whose steps are checked. */
 export interface Request {

@@ -1,8 +1,8 @@
 /** How a catalog of stores is closed, and what it gives back. */
-import { Deferred, Duration, Effect, Exit, type Option, Scope } from "effect"
+import { type Duration, Effect, Exit, type Option, Scope } from "effect"
 import type { StorageError } from "../../Storage.js"
 import type { Backend } from "../catalog/backend.js"
-import { millisOf } from "../options.js"
+import { type Closing, start as startClosing } from "../catalog/closing.js"
 import type { Owned } from "./operation.js"
 import { type Runtime, savingsOf } from "./runtime.js"
 import { type Stats, statsOf } from "./stats.js"
@@ -24,11 +24,6 @@ export interface CloseReport {
   readonly stats: Stats
 }
 
-export interface Closing {
-  readonly close: Effect.Effect<CloseReport>
-  readonly closeWithin: (duration: Duration.DurationInput) => Effect.Effect<CloseReport>
-}
-
 /** Ends everything, within a duration. */
 const closing = (runtime: Runtime, duration: Duration.Duration): Effect.Effect<CloseReport> =>
   Effect.gen(function* () {
@@ -46,34 +41,5 @@ const closing = (runtime: Runtime, duration: Duration.Duration): Effect.Effect<C
   })
 
 /** Makes the calls that close a catalog; its scope closes it too. */
-export const start = (runtime: Runtime): Effect.Effect<Closing, never, Scope.Scope> =>
-  Effect.gen(function* () {
-    const { closeDeadline, name, onClosed } = runtime.settings
-    const done = yield* Deferred.make<CloseReport>()
-    let begun = false
-    const closeWithin = (duration: Duration.DurationInput): Effect.Effect<CloseReport> =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(millisOf("closeWithin", duration), (limit) => {
-          if (begun) return restore(Deferred.await(done))
-          begun = true
-          return Effect.andThen(
-            Effect.forkDaemon(Effect.intoDeferred(closing(runtime, Duration.millis(limit)), done)),
-            restore(Deferred.await(done))
-          )
-        })
-      )
-    yield* Effect.addFinalizer(() =>
-      Effect.suspend(() => {
-        if (begun) return Effect.asVoid(Deferred.await(done))
-        return Effect.flatMap(closeWithin(closeDeadline), (report) => {
-          const lost = report.unsaved.length
-          const log =
-            lost === 0
-              ? Effect.void
-              : Effect.logError(`${name}: closed by its scope with ${lost} operations unsaved`)
-          return Effect.andThen(log, onClosed === undefined ? Effect.void : onClosed(report))
-        })
-      })
-    )
-    return { close: closeWithin(Duration.infinity), closeWithin }
-  })
+export const start = (runtime: Runtime): Effect.Effect<Closing<CloseReport>, never, Scope.Scope> =>
+  startClosing(runtime.settings, (duration) => closing(runtime, duration))

@@ -10,6 +10,7 @@ import {
   WatchRefused
 } from "../../Watch.js"
 import * as Clients from "../catalog/clients.js"
+import type { FollowEnded } from "../catalog/follows.js"
 import type { JsonObject } from "../columns/jsonData.js"
 import type { As } from "./accept.js"
 import type { Codec } from "./data.js"
@@ -69,7 +70,7 @@ export interface StoreHandle<in out A> {
    * Follows the records: a snapshot, or the changes after a revision, then `Synced`, then every change as it is made, and
    * at last one typed end. It begins when the stream runs.
    */
-  readonly follow: (options?: Follow.FollowOptions<A>) => Stream.Stream<Frame<Row<A>>, Follow.FollowEnded>
+  readonly follow: (options?: Follow.FollowOptions<A>) => Stream.Stream<Frame<Row<A>>, FollowEnded>
   /**
    * Opens watchers on behalf of a principal, as `Watch.open` does, for adapters such as `WatchSse`: within its rights, and
    * counted as its client's. Values are rows of JSON data.

@@ -1,10 +1,9 @@
 /** Sets the metrics of a catalog. An operation costs no update of its own: a loop adds what was counted since. */
-import { Effect, type Metric, MetricLabel } from "effect"
+import { type Effect, type Metric, MetricLabel } from "effect"
 import * as Metrics from "../../Metrics.js"
+import { run as runMetering } from "../catalog/metering.js"
 import type { Runtime } from "./runtime.js"
 import { type Stats, statsOf } from "./stats.js"
-
-const interval = "10 seconds"
 
 const outcomes = ["applied", "repeated", "refused"] as const
 
@@ -44,11 +43,6 @@ const update = (runtime: Runtime, before: Stats): Stats => {
   return now
 }
 
-/** Updates the metrics every 10 seconds, and once more at the end. It counts from this call on, whenever it begins to run. */
-export const run = (runtime: Runtime): Effect.Effect<never> => {
-  let last = statsOf(runtime)
-  const next = Effect.sync(() => {
-    last = update(runtime, last)
-  })
-  return Effect.ensuring(Effect.forever(Effect.andThen(Effect.sleep(interval), next)), next)
-}
+/** Updates the metrics until it is interrupted, and once more at the end. */
+export const run = (runtime: Runtime): Effect.Effect<never> =>
+  runMetering(statsOf(runtime), (before) => update(runtime, before))

@@ -1,12 +1,12 @@
 /** Opens stores: one that is open is returned, if it is what was asked for. */
-import { Effect, Exit } from "effect"
-import { exceeded, messageOf } from "../catalog/quotas.js"
+import { Effect } from "effect"
+import * as Places from "../catalog/places.js"
 import type { InvalidOptions } from "../options.js"
 import type { As } from "./accept.js"
 import type { Codec } from "./data.js"
 import { OpenError, type StoreEnded } from "./errors.js"
 import * as Permanent from "./permanent.js"
-import { countDown, type Entry, type Opened, type Runtime } from "./runtime.js"
+import type { Entry, Opened, Runtime } from "./runtime.js"
 import type { Opening } from "./settings.js"
 import type { Loading } from "./slot.js"
 import { access, end, type Store } from "./store.js"
@@ -45,37 +45,6 @@ export const mismatch = (id: string, open: Opened, wanted: Opened): OpenError | 
 
 const mayOpen = ({ shared }: Runtime, as: As | undefined, id: string, kind: string): boolean =>
   as === undefined || shared.policy.rights(as.principal, { id, kind }).actions.has("open")
-
-const overQuota = (
-  { entries, opening, settings, shared, storesOf }: Runtime,
-  as: As | undefined
-): OpenError | undefined => {
-  const { quotas } = settings
-  const over =
-    exceeded(quotas, "stores", entries.size + opening.size + 1) ??
-    (as && exceeded(quotas, "storesPerPrincipal", (storesOf.get(as.principal) ?? 0) + 1))
-  if (over === undefined) return undefined
-  shared.count.quotaRefusals++
-  return new OpenError({ reason: "QuotaExceeded", message: messageOf(over), quota: over })
-}
-
-/** Opens a store that counts from now on, so that openers at once do not pass a limit together. */
-const counted = <A>(
-  { opening, storesOf }: Runtime,
-  id: string,
-  as: As | undefined,
-  made: Effect.Effect<A, OpenError>
-): Effect.Effect<A, OpenError> =>
-  Effect.suspend(() => {
-    opening.add(id)
-    if (as !== undefined) storesOf.set(as.principal, (storesOf.get(as.principal) ?? 0) + 1)
-    return Effect.onExit(made, (exit) =>
-      Effect.sync(() => {
-        opening.delete(id)
-        if (as !== undefined && Exit.isFailure(exit)) countDown(storesOf, as.principal)
-      })
-    )
-  })
 
 /** Adds a store that was made to those that are open, unless it has ended meanwhile. */
 const add = (
@@ -151,8 +120,12 @@ const openNow = (runtime: Runtime, opening: Named, codec: Codec<never>): Effect.
       const problem = mismatch(id, entry.opened, wanted)
       return problem === undefined ? Effect.succeed(entry.store) : Effect.fail(problem)
     }
-    const over = overQuota(runtime, as)
-    if (over !== undefined) return Effect.fail(over)
+    const { entries, places, shared } = runtime
+    const over = Places.overQuota(places, shared.quotas, entries.size, as?.principal)
+    if (over !== undefined) {
+      shared.count.quotaRefusals++
+      return Effect.fail(over)
+    }
     const made =
       kind === "permanent"
         ? openPermanent(runtime, opening, id, codec)
@@ -163,7 +136,7 @@ const openNow = (runtime: Runtime, opening: Named, codec: Codec<never>): Effect.
     const added = Effect.flatMap(made, (store) =>
       add(runtime, store, wanted, reopen(runtime, opening, codec), as)
     )
-    return counted(runtime, id, as, added)
+    return Places.counted(places, id, as?.principal, added)
   })
 
 /** Opens a store; callers that open one and the same share the opening. */

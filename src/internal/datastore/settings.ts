@@ -1,48 +1,27 @@
 /** The options of a catalog of stores and of a store, their rules and their defaults. */
 import { type Duration, Effect, Schema } from "effect"
-import type { Authorize } from "../catalog/policy.js"
-import { type Quotas, quotaRules } from "../catalog/quotas.js"
-import type { Leases } from "../lease/leases.js"
+import {
+  type CatalogOptions,
+  catalogRules,
+  isAs,
+  validateId,
+  validateName
+} from "../catalog/catalogOptions.js"
+import type { Quotas } from "../catalog/quotas.js"
+import type { As } from "../catalog/sessionCalls.js"
 import * as Rules from "../options.js"
-import { validateText } from "../text.js"
-import type { As } from "./accept.js"
 import type { CloseReport } from "./closing.js"
 import type { JsonRow } from "./holding.js"
 
 /** How a catalog of stores behaves; everything has a default. */
-export interface Options {
-  /** Names it in metrics and log lines, and is what an owner owns. Default `datastore`. */
-  readonly name?: string | undefined
-  /** Deadlines and sessions that are shared with other catalogs. Default: its own. */
-  readonly leases?: Leases | undefined
-  /** Decides what principals may do. Default: everybody may do everything. */
-  readonly authorize?: Authorize<JsonRow> | undefined
-  readonly quotas?: Quotas | undefined
-  /** How long a temporary store lives without its own `ttl`. Default 1 hour. */
-  readonly ttl?: Duration.DurationInput | undefined
-  /** How often what no call asks for is removed. Default 1 minute. */
-  readonly janitorInterval?: Duration.DurationInput | undefined
+export interface Options extends CatalogOptions<JsonRow, CloseReport> {
   /** After so long without a call or a follow, a permanent store leaves memory. Default 10 minutes. */
   readonly idleTimeout?: Duration.DurationInput | undefined
-  /** How long the end of the scope waits for what is not saved. Default 10 seconds. */
-  readonly closeDeadline?: Duration.DurationInput | undefined
-  /** Gets the report when the scope has ended before any call of `close`. */
-  readonly onClosed?: ((report: CloseReport) => Effect.Effect<void>) | undefined
 }
 
-const isLeases = (given: unknown): boolean =>
-  typeof given === "object" && given !== null && "timers" in given && "sessions" in given
-
 const rules = {
-  name: Rules.or(Rules.text, "datastore"),
-  leases: Rules.optional(Rules.that("the leases of another catalog", isLeases)),
-  authorize: Rules.optional(Rules.func("that returns what a principal may do")),
-  quotas: Rules.optional(Rules.nested<Quotas>()(quotaRules)),
-  ttl: Rules.or(Rules.millis("above 0"), 60 * 60 * 1000),
-  janitorInterval: Rules.or(Rules.millis("above 0"), 60 * 1000),
-  idleTimeout: Rules.or(Rules.millis("above 0"), 10 * 60 * 1000),
-  closeDeadline: Rules.or(Rules.millis(), 10_000),
-  onClosed: Rules.optional(Rules.func("that returns an Effect"))
+  ...catalogRules("datastore"),
+  idleTimeout: Rules.or(Rules.millis("above 0"), 10 * 60 * 1000)
 }
 
 /** The options of a catalog, with their defaults. */
@@ -89,30 +68,6 @@ export interface OpenOptions<in out A, in out I> {
   readonly maxRevisions?: number | undefined
   /** On whose behalf it is opened. Default: the server itself. */
   readonly as?: As | undefined
-}
-
-const maxIdBytes = 512
-
-const validateId = (given: unknown): string | undefined => {
-  const problem = validateText("it", given)?.replace("it must", "must")
-  if (problem !== undefined) return problem
-  if (given === "") return "must not be empty: leave it out for a random one"
-  return new TextEncoder().encode(given as string).length > maxIdBytes
-    ? `must have at most ${maxIdBytes} bytes`
-    : undefined
-}
-
-const validateName = (given: unknown): string | undefined =>
-  given === "" ? "must not be empty" : validateText("it", given)?.replace("it must", "must")
-
-export const isAs = (given: unknown): boolean => {
-  if (typeof given !== "object" || given === null) return false
-  const { client, n, principal } = given as { readonly [name: string]: unknown }
-  return (
-    typeof principal === "string" &&
-    (client === undefined || typeof client === "string") &&
-    (n === undefined || typeof n === "number")
-  )
 }
 
 const openRules = {

@@ -1,6 +1,9 @@
 /** One life of a store: what it holds, and how it ends. */
 import type { Effect } from "effect"
 import type { Save } from "../catalog/backend.js"
+import { endedBy } from "../catalog/ended.js"
+import type { Following } from "../catalog/following.js"
+import * as Lifetime from "../catalog/lifetime.js"
 import type { Operations } from "../catalog/operations.js"
 import type * as Policy from "../catalog/policy.js"
 import type { Quotas, Rates } from "../catalog/quotas.js"
@@ -8,8 +11,7 @@ import type { JsonObject } from "../columns/jsonData.js"
 import type { Timer, Timers } from "../lease/timers.js"
 import type { As } from "./accept.js"
 import type { Limits } from "./check.js"
-import { StoreEnded } from "./errors.js"
-import type { Following } from "./following.js"
+import type { StoreEnded } from "./errors.js"
 import type { Holding, JsonRow } from "./holding.js"
 import type { Owned } from "./operation.js"
 import * as Records from "./records.js"
@@ -59,14 +61,6 @@ export interface Counters {
 /** Takes what a permanent store has accepted, to save it. `false`: it cannot, and the store ends. */
 export type Outbox = (save: Save, steps: Owned["steps"]) => boolean
 
-/** How long a store lives without being used; permanent ones have none. */
-export interface Lifetime {
-  /** Milliseconds. */
-  readonly ttl: number
-  /** `sliding`: writes and `touch` extend it. */
-  readonly expiry: "fixed" | "sliding"
-}
-
 /** What handles keep of a store: after its end that alone, so that what it held is free. */
 export interface Life {
   store: Store | undefined
@@ -90,7 +84,7 @@ export interface Store {
   readonly operations: Operations<Reply>
   readonly records: Records.Records
   readonly marks: Policy.Marks
-  readonly lifetime: Lifetime | undefined
+  readonly lifetime: Lifetime.Lifetime | undefined
   /** Ends the store; moved lazily: it looks at `usedAt` when it is due. */
   expiry: Timer | undefined
   /** Monotonic milliseconds of the last write or `touch`; of a permanent store of the last call. */
@@ -100,7 +94,7 @@ export interface Store {
   readonly outbox: Outbox | undefined
   /** Milliseconds of the backend's clock less those of the timers. */
   readonly clockOffset: number
-  readonly following: Following
+  readonly following: Following<JsonRow>
   /** Of a store that other processes write too. */
   readonly parts: SharedParts | undefined
   /** How many of its operations are not stored yet. */
@@ -113,21 +107,10 @@ export interface Store {
   readonly members: Set<string>
 }
 
-const messages: { readonly [R in StoreEnded["reason"]]: string } = {
-  Expired: "the store has expired: open it again, and it is new and empty",
-  Ended: "the store was ended: open it again",
-  Failed: "the store has failed, see the cause: open it again",
-  Closed: "the catalog of the store is closed: make another one",
-  Unloaded: "the store was idle and has left the memory: open it again"
-}
-
-const endedBy = ({ id }: Store, reason: StoreEnded["reason"], cause: unknown): StoreEnded =>
-  new StoreEnded({ reason, id, message: messages[reason], cause })
-
 /** Ends a store, once. Synchronous: no later call sees it open. */
 export const end = (store: Store, reason: StoreEnded["reason"], cause?: unknown): boolean => {
   if (store.ended !== undefined) return false
-  store.ended = endedBy(store, reason, cause)
+  store.ended = endedBy("store", store.id, reason, cause)
   store.life.ended = store.ended
   store.life.store = undefined
   store.parts?.mirror.end()
@@ -139,24 +122,12 @@ export const end = (store: Store, reason: StoreEnded["reason"], cause?: unknown)
   return true
 }
 
-const expiresAt = ({ ttl }: Lifetime, usedAt: number): number => usedAt + ttl
-
-/** Begins the time of a store. A use does not move the timer: when it is due, it looks when the store was used last. */
-export const startExpiry = (store: Store): void => {
-  const { lifetime, shared } = store
-  if (lifetime === undefined) return
-  const onDue = (): void => {
-    const due = expiresAt(lifetime, store.usedAt)
-    if (shared.timers.now() > due) end(store, "Expired")
-    else store.expiry = shared.timers.schedule(due, onDue)
-  }
-  store.expiry = shared.timers.schedule(expiresAt(lifetime, store.usedAt), onDue)
-}
+/** Begins the time of a store. */
+export const startExpiry = (store: Store): void =>
+  Lifetime.start(store, store.shared.timers, () => end(store, "Expired"))
 
 /** Extends a sliding lifetime. */
-export const use = (store: Store, now: number): void => {
-  if (store.lifetime?.expiry === "sliding") store.usedAt = now
-}
+export const use = Lifetime.use
 
 /**
  * Ends what is over, then answers whether the store has ended. Every access begins with it, so nothing is met after its
@@ -165,9 +136,9 @@ export const use = (store: Store, now: number): void => {
 export const access = (store: Store, now: number): StoreEnded | undefined => {
   const { lifetime, shared } = store
   if (store.ended !== undefined) return store.ended
-  if (shared.isClosed) return endedBy(store, "Closed", undefined)
+  if (shared.isClosed) return endedBy("store", store.id, "Closed", undefined)
   if (lifetime === undefined) store.usedAt = now
   if (store.records.extras.size > 0) shared.timers.runDue()
-  if (lifetime !== undefined && now > expiresAt(lifetime, store.usedAt)) end(store, "Expired")
+  if (Lifetime.isOver(store, now)) end(store, "Expired")
   return store.ended
 }

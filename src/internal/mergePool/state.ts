@@ -52,6 +52,12 @@ export const undo = (state: State, changes: ReadonlyArray<RowChange>): void => {
   }
 }
 
+/** Takes a whole merge back. `latest`: the largest stamp before it. */
+export const takeBack = (state: State, changes: ReadonlyArray<RowChange>, latest: Stamp): void => {
+  undo(state, changes)
+  state.latest = latest
+}
+
 /** Notes the largest stamp of what was merged. */
 export const noteLatest = (state: State, stamp: Stamp): void => {
   state.latest = later(state.latest, stamp)

@@ -5,6 +5,7 @@ import { guardsOf } from "./guard.js"
 const guard = guardsOf("datastore")
 
 const inside = (file: string): string => `internal/datastore/${file}`
+const follows = "internal/catalog/follows"
 const once = ["laws/datastore", "see one order of what they do, each operation once"] as const
 const followers = ["laws/datastore.views", "end equal, and get and learn what they may see now"] as const
 
@@ -107,8 +108,8 @@ const ending: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "end a store at its instant",
-    inside("store"),
-    ["if (lifetime !== undefined && now > expiresAt", "if (lifetime !== undefined && now >= expiresAt"],
+    "internal/catalog/lifetime",
+    ["lifetime !== undefined && now > expiresAt", "lifetime !== undefined && now >= expiresAt"],
     ["datastore/life", "is after its instant for get, however late the timers are"]
   ),
   guard(
@@ -152,28 +153,23 @@ const ending: ReadonlyArray<NamedMutant> = [
 const seeing: ReadonlyArray<NamedMutant> = [
   guard(
     "resume at the cursor, and not after it",
-    inside("followCalls"),
+    follows,
     [
       ": Effect.catchTags(begin({ after }),",
       ": Effect.catchTags(begin({ after: { ...after, seq: after.seq - 1 } }),"
     ],
     ["datastore/rights", "gets what came after its cursor, and nothing twice (temp)"]
   ),
-  guard(
-    "begin without the snapshot",
-    inside("followCalls"),
-    ['begin({ snapshot: "first" })', "begin({})"],
-    followers
-  ),
+  guard("begin without the snapshot", follows, ['begin({ snapshot: "first" })', "begin({})"], followers),
   guard(
     "resume whatever rights the cursor was made under",
-    inside("followCalls"),
+    follows,
     ["return version === 0 || seq >", "return version >= 0 || seq >"],
     followers
   ),
   guard(
     "take a cursor at the revision where rights changed for a later one",
-    inside("followCalls"),
+    follows,
     ["return version === 0 || seq >", "return version === 0 || seq >="],
     ["datastore/rights", "give a follower that resumes a snapshot, with no revision between (temp)"]
   ),
@@ -197,7 +193,7 @@ const seeing: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "compare rights when a frame is enqueued only",
-    inside("followCalls"),
+    follows,
     [
       "version: () => policy.versionOf(principal, { id, kind }) + (rights?.version() ?? 0)",
       "version: () => rights?.version() ?? 0"
@@ -206,7 +202,7 @@ const seeing: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "let followers that wait go on after their token",
-    inside("followCalls"),
+    follows,
     ["timer = until === Number.POSITIVE_INFINITY ? undefined : ", "timer = until !== null ? undefined : "],
     ["datastore/rights", "end a follower that waits, after it"]
   ),
@@ -224,8 +220,8 @@ const seeing: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "count no store while it is opened",
-    inside("opening"),
-    ["entries.size + opening.size + 1", "entries.size + 1"],
+    "internal/catalog/places",
+    ["open + opening.size + 1", "open + 1"],
     ["datastore/quotas", "of stores holds for those that are opened at once"]
   ),
   guard(

@@ -3,6 +3,12 @@ import { type Duration, Effect, type Scope } from "effect"
 import { SessionRefused, type Sessions } from "../lease/sessions.js"
 import { type InvalidOptions, millis, optional, or, resolve, text, that } from "../options.js"
 
+/** On whose behalf a call acts. Left out: the server itself, which may do everything. */
+export interface As {
+  readonly principal: string
+  readonly client?: string | undefined
+}
+
 /** Which session, and on whose behalf. */
 export interface SessionOptions {
   readonly client: string
@@ -34,6 +40,14 @@ const rules = {
   principal: optional(text),
   grace: or(millis(), 30_000),
   resume: optional(that("{ id, secret }", isResume))
+}
+
+/** Whether a session is open, and belongs to the client and the principal; the server itself may name any. */
+export const isSessionOf = (sessions: Sessions, id: string, as: As | undefined): boolean => {
+  const session = sessions.get(id)
+  if (session === undefined || as === undefined) return session !== undefined
+  const isOfPrincipal = session.principal === undefined || session.principal === as.principal
+  return session.client === as.client && isOfPrincipal
 }
 
 interface Connection {

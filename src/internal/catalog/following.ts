@@ -1,13 +1,12 @@
-/** What subscribers of a store follow: a watch of its log, which is made when the first of them comes. */
+/** What subscribers of a store or pool follow: a watch of its log, which is made when the first of them comes. */
 import { Effect, Exit, Scope } from "effect"
 import type { ChangeLog } from "../../ChangeLog.js"
 import * as Watch from "../../Watch.js"
-import type { StoreEnded } from "./errors.js"
-import type { JsonRow } from "./holding.js"
+import type { StoreEnded } from "./ended.js"
 
-export interface Following {
-  /** Fails when the store has ended. */
-  readonly watch: Effect.Effect<Watch.Watch<JsonRow>, StoreEnded>
+export interface Following<V> {
+  /** Fails when the store or pool has ended. */
+  readonly watch: Effect.Effect<Watch.Watch<V>, StoreEnded>
   /** Compares the rights of followers, for those that wait. */
   readonly unsafeRecheck: () => void
   /** Gives every follower what is committed until now, and then one end. */
@@ -19,15 +18,15 @@ const endOf = ({ reason }: StoreEnded): "Expired" | "Ended" | "Failed" | "Closed
   reason === "Unloaded" ? "Closed" : reason
 
 /** Makes the following of a log. `closeDeadline` bounds how long an end waits for the log. */
-export const make = (
-  log: ChangeLog<JsonRow>,
+export const make = <V>(
+  log: ChangeLog<V>,
   name: string,
   closeDeadline: number
-): Effect.Effect<Following> =>
+): Effect.Effect<Following<V>> =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
     const alone = yield* Effect.makeSemaphore(1)
-    let made: Watch.Watch<JsonRow> | undefined
+    let made: Watch.Watch<V> | undefined
     let ended: StoreEnded | undefined
     const make = Effect.suspend(() => {
       if (ended !== undefined) return Effect.fail(ended)
@@ -39,7 +38,7 @@ export const make = (
         Effect.tap((watch) => Effect.sync(() => (made = watch)))
       )
     })
-    const endWatch = (watch: Watch.Watch<JsonRow>, reason: StoreEnded): Effect.Effect<void> => {
+    const endWatch = (watch: Watch.Watch<V>, reason: StoreEnded): Effect.Effect<void> => {
       const end = endOf(reason)
       return end === "Closed" ? watch.close : watch.end(end, reason.message, reason.cause)
     }

@@ -1,0 +1,128 @@
+/** One life of a pool: what it holds, and how it ends. */
+import type { Effect } from "effect"
+import { endedBy, type StoreEnded } from "../catalog/ended.js"
+import type { Following } from "../catalog/following.js"
+import * as Lifetime from "../catalog/lifetime.js"
+import type * as Policy from "../catalog/policy.js"
+import type { Quotas, Rates } from "../catalog/quotas.js"
+import type { As } from "../catalog/sessionCalls.js"
+import type { Timers } from "../lease/timers.js"
+import type { Clock } from "./clock.js"
+import { type HashedState, hashState } from "./hashedState.js"
+import { noteChanges } from "./hashTree.js"
+import { raiseHorizon } from "./horizon.js"
+import type { PoolCell } from "./poolCells.js"
+import type { RowChange } from "./row.js"
+import { endOf } from "./stamp.js"
+import type { State } from "./state.js"
+import * as Ticking from "./ticking.js"
+
+/** Counts of a catalog since it was made. */
+export interface Counters {
+  applied: number
+  unchanged: number
+  refused: number
+  quotaRefusals: number
+  failed: number
+  cells: number
+  /** Of pools that have ended. */
+  ticks: number
+}
+
+/** What all pools of a catalog share. */
+export interface Shared {
+  readonly timers: Timers
+  /** The time of the server, in milliseconds since 1970. It is never set back. */
+  readonly wall: () => number
+  readonly policy: Policy.Policy<PoolCell>
+  readonly quotas: Quotas
+  readonly rates: Rates
+  /** Whether a session is open, and belongs to the client and the principal; the server itself may name any. */
+  readonly isSession: (id: string, as: As | undefined) => boolean
+  /** Notes that a pool holds rows of a session. */
+  readonly noteSession: (session: string, pool: Pool) => void
+  /** Runs an effect behind what was given before, outside of the caller's fiber. */
+  readonly inBackground: (task: Effect.Effect<void>) => void
+  /** Called once when a pool has ended. */
+  readonly onEnded: (pool: Pool) => void
+  readonly count: Counters
+  isClosed: boolean
+}
+
+/** The rows that end with sessions. */
+export interface Leaving {
+  readonly bySession: Map<string, Set<string>>
+  readonly byRow: Map<string, string>
+}
+
+export interface Pool extends Lifetime.Living {
+  readonly id: string
+  readonly kind: string
+  /** Names this life. */
+  readonly epoch: string
+  readonly shared: Shared
+  readonly state: State
+  /** Stamps what the server itself writes. */
+  readonly clock: Clock
+  readonly ticking: Ticking.Ticking
+  readonly following: Following<PoolCell>
+  readonly marks: Policy.Marks
+  /** Which principal a client's id belongs to. */
+  readonly owners: Map<string, string>
+  /** What is removed when sessions end; none: nothing. */
+  readonly leaving: Leaving | undefined
+  /** Clients that were subscribed by name. */
+  readonly members: Set<string>
+  /** Made when a hash is asked for. */
+  hashed: HashedState | undefined
+  /** About those of its cells as JSON; counted where a quota needs it. */
+  bytes: number
+  /** The time of the server when removals began to be held; none: none are. */
+  removalsSince: number | undefined
+  ended: StoreEnded | undefined
+}
+
+/** Ends a pool, once, behind its last value. Synchronous: no later call sees it open. */
+export const end = (pool: Pool, reason: StoreEnded["reason"], cause?: unknown): boolean => {
+  if (pool.ended !== undefined) return false
+  pool.ended = endedBy("pool", pool.id, reason, cause)
+  const { expiry, shared, ticking } = pool
+  Ticking.end(ticking)
+  if (expiry !== undefined) shared.timers.cancel(expiry)
+  shared.policy.forget(pool.id)
+  shared.onEnded(pool)
+  return true
+}
+
+/** Ends what is over, then answers whether the pool has ended. Every access begins with it. */
+export const access = (pool: Pool, now: number): StoreEnded | undefined => {
+  if (pool.ended !== undefined) return pool.ended
+  if (pool.shared.isClosed) return endedBy("pool", pool.id, "Closed", undefined)
+  if (Lifetime.isOver(pool, now)) end(pool, "Expired")
+  return pool.ended
+}
+
+/** Notes what has changed in the state: in the hashes, and for the followers. */
+export const changed = (pool: Pool, changes: ReadonlyArray<RowChange>): void => {
+  if (pool.hashed !== undefined) noteChanges(pool.hashed.tree, changes)
+  if (pool.state.removals === 0) pool.removalsSince = undefined
+  else pool.removalsSince ??= pool.shared.wall()
+  Ticking.note(pool.ticking, changes)
+}
+
+/** The hashes of what the pool holds. */
+export const hashedOf = (pool: Pool): HashedState => {
+  pool.hashed ??= hashState(pool.state)
+  return pool.hashed
+}
+
+/** For how many milliseconds removals are remembered. */
+export const rememberedFor = 60 * 60 * 1000
+
+/** Forgets removals that are old enough, by raising the horizon. */
+export const forgetRemovals = (pool: Pool): void => {
+  const { removalsSince, shared, state } = pool
+  const until = shared.wall() - rememberedFor
+  if (removalsSince === undefined || until <= removalsSince) return
+  changed(pool, raiseHorizon(state, endOf(until)))
+}

@@ -1,0 +1,34 @@
+/** How merges into a pool fail. */
+import { Data } from "effect"
+import type { CellName, Refused } from "./patch.js"
+import type { Stamp } from "./stamp.js"
+
+/**
+ * Why a merge was refused. Nothing of it was merged: the state, its clock and its hash are as they were.
+ *
+ * - `InvalidData`: the patch, or an option of the call, is malformed: see `message`.
+ * - `JoinFailed`: a custom join, or the codec of its values, threw.
+ * - `ClockAhead`: a stamp is over 60 s ahead of the server, whose time is `serverTime`. Wait, or stamp the edits anew.
+ * - `TooOld`: `cells` are at or below the `horizon`. Take the state, and decide on these edits anew.
+ * - `StrategyMismatch`: the client joins by other strategies. It may follow.
+ * - `Forbidden`: the principal may not do it, or a stamp, part or dot belongs to another client.
+ * - `NoSession`: the pool removes what clients leave behind: name a session of the client that is open.
+ * - `QuotaExceeded`: see `quota`. Others are not affected. Removals always fit, but for the rate.
+ */
+export class MergeError extends Data.TaggedError("MergeError")<{
+  readonly reason: Refused["reason"] | "StrategyMismatch" | "NoSession" | "QuotaExceeded"
+  readonly message: string
+  readonly row?: string | undefined
+  readonly field?: string | undefined
+  /** Milliseconds since 1970. */
+  readonly serverTime?: number | undefined
+  readonly horizon?: Stamp | undefined
+  readonly cells?: ReadonlyArray<CellName> | undefined
+  /** Of `StrategyMismatch`: the fingerprint of the pool. */
+  readonly fingerprint?: string | undefined
+  /** Of `QuotaExceeded`: which one, and how much it allows. */
+  readonly quota?: { readonly name: string; readonly limit: number } | undefined
+}> {}
+
+/** Makes the error of a refusal by the core. */
+export const mergeError = ({ _tag, ...refused }: Refused): MergeError => new MergeError(refused)

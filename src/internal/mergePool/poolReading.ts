@@ -1,0 +1,139 @@
+/** The reading calls of a pool, within the rights of a principal. */
+import { Effect, Option } from "effect"
+import type { StoreEnded } from "../catalog/ended.js"
+import type { As } from "../catalog/sessionCalls.js"
+import {
+  differentNodes,
+  differentRows,
+  maxLeaves,
+  type NodeSums,
+  type RowSum,
+  sumsDigits,
+  sumsOfNodes
+} from "./diff.js"
+import { leafCount, rootSum } from "./hashTree.js"
+import type { Patch } from "./patch.js"
+import { access, hashedOf, type Pool } from "./pool.js"
+import { type PoolCell, patchOf, poolCell } from "./poolCells.js"
+import { MergeError } from "./poolErrors.js"
+import { forEachCell } from "./row.js"
+import { rowPatch, statePatch } from "./state.js"
+
+/** Options of a read. */
+export interface ReadOptions {
+  /** Who reads. Default: the server itself, which sees everything. */
+  readonly as?: As | undefined
+}
+
+/** What a peer sends to find where it differs: the sums of its nodes, then those of the rows of leaves that differ. */
+export type Ask =
+  | { readonly _tag: "Nodes"; readonly sums: string }
+  | { readonly _tag: "Rows"; readonly leaves: ReadonlyArray<number>; readonly rows: ReadonlyArray<RowSum> }
+
+/** What the pool answers: the sums of the leaves of nodes that differ, then the rows that differ, as they are held. */
+export type Answer =
+  | { readonly _tag: "Leaves"; readonly sums: ReadonlyArray<NodeSums> }
+  | { readonly _tag: "Patch"; readonly patch: Patch }
+
+const open = (pool: Pool): Effect.Effect<Pool, StoreEnded> =>
+  Effect.suspend(() => {
+    const ended = access(pool, pool.shared.timers.now())
+    return ended === undefined ? Effect.succeed(pool) : Effect.fail(ended)
+  })
+
+/** Whether a principal may see a cell; `undefined`: it sees all. */
+const readable = (
+  { id, kind, shared }: Pool,
+  as: As | undefined
+): ((cell: PoolCell) => boolean) | undefined => {
+  if (as === undefined || shared.policy.isOpen) return undefined
+  const { actions, view } = shared.policy.rights(as.principal, { id, kind })
+  return actions.has("read") ? view : () => false
+}
+
+const cellsOf = ({ state }: Pool, key: string): ReadonlyArray<PoolCell> => {
+  const cells: Array<PoolCell> = []
+  const row = state.rows.get(key)
+  if (row !== undefined) {
+    forEachCell(state.definition, row, (field, index, cell) => {
+      cells.push(poolCell(state.definition, key, field, index, cell))
+    })
+  }
+  return cells
+}
+
+/** Reads a row: its fields that are something, and may be seen. */
+export const get = (
+  pool: Pool,
+  key: string,
+  { as }: ReadOptions
+): Effect.Effect<Option.Option<ReadonlyMap<string, unknown>>, StoreEnded> =>
+  Effect.map(open(pool), () => {
+    const mayRead = readable(pool, as)
+    const seen = cellsOf(pool, key).filter((cell) => cell.value !== undefined && mayRead?.(cell) !== false)
+    return seen.length === 0
+      ? Option.none()
+      : Option.some(new Map(seen.map(({ field, value }) => [field, value])))
+  })
+
+/** Reads all that is held and may be seen, removals too, as a patch. */
+export const state = (pool: Pool, { as }: ReadOptions): Effect.Effect<Patch, StoreEnded> =>
+  Effect.map(open(pool), ({ state }) => {
+    const mayRead = readable(pool, as)
+    if (mayRead === undefined) return statePatch(state)
+    const seen = Array.from(state.rows.keys()).flatMap((key) => cellsOf(pool, key).filter(mayRead))
+    return { ...patchOf(seen), horizon: state.horizon }
+  })
+
+/** Hashes are of all that is held: what a principal may not see must not be found out by them. */
+const whole = (pool: Pool, as: As | undefined): Effect.Effect<Pool, MergeError | StoreEnded> =>
+  Effect.flatMap(open(pool), () =>
+    readable(pool, as) === undefined
+      ? Effect.succeed(pool)
+      : Effect.fail(
+          new MergeError({
+            reason: "Forbidden",
+            message: "the principal sees a part of the pool: read its state"
+          })
+        )
+  )
+
+/** Hashes all that is held: 16 hexadecimal digits. */
+export const hash = (pool: Pool, { as }: ReadOptions): Effect.Effect<string, MergeError | StoreEnded> =>
+  Effect.map(whole(pool, as), () => rootSum(hashedOf(pool).tree))
+
+const isLeaf = (given: unknown): boolean =>
+  Number.isSafeInteger(given) && Number(given) >= 0 && Number(given) < leafCount
+
+const isRowSum = (given: unknown): boolean =>
+  Array.isArray(given) && given.length === 2 && typeof given[0] === "string"
+
+const isAsk = (given: Ask): boolean => {
+  // It may come from anywhere.
+  const { _tag, leaves, rows, sums } = ((given as unknown) ?? {}) as { readonly [name: string]: unknown }
+  if (_tag === "Nodes") return typeof sums === "string" && sums.length === sumsDigits
+  if (_tag !== "Rows" || !Array.isArray(leaves) || !Array.isArray(rows)) return false
+  return leaves.length <= maxLeaves && leaves.every(isLeaf) && rows.every(isRowSum)
+}
+
+/** Answers a peer that looks for what differs. */
+export const diff = (
+  pool: Pool,
+  ask: Ask,
+  { as }: ReadOptions
+): Effect.Effect<Answer, MergeError | StoreEnded> =>
+  Effect.flatMap(whole(pool, as), ({ state }): Effect.Effect<Answer, MergeError> => {
+    if (!isAsk(ask)) {
+      const message = "what a peer asks is malformed: send sums as the exchange makes them"
+      return Effect.fail(new MergeError({ reason: "InvalidData", message }))
+    }
+    const { tree } = hashedOf(pool)
+    if (ask._tag === "Nodes") {
+      return Effect.succeed({ _tag: "Leaves", sums: sumsOfNodes(tree, differentNodes(tree, ask.sums)) })
+    }
+    const rows = differentRows(tree, ask.leaves, ask.rows).flatMap((key) => {
+      const row = state.rows.get(key)
+      return row === undefined ? [] : [rowPatch(state.definition, key, row)]
+    })
+    return Effect.succeed({ _tag: "Patch", patch: { horizon: state.horizon, rows } })
+  })

@@ -1,0 +1,127 @@
+/** A catalog of pools while it runs: which pools are open, and what they share. */
+import { Effect, type Scope } from "effect"
+import type { Backend } from "../catalog/backend.js"
+import * as Clients from "../catalog/clients.js"
+import * as Host from "../catalog/host.js"
+import * as Places from "../catalog/places.js"
+import * as Policy from "../catalog/policy.js"
+import { makeRates } from "../catalog/quotas.js"
+import { isSessionOf } from "../catalog/sessionCalls.js"
+import type { InvalidOptions } from "../options.js"
+import { makeRandom, word } from "../random.js"
+import { steady } from "../time.js"
+import type { Pool, Shared } from "./pool.js"
+import type { PoolCell } from "./poolCells.js"
+import { removeLeft } from "./poolMerging.js"
+import type { Settings } from "./poolSettings.js"
+import { clientOfBits } from "./stamp.js"
+
+/** A pool of the catalog that is open. */
+export interface Entry {
+  readonly pool: Pool
+  /** What it was opened with, to compare. */
+  readonly opened: Opened
+  /** Who has opened it first; none: the server itself. */
+  readonly principal: string | undefined
+}
+
+/** What an opener must name alike. */
+export interface Opened {
+  readonly kind: string
+  readonly strategies: string
+  readonly ttl: number
+  readonly expiry: "fixed" | "sliding"
+  readonly onLeave: "keep" | "remove"
+}
+
+export interface Runtime extends Host.Host {
+  readonly settings: Settings
+  readonly shared: Shared
+  readonly entries: Map<string, Entry>
+  /** Makes a client id that nothing else has. */
+  readonly newClient: () => string
+  /** Pools that have expired and that no purge has counted yet. */
+  expired: number
+}
+
+/** What follows the end of a pool: it leaves the catalog, and its followers get one end. */
+const ended = (runtime: Runtime, pool: Pool): void => {
+  const { entries, places, shared } = runtime
+  const entry = entries.get(pool.id)
+  if (entry?.pool === pool) {
+    entries.delete(pool.id)
+    Places.leave(places, entry.principal)
+  }
+  shared.count.ticks += pool.ticking.ticks
+  const { reason } = pool.ended!
+  if (reason === "Expired") runtime.expired++
+  if (reason === "Failed") shared.count.failed++
+  shared.inBackground(pool.following.end(pool.ended!))
+}
+
+const counters = (): Shared["count"] => ({
+  applied: 0,
+  unchanged: 0,
+  refused: 0,
+  quotaRefusals: 0,
+  failed: 0,
+  cells: 0,
+  ticks: 0
+})
+
+/** Removes the rows of a session that has ended, from every pool that holds some. */
+const endSession = (holding: Map<string, Set<Pool>>, session: string): void => {
+  const pools = holding.get(session)
+  holding.delete(session)
+  for (const pool of pools ?? []) removeLeft(pool, session)
+}
+
+export const make = (
+  acquire: Effect.Effect<Backend, unknown>,
+  settings: Settings
+): Effect.Effect<Runtime, InvalidOptions, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { authorize, name, quotas } = settings
+    const host = yield* Host.make(name, acquire, settings.leases)
+    const { leases } = host
+    const random = yield* makeRandom
+    const clock = steady(yield* Effect.clock)
+    const entries = new Map<string, Entry>()
+    const sessions = new Map<string, Set<Pool>>()
+    const recheck = (principal: string): void => {
+      for (const id of Clients.followedBy(host.clients, principal)) {
+        entries.get(id)?.pool.following.unsafeRecheck()
+      }
+    }
+    const shared: Shared = {
+      timers: leases.timers,
+      wall: () => clock.unsafeCurrentTimeMillis(),
+      policy: Policy.make<PoolCell>(authorize, leases.timers, recheck),
+      quotas,
+      rates: makeRates(quotas.operationsPerSecond, leases.timers),
+      isSession: (id, as) => isSessionOf(leases.sessions, id, as),
+      noteSession: (session, pool) => {
+        const holding = sessions.get(session)
+        if (holding === undefined) sessions.set(session, new Set([pool]))
+        else holding.add(pool)
+      },
+      inBackground: (task) => {
+        host.tasks.unsafeOffer(task)
+      },
+      onEnded: (pool) => ended(runtime, pool),
+      count: counters(),
+      isClosed: false
+    }
+    const bits = () => BigInt(word(random) >>> 0)
+    const runtime: Runtime = {
+      ...host,
+      settings,
+      shared,
+      entries,
+      newClient: () => clientOfBits((bits() << 32n) | bits()),
+      expired: 0
+    }
+    const stop = leases.sessions.onEnd(({ id }) => endSession(sessions, id))
+    yield* Effect.addFinalizer(() => Effect.sync(stop))
+    return runtime
+  })

@@ -1,0 +1,78 @@
+/** Counts of a catalog of pools, and its metrics. */
+import { type Effect, MetricLabel } from "effect"
+import * as Metrics from "../../Metrics.js"
+import * as Clients from "../catalog/clients.js"
+import { run as runMetering } from "../catalog/metering.js"
+import type { Runtime } from "./poolRuntime.js"
+
+/** Counts of a catalog since it was made, but for the first three, which are as of now. */
+export interface Stats {
+  readonly pools: number
+  readonly subscribers: number
+  /** Removals that are remembered until the horizon passes them. */
+  readonly removals: number
+  /** Merges that have changed something. */
+  readonly applied: number
+  /** Merges of what was held already. */
+  readonly unchanged: number
+  readonly refused: number
+  /** Cells that merges have changed. */
+  readonly cells: number
+  /** Ticks with a change. */
+  readonly ticks: number
+  readonly quotaRefusals: number
+  /** How often the rights of a principal were raised. */
+  readonly revocations: number
+  /** Pools that have failed. */
+  readonly failed: number
+}
+
+export const statsOf = ({ clients, entries, shared }: Runtime): Stats => {
+  const { ticks, ...count } = shared.count
+  let removals = 0
+  let all = ticks
+  for (const { pool } of entries.values()) {
+    removals += pool.state.removals
+    all += pool.ticking.ticks
+  }
+  return {
+    pools: entries.size,
+    subscribers: Clients.sizeOf(clients),
+    removals,
+    ...count,
+    ticks: all,
+    revocations: shared.policy.count()
+  }
+}
+
+const outcomes = ["applied", "unchanged", "refused"] as const
+
+const counters = {
+  cells: Metrics.mergePoolCells,
+  ticks: Metrics.mergePoolTicks,
+  revocations: Metrics.mergePoolRevocations,
+  quotaRefusals: Metrics.mergePoolQuotaRefusals,
+  failed: Metrics.mergePoolFailed
+}
+
+const update = (runtime: Runtime, before: Stats): Stats => {
+  const labels = [MetricLabel.make("name", runtime.settings.name)]
+  const now = statsOf(runtime)
+  Metrics.mergePoolPools.unsafeUpdate(now.pools, labels)
+  Metrics.mergePoolSubscribers.unsafeUpdate(now.subscribers, labels)
+  Metrics.mergePoolRemovals.unsafeUpdate(now.removals, labels)
+  for (const outcome of outcomes) {
+    const more = now[outcome] - before[outcome]
+    const tagged = [...labels, MetricLabel.make("outcome", outcome)]
+    if (more > 0) Metrics.mergePoolMerges.unsafeUpdate(more, tagged)
+  }
+  for (const name of Object.keys(counters) as ReadonlyArray<keyof typeof counters>) {
+    const more = now[name] - before[name]
+    if (more > 0) counters[name].unsafeUpdate(more, labels)
+  }
+  return now
+}
+
+/** Updates the metrics until it is interrupted, and once more at the end. */
+export const run = (runtime: Runtime): Effect.Effect<never> =>
+  runMetering(statsOf(runtime), (before) => update(runtime, before))
