@@ -229,8 +229,9 @@ export const core: ReadonlyArray<Place> = [
       { ids: of(5, "k1", {}), tag: of(5, {}) },
       (target) =>
         scoped(
-          Effect.flatMap(LiveTable.makeDeferred<Keys, never, never>(Effect.never, { closeDeadline: 0 }), (live) =>
-            asOptions(live[call](target as LiveTable.Target<Keys>))
+          Effect.flatMap(
+            LiveTable.makeDeferred<Keys, never, never>(Effect.never, { closeDeadline: 0 }),
+            (live) => asOptions(live[call](target as LiveTable.Target<Keys>))
           )
         )
     )
