@@ -10,7 +10,7 @@ describe("a live table with a write target", () => {
   it.live(
     "L3-L8, L11: returns of each row what was acknowledged or later, whenever its master shows it",
     () =>
-      holdsSeeded("the live table with a write target", targetSamples, 60, async (sample) => {
+      holdsSeeded("the live table with a write target", targetSamples, 30, async (sample) => {
         await play(sample, await Effect.runPromise(memoryBackend()))
       }),
     seededTimeout
