@@ -71,6 +71,7 @@ export type { CommitResult } from "./internal/log/memoryLog.js"
 export {
   anyOf,
   compareKeys,
+  from,
   InvalidSelector,
   key,
   matches,

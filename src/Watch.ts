@@ -108,7 +108,10 @@ export interface Watch<V> {
    * afterwards; values belong to the log.
    */
   readonly publish: (changes: ReadonlyArray<Change<V>>) => Effect.Effect<Revision, ChangeLogError>
-  /** Follows one key from now on, as long as the scope lives. */
+  /**
+   * Follows one key from now on, as long as the scope lives. Its first frame is `Synced`, before any event: from there on
+   * the watcher misses nothing.
+   */
   readonly register: (
     key: string,
     options?: RegisterOptions<V>

@@ -60,6 +60,9 @@ const rules = {
  * It sends rings on its own connection, after the commit, at most one for each feed in 10 milliseconds. While the
  * connection is down rings wait. Its end sends the rings that still wait, for at most a second.
  *
+ * It needs a session of its own: LISTEN does not pass a pooler in transaction mode, such as PgBouncer's. Give it a url
+ * that leads to the server itself, or to a pooler in session mode.
+ *
  * Fails with `InvalidOptions` if an option is wrong. A server that cannot be reached is a state, not a failure.
  */
 export const make = (options: PgDoorbellOptions): Effect.Effect<PgDoorbell, InvalidOptions, Scope.Scope> =>

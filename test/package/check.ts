@@ -168,7 +168,7 @@ try {
   const files = packed.files.map((file) => file.path)
 
   step("the tarball's files", () => {
-    const expected = /^(dist\/|src\/|package\.json$|README\.md$|CHANGELOG\.md$|LICENSE$)/
+    const expected = /^(dist\/|src\/|examples\/|package\.json$|README\.md$|CHANGELOG\.md$|LICENSE$)/
     const strange = files.filter(
       (file) => !expected.test(file) || /\.test\.|(^|\/)tests?\/|tsconfig|tsbuildinfo/.test(file)
     )

@@ -10,7 +10,7 @@ export type Part =
   /** `from` is in the range, `to` is not. Keys are ordered by code point, as databases order UTF-8. */
   | { readonly _tag: "Range"; readonly from: string; readonly to: string }
 
-/** Which keys to follow or to read: made by `key`, `prefix`, `range` and `anyOf`. */
+/** Which keys to follow or to read: made by `key`, `prefix`, `range`, `from` and `anyOf`. */
 export type Selector = Part | { readonly _tag: "AnyOf"; readonly parts: ReadonlyArray<Part> }
 
 /** Selects one key. */
@@ -27,10 +27,15 @@ export const range = (from: string, to: string): Selector & { readonly _tag: "Ra
 })
 
 /** Selects what at least one of these selects; a key that several of them match counts once. */
-export const anyOf = (...parts: ReadonlyArray<Exclude<Selector, { readonly _tag: "AnyOf" }>>): Selector => ({
+export const anyOf = (...selectors: ReadonlyArray<Selector>): Selector => ({
   _tag: "AnyOf",
-  parts
+  // Selectors from untyped code may be anything: they are checked where they are used.
+  parts: selectors.flatMap((selector) => (selector?._tag === "AnyOf" ? selector.parts : [selector]))
 })
+
+/** Selects a key and every key after it, by code point. */
+export const from = (first: string): Selector =>
+  first === lastKey ? key(first) : anyOf(range(first, lastKey), key(lastKey))
 
 /** A selector or a key that is not valid: nothing was registered, nothing was stored. */
 export class InvalidSelector extends Data.TaggedError("InvalidSelector")<{
@@ -39,6 +44,9 @@ export class InvalidSelector extends Data.TaggedError("InvalidSelector")<{
 
 /** The longest key, in bytes of UTF-8: an index of any database takes it. */
 export const maxKeyBytes = 1024
+
+/** No key is after it: as many of the last code point as a key can have. A range never has its end. */
+const lastKey = "\u{10FFFF}".repeat(maxKeyBytes / 4)
 
 /** Returns what is wrong with a key, or `undefined`. */
 export const validateKey = (key: unknown): string | undefined => {
@@ -110,7 +118,7 @@ const validatePart = (part: unknown): string | undefined => {
         : "a range must begin before it ends: its end is not part of it"
     }
     default:
-      return "a selector must be made by key, prefix, range or anyOf"
+      return "a selector must be made by key, prefix, range, from or anyOf"
   }
 }
 

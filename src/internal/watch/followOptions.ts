@@ -35,6 +35,8 @@ export interface FollowOptions<V> {
    * through. If it does not take the new value of a
    * key that was delivered, that event is left out, and the key is not reported as gone. Pure. If it throws, the
    * follow ends as `Failed`.
+   *
+   * It is no means for rights: a reader that may no longer see a value keeps the old one. Use `view` for rights.
    */
   readonly where?: ((event: Event<V>) => boolean) | undefined
   /** The most revisions that wait. Default 256. */

@@ -70,5 +70,32 @@ export const untypedGuards: ReadonlyArray<NamedMutant> = [
     "Recorder",
     ["...rest } = options ?? {}", "...rest } = options"],
     ["project/options", "are a record"]
-  )
+  ),
+  {
+    name: "selector: leave the last key of all out of what comes after a key",
+    file: "src/internal/log/selector.ts",
+    find: ": anyOf(range(first, lastKey), key(lastKey))",
+    replace: ": range(first, lastKey)",
+    test: {
+      file: "test/log/from.test.ts",
+      name: "selects the key and all after it, in snapshots and for watchers, the last key too"
+    }
+  },
+  {
+    name: "selector: nest what is a part of anyOf",
+    file: "src/internal/log/selector.ts",
+    find: 'selector?._tag === "AnyOf" ? selector.parts : [selector]',
+    replace: "[selector as never]",
+    test: { file: "test/log/from.test.ts", name: "is a part of anyOf, and is refused for what is no key" }
+  },
+  {
+    name: "SQLite: keep the WAL file as large as it ever was",
+    file: "src/sql/internal/sqlite/open.ts",
+    find: "pragma(`journal_size_limit",
+    replace: "pragma(`user_version",
+    test: {
+      file: "test/sql/sqlite/open.test.ts",
+      name: "gives back what the WAL file grew by while another program read"
+    }
+  }
 ]

@@ -4,10 +4,11 @@ import * as Statement from "@effect/sql/Statement"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import { Column, type InvalidOptions, type StorageError } from "../../../src/Storage.js"
+import { maxWalBytes } from "../../../src/sql/internal/sqlite/open.js"
 import * as SqliteStorage from "../../../src/sql/SqliteStorage.js"
 import * as SqliteWorker from "../../../src/sql/SqliteWorker.js"
 import type { SqlStorage } from "../../../src/sql/SqlStorage.js"
-import { tempFile } from "../../support/sqlite/sqlite.js"
+import { openPlain, tempFile } from "../../support/sqlite/sqlite.js"
 
 const columns = { id: Column.integer, text: Column.text }
 
@@ -54,6 +55,22 @@ const suite = (name: string, make: Make, checkpointPages: number) => {
         }
         expect(largest / pageBytes).toBeGreaterThanOrEqual(checkpointPages)
         expect(largest / pageBytes).toBeLessThan(checkpointPages * 1.6)
+      }))
+
+    test("gives back what the WAL file grew by while another program read", () =>
+      Effect.gen(function* () {
+        const { filename, storage } = yield* open
+        yield* storage.save([{ id: 0, text: "" }])
+        const reader = yield* openPlain(filename)
+        reader.exec("BEGIN")
+        reader.prepare("SELECT count(*) FROM sqlite_master").get()
+        const text = "x".repeat(64 * 1024)
+        const size = () => fs.statSync(`${filename}-wal`).size
+        let id = 1
+        for (; size() < maxWalBytes * 1.5; id++) yield* storage.save([{ id, text }])
+        reader.exec("COMMIT")
+        for (const end = id + 20; id < end; id++) yield* storage.save([{ id, text }])
+        expect(size()).toBeLessThanOrEqual(maxWalBytes)
       }))
   })
 }

@@ -17,6 +17,12 @@ import { preparingAnew } from "./preparing.js"
  */
 export const gentleCheckpoint = 250
 
+/**
+ * The most bytes that the WAL file keeps when it begins anew. A long read keeps it from doing so while it grows; without
+ * a limit the file stays as large for ever.
+ */
+export const maxWalBytes = 8 * 1024 * 1024
+
 // Every cause that keeps a file from being opened needs a correction, except for those that pass by themselves.
 const openError = (filename: string, error: unknown): StorageError => {
   const { code, kind, message } = classify(error, false)
@@ -62,6 +68,7 @@ export const openSqlite = (
       yield* run({ text: "SELECT count(*) FROM sqlite_master", params: [] })
       yield* pragma("synchronous = FULL")
       yield* pragma(`wal_autocheckpoint = ${checkpointPages}`)
+      yield* pragma(`journal_size_limit = ${maxWalBytes}`)
       const databases = sqliteDialect.rows(yield* pragma("database_list"))
       return String(databases.find(({ name }) => name === "main")?.file ?? "")
     })
