@@ -42,6 +42,8 @@ export const saveDuration = Metric.histogram(
 )
 /** Faults of the HTTP audit's hooks; tagged by `hook` (`actor`, `setActor`, `action`, `redact`, `toRecord`). */
 export const httpHookFaults = Metric.counter("recorder_http_hook_faults_total", { incremental: true })
+/** Values that `WatchSse` has left out for all clients, because they have no JSON. */
+export const watchSseLeftOut = Metric.counter("recorder_watch_sse_left_out_total", { incremental: true })
 /** Watchers of a watch; tagged by `watch`, the watch's name. */
 export const watchers = Metric.gauge("recorder_watch_watchers")
 /** Reads of a live table that were answered at once; the metrics of live tables are tagged by `liveTable`, its name. */

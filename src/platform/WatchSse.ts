@@ -31,6 +31,10 @@
  * log: a client that two routes let in can take a cursor from one to the other. These bits are no signature: keep in
  * logs of their own what one client may follow and another must never see.
  *
+ * A value that has no JSON, such as a bigint, a function or one that the schema cannot encode, is left out: its event,
+ * its entry of a snapshot, or only the value before. A revision that has no other event is sent as `progress`. It is
+ * counted (metric `recorder_watch_sse_left_out_total`) and logged at every doubling of the count; the others go on.
+ *
  * The JSON of an event is made once for all its clients, and so is that of an entry of a snapshot. Those that were
  * made last are kept, up to 8 MiB. What is written to many clients at once, and the responses that begin at once, are
  * spread over as many turns of the event loop as they need: a turn spends about 5 ms on them.
@@ -72,6 +76,7 @@ import {
 } from "./internal/sse/open.js"
 import * as Session from "./internal/sse/session.js"
 import * as Slices from "./internal/sse/slices.js"
+import * as Values from "./internal/sse/values.js"
 
 export { InvalidOptions } from "../internal/options.js"
 export type { EndReason, GapReason, Next } from "./internal/sse/frames.js"
@@ -276,13 +281,13 @@ export const make = <V, I = V>(
     const clock = yield* Effect.clock
     const nanos = (): bigint => clock.unsafeCurrentTimeNanos()
     const turn = yield* CurrentTurn
-    const encode = encoderOf(schema)
+    const values = Values.make(encoderOf(schema))
     const scope = yield* Effect.scope
     const runtime: Runtime<V> = {
       watch,
       wire: {
-        encode,
-        encoding: Encoding.make(encode),
+        values,
+        encoding: Encoding.make(values.encode),
         starts,
         heartbeat: DueTimes.make(heartbeat, scope),
         stalls: DueTimes.make(stallTimeout, scope),

@@ -108,7 +108,8 @@ export const threadFile: () => URL = Remote.threadFile
  * - An interrupted call waits for the thread to finish the statement, and ends the thread after a second: nothing is
  *   committed after the interruption has completed.
  *
- * Fails as `SqliteStorage.make` does, and as `Fatal` in a bundle without {@link threadFile}. `:memory:` is refused, because a new thread would begin with an empty database.
+ * Fails as `SqliteStorage.make` does, and as `Fatal` in a bundle without {@link threadFile}. `:memory:` is refused,
+ * because a new thread would begin with an empty database.
  */
 export const make = <const C extends Columns>(
   options: SqliteWorkerOptions<C>

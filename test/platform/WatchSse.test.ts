@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { type Clock, Effect, Exit, Random, Schema, Scope, Stream, TestClock } from "effect"
+import { type Clock, Effect, Exit, Metric, Random, Schema, Scope, Stream, TestClock } from "effect"
 import * as ChangeLog from "../../src/ChangeLog.js"
+import * as Metrics from "../../src/Metrics.js"
 import * as WatchSse from "../../src/platform/WatchSse.js"
 import * as Watch from "../../src/Watch.js"
 import { answering, asking, briefly, eventsIn } from "../support/http/sse.js"
@@ -269,33 +270,6 @@ describe("the end", () => {
     }
   })
 
-  scenario("of a value that cannot be encoded is sent to the client, its kind is logged", function* () {
-    const { layer, lines } = logs()
-    yield* Effect.gen(function* () {
-      const log = yield* ChangeLog.make<unknown>({ state: "latest" })
-      const sse = yield* WatchSse.make(yield* Watch.make(log))
-      const reading = yield* asking(sse.serve(everything))
-      const { epoch, tag } = yield* log.append([ChangeLog.put("a", "fine")])
-      yield* log.append([ChangeLog.put("secret", 1n)])
-      yield* reading.ended
-      expect(reading.events().map(({ event }) => event)).toEqual(["synced", "events", "end"])
-      expect(reading.events().at(-1)?.data).toBe(
-        `{"reason":"Failed","next":"stop","cursor":"${epoch}:1:${tag}"}`
-      )
-      // In the middle of a large snapshot: what was sent of it is abandoned, and the end can be read all the same.
-      for (let i = 0; i < 30; i++) yield* log.append([ChangeLog.put(`k/${i}`, "x".repeat(2000))])
-      const large = yield* asking(sse.serve(everything, { snapshot: "first" }))
-      yield* large.ended
-      expect(large.events().map(({ event, id }) => [event, id])).toEqual([
-        ["abandoned", undefined],
-        ["end", undefined]
-      ])
-    }).pipe(Effect.provide(layer))
-    expect(lines.length).toBe(2)
-    expect(lines[0]?.text).toMatch(/encoding a value threw TypeError at /)
-    expect(lines.map(({ text }) => text).join()).not.toContain("secret")
-  })
-
   scenario("of a predicate that throws is sent as Failed", function* () {
     const { put, sse } = yield* setUp()
     const where = () => {
@@ -339,4 +313,76 @@ describe("what a handler has to answer for", () => {
       }
     })
   )
+})
+
+describe("a value that has no JSON", () => {
+  const circular: Record<string, unknown> = { secret: 1 }
+  circular.itself = circular
+  const without: ReadonlyArray<unknown> = [undefined, 1n, circular, () => "secret", Symbol("secret")]
+  const leftOut = Effect.map(Metric.value(Metrics.watchSseLeftOut), ({ count }) => count)
+
+  scenario("is left out, counted and logged, and the others go on, of clients now and later", function* () {
+    const { layer, lines } = logs()
+    yield* Effect.gen(function* () {
+      const before = yield* leftOut
+      const log = yield* ChangeLog.make<unknown>({ state: "latest" })
+      const sse = yield* WatchSse.make(yield* Watch.make(log))
+      const readings = [yield* asking(sse.serve(everything)), yield* asking(sse.serve(everything))]
+      for (const [i, value] of without.entries()) {
+        yield* log.append([ChangeLog.put(`bad/${i}`, value), ChangeLog.put("good", i)])
+      }
+      yield* settled
+      const events = (i: number) => `events {"events":[{"type":"put","key":"good","value":${i}}]} #${i + 1}`
+      for (const reading of readings) {
+        expect(short(reading)).toEqual(["synced {} #0", ...without.map((_, i) => events(i))])
+      }
+      expect((yield* leftOut) - before).toBe(without.length)
+      const later = yield* asking(sse.serve(everything, { snapshot: "first" }))
+      expect(short(later)).toEqual([
+        'snapshot {"deleted":[],"entries":[\n{"key":"good","value":4,"seq":5}\n]} #5',
+        "synced {} #5"
+      ])
+    }).pipe(Effect.provide(layer))
+    expect(lines.length).toBeGreaterThan(0)
+    expect(lines[0]?.text).toMatch(/left out .* encoding it threw TypeError at /)
+    expect(lines.map(({ text }) => text).join()).not.toContain("secret")
+  })
+
+  scenario("alone in its revision, is a progress, after which a client resumes", function* () {
+    const log = yield* ChangeLog.make<unknown>()
+    const sse = yield* WatchSse.make(yield* Watch.make(log))
+    const reading = yield* asking(sse.serve(everything))
+    yield* log.append([ChangeLog.put("a", 1n)])
+    yield* settled
+    expect(short(reading)).toEqual(["synced {} #0", "progress {} #1"])
+    const lastEventId = lastId(reading)
+    yield* log.append([ChangeLog.put("a", 1)])
+    const again = yield* asking(sse.serve(everything), { lastEventId })
+    expect(short(again)[0]).toContain('"value":1')
+  })
+
+  scenario("before a change, is left out of it alone", function* () {
+    const log = yield* ChangeLog.make<unknown>({ state: "latest" })
+    const sse = yield* WatchSse.make(yield* Watch.make(log))
+    yield* log.append([ChangeLog.put("a", 1n)])
+    const reading = yield* asking(sse.serve(everything, { previous: "include" }))
+    yield* log.append([ChangeLog.put("a", 2)])
+    yield* log.append([ChangeLog.remove("a")])
+    yield* settled
+    expect(short(reading).slice(1)).toEqual([
+      'events {"events":[{"type":"put","key":"a","value":2}]} #2',
+      'events {"events":[{"type":"delete","key":"a","previous":2}]} #3'
+    ])
+  })
+
+  scenario("by the schema of the adapter, is left out too, also of a large snapshot", function* () {
+    const log = yield* ChangeLog.make<string>({ state: "latest" })
+    const sse = yield* WatchSse.make(yield* Watch.make(log), { schema: Schema.NonEmptyString })
+    for (let i = 0; i < 30; i++)
+      yield* log.append([ChangeLog.put(`k/${i}`, i % 2 === 0 ? "" : "x".repeat(2000))])
+    const reading = yield* asking(sse.serve(everything, { snapshot: "first" }))
+    yield* settled
+    const [snapshot] = reading.events()
+    expect(JSON.parse(snapshot?.data ?? "").entries.length).toBe(15)
+  })
 })

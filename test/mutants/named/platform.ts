@@ -128,5 +128,26 @@ export const platformMutants: ReadonlyArray<NamedMutant> = [
     find: "left = Math.floor(bytes / partBytes)",
     replace: "left = bytes > 0 ? 0 : partBytes",
     test: test("WatchSse.slow", "has as long again for each further 256 KiB of a revision")
+  },
+  {
+    name: "end the follow of every client for a value that has no JSON",
+    file: inside("sse/values"),
+    find: "        leftOut(fault)\n        return undefined\n",
+    replace: "        leftOut(fault)\n        throw fault\n",
+    test: test("WatchSse", "is left out, counted and logged, and the others go on, of clients now and later")
+  },
+  {
+    name: "leave a client before a revision of which nothing is sent",
+    file: inside("sse/frames"),
+    find: 'if (changes.length === 0) return reached("progress", revision)',
+    replace: 'if (changes.length === 0) return ""',
+    test: test("WatchSse", "alone in its revision, is a progress, after which a client resumes")
+  },
+  {
+    name: "leave out a change for the value before it",
+    file: inside("sse/frames"),
+    find: 'encoded === undefined ? ""',
+    replace: 'encoded === null ? ""',
+    test: test("WatchSse", "before a change, is left out of it alone")
   }
 ]

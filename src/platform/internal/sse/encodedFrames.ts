@@ -40,8 +40,8 @@ const recent = <K, A>(limit: number): Recent<K, A> => {
 
 export interface Encoding<V> {
   readonly events: (frame: EventsFrame<V>) => Uint8Array
-  /** The JSON of an entry of a snapshot. */
-  readonly entry: (entry: KeyValue<V>) => string
+  /** The JSON of an entry of a snapshot; none if its value has none. */
+  readonly entry: (entry: KeyValue<V>) => string | undefined
 }
 
 /** About how many bytes of each kind are kept. */
@@ -71,7 +71,8 @@ export const make = <V>(encode: Frames.Encode<V>): Encoding<V> => {
   // Watchers with predicates of their own get other parts of a revision, but the same events.
   const texts = recent<Event<V> | KeyValue<V>, string>(limit)
   const frames = recent<ReadonlyArray<Event<V>>, Uint8Array>(limit)
-  const keep = (key: Event<V> | KeyValue<V>, text: string): string => texts.put(key, text, sizeOf(text))
+  // The text of what has no JSON is empty: it is left out, and counted, once for all its clients.
+  const keep = (key: Event<V> | KeyValue<V>, text = ""): string => texts.put(key, text, sizeOf(text))
   // Watchers that read on from the log, with the values before, get events of their own.
   const twins = recent<Revision, Array<Event<V>>>(limit)
   const twinOf = (event: Event<V>): Event<V> => {
@@ -81,9 +82,9 @@ export const make = <V>(encode: Frames.Encode<V>): Encoding<V> => {
     if (twin === undefined && known.length < maxTwins) known.push(event)
     return twin ?? event
   }
-  const change = (event: Event<V>): string => {
+  const change = (event: Event<V>): string | undefined => {
     const key = twinOf(event)
-    return texts.get(key) ?? keep(key, Frames.change(key, encode))
+    return (texts.get(key) ?? keep(key, Frames.change(key, encode))) || undefined
   }
   return {
     events: (frame) => {
@@ -93,6 +94,6 @@ export const make = <V>(encode: Frames.Encode<V>): Encoding<V> => {
       const bytes = encoder.encode(Frames.eventsOf(frame, change))
       return frames.put(events, bytes, 100 + bytes.length)
     },
-    entry: (entry) => texts.get(entry) ?? keep(entry, Frames.entry(entry, encode))
+    entry: (entry) => (texts.get(entry) ?? keep(entry, Frames.entry(entry, encode))) || undefined
   }
 }

@@ -26,8 +26,8 @@ const nextOf: { readonly [Reason in EndReason]: Next } = {
   Ended: "stop"
 }
 
-/** Makes JSON of a value; throws when there is none. */
-export type Encode<V> = (value: V) => string
+/** Makes JSON of a value; none when there is none. */
+export type Encode<V> = (value: V) => string | undefined
 
 /** The JSON of plain data. */
 export const json = (value: unknown): string => {
@@ -40,24 +40,25 @@ export const json = (value: unknown): string => {
 /** The cursor is repeated in the data of an event, for clients that resume without an `EventSource`. */
 const at = (revision: Revision): string => `{"cursor":${json(Sse.cursorOf(revision))}`
 
-/** The JSON of an event. */
-export const change = <V>(event: Event<V>, encode: Encode<V>): string => {
+/** The JSON of an event; none if its value has none. A value before that has none is left out. */
+export const change = <V>(event: Event<V>, encode: Encode<V>): string | undefined => {
   const key = json(event.key)
   const { previous } = event
-  const before =
-    previous === undefined || previous._tag === "None" ? "" : `,"previous":${encode(previous.value)}`
-  return event._tag === "Put"
-    ? `{"type":"put","key":${key},"value":${encode(event.value)}${before}}`
-    : `{"type":"delete","key":${key}${before}}`
+  const encoded = previous === undefined || previous._tag === "None" ? undefined : encode(previous.value)
+  const before = encoded === undefined ? "" : `,"previous":${encoded}`
+  if (event._tag === "Delete") return `{"type":"delete","key":${key}${before}}`
+  const value = encode(event.value)
+  return value === undefined ? undefined : `{"type":"put","key":${key},"value":${value}${before}}`
 }
 
-/** The events of one revision, each made by `change`. */
+/** The events of one revision, each made by `change`. If all are left out, only that the revision is reached. */
 export const eventsOf = <V>(
   { events, revision }: EventsFrame<V>,
-  change: (event: Event<V>) => string
+  change: (event: Event<V>) => string | undefined
 ): string => {
-  const changes = events.map(change).join(",")
-  return Sse.event("events", `${at(revision)},"events":[${changes}]}`, Sse.cursorOf(revision))
+  const changes = events.map(change).filter((text) => text !== undefined)
+  if (changes.length === 0) return reached("progress", revision)
+  return Sse.event("events", `${at(revision)},"events":[${changes.join(",")}]}`, Sse.cursorOf(revision))
 }
 
 /** Revisions that were not sent. It has no id: a client that resumes from before it may still get all of them. */
@@ -83,27 +84,34 @@ export const abandon = Sse.dispatch("abandoned")
 /** About how much is written at once: the high-water mark of a Node.js response. */
 export const chunkBytes = 16_384
 
-/** The JSON of an entry of a snapshot. */
-export const entry = <V>({ key, revision, value }: KeyValue<V>, encode: Encode<V>): string =>
-  `{"key":${json(key)},"value":${encode(value)},"seq":${revision.seq}}`
+/** The JSON of an entry of a snapshot; none if its value has none. */
+export const entry = <V>({ key, revision, value }: KeyValue<V>, encode: Encode<V>): string | undefined => {
+  const encoded = encode(value)
+  return encoded === undefined ? undefined : `{"key":${json(key)},"value":${encoded},"seq":${revision.seq}}`
+}
 
 /**
  * A snapshot is one event, but may be large: it is made piece by piece, a line of data for each entry. An entry that
- * has no JSON throws.
+ * has no JSON is left out.
  */
 export function* snapshotParts<V>(
   { deleted, entries, revision }: SnapshotFrame<V>,
   encode: Encode<V>,
-  textOf: (kept: KeyValue<V>) => string = (kept) => entry(kept, encode)
+  textOf: (kept: KeyValue<V>) => string | undefined = (kept) => entry(kept, encode)
 ): Generator<string> {
   let part = Sse.data(`${at(revision)},"deleted":${json(deleted)},"entries":[`)
-  for (const [i, kept] of entries.entries()) {
-    const comma = i === entries.length - 1 ? "" : ","
-    part += Sse.data(`${textOf(kept)}${comma}`)
+  // Whether a comma follows an entry is known when the next one has JSON.
+  let before: string | undefined
+  for (const kept of entries) {
+    const text = textOf(kept)
+    if (text === undefined) continue
+    if (before !== undefined) part += Sse.data(`${before},`)
+    before = text
     if (part.length < chunkBytes) continue
     yield part
     part = ""
   }
+  if (before !== undefined) part += Sse.data(before)
   yield part + Sse.data("]}") + Sse.dispatch("snapshot", Sse.cursorOf(revision))
 }
 

@@ -12,10 +12,11 @@ import * as Sse from "./encoding.js"
 import * as Frames from "./frames.js"
 import * as Slices from "./slices.js"
 import * as Stall from "./stall.js"
+import type { Values } from "./values.js"
 
 /** What all responses of one adapter share. */
 export interface Wire<V> {
-  readonly encode: Frames.Encode<V>
+  readonly values: Values<V>
   readonly encoding: Encoding<V>
   readonly starts: Sse.Starts
   readonly heartbeat: DueTimes.DueTimes
@@ -62,7 +63,8 @@ function* encodeFrame<V>(
     case "Snapshot":
       if (resumeGap !== undefined)
         yield bytesOf(Frames.gap(resumeGap.from, frame.revision.seq, resumeGap.reason))
-      for (const part of Frames.snapshotParts(frame, wire.encode, wire.encoding.entry)) yield bytesOf(part)
+      for (const part of Frames.snapshotParts(frame, wire.values.encode, wire.encoding.entry))
+        yield bytesOf(part)
       return
     case "Synced":
       yield bytesOf(Frames.reached("synced", frame.revision))
@@ -166,37 +168,24 @@ const finish = <V>(session: Session<V>, reason: Frames.EndReason, cursor: string
 }
 
 /** What can be written now, about as much as a response takes at once. */
-const takeParts = <V>(
-  session: Session<V>
-): { readonly bytes: Array<Uint8Array>; readonly fault?: unknown } => {
+const takeParts = <V>(session: Session<V>): ReadonlyArray<Uint8Array> => {
   const bytes: Array<Uint8Array> = []
   let size = 0
   while (size < Frames.chunkBytes) {
-    let part: Uint8Array | undefined
-    try {
-      part = nextPart(session)
-    } catch (fault) {
-      bytes.push(bytesOf(Frames.abandon), finish(session, "Failed", session.cursor))
-      return { bytes, fault }
-    }
+    const part = nextPart(session)
     if (part === undefined) break
     bytes.push(part)
     size += part.length
   }
   session.hasMore = size >= Frames.chunkBytes
-  return { bytes }
+  return bytes
 }
 
 const nextChunk = <V>(session: Session<V>): Effect.Effect<Chunk.Chunk<Uint8Array>> =>
   Effect.suspend(() => {
-    const { bytes, fault } = takeParts(session)
-    const chunk = Effect.succeed(Chunk.unsafeFromArray(bytes))
-    if (fault === undefined) return chunk
-    // The error's message may hold the value that cannot be encoded.
-    return Effect.zipRight(
-      Effect.logError(`a follow over HTTP has ended: encoding a value threw ${describe(fault)}`),
-      chunk
-    )
+    const chunk = Effect.succeed(Chunk.unsafeFromArray(takeParts(session)))
+    const line = session.wire.values.due()
+    return line === undefined ? chunk : Effect.andThen(line, chunk)
   })
 
 const over = Effect.fail(Option.none())
