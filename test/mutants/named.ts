@@ -18,6 +18,7 @@ import { leaseGuards } from "./named/lease.js"
 import { liveTableMutants } from "./named/liveTable.js"
 import { liveTableLawMutants } from "./named/liveTableLaws.js"
 import { liveTableTrapMutants } from "./named/liveTableTraps.js"
+import { mergeExchangeMutants } from "./named/mergeExchange.js"
 import { platformMutants } from "./named/platform.js"
 import { projectionMutants } from "./named/projection.js"
 import { projectionFrontierMutants } from "./named/projectionFrontier.js"
@@ -431,5 +432,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...catalogMutants,
   ...changesGuards,
   ...leaseGuards,
+  ...mergeExchangeMutants,
   ...viewGuards
 ]
