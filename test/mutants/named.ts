@@ -19,6 +19,7 @@ import { liveTableMutants } from "./named/liveTable.js"
 import { liveTableLawMutants } from "./named/liveTableLaws.js"
 import { liveTableTrapMutants } from "./named/liveTableTraps.js"
 import { mergeExchangeMutants } from "./named/mergeExchange.js"
+import { mergePoolMutants } from "./named/mergePool.js"
 import { platformMutants } from "./named/platform.js"
 import { projectionMutants } from "./named/projection.js"
 import { projectionFrontierMutants } from "./named/projectionFrontier.js"
@@ -427,6 +428,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...liveTableMutants,
   ...liveTableLawMutants,
   ...liveTableTrapMutants,
+  ...mergePoolMutants,
   ...cacheGuards,
   ...syncedGuards,
   ...catalogMutants,

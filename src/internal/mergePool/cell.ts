@@ -2,8 +2,9 @@
  * A cell is what a replica knows of one field of one row: when it was reset, and what was written since. Cells join by their
  * reset stamps, then by the strategy of the field. A removal is a reset to nothing, alike for all strategies.
  */
+
+import { canonicalText } from "../columns/canonicalText.js"
 import type { Json } from "../columns/jsonData.js"
-import { canonicalText } from "./encoding.js"
 import type { Stamp } from "./stamp.js"
 import type { FieldState, Strategy } from "./strategy.js"
 

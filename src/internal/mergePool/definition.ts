@@ -1,7 +1,8 @@
 /** The fields of a pool and their strategies. */
+
+import { canonicalText } from "../columns/canonicalText.js"
 import { fingerprint } from "../hash.js"
 import { isLonger, validateText } from "../text.js"
-import { canonicalText } from "./encoding.js"
 import type { Strategy } from "./strategy.js"
 
 /** The strategies by the names of their fields. */

@@ -2,8 +2,9 @@
  * The strategy `set`: members with a dot for each client that added them (Shapiro et al. 2011, OR-Set). A removal ends the
  * dots that it saw, so that an addition made meanwhile elsewhere wins. Ended dots are removals: the horizon forgets them.
  */
+
+import { canonicalText } from "../columns/canonicalText.js"
 import type { Json } from "../columns/jsonData.js"
-import { canonicalText } from "./encoding.js"
 import { note, noteEdit, type Reading, takeJson, takeStamp } from "./reading.js"
 import { findRegister, isAfterLast, joinRegisters, type RegisterOrder } from "./registers.js"
 import { compareClients, isOf, noStamp, type Stamp } from "./stamp.js"
@@ -59,7 +60,8 @@ const readDots = (reading: Reading, data: ReadonlyArray<unknown>, from: number):
   return dots
 }
 
-const membersOf = (dots: Dots): ReadonlyArray<Json> => {
+// A set without members is nothing: so it reads alike before and after its removals are forgotten.
+const membersOf = (dots: Dots): ReadonlyArray<Json> | undefined => {
   const members: Array<Json> = []
   let text = ""
   for (const dot of dots) {
@@ -67,7 +69,7 @@ const membersOf = (dots: Dots): ReadonlyArray<Json> => {
     members.push(dot.member)
     text = dot.text
   }
-  return members
+  return members.length === 0 ? undefined : members
 }
 
 /** Whether a removal has nothing to act on any more. */

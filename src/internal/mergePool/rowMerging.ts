@@ -118,6 +118,16 @@ const pruned = (
 ): FieldState | undefined =>
   strategy.removals(incoming) === 0 ? incoming : strategy.prune(incoming, { horizon, held, owner })
 
+/** Leaves out of what was taken of a server the removals that the horizon has passed. Others are refused. */
+const withoutForgotten = (
+  { floor, state: { horizon } }: Merging,
+  strategy: Strategy,
+  joined: FieldState
+): FieldState | undefined =>
+  floor === horizon || strategy.removals(joined) === 0
+    ? joined
+    : strategy.prune(joined, { horizon, held: undefined, owner: undefined })
+
 const joinInto = (
   merging: Merging,
   draft: Draft,
@@ -140,7 +150,8 @@ const joinInto = (
   }
   const joined = held === undefined ? incoming : joinStates(merging, strategy, held, incoming)
   if (joined === held) return
-  if (isNewReset && !allows(merging, reset)) return
+  // Where each write resets, another value of the same stamp is new as well.
+  if ((isNewReset || strategy.resets) && !allows(merging, reset)) return
   const { floor, owner } = merging
   if (
     (floor !== noStamp || owner !== undefined) &&
@@ -148,7 +159,7 @@ const joinInto = (
   ) {
     return
   }
-  keepCell(merging, draft, index, reset, joined)
+  keepCell(merging, draft, index, reset, withoutForgotten(merging, strategy, joined))
 }
 
 const mergeCell = (merging: Merging, draft: Draft, given: unknown): void => {

@@ -1,7 +1,8 @@
 /** What a replica holds of a pool. Only this file writes a state. */
+
+import { canonicalText } from "../columns/canonicalText.js"
 import { type Cell, cellText, encodeCell } from "./cell.js"
 import type { Definition } from "./definition.js"
-import { canonicalText } from "./encoding.js"
 import type { CellPatch, Patch, RowPatch } from "./patch.js"
 import { type Row, type RowChange, removalsOf } from "./row.js"
 import { later, noStamp, type Stamp } from "./stamp.js"

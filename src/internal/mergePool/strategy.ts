@@ -40,8 +40,8 @@ export interface StrategyOf<out A, in out S> {
   readonly encode: (state: S) => ReadonlyArray<Json>
   /** Reads a state from foreign data, from an index on. What is wrong is noted in `reading`. */
   readonly decode: (reading: Reading, data: ReadonlyArray<unknown>, from: number) => S
-  /** Returns the value that programs read. */
-  readonly read: (state: S) => A
+  /** Returns the value that programs read; `undefined`: nothing, as where no state is held. */
+  readonly read: (state: S) => A | undefined
   /**
    * Whether `allows` holds for every stamp in `incoming` that `held` has not. A reset stamp is none of them. It is asked only
    * if the join of both is not `held`.

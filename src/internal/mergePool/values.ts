@@ -1,7 +1,8 @@
 /** The strategies of fields that hold one value: `last`, `max`, `min` and `custom`. */
+
+import { canonicalText } from "../columns/canonicalText.js"
 import { type Json, jsonProblem, ownJson } from "../columns/jsonData.js"
 import { compareText } from "../text.js"
-import { canonicalText } from "./encoding.js"
 import { note, noteEdit, takeJson, takeNumber, takeStamp } from "./reading.js"
 import { later, type Stamp } from "./stamp.js"
 import { hideState, type Strategy, type StrategyOf } from "./strategy.js"

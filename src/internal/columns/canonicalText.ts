@@ -1,5 +1,5 @@
 /** The canonical text of JSON: equal data has equal text, in every process. */
-import type { Json, JsonObject } from "../columns/jsonData.js"
+import type { Json, JsonObject } from "./jsonData.js"
 
 const objectText = (object: JsonObject): string => {
   const keys = Object.keys(object).sort()
