@@ -326,8 +326,8 @@ describe("an exchange", () => {
     const line = lineOf(world)
     for (let n = 0; n < 700; n++) editLine(world, line, vote("a"))
     connectLine(world, line)
-    settle(world, 2)
-    expect(line.sent.filter((tag) => tag === "Merge").length).toBeLessThanOrEqual(256)
+    settle(world, 3)
+    expect(line.sent.filter((tag) => tag === "Merge")).toHaveLength(256)
     settle(world)
     expect(shownBy(line)).toEqual({ a: { votes: 700 } })
     expect(textOfLine(line)).toBe(textOfHub(world))
@@ -368,6 +368,19 @@ describe("an exchange", () => {
   it("finds one difference when the hub keeps no changes", () => {
     const { line, world } = apart(50)
     writeHub(world, titles(["row 1"], "new", start + 1))
+    connectLine(world, line)
+    settle(world)
+    expect(tripsOf(line)).toEqual(["Hello", "Nodes", "Compare", "Verify"])
+    expect(textOfLine(line)).toBe(textOfHub(world))
+  })
+
+  it("comes up to date anew when it was cut before all was there", () => {
+    const { line, world } = apart(50)
+    writeHub(world, titles(["row 1"], "new", start + 1))
+    connectLine(world, line)
+    while (line.sent.at(-1) !== "Nodes") step(world, line)
+    cutLine(line)
+    line.sent.length = 0
     connectLine(world, line)
     settle(world)
     expect(tripsOf(line)).toEqual(["Hello", "Nodes", "Compare", "Verify"])
@@ -463,7 +476,7 @@ describe("a message", () => {
     writeHub(world, titles(["row 1"], "new", start + 1))
     const bad = {
       ...world,
-      alter: (text: string) => text.replace('"Rows","rows":[["row 1"', '"Rows","rows":[[1')
+      alter: (text: string) => text.replace('"Rows","rows":[["row 1",""', '"Rows","rows":[["row 1","bad"')
     }
     connectLine(bad, line)
     settle(bad)

@@ -10,10 +10,10 @@ import type { Patch, RowPatch } from "../../../src/internal/mergePool/patch.js"
 import { makeReplica } from "../../../src/internal/mergePool/replica.js"
 import { clientOfBits, makeStamp, noStamp } from "../../../src/internal/mergePool/stamp.js"
 import { makeState, type State, statePatch } from "../../../src/internal/mergePool/state.js"
-import { last, max } from "../../../src/internal/mergePool/values.js"
+import { last } from "../../../src/internal/mergePool/values.js"
 import { type Case, interleave } from "../support/bench.js"
 
-const made = define({ title: last(), by: last(), best: max })
+const made = define({ title: last(), by: last(), n: last() })
 if ("_tag" in made) throw new Error(made.message)
 const definition = made
 
@@ -28,7 +28,7 @@ const row = (n: number, version: number): RowPatch => {
     [
       ["title", stamp, `what is written in row ${n}`],
       ["by", stamp, "a client"],
-      ["best", noStamp, n + version]
+      ["n", stamp, n + version]
     ]
   ]
 }
