@@ -99,7 +99,10 @@ export const mergeDiff: Case = {
         [hub.hashed, 100],
         [follower.hashed, 5_000]
       ] as const) {
-        const patch = { horizon: noStamp, rows: Array.from({ length: 10 }, (_, n) => row(first + n * 777, version)) }
+        const patch = {
+          horizon: noStamp,
+          rows: Array.from({ length: 10 }, (_, n) => row(first + n * 777, version))
+        }
         const outcome = merge(state, patch)
         if (outcome._tag === "Refused") throw new Error(outcome.message)
         noteChanges(tree, outcome.changes)
@@ -132,10 +135,20 @@ export const mergeDiff: Case = {
     bench.figure("a client without rows takes the whole state", samples.whole, "ms")
     bench.figure("the hash tree is built anew", samples.build, "ms")
     bench.note(`requests: ${found.at(-1)?.trips.join(", ")}; ${found.at(-1)?.bytes} bytes of ${full}`)
-    bench.limit("round trips", found.map(({ trips }) => trips.length), "", { atMost: 4 })
-    bench.limit("bytes, in percent of the whole state", found.map(({ bytes }) => (100 * bytes) / full), " %", {
-      atMost: bench.quick ? 2.5 : 0.5
-    })
+    bench.limit(
+      "round trips",
+      found.map(({ trips }) => trips.length),
+      "",
+      { atMost: 4 }
+    )
+    bench.limit(
+      "bytes, in percent of the whole state",
+      found.map(({ bytes }) => (100 * bytes) / full),
+      " %",
+      {
+        atMost: bench.quick ? 2.5 : 0.5
+      }
+    )
     bench.ratio("the time of 10 differences to that of the whole state", samples.tree, samples.whole, {
       atMost: bench.quick ? 0.25 : 0.05
     })

@@ -35,7 +35,10 @@ export const mergeExchangeMutants = [
   guard(
     "sum cells without their fields",
     "internal/mergePool/hashTree",
-    ["cellTexts(key, before, after, (field, from, to) => {", 'cellTexts(key, before, after, (_, from, to) => { const field = ""'],
+    [
+      "cellTexts(key, before, after, (field, from, to) => {",
+      'cellTexts(key, before, after, (_, from, to) => { const field = ""'
+    ],
     tree("has other sums for a value that changes its field")
   ),
   guard(
@@ -53,7 +56,10 @@ export const mergeExchangeMutants = [
   guard(
     "take a position for known before all is there",
     "internal/mergePool/following",
-    ["  follower.phase = \"sums\"\n", "  follower.phase = \"sums\"\n  follower.epoch = epoch\n  follower.position = position\n"],
+    [
+      '  follower.phase = "sums"\n',
+      '  follower.phase = "sums"\n  follower.epoch = epoch\n  follower.position = position\n'
+    ],
     pair("comes up to date anew when it was cut before all was there")
   ),
   guard(
@@ -77,13 +83,13 @@ export const mergeExchangeMutants = [
   guard(
     "ask for the whole state again and again",
     "internal/mergePool/following",
-    ["  if (follower.hasAskedWhole) {", "  if (follower.phase === \"ended\") {"],
+    ["  if (follower.hasAskedWhole) {", '  if (follower.phase === "ended") {'],
     pair("takes the whole state once from a server whose sums lie, then ends")
   ),
   guard(
     "take unequal sums for equal",
     "internal/mergePool/following",
-    ["return root === rootSum(hashed.tree) ?", "return root !== \"\" ?"],
+    ["return root === rootSum(hashed.tree) ?", 'return root !== "" ?'],
     pair("takes the whole state once from a server whose sums lie, then ends")
   ),
   guard(
@@ -113,7 +119,10 @@ export const mergeExchangeMutants = [
   guard(
     "merge what has other strategies",
     "internal/mergePool/serving",
-    ["connection.canMerge = hello.fingerprint === state.definition.fingerprint", "connection.canMerge = true"],
+    [
+      "connection.canMerge = hello.fingerprint === state.definition.fingerprint",
+      "connection.canMerge = true"
+    ],
     pair("lets a client with other strategies follow, and refuses what it merges")
   ),
   guard(
@@ -161,7 +170,7 @@ export const mergeExchangeMutants = [
   guard(
     "take fields that no message has",
     "internal/mergePool/messageText",
-    ["!Object.hasOwn(shape, field))", "field === \"\")"],
+    ["!Object.hasOwn(shape, field))", 'field === "")'],
     pair("of a client with a field too many is malformed")
   ),
   guard(
