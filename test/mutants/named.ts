@@ -19,6 +19,7 @@ import { liveTableMutants } from "./named/liveTable.js"
 import { liveTableLawMutants } from "./named/liveTableLaws.js"
 import { liveTableTargetMutants } from "./named/liveTableTarget.js"
 import { liveTableTrapMutants } from "./named/liveTableTraps.js"
+import { mergeExchangeMutants } from "./named/mergeExchange.js"
 import { mergePoolMutants } from "./named/mergePool.js"
 import { platformMutants } from "./named/platform.js"
 import { projectionMutants } from "./named/projection.js"
@@ -437,5 +438,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...changesGuards,
   ...leaseGuards,
   ...untypedGuards,
+  ...mergeExchangeMutants,
   ...viewGuards
 ]
