@@ -19,6 +19,7 @@ import { liveTableMutants } from "./named/liveTable.js"
 import { liveTableLawMutants } from "./named/liveTableLaws.js"
 import { liveTableTrapMutants } from "./named/liveTableTraps.js"
 import { mergePoolMutants } from "./named/mergePool.js"
+import { mergePoolServerMutants } from "./named/mergePoolServer.js"
 import { platformMutants } from "./named/platform.js"
 import { projectionMutants } from "./named/projection.js"
 import { projectionFrontierMutants } from "./named/projectionFrontier.js"
@@ -404,6 +405,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...admissionMutants,
   ...sqlite,
   ...watchMutants,
+  ...mergePoolServerMutants,
   ...platformMutants,
   ...recorderMutants,
   ...sqlMutants,
