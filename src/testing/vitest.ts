@@ -9,8 +9,8 @@
  *
  * A law that is left out shows as skipped, with the reason. This module can be loaded only where vitest runs; the laws
  * themselves are in `effect-recorder/testing/StorageLaws`, `effect-recorder/testing/ChangeLogLaws`,
- * `effect-recorder/testing/TableLaws`, `effect-recorder/testing/TierLaws`, `effect-recorder/testing/ProjectionLaws` and
- * `effect-recorder/testing/DatastoreLaws`.
+ * `effect-recorder/testing/TableLaws`, `effect-recorder/testing/TierLaws`, `effect-recorder/testing/ProjectionLaws`,
+ * `effect-recorder/testing/DatastoreLaws` and `effect-recorder/testing/MergeLaws`.
  */
 import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
@@ -21,6 +21,8 @@ import type { DatastoreSubject } from "./internal/datastore/subject.js"
 import { type Kit, type LawsOptions, lawsRules, leftOutReasonOf, type SubjectOf } from "./internal/law.js"
 import { logKit } from "./internal/log/laws.js"
 import type { LogSubject } from "./internal/log/subject.js"
+import { mergeKit } from "./internal/merge/laws.js"
+import type { MergeSubject } from "./internal/merge/subject.js"
 import { projectionKit } from "./internal/projection/laws.js"
 import type { ProjectionSubject } from "./internal/projection/subject.js"
 import { storageKit } from "./internal/storage/laws.js"
@@ -75,3 +77,7 @@ export const projectionLaws = (subject: ProjectionSubject, options: LawsOptions 
 /** Registers a test for every law of backends of permanent stores. They run on the live clock, each in a place of its own. */
 export const datastoreLaws = (subject: DatastoreSubject, options: LawsOptions = {}): void =>
   testsOf(datastoreKit)(`the laws of permanent stores: ${subject.name}`, subject, options)
+
+/** Registers a test for every law of joins: `mergeLaws(MergeLaws.subject(words, values))`. */
+export const mergeLaws = <A>(subject: MergeSubject<A>, options: LawsOptions = {}): void =>
+  testsOf(mergeKit)<A, never>(`the laws of joins: ${subject.name}`, subject, options)

@@ -42,6 +42,7 @@ const withoutPeers = [
   "testing/TableLaws",
   "testing/TierLaws",
   "testing/DatastoreLaws",
+  "testing/MergeLaws",
   "testing/ProjectionLaws"
 ].map((name) => `${manifest.name}/${name}`)
 const coreEntries = entries.filter((name) => name.split("/").length <= 2 || withoutPeers.includes(name))

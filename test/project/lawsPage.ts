@@ -4,6 +4,7 @@ import * as path from "node:path"
 import { pathToFileURL } from "node:url"
 import * as ChangeLogLaws from "../../src/testing/ChangeLogLaws.js"
 import * as DatastoreLaws from "../../src/testing/DatastoreLaws.js"
+import * as MergeLaws from "../../src/testing/MergeLaws.js"
 import * as ProjectionLaws from "../../src/testing/ProjectionLaws.js"
 import * as StorageLaws from "../../src/testing/StorageLaws.js"
 import * as TableLaws from "../../src/testing/TableLaws.js"
@@ -32,6 +33,7 @@ interface Kit {
     | TierLaws.Law
     | ProjectionLaws.Law
     | DatastoreLaws.Law
+    | MergeLaws.Law
   >
 }
 
@@ -83,6 +85,14 @@ const kits: ReadonlyArray<Kit> = [
       "`effect-recorder/testing/DatastoreLaws`."
     ],
     laws: DatastoreLaws.laws
+  },
+  {
+    title: "Joins",
+    about: [
+      "The same for a join of your own, as the strategy `custom` takes it: `mergeLaws` of `effect-recorder/testing/vitest`,",
+      "and `MergeLaws.run` of `effect-recorder/testing/MergeLaws`."
+    ],
+    laws: MergeLaws.laws
   }
 ]
 

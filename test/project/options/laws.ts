@@ -4,6 +4,7 @@ import { resolve } from "../../../src/internal/options.js"
 import * as ChangeLogLaws from "../../../src/testing/ChangeLogLaws.js"
 import * as DatastoreLaws from "../../../src/testing/DatastoreLaws.js"
 import { type LawsOptions, lawsRules } from "../../../src/testing/internal/law.js"
+import * as MergeLaws from "../../../src/testing/MergeLaws.js"
 import * as StorageLaws from "../../../src/testing/StorageLaws.js"
 import { memorySubject as backendSubject } from "../../support/laws/backends.js"
 import { memorySubject } from "../../support/watch/logs.js"
@@ -19,6 +20,11 @@ const checked: WrongOf<StorageLaws.CheckOptions> = {
 const storage = subjectOf({ name: "right", open: (disk) => Effect.sync(() => right(disk)) })
 const [law] = StorageLaws.laws
 
+const largest = MergeLaws.subject(
+  { name: "largest", join: Math.max, encode: (value: number) => value, decode: Number },
+  [1, 2]
+)
+
 export const laws: ReadonlyArray<Place> = [
   place<StorageLaws.CheckOptions>("StorageLaws.run", {}, checked, (options) =>
     StorageLaws.run(storage, options)
@@ -30,6 +36,7 @@ export const laws: ReadonlyArray<Place> = [
   place<DatastoreLaws.CheckOptions>("DatastoreLaws.run", {}, checked, (options) =>
     DatastoreLaws.run(backendSubject, options)
   ),
+  place<MergeLaws.CheckOptions>("MergeLaws.run", {}, checked, (options) => MergeLaws.run(largest, options)),
   // Where vitest runs, they have no Effect to fail: there they are a test that fails.
   place<LawsOptions>("storageLaws", {}, { ...checked, timeout: durationsAbove0 }, (options) =>
     resolve<LawsOptions>()(lawsRules, options)

@@ -139,7 +139,7 @@ export const mergeLaws: ReadonlyArray<MergeLaw> = [
       )
       if (itself !== undefined) return itself
       const [x, y] = copies(subject, values)
-      const once = copyOf(subject, join(copies(subject, values)[0], b))
+      const once = join(copies(subject, values)[0], b)
       return differs(
         subject,
         "joining the second once more",
