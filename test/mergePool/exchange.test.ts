@@ -4,7 +4,7 @@ import { exchange } from "../../src/internal/mergePool/exchange.js"
 import { raiseHub } from "../../src/internal/mergePool/hub.js"
 import { merge } from "../../src/internal/mergePool/merging.js"
 import { clientOfBits, makeStamp } from "../../src/internal/mergePool/stamp.js"
-import { connectLine, cutLine, editLine, type Line, publish, settle, type World } from "./pair.js"
+import { connectLine, cutLine, editLine, type Line, publish, settle, step, type World } from "./pair.js"
 import {
   definition,
   keysFrom,
@@ -351,6 +351,41 @@ describe("an exchange", () => {
     expect(shown["row 7"]).toBeUndefined()
     expect(shown.old).toBeUndefined()
     expect(shown.late).toEqual({ title: "edited after" })
+    expect(textOfLine(line)).toBe(textOfHub(world))
+  })
+
+  it("brings back nothing that was removed and forgotten to replicas without a server", () => {
+    const { line, world } = apart(50, "all")
+    writeHub(world, { horizon: "", rows: [["row 7", makeStamp(start + 10, 0, clientOfBits(99n)), []]] })
+    publish(world, raiseHub(world.hub, makeStamp(start + 1_000, 0, clientOfBits(98n))))
+    connectLine(world, line)
+    settle(world)
+    expect(tripsOf(line)).toEqual(["Hello", "Nodes", "Compare", "Verify"])
+    expect(shownBy(line)["row 7"]).toBeUndefined()
+    expect(textOfLine(line)).toBe(textOfHub(world))
+  })
+
+  it("finds one difference when the hub keeps no changes", () => {
+    const { line, world } = apart(50)
+    writeHub(world, titles(["row 1"], "new", start + 1))
+    connectLine(world, line)
+    settle(world)
+    expect(tripsOf(line)).toEqual(["Hello", "Nodes", "Compare", "Verify"])
+    expect(textOfLine(line)).toBe(textOfHub(world))
+  })
+
+  it("keeps a change that came before rows that are older", () => {
+    const { line, world } = apart(50)
+    writeHub(world, titles(["row 1"], "new", start + 1))
+    connectLine(world, line)
+    while (line.sent.at(-1) !== "Rows") step(world, line)
+    // A server may read the rows before it sends the changes that were made meanwhile.
+    const rows = line.toClient.pop() as string
+    writeHub(world, titles(["row 1"], "newest", start + 2))
+    line.toClient.push(rows)
+    settle(world)
+    expect(tripsOf(line)).toEqual(["Hello", "Nodes", "Compare", "Verify"])
+    expect(shownBy(line)["row 1"]).toEqual({ title: "newest" })
     expect(textOfLine(line)).toBe(textOfHub(world))
   })
 

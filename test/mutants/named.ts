@@ -18,6 +18,7 @@ import { leaseGuards } from "./named/lease.js"
 import { liveTableMutants } from "./named/liveTable.js"
 import { liveTableLawMutants } from "./named/liveTableLaws.js"
 import { liveTableTrapMutants } from "./named/liveTableTraps.js"
+import { mergeExchangeMutants } from "./named/mergeExchange.js"
 import { mergePoolMutants } from "./named/mergePool.js"
 import { mergePoolServerMutants } from "./named/mergePoolServer.js"
 import { platformMutants } from "./named/platform.js"
@@ -435,5 +436,6 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...catalogMutants,
   ...changesGuards,
   ...leaseGuards,
+  ...mergeExchangeMutants,
   ...viewGuards
 ]
