@@ -21,6 +21,7 @@ import { liveTableTargetMutants } from "./named/liveTableTarget.js"
 import { liveTableTrapMutants } from "./named/liveTableTraps.js"
 import { mergeExchangeMutants } from "./named/mergeExchange.js"
 import { mergePoolMutants } from "./named/mergePool.js"
+import { mergePoolServerMutants } from "./named/mergePoolServer.js"
 import { platformMutants } from "./named/platform.js"
 import { projectionMutants } from "./named/projection.js"
 import { projectionFrontierMutants } from "./named/projectionFrontier.js"
@@ -407,6 +408,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...admissionMutants,
   ...sqlite,
   ...watchMutants,
+  ...mergePoolServerMutants,
   ...platformMutants,
   ...recorderMutants,
   ...sqlMutants,

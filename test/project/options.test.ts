@@ -10,6 +10,7 @@ import { core, watches } from "./options/core.js"
 import { datastores } from "./options/datastore.js"
 import { endless, typed } from "./options/durations.js"
 import { laws } from "./options/laws.js"
+import { mergePools } from "./options/mergePool.js"
 import type { Place } from "./options/wrong.js"
 
 /** How a place refuses options: with what it fails, or that it does not fail. */
@@ -28,7 +29,7 @@ const refusal = ({ make, name }: Place, options: object): Effect.Effect<InvalidO
     Effect.orDie
   )
 
-for (const each of [...core, ...watches, ...datastores, ...others, ...laws, ...databases]) {
+for (const each of [...core, ...watches, ...datastores, ...mergePools, ...others, ...laws, ...databases]) {
   const { name, needed, prefix = "", wrong } = each
   describe(`the options of ${name}`, () => {
     it.live("have no unknown names: an error names the nearest known one", () =>

@@ -21,7 +21,7 @@ class Boards extends Context.Tag("test/options/Datastore")<Boards, Datastore.Dat
 
 const counts = ["many", -1, 1.5, Number.NaN]
 
-const inCatalog: WrongOf<Datastore.Options> = {
+export const inCatalog: WrongOf<Datastore.Options> = {
   name: aText,
   leases: of(5, {}),
   authorize: aFunction,
@@ -55,7 +55,7 @@ const inStore: WrongOf<Datastore.OpenOptions<unknown, unknown>> = {
   as: of(5, {}, { principal: 5 }, { principal: "p", client: 5 })
 }
 
-const inSession: WrongOf<Datastore.SessionOptions> = {
+export const inSession: WrongOf<Datastore.SessionOptions> = {
   client: aText,
   principal: aText,
   grace: durations,

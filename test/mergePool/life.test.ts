@@ -1,0 +1,160 @@
+/** How pools are opened, how long they live, and what leaves with a client. */
+import { describe, expect } from "@effect/vitest"
+import { Effect, Exit, Option, Scope, TestClock } from "effect"
+import * as Datastore from "../../src/Datastore.js"
+import * as MergePool from "../../src/MergePool.js"
+import { board, clientOf, followed, keysOf, make, shownBy, strategies } from "../support/mergePool/served.js"
+import { scenario, settled } from "../support/time/turn.js"
+
+describe("a pool", () => {
+  scenario("that is open is returned if it is what is asked for, and otherwise refused", function* () {
+    const { pool, pools } = yield* board()
+    const ann = yield* clientOf(pool, "ann")
+    yield* ann.title("a", "kept")
+    const again = yield* pools.open({ id: "board", strategies })
+    expect(yield* again.hash()).toBe(yield* pool.hash())
+    const others = [
+      { strategies: { ...strategies, title: MergePool.max } },
+      { strategies, ttl: 5 },
+      { strategies, expiry: "sliding" },
+      { strategies, kind: "other" },
+      { strategies, onLeave: "remove" }
+    ] as const
+    for (const other of others) {
+      const error = yield* Effect.flip(pools.open({ id: "board", ...other }))
+      expect(error).toMatchObject({ reason: "OpenMismatch", option: Object.keys(other).at(-1) })
+    }
+    const wrong = yield* Effect.flip(pools.open({ strategies: {} }))
+    expect(wrong).toMatchObject({ reason: "InvalidOptions", option: "strategies" })
+  })
+
+  scenario("expires after its time, and is new and empty then", function* () {
+    const { pool, pools } = yield* board({}, { ttl: 1000 })
+    const ann = yield* clientOf(pool, "ann")
+    yield* ann.title("a", "old")
+    yield* TestClock.adjust(1000)
+    expect(yield* pool.touch).toBe(false)
+    yield* TestClock.adjust(1)
+    const calls: ReadonlyArray<Effect.Effect<unknown, MergePool.MergeError | MergePool.StoreEnded>> = [
+      pool.touch,
+      pool.get("a"),
+      pool.state(),
+      pool.hash(),
+      pool.subscribe("ann")
+    ]
+    for (const call of calls) {
+      expect(yield* Effect.flip(call)).toMatchObject({ _tag: "StoreEnded", reason: "Expired" })
+    }
+    expect(yield* pools.purgeExpired).toBe(1)
+    expect(yield* pools.get("board")).toEqual(Option.none())
+    const next = yield* pools.open({ id: "board", strategies, ttl: 1000 })
+    expect(yield* next.get("a")).toEqual(Option.none())
+    expect(next.epoch).not.toBe(pool.epoch)
+  })
+
+  scenario(
+    "with sliding expiry lives on by merges and touch, and not by those that are refused",
+    function* () {
+      const { pool } = yield* board({}, { ttl: 1000, expiry: "sliding" })
+      const ann = yield* clientOf(pool, "ann")
+      yield* TestClock.adjust(800)
+      yield* ann.title("a", "one")
+      yield* TestClock.adjust(800)
+      expect(yield* pool.touch).toBe(true)
+      yield* TestClock.adjust(800)
+      yield* Effect.flip(pool.merge({ horizon: "", rows: [["a", "no stamp", []]] }))
+      yield* TestClock.adjust(201)
+      expect(yield* Effect.flip(pool.touch)).toMatchObject({ reason: "Expired" })
+    }
+  )
+
+  scenario("leaves no subscription of a client behind", function* () {
+    const { pool, pools } = yield* board()
+    const member = yield* followed(pool, { as: { principal: "ann", client: "c" } })
+    expect(yield* pool.subscribe("d")).toBe(true)
+    expect(yield* pool.subscribe("d")).toBe(false)
+    expect(new Set(yield* pool.subscribers)).toEqual(new Set(["c", "d"]))
+    expect(yield* pool.unsubscribe("c")).toBe(true)
+    expect(yield* member.end).toMatchObject({ reason: "Closed" })
+    expect(yield* pools.unsubscribeAll("d")).toBe(1)
+    expect(yield* pool.subscribers).toEqual([])
+  })
+
+  scenario("gives its last value to a catalog that its scope closes", function* () {
+    const scope = yield* Scope.make()
+    const { pool } = yield* Scope.extend(board(), scope)
+    const ann = yield* clientOf(pool, "ann")
+    const member = yield* followed(pool)
+    yield* ann.title("a", "one")
+    yield* ann.title("a", "two")
+    yield* Scope.close(scope, Exit.void)
+    expect(yield* member.end).toMatchObject({ _tag: "StoreEnded", reason: "Closed" })
+    expect(shownBy(member.frames)).toEqual(['a/title="two"'])
+  })
+})
+
+describe("what a client leaves", () => {
+  scenario("is removed with its session, but for what others have written since", function* () {
+    const stores = yield* Effect.flatMap(Datastore.memory(), (backend) => Datastore.make(backend))
+    const pools = yield* make({ leases: stores.leases })
+    const pool = yield* pools.open({ strategies, onLeave: "remove" })
+    const bare = yield* clientOf(pool, "ann")
+    expect(yield* Effect.flip(bare.title("a", "none"))).toMatchObject({ reason: "NoSession" })
+    const joined = (principal: string) =>
+      Effect.gen(function* () {
+        const { client } = yield* MergePool.replica(strategies)
+        const session = yield* stores.session({ client, principal })
+        const replica = yield* MergePool.replica(strategies, { client })
+        const send = (key: string, value: string) =>
+          Effect.flatMap(replica.edit(key, { title: { _tag: "Set", value } }), ({ patch }) =>
+            pool.merge(patch, { as: { principal, client }, session: session.id })
+          )
+        return { session, send, client }
+      })
+    const ann = yield* joined("ann")
+    const bob = yield* joined("bob")
+    yield* ann.send("ann", "here")
+    yield* ann.send("shared", "by ann")
+    yield* bob.send("bob", "here")
+    yield* TestClock.adjust(1)
+    yield* bob.send("shared", "by bob")
+    const foreign = { as: { principal: "bob", client: bob.client }, session: ann.session.id }
+    const none = { horizon: "", rows: [] }
+    expect(yield* Effect.flip(pool.merge(none, foreign))).toMatchObject({ reason: "NoSession" })
+    const member = yield* followed(pool)
+    yield* ann.session.goodbye
+    yield* TestClock.adjust(100)
+    yield* settled
+    expect(shownBy(member.frames)).toEqual(['bob/title="here"', 'shared/title="by bob"'])
+    yield* bob.session.goodbye
+    yield* TestClock.adjust(100)
+    yield* settled
+    expect(shownBy(member.frames)).toEqual([])
+    expect((yield* pools.stats).removals).toBeGreaterThan(0)
+  })
+
+  scenario("is forgotten after an hour, with its keys, and nothing older comes back", function* () {
+    const { pool, pools } = yield* board({ ttl: "1 day", janitorInterval: "10 minutes" })
+    const ann = yield* clientOf(pool, "ann")
+    const bob = yield* clientOf(pool, "bob")
+    yield* TestClock.adjust(1000)
+    yield* ann.title("gone", "soon")
+    const late = yield* bob.replica.edit("gone", { votes: { _tag: "Increment", by: 1 } })
+    yield* TestClock.adjust(1000)
+    yield* ann.remove("gone")
+    yield* ann.title("stays", "here")
+    yield* TestClock.adjust("59 minutes")
+    expect((yield* pools.stats).removals).toBeGreaterThan(0)
+    yield* TestClock.adjust("11 minutes")
+    expect(yield* pools.stats).toMatchObject({ removals: 0 })
+    const member = yield* followed(pool)
+    expect(keysOf(member.frames)).toEqual(["/", "stays/title"])
+    const error = yield* Effect.flip(pool.merge(late.patch, { as: bob.as }))
+    expect(error).toMatchObject({ reason: "TooOld", cells: [{ row: "gone", field: "votes" }] })
+    const tooOld = yield* bob.replica.receive(yield* pool.state())
+    expect(tooOld).toMatchObject([{ n: 1 }])
+    expect(yield* bob.replica.unsent).toEqual([])
+    expect(yield* bob.replica.get("gone")).toEqual(Option.none())
+    expect(yield* bob.replica.get("stays")).toEqual(Option.some(new Map([["title", "here"]])))
+  })
+})

@@ -1,0 +1,137 @@
+/** Guards of pools as a server holds them: what is refused, what is seen, ticks, and what leaves. */
+import type { NamedMutant } from "../named.js"
+import { guardsOf } from "./guard.js"
+
+const guard = guardsOf("merge pool server")
+
+const inside = (file: string): string => `internal/mergePool/${file}`
+const rights = (title: string) => ["mergePool/rights", title] as const
+const ticks = (title: string) => ["mergePool/ticks", title] as const
+const life = (title: string) => ["mergePool/life", title] as const
+
+const refused = rights("leaves state, clock and hash as they were, whatever was wrong")
+const quota = rights("of rows, bytes, merges, followers and pools refuses one more, and removals fit")
+const hidden = rights("shows its cells only, and nothing of others in any reply")
+
+export const mergePoolServerMutants: ReadonlyArray<NamedMutant> = [
+  guard(
+    "keep what a quota refuses",
+    inside("poolMerging"),
+    ["    takeBack(state, changes, latest)\n", ""],
+    quota
+  ),
+  guard(
+    "merge what another client has written",
+    inside("poolMerging"),
+    ["    owner: as?.client,\n", "    owner: undefined,\n"],
+    refused
+  ),
+  guard(
+    "merge whatever the server's time is",
+    inside("poolMerging"),
+    ["    now: shared.wall(),\n", "    now: undefined,\n"],
+    refused
+  ),
+  guard(
+    "take a key that the log refuses",
+    inside("poolMerging"),
+    ["judgeKeys(changes) ?? judgeRights", "judgeRights"],
+    refused
+  ),
+  guard(
+    "let a principal use the client's id of another one",
+    inside("poolMerging"),
+    ["owner !== undefined && owner !== principal", "owner === null"],
+    rights("takes the client's id of another principal, or other strategies")
+  ),
+  guard(
+    "merge by other strategies",
+    inside("poolMerging"),
+    ["fingerprint !== undefined && fingerprint !== own", "fingerprint === null"],
+    rights("takes the client's id of another principal, or other strategies")
+  ),
+  guard(
+    "write cells that may not be seen",
+    inside("poolMerging"),
+    ["before === undefined || view === undefined || view(before)", "before !== null"],
+    hidden
+  ),
+  guard(
+    "hash for a principal that sees a part",
+    inside("poolReading"),
+    ["readable(pool, as) === undefined\n", "readable(pool, as) !== null\n"],
+    hidden
+  ),
+  guard(
+    "show the state whole",
+    inside("poolReading"),
+    ["if (mayRead === undefined) return statePatch", "if (mayRead !== null) return statePatch"],
+    hidden
+  ),
+  guard(
+    "append each merge at once",
+    inside("ticking"),
+    ["if (ticking.timer === undefined && hasPending(ticking)) begin", "if (hasPending(ticking)) begin"],
+    ticks("makes one revision and one delta for each member of 10,000 merges")
+  ),
+  guard(
+    "end a pool without its last value",
+    inside("ticking"),
+    ["ticking.timers.cancel(ticking.timer)\n  flush(ticking)", "ticking.timers.cancel(ticking.timer)"],
+    ticks("comes within a tick before a pool that is ended")
+  ),
+  guard(
+    "end with the tick that had a change",
+    inside("ticking"),
+    ["    if (hasPending(ticking)) begin(ticking)\n  }", "  }"],
+    ticks("comes to a member that resumes within the tick")
+  ),
+  guard(
+    "make one revision of a tick of any size",
+    inside("ticking"),
+    [
+      "if (i > first && bytes + more > maxRevisionBytes)",
+      "if (i < first && bytes + more > maxRevisionBytes)"
+    ],
+    ticks("of more than 1 MiB makes several revisions, which hold all of it")
+  ),
+  guard(
+    "measure a cell as larger than the log",
+    inside("ticking"),
+    [
+      "Math.min(estimateSize(change), maxRevisionBytes)",
+      "estimateSize(change) * (maxRevisionBytes > 0 ? 3 : 1)"
+    ],
+    ticks("delivers what is larger than its log, one cell for each revision")
+  ),
+  guard(
+    "remove what others have written since",
+    inside("poolMerging"),
+    ["leaving.bySession.get(before)?.delete(key)", "leaving.bySession.get(before)?.has(key)"],
+    life("is removed with its session, but for what others have written since")
+  ),
+  guard(
+    "let a client leave rows without a session",
+    inside("poolMerging"),
+    ["session === undefined ? leaving === undefined || as === undefined", "session === undefined ? true"],
+    life("is removed with its session, but for what others have written since")
+  ),
+  guard(
+    "remember removals for ever",
+    inside("pool"),
+    [
+      "if (removalsSince === undefined || until <= removalsSince) return",
+      "if (until <= Number.POSITIVE_INFINITY) return"
+    ],
+    life("is forgotten after an hour, with its keys, and nothing older comes back")
+  ),
+  guard(
+    "live on by a merge that is refused",
+    inside("poolMerging"),
+    [
+      "  const delta = mergeNow(pool, patch, options)\n",
+      "  Lifetime.use(pool, now)\n  const delta = mergeNow(pool, patch, options)\n"
+    ],
+    life("with sliding expiry lives on by merges and touch, and not by those that are refused")
+  )
+]
