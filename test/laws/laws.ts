@@ -415,13 +415,13 @@ export const liveTableLaws: ReadonlyArray<TestedLaw> = [
     name: "single",
     statement:
       "No key is loaded twice at a time, unless it was invalidated meanwhile; no call loads a key twice.",
-    provedBy: ["test/laws/liveTable/world.ts", "test/laws/liveTable/play.ts"]
+    provedBy: ["test/laws/liveTable/world.ts", "test/laws/liveTable/ending.ts"]
   },
   {
     id: "L7",
     name: "bounded",
     statement: "Entries stay within their bound; when everything has ended, nothing else is remembered.",
-    provedBy: ["test/laws/liveTable/play.ts"]
+    provedBy: ["test/laws/liveTable/ending.ts"]
   },
   {
     id: "L8",

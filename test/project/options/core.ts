@@ -222,8 +222,8 @@ export const core: ReadonlyArray<Place> = [
   place<LiveTable.Options<Keys>>("LiveTable.layerMemory", {}, inLiveTable, (options) =>
     built(LiveTable.layerMemory(LiveKeys, keys, options))
   ),
-  ...(["invalidate", "expire"] as const).map((call) =>
-    place<Pick<Parts, "ids" | "tag">>(
+  ...(["invalidate", "expire"] as const).map((call) => ({
+    ...place<Pick<Parts, "ids" | "tag">>(
       `the target of LiveTable.${call}`,
       {},
       { ids: of(5, "k1", {}), tag: of(5, {}) },
@@ -234,8 +234,9 @@ export const core: ReadonlyArray<Place> = [
             (live) => asOptions(live[call](target as LiveTable.Target<Keys>))
           )
         )
-    )
-  ),
+    ),
+    takesOthers: true as const
+  })),
   place<Projection.Options>("Projection.make", {}, inProjection, (options) =>
     scoped(Effect.flatMap(events, (log) => Projection.make(counts, log, options)))
   ),

@@ -37,6 +37,8 @@ export interface Place {
   readonly name: string
   /** What stands before the name of an option in an error, of a record that is a part of another. */
   readonly prefix?: string
+  /** It also takes what is no record, and refuses that by a message of its own. */
+  readonly takesOthers?: true
   /** The options that it cannot do without. */
   readonly needed: object
   readonly wrong: Readonly<Record<string, ReadonlyArray<Wrong>>>
