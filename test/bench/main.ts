@@ -6,6 +6,7 @@ import { datastore } from "./cases/datastore.js"
 import { doorbell } from "./cases/doorbell.js"
 import { durable } from "./cases/durable.js"
 import { enqueue } from "./cases/enqueue.js"
+import { mergePool } from "./cases/mergePool.js"
 import { middleware } from "./cases/middleware.js"
 import { postgres } from "./cases/postgres.js"
 import { projection } from "./cases/projection.js"
@@ -28,6 +29,7 @@ const cases: ReadonlyArray<Case> = [
   middleware,
   watch,
   datastore,
+  mergePool,
   sse,
   doorbell,
   cache,

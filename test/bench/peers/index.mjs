@@ -37,3 +37,21 @@ export const makeEmmett = async (url) => {
     close: () => store.close()
   }
 }
+
+/** Stores whose cells carry stamps, as content that is JSON. */
+export const makeTinyBase = async () => {
+  const { createMergeableStore } = await import("tinybase/mergeable-store")
+  return {
+    /** The content of a store with these rows. */
+    contentOf: (rows) => {
+      const store = createMergeableStore("one")
+      store.setTable("rows", rows)
+      return JSON.stringify(store.getMergeableContent())
+    },
+    /** A store that holds nothing, and how content is merged into it. */
+    make: () => {
+      const store = createMergeableStore("other")
+      return (content) => store.applyMergeableChanges(content)
+    }
+  }
+}

@@ -18,6 +18,13 @@ export interface Peers {
     readonly close: () => Promise<void>
   }
   readonly makeEmmett: (url: string) => Promise<EventStore>
+  readonly makeTinyBase: () => Promise<MergeableStores>
+}
+
+/** What the bench calls of TinyBase's mergeable stores. */
+export interface MergeableStores {
+  readonly contentOf: (rows: { readonly [key: string]: object }) => string
+  readonly make: () => (content: unknown) => void
 }
 
 /** An event of emmett. */
@@ -57,10 +64,12 @@ const install = (): void => {
 /** Loads the peers, which are installed on first use. Without a registry they are left out, by name. */
 export const loadPeers = async (note: (text: string) => void): Promise<Peers | undefined> => {
   if (!isInstalled()) {
-    note("installing lru-cache, bentocache and emmett (npm ci in test/bench/peers)")
+    note("installing lru-cache, bentocache, emmett and tinybase (npm ci in test/bench/peers)")
     install()
   }
   if (isInstalled()) return await import(pathToFileURL(path.join(home, "index.mjs")).href)
-  note("left out: lru-cache, bentocache, emmett. They could not be installed: run npm ci in test/bench/peers")
+  note(
+    "left out: lru-cache, bentocache, emmett, tinybase. They could not be installed: run npm ci in test/bench/peers"
+  )
   return undefined
 }
