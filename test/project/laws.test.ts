@@ -34,13 +34,14 @@ describe("the laws", () => {
       ["P", 12],
       ["F", 6],
       ["D", 39],
-      ["K", 5]
+      ["K", 5],
+      ["M", 6]
     ] as const) {
       const numbers = numbersOf(letter)
       expect(numbers, letter).toEqual(numbers.map((_, index) => index + 1))
       expect(numbers.length, letter).toBeGreaterThanOrEqual(least)
     }
-    expect(allLaws.filter(({ id }) => !/^[SCBTAWRLPFDK]\d+$/.test(id))).toEqual([])
+    expect(allLaws.filter(({ id }) => !/^[SCBTAWRLPFDKM]\d+$/.test(id))).toEqual([])
   })
 
   it("are cited by the tests that prove them", () => {
