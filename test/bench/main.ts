@@ -7,6 +7,7 @@ import { doorbell } from "./cases/doorbell.js"
 import { durable } from "./cases/durable.js"
 import { enqueue } from "./cases/enqueue.js"
 import { mergeDiff } from "./cases/mergeDiff.js"
+import { mergePool } from "./cases/mergePool.js"
 import { middleware } from "./cases/middleware.js"
 import { postgres } from "./cases/postgres.js"
 import { projection } from "./cases/projection.js"
@@ -30,6 +31,7 @@ const cases: ReadonlyArray<Case> = [
   watch,
   datastore,
   mergeDiff,
+  mergePool,
   sse,
   doorbell,
   cache,

@@ -1,7 +1,7 @@
 /**
  * The laws that this project's own tests prove, by their numbers: of a recorder's account (A), of a watch (W), of an
  * actor (R, the runtime), of a live table (L), of projections (P) and of stores (K). The laws of storages (S), change
- * logs (C), tables (B), tiers (T) and backends (D) are in
+ * logs (C), tables (B), tiers (T), backends (D) and joins (M) are in
  * src/testing: users run them too.
  *
  * A number is never given to another law: that of a law that goes is listed in `retired`.
