@@ -9,7 +9,7 @@ export interface HashedState {
   readonly tree: HashTree<Row>
 }
 
-/** Makes the hash tree of a state: 0.3 s for 100,000 rows of 3 fields. */
+/** Makes the hash tree of a state, by a pass over all cells. */
 export const hashState = (state: State): HashedState => ({
   state,
   tree: makeHashTree(state.rows, (key, before, after, visit) =>
