@@ -1,0 +1,104 @@
+/** Replicas as programs hold them: edits without a server, what waits to be sent, and what a peer finds by hashes. */
+import { describe, expect } from "@effect/vitest"
+import { Effect, Option, TestClock } from "effect"
+import { hashState } from "../../src/internal/mergePool/hashedState.js"
+import { nodeSums } from "../../src/internal/mergePool/hashTree.js"
+import { merge } from "../../src/internal/mergePool/merging.js"
+import { makeState } from "../../src/internal/mergePool/state.js"
+import * as MergePool from "../../src/MergePool.js"
+import { defined } from "../support/mergePool/pools.js"
+import { board, clientOf, strategies } from "../support/mergePool/served.js"
+import { scenario } from "../support/time/turn.js"
+
+const titled = (value: string) => ({ title: { _tag: "Set", value } }) as const
+
+const merging =
+  (pool: MergePool.PoolHandle, { client }: MergePool.ReplicaHandle) =>
+  (patch: MergePool.Patch) =>
+    pool.merge(patch, { as: { principal: client, client } })
+
+describe("a replica", () => {
+  scenario("keeps edits until they are confirmed, and sends them again without effect", function* () {
+    const { pool, pools } = yield* board()
+    const ann = yield* MergePool.replica(strategies, { maxUnsent: 2 })
+    const send = merging(pool, ann)
+    yield* ann.edit("a", { votes: { _tag: "Increment", by: 2 } })
+    yield* ann.edit("a", { votes: { _tag: "Increment", by: 3 } })
+    const full = yield* Effect.flip(ann.edit("a", titled("more")))
+    expect(full).toMatchObject({ reason: "QuotaExceeded", quota: { name: "maxUnsent", limit: 2 } })
+    for (const _ of [1, 2]) for (const { patch } of yield* ann.unsent) yield* send(patch)
+    expect(yield* pool.get("a")).toEqual(Option.some(new Map([["votes", 5]])))
+    yield* ann.confirm(2)
+    expect(yield* ann.unsent).toEqual([])
+    expect(yield* ann.get("a")).toEqual(Option.some(new Map([["votes", 5]])))
+    expect(yield* pools.stats).toMatchObject({ applied: 2, unchanged: 2 })
+  })
+
+  scenario("whose wall clock is wrong stamps its edits anew, in order, and is taken", function* () {
+    const { pool } = yield* board({ ttl: "1 day" })
+    const ann = yield* MergePool.replica(strategies)
+    yield* TestClock.adjust(1000)
+    yield* ann.stampAnew(3_600_000)
+    yield* ann.edit("a", titled("first"))
+    yield* ann.edit("a", titled("second"))
+    const [first] = yield* ann.unsent
+    const error = yield* Effect.flip(merging(pool, ann)(first!.patch))
+    expect(error).toMatchObject({ reason: "ClockAhead", serverTime: 1000 })
+    for (const { patch } of yield* ann.stampAnew(error._tag === "MergeError" ? error.serverTime! : 0)) {
+      yield* merging(pool, ann)(patch)
+    }
+    expect(yield* pool.get("a")).toEqual(Option.some(new Map([["title", "second"]])))
+  })
+
+  scenario("refuses fields that there are not, and what is no state, and stays as it was", function* () {
+    const ann = yield* MergePool.replica(strategies)
+    yield* ann.edit("a", titled("kept"))
+    const before = yield* ann.state
+    // They come from untyped code.
+    const wrong = [
+      { none: { _tag: "Set", value: 1 } },
+      { votes: { _tag: "Set", value: 1 } }
+    ] as ReadonlyArray<Parameters<MergePool.ReplicaHandle["edit"]>[1]>
+    for (const fields of wrong) {
+      expect(yield* Effect.flip(ann.edit("a", fields))).toMatchObject({ reason: "InvalidData" })
+    }
+    const bad = { horizon: "", rows: [["a", "", [["title", "no stamp", 1]]]] } as const
+    expect(yield* Effect.flip(ann.receive(bad))).toMatchObject({ reason: "InvalidData" })
+    expect(yield* Effect.flip(ann.takeState(bad))).toMatchObject({ reason: "InvalidData" })
+    expect(yield* ann.state).toEqual(before)
+    const none = yield* Effect.flip(MergePool.replica({}))
+    expect(none).toMatchObject({ _tag: "InvalidOptions", option: "strategies" })
+  })
+})
+
+describe("the hashes of a pool", () => {
+  scenario("lead a peer to the rows that differ, and to those that it lacks", function* () {
+    const { pool } = yield* board()
+    const ann = yield* clientOf(pool, "ann")
+    for (let i = 0; i < 50; i++) yield* ann.title(`row ${i}`, "same")
+    const peer = makeState(defined(strategies))
+    merge(peer, yield* pool.state())
+    const before = yield* pool.hash()
+    yield* ann.title("row 7", "other")
+    yield* ann.title("new", "row")
+    expect(yield* pool.hash()).not.toBe(before)
+    const { tree } = hashState(peer)
+    const nodes = yield* pool.diff({ _tag: "Nodes", sums: nodeSums(tree) })
+    expect(nodes._tag === "Leaves" && nodes.sums.length).toBe(2)
+    const rows = yield* pool.diff({
+      _tag: "Rows",
+      leaves: [],
+      rows: [
+        ["row 7", "0"],
+        ["new", "0"],
+        ["none", "0"]
+      ]
+    })
+    expect(rows._tag === "Patch" && rows.patch.rows.map(([key]) => key)).toEqual(["row 7", "new"])
+    // They come from clients.
+    const malformed = [null, {}, { _tag: "Nodes", sums: "short" }, { _tag: "Rows", leaves: [-1], rows: [] }]
+    for (const ask of malformed as unknown as ReadonlyArray<MergePool.Ask>) {
+      expect(yield* Effect.flip(pool.diff(ask))).toMatchObject({ reason: "InvalidData" })
+    }
+  })
+})
