@@ -27,6 +27,7 @@ import * as Runtime from "./internal/mergePool/poolRuntime.js"
 import { type OpenOptions, type Options, resolve } from "./internal/mergePool/poolSettings.js"
 import type { Stats } from "./internal/mergePool/poolStats.js"
 import type { InvalidOptions } from "./internal/options.js"
+import type { MadeOrDeferred, Making } from "./internal/remedy.js"
 
 export type { Backend } from "./internal/catalog/backend.js"
 export { OpenError, StoreEnded } from "./internal/catalog/ended.js"
@@ -89,13 +90,13 @@ export interface MergePools {
   readonly unsafeStats: () => Stats
   /** Ends every pool as `Closed`, and hands the backend back. All closers share one report. */
   readonly close: Effect.Effect<CloseReport>
-  /** `close` with a deadline; the earliest deadline wins. */
+  /** `close` with a deadline; the earliest deadline wins. Dies with {@link InvalidOptions} if it is no duration from 0. */
   readonly closeWithin: (duration: Duration.DurationInput) => Effect.Effect<CloseReport>
 }
 
 /** Makes a catalog of pools; returns at once. It is closed with its scope, within `closeDeadline`. */
 export const make = (
-  backend: Backend,
+  backend: MadeOrDeferred & Backend,
   options: Options = {}
 ): Effect.Effect<MergePools, InvalidOptions, Scope.Scope> => makeDeferred(Effect.succeed(backend), options)
 
@@ -104,7 +105,7 @@ export const make = (
  * retried from 100 ms to every 30 s; a `StorageError` of kind `Fatal` ends it, then the catalog is `Failed`.
  */
 export const makeDeferred = <E, R>(
-  acquire: Effect.Effect<Backend, E, R>,
+  acquire: Making<"save"> & Effect.Effect<Backend, E, R>,
   options: Options = {}
 ): Effect.Effect<MergePools, InvalidOptions, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function* () {
@@ -131,7 +132,7 @@ export const memory: () => Effect.Effect<Backend> = memoryBackend
  */
 export const layer = <Id, E, R>(
   tag: Context.Tag<Id, MergePools>,
-  acquire: Effect.Effect<Backend, E, R>,
+  acquire: Making<"save"> & Effect.Effect<Backend, E, R>,
   options: Options = {}
 ): Layer.Layer<Id, InvalidOptions, Exclude<R, Scope.Scope>> =>
   Layer.scoped(tag, makeDeferred(acquire, options))

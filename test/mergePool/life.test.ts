@@ -1,6 +1,6 @@
 /** How pools are opened, how long they live, and what leaves with a client. */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Exit, Option, Scope, TestClock } from "effect"
+import { Effect, Exit, Fiber, Option, Scope, TestClock } from "effect"
 import * as Datastore from "../../src/Datastore.js"
 import * as MergePool from "../../src/MergePool.js"
 import { board, clientOf, followed, keysOf, make, shownBy, strategies } from "../support/mergePool/served.js"
@@ -156,5 +156,21 @@ describe("what a client leaves", () => {
     expect(yield* bob.replica.unsent).toEqual([])
     expect(yield* bob.replica.get("gone")).toEqual(Option.none())
     expect(yield* bob.replica.get("stays")).toEqual(Option.some(new Map([["title", "here"]])))
+  })
+})
+
+describe("an opening beside the close of its catalog", () => {
+  scenario("leaves no pool open, wherever the close comes between", function* () {
+    for (let step = 0; step < 40; step++) {
+      const pools = yield* make()
+      // It gives way often enough for the close to come between any two of its parts.
+      const opening = yield* Effect.fork(
+        Effect.withMaxOpsBeforeYield(Effect.either(pools.open({ id: "board", strategies })), 12)
+      )
+      for (let i = 0; i < step; i++) yield* Effect.yieldNow()
+      yield* pools.close
+      yield* Fiber.join(opening)
+      expect([step, (yield* pools.stats).pools]).toEqual([step, 0])
+    }
   })
 })

@@ -25,6 +25,27 @@ export interface Followers<V> {
   readonly onRefused: () => void
 }
 
+/** What the runtimes of stores and of pools have for their follows. */
+interface Catalog<V> {
+  readonly clients: Clients.Clients
+  readonly settings: { readonly quotas: Quotas }
+  readonly shared: Pick<Followers<V>, "policy" | "timers" | "inBackground"> & {
+    readonly count: { quotaRefusals: number }
+  }
+}
+
+/** What the follows of a catalog share. */
+export const followersOf = <V>({ clients, settings, shared }: Catalog<V>): Followers<V> => ({
+  clients,
+  quotas: settings.quotas,
+  policy: shared.policy,
+  timers: shared.timers,
+  inBackground: shared.inBackground,
+  onRefused: () => {
+    shared.count.quotaRefusals++
+  }
+})
+
 /** A store or pool that is open. */
 export interface Followed<V> extends Policy.Thing {
   readonly epoch: string

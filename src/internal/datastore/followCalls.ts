@@ -52,17 +52,6 @@ const markShared = (
   return Effect.ignore(Effect.map(parts.head, (seq) => Policy.mark(marks, count, seq)))
 }
 
-const followersOf = ({ clients, settings, shared }: Runtime): Follows.Followers<JsonRow> => ({
-  clients,
-  quotas: settings.quotas,
-  policy: shared.policy,
-  timers: shared.timers,
-  inBackground: shared.inBackground,
-  onRefused: () => {
-    shared.count.quotaRefusals++
-  }
-})
-
 /**
  * Opens a follow of what a selector matches, within the rights of its principal, as long as the scope lives. A cursor that
  * was made under other rights fails with `EpochChanged`.
@@ -81,7 +70,7 @@ export const open = (
     yield* markShared(runtime, store, as)
     const { epoch, following, holding, id, kind, marks } = store
     const followed = { id, kind, epoch, marks, following, seq: holding.seq }
-    return yield* Follows.open(followersOf(runtime), followed, as, selector, { ...options, after })
+    return yield* Follows.open(Follows.followersOf(runtime), followed, as, selector, { ...options, after })
   })
 
 /** Opens a follow of all records, which begins with a snapshot if it cannot resume. */

@@ -41,6 +41,8 @@ export interface Shared {
   readonly isSession: (id: string, as: As | undefined) => boolean
   /** Notes that a pool holds rows of a session. */
   readonly noteSession: (session: string, pool: Pool) => void
+  /** Notes that a pool holds rows of a session no more. */
+  readonly leaveSession: (session: string, pool: Pool) => void
   /** Runs an effect behind what was given before, outside of the caller's fiber. */
   readonly inBackground: (task: Effect.Effect<void>) => void
   /** Called once when a pool has ended. */

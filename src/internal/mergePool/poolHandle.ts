@@ -71,23 +71,12 @@ export interface PoolHandle {
   readonly end: Effect.Effect<void>
 }
 
-const followersOf = ({ clients, settings, shared }: Runtime): Follows.Followers<PoolCell> => ({
-  clients,
-  quotas: settings.quotas,
-  policy: shared.policy,
-  timers: shared.timers,
-  inBackground: shared.inBackground,
-  onRefused: () => {
-    shared.count.quotaRefusals++
-  }
-})
-
 const follow = (
   runtime: Runtime,
   pool: Pool,
   { after, as, buffer, view }: FollowOptions
 ): Stream.Stream<Frame<PoolCell>, Follows.FollowEnded> => {
-  const followers = followersOf(runtime)
+  const followers = Follows.followersOf(runtime)
   const { epoch, following, id, kind, marks, ticking } = pool
   const followed = { id, kind, epoch, following, marks, seq: () => ticking.seq }
   const own = view && ((_: string, cell: PoolCell): boolean => view(cell))

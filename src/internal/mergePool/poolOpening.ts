@@ -102,6 +102,23 @@ const forbidden = new OpenError({ reason: "Forbidden", message: "the principal m
 const mayOpen = ({ shared }: Runtime, { as, id, kind }: Named): boolean =>
   as === undefined || shared.policy.rights(as.principal, { id, kind }).actions.has("open")
 
+/** Adds a pool that was made to those that are open, unless the catalog was closed meanwhile. */
+const add = (
+  { entries, shared }: Runtime,
+  pool: Pool,
+  opened: Opened,
+  principal: string | undefined
+): Effect.Effect<Pool, OpenError> =>
+  Effect.suspend(() => {
+    if (shared.isClosed) {
+      end(pool, "Closed")
+      // The tasks of a catalog that is closed run no more.
+      return Effect.andThen(pool.following.end(pool.ended!), closed)
+    }
+    entries.set(pool.id, { pool, opened, principal })
+    return Effect.succeed(pool)
+  })
+
 const openNow = (runtime: Runtime, opening: Named): Effect.Effect<Pool, OpenError> =>
   Effect.suspend(() => {
     const { entries, places, shared } = runtime
@@ -127,10 +144,7 @@ const openNow = (runtime: Runtime, opening: Named): Effect.Effect<Pool, OpenErro
     }
     const made = makePool(runtime, opening, wanted, definition).pipe(
       Effect.mapError(invalidOpening),
-      Effect.map((pool) => {
-        entries.set(id, { pool, opened: wanted, principal: as?.principal })
-        return pool
-      })
+      Effect.flatMap((pool) => add(runtime, pool, wanted, as?.principal))
     )
     return Places.counted(places, id, as?.principal, made)
   })

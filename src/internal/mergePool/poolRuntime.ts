@@ -8,13 +8,13 @@ import * as Policy from "../catalog/policy.js"
 import { makeRates } from "../catalog/quotas.js"
 import { isSessionOf } from "../catalog/sessionCalls.js"
 import type { InvalidOptions } from "../options.js"
-import { makeRandom, word } from "../random.js"
+import { makeRandom } from "../random.js"
 import { steady } from "../time.js"
+import { newClient } from "./newClient.js"
 import type { Pool, Shared } from "./pool.js"
 import type { PoolCell } from "./poolCells.js"
 import { removeLeft } from "./poolMerging.js"
 import type { Settings } from "./poolSettings.js"
-import { clientOfBits } from "./stamp.js"
 
 /** A pool of the catalog that is open. */
 export interface Entry {
@@ -52,6 +52,7 @@ const ended = (runtime: Runtime, pool: Pool): void => {
     entries.delete(pool.id)
     Places.leave(places, entry.principal)
   }
+  for (const session of pool.leaving?.bySession.keys() ?? []) shared.leaveSession(session, pool)
   shared.count.ticks += pool.ticking.ticks
   const { reason } = pool.ended!
   if (reason === "Expired") runtime.expired++
@@ -105,6 +106,10 @@ export const make = (
         if (holding === undefined) sessions.set(session, new Set([pool]))
         else holding.add(pool)
       },
+      leaveSession: (session, pool) => {
+        const holding = sessions.get(session)
+        if (holding?.delete(pool) === true && holding.size === 0) sessions.delete(session)
+      },
       inBackground: (task) => {
         host.tasks.unsafeOffer(task)
       },
@@ -112,13 +117,12 @@ export const make = (
       count: counters(),
       isClosed: false
     }
-    const bits = () => BigInt(word(random) >>> 0)
     const runtime: Runtime = {
       ...host,
       settings,
       shared,
       entries,
-      newClient: () => clientOfBits((bits() << 32n) | bits()),
+      newClient: () => newClient(random),
       expired: 0
     }
     const stop = leases.sessions.onEnd(({ id }) => endSession(sessions, id))

@@ -1,14 +1,15 @@
 /** A replica of a pool as programs hold it: it edits at once, also without a server, and keeps what was not sent yet. */
 import { Effect, Option } from "effect"
 import * as Rules from "../options.js"
-import { makeRandom, word } from "../random.js"
+import { makeRandom } from "../random.js"
 import { steady } from "../time.js"
 import { define, type Fields } from "./definition.js"
 import type { Edit } from "./edits.js"
+import { newClient } from "./newClient.js"
 import type { Patch, Refused } from "./patch.js"
 import { MergeError, mergeError } from "./poolErrors.js"
 import * as Core from "./replica.js"
-import { clientOfBits, isClient } from "./stamp.js"
+import { isClient } from "./stamp.js"
 import { makeState, statePatch } from "./state.js"
 import type { FieldEdit } from "./strategy.js"
 
@@ -111,8 +112,7 @@ export const replica = (
       return yield* new Rules.InvalidOptions({ option: "strategies", message })
     }
     const random = yield* makeRandom
-    const bits = () => BigInt(word(random) >>> 0)
     const clock = steady(yield* Effect.clock)
-    const core = Core.makeReplica(client ?? clientOfBits((bits() << 32n) | bits()), makeState(definition))
+    const core = Core.makeReplica(client ?? newClient(random), makeState(definition))
     return handleOf(core, () => clock.unsafeCurrentTimeMillis(), maxUnsent)
   })

@@ -15,6 +15,12 @@ const hidden = rights("shows its cells only, and nothing of others in any reply"
 
 export const mergePoolServerMutants: ReadonlyArray<NamedMutant> = [
   guard(
+    "open a pool in a catalog that was closed meanwhile",
+    inside("poolOpening"),
+    ["    if (shared.isClosed) {\n", "    if (shared.isClosed && opened.ttl < 0) {\n"],
+    life("leaves no pool open, wherever the close comes between")
+  ),
+  guard(
     "keep what a quota refuses",
     inside("poolMerging"),
     ["    takeBack(state, changes, latest)\n", ""],

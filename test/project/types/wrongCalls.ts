@@ -7,6 +7,7 @@ import {
   ChangeLog,
   Datastore,
   LiveTable,
+  MergePool,
   Projection,
   Recorder,
   Storage,
@@ -39,6 +40,7 @@ class Lines extends Context.Tag("Lines")<
 >() {}
 class Changes extends Context.Tag("Changes")<Changes, Watch.Watch<string>>() {}
 class Keys extends Context.Tag("Keys")<Keys, LiveTable.Of<typeof keys>>() {}
+class Pools extends Context.Tag("Pools")<Pools, MergePool.MergePools>() {}
 class Boards extends Context.Tag("Boards")<Boards, Datastore.Datastores>() {}
 class Counts extends Context.Tag("Counts")<Counts, Projection.Of<typeof counts>>() {}
 
@@ -63,6 +65,8 @@ export const wrong = [
   () => LiveTable.make(Table.memory(keys)),
   // @ts-expect-error yield* it, and pass what it makes, or pass the Effect to makeDeferred or layer
   () => Datastore.make(Datastore.memory()),
+  // @ts-expect-error yield* it, and pass what it makes, or pass the Effect to makeDeferred or layer
+  () => MergePool.make(MergePool.memory()),
   // @ts-expect-error yield* it, and pass what it makes
   () => Projection.make(counts, ChangeLog.make<Projection.EventValue>({ keys: "indexed" })),
   // @ts-expect-error yield* it, and pass what it makes
@@ -111,6 +115,10 @@ export const wrong = [
   () => Datastore.makeDeferred(backend),
   // @ts-expect-error this is not an Effect: pass Effect.succeed of it
   () => Datastore.layer(Boards, backend),
+  // @ts-expect-error this is not an Effect: pass Effect.succeed of it
+  () => MergePool.makeDeferred(backend),
+  // @ts-expect-error this is not an Effect: pass Effect.succeed of it
+  () => MergePool.layer(Pools, backend),
 
   // A table without its columns
   // @ts-expect-error this recorder is of a table: pass its { columns, id } as the second argument
