@@ -5,7 +5,7 @@ import { databaseUrls } from "../support/postgres/databases.js"
 
 const subjects = [
   memorySubject,
-  sqliteSubject,
+  sqliteSubject(),
   ...persistenceSubjects,
   ...databaseUrls().map(({ name, url }) => pgSubject(name, url))
 ]

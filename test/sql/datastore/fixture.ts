@@ -11,7 +11,7 @@ import type {
 } from "../../../src/internal/catalog/backend.js"
 import type { Json } from "../../../src/internal/columns/jsonData.js"
 import * as SqlDatastore from "../../../src/sql/SqlDatastore.js"
-import { oncePerFile } from "../../support/laws/sharedPlace.js"
+import { oncePerFile } from "../../support/laws/oncePerFile.js"
 import { databaseUrls } from "../../support/postgres/databases.js"
 import { pgSchema, sqliteFile, type TableDatabase } from "../../support/table/databases.js"
 

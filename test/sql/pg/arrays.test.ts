@@ -1,5 +1,5 @@
-import { describe, expect, it, layer } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
 import fc from "fast-check"
 import type { ColumnType } from "../../../src/Storage.js"
 import type { Row, TableColumn } from "../../../src/sql/internal/dialect.js"
@@ -7,6 +7,7 @@ import { arrayEncoders } from "../../../src/sql/internal/pg/arrays.js"
 import { pgDialect } from "../../../src/sql/internal/pg/dialect.js"
 import { sizeLimits } from "../../../src/sql/internal/statementSize.js"
 import { holdsEffect } from "../../support/laws/laws.js"
+import { oncePerFile } from "../../support/laws/oncePerFile.js"
 import { type Everything, plainRow, readBack, row } from "../../support/laws/rows.js"
 import { databaseUrls } from "../../support/postgres/databases.js"
 import { openClient, ownSchema, type Sql } from "../../support/postgres/tables.js"
@@ -72,14 +73,13 @@ describe("the binary array of a column", () => {
   })
 })
 
-class Connection extends Context.Tag("test/Connection")<Connection, Sql>() {}
-
 for (const { name, url } of databaseUrls()) {
-  const connected = Layer.scoped(Connection, Effect.flatMap(ownSchema(url), openClient))
-  layer(connected, { excludeTestServices: true, timeout: "60 seconds" })(`binary arrays, ${name}`, (it) => {
-    it.effect("come back from the server equal and in order, NULLs and all", () =>
+  describe(`binary arrays, ${name}`, () => {
+    const connected = oncePerFile(Effect.flatMap(ownSchema(url), openClient))
+
+    it.live("come back from the server equal and in order, NULLs and all", () =>
       Effect.gen(function* () {
-        const sql = yield* Connection
+        const sql = yield* connected
         for (const type of types) {
           const column = nullable(type)
           yield* holdsEffect(fc.array(row, { maxLength: 30 }), 25, (rows) =>
@@ -96,9 +96,9 @@ for (const { name, url } of databaseUrls()) {
       })
     )
 
-    it.effect("mean to the server what they mean to us", () =>
+    it.live("mean to the server what they mean to us", () =>
       Effect.gen(function* () {
-        const sql = yield* Connection
+        const sql = yield* connected
         const text = (type: ColumnType, values: ReadonlyArray<unknown>) => sent(sql, type, values, "v::text")
         yield* sql("SET TimeZone = 'UTC'")
         const dates = [
@@ -132,9 +132,9 @@ for (const { name, url } of databaseUrls()) {
       })
     )
 
-    it.effect("hold long columns of short strings, and strings of 1 MiB, in ASCII and beyond", () =>
+    it.live("hold long columns of short strings, and strings of 1 MiB, in ASCII and beyond", () =>
       Effect.gen(function* () {
-        const sql = yield* Connection
+        const sql = yield* connected
         const mebi = 2 ** 20
         for (const values of [
           Array.from({ length: 10_000 }, (_, n) => (n % 3 === 0 ? null : `${n}`)),
@@ -148,9 +148,9 @@ for (const { name, url } of databaseUrls()) {
       })
     )
 
-    it.effect("insert in the order of the batch, with duplicates inside of it", () =>
+    it.live("insert in the order of the batch, with duplicates inside of it", () =>
       Effect.gen(function* () {
-        const sql = yield* Connection
+        const sql = yield* connected
         const id: TableColumn = { name: "id", sql: '"id"', type: "integer", nullable: false, position: 0 }
         const note: TableColumn = { ...bare("text"), name: "note", sql: '"note"', position: 1 }
         const table = {

@@ -1,7 +1,7 @@
 /** A place for the storage laws that takes too long to make for each of them. */
-import { Effect, Exit, Scope } from "effect"
-import { afterAll } from "vitest"
+import { Effect, type Scope } from "effect"
 import type { Place } from "../../../src/testing/StorageLaws.js"
+import { oncePerFile } from "./oncePerFile.js"
 import type { All, Row } from "./subjects.js"
 
 /** A place that is emptied for every law, because it takes long to make. */
@@ -9,13 +9,6 @@ export interface Shared {
   readonly open: Place<Row, All>["open"]
   readonly peek: Place<Row, All>["peek"]
   readonly empty: Effect.Effect<unknown>
-}
-
-/** What is made once for the tests of a file, when the first one needs it. It ends with the file. */
-export const oncePerFile = <A>(make: Effect.Effect<A, unknown, Scope.Scope>): Effect.Effect<A> => {
-  const scope = Effect.runSync(Scope.make())
-  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
-  return Effect.runSync(Effect.cached(Effect.orDie(Scope.extend(make, scope))))
 }
 
 /**

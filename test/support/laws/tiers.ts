@@ -7,8 +7,7 @@ import { NodeContext } from "@effect/platform-node"
 import { SqlClient } from "@effect/sql/SqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
-import { Effect, Exit, Layer, Redacted, Scope } from "effect"
-import { afterAll } from "vitest"
+import { Effect, Layer, Redacted, type Scope } from "effect"
 import * as PersistenceTier from "../../../src/platform/PersistenceTier.js"
 import * as SqlTier from "../../../src/sql/SqlTier.js"
 import * as Tier from "../../../src/Tier.js"
@@ -17,6 +16,7 @@ import { ownSchema } from "../postgres/tables.js"
 import { tempFile } from "../sqlite/sqlite.js"
 import { tempDir } from "../tempDir.js"
 import { passingClock } from "../time/passing.js"
+import { oncePerFile } from "./oncePerFile.js"
 
 /** The tier, with its calls on this clock. */
 const onClock = (
@@ -55,17 +55,8 @@ const tables = <E>(
   name: string,
   make: Effect.Effect<Effect.Effect<SqlClient, E, Scope.Scope>, unknown, Scope.Scope>
 ): Subject => {
-  const scope = Effect.runSync(Scope.make())
-  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
-  const once = Effect.runSync(
-    Effect.cached(
-      Effect.orDie(
-        Scope.extend(
-          Effect.flatMap(make, (connect) => Effect.map(connect, (client) => ({ client, connect }))),
-          scope
-        )
-      )
-    )
+  const once = oncePerFile(
+    Effect.flatMap(make, (connect) => Effect.map(connect, (client) => ({ client, connect })))
   )
   let table = 0
   return {
@@ -87,10 +78,11 @@ const clientOf = <E>(layer: Layer.Layer<SqlClient, E>): Effect.Effect<SqlClient,
   Effect.flatMap(Layer.build(layer), (context) => Effect.provide(SqlClient, context))
 
 /** A tier in a SQLite file. */
-export const sqliteSubject: Subject = tables(
-  "SqlTier over a SqliteClient",
-  Effect.map(tempFile, (filename) => clientOf(SqliteClient.layer({ filename })))
-)
+export const sqliteSubject = (): Subject =>
+  tables(
+    "SqlTier over a SqliteClient",
+    Effect.map(tempFile, (filename) => clientOf(SqliteClient.layer({ filename })))
+  )
 
 /** A tier on a Postgres server. */
 export const pgSubject = (name: string, server: string): Subject =>

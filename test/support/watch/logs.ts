@@ -1,13 +1,13 @@
 /** This library's own change logs as subjects of their laws. */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
-import { Effect, Exit, Layer, Redacted, Scope } from "effect"
-import { afterAll } from "vitest"
+import { Effect, Layer, Redacted, type Scope } from "effect"
 import * as ChangeLog from "../../../src/ChangeLog.js"
 import * as PgChangeLog from "../../../src/sql/PgChangeLog.js"
 import * as SqlChangeLog from "../../../src/sql/SqlChangeLog.js"
 import * as SqliteChangeLog from "../../../src/sql/SqliteChangeLog.js"
 import type { Place, Subject } from "../../../src/testing/ChangeLogLaws.js"
+import { oncePerFile } from "../laws/oncePerFile.js"
 import { ownSchema } from "../postgres/tables.js"
 import { tempFile } from "../sqlite/sqlite.js"
 
@@ -40,9 +40,7 @@ const feeds = (
   state: State,
   keys: Keys
 ): Effect.Effect<Place> => {
-  const scope = Effect.runSync(Scope.make())
-  afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
-  const once = Effect.runSync(Effect.cached(Effect.orDie(Scope.extend(make, scope))))
+  const once = oncePerFile(make)
   let feed = 0
   return Effect.map(once, (open) => {
     const options = { table: "laws", feed: `feed ${state} ${keys} ${++feed}`, state, keys }
