@@ -9,7 +9,7 @@ const report = process.env.TEST_REPORT
 
 export const sharing = [
   "test/*.test.ts",
-  "test/{actor,bench,cache,catalog,columns,datastore,examples,internal,lease,liveTable,log,mergePool,mutants}/**/*.test.ts",
+  "test/{actor,bench,cache,catalog,columns,datastore,examples,internal,laws,lease,liveTable,log,mergePool,mutants}/**/*.test.ts",
   "test/{platform,project,projection,recorder,sql,table,testing,watch}/**/*.test.ts"
 ]
 
