@@ -3,6 +3,7 @@ import { Effect, type Scope } from "effect"
 import type { Backend } from "../catalog/backend.js"
 import * as Clients from "../catalog/clients.js"
 import * as Host from "../catalog/host.js"
+import * as Owning from "../catalog/owning.js"
 import * as Places from "../catalog/places.js"
 import * as Policy from "../catalog/policy.js"
 import { makeRates } from "../catalog/quotas.js"
@@ -14,10 +15,9 @@ import type { Unsaved } from "./closing.js"
 import type { OpenError } from "./errors.js"
 import type { JsonRow } from "./holding.js"
 import * as Leasing from "./leasing.js"
-import * as Owning from "./owning.js"
 import * as Records from "./records.js"
 import type { Settings } from "./settings.js"
-import { beforeMark, type Counters, type Shared, type Store } from "./store.js"
+import { beforeMark, type Counters, end, type Shared, type Store } from "./store.js"
 
 /** A store of the catalog that is open. */
 export interface Entry {
@@ -71,6 +71,12 @@ export const savingsOf = ({ owning, saving }: Runtime): ReadonlyArray<Saving.Sav
 ]
 
 const noCounters = (): Counters => ({ applied: 0, refused: 0, repeated: 0, quotaRefusals: 0, failed: 0 })
+
+/** Ends all stores that were decided in memory. */
+const endOwned = (entries: ReadonlyMap<string, Entry>, cause: unknown): void => {
+  for (const { store } of Array.from(entries.values()))
+    if (store.outbox !== undefined) end(store, "Failed", cause)
+}
 
 /** Removes the records of a session from a store: one revision. */
 const removeFrom = (saving: Saving.Saving, store: Store, session: string): void => {
@@ -149,7 +155,7 @@ export const make = (
       leasing,
       shared,
       entries,
-      owning: yield* Owning.make(name, scope, entries),
+      owning: yield* Owning.make(name, scope, (cause) => endOwned(entries, cause)),
       saving,
       unsaved: [],
       expired: 0

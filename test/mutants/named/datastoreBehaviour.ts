@@ -214,7 +214,7 @@ const seeing: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "close without what a lost ownership hands back",
-    inside("owning"),
+    "internal/catalog/owning",
     ["savings: () => Array.from(open)", "savings: () => (held === undefined ? [] : [held])"],
     ["datastore/close", "that has lost it hands back what it had, also to a catalog that is closed meanwhile"]
   ),
@@ -258,7 +258,7 @@ const idling: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "give a handle up whose store could not be loaded again",
-    inside("slot"),
+    "internal/catalog/slot",
     ["else if (slot.life === undefined) slot.failed", "else slot.failed"],
     comesBack("reports such a write when the store cannot be loaded, and goes on when it can")
   ),
