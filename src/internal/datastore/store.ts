@@ -19,9 +19,6 @@ import * as Records from "./records.js"
 import type { Reply } from "./reply.js"
 import type { SharedParts } from "./sharedStore.js"
 
-/** Stands before the mark of a process in an epoch, and nowhere else in it. */
-export const beforeMark = "~"
-
 /** What all stores of a catalog share. */
 export interface Shared {
   readonly timers: Timers
