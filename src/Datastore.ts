@@ -32,6 +32,7 @@ export type { FollowEnded } from "./internal/catalog/follows.js"
 export type { Action, Authorize, Grant, Thing } from "./internal/catalog/policy.js"
 export type { Quotas } from "./internal/catalog/quotas.js"
 export type { Connected, SessionOptions } from "./internal/catalog/sessionCalls.js"
+export type { StoreStatus } from "./internal/catalog/slot.js"
 export type { Json, JsonObject } from "./internal/columns/jsonData.js"
 export type { As } from "./internal/datastore/accept.js"
 export { apply } from "./internal/datastore/apply.js"
@@ -56,7 +57,6 @@ export {
 } from "./internal/datastore/operation.js"
 export type { ReadOptions, Snapshot } from "./internal/datastore/reading.js"
 export type { Migrate, OpenOptions, Options } from "./internal/datastore/settings.js"
-export type { StoreStatus } from "./internal/datastore/slot.js"
 export type { Stats } from "./internal/datastore/stats.js"
 export type {
   Batched,

@@ -8,7 +8,11 @@
  * Guarantees: a merge is applied whole or not at all, and what was refused changes nothing. Replicas with the same edits
  * have equal content and equal hashes. Removals are remembered for one hour; an older edit is refused as `TooOld`, so
  * nothing that was removed comes back. What a principal may not see reaches it in no frame. Each follow gets the last value
- * of a pool that ends, and then one typed end. Take a `Datastore` instead where edits must be judged in one order.
+ * of a pool that ends, and then one typed end.
+ *
+ * A permanent pool is saved by a recorder; its cells, its horizon and the fingerprint of its strategies come back with it.
+ * With `ack: "flushed"` any process writes it: each save joins anew with what is stored, and all read one log. With `ack:
+ * "memory"` one process owns it and answers at once. Take a `Datastore` instead where edits must be judged in one order.
  *
  * Stamps are hybrid logical clocks (Kulkarni et al., 2014); the joins are state-based CRDTs (Shapiro et al., 2011).
  */
@@ -35,6 +39,7 @@ export type { FollowEnded } from "./internal/catalog/follows.js"
 export type { Action, Authorize, Grant, Thing } from "./internal/catalog/policy.js"
 export type { Quotas } from "./internal/catalog/quotas.js"
 export type { As, Connected, SessionOptions } from "./internal/catalog/sessionCalls.js"
+export type { StoreStatus } from "./internal/catalog/slot.js"
 export type { Json } from "./internal/columns/jsonData.js"
 export type { Leases } from "./internal/lease/leases.js"
 export { type Session, SessionRefused, type Sessions } from "./internal/lease/sessions.js"
@@ -44,11 +49,12 @@ export type { Fields } from "./internal/mergePool/definition.js"
 export { set } from "./internal/mergePool/members.js"
 export type { CellName, CellPatch, Patch, RowPatch } from "./internal/mergePool/patch.js"
 export { type PoolCell, patchOf } from "./internal/mergePool/poolCells.js"
-export type { CloseReport } from "./internal/mergePool/poolClosing.js"
+export type { CloseReport, Unsaved } from "./internal/mergePool/poolClosing.js"
 export { MergeError } from "./internal/mergePool/poolErrors.js"
 export type { FollowOptions, PoolHandle } from "./internal/mergePool/poolHandle.js"
-export type { MergeOptions } from "./internal/mergePool/poolMerging.js"
-export type { Answer, Ask, ReadOptions } from "./internal/mergePool/poolReading.js"
+export type { MergeOptions } from "./internal/mergePool/poolJudging.js"
+export type { Migrate, StoredCell } from "./internal/mergePool/poolMigrating.js"
+export type { Answer, Ask, ReadFailed, ReadOptions } from "./internal/mergePool/poolReading.js"
 export type { OpenOptions, Options } from "./internal/mergePool/poolSettings.js"
 export type { Stats } from "./internal/mergePool/poolStats.js"
 export type { Unsent } from "./internal/mergePool/replica.js"
@@ -81,6 +87,8 @@ export interface MergePools {
   ) => Effect.Effect<Connected, InvalidOptions | SessionRefused, Scope.Scope>
   /** Deadlines and sessions, to share with other catalogs. */
   readonly leases: Leases
+  /** Completes when everything that was merged before it has an outcome. */
+  readonly flush: Effect.Effect<void>
   /** Completes when the backend is there. Fails with the reason if it never is. */
   readonly ready: Effect.Effect<void, ActorStopped>
   readonly status: Effect.Effect<Status>
@@ -88,7 +96,7 @@ export interface MergePools {
   readonly statusChanges: Stream.Stream<Status>
   readonly stats: Effect.Effect<Stats>
   readonly unsafeStats: () => Stats
-  /** Ends every pool as `Closed`, and hands the backend back. All closers share one report. */
+  /** Saves what was merged, ends every pool as `Closed`, and hands the backend back. All closers share one report. */
   readonly close: Effect.Effect<CloseReport>
   /** `close` with a deadline; the earliest deadline wins. Dies with {@link InvalidOptions} if it is no duration from 0. */
   readonly closeWithin: (duration: Duration.DurationInput) => Effect.Effect<CloseReport>

@@ -40,6 +40,15 @@ export const catalogRules = (name: string) => ({
   onClosed: Rules.optional(Rules.func("that returns an Effect"))
 })
 
+/** How long permanent stores or pools stay in memory without a call or a follow. */
+export const idleRule = Rules.or(Rules.millis("above 0"), 10 * 60 * 1000)
+
+/** When a write of a permanent store or pool is answered. */
+export const ackRule = Rules.or(Rules.oneOf("memory", "flushed"), "flushed")
+
+/** Whether an opening waits for the backend. */
+export const startRule = Rules.or(Rules.oneOf("loaded", "queued"), "loaded")
+
 const maxIdBytes = 512
 
 /** Returns what is wrong with the id of a store or pool, or `undefined`. */

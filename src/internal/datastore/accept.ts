@@ -5,6 +5,7 @@
 import * as Either from "effect/Either"
 import type { ChangeLogError } from "../../ChangeLog.js"
 import type { OperationId, Save } from "../catalog/backend.js"
+import { nextAfter } from "../catalog/decideNext.js"
 import * as Operations from "../catalog/operations.js"
 import * as Policy from "../catalog/policy.js"
 import * as Quotas from "../catalog/quotas.js"
@@ -153,19 +154,16 @@ const saveOf = (store: Store, request: Request, changes: Changes, reply: Reply, 
     name: shared.nextName(),
     keys: keysOfChanges(changed),
     id: request.id,
-    decide: ({ head, logged, window }) => {
-      if (logged !== undefined) return { revisions: [] }
-      if (head.seq !== before) return { _tag: "Broken", message: notNext(head.seq, before) }
-      return { revisions, reply: json, floor: request.id && Operations.floorAfter(window, request.id.n) }
-    }
+    decide: nextAfter(before, ({ window }) => ({
+      revisions,
+      reply: json,
+      floor: request.id && Operations.floorAfter(window, request.id.n)
+    }))
   }
 }
 
 const keysOfChanges = (changed: ReadonlyArray<Changed>): ReadonlyArray<string> =>
   changed.length === 1 ? [changed[0]!.key] : Array.from(new Set(changed.map(({ key }) => key)))
-
-const notNext = (stored: number, expected: number): string =>
-  `revision ${stored} is stored, and not ${expected}: another process has written, or a save before was not stored`
 
 /** Gives the outbox of a permanent store what is to be stored. */
 const offer = (store: Store, request: Request, changes: Changes, reply: Reply, now: number): void => {

@@ -1,8 +1,10 @@
 /** The calls of a catalog of stores. */
 import { type Duration, Effect, Option, type Schema } from "effect"
 import * as Clients from "../catalog/clients.js"
+import { isIdle } from "../catalog/idle.js"
 import * as Operations from "../catalog/operations.js"
 import { type SessionOptions, session } from "../catalog/sessionCalls.js"
+import * as Slot from "../catalog/slot.js"
 import { makeSecret } from "../lease/secret.js"
 import type { CloseReport } from "./closing.js"
 import * as Closing from "./closing.js"
@@ -12,9 +14,8 @@ import * as Metering from "./metering.js"
 import * as Open from "./opening.js"
 import { type Runtime, savingsOf } from "./runtime.js"
 import { type OpenOptions, resolveOpening } from "./settings.js"
-import * as Slot from "./slot.js"
 import { statsOf } from "./stats.js"
-import { end, type Store } from "./store.js"
+import { end } from "./store.js"
 
 const open = <A, I>(runtime: Runtime, options: OpenOptions<A, I>) =>
   Effect.gen(function* () {
@@ -52,20 +53,12 @@ const purge = (runtime: Runtime): number => {
   return expired
 }
 
-/** Whether a permanent store can leave memory: nothing of it is under way, and no call came for long. */
-const isIdle = ({ clients, settings }: Runtime, store: Store, now: number): boolean =>
-  store.lifetime === undefined &&
-  store.pending === 0 &&
-  store.members.size === 0 &&
-  Clients.countOf(clients, store.id) === 0 &&
-  now - store.usedAt > settings.idleTimeout
-
 /** Removes what no access asks for: old replies, and permanent stores that are idle. */
-const tidy = (runtime: Runtime): void => {
-  const now = runtime.leases.timers.now()
-  for (const { store } of Array.from(runtime.entries.values())) {
+const tidy = ({ clients, entries, leases, settings }: Runtime): void => {
+  const now = leases.timers.now()
+  for (const { store } of Array.from(entries.values())) {
     Operations.prune(store.operations, now)
-    if (isIdle(runtime, store, now)) end(store, "Unloaded")
+    if (isIdle(clients, store, now, settings.idleTimeout)) end(store, "Unloaded")
   }
 }
 

@@ -2,15 +2,15 @@
 import { Effect, type Scope, Stream } from "effect"
 import { prefix, type Revision, type Selector } from "../../ChangeLog.js"
 import type { FollowError, Frame, Watcher, FollowOptions as WatchOptions } from "../../Watch.js"
+import { cursorOf, markShared } from "../catalog/epochMark.js"
 import * as Follows from "../catalog/follows.js"
-import * as Policy from "../catalog/policy.js"
 import type { As } from "./accept.js"
 import type { Codec } from "./data.js"
 import type { StoreEnded } from "./errors.js"
 import type { JsonRow } from "./holding.js"
 import type { Row } from "./operation.js"
 import type { Runtime } from "./runtime.js"
-import { access, beforeMark, type Store } from "./store.js"
+import { access, type Store } from "./store.js"
 
 /** Options of a follow of a store; each has a default. */
 export interface FollowOptions<A> extends Pick<WatchOptions<never>, "buffer" | "policy" | "previous"> {
@@ -23,33 +23,6 @@ export interface FollowOptions<A> extends Pick<WatchOptions<never>, "buffer" | "
   readonly view?: ((row: Row<A>) => boolean) | undefined
   /** Who follows. Default: the server itself, which sees everything. */
   readonly as?: As | undefined
-}
-
-const unmarked = (epoch: string): string => epoch.split(beforeMark, 1)[0]!
-
-/** The server itself sees everything, whichever process has given it the cursor. */
-const cursorOf = ({ shared }: Runtime, { epoch }: Store, after: Revision, as: As | undefined): Revision =>
-  (as === undefined || shared.policy.isOpen) && unmarked(after.epoch) === unmarked(epoch)
-    ? { ...after, epoch }
-    : after
-
-/**
- * Notes of a store that other processes write too where the versions that were given fall: at most at its last revision.
- * A cursor behind that was made later. Until it is noted, cursors count as older.
- */
-const markShared = (
-  { shared }: Runtime,
-  { id, kind, marks, parts }: Store,
-  as: As | undefined
-): Effect.Effect<void> => {
-  const { policy } = shared
-  if (parts === undefined || as === undefined || policy.isOpen) return Effect.void
-  // What is over raises the version first.
-  policy.versionOf(as.principal, { id, kind })
-  const count = policy.count()
-  if (Policy.isMarked(marks, count)) return Effect.void
-  // A head that cannot be read is read by the next opening.
-  return Effect.ignore(Effect.map(parts.head, (seq) => Policy.mark(marks, count, seq)))
 }
 
 /**
@@ -66,9 +39,10 @@ export const open = (
   Effect.gen(function* () {
     const ended = access(store, runtime.shared.timers.now())
     if (ended !== undefined) return yield* ended
-    const after = options.after && cursorOf(runtime, store, options.after, as)
-    yield* markShared(runtime, store, as)
-    const { epoch, following, holding, id, kind, marks } = store
+    const { epoch, following, holding, id, kind, marks, parts } = store
+    const { policy } = runtime.shared
+    const after = options.after && cursorOf(policy, epoch, options.after, as)
+    if (parts !== undefined) yield* markShared(policy, { id, kind, marks, head: parts.head }, as)
     const followed = { id, kind, epoch, marks, following, seq: holding.seq }
     return yield* Follows.open(Follows.followersOf(runtime), followed, as, selector, { ...options, after })
   })

@@ -11,6 +11,7 @@ import {
 } from "../../Watch.js"
 import * as Clients from "../catalog/clients.js"
 import type { FollowEnded } from "../catalog/follows.js"
+import * as Slot from "../catalog/slot.js"
 import type { JsonObject } from "../columns/jsonData.js"
 import type { As } from "./accept.js"
 import type { Codec } from "./data.js"
@@ -19,8 +20,7 @@ import * as Follow from "./followCalls.js"
 import type { Row, Step } from "./operation.js"
 import * as Reads from "./reading.js"
 import { type Runtime, savingsOf } from "./runtime.js"
-import * as Slot from "./slot.js"
-import { access, end, use } from "./store.js"
+import { access, end, type Store, use } from "./store.js"
 import * as Writes from "./writing.js"
 
 /** A store that is open: one life of it. Its calls fail with `StoreEnded` when that is over. */
@@ -106,7 +106,7 @@ const refusedBy = (error: FollowError | StoreEnded): FollowError => {
   return new WatchRefused({ reason: "Ended", ended: reason, message, cause })
 }
 
-const touch = (slot: Slot.Slot): Effect.Effect<boolean, StoreEnded> =>
+const touch = (slot: Slot.Slot<Store>): Effect.Effect<boolean, StoreEnded> =>
   Effect.flatMap(Slot.live(slot), (store) => {
     const now = store.shared.timers.now()
     const ended = access(store, now)
@@ -115,7 +115,7 @@ const touch = (slot: Slot.Slot): Effect.Effect<boolean, StoreEnded> =>
     return Effect.succeed(store.lifetime?.expiry === "sliding")
   })
 
-const subscribe = (slot: Slot.Slot, client: string): Effect.Effect<boolean, StoreEnded> =>
+const subscribe = (slot: Slot.Slot<Store>, client: string): Effect.Effect<boolean, StoreEnded> =>
   Effect.flatMap(Slot.live(slot), (store) => {
     const ended = access(store, store.shared.timers.now())
     if (ended !== undefined) return Effect.fail(ended)
@@ -125,7 +125,7 @@ const subscribe = (slot: Slot.Slot, client: string): Effect.Effect<boolean, Stor
   })
 
 /** What waits for the store to be loaded is accepted first. */
-const flush = (runtime: Runtime, slot: Slot.Slot): Effect.Effect<void> =>
+const flush = (runtime: Runtime, slot: Slot.Slot<Store>): Effect.Effect<void> =>
   Effect.suspend(() => {
     const loaded = slot.waiting === undefined ? Effect.void : Effect.ignore(Slot.live(slot))
     return Effect.andThen(
@@ -134,7 +134,7 @@ const flush = (runtime: Runtime, slot: Slot.Slot): Effect.Effect<void> =>
     )
   })
 
-const openerOf = (runtime: Runtime, slot: Slot.Slot, as: As | undefined): Opener => ({
+const openerOf = (runtime: Runtime, slot: Slot.Slot<Store>, as: As | undefined): Opener => ({
   open: (selector, options = {}) =>
     Slot.live(slot).pipe(
       Effect.flatMap((store) => Follow.open(runtime, store, as, selector, options)),
@@ -145,7 +145,7 @@ const openerOf = (runtime: Runtime, slot: Slot.Slot, as: As | undefined): Opener
 /** Makes the handle of a slot for callers with this data. */
 export const handleOf = <A>(
   runtime: Runtime,
-  slot: Slot.Slot,
+  slot: Slot.Slot<Store>,
   primary: string,
   codec: Codec<A>
 ): Effect.Effect<StoreHandle<A>> =>

@@ -1,6 +1,7 @@
 /** Opens stores: one that is open is returned, if it is what was asked for. */
 import { Effect } from "effect"
 import * as Places from "../catalog/places.js"
+import type { Loading } from "../catalog/slot.js"
 import type { InvalidOptions } from "../options.js"
 import type { As } from "./accept.js"
 import type { Codec } from "./data.js"
@@ -8,7 +9,6 @@ import { OpenError, type StoreEnded } from "./errors.js"
 import * as Permanent from "./permanent.js"
 import type { Entry, Opened, Runtime } from "./runtime.js"
 import type { Opening } from "./settings.js"
-import type { Loading } from "./slot.js"
 import { access, end, type Store } from "./store.js"
 import * as Temporary from "./temporary.js"
 
@@ -157,8 +157,14 @@ export const reopen = (
 ): Effect.Effect<Store, OpenError> => open(runtime, { ...opening, as: undefined }, codec)
 
 /** How handles of this catalog load their stores. */
-export const loading = ({ scope, shared }: Runtime, reopen: Effect.Effect<Store, OpenError>): Loading => ({
+export const loading = (
+  { scope, shared }: Runtime,
+  reopen: Effect.Effect<Store, OpenError>
+): Loading<Store> => ({
+  thing: "store",
   reopen,
+  // An access would keep a permanent one in memory.
+  look: (store) => (store.lifetime === undefined ? undefined : access(store, shared.timers.now())),
   scope,
   inBackground: shared.inBackground
 })

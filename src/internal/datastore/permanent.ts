@@ -3,12 +3,14 @@
  * other one decides while the backend holds its head.
  */
 import { Effect, ExecutionStrategy, Exit, Scope } from "effect"
-import { StorageError } from "../../Storage.js"
+import type { StorageError } from "../../Storage.js"
 import type { Backend, Loaded, OpenedStore, Save, Stored, StoredValue } from "../catalog/backend.js"
+import * as Finding from "../catalog/finding.js"
 import * as Following from "../catalog/following.js"
 import * as Operations from "../catalog/operations.js"
 import * as Policy from "../catalog/policy.js"
-import type { Outcome, Saving } from "../catalog/saving.js"
+import type { Saving } from "../catalog/saving.js"
+import { offerDecided } from "../catalog/unsaved.js"
 import { readView } from "../log/readView.js"
 import { bytesOf, removeAll } from "./accept.js"
 import type { Codec } from "./data.js"
@@ -31,23 +33,7 @@ export interface Found {
   readonly rows: ReadonlyArray<JsonRow>
 }
 
-const unavailable = (cause: StorageError): OpenError =>
-  new OpenError({
-    reason: "Unavailable",
-    message: `the store could not be loaded: ${cause.message}. Open it again`,
-    cause
-  })
-
-/** Returns how what is stored differs from what is asked for. */
-const mismatch = (stored: Stored, wanted: Stored): OpenError | undefined => {
-  for (const option of ["part", "primary", "owner"] as const) {
-    if (stored[option] === wanted[option]) continue
-    const name = option === "owner" ? "ack" : option
-    const message = `the store ${JSON.stringify(stored.id)} was made with another ${name}: name it as it is, or use another id`
-    return new OpenError({ reason: "OpenMismatch", option: name, message })
-  }
-  return undefined
-}
+const unavailable = (cause: StorageError): OpenError => Finding.unavailable("store", cause)
 
 const tooOld = (message: string): OpenError => new OpenError({ reason: "SchemaTooOld", message })
 
@@ -96,9 +82,7 @@ const find = (
   codec: Codec<never>
 ): Effect.Effect<Found, OpenError, Scope.Scope> =>
   Effect.gen(function* () {
-    const opened = yield* Effect.mapError(backend.open(wanted), unavailable)
-    const problem = mismatch(opened.stored, wanted)
-    if (problem !== undefined) return yield* problem
+    const opened = yield* Finding.find(backend, wanted)
     yield* judgeVersion(backend, opened.stored, opening)
     const loaded = yield* Effect.mapError(opened.load, unavailable)
     return { opened, loaded, rows: yield* decodeAll(loaded, codec, opening) }
@@ -124,34 +108,13 @@ const noteExtras = (store: Store, values: ReadonlyArray<StoredValue & { readonly
 }
 
 /** Hands back what could not be stored, and ends the store: nothing later of it may be saved. */
-const settle = (runtime: Runtime, store: Store, steps: Owned["steps"], outcome: Outcome): void => {
-  if (outcome._tag === "Saved") return
-  const error =
-    outcome._tag === "StorageError"
-      ? outcome
-      : new StorageError({ kind: "Fatal", outcome: "NotStored", message: outcome.message })
-  handBack(runtime, { store: store.id, steps, error })
-  end(store, "Failed", error)
-}
-
 const outboxOf =
   (runtime: Runtime, saving: Saving, store: () => Store) =>
-  (save: Save, steps: Owned["steps"]): boolean => {
-    store().pending++
-    const isTaken = saving.offer(save, (outcome) => {
-      store().pending--
-      settle(runtime, store(), steps, outcome)
+  (save: Save, steps: Owned["steps"]): boolean =>
+    offerDecided(saving, store(), save, (error) => {
+      handBack(runtime, { store: store().id, steps, error })
+      end(store(), "Failed", error)
     })
-    if (isTaken) return true
-    store().pending--
-    const message = "nothing is saved any more, see the status"
-    handBack(runtime, {
-      store: store().id,
-      steps,
-      error: new StorageError({ kind: "Fatal", outcome: "NotStored", message })
-    })
-    return false
-  }
 
 /** How a permanent store is opened. */
 export interface PermanentOptions {

@@ -1,13 +1,13 @@
 /** The reading calls of a store. What a principal may not see is missing to it. */
 import { Effect, Option } from "effect"
 import type { StorageError } from "../../Storage.js"
+import { live, type Slot } from "../catalog/slot.js"
 import { type As, readable } from "./accept.js"
 import type { Codec } from "./data.js"
 import type { StoreEnded } from "./errors.js"
 import type { Row } from "./operation.js"
 import * as Records from "./records.js"
 import type { SharedParts } from "./sharedStore.js"
-import { live, type Slot } from "./slot.js"
 import { access, type Store } from "./store.js"
 
 /** Options of a read. */
@@ -34,7 +34,7 @@ const upToDate = (store: Store, { head, mirror }: SharedParts): Effect.Effect<St
     Effect.async((resume) => Effect.sync(mirror.whenAt(head, () => resume(Effect.succeed(store)))))
   )
 
-const ready = (slot: Slot, { read }: ReadOptions): Effect.Effect<Store, StoreEnded | StorageError> =>
+const ready = (slot: Slot<Store>, { read }: ReadOptions): Effect.Effect<Store, StoreEnded | StorageError> =>
   Effect.flatMap(live(slot), (store): Effect.Effect<Store, StoreEnded | StorageError> => {
     const ended = access(store, store.shared.timers.now())
     if (ended !== undefined) return Effect.fail(ended)
@@ -51,7 +51,7 @@ const isOver = ({ parts, records, shared }: Store, key: string): boolean => {
 }
 
 export const get = <A>(
-  slot: Slot,
+  slot: Slot<Store>,
   codec: Codec<A>,
   key: string,
   options: ReadOptions
@@ -65,7 +65,7 @@ export const get = <A>(
   })
 
 export const snapshot = <A>(
-  slot: Slot,
+  slot: Slot<Store>,
   codec: Codec<A>,
   options: ReadOptions
 ): Effect.Effect<Snapshot<A>, StoreEnded | StorageError> =>

@@ -2,22 +2,24 @@
 import { Effect, type Scope } from "effect"
 import type { Backend } from "../catalog/backend.js"
 import * as Clients from "../catalog/clients.js"
+import { markOf } from "../catalog/epochMark.js"
 import * as Host from "../catalog/host.js"
+import * as Owning from "../catalog/owning.js"
 import * as Places from "../catalog/places.js"
 import * as Policy from "../catalog/policy.js"
 import { makeRates } from "../catalog/quotas.js"
 import * as Saving from "../catalog/saving.js"
 import { isSessionOf } from "../catalog/sessionCalls.js"
+import { keep } from "../catalog/unsaved.js"
 import type { InvalidOptions } from "../options.js"
 import { removeAll } from "./accept.js"
 import type { Unsaved } from "./closing.js"
 import type { OpenError } from "./errors.js"
 import type { JsonRow } from "./holding.js"
 import * as Leasing from "./leasing.js"
-import * as Owning from "./owning.js"
 import * as Records from "./records.js"
 import type { Settings } from "./settings.js"
-import { beforeMark, type Counters, type Shared, type Store } from "./store.js"
+import { type Counters, end, type Shared, type Store } from "./store.js"
 
 /** A store of the catalog that is open. */
 export interface Entry {
@@ -55,14 +57,8 @@ export interface Runtime extends Host.Host {
   expired: number
 }
 
-/** The most operations that are kept to be handed back. Beyond it the oldest are released. */
-const maxUnsaved = 10_000
-
 /** Keeps an operation that was accepted and could not be stored, for the close report. */
-export const handBack = ({ unsaved }: Runtime, operation: Unsaved): void => {
-  unsaved.push(operation)
-  if (unsaved.length >= 2 * maxUnsaved) unsaved.splice(0, unsaved.length - maxUnsaved)
-}
+export const handBack = ({ unsaved }: Runtime, operation: Unsaved): void => keep(unsaved, operation)
 
 /** What saves the stores of a catalog. */
 export const savingsOf = ({ owning, saving }: Runtime): ReadonlyArray<Saving.Saving> => [
@@ -71,6 +67,12 @@ export const savingsOf = ({ owning, saving }: Runtime): ReadonlyArray<Saving.Sav
 ]
 
 const noCounters = (): Counters => ({ applied: 0, refused: 0, repeated: 0, quotaRefusals: 0, failed: 0 })
+
+/** Ends all stores that were decided in memory. */
+const endOwned = (entries: ReadonlyMap<string, Entry>, cause: unknown): void => {
+  for (const { store } of Array.from(entries.values()))
+    if (store.outbox !== undefined) end(store, "Failed", cause)
+}
 
 /** Removes the records of a session from a store: one revision. */
 const removeFrom = (saving: Saving.Saving, store: Store, session: string): void => {
@@ -111,7 +113,7 @@ export const make = (
     const shared: Shared = {
       timers: leases.timers,
       policy: Policy.make<JsonRow>(authorize, leases.timers, recheck),
-      mark: authorize === undefined ? "" : `${beforeMark}${host.process}`,
+      mark: markOf(authorize, host.process),
       quotas,
       rates: makeRates(quotas.operationsPerSecond, leases.timers),
       isSession: (id, as) => isSessionOf(leases.sessions, id, as),
@@ -149,7 +151,7 @@ export const make = (
       leasing,
       shared,
       entries,
-      owning: yield* Owning.make(name, scope, entries),
+      owning: yield* Owning.make(name, scope, (cause) => endOwned(entries, cause)),
       saving,
       unsaved: [],
       expired: 0

@@ -1,9 +1,12 @@
 /** The options of a catalog of stores and of a store, their rules and their defaults. */
 import { type Duration, Effect, Schema } from "effect"
 import {
+  ackRule,
   type CatalogOptions,
   catalogRules,
+  idleRule,
   isAs,
+  startRule,
   validateId,
   validateName
 } from "../catalog/catalogOptions.js"
@@ -21,7 +24,7 @@ export interface Options extends CatalogOptions<JsonRow, CloseReport> {
 
 const rules = {
   ...catalogRules("datastore"),
-  idleTimeout: Rules.or(Rules.millis("above 0"), 10 * 60 * 1000)
+  idleTimeout: idleRule
 }
 
 /** The options of a catalog, with their defaults. */
@@ -79,8 +82,8 @@ const openRules = {
   migrate: Rules.optional(Rules.func("that returns the data")),
   ttl: Rules.optional(Rules.millis()),
   expiry: Rules.or(Rules.oneOf("fixed", "sliding"), "fixed"),
-  ack: Rules.or(Rules.oneOf("memory", "flushed"), "flushed"),
-  start: Rules.or(Rules.oneOf("loaded", "queued"), "loaded"),
+  ack: ackRule,
+  start: startRule,
   maxRevisions: Rules.or(Rules.whole(1), 10_240),
   as: Rules.optional(Rules.that("{ principal, client? }", isAs))
 }

@@ -7,6 +7,7 @@ import * as Lifetime from "../catalog/lifetime.js"
 import type { Operations } from "../catalog/operations.js"
 import type * as Policy from "../catalog/policy.js"
 import type { Quotas, Rates } from "../catalog/quotas.js"
+import type { Life } from "../catalog/slot.js"
 import type { JsonObject } from "../columns/jsonData.js"
 import type { Timer, Timers } from "../lease/timers.js"
 import type { As } from "./accept.js"
@@ -17,9 +18,6 @@ import type { Owned } from "./operation.js"
 import * as Records from "./records.js"
 import type { Reply } from "./reply.js"
 import type { SharedParts } from "./sharedStore.js"
-
-/** Stands before the mark of a process in an epoch, and nowhere else in it. */
-export const beforeMark = "~"
 
 /** What all stores of a catalog share. */
 export interface Shared {
@@ -61,12 +59,6 @@ export interface Counters {
 /** Takes what a permanent store has accepted, to save it. `false`: it cannot, and the store ends. */
 export type Outbox = (save: Save, steps: Owned["steps"]) => boolean
 
-/** What handles keep of a store: after its end that alone, so that what it held is free. */
-export interface Life {
-  store: Store | undefined
-  ended: StoreEnded | undefined
-}
-
 export interface Store {
   readonly id: string
   readonly kind: string
@@ -75,7 +67,7 @@ export interface Store {
   readonly version: number
   /** Names this life, as cursors do. */
   readonly epoch: string
-  readonly life: Life
+  readonly life: Life<Store>
   readonly shared: Shared
   readonly limits: Limits
   /** Returns why data is not as the schema has it, or `undefined`. */

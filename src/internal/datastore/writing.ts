@@ -3,6 +3,7 @@ import { type Duration, Effect, Either, Option, type PubSub } from "effect"
 import { StorageError } from "../../Storage.js"
 import type { OperationId } from "../catalog/backend.js"
 import { isAs } from "../catalog/catalogOptions.js"
+import * as Slot from "../catalog/slot.js"
 import { fingerprint } from "../hash.js"
 import { InvalidOptions, millis } from "../options.js"
 import { type As, accept, type Request } from "./accept.js"
@@ -13,7 +14,6 @@ import type { Expect, Operation, Owned, Row, Step } from "./operation.js"
 import type { Done } from "./reply.js"
 import { handBack, type Runtime } from "./runtime.js"
 import * as Shared from "./sharedStore.js"
-import * as Slot from "./slot.js"
 import type { Store } from "./store.js"
 import { limitsOf } from "./temporary.js"
 
@@ -66,7 +66,7 @@ export interface Failure {
 /** What the writing calls of a handle need. */
 export interface Writing<A> {
   readonly runtime: Runtime
-  readonly slot: Slot.Slot
+  readonly slot: Slot.Slot<Store>
   readonly primary: string
   readonly codec: Codec<A>
   readonly failures: PubSub.PubSub<Failure>

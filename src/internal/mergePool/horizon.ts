@@ -28,26 +28,33 @@ const forgetRow = (definition: Definition, { cells, reset }: Row, horizon: Stamp
   return makeRow(rest, kept)
 }
 
+/** What is held no more at a horizon. */
+const forgottenAt = ({ definition, removed, rows }: State, horizon: Stamp): ReadonlyArray<RowChange> => {
+  const changes: Array<RowChange> = []
+  for (const key of removed.keys()) {
+    const before = rows.get(key) as Row
+    const after = forgetRow(definition, before, horizon)
+    const isKept =
+      after !== undefined &&
+      after.reset === before.reset &&
+      after.cells.every((cell, i) => cell === before.cells[i])
+    if (!isKept) changes.push({ key, before, after })
+  }
+  return changes
+}
+
+/** Whether a horizon forgets anything. */
+export const canForget = (state: State, horizon: Stamp): boolean =>
+  horizon > state.horizon && forgottenAt(state, horizon).length > 0
+
 /**
  * Raises the horizon and forgets the removals up to it. Returns what is no longer held: replicas with the same cells and the
  * same horizon hold the same. A horizon that is no stamp, or not above the present one, changes nothing.
  */
 export const raiseHorizon = (state: State, horizon: Stamp): ReadonlyArray<RowChange> => {
   if (!isStamp(horizon) || horizon <= state.horizon) return []
-  const changes: Array<RowChange> = []
-  for (const key of [...state.removed.keys()]) {
-    const before = state.rows.get(key) as Row
-    const after = forgetRow(state.definition, before, horizon)
-    if (
-      after !== undefined &&
-      after.reset === before.reset &&
-      after.cells.every((c, i) => c === before.cells[i])
-    ) {
-      continue
-    }
-    putRow(state, key, after)
-    changes.push({ key, before, after })
-  }
+  const changes = forgottenAt(state, horizon)
+  for (const { after, key } of changes) putRow(state, key, after)
   noteHorizon(state, horizon)
   return changes
 }

@@ -1,21 +1,26 @@
 /** One life of a pool: what it holds, and how it ends. */
-import type { Effect } from "effect"
+import type { Effect, Either } from "effect"
+import type { StorageError } from "../../Storage.js"
 import { endedBy, type StoreEnded } from "../catalog/ended.js"
 import type { Following } from "../catalog/following.js"
 import * as Lifetime from "../catalog/lifetime.js"
 import type * as Policy from "../catalog/policy.js"
 import type { Quotas, Rates } from "../catalog/quotas.js"
+import type { Reached } from "../catalog/reached.js"
 import type { As } from "../catalog/sessionCalls.js"
+import type { Life } from "../catalog/slot.js"
 import type { Timers } from "../lease/timers.js"
 import type { Clock } from "./clock.js"
 import { type HashedState, hashState } from "./hashedState.js"
 import { noteChanges } from "./hashTree.js"
-import { raiseHorizon } from "./horizon.js"
+import { canForget, raiseHorizon } from "./horizon.js"
+import type { Patch } from "./patch.js"
 import type { PoolCell } from "./poolCells.js"
+import type { MergeError } from "./poolErrors.js"
+import type { MergeOptions } from "./poolJudging.js"
 import type { RowChange } from "./row.js"
-import { endOf } from "./stamp.js"
+import { endOf, type Stamp } from "./stamp.js"
 import type { State } from "./state.js"
-import * as Ticking from "./ticking.js"
 
 /** Counts of a catalog since it was made. */
 export interface Counters {
@@ -43,8 +48,12 @@ export interface Shared {
   readonly noteSession: (session: string, pool: Pool) => void
   /** Notes that a pool holds rows of a session no more. */
   readonly leaveSession: (session: string, pool: Pool) => void
-  /** Runs an effect behind what was given before, outside of the caller's fiber. */
-  readonly inBackground: (task: Effect.Effect<void>) => void
+  /** Runs an effect behind what was given before, outside of the caller's fiber; `false`: no more. */
+  readonly inBackground: (task: Effect.Effect<void>) => boolean
+  /** Names a save; never the same name again. */
+  readonly nextName: () => string
+  /** Ends the epochs of permanent pools, where there are rights to judge. Otherwise empty. */
+  readonly mark: string
   /** Called once when a pool has ended. */
   readonly onEnded: (pool: Pool) => void
   readonly count: Counters
@@ -57,16 +66,46 @@ export interface Leaving {
   readonly byRow: Map<string, string>
 }
 
+/** How what changes in a pool gets to its followers. */
+export interface Flow {
+  /** Notes what has changed in the state. */
+  readonly note: (changes: ReadonlyArray<RowChange>) => void
+  /** Appends what waits for the end of its tick. */
+  readonly flush: () => void
+  /** Appends it, and nothing more. */
+  readonly end: () => void
+  /** The number of the last revision. */
+  readonly seq: () => number
+  /** How many ticks had a change. */
+  readonly ticks: () => number
+}
+
+/** What a pool that other processes write too has beside: it is decided by saves, and its state is what was read here. */
+export interface SharedParts {
+  readonly reached: Reached
+  /** The number of the head that is committed now. */
+  readonly head: Effect.Effect<number, StorageError>
+  /** Takes a merge. `done` is called once, when it is committed and was read here, or refused. */
+  readonly merge: (patch: Patch, options: MergeOptions, done: (merged: Merged) => void) => void
+  /** Forgets removals that are old enough. */
+  readonly forgetRemovals: () => void
+}
+
+/** The cells that a merge has changed, as they are joined, or why it was refused. */
+export type Merged = Either.Either<Patch, MergeError | StoreEnded>
+
 export interface Pool extends Lifetime.Living {
   readonly id: string
   readonly kind: string
   /** Names this life. */
   readonly epoch: string
+  readonly life: Life<Pool>
   readonly shared: Shared
   readonly state: State
   /** Stamps what the server itself writes. */
   readonly clock: Clock
-  readonly ticking: Ticking.Ticking
+  readonly flow: Flow
+  readonly parts: SharedParts | undefined
   readonly following: Following<PoolCell>
   readonly marks: Policy.Marks
   /** Which principal a client's id belongs to. */
@@ -82,14 +121,21 @@ export interface Pool extends Lifetime.Living {
   /** The time of the server when removals began to be held; none: none are. */
   removalsSince: number | undefined
   ended: StoreEnded | undefined
+  /** How many of its merges or ticks are not stored yet. */
+  pending: number
+  /** Gives back what it has of a backend, after its end. */
+  readonly release: Effect.Effect<void>
 }
 
 /** Ends a pool, once, behind its last value. Synchronous: no later call sees it open. */
 export const end = (pool: Pool, reason: StoreEnded["reason"], cause?: unknown): boolean => {
   if (pool.ended !== undefined) return false
   pool.ended = endedBy("pool", pool.id, reason, cause)
-  const { expiry, shared, ticking } = pool
-  Ticking.end(ticking)
+  const { expiry, flow, life, parts, shared } = pool
+  life.ended = pool.ended
+  life.store = undefined
+  flow.end()
+  parts?.reached.end()
   if (expiry !== undefined) shared.timers.cancel(expiry)
   shared.policy.forget(pool.id)
   shared.onEnded(pool)
@@ -100,6 +146,7 @@ export const end = (pool: Pool, reason: StoreEnded["reason"], cause?: unknown): 
 export const access = (pool: Pool, now: number): StoreEnded | undefined => {
   if (pool.ended !== undefined) return pool.ended
   if (pool.shared.isClosed) return endedBy("pool", pool.id, "Closed", undefined)
+  if (pool.lifetime === undefined) pool.usedAt = now
   if (Lifetime.isOver(pool, now)) end(pool, "Expired")
   return pool.ended
 }
@@ -109,7 +156,7 @@ export const changed = (pool: Pool, changes: ReadonlyArray<RowChange>): void => 
   if (pool.hashed !== undefined) noteChanges(pool.hashed.tree, changes)
   if (pool.state.removals === 0) pool.removalsSince = undefined
   else pool.removalsSince ??= pool.shared.wall()
-  Ticking.note(pool.ticking, changes)
+  pool.flow.note(changes)
 }
 
 /** The hashes of what the pool holds. */
@@ -121,10 +168,17 @@ export const hashedOf = (pool: Pool): HashedState => {
 /** For how many milliseconds removals are remembered. */
 export const rememberedFor = 60 * 60 * 1000
 
+/** The horizon at which removals are forgotten that are old enough at a time. */
+export const horizonAt = (now: number): Stamp => endOf(Math.max(0, Math.floor(now - rememberedFor)))
+
 /** Forgets removals that are old enough, by raising the horizon. */
 export const forgetRemovals = (pool: Pool): void => {
-  const { removalsSince, shared, state } = pool
-  const until = shared.wall() - rememberedFor
+  const { parts, removalsSince, shared, state } = pool
+  const now = shared.wall()
+  const until = now - rememberedFor
   if (removalsSince === undefined || until <= removalsSince) return
-  changed(pool, raiseHorizon(state, endOf(until)))
+  const horizon = horizonAt(now)
+  if (!canForget(state, horizon)) return
+  if (parts === undefined) changed(pool, raiseHorizon(state, horizon))
+  else parts.forgetRemovals()
 }

@@ -1,22 +1,40 @@
 /** The calls of a catalog of pools. */
 import { Effect, Option } from "effect"
 import * as Clients from "../catalog/clients.js"
+import { OpenError } from "../catalog/ended.js"
+import { isIdle } from "../catalog/idle.js"
 import { type SessionOptions, session } from "../catalog/sessionCalls.js"
+import * as Slot from "../catalog/slot.js"
 import { makeSecret } from "../lease/secret.js"
-import { forgetRemovals } from "./pool.js"
+import { end, forgetRemovals } from "./pool.js"
 import * as Closing from "./poolClosing.js"
-import { handleOf, type PoolHandle } from "./poolHandle.js"
+import { flushAll, handleOf, type PoolHandle } from "./poolHandle.js"
 import * as Open from "./poolOpening.js"
 import type { Runtime } from "./poolRuntime.js"
-import { type OpenOptions, resolveOpening } from "./poolSettings.js"
+import { type Named, type OpenOptions, resolveOpening } from "./poolSettings.js"
 import * as Stats from "./poolStats.js"
 
 const open = (runtime: Runtime, options: OpenOptions) =>
   resolveOpening(options).pipe(
     Effect.mapError(Open.invalidOpening),
-    Effect.flatMap((opening) => Open.open(runtime, { ...opening, id: opening.id ?? makeSecret() })),
-    Effect.map((pool) => handleOf(runtime, pool))
+    Effect.flatMap((opening) => openHandle(runtime, { ...opening, id: opening.id ?? makeSecret() }))
   )
+
+const openHandle = (runtime: Runtime, opening: Named): Effect.Effect<PoolHandle, OpenError> =>
+  Effect.gen(function* () {
+    const { id, kind, start } = opening
+    const opened = Open.open(runtime, opening)
+    const loading = Open.loading(runtime, Open.reopen(runtime, opening))
+    if (kind !== "permanent" || start === "loaded") {
+      const pool = yield* opened
+      return handleOf(runtime, Slot.ofStore(pool, loading), pool.state.definition.fingerprint)
+    }
+    const definition = Open.validate(opening)
+    if (definition instanceof OpenError) return yield* definition
+    const slot = Slot.ofOpening(id, opened, loading)
+    yield* Slot.start(slot)
+    return handleOf(runtime, slot, definition.fingerprint)
+  })
 
 const unsubscribeAll = ({ clients, entries }: Runtime, client: string): number => {
   let members = 0
@@ -31,9 +49,20 @@ const purge = (runtime: Runtime): number => {
   return expired
 }
 
-const tidy = ({ entries }: Runtime): void => {
-  for (const { pool } of Array.from(entries.values())) forgetRemovals(pool)
+/** Forgets old removals, and lets permanent pools that are idle leave memory. */
+const tidy = ({ clients, entries, leases, settings }: Runtime): void => {
+  const now = leases.timers.now()
+  for (const { pool } of Array.from(entries.values())) {
+    forgetRemovals(pool)
+    if (isIdle(clients, pool, now, settings.idleTimeout)) end(pool, "Unloaded")
+  }
 }
+
+/** Returns the handle of a pool that is open. */
+const get = (runtime: Runtime, id: string): Option.Option<PoolHandle> =>
+  Option.map(Option.fromNullable(Open.find(runtime, id)), ({ opened, pool, reopen }) =>
+    handleOf(runtime, Slot.ofStore(pool, Open.loading(runtime, reopen)), opened.strategies)
+  )
 
 const janitor = (runtime: Runtime): Effect.Effect<never> =>
   Effect.forever(
@@ -53,15 +82,13 @@ export const catalogOf = (runtime: Runtime) =>
     const unsafeStats = () => Stats.statsOf(runtime)
     return {
       open: (options: OpenOptions) => open(runtime, options),
-      get: (id: string): Effect.Effect<Option.Option<PoolHandle>> =>
-        Effect.sync(() =>
-          Option.map(Option.fromNullable(Open.find(runtime, id)), ({ pool }) => handleOf(runtime, pool))
-        ),
+      get: (id: string): Effect.Effect<Option.Option<PoolHandle>> => Effect.sync(() => get(runtime, id)),
       unsubscribeAll: (client: string) => Effect.sync(() => unsubscribeAll(runtime, client)),
       purgeExpired: Effect.sync(() => purge(runtime)),
       revoke: (principal: string) => Effect.sync(() => shared.policy.revoke(principal)),
       leases,
       session: (options: SessionOptions) => session(leases.sessions, options),
+      flush: flushAll(runtime),
       ready: actor.ready,
       status: Effect.sync(actor.unsafeStatus),
       statusChanges: actor.statusChanges,

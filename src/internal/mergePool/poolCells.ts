@@ -5,6 +5,7 @@ import type { Definition } from "./definition.js"
 import type { Patch, RowPatch } from "./patch.js"
 import { forEachChange, type Row, rowField } from "./row.js"
 import { noStamp, type Stamp } from "./stamp.js"
+import type { State } from "./state.js"
 
 /** A cell as followers get it, and as views judge it. */
 export interface PoolCell {
@@ -35,12 +36,17 @@ export const poolCell = (
   return Object.freeze({ row, field, cell: Object.freeze(encodeCell(strategy, cell)), value })
 }
 
+/** The key of the horizon in a log. */
+export const horizonKey = cellKey("", rowField)
+
 /** The change of a log by which followers learn the horizon. */
-export const horizonChange = (horizon: Stamp): Change<PoolCell> =>
-  put(cellKey("", rowField), resetOf("", horizon))
+export const horizonChange = (horizon: Stamp): Change<PoolCell> => put(horizonKey, horizonCell(horizon))
+
+/** Makes the cell by which followers learn the horizon. */
+export const horizonCell = (horizon: Stamp): PoolCell => resetOf("", horizon)
 
 /** Adds the changes of a log for a row that changed. */
-export const addChanges = (
+const addChanges = (
   changes: Array<Change<PoolCell>>,
   definition: Definition,
   key: string,
@@ -51,6 +57,18 @@ export const addChanges = (
     const name = cellKey(key, field)
     changes.push(cell === undefined ? remove(name) : put(name, poolCell(definition, key, field, index, cell)))
   })
+
+/** The changes of a log that lead to a state: from rows and a horizon as they were before. */
+export const changesOf = (
+  { definition, horizon, rows }: State,
+  before: ReadonlyMap<string, Row | undefined>,
+  horizonBefore: Stamp
+): ReadonlyArray<Change<PoolCell>> => {
+  const changes: Array<Change<PoolCell>> = []
+  if (horizonBefore !== horizon) changes.push(horizonChange(horizon))
+  for (const [key, row] of before) addChanges(changes, definition, key, row, rows.get(key))
+  return changes
+}
 
 /** Makes the patch of cells that followers got, to merge them into a replica. */
 export const patchOf = (cells: Iterable<PoolCell>): Patch => {

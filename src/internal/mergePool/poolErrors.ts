@@ -4,7 +4,7 @@ import type { CellName, Refused } from "./patch.js"
 import type { Stamp } from "./stamp.js"
 
 /**
- * Why a merge was refused. Nothing of it was merged: the state, its clock and its hash are as they were.
+ * Why a merge was refused. Unless `outcome` is `Unknown`, nothing of it was merged: the state, its clock and its hash are as they were.
  *
  * - `InvalidData`: the patch, or an option of the call, is malformed: see `message`.
  * - `JoinFailed`: a custom join, or the codec of its values, threw.
@@ -14,9 +14,17 @@ import type { Stamp } from "./stamp.js"
  * - `Forbidden`: the principal may not do it, or a stamp, part or dot belongs to another client.
  * - `NoSession`: the pool removes what clients leave behind: name a session of the client that is open.
  * - `QuotaExceeded`: see `quota`. Others are not affected. Removals always fit, but for the rate.
+ * - `Unavailable`: the catalog saves nothing any more; see its status.
+ * - `NotStored`: the backend could not store it. `outcome` is `Unknown` if it may be stored. It is safe to send it again.
  */
 export class MergeError extends Data.TaggedError("MergeError")<{
-  readonly reason: Refused["reason"] | "StrategyMismatch" | "NoSession" | "QuotaExceeded"
+  readonly reason:
+    | Refused["reason"]
+    | "StrategyMismatch"
+    | "NoSession"
+    | "QuotaExceeded"
+    | "Unavailable"
+    | "NotStored"
   readonly message: string
   readonly row?: string | undefined
   readonly field?: string | undefined
@@ -28,6 +36,8 @@ export class MergeError extends Data.TaggedError("MergeError")<{
   readonly fingerprint?: string | undefined
   /** Of `QuotaExceeded`: which one, and how much it allows. */
   readonly quota?: { readonly name: string; readonly limit: number } | undefined
+  readonly outcome?: "NotStored" | "Unknown" | undefined
+  readonly cause?: unknown
 }> {}
 
 /** Makes the error of a refusal by the core. */

@@ -1,19 +1,22 @@
 /** The handle of a pool: one life of it. */
-import { Effect, type Option, Stream } from "effect"
+import { Effect, type Option, type Scope, Stream } from "effect"
 import { prefix, type Revision } from "../../ChangeLog.js"
-import type { Frame, FollowOptions as WatchOptions } from "../../Watch.js"
+import type { FollowError, Frame, Watcher, FollowOptions as WatchOptions } from "../../Watch.js"
 import * as Clients from "../catalog/clients.js"
 import type { StoreEnded } from "../catalog/ended.js"
+import { cursorOf, markShared } from "../catalog/epochMark.js"
 import * as Follows from "../catalog/follows.js"
 import * as Lifetime from "../catalog/lifetime.js"
 import type { As } from "../catalog/sessionCalls.js"
+import * as Slot from "../catalog/slot.js"
 import type { Patch } from "./patch.js"
 import { access, end, type Pool } from "./pool.js"
 import type { PoolCell } from "./poolCells.js"
 import type { MergeError } from "./poolErrors.js"
+import type { MergeOptions } from "./poolJudging.js"
 import * as Merging from "./poolMerging.js"
 import * as Reads from "./poolReading.js"
-import type { Runtime } from "./poolRuntime.js"
+import { type Runtime, savingsOf } from "./poolRuntime.js"
 
 /** Options of a follow of a pool; each has a default. */
 export interface FollowOptions extends Pick<WatchOptions<never>, "buffer"> {
@@ -32,31 +35,34 @@ export interface FollowOptions extends Pick<WatchOptions<never>, "buffer"> {
 export interface PoolHandle {
   readonly id: string
   /** Names this life: cursors of another one do not count. */
-  readonly epoch: string
+  readonly epoch: Effect.Effect<string, StoreEnded>
+  /** Completes when the pool is loaded, of one that was opened with `start: "queued"`. */
+  readonly ready: Effect.Effect<void, StoreEnded>
   /** Differs between pools that do not join alike. */
   readonly fingerprint: string
-  /** Merges a patch, all of it or nothing. Returns the cells that it has changed, as they are joined. */
-  readonly merge: (
-    patch: Patch,
-    options?: Merging.MergeOptions
-  ) => Effect.Effect<Patch, MergeError | StoreEnded>
+  /**
+   * Merges a patch, all of it or nothing. Returns the cells that it has changed, as they are joined: of a permanent pool as
+   * its `ack` has it.
+   */
+  readonly merge: (patch: Patch, options?: MergeOptions) => Effect.Effect<Patch, MergeError | StoreEnded>
   /** Reads a row: its fields that are something, and may be seen; none if there is none. */
   readonly get: (
     key: string,
     options?: Reads.ReadOptions
-  ) => Effect.Effect<Option.Option<ReadonlyMap<string, unknown>>, StoreEnded>
+  ) => Effect.Effect<Option.Option<ReadonlyMap<string, unknown>>, Reads.ReadFailed>
   /** Reads all that is held and may be seen, removals too, as a patch. */
-  readonly state: (options?: Reads.ReadOptions) => Effect.Effect<Patch, StoreEnded>
+  readonly state: (options?: Reads.ReadOptions) => Effect.Effect<Patch, Reads.ReadFailed>
   /** Hashes all that is held: replicas with equal content have equal hashes. `Forbidden` where a view hides a part. */
-  readonly hash: (options?: Reads.ReadOptions) => Effect.Effect<string, MergeError | StoreEnded>
+  readonly hash: (options?: Reads.ReadOptions) => Effect.Effect<string, MergeError | Reads.ReadFailed>
   /** Answers a peer that looks for what differs by hashes. `Forbidden` where a view hides a part. */
   readonly diff: (
     ask: Reads.Ask,
     options?: Reads.ReadOptions
-  ) => Effect.Effect<Reads.Answer, MergeError | StoreEnded>
+  ) => Effect.Effect<Reads.Answer, MergeError | Reads.ReadFailed>
   /**
    * Follows the cells: a snapshot, or what came after a revision, then `Synced`, then one revision for each tick of 50 ms
-   * with a change, and at last one typed end. A slow follower gets the last form of each cell. It begins when the stream runs.
+   * with a change, and at last one typed end. A slow follower gets the last form of each cell. Of a permanent pool it gets what
+   * is committed. It begins when the stream runs.
    */
   readonly follow: (options?: FollowOptions) => Stream.Stream<Frame<PoolCell>, Follows.FollowEnded>
   /** Extends the life of a pool with sliding expiry, and returns whether it did. */
@@ -67,69 +73,130 @@ export interface PoolHandle {
   readonly unsubscribe: (client: string) => Effect.Effect<boolean>
   /** The clients that follow it or were subscribed, each once. */
   readonly subscribers: Effect.Effect<ReadonlyArray<string>>
+  /** Completes when everything that was merged before it has an outcome. */
+  readonly flush: Effect.Effect<void>
+  /** Never loads the pool. `unsaved` counts merges that wait, with `ack: "memory"` ticks. */
+  readonly status: Effect.Effect<Slot.StoreStatus>
   /** Ends the pool for all, as `Ended`: each follow gets the last value, then its end. */
   readonly end: Effect.Effect<void>
+}
+
+/** Opens a watcher of all cells. */
+const openAll = (
+  runtime: Runtime,
+  pool: Pool,
+  { after, as, buffer, view }: FollowOptions
+): Effect.Effect<Watcher<PoolCell>, FollowError | StoreEnded, Scope.Scope> => {
+  const { epoch, flow, following, id, kind, marks, parts } = pool
+  const { policy, timers } = runtime.shared
+  const followed = { id, kind, epoch, following, marks, seq: flow.seq }
+  const own = view && ((_: string, cell: PoolCell): boolean => view(cell))
+  const begin = (first: Follows.Beginning) =>
+    Effect.gen(function* () {
+      const ended = access(pool, timers.now())
+      if (ended !== undefined) return yield* ended
+      if (parts !== undefined) yield* markShared(policy, { id, kind, marks, head: parts.head }, as)
+      const options = { buffer, policy: "conflate", view: own, autoResnapshot: "on", ...first } as const
+      return yield* Follows.open(Follows.followersOf(runtime), followed, as, prefix(""), options)
+    })
+  return Follows.resumed(after && cursorOf(policy, epoch, after, as), begin)
 }
 
 const follow = (
   runtime: Runtime,
   pool: Pool,
-  { after, as, buffer, view }: FollowOptions
+  options: FollowOptions
 ): Stream.Stream<Frame<PoolCell>, Follows.FollowEnded> => {
-  const followers = Follows.followersOf(runtime)
-  const { epoch, following, id, kind, marks, ticking } = pool
-  const followed = { id, kind, epoch, following, marks, seq: () => ticking.seq }
-  const own = view && ((_: string, cell: PoolCell): boolean => view(cell))
-  const begin = (first: Follows.Beginning) =>
-    Effect.suspend(() => {
-      const ended = access(pool, runtime.shared.timers.now())
-      if (ended !== undefined) return Effect.fail(ended)
-      const options = { buffer, policy: "conflate", view: own, autoResnapshot: "on", ...first } as const
-      return Follows.open(followers, followed, as, prefix(""), options)
-    })
-  const frames = Effect.map(Follows.resumed(after, begin), (watcher) => watcher.frames)
+  const frames = Effect.map(openAll(runtime, pool, options), (watcher) => watcher.frames)
   return Stream.mapError(Stream.unwrapScoped(frames), Follows.endOf(pool))
 }
 
-const live = <A>(pool: Pool, then: (now: number) => A): Effect.Effect<A, StoreEnded> =>
-  Effect.suspend(() => {
+/** Calls a pool that has not ended, after it was loaded. */
+const live = <A>(slot: Slot.Slot<Pool>, then: (pool: Pool, now: number) => A): Effect.Effect<A, StoreEnded> =>
+  Effect.flatMap(Slot.live(slot), (pool) => {
     const now = pool.shared.timers.now()
     const ended = access(pool, now)
-    return ended === undefined ? Effect.succeed(then(now)) : Effect.fail(ended)
+    return ended === undefined ? Effect.succeed(then(pool, now)) : Effect.fail(ended)
   })
 
-/** Makes the handle of a pool. */
-export const handleOf = (runtime: Runtime, pool: Pool): PoolHandle => {
+/** Merges into a pool that is loaded first, or that a backend decides. */
+const mergeLater = (
+  slot: Slot.Slot<Pool>,
+  patch: Patch,
+  options: MergeOptions
+): Effect.Effect<Patch, MergeError | StoreEnded> =>
+  Effect.flatMap(Slot.live(slot), (pool): Effect.Effect<Patch, MergeError | StoreEnded> => {
+    const { parts } = pool
+    if (parts === undefined) return Merging.merge(pool, patch, options)
+    return Effect.async((resume) => parts.merge(patch, options, resume))
+  })
+
+const merge = (slot: Slot.Slot<Pool>, patch: Patch, options: MergeOptions) =>
+  Effect.suspend(() => {
+    const pool = Slot.present(slot)
+    return pool !== undefined && pool.parts === undefined
+      ? Merging.merge(pool, patch, options)
+      : mergeLater(slot, patch, options)
+  })
+
+/** Gives what was merged to be saved, and waits for it. What waits for the pool to be loaded is merged first. */
+const flush = (runtime: Runtime, slot: Slot.Slot<Pool>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const loaded = slot.waiting === undefined ? Effect.void : Effect.ignore(Slot.live(slot))
+    return Effect.andThen(
+      loaded,
+      Effect.suspend(() => flushAll(runtime))
+    )
+  })
+
+/** Gives what was merged into all pools to be saved, and waits for it. */
+export const flushAll = (runtime: Runtime): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    for (const { pool } of runtime.entries.values()) pool.flow.flush()
+    return Effect.forEach(savingsOf(runtime), (saving) => saving.flush, { discard: true })
+  })
+
+/** Makes the handle of a slot. */
+export const handleOf = (runtime: Runtime, slot: Slot.Slot<Pool>, fingerprint: string): PoolHandle => {
   const { clients } = runtime
-  const { id, members } = pool
+  const { id } = slot
+  const members = () => Slot.present(slot)?.members
   return {
     id,
-    epoch: pool.epoch,
-    fingerprint: pool.state.definition.fingerprint,
-    merge: (patch, options = {}) => Effect.suspend(() => Merging.merge(pool, patch, options)),
-    get: (key, options = {}) => Reads.get(pool, key, options),
-    state: (options = {}) => Reads.state(pool, options),
-    hash: (options = {}) => Reads.hash(pool, options),
-    diff: (ask, options = {}) => Reads.diff(pool, ask, options),
-    follow: (options = {}) => follow(runtime, pool, options),
-    touch: live(pool, (now) => {
+    epoch: Effect.map(Slot.live(slot), ({ epoch }) => epoch),
+    ready: Effect.asVoid(Slot.live(slot)),
+    fingerprint,
+    merge: (patch, options = {}) => merge(slot, patch, options),
+    get: (key, options = {}) => Reads.get(slot, key, options),
+    state: (options = {}) => Reads.state(slot, options),
+    hash: (options = {}) => Reads.hash(slot, options),
+    diff: (ask, options = {}) => Reads.diff(slot, ask, options),
+    follow: (options = {}) =>
+      Stream.unwrap(Effect.map(Slot.live(slot), (pool) => follow(runtime, pool, options))),
+    touch: live(slot, (pool, now) => {
       Lifetime.use(pool, now)
       return pool.lifetime?.expiry === "sliding"
     }),
     subscribe: (client) =>
-      live(pool, () => {
+      live(slot, ({ members }) => {
         const isNew = !members.has(client)
         members.add(client)
         return isNew
       }),
     unsubscribe: (client) =>
       Effect.sync(() => {
-        const wasMember = members.delete(client)
+        const wasMember = members()?.delete(client) === true
         return Clients.endAll(clients, client, id) > 0 || wasMember
       }),
-    subscribers: Effect.sync(() => Array.from(new Set([...members, ...Clients.clientsOf(clients, id)]))),
-    end: Effect.sync(() => {
-      end(pool, "Ended")
-    })
+    subscribers: Effect.sync(() =>
+      Array.from(new Set([...(members() ?? []), ...Clients.clientsOf(clients, id)]))
+    ),
+    flush: flush(runtime, slot),
+    status: Effect.sync(() => Slot.statusOf(slot)),
+    end: Effect.ignore(
+      Effect.map(Slot.live(slot), (pool) => {
+        end(pool, "Ended")
+      })
+    )
   }
 }

@@ -1,35 +1,37 @@
 /** Opens pools: one that is open is returned, if it is what was asked for. */
 import { Effect } from "effect"
 import { type ChangeLog, make as makeLog } from "../../ChangeLog.js"
-import { OpenError } from "../catalog/ended.js"
-import * as Following from "../catalog/following.js"
+import { OpenError, type StoreEnded } from "../catalog/ended.js"
 import * as Lifetime from "../catalog/lifetime.js"
 import * as Places from "../catalog/places.js"
-import * as Policy from "../catalog/policy.js"
+import type { Loading } from "../catalog/slot.js"
 import type { InvalidOptions } from "../options.js"
-import { makeClock } from "./clock.js"
 import { type Definition, define } from "./definition.js"
+import { makePool } from "./newPool.js"
 import { access, end, type Pool } from "./pool.js"
 import type { PoolCell } from "./poolCells.js"
+import * as Permanent from "./poolPermanent.js"
 import type { Entry, Opened, Runtime } from "./poolRuntime.js"
-import type { Opening } from "./poolSettings.js"
-import { noStamp } from "./stamp.js"
+import type { Named, Opening } from "./poolSettings.js"
 import { makeState } from "./state.js"
 import * as Ticking from "./ticking.js"
 
 export const invalidOpening = ({ message, option }: Pick<InvalidOptions, "message" | "option">): OpenError =>
   new OpenError({ reason: "InvalidOptions", option, message: `${option} ${message}` })
 
-/** What is opened, by its id. */
-export type Named = Opening & { readonly id: string }
-
-const openedBy = ({ settings }: Runtime, opening: Opening, { fingerprint }: Definition): Opened => ({
-  kind: opening.kind,
-  strategies: fingerprint,
-  ttl: opening.ttl === undefined || opening.ttl === 0 ? settings.ttl : opening.ttl,
-  expiry: opening.expiry,
-  onLeave: opening.onLeave
-})
+const openedBy = ({ settings }: Runtime, opening: Opening, { fingerprint }: Definition): Opened => {
+  const { ack, expiry, kind, onLeave, ttl } = opening
+  const isPermanent = kind === "permanent"
+  const lifetime = ttl === undefined || ttl === 0 ? settings.ttl : ttl
+  return {
+    kind,
+    strategies: fingerprint,
+    ttl: isPermanent ? 0 : lifetime,
+    expiry: isPermanent ? "fixed" : expiry,
+    onLeave,
+    ack: isPermanent ? ack : "memory"
+  }
+}
 
 /** Returns the difference between what is open and what is asked for. */
 const mismatch = (id: string, open: Opened, wanted: Opened): OpenError | undefined => {
@@ -42,14 +44,14 @@ const mismatch = (id: string, open: Opened, wanted: Opened): OpenError | undefin
   return undefined
 }
 
-const makePool = (
-  { newClient, settings, shared }: Runtime,
+/** Makes a pool in memory. */
+const makeTemporary = (
+  runtime: Runtime,
   opening: Named,
   { expiry, ttl }: Opened,
   definition: Definition
 ): Effect.Effect<Pool, InvalidOptions> =>
   Effect.gen(function* () {
-    const { id } = opening
     const log: ChangeLog<PoolCell> = yield* makeLog<PoolCell>({
       state: "latest",
       maxRevisions: opening.maxRevisions,
@@ -57,35 +59,39 @@ const makePool = (
     })
     const { head } = yield* Effect.orDie(log.head)
     const state = makeState(definition)
-    const marks = Policy.makeMarks()
-    const pool: Pool = {
-      id,
-      kind: opening.kind,
+    const { timers } = runtime.shared
+    const pool = yield* makePool(runtime, opening, {
       epoch: head.epoch,
-      shared,
       state,
-      clock: makeClock(newClient(), noStamp),
-      ticking: Ticking.make(state, shared.timers, log, {
-        onRevision: (seq) => Policy.mark(marks, shared.policy.count(), seq),
-        onFailed: (cause) => {
-          end(pool, "Failed", cause)
-        }
-      }),
-      following: yield* Following.make(log, `${settings.name}/${id}`, settings.closeDeadline),
-      marks,
-      owners: new Map(),
-      leaving: opening.onLeave === "remove" ? { bySession: new Map(), byRow: new Map() } : undefined,
-      members: new Set(),
-      hashed: undefined,
-      bytes: 0,
-      removalsSince: undefined,
+      log,
       lifetime: { ttl, expiry },
-      expiry: undefined,
-      usedAt: shared.timers.now(),
-      ended: undefined
-    }
-    Lifetime.start(pool, shared.timers, () => end(pool, "Expired"))
+      release: Effect.void,
+      flow: (_, on) => ({ flow: Ticking.make(state, timers, head.seq, Ticking.appendTo(log), on) })
+    })
+    Lifetime.start(pool, timers, () => end(pool, "Expired"))
     return pool
+  })
+
+const makePermanent = (
+  runtime: Runtime,
+  opening: Named,
+  definition: Definition
+): Effect.Effect<Pool, OpenError> =>
+  Effect.gen(function* () {
+    const backend = yield* Effect.mapError(
+      runtime.backend,
+      (cause) => new OpenError({ reason: "Unavailable", message: cause.message, cause })
+    )
+    const owned = opening.ack === "memory" ? yield* runtime.owning.take(backend) : undefined
+    const owner = owned === undefined ? "" : runtime.settings.name
+    return yield* Permanent.open({
+      runtime,
+      backend,
+      saving: owned ?? runtime.saving,
+      opening,
+      definition,
+      owner
+    })
   })
 
 /** Returns the pool of an id that is open now, after what is over has ended. */
@@ -102,35 +108,51 @@ const forbidden = new OpenError({ reason: "Forbidden", message: "the principal m
 const mayOpen = ({ shared }: Runtime, { as, id, kind }: Named): boolean =>
   as === undefined || shared.policy.rights(as.principal, { id, kind }).actions.has("open")
 
-/** Adds a pool that was made to those that are open, unless the catalog was closed meanwhile. */
+const failedMeanwhile = (cause: StoreEnded): OpenError =>
+  new OpenError({
+    reason: "Unavailable",
+    message: "the pool has failed while it was opened: open it again",
+    cause
+  })
+
+/** Adds a pool that was made to those that are open, unless it has ended meanwhile. */
 const add = (
   { entries, shared }: Runtime,
   pool: Pool,
-  opened: Opened,
-  principal: string | undefined
+  entry: Omit<Entry, "pool">
 ): Effect.Effect<Pool, OpenError> =>
   Effect.suspend(() => {
-    if (shared.isClosed) {
-      end(pool, "Closed")
+    if (shared.isClosed) end(pool, "Closed")
+    const { ended } = pool
+    if (ended !== undefined) {
+      const failed = ended.reason === "Closed" ? closed : failedMeanwhile(ended)
       // The tasks of a catalog that is closed run no more.
-      return Effect.andThen(pool.following.end(pool.ended!), closed)
+      return Effect.andThen(pool.following.end(ended), Effect.andThen(pool.release, failed))
     }
-    entries.set(pool.id, { pool, opened, principal })
+    entries.set(pool.id, { pool, ...entry })
     return Effect.succeed(pool)
   })
+
+/** Makes the definition of what is opened, or returns why it cannot be, whatever is there. */
+export const validate = (opening: Named): Definition | OpenError => {
+  const { kind, onLeave, strategies } = opening
+  const definition = define(strategies)
+  if ("_tag" in definition) {
+    return invalidOpening({ option: "strategies", message: `cannot be: ${definition.message}` })
+  }
+  if (kind !== "permanent" || onLeave === "keep") return definition
+  const message = 'must be "keep" in a permanent pool: open another pool for what ends with sessions'
+  return invalidOpening({ option: "onLeave", message })
+}
 
 const openNow = (runtime: Runtime, opening: Named): Effect.Effect<Pool, OpenError> =>
   Effect.suspend(() => {
     const { entries, places, shared } = runtime
     if (shared.isClosed) return Effect.fail(closed)
     if (!mayOpen(runtime, opening)) return Effect.fail(forbidden)
-    const definition = define(opening.strategies)
-    if ("_tag" in definition) {
-      return Effect.fail(
-        invalidOpening({ option: "strategies", message: `cannot be: ${definition.message}` })
-      )
-    }
-    const { as, id } = opening
+    const definition = validate(opening)
+    if (definition instanceof OpenError) return Effect.fail(definition)
+    const { as, id, kind } = opening
     const wanted = openedBy(runtime, opening, definition)
     const entry = find(runtime, id)
     if (entry !== undefined) {
@@ -142,13 +164,37 @@ const openNow = (runtime: Runtime, opening: Named): Effect.Effect<Pool, OpenErro
       shared.count.quotaRefusals++
       return Effect.fail(over)
     }
-    const made = makePool(runtime, opening, wanted, definition).pipe(
-      Effect.mapError(invalidOpening),
-      Effect.flatMap((pool) => add(runtime, pool, wanted, as?.principal))
+    const made =
+      kind === "permanent"
+        ? makePermanent(runtime, opening, definition)
+        : Effect.mapError(makeTemporary(runtime, opening, wanted, definition), invalidOpening)
+    const principal = as?.principal
+    const added = Effect.flatMap(made, (pool) =>
+      add(runtime, pool, { opened: wanted, reopen: reopen(runtime, opening), principal })
     )
-    return Places.counted(places, id, as?.principal, made)
+    return Places.counted(places, id, principal, added)
   })
 
 /** Opens a pool; callers that open one and the same share the opening. */
 export const open = (runtime: Runtime, opening: Named): Effect.Effect<Pool, OpenError> =>
   runtime.inOrder(opening.id, openNow(runtime, opening))
+
+/**
+ * Opens a pool again that has left memory. The server itself does it: each call of the handle is judged by its own `as`, and
+ * the first opener may have lost the right since.
+ */
+export const reopen = (runtime: Runtime, opening: Named): Effect.Effect<Pool, OpenError> =>
+  open(runtime, { ...opening, as: undefined })
+
+/** How handles of this catalog load their pools. */
+export const loading = (
+  { scope, shared }: Runtime,
+  reopen: Effect.Effect<Pool, OpenError>
+): Loading<Pool> => ({
+  thing: "pool",
+  reopen,
+  // An access would keep a permanent one in memory.
+  look: (pool) => (pool.lifetime === undefined ? undefined : access(pool, shared.timers.now())),
+  scope,
+  inBackground: shared.inBackground
+})

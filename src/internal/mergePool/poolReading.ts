@@ -1,7 +1,9 @@
 /** The reading calls of a pool, within the rights of a principal. */
 import { Effect, Option } from "effect"
+import type { StorageError } from "../../Storage.js"
 import type { StoreEnded } from "../catalog/ended.js"
 import type { As } from "../catalog/sessionCalls.js"
+import { live, type Slot } from "../catalog/slot.js"
 import {
   differentNodes,
   differentRows,
@@ -13,7 +15,7 @@ import {
 } from "./diff.js"
 import { leafCount, rootSum } from "./hashTree.js"
 import type { Patch } from "./patch.js"
-import { access, hashedOf, type Pool } from "./pool.js"
+import { access, hashedOf, type Pool, type SharedParts } from "./pool.js"
 import { type PoolCell, patchOf, poolCell } from "./poolCells.js"
 import { MergeError } from "./poolErrors.js"
 import { forEachCell } from "./row.js"
@@ -23,7 +25,15 @@ import { rowPatch, statePatch } from "./state.js"
 export interface ReadOptions {
   /** Who reads. Default: the server itself, which sees everything. */
   readonly as?: As | undefined
+  /**
+   * `latest`: asks the backend first, so that what any process was answered before is seen. `local`, the default: as of the
+   * last revision that was read here. Only of pools that several processes write.
+   */
+  readonly read?: "local" | "latest" | undefined
 }
+
+/** Why a read fails. */
+export type ReadFailed = StoreEnded | StorageError
 
 /** What a peer sends to find where it differs: the sums of its nodes, then those of the rows of leaves that differ. */
 export type Ask =
@@ -35,10 +45,16 @@ export type Answer =
   | { readonly _tag: "Leaves"; readonly sums: ReadonlyArray<NodeSums> }
   | { readonly _tag: "Patch"; readonly patch: Patch }
 
-const open = (pool: Pool): Effect.Effect<Pool, StoreEnded> =>
-  Effect.suspend(() => {
+const upToDate = (pool: Pool, { head, reached }: SharedParts): Effect.Effect<Pool, StorageError> =>
+  Effect.flatMap(head, (head) =>
+    Effect.async((resume) => Effect.sync(reached.whenAt(head, () => resume(Effect.succeed(pool)))))
+  )
+
+const open = (slot: Slot<Pool>, { read }: ReadOptions): Effect.Effect<Pool, ReadFailed> =>
+  Effect.flatMap(live(slot), (pool): Effect.Effect<Pool, ReadFailed> => {
     const ended = access(pool, pool.shared.timers.now())
-    return ended === undefined ? Effect.succeed(pool) : Effect.fail(ended)
+    if (ended !== undefined) return Effect.fail(ended)
+    return pool.parts === undefined || read !== "latest" ? Effect.succeed(pool) : upToDate(pool, pool.parts)
   })
 
 /** Whether a principal may see a cell; `undefined`: it sees all. */
@@ -64,12 +80,12 @@ const cellsOf = ({ state }: Pool, key: string): ReadonlyArray<PoolCell> => {
 
 /** Reads a row: its fields that are something, and may be seen. */
 export const get = (
-  pool: Pool,
+  slot: Slot<Pool>,
   key: string,
-  { as }: ReadOptions
-): Effect.Effect<Option.Option<ReadonlyMap<string, unknown>>, StoreEnded> =>
-  Effect.map(open(pool), () => {
-    const mayRead = readable(pool, as)
+  options: ReadOptions
+): Effect.Effect<Option.Option<ReadonlyMap<string, unknown>>, ReadFailed> =>
+  Effect.map(open(slot, options), (pool) => {
+    const mayRead = readable(pool, options.as)
     const seen = cellsOf(pool, key).filter((cell) => cell.value !== undefined && mayRead?.(cell) !== false)
     return seen.length === 0
       ? Option.none()
@@ -77,18 +93,19 @@ export const get = (
   })
 
 /** Reads all that is held and may be seen, removals too, as a patch. */
-export const state = (pool: Pool, { as }: ReadOptions): Effect.Effect<Patch, StoreEnded> =>
-  Effect.map(open(pool), ({ state }) => {
-    const mayRead = readable(pool, as)
+export const state = (slot: Slot<Pool>, options: ReadOptions): Effect.Effect<Patch, ReadFailed> =>
+  Effect.map(open(slot, options), (pool) => {
+    const { state } = pool
+    const mayRead = readable(pool, options.as)
     if (mayRead === undefined) return statePatch(state)
     const seen = Array.from(state.rows.keys()).flatMap((key) => cellsOf(pool, key).filter(mayRead))
     return { ...patchOf(seen), horizon: state.horizon }
   })
 
 /** Hashes are of all that is held: what a principal may not see must not be found out by them. */
-const whole = (pool: Pool, as: As | undefined): Effect.Effect<Pool, MergeError | StoreEnded> =>
-  Effect.flatMap(open(pool), () =>
-    readable(pool, as) === undefined
+const whole = (slot: Slot<Pool>, options: ReadOptions): Effect.Effect<Pool, MergeError | ReadFailed> =>
+  Effect.flatMap(open(slot, options), (pool) =>
+    readable(pool, options.as) === undefined
       ? Effect.succeed(pool)
       : Effect.fail(
           new MergeError({
@@ -99,8 +116,11 @@ const whole = (pool: Pool, as: As | undefined): Effect.Effect<Pool, MergeError |
   )
 
 /** Hashes all that is held: 16 hexadecimal digits. */
-export const hash = (pool: Pool, { as }: ReadOptions): Effect.Effect<string, MergeError | StoreEnded> =>
-  Effect.map(whole(pool, as), () => rootSum(hashedOf(pool).tree))
+export const hash = (
+  slot: Slot<Pool>,
+  options: ReadOptions
+): Effect.Effect<string, MergeError | ReadFailed> =>
+  Effect.map(whole(slot, options), (pool) => rootSum(hashedOf(pool).tree))
 
 const isLeaf = (given: unknown): boolean =>
   Number.isSafeInteger(given) && Number(given) >= 0 && Number(given) < leafCount
@@ -118,16 +138,16 @@ const isAsk = (given: Ask): boolean => {
 
 /** Answers a peer that looks for what differs. */
 export const diff = (
-  pool: Pool,
+  slot: Slot<Pool>,
   ask: Ask,
-  { as }: ReadOptions
-): Effect.Effect<Answer, MergeError | StoreEnded> =>
-  Effect.flatMap(whole(pool, as), ({ state }): Effect.Effect<Answer, MergeError> => {
+  options: ReadOptions
+): Effect.Effect<Answer, MergeError | ReadFailed> =>
+  Effect.flatMap(whole(slot, options), (pool): Effect.Effect<Answer, MergeError> => {
     if (!isAsk(ask)) {
       const message = "what a peer asks is malformed: send sums as the exchange makes them"
       return Effect.fail(new MergeError({ reason: "InvalidData", message }))
     }
-    const { tree } = hashedOf(pool)
+    const { state, tree } = hashedOf(pool)
     if (ask._tag === "Nodes") {
       return Effect.succeed({ _tag: "Leaves", sums: sumsOfNodes(tree, differentNodes(tree, ask.sums)) })
     }

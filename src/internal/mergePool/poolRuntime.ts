@@ -2,17 +2,22 @@
 import { Effect, type Scope } from "effect"
 import type { Backend } from "../catalog/backend.js"
 import * as Clients from "../catalog/clients.js"
+import type { OpenError } from "../catalog/ended.js"
+import { markOf } from "../catalog/epochMark.js"
 import * as Host from "../catalog/host.js"
+import * as Owning from "../catalog/owning.js"
 import * as Places from "../catalog/places.js"
 import * as Policy from "../catalog/policy.js"
 import { makeRates } from "../catalog/quotas.js"
+import * as Saving from "../catalog/saving.js"
 import { isSessionOf } from "../catalog/sessionCalls.js"
 import type { InvalidOptions } from "../options.js"
 import { makeRandom } from "../random.js"
 import { steady } from "../time.js"
 import { newClient } from "./newClient.js"
-import type { Pool, Shared } from "./pool.js"
+import { end, type Pool, type Shared } from "./pool.js"
 import type { PoolCell } from "./poolCells.js"
+import type { Unsaved } from "./poolClosing.js"
 import { removeLeft } from "./poolMerging.js"
 import type { Settings } from "./poolSettings.js"
 
@@ -21,6 +26,8 @@ export interface Entry {
   readonly pool: Pool
   /** What it was opened with, to compare. */
   readonly opened: Opened
+  /** Opens it again, after it has left memory. */
+  readonly reopen: Effect.Effect<Pool, OpenError>
   /** Who has opened it first; none: the server itself. */
   readonly principal: string | undefined
 }
@@ -32,16 +39,35 @@ export interface Opened {
   readonly ttl: number
   readonly expiry: "fixed" | "sliding"
   readonly onLeave: "keep" | "remove"
+  readonly ack: "memory" | "flushed"
 }
 
 export interface Runtime extends Host.Host {
   readonly settings: Settings
   readonly shared: Shared
   readonly entries: Map<string, Entry>
+  readonly owning: Owning.Owning
+  /** Saves what any process writes. */
+  readonly saving: Saving.Saving
+  /** What was merged and could not be stored, in order: the last 10,000 ticks at least. */
+  readonly unsaved: Array<Unsaved>
   /** Makes a client id that nothing else has. */
   readonly newClient: () => string
   /** Pools that have expired and that no purge has counted yet. */
   expired: number
+}
+
+/** What saves the pools of a catalog. */
+export const savingsOf = ({ owning, saving }: Runtime): ReadonlyArray<Saving.Saving> => [
+  saving,
+  ...owning.savings()
+]
+
+/** Ends all permanent pools that are decided in memory. */
+const endOwned = (entries: ReadonlyMap<string, Entry>, cause: unknown): void => {
+  for (const { pool } of Array.from(entries.values())) {
+    if (pool.lifetime === undefined && pool.parts === undefined) end(pool, "Failed", cause)
+  }
 }
 
 /** What follows the end of a pool: it leaves the catalog, and its followers get one end. */
@@ -53,11 +79,11 @@ const ended = (runtime: Runtime, pool: Pool): void => {
     Places.leave(places, entry.principal)
   }
   for (const session of pool.leaving?.bySession.keys() ?? []) shared.leaveSession(session, pool)
-  shared.count.ticks += pool.ticking.ticks
+  shared.count.ticks += pool.flow.ticks()
   const { reason } = pool.ended!
   if (reason === "Expired") runtime.expired++
   if (reason === "Failed") shared.count.failed++
-  shared.inBackground(pool.following.end(pool.ended!))
+  shared.inBackground(Effect.andThen(pool.following.end(pool.ended!), pool.release))
 }
 
 const counters = (): Shared["count"] => ({
@@ -110,9 +136,9 @@ export const make = (
         const holding = sessions.get(session)
         if (holding?.delete(pool) === true && holding.size === 0) sessions.delete(session)
       },
-      inBackground: (task) => {
-        host.tasks.unsafeOffer(task)
-      },
+      inBackground: host.tasks.unsafeOffer,
+      nextName: host.nextName,
+      mark: markOf(authorize, host.process),
       onEnded: (pool) => ended(runtime, pool),
       count: counters(),
       isClosed: false
@@ -122,6 +148,9 @@ export const make = (
       settings,
       shared,
       entries,
+      owning: yield* Owning.make(name, host.scope, (cause) => endOwned(entries, cause)),
+      saving: yield* Saving.make(name, host.backend, undefined),
+      unsaved: [],
       newClient: () => newClient(random),
       expired: 0
     }

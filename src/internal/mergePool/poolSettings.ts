@@ -1,9 +1,12 @@
 /** The options of a catalog of pools and of a pool, their rules and their defaults. */
 import { type Duration, Effect } from "effect"
 import {
+  ackRule,
   type CatalogOptions,
   catalogRules,
+  idleRule,
   isAs,
+  startRule,
   validateId,
   validateName
 } from "../catalog/catalogOptions.js"
@@ -13,14 +16,21 @@ import * as Rules from "../options.js"
 import type { Fields } from "./definition.js"
 import type { PoolCell } from "./poolCells.js"
 import type { CloseReport } from "./poolClosing.js"
+import type { Migrate } from "./poolMigrating.js"
 
 /**
  * How a catalog of pools behaves; everything has a default. Quotas of `stores` count pools, `records` rows, those removed
  * within the last hour too.
  */
-export interface Options extends CatalogOptions<PoolCell, CloseReport> {}
+export interface Options extends CatalogOptions<PoolCell, CloseReport> {
+  /** After so long without a call or a follow, a permanent pool leaves memory. Default 10 minutes. */
+  readonly idleTimeout?: Duration.DurationInput | undefined
+}
 
-const rules = catalogRules("merge-pool")
+const rules = {
+  ...catalogRules("merge-pool"),
+  idleTimeout: idleRule
+}
 
 /** The options of a catalog, with their defaults. */
 export type Settings = Effect.Effect.Success<ReturnType<typeof resolve>>
@@ -37,15 +47,27 @@ export interface OpenOptions {
   readonly strategies: Fields
   /** At most 512 bytes. Default: 24 random hexadecimal digits. */
   readonly id?: string | undefined
-  /** What `authorize` gets beside the id. Pools are in memory, whatever the kind. Default `temp`. */
+  /** `permanent`: it is stored, and never expires. Any other kind is temporary. Default `temp`. */
   readonly kind?: string | undefined
-  /** How long it lives; 0 is the catalog's `ttl`. */
+  /**
+   * When a merge into a permanent pool is answered: `flushed`, after it is committed (the default), or `memory`, at once.
+   * `memory` needs a process that owns the catalog. What was not saved when that process is killed, is lost.
+   */
+  readonly ack?: "memory" | "flushed" | undefined
+  /** Makes cells of these strategies from stored ones of others, once. Pure. Default: others are refused. */
+  readonly migrate?: Migrate | undefined
+  /**
+   * `queued`: the handle of a permanent pool is there at once, and calls wait for the backend, and for the pool to be loaded.
+   * If it cannot be loaded, they fail with `StoreEnded`. Default `loaded`: the opening waits, and fails.
+   */
+  readonly start?: "loaded" | "queued" | undefined
+  /** How long a temporary pool lives; 0 is the catalog's `ttl`. Permanent ones ignore it. */
   readonly ttl?: Duration.DurationInput | undefined
-  /** `sliding`: merges and `touch` extend its life. Default `fixed`. */
+  /** `sliding`: merges and `touch` extend the life of a temporary pool. Default `fixed`. */
   readonly expiry?: "fixed" | "sliding" | undefined
-  /** `remove`: each merge of a client names a session, and the rows that it writes are removed when that ends. Default `keep`. */
+  /** `remove`: each merge of a client names a session, and the rows that it writes are removed when that ends. Only of temporary pools. Default `keep`. */
   readonly onLeave?: "keep" | "remove" | undefined
-  /** The most revisions that it keeps for followers that come back. Default 10,240. */
+  /** The most revisions that a temporary pool keeps for followers that come back. Default 10,240. */
   readonly maxRevisions?: number | undefined
   /** On whose behalf it is opened. Default: the server itself. */
   readonly as?: As | undefined
@@ -56,13 +78,13 @@ const isFields = (given: unknown): boolean => {
   return Object.values(given).every((one) => typeof one === "object" && one !== null && "fingerprint" in one)
 }
 
-const validateKind = (given: unknown): string | undefined =>
-  given === "permanent" ? 'must not be "permanent": pools are kept in memory' : validateName(given)
-
 const openRules = {
   strategies: Rules.that("a record of strategies, by the names of their fields", isFields),
   id: Rules.optional(Rules.valid<string>(validateId)),
-  kind: Rules.or(Rules.valid<string>(validateKind), "temp"),
+  kind: Rules.or(Rules.valid<string>(validateName), "temp"),
+  ack: ackRule,
+  migrate: Rules.optional(Rules.func("that returns a cell")),
+  start: startRule,
   ttl: Rules.optional(Rules.millis()),
   expiry: Rules.or(Rules.oneOf("fixed", "sliding"), "fixed"),
   onLeave: Rules.or(Rules.oneOf("keep", "remove"), "keep"),
@@ -72,5 +94,8 @@ const openRules = {
 
 /** What is opened, with its defaults. */
 export type Opening = Effect.Effect.Success<ReturnType<typeof resolveOpening>>
+
+/** What is opened, by its id. */
+export type Named = Opening & { readonly id: string }
 
 export const resolveOpening = (options: OpenOptions) => Rules.resolve<OpenOptions>()(openRules, options)

@@ -3,14 +3,16 @@ import { type Effect, MetricLabel } from "effect"
 import * as Metrics from "../../Metrics.js"
 import * as Clients from "../catalog/clients.js"
 import { run as runMetering } from "../catalog/metering.js"
-import type { Runtime } from "./poolRuntime.js"
+import { type Runtime, savingsOf } from "./poolRuntime.js"
 
-/** Counts of a catalog since it was made, but for the first three, which are as of now. */
+/** Counts of a catalog since it was made, but for the first four, which are as of now. */
 export interface Stats {
   readonly pools: number
   readonly subscribers: number
   /** Removals that are remembered until the horizon passes them. */
   readonly removals: number
+  /** Saves that were accepted, and are not stored yet. */
+  readonly unsaved: number
   /** Merges that have changed something. */
   readonly applied: number
   /** Merges of what was held already. */
@@ -27,18 +29,20 @@ export interface Stats {
   readonly failed: number
 }
 
-export const statsOf = ({ clients, entries, shared }: Runtime): Stats => {
+export const statsOf = (runtime: Runtime): Stats => {
+  const { clients, entries, shared } = runtime
   const { ticks, ...count } = shared.count
   let removals = 0
   let all = ticks
   for (const { pool } of entries.values()) {
     removals += pool.state.removals
-    all += pool.ticking.ticks
+    all += pool.flow.ticks()
   }
   return {
     pools: entries.size,
     subscribers: Clients.sizeOf(clients),
     removals,
+    unsaved: savingsOf(runtime).reduce((sum, saving) => sum + saving.waiting(), 0),
     ...count,
     ticks: all,
     revocations: shared.policy.count()

@@ -1,17 +1,15 @@
 /**
- * Ticks: what changes within one is one revision of the log, by the last form of each cell. The first change begins a tick
- * and is appended at once; a tick in which nothing has changed is the last one.
+ * The ticks of a pool that is decided in memory: what changes within one is appended together, by the last form of each cell.
  */
 import * as Either from "effect/Either"
 import type { Change, ChangeLog, ChangeLogError, Revision } from "../../ChangeLog.js"
-import type { Timer, Timers } from "../lease/timers.js"
+import type { Timers } from "../lease/timers.js"
 import { estimateSize } from "../log/size.js"
-import { addChanges, horizonChange, type PoolCell } from "./poolCells.js"
+import type { Flow } from "./pool.js"
+import { changesOf, type PoolCell } from "./poolCells.js"
 import type { Row, RowChange } from "./row.js"
 import type { State } from "./state.js"
-
-/** How many milliseconds a tick has. */
-export const tickMillis = 50
+import * as Ticker from "./ticker.js"
 
 /** The bytes of one revision, about; a cell that is larger has one of its own. */
 const maxRevisionBytes = 2 ** 20
@@ -20,112 +18,106 @@ const maxRevisionBytes = 2 ** 20
 export const cellBytes = (change: Change<PoolCell>): number =>
   Math.min(estimateSize(change), maxRevisionBytes)
 
-/** The ticks of one pool. Only this file writes them. */
-export interface Ticking {
-  readonly state: State
-  readonly timers: Timers
-  readonly append: (changes: ReadonlyArray<Change<PoolCell>>) => Either.Either<Revision, ChangeLogError>
-  /** Called before each revision with the number of the last one. */
-  readonly onRevision: (seq: number) => void
-  /** Called when the log has refused a revision. */
-  readonly onFailed: (cause: ChangeLogError) => void
-  /** The rows that have changed since the last revision, as they were then. */
-  readonly pending: Map<string, Row | undefined>
-  /** Of the last revision. */
-  seq: number
-  horizon: string
-  /** The tick that runs; none: the next change is appended at once. */
-  timer: Timer | undefined
-  /** How many ticks had a change. */
-  ticks: number
-}
+/** The changes of one revision. */
+export type Changes = ReadonlyArray<Change<PoolCell>>
 
-export const make = (
-  state: State,
-  timers: Timers,
-  log: ChangeLog<PoolCell>,
-  on: Pick<Ticking, "onFailed" | "onRevision">
-): Ticking => ({
-  state,
-  timers,
-  // A log in memory has it, and what it answers is known at once.
-  append: log.append.now as Ticking["append"],
-  ...on,
-  pending: new Map(),
-  seq: 0,
-  horizon: state.horizon,
-  timer: undefined,
-  ticks: 0
-})
-
-const changesOf = (ticking: Ticking): ReadonlyArray<Change<PoolCell>> => {
-  const { pending, state } = ticking
-  const changes: Array<Change<PoolCell>> = []
-  if (ticking.horizon !== state.horizon) changes.push(horizonChange(state.horizon))
-  for (const [key, before] of pending) {
-    addChanges(changes, state.definition, key, before, state.rows.get(key))
-  }
-  return changes
-}
-
-const appendOne = (ticking: Ticking, changes: ReadonlyArray<Change<PoolCell>>): boolean => {
-  ticking.onRevision(ticking.seq)
-  const appended = ticking.append(changes)
-  if (Either.isLeft(appended)) {
-    ticking.onFailed(appended.left)
-    return false
-  }
-  ticking.seq = appended.right.seq
-  return true
-}
-
-const appendAll = (ticking: Ticking, changes: ReadonlyArray<Change<PoolCell>>): void => {
+/** Splits changes into revisions. */
+export const revisionsOf = (changes: Changes): ReadonlyArray<Changes> => {
+  const revisions: Array<Changes> = []
   let first = 0
   let bytes = 0
   for (let i = 0; i < changes.length; i++) {
     const more = cellBytes(changes[i]!)
     if (i > first && bytes + more > maxRevisionBytes) {
-      if (!appendOne(ticking, changes.slice(first, i))) return
+      revisions.push(changes.slice(first, i))
       first = i
       bytes = 0
     }
     bytes += more
   }
-  if (first < changes.length) appendOne(ticking, first === 0 ? changes : changes.slice(first))
+  if (first < changes.length) revisions.push(first === 0 ? changes : changes.slice(first))
+  return revisions
 }
 
-/** Appends what has changed since the last revision. */
-export const flush = (ticking: Ticking): void => {
-  const changes = changesOf(ticking)
-  ticking.pending.clear()
-  ticking.horizon = ticking.state.horizon
-  if (changes.length === 0) return
-  ticking.ticks++
-  appendAll(ticking, changes)
+/** Appends revisions behind the last one. Returns the number of the last of them. */
+export type Append = (revisions: ReadonlyArray<Changes>, last: number) => Either.Either<number, unknown>
+
+/** Appends to a log in memory. */
+export const appendTo = (log: ChangeLog<PoolCell>): Append => {
+  // A log in memory has it, and what it answers is known at once.
+  const append = log.append.now as (changes: Changes) => Either.Either<Revision, ChangeLogError>
+  return (revisions, last) => {
+    let seq = last
+    for (const changes of revisions) {
+      const appended = append(changes)
+      if (Either.isLeft(appended)) return Either.left(appended.left)
+      seq = appended.right.seq
+    }
+    return Either.right(seq)
+  }
+}
+
+/** The ticks of one pool. Only this file writes them. */
+interface Ticking {
+  readonly state: State
+  readonly append: Append
+  /** Called before revisions with the number of the last one. */
+  readonly onRevision: (seq: number) => void
+  /** Called when revisions could not be appended. */
+  readonly onFailed: (cause: unknown) => void
+  /** The rows that have changed since the last revision, as they were then. */
+  readonly pending: Map<string, Row | undefined>
+  /** Of the last revision. */
+  seq: number
+  horizon: string
+  /** How many ticks had a change. */
+  ticks: number
 }
 
 const hasPending = ({ horizon, pending, state }: Ticking): boolean =>
   pending.size > 0 || horizon !== state.horizon
 
-const begin = (ticking: Ticking): void => {
-  flush(ticking)
-  const onDue = (): void => {
-    ticking.timer = undefined
-    if (hasPending(ticking)) begin(ticking)
-  }
-  // A timer is due strictly after its deadline.
-  ticking.timer = ticking.timers.schedule(ticking.timers.now() + tickMillis - 1, onDue)
+/** Appends what has changed since the last revision. */
+const flush = (ticking: Ticking): void => {
+  const { pending, state } = ticking
+  const changes = changesOf(state, pending, ticking.horizon)
+  pending.clear()
+  ticking.horizon = state.horizon
+  if (changes.length === 0) return
+  ticking.ticks++
+  ticking.onRevision(ticking.seq)
+  const appended = ticking.append(revisionsOf(changes), ticking.seq)
+  if (Either.isLeft(appended)) ticking.onFailed(appended.left)
+  else ticking.seq = appended.right
 }
 
-/** Notes what has changed in the state. */
-export const note = (ticking: Ticking, changes: ReadonlyArray<RowChange>): void => {
-  const { pending } = ticking
+const note = ({ pending }: Ticking, changes: ReadonlyArray<RowChange>): void => {
   for (const { before, key } of changes) if (!pending.has(key)) pending.set(key, before)
-  if (ticking.timer === undefined && hasPending(ticking)) begin(ticking)
 }
 
-/** Appends what is left, and ends. */
-export const end = (ticking: Ticking): void => {
-  if (ticking.timer !== undefined) ticking.timers.cancel(ticking.timer)
-  flush(ticking)
+/** Makes the flow of a pool that is decided in memory. `seq`: the number of the last revision. */
+export const make = (
+  state: State,
+  timers: Timers,
+  seq: number,
+  append: Append,
+  on: Pick<Ticking, "onFailed" | "onRevision">
+): Flow => {
+  const { horizon } = state
+  const ticking: Ticking = { state, append, ...on, pending: new Map(), seq, horizon, ticks: 0 }
+  const ticker = Ticker.make(
+    timers,
+    () => hasPending(ticking),
+    () => flush(ticking)
+  )
+  return {
+    note: (changes) => {
+      note(ticking, changes)
+      Ticker.wake(ticker)
+    },
+    flush: () => flush(ticking),
+    end: () => Ticker.end(ticker),
+    seq: () => ticking.seq,
+    ticks: () => ticking.ticks
+  }
 }

@@ -144,7 +144,7 @@ const ending: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "save behind a hole",
-    inside("accept"),
+    "internal/catalog/decideNext",
     ["if (head.seq !== before) return", "if (head === null) return"],
     ["datastore/close", "that another process has written ends as Failed, and stores nothing behind a hole"]
   )
@@ -175,20 +175,20 @@ const seeing: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "take a cursor of another process for one of the present rights",
-    inside("runtime"),
-    ['mark: authorize === undefined ? "" :', 'mark: authorize !== null ? "" :'],
+    "internal/catalog/epochMark",
+    ['authorize === undefined ? "" :', 'authorize !== null ? "" :'],
     ["datastore/restarts", "begins anew within the rights of now"]
   ),
   guard(
     "let the server itself begin anew after a restart",
-    inside("followCalls"),
+    "internal/catalog/epochMark",
     ["unmarked(after.epoch) === unmarked(epoch)", "after.epoch === epoch"],
     ["datastore/restarts", "of the server itself goes on where it was"]
   ),
   guard(
     "begin anew for ever where other processes write too",
     inside("followCalls"),
-    ["yield* markShared(runtime, store, as)", "void markShared"],
+    ["yield* markShared(policy, { id, kind, marks, head: parts.head }, as)", "void markShared"],
     ["datastore/restarts", "gives a follower whose rights were raised one snapshot, and then changes again"]
   ),
   guard(
@@ -214,7 +214,7 @@ const seeing: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "close without what a lost ownership hands back",
-    inside("owning"),
+    "internal/catalog/owning",
     ["savings: () => Array.from(open)", "savings: () => (held === undefined ? [] : [held])"],
     ["datastore/close", "that has lost it hands back what it had, also to a catalog that is closed meanwhile"]
   ),
@@ -258,7 +258,7 @@ const idling: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "give a handle up whose store could not be loaded again",
-    inside("slot"),
+    "internal/catalog/slot",
     ["else if (slot.life === undefined) slot.failed", "else slot.failed"],
     comesBack("reports such a write when the store cannot be loaded, and goes on when it can")
   ),

@@ -17,55 +17,55 @@ export const mergePoolServerMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "open a pool in a catalog that was closed meanwhile",
     inside("poolOpening"),
-    ["    if (shared.isClosed) {\n", "    if (shared.isClosed && opened.ttl < 0) {\n"],
+    ['    if (shared.isClosed) end(pool, "Closed")\n', "    void shared\n"],
     life("leaves no pool open, wherever the close comes between")
   ),
   guard(
     "keep what a quota refuses",
-    inside("poolMerging"),
+    inside("poolJudging"),
     ["    takeBack(state, changes, latest)\n", ""],
     quota
   ),
   guard(
     "merge what another client has written",
-    inside("poolMerging"),
+    inside("poolJudging"),
     ["    owner: as?.client,\n", "    owner: undefined,\n"],
     refused
   ),
   guard(
     "merge whatever the server's time is",
-    inside("poolMerging"),
-    ["    now: shared.wall(),\n", "    now: undefined,\n"],
+    inside("poolJudging"),
+    ["    now,\n    ...(as", "    now: undefined,\n    ...(as"],
     refused
   ),
   guard(
     "take a key that the log refuses",
-    inside("poolMerging"),
+    inside("poolJudging"),
     ["judgeKeys(changes) ?? judgeRights", "judgeRights"],
     refused
   ),
   guard(
     "let a principal use the client's id of another one",
-    inside("poolMerging"),
-    ["owner !== undefined && owner !== principal", "owner === null"],
+    inside("poolJudging"),
+    ["owner === undefined || owner === as?.principal", "owner !== null"],
     rights("takes the client's id of another principal, or other strategies")
   ),
   guard(
     "merge by other strategies",
-    inside("poolMerging"),
+    inside("poolJudging"),
     ["fingerprint !== undefined && fingerprint !== own", "fingerprint === null"],
     rights("takes the client's id of another principal, or other strategies")
   ),
   guard(
     "write cells that may not be seen",
-    inside("poolMerging"),
+    inside("poolJudging"),
     ["before === undefined || view === undefined || view(before)", "before !== null"],
     hidden
   ),
   guard(
     "hash for a principal that sees a part",
     inside("poolReading"),
-    ["readable(pool, as) === undefined\n", "readable(pool, as) !== null\n"],
+    ["readable(pool, options.as) === undefined\n", "readable(pool, options.as) !== null\n"],
     hidden
   ),
   guard(
@@ -76,20 +76,20 @@ export const mergePoolServerMutants: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "append each merge at once",
-    inside("ticking"),
-    ["if (ticking.timer === undefined && hasPending(ticking)) begin", "if (hasPending(ticking)) begin"],
+    inside("ticker"),
+    ["if (ticker.timer === undefined && ticker.hasPending())", "if (ticker.hasPending())"],
     ticks("makes one revision and one delta for each member of 10,000 merges")
   ),
   guard(
     "end a pool without its last value",
-    inside("ticking"),
-    ["ticking.timers.cancel(ticking.timer)\n  flush(ticking)", "ticking.timers.cancel(ticking.timer)"],
+    inside("ticker"),
+    ["timers.cancel(timer)\n  flush()", "timers.cancel(timer)\n  void flush"],
     ticks("comes within a tick before a pool that is ended")
   ),
   guard(
     "end with the tick that had a change",
-    inside("ticking"),
-    ["    if (hasPending(ticking)) begin(ticking)\n  }", "  }"],
+    inside("ticker"),
+    ["    if (ticker.hasPending()) begin(ticker)\n  }", "  }"],
     ticks("comes to a member that resumes within the tick")
   ),
   guard(
@@ -118,7 +118,7 @@ export const mergePoolServerMutants: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "let a client leave rows without a session",
-    inside("poolMerging"),
+    inside("poolJudging"),
     ["session === undefined ? leaving === undefined || as === undefined", "session === undefined ? true"],
     life("is removed with its session, but for what others have written since")
   ),

@@ -20,9 +20,8 @@ class Boards extends Context.Tag("test/options/MergePool")<Boards, MergePool.Mer
 
 const strategies = { title: MergePool.last<string>() }
 
-const { idleTimeout: _, ...shared } = inCatalog
 const ofCatalog: WrongOf<MergePool.Options> = {
-  ...shared,
+  ...inCatalog,
   ttl: durationsAbove0,
   closeDeadline: durations,
   onClosed: aFunction
@@ -31,7 +30,10 @@ const ofCatalog: WrongOf<MergePool.Options> = {
 const inPool: WrongOf<MergePool.OpenOptions> = {
   strategies: of(5, [], { title: "last" }),
   id: of(5, "", "\ud800", "i".repeat(513)),
-  kind: of(5, "", "\ud800", "permanent"),
+  kind: of(5, "", "\ud800"),
+  ack: words,
+  migrate: aFunction,
+  start: words,
   ttl: durations,
   expiry: words,
   onLeave: words,

@@ -1,16 +1,8 @@
-/** The ownership of a catalog: what its stores with `ack: "memory"` are decided and saved by. */
+/** The ownership of a catalog: what its stores or pools with `ack: "memory"` are decided and saved by. */
 import { Effect, Scope } from "effect"
-import type { Backend } from "../catalog/backend.js"
-import * as Saving from "../catalog/saving.js"
-import { OpenError } from "./errors.js"
-import type { Entry } from "./runtime.js"
-import { end } from "./store.js"
-
-/** Ends all stores that were decided in memory. */
-const endOwned = (entries: ReadonlyMap<string, Entry>, cause: unknown): void => {
-  for (const { store } of Array.from(entries.values()))
-    if (store.outbox !== undefined) end(store, "Failed", cause)
-}
+import type { Backend } from "./backend.js"
+import { OpenError } from "./ended.js"
+import * as Saving from "./saving.js"
 
 const owned = (
   backend: Backend,
@@ -30,11 +22,14 @@ export interface Owning {
   readonly savings: () => ReadonlyArray<Saving.Saving>
 }
 
-/** Makes the ownership, which the first store takes that is decided in memory. It is held as long as the scope lives. */
+/**
+ * Makes the ownership, which the first store or pool takes that is decided in memory. It is held as long as the scope lives.
+ * `endOwned` ends all of them when it is lost.
+ */
 export const make = (
   name: string,
   scope: Scope.Scope,
-  entries: ReadonlyMap<string, Entry>
+  endOwned: (cause: unknown) => void
 ): Effect.Effect<Owning> =>
   Effect.map(Effect.makeSemaphore(1), (alone) => {
     let held: Saving.Saving | undefined
@@ -43,7 +38,7 @@ export const make = (
     const lose = (saving: Saving.Saving, cause: unknown): Effect.Effect<unknown> =>
       Effect.suspend(() => {
         held = undefined
-        endOwned(entries, cause)
+        endOwned(cause)
         return Effect.andThen(
           saving.closeWithin(0),
           Effect.sync(() => open.delete(saving))

@@ -1,0 +1,414 @@
+/** Pools that a backend keeps: what was acknowledged comes back, and in several processes all hold the same. */
+import { describe, expect } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import { prefix, remove } from "../../src/ChangeLog.js"
+import * as MergePool from "../../src/MergePool.js"
+import { StorageError } from "../../src/Storage.js"
+import { scripted } from "../support/datastore/backends.js"
+import { acks, editorOf, opened, permanent, shownIn, ticked } from "../support/mergePool/permanent.js"
+import { cursorOf, followed, shownBy, strategies } from "../support/mergePool/served.js"
+import { scenario, settled, started } from "../support/time/turn.js"
+
+/** A catalog that ends before the test does. */
+const aside = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    return [yield* Scope.extend(effect, scope), Scope.close(scope, Exit.void)] as const
+  })
+
+const otherFields = { ...strategies, bid: MergePool.min }
+
+describe.each(acks)("a permanent pool, ack %s", (ack) => {
+  scenario("comes back with its cells and its hash", function* () {
+    const backend = yield* MergePool.memory()
+    const { pool, pools } = yield* opened(backend, { ack })
+    const ann = yield* editorOf(pool, "ann")
+    const bob = yield* editorOf(pool, "bob")
+    yield* ann.title("a/~", "slashed")
+    yield* ann.vote("b", 2)
+    yield* bob.vote("b", 3)
+    yield* ann.label("b", "x")
+    yield* ann.label("b", "y")
+    yield* ann.unlabel("b", "y")
+    yield* bob.title("c", "gone")
+    yield* bob.remove("c")
+    const before = [yield* pool.state(), yield* pool.hash()]
+    expect((yield* pools.close).unsaved).toEqual([])
+    const next = yield* opened(backend, { ack })
+    expect([yield* next.pool.state(), yield* next.pool.hash()]).toEqual(before)
+    expect(yield* shownIn(next.pool, "b")).toEqual({ votes: 5, labels: ["x"] })
+    expect(yield* shownIn(next.pool, "c")).toEqual({})
+    // What was removed is removed for fields, too, that the client has not seen.
+    const cat = yield* editorOf(next.pool, "cat")
+    yield* cat.vote("b")
+    expect(yield* shownIn(next.pool, "b")).toEqual({ votes: 6, labels: ["x"] })
+  })
+
+  scenario("forgets removals after an hour, and keeps its horizon over restarts", function* () {
+    const backend = yield* MergePool.memory()
+    const often = { janitorInterval: "1 second" } as const
+    const away = yield* MergePool.replica(strategies)
+    const old = yield* away.edit("a", { title: { _tag: "Set", value: "old" } })
+    const [first, closed] = yield* aside(opened(backend, { ack }, often))
+    const ann = yield* editorOf(first.pool, "ann")
+    yield* TestClock.adjust(1000)
+    yield* ann.title("a", "new")
+    yield* ann.title("b", "stays")
+    yield* ann.remove("a")
+    yield* TestClock.adjust("5 seconds")
+    expect([(yield* first.pools.stats).removals, (yield* first.pool.state()).horizon]).toEqual([1, ""])
+    yield* closed
+    yield* TestClock.adjust("2 hours")
+    const [second, closedAgain] = yield* aside(opened(backend, { ack }, often))
+    expect((yield* second.pools.stats).removals).toBe(1)
+    yield* TestClock.adjust("2 seconds")
+    expect((yield* second.pools.stats).removals).toBe(0)
+    const { horizon } = yield* second.pool.state()
+    const { frames } = yield* followed(second.pool)
+    expect(frames[0]).toMatchObject({ _tag: "Snapshot", entries: [{ key: "/" }, { key: "b/title" }] })
+    yield* closedAgain
+    const third = yield* opened(backend, { ack }, often)
+    expect(horizon).not.toBe("")
+    expect((yield* third.pool.state()).horizon).toBe(horizon)
+    const as = { principal: "bob", client: away.client }
+    const refused = yield* Effect.flip(ticked(third.pool.merge(old.patch, { as })))
+    expect(refused).toMatchObject({ reason: "TooOld", cells: [{ row: "a", field: "title" }] })
+    const later = yield* away.edit("b", { votes: { _tag: "Increment", by: 1 } })
+    yield* ticked(third.pool.merge(later.patch, { as }))
+    expect(yield* shownIn(third.pool, "b")).toEqual({ title: "stays", votes: 1 })
+  })
+
+  scenario("leaves memory when it is idle, and comes back with its epoch", function* () {
+    const backend = yield* MergePool.memory()
+    const { pool, pools } = yield* opened(
+      backend,
+      { ack },
+      { idleTimeout: "2 seconds", janitorInterval: "1 second" }
+    )
+    const ann = yield* editorOf(pool, "ann")
+    yield* ann.title("a", "one")
+    const [epoch, hash] = [yield* pool.epoch, yield* pool.hash()]
+    yield* TestClock.adjust("1 second")
+    expect((yield* pools.stats).pools).toBe(1)
+    yield* TestClock.adjust("4 seconds")
+    expect([(yield* pools.stats).pools, (yield* pool.status)._tag]).toEqual([0, "Unloaded"])
+    yield* ann.title("b", "two")
+    expect([yield* pool.epoch, (yield* pool.status)._tag]).toEqual([epoch, "Open"])
+    expect(yield* pool.hash()).not.toBe(hash)
+    expect(yield* shownIn(pool, "a")).toEqual({ title: "one" })
+    const member = yield* followed(pool)
+    yield* TestClock.adjust("6 seconds")
+    expect((yield* pools.stats).pools).toBe(1)
+    expect(shownBy(member.frames)).toEqual(['a/title="one"', 'b/title="two"'])
+  })
+
+  scenario("shows followers what is committed, and nothing before", function* () {
+    const { backend, held, hold, release } = yield* scripted
+    const { pool } = yield* opened(backend, { ack })
+    const ann = yield* editorOf(pool, "ann")
+    const member = yield* followed(pool)
+    hold()
+    const merging = yield* Effect.fork(ann.title("a", "one"))
+    yield* held
+    yield* TestClock.adjust(1000)
+    const isAnswered = (yield* Fiber.poll(merging))._tag === "Some"
+    expect([isAnswered, shownBy(member.frames)]).toEqual([ack === "memory", []])
+    expect(yield* shownIn(pool, "a")).toEqual(ack === "memory" ? { title: "one" } : {})
+    yield* release
+    yield* TestClock.adjust(100)
+    yield* Fiber.join(merging)
+    expect(shownBy(member.frames)).toEqual(['a/title="one"'])
+    expect(yield* shownIn(pool, "a")).toEqual({ title: "one" })
+  })
+
+  scenario("makes one revision of the merges of a tick", function* () {
+    const backend = yield* MergePool.memory()
+    const { pool, pools } = yield* opened(backend, { ack })
+    const ann = yield* editorOf(pool, "ann")
+    yield* ann.title("a", "first")
+    const first = cursorOf(yield* followed(pool)).seq
+    yield* TestClock.adjust(1000)
+    yield* ann.title("a", "at once")
+    const all = yield* Effect.fork(
+      Effect.forEach(
+        Array.from({ length: 105 }, (_, n) => `row ${n % 7}`),
+        (key) => ann.send(key, { votes: { _tag: "Increment", by: 1 } }),
+        { concurrency: "unbounded" }
+      )
+    )
+    yield* TestClock.adjust(100)
+    yield* Fiber.join(all)
+    expect(cursorOf(yield* followed(pool)).seq).toBe(first + 3)
+    expect(yield* shownIn(pool, "row 0")).toEqual({ votes: 15 })
+    expect((yield* pools.stats).applied).toBe(107)
+  })
+
+  scenario("is not opened with other strategies, unless its cells are migrated, once", function* () {
+    const backend = yield* MergePool.memory()
+    const [{ pool }, closed] = yield* aside(opened(backend, { ack }))
+    const ann = yield* editorOf(pool, "ann")
+    yield* ann.edit("a", { bid: { _tag: "Set", value: 5 }, title: { _tag: "Set", value: "kept" } })
+    yield* ann.title("b", "removed")
+    yield* ann.remove("b")
+    const hash = yield* pool.hash()
+    yield* closed
+    const pools = yield* MergePool.make(backend)
+    const other = { ...permanent, ack, strategies: otherFields }
+    const refused = yield* Effect.flip(pools.open(other))
+    expect(refused).toMatchObject({ reason: "OpenMismatch", option: "strategies" })
+    expect(refused.message).toMatch(/pass migrate/)
+    const throwing = yield* Effect.flip(
+      pools.open({
+        ...other,
+        migrate: () => {
+          throw new Error("not this one")
+        }
+      })
+    )
+    expect(throwing).toMatchObject({ reason: "Undecodable" })
+    const [again, closedAgain] = yield* aside(opened(backend, { ack }, { name: "again" }).pipe(Effect.either))
+    if (ack === "flushed") {
+      expect(again._tag === "Right" && (yield* again.right.pool.hash())).toBe(hash)
+    }
+    yield* closedAgain
+    const seen: Array<string> = []
+    const migrate: MergePool.Migrate = ({ cell, field, row }, fingerprint) => {
+      seen.push(`${fingerprint === pool.fingerprint} ${row}/${field}`)
+      const [reset, stamp, bid] = cell
+      return field === "bid" ? { field, cell: [reset, stamp ?? "", -Number(bid)] } : { field, cell }
+    }
+    const migrated = yield* pools.open({ ...other, migrate })
+    expect(seen.sort()).toEqual(["true a/bid", "true a/title"])
+    expect(yield* shownIn(migrated, "a")).toEqual({ bid: -5, title: "kept" })
+    const bob = yield* editorOf(migrated, "bob", otherFields)
+    yield* bob.edit("a", { bid: { _tag: "Set", value: -3 } })
+    expect(yield* shownIn(migrated, "a")).toEqual({ bid: -5, title: "kept" })
+    yield* pools.close
+    const last = yield* MergePool.make(backend)
+    expect(yield* shownIn(yield* last.open({ ...other, migrate }), "a")).toEqual({ bid: -5, title: "kept" })
+    expect(seen.length).toBe(2)
+    const former = yield* MergePool.make(backend, { name: ack === "memory" ? "merge-pool-2" : "merge-pool" })
+    const error = yield* Effect.flip(former.open({ ...permanent, ack }))
+    expect(error).toMatchObject({ reason: "OpenMismatch" })
+  })
+
+  scenario("of a backend that comes late takes merges that wait for it", function* () {
+    const late = yield* Deferred.make<MergePool.Backend>()
+    const pools = yield* MergePool.makeDeferred(Deferred.await(late))
+    const pool = yield* pools.open({ ...permanent, ack, start: "queued" })
+    const ann = yield* editorOf(pool, "ann")
+    const merging = yield* started(ann.title("a", "early"))
+    expect([(yield* pool.status)._tag, yield* Fiber.poll(merging)]).toMatchObject([
+      "Loading",
+      { _tag: "None" }
+    ])
+    yield* Deferred.succeed(late, yield* MergePool.memory())
+    yield* TestClock.adjust(100)
+    yield* Fiber.join(merging)
+    expect(yield* shownIn(pool, "a")).toEqual({ title: "early" })
+    yield* pool.flush
+    expect((yield* pools.close).unsaved).toEqual([])
+  })
+
+  scenario("is closed with all that was merged within the last tick", function* () {
+    const backend = yield* MergePool.memory()
+    const { pool, pools } = yield* opened(backend, { ack })
+    const ann = yield* editorOf(pool, "ann")
+    yield* ann.title("a", "one")
+    const merging = yield* Effect.fork(
+      Effect.forEach(["two", "three"], (value) => ann.send("a", { title: { _tag: "Set", value } }), {
+        concurrency: "unbounded"
+      })
+    )
+    yield* settled
+    const closing = yield* Effect.fork(pools.close)
+    yield* settled
+    yield* Fiber.join(merging)
+    expect((yield* Fiber.join(closing)).unsaved).toEqual([])
+    const next = yield* opened(backend, { ack })
+    expect(yield* shownIn(next.pool, "a")).toEqual({ title: "three" })
+  })
+
+  scenario("cannot remove what clients leave, and belongs to pools alone", function* () {
+    const backend = yield* MergePool.memory()
+    const { pools } = yield* opened(backend, { ack })
+    const leaving = yield* Effect.flip(pools.open({ ...permanent, id: "other", ack, onLeave: "remove" }))
+    expect(leaving).toMatchObject({ reason: "InvalidOptions", option: "onLeave" })
+    const ofStore = {
+      id: "store",
+      part: "store",
+      primary: "id",
+      version: 0,
+      fingerprint: "",
+      owner: ""
+    } as const
+    yield* Effect.scoped(backend.open(ofStore))
+    const error = yield* Effect.flip(pools.open({ ...permanent, id: "store", ack }))
+    expect(error).toMatchObject({ reason: "OpenMismatch", option: "part" })
+    const otherAck = ack === "memory" ? "flushed" : "memory"
+    const mismatch = yield* Effect.flip(pools.open({ ...permanent, ack: otherAck }))
+    expect(mismatch).toMatchObject({ reason: "OpenMismatch", option: "ack" })
+  })
+})
+
+describe("a pool that one process owns", () => {
+  scenario("hands back what could not be stored, which can be merged again", function* () {
+    const { backend, fail } = yield* scripted
+    const { pool, pools } = yield* opened(backend, { ack: "memory" })
+    const ann = yield* editorOf(pool, "ann")
+    yield* ann.title("a", "stored")
+    fail(
+      new StorageError({
+        kind: "Poison",
+        outcome: "NotStored",
+        message: "too wide",
+        bad: [{ index: 0, cause: "wide" }]
+      })
+    )
+    yield* ann.send("a", { votes: { _tag: "Increment", by: 1 } })
+    yield* ann.send("b", { title: { _tag: "Set", value: "in the tick" } })
+    yield* TestClock.adjust(100)
+    expect(yield* Effect.flip(pool.touch)).toMatchObject({ reason: "Failed" })
+    fail(undefined)
+    const { stats, unsaved } = yield* pools.close
+    expect([stats.failed, unsaved.length]).toEqual([1, 2])
+    const next = yield* opened(backend, { ack: "memory" })
+    expect(yield* shownIn(next.pool, "a")).toEqual({ title: "stored" })
+    for (const { patch } of unsaved) yield* next.pool.merge(patch)
+    expect(yield* shownIn(next.pool, "a")).toEqual({ title: "stored", votes: 1 })
+    expect(yield* shownIn(next.pool, "b")).toEqual({ title: "in the tick" })
+  })
+
+  scenario("is refused to a second one, and ends when the ownership is lost", function* () {
+    const { backend, disown } = yield* scripted
+    const { pool } = yield* opened(backend, { ack: "memory" })
+    const second = yield* MergePool.make(backend)
+    expect(yield* Effect.flip(second.open({ ...permanent, ack: "memory" }))).toMatchObject({
+      reason: "Owned"
+    })
+    yield* disown
+    yield* settled
+    expect(yield* Effect.flip(pool.touch)).toMatchObject({ reason: "Failed" })
+  })
+
+  scenario("that another process has written ends as Failed, and stores nothing behind a hole", function* () {
+    const backend = yield* MergePool.memory()
+    const { pool } = yield* opened(backend, { ack: "memory" })
+    const ann = yield* editorOf(pool, "ann")
+    yield* ann.title("a", "one")
+    const { log } = yield* backend.open({
+      id: "board",
+      part: "pool",
+      primary: "",
+      version: 0,
+      fingerprint: "",
+      owner: ""
+    })
+    yield* log.append([remove("nothing")])
+    yield* ann.send("a", { title: { _tag: "Set", value: "two" } })
+    yield* TestClock.adjust(100)
+    expect(yield* Effect.flip(pool.touch)).toMatchObject({ reason: "Failed" })
+    expect((yield* log.snapshot(prefix("a/"))).entries).toMatchObject([
+      { value: { data: [expect.any(String), "one"] } }
+    ])
+  })
+})
+
+describe("a pool that several processes write", () => {
+  /** Two catalogs over one backend. */
+  const both = Effect.gen(function* () {
+    const backend = yield* MergePool.memory()
+    const here = yield* opened(backend, {}, { name: "here" })
+    const there = yield* opened(backend, {}, { name: "there" })
+    return { backend, here, there }
+  })
+
+  scenario("joins what both write at once, and both hold the same", function* () {
+    const { here, there } = yield* both
+    const ann = yield* editorOf(here.pool, "ann")
+    const bob = yield* editorOf(there.pool, "bob")
+    yield* ann.vote("a")
+    for (let round = 0; round < 5; round++) {
+      const writing = Effect.all(
+        [
+          ann.send("a", {
+            votes: { _tag: "Increment", by: 1 },
+            labels: { _tag: "Add", members: [`ann ${round}`] }
+          }),
+          bob.send("a", {
+            votes: { _tag: "Increment", by: 10 },
+            labels: { _tag: "Add", members: [`bob ${round}`] }
+          }),
+          bob.send(`row ${round}`, { title: { _tag: "Set", value: "by bob" } })
+        ],
+        { concurrency: "unbounded" }
+      )
+      yield* ticked(writing)
+    }
+    yield* ticked(
+      Effect.all([ann.replica.remove("row 1"), bob.replica.remove("row 2")]).pipe(
+        Effect.flatMap(([one, two]) =>
+          Effect.all([here.pool.merge(one.patch), there.pool.merge(two.patch)], { concurrency: "unbounded" })
+        )
+      )
+    )
+    const row = yield* shownIn(here.pool, "a")
+    expect([row.votes, (row.labels as ReadonlyArray<string>).length]).toEqual([56, 10])
+    expect(yield* there.pool.state({ read: "latest" })).toEqual(yield* here.pool.state({ read: "latest" }))
+    expect(yield* there.pool.hash()).toBe(yield* here.pool.hash())
+    expect(yield* shownIn(there.pool, "row 1")).toEqual({})
+  })
+
+  scenario("has one horizon, whichever process raises it", function* () {
+    const backend = yield* MergePool.memory()
+    const [{ pool }, closed] = yield* aside(opened(backend))
+    const ann = yield* editorOf(pool, "ann")
+    yield* ann.title("a", "new")
+    yield* ann.remove("a")
+    yield* closed
+    yield* TestClock.adjust("2 hours")
+    const one = yield* opened(backend, {}, { name: "one", janitorInterval: "1 second" })
+    const two = yield* opened(backend, {}, { name: "two", janitorInterval: "1 second" })
+    yield* TestClock.adjust("3 seconds")
+    const [here, there] = [yield* one.pool.state(), yield* two.pool.state()]
+    expect(here).toMatchObject({ horizon: expect.stringMatching(/./), rows: [] })
+    expect(there).toEqual(here)
+    expect(cursorOf(yield* followed(two.pool)).seq).toBe(3)
+  })
+
+  scenario("refuses foreign parts and malformed patches, and others of the tick are merged", function* () {
+    const { here } = yield* both
+    const ann = yield* editorOf(here.pool, "ann")
+    const bob = yield* editorOf(here.pool, "bob")
+    yield* ann.vote("a")
+    const { patch } = yield* ann.replica.edit("a", { votes: { _tag: "Increment", by: 5 } })
+    const bad = [
+      here.pool.merge(patch, { as: bob.as }),
+      here.pool.merge({ horizon: "", rows: [["x", "no stamp", []]] }),
+      here.pool.merge({ horizon: "", rows: [["", "", [["title", "-", Number.NaN]]]] }),
+      here.pool.merge(undefined as never),
+      here.pool.merge({ horizon: "", rows: undefined } as never)
+    ]
+    const good = bob.send("a", { votes: { _tag: "Increment", by: 2 } })
+    const flipped = Effect.forEach(bad, (merging) => Effect.flip(merging), { concurrency: "unbounded" })
+    const [answers] = yield* ticked(Effect.all([flipped, good], { concurrency: "unbounded" }))
+    expect(answers).toMatchObject([
+      { reason: "Forbidden", row: "a" },
+      ...Array.from({ length: 4 }, () => ({ reason: "InvalidData" }))
+    ])
+    expect(yield* shownIn(here.pool, "a")).toEqual({ votes: 3 })
+  })
+
+  scenario("ends a process that joins by former strategies, and takes nothing of it", function* () {
+    const { backend, here } = yield* both
+    const ann = yield* editorOf(here.pool, "ann")
+    yield* ann.title("a", "one")
+    const pools = yield* MergePool.make(backend, { name: "newer" })
+    const next = yield* pools.open({ ...permanent, strategies: otherFields, migrate: (cell) => cell })
+    const hash = yield* next.hash()
+    const merging = yield* Effect.flip(ann.title("a", "by the former"))
+    expect(merging.message).toMatch(/load the program anew|open it again/)
+    expect(yield* Effect.flip(here.pool.touch)).toMatchObject({ reason: "Failed" })
+    expect(yield* next.hash()).toBe(hash)
+  })
+})
