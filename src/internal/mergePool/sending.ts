@@ -48,12 +48,11 @@ const settleRejected = (follower: Follower, wall: number): ReadonlyArray<Followe
   const left = refused.length === 0 ? [] : dropEdits(replica, new Set(refused.map(({ n }) => n)))
   const serverTime = all.filter((each) => each.serverTime !== null).at(-1)?.serverTime
   if (typeof serverTime === "number") stampAnew(replica, serverTime, wall)
-  return refused.map(({ message, n, reason }) => ({
-    _tag: "Refused",
-    edits: left.filter((each) => each.n === n),
-    reason,
-    message
-  }))
+  return refused.flatMap(({ message, n, reason }) => {
+    const edits = left.filter((each) => each.n === n)
+    // What the horizon has passed meanwhile was handed out already.
+    return edits.length === 0 ? [] : [{ _tag: "Refused", edits, reason, message } as const]
+  })
 }
 
 /**
