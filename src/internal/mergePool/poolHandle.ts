@@ -1,5 +1,5 @@
 /** The handle of a pool: one life of it. */
-import { Effect, type Option, Stream } from "effect"
+import { Effect, type Option, type Scope, Stream } from "effect"
 import { prefix, type Revision } from "../../ChangeLog.js"
 import type { Frame, FollowOptions as WatchOptions } from "../../Watch.js"
 import * as Clients from "../catalog/clients.js"
@@ -7,6 +7,7 @@ import type { StoreEnded } from "../catalog/ended.js"
 import * as Follows from "../catalog/follows.js"
 import * as Lifetime from "../catalog/lifetime.js"
 import type { As } from "../catalog/sessionCalls.js"
+import type { InvalidOptions } from "../options.js"
 import type { Patch } from "./patch.js"
 import { access, end, type Pool } from "./pool.js"
 import type { PoolCell } from "./poolCells.js"
@@ -14,6 +15,7 @@ import type { MergeError } from "./poolErrors.js"
 import * as Merging from "./poolMerging.js"
 import * as Reads from "./poolReading.js"
 import type { Runtime } from "./poolRuntime.js"
+import * as Serving from "./poolServing.js"
 
 /** Options of a follow of a pool; each has a default. */
 export interface FollowOptions extends Pick<WatchOptions<never>, "buffer"> {
@@ -59,6 +61,13 @@ export interface PoolHandle {
    * with a change, and at last one typed end. A slow follower gets the last form of each cell. It begins when the stream runs.
    */
   readonly follow: (options?: FollowOptions) => Stream.Stream<Frame<PoolCell>, Follows.FollowEnded>
+  /**
+   * Serves the pool to one client of an exchange, as long as the scope lives: whatever carries the messages, the client comes
+   * up to date by its cursor, by the hash tree, or by the whole state, and sends its edits.
+   */
+  readonly serve: (
+    options?: Serving.ServeOptions
+  ) => Effect.Effect<Serving.Serving, InvalidOptions, Scope.Scope>
   /** Extends the life of a pool with sliding expiry, and returns whether it did. */
   readonly touch: Effect.Effect<boolean, StoreEnded>
   /** Counts a client among the subscribers, also when it follows nothing. Returns whether it was new. */
@@ -71,22 +80,28 @@ export interface PoolHandle {
   readonly end: Effect.Effect<void>
 }
 
+const openWatcher = (
+  runtime: Runtime,
+  pool: Pool,
+  first: Follows.Beginning,
+  { as, buffer, view }: Omit<FollowOptions, "after">
+) =>
+  Effect.suspend(() => {
+    const ended = access(pool, runtime.shared.timers.now())
+    if (ended !== undefined) return Effect.fail(ended)
+    const { epoch, following, id, kind, marks, ticking } = pool
+    const followed = { id, kind, epoch, following, marks, seq: () => ticking.seq }
+    const own = view && ((_: string, cell: PoolCell): boolean => view(cell))
+    const options = { buffer, policy: "conflate", view: own, autoResnapshot: "on", ...first } as const
+    return Follows.open(Follows.followersOf(runtime), followed, as, prefix(""), options)
+  })
+
 const follow = (
   runtime: Runtime,
   pool: Pool,
-  { after, as, buffer, view }: FollowOptions
+  { after, ...options }: FollowOptions
 ): Stream.Stream<Frame<PoolCell>, Follows.FollowEnded> => {
-  const followers = Follows.followersOf(runtime)
-  const { epoch, following, id, kind, marks, ticking } = pool
-  const followed = { id, kind, epoch, following, marks, seq: () => ticking.seq }
-  const own = view && ((_: string, cell: PoolCell): boolean => view(cell))
-  const begin = (first: Follows.Beginning) =>
-    Effect.suspend(() => {
-      const ended = access(pool, runtime.shared.timers.now())
-      if (ended !== undefined) return Effect.fail(ended)
-      const options = { buffer, policy: "conflate", view: own, autoResnapshot: "on", ...first } as const
-      return Follows.open(followers, followed, as, prefix(""), options)
-    })
+  const begin = (first: Follows.Beginning) => openWatcher(runtime, pool, first, options)
   const frames = Effect.map(Follows.resumed(after, begin), (watcher) => watcher.frames)
   return Stream.mapError(Stream.unwrapScoped(frames), Follows.endOf(pool))
 }
@@ -102,16 +117,22 @@ const live = <A>(pool: Pool, then: (now: number) => A): Effect.Effect<A, StoreEn
 export const handleOf = (runtime: Runtime, pool: Pool): PoolHandle => {
   const { clients } = runtime
   const { id, members } = pool
+  const merge: PoolHandle["merge"] = (patch, options = {}) =>
+    Effect.suspend(() => Merging.merge(pool, patch, options))
   return {
     id,
     epoch: pool.epoch,
     fingerprint: pool.state.definition.fingerprint,
-    merge: (patch, options = {}) => Effect.suspend(() => Merging.merge(pool, patch, options)),
+    merge,
     get: (key, options = {}) => Reads.get(pool, key, options),
     state: (options = {}) => Reads.state(pool, options),
     hash: (options = {}) => Reads.hash(pool, options),
     diff: (ask, options = {}) => Reads.diff(pool, ask, options),
     follow: (options = {}) => follow(runtime, pool, options),
+    serve: (options = {}) => {
+      const open: Serving.Calls["open"] = (first, as) => openWatcher(runtime, pool, first, { as })
+      return Serving.serve(pool, { merge, open }, options)
+    },
     touch: live(pool, (now) => {
       Lifetime.use(pool, now)
       return pool.lifetime?.expiry === "sliding"

@@ -12,12 +12,12 @@ import {
   sumsOfNodes
 } from "./diff.js"
 import { leafCount, rootSum } from "./hashTree.js"
-import type { Patch } from "./patch.js"
+import type { Patch, RowPatch } from "./patch.js"
 import { access, hashedOf, type Pool } from "./pool.js"
 import { type PoolCell, patchOf, poolCell } from "./poolCells.js"
 import { MergeError } from "./poolErrors.js"
 import { forEachCell } from "./row.js"
-import { rowPatch, statePatch } from "./state.js"
+import { rowOf, statePatch } from "./state.js"
 
 /** Options of a read. */
 export interface ReadOptions {
@@ -42,7 +42,7 @@ const open = (pool: Pool): Effect.Effect<Pool, StoreEnded> =>
   })
 
 /** Whether a principal may see a cell; `undefined`: it sees all. */
-const readable = (
+export const readable = (
   { id, kind, shared }: Pool,
   as: As | undefined
 ): ((cell: PoolCell) => boolean) | undefined => {
@@ -62,6 +62,14 @@ const cellsOf = ({ state }: Pool, key: string): ReadonlyArray<PoolCell> => {
   return cells
 }
 
+/** What a principal may see of a row now, as data; `undefined`: nothing. */
+export const rowSeenBy = (pool: Pool, as: As | undefined, key: string): RowPatch | undefined => {
+  const mayRead = readable(pool, as)
+  if (mayRead === undefined) return rowOf(pool.state, key)
+  const [row] = patchOf(cellsOf(pool, key).filter(mayRead)).rows
+  return row
+}
+
 /** Reads a row: its fields that are something, and may be seen. */
 export const get = (
   pool: Pool,
@@ -76,13 +84,15 @@ export const get = (
       : Option.some(new Map(seen.map(({ field, value }) => [field, value])))
   })
 
+const isThere = (row: RowPatch | undefined): row is RowPatch => row !== undefined
+
 /** Reads all that is held and may be seen, removals too, as a patch. */
 export const state = (pool: Pool, { as }: ReadOptions): Effect.Effect<Patch, StoreEnded> =>
   Effect.map(open(pool), ({ state }) => {
     const mayRead = readable(pool, as)
     if (mayRead === undefined) return statePatch(state)
-    const seen = Array.from(state.rows.keys()).flatMap((key) => cellsOf(pool, key).filter(mayRead))
-    return { ...patchOf(seen), horizon: state.horizon }
+    const rows = Array.from(state.rows.keys(), (key) => rowSeenBy(pool, as, key)).filter(isThere)
+    return { horizon: state.horizon, rows }
   })
 
 /** Hashes are of all that is held: what a principal may not see must not be found out by them. */
@@ -131,9 +141,7 @@ export const diff = (
     if (ask._tag === "Nodes") {
       return Effect.succeed({ _tag: "Leaves", sums: sumsOfNodes(tree, differentNodes(tree, ask.sums)) })
     }
-    const rows = differentRows(tree, ask.leaves, ask.rows).flatMap((key) => {
-      const row = state.rows.get(key)
-      return row === undefined ? [] : [rowPatch(state.definition, key, row)]
-    })
+    const keys = differentRows(tree, ask.leaves, ask.rows)
+    const rows = keys.map((key) => rowOf(state, key)).filter(isThere)
     return Effect.succeed({ _tag: "Patch", patch: { horizon: state.horizon, rows } })
   })

@@ -70,8 +70,11 @@ const noteAnswer = ({ outstanding }: Follower, n: number): boolean => {
   return true
 }
 
-const afterAnswer = (follower: Follower, wall: number): ReadonlyArray<FollowerAction> => {
-  const { accepted, outstanding, rejected } = follower
+/** Settles what may be settled, and sends what waits. */
+export const afterAnswer = (follower: Follower, wall: number): ReadonlyArray<FollowerAction> => {
+  const { accepted, outstanding, phase, rejected } = follower
+  // An answer may come before its change: what is compared with the server's sums must not hold it.
+  if (phase !== "live") return flushEdits(follower)
   if (outstanding.length === 0) return [...settleAnswers(follower, wall), ...flushEdits(follower)]
   // Each confirmation passes over all edits that wait.
   const isDue = rejected.size === 0 && accepted.size >= maxOutstanding

@@ -38,6 +38,8 @@ export interface Ticking {
   timer: Timer | undefined
   /** How many ticks had a change. */
   ticks: number
+  /** Called when the log has all that the state has. */
+  readonly whenSettled: Set<() => void>
 }
 
 export const make = (
@@ -55,7 +57,8 @@ export const make = (
   seq: 0,
   horizon: state.horizon,
   timer: undefined,
-  ticks: 0
+  ticks: 0,
+  whenSettled: new Set()
 })
 
 const changesOf = (ticking: Ticking): ReadonlyArray<Change<PoolCell>> => {
@@ -99,13 +102,23 @@ export const flush = (ticking: Ticking): void => {
   const changes = changesOf(ticking)
   ticking.pending.clear()
   ticking.horizon = ticking.state.horizon
-  if (changes.length === 0) return
-  ticking.ticks++
-  appendAll(ticking, changes)
+  if (changes.length > 0) {
+    ticking.ticks++
+    appendAll(ticking, changes)
+  }
+  const waiting = Array.from(ticking.whenSettled)
+  ticking.whenSettled.clear()
+  for (const call of waiting) call()
 }
 
 const hasPending = ({ horizon, pending, state }: Ticking): boolean =>
   pending.size > 0 || horizon !== state.horizon
+
+/** Calls once when the log has all that the state has: at once, or at the end of the tick. */
+export const whenSettled = (ticking: Ticking, call: () => void): void => {
+  if (hasPending(ticking)) ticking.whenSettled.add(call)
+  else call()
+}
 
 const begin = (ticking: Ticking): void => {
   flush(ticking)
