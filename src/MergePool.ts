@@ -24,6 +24,9 @@ import { memory as memoryBackend } from "./internal/catalog/memoryBackend.js"
 import type { Connected, SessionOptions } from "./internal/catalog/sessionCalls.js"
 import type { Leases } from "./internal/lease/leases.js"
 import type { SessionRefused } from "./internal/lease/sessions.js"
+import { exchangeClient } from "./internal/mergePool/exchangeClient.js"
+import { exchangeHub } from "./internal/mergePool/exchangeHub.js"
+import { exchangeVersion } from "./internal/mergePool/messages.js"
 import { catalogOf } from "./internal/mergePool/poolCatalog.js"
 import type { CloseReport } from "./internal/mergePool/poolClosing.js"
 import type { PoolHandle } from "./internal/mergePool/poolHandle.js"
@@ -45,9 +48,13 @@ export type { Leases } from "./internal/lease/leases.js"
 export { type Session, SessionRefused, type Sessions } from "./internal/lease/sessions.js"
 export type { EncodedCell } from "./internal/mergePool/cell.js"
 export { counter } from "./internal/mergePool/counter.js"
-export type { Fields } from "./internal/mergePool/definition.js"
+export type { Fields, InvalidFields } from "./internal/mergePool/definition.js"
+export type { Edit } from "./internal/mergePool/edits.js"
+export type { ClientAction, ExchangeClient } from "./internal/mergePool/exchangeClient.js"
+export type { ExchangeHub, HubConnection, HubOptions } from "./internal/mergePool/exchangeHub.js"
 export { set } from "./internal/mergePool/members.js"
-export type { CellName, CellPatch, Patch, RowPatch } from "./internal/mergePool/patch.js"
+export type { EndReason } from "./internal/mergePool/messages.js"
+export type { CellName, CellPatch, Patch, Refused, RowPatch } from "./internal/mergePool/patch.js"
 export { type PoolCell, patchOf } from "./internal/mergePool/poolCells.js"
 export type { CloseReport, Unsaved } from "./internal/mergePool/poolClosing.js"
 export { MergeError } from "./internal/mergePool/poolErrors.js"
@@ -55,6 +62,7 @@ export type { FollowOptions, PoolHandle } from "./internal/mergePool/poolHandle.
 export type { MergeOptions } from "./internal/mergePool/poolJudging.js"
 export type { Migrate, StoredCell } from "./internal/mergePool/poolMigrating.js"
 export type { Answer, Ask, ReadFailed, ReadOptions } from "./internal/mergePool/poolReading.js"
+export type { ServeOptions, Serving } from "./internal/mergePool/poolServing.js"
 export type { OpenOptions, Options } from "./internal/mergePool/poolSettings.js"
 export type { Stats } from "./internal/mergePool/poolStats.js"
 export type { Unsent } from "./internal/mergePool/replica.js"
@@ -154,3 +162,18 @@ export const layerMemory = <Id>(
     tag,
     Effect.flatMap(memory(), (backend) => make(backend, options))
   )
+
+/**
+ * The exchange of a pool as lines of text, for any transport that keeps their order: pure, so that it runs in a browser and in
+ * a worker.
+ *
+ * - `client` is a replica that follows a server: a pool by its `serve`, or a hub.
+ * - `hub` is a server without a catalog, for replicas that converge among themselves.
+ * - A client comes up to date by the changes since its cursor; else by the hash tree (Merkle, 1987), in at most 4 round trips;
+ *   else by the whole state, once.
+ *
+ * ```ts
+ * const client = MergePool.exchange.client({ votes: MergePool.counter }, { client: replica.client })
+ * ```
+ */
+export const exchange = { version: exchangeVersion, client: exchangeClient, hub: exchangeHub } as const

@@ -1,12 +1,12 @@
 /** Two processes that converge over a pipe, whose connection is cut at every message, and one of which is killed. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
-import { exchange } from "../../src/internal/mergePool/exchange.js"
 import { type Follower, type FollowerAction, makeFollower } from "../../src/internal/mergePool/follower.js"
 import { makeReplica, readRow } from "../../src/internal/mergePool/replica.js"
 import { clientOfBits } from "../../src/internal/mergePool/stamp.js"
 import { makeState, stateText } from "../../src/internal/mergePool/state.js"
 import { definition, start, vote } from "../mergePool/pools.js"
+import { exchange } from "../support/mergePool/exchangeParts.js"
 import { bundled } from "../support/processes/bundled.js"
 import { type Child, startChild } from "../support/processes/childProcess.js"
 import type { HubSetting } from "./processes/hubChild.js"

@@ -1,9 +1,9 @@
 /** The exchange over a pair in memory: how a client comes up to date, in how many messages, and what is refused. */
 import { describe, expect, it } from "vitest"
-import { exchange } from "../../src/internal/mergePool/exchange.js"
 import { raiseHub } from "../../src/internal/mergePool/hub.js"
 import { merge } from "../../src/internal/mergePool/merging.js"
 import { clientOfBits, makeStamp } from "../../src/internal/mergePool/stamp.js"
+import { exchange } from "../support/mergePool/exchangeParts.js"
 import { connectLine, cutLine, editLine, type Line, publish, settle, step, type World } from "./pair.js"
 import {
   definition,
@@ -207,9 +207,9 @@ describe("an exchange", () => {
     const { world } = apart(100)
     const connection = exchange.server.open(world.hub.served)
     const tagsFor = (message: Parameters<typeof exchange.server.receive>[1]) =>
-      exchange.server
-        .receive(connection, message, start)
-        .map((action) => (action._tag === "Send" ? action.message._tag : action._tag))
+      Array.from(exchange.server.receive(connection, message, start), (action) =>
+        action._tag === "Send" ? action.message._tag : action._tag
+      )
     const hello = {
       _tag: "Hello",
       version: 1,

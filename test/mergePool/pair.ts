@@ -1,11 +1,11 @@
 /** Clients and a hub over queues of text in memory, cut wherever a test wants. */
 
 import type { Edit } from "../../src/internal/mergePool/edits.js"
-import { exchange } from "../../src/internal/mergePool/exchange.js"
 import type { Follower, FollowerAction } from "../../src/internal/mergePool/follower.js"
 import type { Hub } from "../../src/internal/mergePool/hub.js"
 import type { ClientMessage, Delta, ServerMessage } from "../../src/internal/mergePool/messages.js"
 import type { Connection } from "../../src/internal/mergePool/serving.js"
+import { exchange } from "../support/mergePool/exchangeParts.js"
 
 /** A client, and its connection while it has one. */
 export interface Line {

@@ -4,7 +4,7 @@ import { noteChanges } from "./hashTree.js"
 import { merge } from "./merging.js"
 import type { CellName, Patch, Refused, RowPatch } from "./patch.js"
 import { adoptHorizon, type Replica, receive, type Unsent } from "./replica.js"
-import { type Row, type RowChange, rowField } from "./row.js"
+import { makeRow, type Row, type RowChange, rowField } from "./row.js"
 import { noStamp, type Stamp } from "./stamp.js"
 import { deltaPatch, putRow, rowPatch, type State } from "./state.js"
 
@@ -50,6 +50,24 @@ export const keepOwn = (
   const changes = mergeNewer(state, { horizon, rows })
   noteChanges(tree, changes)
   return deltaPatch(state, changes)
+}
+
+/** Drops cells that the client may see no more. Returns what has changed. */
+export const dropCells = (state: State, gone: ReadonlyArray<CellName>): ReadonlyArray<RowChange> => {
+  const changes: Array<RowChange> = []
+  for (const { field, row: key } of gone) {
+    const before = state.rows.get(key)
+    const index = state.definition.indexes.get(field)
+    if (before === undefined || (index === undefined && field !== rowField)) continue
+    const reset = index === undefined ? noStamp : before.reset
+    const after = makeRow(
+      reset,
+      before.cells.map((cell, i) => (i === index ? undefined : cell))
+    )
+    putRow(state, key, after)
+    changes.push({ key, before, after })
+  }
+  return changes
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The client's side of an exchange as data: how far it came, and what waits for an answer. */
 import { type HashedState, hashState } from "./hashedState.js"
-import type { ClientMessage, Delta, EndReason, Rejected, Welcome } from "./messages.js"
-import type { Patch, RowPatch } from "./patch.js"
+import type { ClientMessage, Delta, EndReason, Position, Rejected, Welcome } from "./messages.js"
+import type { CellName, Patch, RowPatch } from "./patch.js"
 import type { Replica, Unsent } from "./replica.js"
 import type { RowChange } from "./row.js"
 
@@ -26,9 +26,11 @@ export interface Follower {
   phase: FollowerPhase
   /** The life of the pool that was followed last, and up to where all of it is here. */
   epoch: string | undefined
-  position: number | undefined
+  position: Position | undefined
   /** Of this connection. */
   welcome: Welcome | undefined
+  /** The server has begun anew with the whole state. */
+  hasBegunAnew: boolean
   hasAskedWhole: boolean
   /** The parts of the whole state so far. */
   parts: Array<RowPatch>
@@ -38,7 +40,7 @@ export interface Follower {
   readonly outstanding: Array<number>
   /** The last edit that was sent on this connection. */
   sent: number
-  /** Edits that were acknowledged and are not confirmed yet. */
+  /** Edits that were acknowledged and are not confirmed yet: what is confirmed is compared with the server's sums before. */
   readonly accepted: Set<number>
   /** Edits that were refused. Nothing is sent until all before are answered. */
   readonly rejected: Map<number, Rejected>
@@ -52,7 +54,13 @@ export type FollowerAction =
   /** Any row may have changed: the whole state was taken. */
   | { readonly _tag: "Replaced" }
   /** Cells of a pool with other strategies, which are not merged. `isWhole`: in place of all that came before. */
-  | { readonly _tag: "Foreign"; readonly patch: Patch; readonly isWhole: boolean }
+  | {
+      readonly _tag: "Foreign"
+      readonly patch: Patch
+      readonly isWhole: boolean
+      /** Cells that may be seen no more. */
+      readonly gone: ReadonlyArray<CellName>
+    }
   /** Edits that are shown no more, and why. */
   | {
       readonly _tag: "Refused"
@@ -72,6 +80,7 @@ export const makeFollower = (replica: Replica): Follower => ({
   epoch: undefined,
   position: undefined,
   welcome: undefined,
+  hasBegunAnew: false,
   hasAskedWhole: false,
   parts: [],
   late: [],

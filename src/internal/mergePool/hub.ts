@@ -3,11 +3,11 @@ import { type HashedState, hashState } from "./hashedState.js"
 import { noteChanges } from "./hashTree.js"
 import { raiseHorizon } from "./horizon.js"
 import { type Merged, type MergeOptions, merge } from "./merging.js"
-import type { Accepts, Delta } from "./messages.js"
+import type { Accepts, Delta, Position } from "./messages.js"
 import type { Patch, Refused } from "./patch.js"
 import type { Served } from "./serving.js"
 import type { Stamp } from "./stamp.js"
-import { deltaPatch, type State } from "./state.js"
+import { deltaPatch, rowOf, type State } from "./state.js"
 
 /** A state that clients follow. Only this file writes it. */
 export interface Hub {
@@ -24,9 +24,10 @@ export interface HubMerge {
   readonly delta: Delta | undefined
 }
 
-const since = ({ deltas, position }: Hub, after: number): ReadonlyArray<Delta> | undefined => {
-  const missed = position - after
-  return missed < 0 || missed > deltas.length ? undefined : deltas.slice(deltas.length - missed)
+const since = ({ deltas, position }: Hub, after: Position): ReadonlyArray<Delta> | undefined => {
+  const missed = position - Number(after)
+  // Of what is no number, too.
+  return missed >= 0 && missed <= deltas.length ? deltas.slice(deltas.length - missed) : undefined
 }
 
 /** Makes the server of a state. `epoch` is new whenever the state does not go on from its last position. */
@@ -38,11 +39,15 @@ export const makeHub = (
   const hub: Hub = {
     hashed,
     served: {
-      hashed,
+      definition: state.definition,
       epoch: options.epoch,
       accepts: options.accepts,
-      position: () => hub.position,
-      since: (position) => since(hub, position)
+      horizon: () => state.horizon,
+      position: () => String(hub.position),
+      since: (position) => since(hub, position),
+      hashed: () => hashed,
+      keys: () => Array.from(state.rows.keys()),
+      row: (key) => rowOf(state, key)
     },
     maxDeltas: options.maxDeltas,
     deltas: [],
@@ -53,7 +58,7 @@ export const makeHub = (
 
 /** Gives a change the next position. */
 const append = (hub: Hub, patch: Patch): Delta => {
-  const delta: Delta = { _tag: "Delta", position: ++hub.position, patch }
+  const delta: Delta = { _tag: "Delta", position: String(++hub.position), patch, gone: [] }
   hub.deltas.push(delta)
   if (hub.deltas.length > hub.maxDeltas) hub.deltas.shift()
   return delta

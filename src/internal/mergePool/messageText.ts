@@ -2,7 +2,7 @@
 
 import { sumsDigits } from "./diff.js"
 import { fanOut, leafCount, sumDigits } from "./hashTree.js"
-import type { ClientMessage, ServerMessage } from "./messages.js"
+import { type ClientMessage, endReasons, type ServerMessage } from "./messages.js"
 
 /** A text that is no message. */
 export interface Malformed {
@@ -53,13 +53,15 @@ const isObject = (given: unknown): given is { readonly [key: string]: unknown } 
   typeof given === "object" && given !== null && !Array.isArray(given)
 const isPatch: Check = (given) => isObject(given) && isText(given.horizon) && Array.isArray(given.rows)
 
+const isCellName: Check = (given) => isObject(given) && isText(given.row) && isText(given.field)
+
 const clientShapes: Readonly<Record<ClientMessage["_tag"], Shape>> = {
   Hello: {
     version: isCount,
     hash: isCount,
     fingerprint: isText,
     epoch: orNull(isText),
-    position: orNull(isCount),
+    position: orNull(isText),
     horizon: isText,
     root: isText
   },
@@ -76,21 +78,21 @@ const serverShapes: Readonly<Record<ServerMessage["_tag"], Shape>> = {
     hash: isCount,
     fingerprint: isText,
     epoch: isText,
-    position: isCount,
+    position: isText,
     horizon: isText,
     serverTime: isCount,
     resume: oneOf("delta", "equal", "tree", "whole"),
     accepts: oneOf("own", "all", "none"),
     nodes: (given) => given === "" || isHex(sumsDigits)(given)
   },
-  Delta: { position: isCount, patch: isPatch },
+  Delta: { position: isText, patch: isPatch, gone: listOf(isCellName) },
   Rejected: { n: isCount, reason: isText, message: isText, serverTime: orNull(isCount) },
-  End: { reason: oneOf("Diverged", "InvalidData", "Malformed", "Unexpected", "Version"), message: isText },
+  End: { reason: oneOf(...endReasons), message: isText },
   Sums: { nodes: listOf(pairOf(isBelow(fanOut), isHex(sumsDigits))) },
   Rows: { rows: Array.isArray, absent: listOf(isText) },
   Part: { rows: Array.isArray, isLast: oneOf(true, false) },
   Acknowledged: { n: isCount },
-  Root: { position: isCount, root: isText }
+  Root: { position: isText, root: isText }
 }
 
 const malformed = (what: string): Malformed => ({

@@ -8,11 +8,17 @@
  */
 import type { NodeSums, RowSum } from "./diff.js"
 import type { Sum } from "./hashTree.js"
-import type { Patch, RowPatch } from "./patch.js"
+import type { CellName, Patch, RowPatch } from "./patch.js"
 import type { Stamp } from "./stamp.js"
 
 /** The version of the messages. */
 export const exchangeVersion = 1
+
+/** In place of the version of sums: the server compares none with this client, which sees a part of the pool. */
+export const noSums = 0
+
+/** How far a client has come in one life of a pool. Only the server reads it. */
+export type Position = string
 
 /** Begins a connection. */
 export interface Hello {
@@ -24,7 +30,7 @@ export interface Hello {
   readonly fingerprint: string
   /** The life of the pool that the client followed, and how far; `null`: none. */
   readonly epoch: string | null
-  readonly position: number | null
+  readonly position: Position | null
   readonly horizon: Stamp
   readonly root: Sum
 }
@@ -53,14 +59,18 @@ export type Resume = "delta" | "equal" | "tree" | "whole"
 /** Whose cells a client may send: those with its own stamps, all, or none, because its strategies differ. */
 export type Accepts = "own" | "all" | "none"
 
-/** Answers a {@link Hello}. */
+/**
+ * Answers a {@link Hello}. With `resume: "whole"` it comes also later, when a client has fallen too far behind, or its rights
+ * have changed: the state that follows replaces all that the client had.
+ */
 export interface Welcome {
   readonly _tag: "Welcome"
   readonly version: number
+  /** The version of the server's sums, or {@link noSums}. */
   readonly hash: number
   readonly fingerprint: string
   readonly epoch: string
-  readonly position: number
+  readonly position: Position
   readonly horizon: Stamp
   /** The server's time in milliseconds. */
   readonly serverTime: number
@@ -73,12 +83,36 @@ export interface Welcome {
 /** A change of the pool, at its position in the pool's order. */
 export interface Delta {
   readonly _tag: "Delta"
-  readonly position: number
+  readonly position: Position
   readonly patch: Patch
+  /** Cells that the client may see no more. */
+  readonly gone: ReadonlyArray<CellName>
 }
 
-/** Why one side ends an exchange. */
-export type EndReason = "Diverged" | "InvalidData" | "Malformed" | "Unexpected" | "Version"
+/**
+ * Why one side ends an exchange.
+ *
+ * - `Malformed`, `InvalidData`, `Unexpected`, `Version`: the other side has sent what this one does not take.
+ * - `Diverged`: the sums differ still when the whole state was sent.
+ * - `Unauthorized`: the client may see nothing any more. `Refused`: it may not begin.
+ * - `Expired`, `Ended`, `Failed`, `Closed`, `Unloaded`: the pool has ended so, or its catalog; or the client was unsubscribed.
+ */
+export type EndReason = (typeof endReasons)[number]
+
+export const endReasons = [
+  "Diverged",
+  "InvalidData",
+  "Malformed",
+  "Unexpected",
+  "Version",
+  "Unauthorized",
+  "Refused",
+  "Expired",
+  "Ended",
+  "Failed",
+  "Closed",
+  "Unloaded"
+] as const
 
 /** The last message of an exchange. */
 export interface End {
@@ -109,7 +143,7 @@ export type ServerMessage =
   /** A part of the whole state. */
   | { readonly _tag: "Part"; readonly rows: ReadonlyArray<RowPatch>; readonly isLast: boolean }
   | { readonly _tag: "Acknowledged"; readonly n: number }
-  | { readonly _tag: "Root"; readonly position: number; readonly root: Sum }
+  | { readonly _tag: "Root"; readonly position: Position; readonly root: Sum }
 
 /** Makes the last message of an exchange. */
 export const endWith = (reason: EndReason, message: string): End => ({ _tag: "End", reason, message })

@@ -76,6 +76,8 @@ export interface Flow {
   readonly end: () => void
   /** The number of the last revision. */
   readonly seq: () => number
+  /** Calls once when the state is that of the last revision, and has what this one has: at once, or later. */
+  readonly whenSettled: (seq: number, call: () => void) => void
   /** How many ticks had a change. */
   readonly ticks: () => number
 }

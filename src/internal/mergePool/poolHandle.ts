@@ -9,6 +9,7 @@ import * as Follows from "../catalog/follows.js"
 import * as Lifetime from "../catalog/lifetime.js"
 import type { As } from "../catalog/sessionCalls.js"
 import * as Slot from "../catalog/slot.js"
+import type { InvalidOptions } from "../options.js"
 import type { Patch } from "./patch.js"
 import { access, end, type Pool } from "./pool.js"
 import type { PoolCell } from "./poolCells.js"
@@ -17,6 +18,7 @@ import type { MergeOptions } from "./poolJudging.js"
 import * as Merging from "./poolMerging.js"
 import * as Reads from "./poolReading.js"
 import { type Runtime, savingsOf } from "./poolRuntime.js"
+import * as Serving from "./poolServing.js"
 
 /** Options of a follow of a pool; each has a default. */
 export interface FollowOptions extends Pick<WatchOptions<never>, "buffer"> {
@@ -65,6 +67,13 @@ export interface PoolHandle {
    * is committed. It begins when the stream runs.
    */
   readonly follow: (options?: FollowOptions) => Stream.Stream<Frame<PoolCell>, Follows.FollowEnded>
+  /**
+   * Serves the pool to one client of an exchange, as long as the scope lives: whatever carries the messages, the client comes
+   * up to date by its cursor, by the hash tree, or by the whole state, and sends its edits.
+   */
+  readonly serve: (
+    options?: Serving.ServeOptions
+  ) => Effect.Effect<Serving.Serving, InvalidOptions | StoreEnded, Scope.Scope>
   /** Extends the life of a pool with sliding expiry, and returns whether it did. */
   readonly touch: Effect.Effect<boolean, StoreEnded>
   /** Counts a client among the subscribers, also when it follows nothing. Returns whether it was new. */
@@ -82,32 +91,32 @@ export interface PoolHandle {
 }
 
 /** Opens a watcher of all cells. */
-const openAll = (
+const openWatcher = (
   runtime: Runtime,
   pool: Pool,
-  { after, as, buffer, view }: FollowOptions
-): Effect.Effect<Watcher<PoolCell>, FollowError | StoreEnded, Scope.Scope> => {
-  const { epoch, flow, following, id, kind, marks, parts } = pool
-  const { policy, timers } = runtime.shared
-  const followed = { id, kind, epoch, following, marks, seq: flow.seq }
-  const own = view && ((_: string, cell: PoolCell): boolean => view(cell))
-  const begin = (first: Follows.Beginning) =>
-    Effect.gen(function* () {
-      const ended = access(pool, timers.now())
-      if (ended !== undefined) return yield* ended
-      if (parts !== undefined) yield* markShared(policy, { id, kind, marks, head: parts.head }, as)
-      const options = { buffer, policy: "conflate", view: own, autoResnapshot: "on", ...first } as const
-      return yield* Follows.open(Follows.followersOf(runtime), followed, as, prefix(""), options)
-    })
-  return Follows.resumed(after && cursorOf(policy, epoch, after, as), begin)
-}
+  first: Follows.Beginning,
+  { as, buffer, view }: Omit<FollowOptions, "after">
+): Effect.Effect<Watcher<PoolCell>, FollowError | StoreEnded, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { epoch, flow, following, id, kind, marks, parts } = pool
+    const { policy, timers } = runtime.shared
+    const ended = access(pool, timers.now())
+    if (ended !== undefined) return yield* ended
+    if (parts !== undefined) yield* markShared(policy, { id, kind, marks, head: parts.head }, as)
+    const followed = { id, kind, epoch, following, marks, seq: flow.seq }
+    const own = view && ((_: string, cell: PoolCell): boolean => view(cell))
+    const options = { buffer, policy: "conflate", view: own, autoResnapshot: "on", ...first } as const
+    return yield* Follows.open(Follows.followersOf(runtime), followed, as, prefix(""), options)
+  })
 
 const follow = (
   runtime: Runtime,
   pool: Pool,
-  options: FollowOptions
+  { after, ...options }: FollowOptions
 ): Stream.Stream<Frame<PoolCell>, Follows.FollowEnded> => {
-  const frames = Effect.map(openAll(runtime, pool, options), (watcher) => watcher.frames)
+  const cursor = after && cursorOf(runtime.shared.policy, pool.epoch, after, options.as)
+  const watcher = Follows.resumed(cursor, (first) => openWatcher(runtime, pool, first, options))
+  const frames = Effect.map(watcher, ({ frames }) => frames)
   return Stream.mapError(Stream.unwrapScoped(frames), Follows.endOf(pool))
 }
 
@@ -173,6 +182,11 @@ export const handleOf = (runtime: Runtime, slot: Slot.Slot<Pool>, fingerprint: s
     diff: (ask, options = {}) => Reads.diff(slot, ask, options),
     follow: (options = {}) =>
       Stream.unwrap(Effect.map(Slot.live(slot), (pool) => follow(runtime, pool, options))),
+    serve: (options = {}) =>
+      Effect.flatMap(Slot.live(slot), (pool) => {
+        const open: Serving.Calls["open"] = (first, as) => openWatcher(runtime, pool, first, { as })
+        return Serving.serve(pool, { merge: (patch, options) => merge(slot, patch, options), open }, options)
+      }),
     touch: live(slot, (pool, now) => {
       Lifetime.use(pool, now)
       return pool.lifetime?.expiry === "sliding"

@@ -14,12 +14,12 @@ import {
   sumsOfNodes
 } from "./diff.js"
 import { leafCount, rootSum } from "./hashTree.js"
-import type { Patch } from "./patch.js"
+import type { Patch, RowPatch } from "./patch.js"
 import { access, hashedOf, type Pool, type SharedParts } from "./pool.js"
 import { type PoolCell, patchOf, poolCell } from "./poolCells.js"
 import { MergeError } from "./poolErrors.js"
 import { forEachCell } from "./row.js"
-import { rowPatch, statePatch } from "./state.js"
+import { rowOf, statePatch } from "./state.js"
 
 /** Options of a read. */
 export interface ReadOptions {
@@ -58,7 +58,7 @@ const open = (slot: Slot<Pool>, { read }: ReadOptions): Effect.Effect<Pool, Read
   })
 
 /** Whether a principal may see a cell; `undefined`: it sees all. */
-const readable = (
+export const readable = (
   { id, kind, shared }: Pool,
   as: As | undefined
 ): ((cell: PoolCell) => boolean) | undefined => {
@@ -78,6 +78,14 @@ const cellsOf = ({ state }: Pool, key: string): ReadonlyArray<PoolCell> => {
   return cells
 }
 
+/** What a principal may see of a row now, as data; `undefined`: nothing. */
+export const rowSeenBy = (pool: Pool, as: As | undefined, key: string): RowPatch | undefined => {
+  const mayRead = readable(pool, as)
+  if (mayRead === undefined) return rowOf(pool.state, key)
+  const [row] = patchOf(cellsOf(pool, key).filter(mayRead)).rows
+  return row
+}
+
 /** Reads a row: its fields that are something, and may be seen. */
 export const get = (
   slot: Slot<Pool>,
@@ -92,14 +100,16 @@ export const get = (
       : Option.some(new Map(seen.map(({ field, value }) => [field, value])))
   })
 
+const isThere = (row: RowPatch | undefined): row is RowPatch => row !== undefined
+
 /** Reads all that is held and may be seen, removals too, as a patch. */
 export const state = (slot: Slot<Pool>, options: ReadOptions): Effect.Effect<Patch, ReadFailed> =>
   Effect.map(open(slot, options), (pool) => {
     const { state } = pool
     const mayRead = readable(pool, options.as)
     if (mayRead === undefined) return statePatch(state)
-    const seen = Array.from(state.rows.keys()).flatMap((key) => cellsOf(pool, key).filter(mayRead))
-    return { ...patchOf(seen), horizon: state.horizon }
+    const rows = Array.from(state.rows.keys(), (key) => rowSeenBy(pool, options.as, key)).filter(isThere)
+    return { horizon: state.horizon, rows }
   })
 
 /** Hashes are of all that is held: what a principal may not see must not be found out by them. */
@@ -151,9 +161,7 @@ export const diff = (
     if (ask._tag === "Nodes") {
       return Effect.succeed({ _tag: "Leaves", sums: sumsOfNodes(tree, differentNodes(tree, ask.sums)) })
     }
-    const rows = differentRows(tree, ask.leaves, ask.rows).flatMap((key) => {
-      const row = state.rows.get(key)
-      return row === undefined ? [] : [rowPatch(state.definition, key, row)]
-    })
+    const keys = differentRows(tree, ask.leaves, ask.rows)
+    const rows = keys.map((key) => rowOf(state, key)).filter(isThere)
     return Effect.succeed({ _tag: "Patch", patch: { horizon: state.horizon, rows } })
   })

@@ -10,7 +10,7 @@ import { type Merged, merge } from "./merging.js"
 import type { Patch, Refused } from "./patch.js"
 import type { RowChange } from "./row.js"
 import type { Stamp } from "./stamp.js"
-import { cellOf, makeState, noteLatest, type State } from "./state.js"
+import { cellOf, makeState, noteLatest, type State, takeBack } from "./state.js"
 import type { Strategy } from "./strategy.js"
 
 /** An edit that is not confirmed. */
@@ -102,6 +102,23 @@ export const makeEdit = (replica: Replica, edit: Edit, wall: number): Unsent | R
   return made
 }
 
+/** Whether a state holds all that an edit wrote, or what has replaced it since. */
+const isHeld = (state: State, { patch }: Unsent): boolean => {
+  const { latest } = state
+  const merged = merge(state, patch)
+  if (merged._tag === "Refused") return false
+  takeBack(state, merged.changes, latest)
+  return merged.changes.length === 0
+}
+
+/**
+ * Confirms the edits that are held already: the server has merged them, and its answers were lost. Made anew over themselves
+ * they would count twice, and handed out as too old they would be made twice.
+ */
+const confirmHeld = (replica: Replica, isLeft: (n: number) => boolean = () => false): void => {
+  replica.unsent = replica.unsent.filter((each) => isLeft(each.n) || !isHeld(replica.confirmed, each))
+}
+
 /** Makes all that is pending anew: each edit in order, with the stamp that it then gets; `undefined` leaves it out. */
 const remake = (replica: Replica, stampOf: (unsent: Unsent) => Stamp | undefined): ReadonlyArray<Unsent> => {
   const left: Array<Unsent> = []
@@ -153,7 +170,7 @@ export const receive = (replica: Replica, patch: Patch): Merged | Refused => {
 
 /**
  * Adopts the horizon of the server, once all that the server held then is merged. Edits above it are made anew over what is
- * left. Returns those at or below it, in order: they are not sent any more, and the user decides on them.
+ * left. Returns those at or below it that are not held, in order: they are not sent any more, and the user decides on them.
  */
 export const adoptHorizon = (
   replica: Replica,
@@ -161,11 +178,9 @@ export const adoptHorizon = (
 ): { readonly changes: ReadonlyArray<RowChange>; readonly tooOld: ReadonlyArray<Unsent> } => {
   const changes = raiseHorizon(replica.confirmed, horizon)
   const { horizon: raised } = replica.confirmed
-  const tooOld =
-    replica.pending.horizon === raised || replica.unsent.length === 0
-      ? []
-      : remake(replica, ({ stamp }) => (stamp > raised ? stamp : undefined))
-  return { changes, tooOld }
+  if (replica.pending.horizon === raised || replica.unsent.length === 0) return { changes, tooOld: [] }
+  confirmHeld(replica)
+  return { changes, tooOld: remake(replica, ({ stamp }) => (stamp > raised ? stamp : undefined)) }
 }
 
 /**
@@ -192,6 +207,7 @@ export const takeState = (replica: Replica, patch: Patch): ReadonlyArray<Unsent>
   noteLatest(state, replica.confirmed.latest)
   replica.confirmed = state
   observe(replica.clock, state.latest)
+  confirmHeld(replica)
   return remake(replica, ({ stamp }) => (stamp > state.horizon ? stamp : undefined))
 }
 
@@ -199,5 +215,7 @@ export const takeState = (replica: Replica, patch: Patch): ReadonlyArray<Unsent>
  * Leaves out edits that were refused, by their numbers, and makes the others anew with the stamps that they have. Returns
  * what is left out.
  */
-export const dropEdits = (replica: Replica, refused: ReadonlySet<number>): ReadonlyArray<Unsent> =>
-  remake(replica, ({ n, stamp }) => (refused.has(n) ? undefined : stamp))
+export const dropEdits = (replica: Replica, refused: ReadonlySet<number>): ReadonlyArray<Unsent> => {
+  confirmHeld(replica, (n) => refused.has(n))
+  return remake(replica, ({ n, stamp }) => (refused.has(n) ? undefined : stamp))
+}

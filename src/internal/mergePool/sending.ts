@@ -48,12 +48,11 @@ const settleRejected = (follower: Follower, wall: number): ReadonlyArray<Followe
   const left = refused.length === 0 ? [] : dropEdits(replica, new Set(refused.map(({ n }) => n)))
   const serverTime = all.filter((each) => each.serverTime !== null).at(-1)?.serverTime
   if (typeof serverTime === "number") stampAnew(replica, serverTime, wall)
-  return refused.map(({ message, n, reason }) => ({
-    _tag: "Refused",
-    edits: left.filter((each) => each.n === n),
-    reason,
-    message
-  }))
+  return refused.flatMap(({ message, n, reason }) => {
+    const edits = left.filter((each) => each.n === n)
+    // What the horizon has passed meanwhile was handed out already.
+    return edits.length === 0 ? [] : [{ _tag: "Refused", edits, reason, message } as const]
+  })
 }
 
 /**
@@ -71,8 +70,11 @@ const noteAnswer = ({ outstanding }: Follower, n: number): boolean => {
   return true
 }
 
-const afterAnswer = (follower: Follower, wall: number): ReadonlyArray<FollowerAction> => {
-  const { accepted, outstanding, rejected } = follower
+/** Settles what may be settled, and sends what waits. */
+export const afterAnswer = (follower: Follower, wall: number): ReadonlyArray<FollowerAction> => {
+  const { accepted, outstanding, phase, rejected } = follower
+  // An answer may come before its change: what is compared with the server's sums must not hold it.
+  if (phase !== "live") return flushEdits(follower)
   if (outstanding.length === 0) return [...settleAnswers(follower, wall), ...flushEdits(follower)]
   // Each confirmation passes over all edits that wait.
   const isDue = rejected.size === 0 && accepted.size >= maxOutstanding

@@ -262,6 +262,9 @@ export const share = (
       flush,
       end: () => Ticker.end(tick()),
       seq: reached.seq,
+      whenSettled: (seq, call) => {
+        reached.whenAt(seq, call)
+      },
       ticks: () => ticks
     },
     parts: { reached, head, merge, forgetRemovals: () => forgetRemovals(sharing) }

@@ -96,6 +96,12 @@ export const rowPatch = (definition: Definition, key: string, { cells, reset }: 
   cellPatches(definition, cells, undefined)
 ]
 
+/** Returns a row that is held as data; `undefined`: there is none. */
+export const rowOf = ({ definition, rows }: State, key: string): RowPatch | undefined => {
+  const row = rows.get(key)
+  return row && rowPatch(definition, key, row)
+}
+
 /** Returns all that is held as a patch. */
 export const statePatch = ({ definition, horizon, rows }: State): Patch => {
   const made: Array<RowPatch> = []

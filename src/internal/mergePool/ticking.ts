@@ -72,6 +72,8 @@ interface Ticking {
   horizon: string
   /** How many ticks had a change. */
   ticks: number
+  /** Called when the log has all that the state has. */
+  waiting: Array<() => void>
 }
 
 const hasPending = ({ horizon, pending, state }: Ticking): boolean =>
@@ -83,12 +85,16 @@ const flush = (ticking: Ticking): void => {
   const changes = changesOf(state, pending, ticking.horizon)
   pending.clear()
   ticking.horizon = state.horizon
-  if (changes.length === 0) return
-  ticking.ticks++
-  ticking.onRevision(ticking.seq)
-  const appended = ticking.append(revisionsOf(changes), ticking.seq)
-  if (Either.isLeft(appended)) ticking.onFailed(appended.left)
-  else ticking.seq = appended.right
+  if (changes.length > 0) {
+    ticking.ticks++
+    ticking.onRevision(ticking.seq)
+    const appended = ticking.append(revisionsOf(changes), ticking.seq)
+    if (Either.isLeft(appended)) ticking.onFailed(appended.left)
+    else ticking.seq = appended.right
+  }
+  const { waiting } = ticking
+  ticking.waiting = []
+  for (const call of waiting) call()
 }
 
 const note = ({ pending }: Ticking, changes: ReadonlyArray<RowChange>): void => {
@@ -104,7 +110,7 @@ export const make = (
   on: Pick<Ticking, "onFailed" | "onRevision">
 ): Flow => {
   const { horizon } = state
-  const ticking: Ticking = { state, append, ...on, pending: new Map(), seq, horizon, ticks: 0 }
+  const ticking: Ticking = { state, append, ...on, pending: new Map(), seq, horizon, ticks: 0, waiting: [] }
   const ticker = Ticker.make(
     timers,
     () => hasPending(ticking),
@@ -117,6 +123,10 @@ export const make = (
     },
     flush: () => flush(ticking),
     end: () => Ticker.end(ticker),
+    whenSettled: (_, call) => {
+      if (hasPending(ticking)) ticking.waiting.push(call)
+      else call()
+    },
     seq: () => ticking.seq,
     ticks: () => ticking.ticks
   }

@@ -1,6 +1,5 @@
 /** What it costs to find 10 differences in a pool of 100,000 rows, beside taking its whole state. */
 import { define } from "../../../src/internal/mergePool/definition.js"
-import { exchange } from "../../../src/internal/mergePool/exchange.js"
 import { type Follower, makeFollower } from "../../../src/internal/mergePool/follower.js"
 import { hashState } from "../../../src/internal/mergePool/hashedState.js"
 import { noteChanges, rootSum } from "../../../src/internal/mergePool/hashTree.js"
@@ -11,6 +10,7 @@ import { makeReplica } from "../../../src/internal/mergePool/replica.js"
 import { clientOfBits, makeStamp, noStamp } from "../../../src/internal/mergePool/stamp.js"
 import { makeState, type State, statePatch } from "../../../src/internal/mergePool/state.js"
 import { last } from "../../../src/internal/mergePool/values.js"
+import { exchange } from "../../support/mergePool/exchangeParts.js"
 import { type Case, interleave } from "../support/bench.js"
 
 const made = define({ title: last(), by: last(), n: last() })

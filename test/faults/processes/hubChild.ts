@@ -3,11 +3,11 @@
  * a message; a larger number is a new connection, whose beginning changes a row. `state` is answered by `state <text>`.
  */
 import { createInterface } from "node:readline"
-import { exchange } from "../../../src/internal/mergePool/exchange.js"
 import { makeHub } from "../../../src/internal/mergePool/hub.js"
 import type { Delta, ServerMessage } from "../../../src/internal/mergePool/messages.js"
 import { makeState, stateText } from "../../../src/internal/mergePool/state.js"
 import { definition, keysFrom, start, titles } from "../../mergePool/pools.js"
+import { exchange } from "../../support/mergePool/exchangeParts.js"
 import { report } from "../../support/processes/report.js"
 
 export interface HubSetting {

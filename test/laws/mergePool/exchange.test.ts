@@ -1,7 +1,6 @@
 /** Exchanges as properties: cut at every message, and random edits, cuts and restarts. */
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { exchange } from "../../../src/internal/mergePool/exchange.js"
 import { hashState } from "../../../src/internal/mergePool/hashedState.js"
 import { nodeSums, rootSum } from "../../../src/internal/mergePool/hashTree.js"
 import { raiseHub } from "../../../src/internal/mergePool/hub.js"
@@ -32,6 +31,7 @@ import {
 } from "../../mergePool/pools.js"
 import { ensureSame } from "../../support/laws/ensure.js"
 import { holds } from "../../support/laws/laws.js"
+import { exchange } from "../../support/mergePool/exchangeParts.js"
 
 const lineOf = ({ lines }: World, n = 0): Line => lines[n] as Line
 

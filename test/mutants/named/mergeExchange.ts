@@ -5,6 +5,7 @@ const guard = guardsOf("exchange")
 
 const tree = (title: string) => ["mergePool/hashTree", title] as const
 const pair = (title: string) => ["mergePool/exchange", title] as const
+const lost = (title: string) => ["mergePool/lostAnswers", title] as const
 const cut = [
   "laws/mergePool/exchange",
   "and is cut at any message ends equal, and sends each edit once (own cells)"
@@ -154,6 +155,33 @@ export const mergeExchangeMutants = [
     "internal/mergePool/sending",
     ["(n) => accepted.has(n)", "(n) => n <= Math.max(...accepted)"],
     pair("hands back an edit that is refused, and confirms the others as they were sent")
+  ),
+  guard(
+    "make edits anew over themselves",
+    "internal/mergePool/replica",
+    [
+      "  observe(replica.clock, state.latest)\n  confirmHeld(replica)\n",
+      "  observe(replica.clock, state.latest)\n"
+    ],
+    lost("counts once for a client that takes the whole state, wherever it was cut")
+  ),
+  guard(
+    "hand back what the server holds",
+    "internal/mergePool/replica",
+    ["return { changes, tooOld: [] }\n  confirmHeld(replica)\n", "return { changes, tooOld: [] }\n"],
+    lost("is not handed back when the horizon has passed it, as the server holds it")
+  ),
+  guard(
+    "make edits anew over themselves behind one that was refused",
+    "internal/mergePool/replica",
+    ["  confirmHeld(replica, (n) => refused.has(n))\n", ""],
+    lost("counts once behind an edit that was refused")
+  ),
+  guard(
+    "keep what was only tried",
+    "internal/mergePool/replica",
+    ["  takeBack(state, merged.changes, latest)\n", ""],
+    lost("counts once for a client that takes the whole state, wherever it was cut")
   ),
   guard(
     "hand back what is only ahead of the server's time",

@@ -1,15 +1,20 @@
-/**
- * The exchange of a pool as data, for any transport that keeps the order of its messages. It does no input or output: each
- * function takes a message and returns what to do next.
- */
-
-import { makeFollower } from "./follower.js"
-import { connect, disconnect, receiveFromServer } from "./following.js"
-import { makeHub, mergeIntoHub, raiseHub } from "./hub.js"
-import { exchangeVersion } from "./messages.js"
-import { decodeClientMessage, decodeServerMessage, encodeMessage } from "./messageText.js"
-import { editFollower } from "./sending.js"
-import { answerMerge, endConnection, openConnection, receiveFromClient } from "./serving.js"
+/** The parts of an exchange under short names: messages as data, where programs have them as text. */
+import { makeFollower } from "../../../src/internal/mergePool/follower.js"
+import { connect, disconnect, receiveFromServer } from "../../../src/internal/mergePool/following.js"
+import { makeHub, mergeIntoHub, raiseHub } from "../../../src/internal/mergePool/hub.js"
+import { exchangeVersion } from "../../../src/internal/mergePool/messages.js"
+import {
+  decodeClientMessage,
+  decodeServerMessage,
+  encodeMessage
+} from "../../../src/internal/mergePool/messageText.js"
+import { editFollower } from "../../../src/internal/mergePool/sending.js"
+import {
+  answerMerge,
+  endConnection,
+  openConnection,
+  receiveFromClient
+} from "../../../src/internal/mergePool/serving.js"
 
 export const exchange = {
   /** The version of the messages. */

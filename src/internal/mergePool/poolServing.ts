@@ -1,0 +1,178 @@
+/** Serves a pool to a client of an exchange: takes its messages, and gives those for it. */
+import { Effect, Exit, Option, Scope, Stream } from "effect"
+import type { Watcher } from "../../Watch.js"
+import { isAs } from "../catalog/catalogOptions.js"
+import type { StoreEnded } from "../catalog/ended.js"
+import type { Beginning, FollowEnded } from "../catalog/follows.js"
+import type { As } from "../catalog/sessionCalls.js"
+import { type InvalidOptions, optional, resolve, text, that } from "../options.js"
+import {
+  type ClientMessage,
+  type EndReason,
+  exchangeVersion,
+  type Hello,
+  type ServerMessage
+} from "./messages.js"
+import { decodeClientMessage, encodeMessage } from "./messageText.js"
+import type { Patch } from "./patch.js"
+import * as Peers from "./peer.js"
+import type { Pool } from "./pool.js"
+import type { PoolCell } from "./poolCells.js"
+import type { MergeError } from "./poolErrors.js"
+import type { MergeOptions } from "./poolJudging.js"
+import { endConnection, receiveFromClient } from "./serving.js"
+
+/** Whom a pool is served to; each may be left out. */
+export interface ServeOptions {
+  /**
+   * Who the client is. `client` is the id of its replica, and belongs to the principal that used it first. Default: another
+   * server, which sees everything and may send what any client has written.
+   */
+  readonly as?: As | undefined
+  /** The rows that it writes end with this session, in a pool with `onLeave: "remove"`. */
+  readonly session?: string | undefined
+}
+
+/** One client of an exchange, as its transport has it. */
+export interface Serving {
+  /**
+   * Takes a message of the client, as `exchange.encode` writes it, and completes when the next one may come: not while 256
+   * answers wait to be taken. What is malformed, or out of its turn, ends the exchange.
+   */
+  readonly receive: (message: string) => Effect.Effect<void>
+  /**
+   * The messages for the client, as `exchange.encode` writes them; one reader. It ends behind an `End`, or with the scope. A
+   * reader that is slow gets the last form of each cell, and no frame that was judged by older rights.
+   */
+  readonly messages: Stream.Stream<string>
+}
+
+/** What serving needs of a pool's handle. */
+export interface Calls {
+  readonly merge: (patch: Patch, options: MergeOptions) => Effect.Effect<unknown, MergeError | StoreEnded>
+  readonly open: (
+    first: Beginning,
+    as: As | undefined
+  ) => Effect.Effect<Watcher<PoolCell>, FollowEnded, Scope.Scope>
+}
+
+const rules = {
+  as: optional(that("{ principal, client? }", isAs)),
+  session: optional(text)
+}
+
+interface Served {
+  readonly peer: Peers.Peer
+  readonly calls: Calls
+  readonly session: string | undefined
+  readonly scope: Scope.Scope
+}
+
+const end = ({ peer }: Served, reason: EndReason, message: string): void =>
+  Peers.answer(peer, endConnection(peer.connection, reason, message))
+
+/** Why a client could not begin to follow. */
+const refusalOf = (error: FollowEnded): EndReason => {
+  if (error._tag === "StoreEnded") return error.reason
+  return error._tag === "WatchEnded" && error.reason === "Unauthorized" ? "Unauthorized" : "Refused"
+}
+
+/** Follows what comes after the client's position, if it can resume there; else what comes from now on. */
+const followFor = (
+  { calls, peer, scope }: Served,
+  { epoch, position }: Hello
+): Effect.Effect<void, FollowEnded> => {
+  const open = (first: Beginning) => Scope.extend(calls.open(first, peer.as), scope)
+  const fromNow = Effect.flatMap(open({}), (watcher) =>
+    // The first frame names where it begins.
+    Effect.map(watcher.take, (first) => {
+      if (first._tag !== "Gap") Peers.follow(peer, watcher, first.revision, false)
+    })
+  )
+  const after = position === null || epoch !== peer.pool.epoch ? undefined : Peers.revisionAt(epoch, position)
+  if (after === undefined) return fromNow
+  const resumed = Effect.map(open({ after }), (watcher) => Peers.follow(peer, watcher, after, true))
+  return Effect.catchTags(resumed, { Compacted: () => fromNow, EpochChanged: () => fromNow })
+}
+
+const begin = (served: Served, hello: Hello): Effect.Effect<void> =>
+  Effect.match(followFor(served, hello), {
+    onFailure: (error) => end(served, refusalOf(error), error.message),
+    onSuccess: () => Peers.answerLater(served.peer, hello)
+  })
+
+const merge = (served: Served, n: number, patch: Patch): Effect.Effect<void> => {
+  const { calls, peer, session } = served
+  const send = (message: ServerMessage): void => Peers.answer(peer, [{ _tag: "Send", message }])
+  return Effect.match(calls.merge(patch, { as: peer.as, session }), {
+    onFailure: (error) => {
+      // Who follows a pool that has ended gets its end.
+      if (error._tag === "StoreEnded") return
+      const { message, reason, serverTime = null } = error
+      send({ _tag: "Rejected", n, reason, message, serverTime })
+    },
+    onSuccess: () => send({ _tag: "Acknowledged", n })
+  })
+}
+
+/** Takes what needs an answer only when that is taken; merges at once. */
+const take = (served: Served, message: ClientMessage): Effect.Effect<void> => {
+  const { peer } = served
+  if (message._tag === "Hello" && peer.watcher === undefined && message.version === exchangeVersion) {
+    return begin(served, message)
+  }
+  if (message._tag !== "Merge") return Effect.sync(() => Peers.answerLater(peer, message))
+  const [action] = receiveFromClient(peer.connection, message, peer.pool.shared.wall())
+  if (action?._tag === "Merge") return merge(served, action.n, action.patch)
+  return Effect.sync(() => Peers.answer(peer, action === undefined ? [] : [action]))
+}
+
+const receive = (served: Served, text: string): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const message = decodeClientMessage(text)
+    if (message._tag === "Malformed") return Effect.sync(() => end(served, "Malformed", message.message))
+    return take(served, message)
+  })
+
+const next = (peer: Peers.Peer): Effect.Effect<string, Option.Option<never>> =>
+  Effect.suspend(() => {
+    const message = Peers.poll(peer)
+    if (message !== undefined) return Effect.succeed(encodeMessage(message))
+    if (peer.isOver) return Effect.fail(Option.none())
+    const waited = Effect.async<void>((resume) => {
+      const stop = Peers.wait(peer, () => resume(Effect.void))
+      return Effect.sync(stop)
+    })
+    return Effect.andThen(waited, next(peer))
+  })
+
+/** Serves a pool to one client, as long as the scope lives. */
+export const serve = (
+  pool: Pool,
+  calls: Calls,
+  options: ServeOptions
+): Effect.Effect<Serving, InvalidOptions, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { as, session } = yield* resolve<ServeOptions>()(rules, options)
+    const alone = yield* Effect.makeSemaphore(1)
+    const peer = Peers.make(pool, as)
+    const scope = yield* Scope.make()
+    // First the peer: a transport that has gone is sent no end.
+    const release = Effect.suspend(() => {
+      Peers.close(peer)
+      return Scope.close(scope, Exit.void)
+    })
+    yield* Effect.addFinalizer(() => release)
+    const served: Served = { peer, calls, session, scope }
+    const room = Effect.async<void>((resume) => {
+      const stop = Peers.waitForRoom(peer, () => resume(Effect.void))
+      return Effect.sync(stop)
+    })
+    return {
+      receive: (text) =>
+        alone.withPermits(1)(
+          Effect.suspend(() => (peer.isOver ? Effect.void : Effect.andThen(room, receive(served, text))))
+        ),
+      messages: Stream.ensuring(Stream.repeatEffectOption(next(peer)), release)
+    }
+  })
