@@ -38,6 +38,8 @@ export interface Control<in out Item> {
     items: ReadonlyArray<Item>,
     sizes: ReadonlyArray<number> | undefined
   ) => ReadonlyArray<Batch<Item>>
+  /** Lets what is queued now linger no longer. */
+  readonly hurry: () => void
   /** Counts items as refused that were never offered; always `false`. */
   readonly refuse: (count: number) => false
   /**
@@ -72,6 +74,7 @@ export const make = <Resource, Item>(engineOf: () => Engine.Engine<Resource, Ite
     if (batches.length > 0) Engine.signal(engine)
     return batches
   },
+  hurry: () => Engine.hurry(engineOf()),
   refuse: (count) => Intake.refuse(engineOf().intake, count),
   release: () => {
     const engine = engineOf()

@@ -62,7 +62,7 @@ type Answer = (placed: Placed | undefined) => void
 
 /** The part of an actor that takes records. */
 type Taker<Record> = Pick<Actor<never, Record>, "unsafeOffer" | "offer" | "unsafeOfferAll"> & {
-  readonly control: Pick<Control<Record>, "refuse">
+  readonly control: Pick<Control<Record>, "refuse" | "hurry">
 }
 
 /**
@@ -100,6 +100,7 @@ export const makeSaver = <Record>(
           if (placed.queued === 0) return resume(droppedError)
           position = placed.position
           receipts.waiting.set(position, (failure) => resume(failure ?? Effect.void))
+          actor.control.hurry()
         })
         return Effect.sync(() => {
           if (position === undefined) cancel()
