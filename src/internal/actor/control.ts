@@ -58,6 +58,8 @@ export interface Control<in out Item> {
   /** Whether it accepts items. */
   readonly isOpen: () => boolean
   readonly counts: () => Counts
+  /** The position that the next queued item gets. */
+  readonly nextPosition: () => number
   /** Milliseconds since the oldest pending item was accepted; 0 when there is none. */
   readonly oldestAge: () => number
   /** The last 100 intervals in which items were dropped, or released. */
@@ -94,6 +96,7 @@ export const make = <Resource, Item>(engineOf: () => Engine.Engine<Resource, Ite
   stepStartedAt: () => engineOf().startedAt,
   isOpen: () => engineOf().intake.open,
   counts: () => countsOf(engineOf().intake),
+  nextPosition: () => engineOf().intake.mailbox.next,
   oldestAge: () => Batches.oldestAge(engineOf().batches),
   gaps: () => {
     const { gaps, releases } = engineOf().intake
