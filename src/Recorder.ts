@@ -25,7 +25,7 @@ import { behaviorOf } from "./internal/recorder/behavior.js"
 import { loadError, stoppedError } from "./internal/recorder/classify.js"
 import type { CloseReport } from "./internal/recorder/closeReport.js"
 import type { RecorderClosed, RecorderFailed } from "./internal/recorder/errors.js"
-import { type Options, resolve, resolveMemory } from "./internal/recorder/options.js"
+import { type Options, resolve, resolveMemory, type Settings } from "./internal/recorder/options.js"
 import { makeSaver, type Saver } from "./internal/recorder/saver.js"
 import * as Settlement from "./internal/recorder/settlement.js"
 import * as Spans from "./internal/recorder/spans.js"
@@ -119,19 +119,19 @@ export const makeDeferred = <Record, Query, Result, E, R>(
     const spans = tracer === defaultTracer ? undefined : Spans.make(settings.name)
     const settlement = Settlement.make<Record>(settings.maxHeld, inSlices(turn, clock))
     const actor = yield* Actor.make(behaviorOf({ settings, settlement, spans, clock }, acquire))
-    return recorderOf(actor, settlement, spans, settings.loadTimeout)
+    return recorderOf(actor, settlement, spans, settings)
   })
 
 const recorderOf = <Record, Query, Result>(
   actor: Actor.Actor<Storage<Record, Query, Result>, Record, CloseReport<Record, Query, Result>>,
   settlement: Settlement.Settlement<Record>,
   spans: Spans.Spans | undefined,
-  loadTimeout: number
+  { bound, loadTimeout }: Settings<Record>
 ): Recorder<Record, Query, Result> => {
   const { control } = actor
   const unsafeStats = () => statsOf(settlement.account, control)
   return {
-    ...makeSaver(actor, settlement.receipts, spans),
+    ...makeSaver(actor, settlement.receipts, spans, bound?.overflow === "suspend"),
     load: (query) =>
       actor
         .ask((storage) => storage.load(query), { limit: loadTimeout })

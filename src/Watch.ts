@@ -272,6 +272,8 @@ export const make = <V>(
     const actor: Runtime<V>["actor"] = yield* Actor.make<ChangeLog<V>, "wake", void>(() => ({
       name,
       acquire: Effect.succeed(log),
+      // What rings has waited for its commit: one more wait would be one of every watcher.
+      linger: 0,
       onBatch: () => passOf(admission),
       onFailed: (cause) => Ending.fail(admission, cause),
       closeDeadline,

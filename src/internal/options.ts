@@ -118,20 +118,29 @@ export const whole = (min: 0 | 1, unit = "", max = Number.MAX_SAFE_INTEGER): Rul
  * that has become NaN would be a time limit of nothing.
  */
 export const millis = (min: "0" | "above 0" = "0"): Rule<number> =>
+  rule(durationText(min), (given) => readMillis(given, min), anotherText)
+
+/** The milliseconds of a duration from 0, or a word that stands for some. */
+export const millisOr = <const W extends string>(word: W): Rule<number | W> =>
   rule(
-    `a duration${min === "0" ? "" : " above 0"}, such as 30000 (milliseconds) or "30 seconds"`,
-    (given) => {
-      if (typeof given === "number" && !(given >= 0)) return wrong
-      if (typeof given === "bigint" && given < 0n) return wrong
-      if (typeof given === "string" && given.trim().startsWith("-")) return wrong
-      if (Array.isArray(given) && given.some((part) => !(part >= 0))) return wrong
-      const decoded = Duration.decodeUnknown(given)
-      if (Option.isNone(decoded)) return wrong
-      const value = Duration.toMillis(decoded.value)
-      return value > 0 || (value === 0 && min === "0") ? value : wrong
-    },
+    `${JSON.stringify(word)} or ${durationText("0")}`,
+    (given) => (given === word ? word : readMillis(given, "0")),
     anotherText
   )
+
+const durationText = (min: "0" | "above 0"): string =>
+  `a duration${min === "0" ? "" : " above 0"}, such as 30000 (milliseconds) or "30 seconds"`
+
+const readMillis = (given: unknown, min: "0" | "above 0"): number | Wrong => {
+  if (typeof given === "number" && !(given >= 0)) return wrong
+  if (typeof given === "bigint" && given < 0n) return wrong
+  if (typeof given === "string" && given.trim().startsWith("-")) return wrong
+  if (Array.isArray(given) && given.some((part) => !(part >= 0))) return wrong
+  const decoded = Duration.decodeUnknown(given)
+  if (Option.isNone(decoded)) return wrong
+  const value = Duration.toMillis(decoded.value)
+  return value > 0 || (value === 0 && min === "0") ? value : wrong
+}
 
 /**
  * The milliseconds of a duration, of a call that fails with nothing. A value that is no duration is a defect, an

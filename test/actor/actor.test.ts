@@ -537,14 +537,36 @@ describe("lingering", () => {
   scenario("ends when an item finds no room, under each policy", function* () {
     for (const overflow of ["reject", "suspend", "drop-newest", "drop-oldest"] as const) {
       const lines: Array<string> = []
-      const actor = yield* keeper(lines, { linger: "1 hour", bound: { count: 2, overflow } })
+      const bound = { bytes: 9, sizeOf: (size: number) => size, overflow }
+      const actor = yield* keeper(lines, { linger: "1 hour", bound })
       yield* actor.offerAll([1, 2])
       yield* settled
       expect(lines).toEqual([])
-      const more = yield* started(actor.offer(3))
-      expect(lines, overflow).toEqual([overflow === "drop-oldest" ? "batch 2 3" : "batch 1 2"])
+      const more = yield* started(actor.offer(8))
+      const together = overflow === "drop-oldest" ? "batch 8" : "batch 1 2"
+      expect(lines.slice(0, 1), overflow).toEqual([together])
       expect(yield* Fiber.join(more)).toBe(overflow !== "reject")
     }
+  })
+
+  scenario("ends when the bound is half reached, or when what is queued must hurry", function* () {
+    const lines: Array<string> = []
+    const actor = yield* keeper(lines, { linger: "1 hour", bound: { count: 6, overflow: "reject" } })
+    yield* actor.offerAll([1, 2])
+    yield* settled
+    expect(lines).toEqual([])
+    actor.unsafeOffer(3)
+    yield* settled
+    expect(lines).toEqual(["batch 1 2 3"])
+    actor.unsafeOffer(4)
+    yield* settled
+    actor.control.hurry()
+    yield* settled
+    expect(lines.slice(1)).toEqual(["batch 4"])
+    actor.unsafeOffer(5)
+    yield* settled
+    expect(lines.slice(2)).toEqual([])
+    yield* actor.close
   })
 
   scenario("ends at a deadline, and nothing of it is lost", function* () {

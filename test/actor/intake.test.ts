@@ -6,6 +6,7 @@ import fc from "fast-check"
 import type { Bound, Overflow } from "../../src/internal/actor/bound.js"
 import { gapNotes } from "../../src/internal/actor/gaps.js"
 import * as Intake from "../../src/internal/actor/intake.js"
+import * as Linger from "../../src/internal/actor/linger.js"
 import * as Mailbox from "../../src/internal/actor/mailbox.js"
 import { ensure, ensureList, ensureSame, lawTimeout } from "../support/laws/ensure.js"
 import { holds } from "../support/laws/laws.js"
@@ -64,7 +65,7 @@ class World {
       monotonic: () => this.now,
       events: {
         work: () => undefined,
-        noRoom: () => this.fulls++,
+        crowded: () => this.fulls++,
         dropped: (position) => this.droppedPositions.push(position),
         gapOpened: () => this.gapsOpened++,
         grown: () => undefined
@@ -331,7 +332,7 @@ describe("the call for work", () => {
       bound: undefined,
       now: () => 0,
       monotonic: () => 0,
-      events: { work: () => calls++, noRoom: nothing, dropped: nothing, gapOpened: nothing, grown: nothing }
+      events: { work: () => calls++, crowded: nothing, dropped: nothing, gapOpened: nothing, grown: nothing }
     })
     for (const item of [0, 1, 2]) Intake.offer(intake, item)
     expect(calls).toBe(2)
@@ -364,17 +365,17 @@ describe("intake", () => {
   )
 })
 
-const make = (bound: Bound<Item> | undefined, limit = 10, lingers = false) => {
+const make = (bound: Bound<Item> | undefined, limit = 10, linger = 0) => {
   const seen = { work: 0, full: 0, grown: [] as Array<number>, dropped: [] as Array<number> }
   const intake = Intake.make<Item>({
     limit,
     bound,
-    lingers,
+    linger: Linger.make(linger),
     now: () => 0,
     monotonic: () => 0,
     events: {
       work: () => seen.work++,
-      noRoom: () => seen.full++,
+      crowded: () => seen.full++,
       dropped: (position) => seen.dropped.push(position),
       gapOpened: () => undefined,
       grown: (pending) => seen.grown.push(pending)
@@ -394,14 +395,41 @@ describe("offers", () => {
   })
 
   it("signal a lingering worker when a batch is full", () => {
-    const { intake, seen } = make(undefined, 10, true)
+    const { intake, seen } = make(undefined, 10, 50)
     for (const item of items(9)) Intake.offer(intake, item)
     expect(seen.work).toBe(1)
     Intake.offer(intake, { id: 9, bytes: 1 })
     expect(seen.work).toBe(2)
-    const bounded = make({ count: 100, overflow: "reject" }, 10, true)
+    const bounded = make({ count: 100, overflow: "reject" }, 10, 50)
     Intake.offerAll(bounded.intake, items(10))
     expect(bounded.seen.work).toBe(2)
+  })
+
+  it("signal it when the batch is full that a closed segment and the open one make", () => {
+    const { intake, seen } = make(undefined, 10, 50)
+    for (const item of items(4)) Intake.offer(intake, item)
+    Mailbox.setLimit(intake.mailbox, 6)
+    Intake.offer(intake, { id: 4, bytes: 1 })
+    expect(seen.work).toBe(2)
+    Intake.offer(intake, { id: 5, bytes: 1 })
+    expect(seen.work).toBe(3)
+  })
+
+  it("signal that the bound is half reached, by count or by bytes, where batches linger", () => {
+    const bounds: ReadonlyArray<Bound<Item>> = [
+      { count: 7, overflow: "reject" },
+      { bytes: 7, sizeOf, overflow: "reject" }
+    ]
+    for (const bound of bounds) {
+      const { intake, seen } = make(bound, 10, 50)
+      Intake.offerAll(intake, items(3))
+      expect(seen.full).toBe(0)
+      Intake.offer(intake, { id: 3, bytes: 1 })
+      expect(seen.full).toBe(1)
+      const atOnce = make(bound, 10, 0)
+      Intake.offerAll(atOnce.intake, items(7))
+      expect(atOnce.seen.full).toBe(0)
+    }
   })
 
   it("signal that there is no room, so that no worker lingers for more", () => {
@@ -471,7 +499,7 @@ describe("offers", () => {
       bound: { count: 1, overflow: "suspend" },
       now: () => 0,
       monotonic: () => 0,
-      events: { work: nothing, noRoom: nothing, dropped: nothing, gapOpened: nothing, grown: nothing },
+      events: { work: nothing, crowded: nothing, dropped: nothing, gapOpened: nothing, grown: nothing },
       inSlices: (waiters, each) => {
         for (const waiter of waiters) slices.push(() => each(waiter))
       }

@@ -47,10 +47,15 @@ const burst = (recorder: Trail, count: number): void => {
   report(`saved ${saved}`)
 }
 
-/** Plain callbacks of Node, like a server's that runs no fiber: five saves and a durable one every two milliseconds. */
+/**
+ * Plain callbacks of Node, like a server's that runs no fiber: five saves every two milliseconds, which linger, and every
+ * twenty a durable one.
+ */
 const startLoad = (recorder: Trail) => {
+  let calls = 0
   const loop = setInterval(() => {
     burst(recorder, 5)
+    if (++calls % 10 > 0) return
     const id = ++saved
     Effect.runFork(Effect.map(recorder.saveDurable({ id }), () => report(`durable ${id}`)))
     report(`saved ${saved}`)

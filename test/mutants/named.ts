@@ -15,6 +15,7 @@ import { actorGuards } from "./named/guards.actor.js"
 import { recorderGuards } from "./named/guards.recorder.js"
 import { watchGuards } from "./named/guards.watch.js"
 import { leaseGuards } from "./named/lease.js"
+import { lingerGuards } from "./named/linger.js"
 import { liveTableMutants } from "./named/liveTable.js"
 import { liveTableLawMutants } from "./named/liveTableLaws.js"
 import { liveTableTargetMutants } from "./named/liveTableTarget.js"
@@ -438,6 +439,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...syncedGuards,
   ...catalogMutants,
   ...changesGuards,
+  ...lingerGuards,
   ...leaseGuards,
   ...untypedGuards,
   ...mergeExchangeMutants,

@@ -225,18 +225,6 @@ export const harmless: ReadonlyArray<Harmless> = [
   },
   {
     file: intake,
-    reason: "The worker is called once more, and finds no more work than it knew of.",
-    mutants: [["offer: if (taken) signalFull(intake)", "taken", "true"]]
-  },
-  {
-    file: intake,
-    reason: "A shortcut: the longer way does the same.",
-    mutants: [
-      ["offererOf: intake.bound === undefined && !intake.lingers", "intake.bound === undefined", "false"]
-    ]
-  },
-  {
-    file: intake,
     reason: "Under the other policies no offer waits.",
     mutants: [
       ['offerBounded: if (bound.overflow === "suspend" && ', 'bound.overflow === "suspend"', "true"],
@@ -304,14 +292,6 @@ export const harmless: ReadonlyArray<Harmless> = [
     file: engine,
     reason: "It is reported a little sooner than at the end of the step.",
     mutants: [["make: if (engine.step === 0) behavior.onRefused()", "engine.step === 0", "true"]]
-  },
-  {
-    file: engine,
-    reason: "Without a linger there is nothing to end: the worker is called once more for it.",
-    mutants: [
-      ["make: lingers: behavior.linger > 0", "behavior.linger > 0", "true"],
-      ["make: lingers: behavior.linger > 0", "behavior.linger > 0", "behavior.linger >="]
-    ]
   },
   {
     file: engine,
@@ -441,23 +421,6 @@ export const harmless: ReadonlyArray<Harmless> = [
         "nextStep: if (engine.interruption !== undefined) return",
         "engine.interruption !== undefined",
         "false"
-      ]
-    ]
-  },
-  {
-    file: worker,
-    reason: "The fiber that it would resume has gone on.",
-    mutants: [["lingerStep: Effect.sync(() => {", "{ engine.endLinger = undefined }", "{}"]]
-  },
-  {
-    file: worker,
-    reason: "A shortcut: without a linger nothing of it is left.",
-    mutants: [
-      ["nextStep: const left = engine.behavior.linger > 0 ?", "engine.behavior.linger > 0", "true"],
-      [
-        "nextStep: const left = engine.behavior.linger > 0 ?",
-        "engine.behavior.linger > 0",
-        "engine.behavior.linger >="
       ]
     ]
   },

@@ -92,12 +92,14 @@ describe("a bound", () => {
     const storage = backend<number>()
     const recorder = yield* Recorder.make(storage.storage, {
       linger: "1 hour",
-      bound: { count: 2, overflow: "suspend" }
+      bound: { bytes: 9, sizeOf: (size) => size, overflow: "suspend" }
     })
     expect(yield* recorder.saveAll([1, 2])).toBe(true)
-    expect(yield* recorder.save(3)).toBe(true)
+    yield* settled
+    expect(storage.batches()).toEqual([])
+    expect(yield* recorder.save(7)).toBe(true)
     expect(storage.batches()).toEqual([[1, 2]])
-    yield* closeAndAccount(recorder, storage, { accepted: numbers(3) })
+    yield* closeAndAccount(recorder, storage, { accepted: [1, 2, 7] })
   })
 
   scenario("by count and by bytes holds both", function* () {

@@ -57,7 +57,7 @@ const made = ({
     bound,
     now: () => 0,
     monotonic: () => 0,
-    events: { work: nothing, noRoom: nothing, dropped: nothing, gapOpened: nothing, grown: nothing }
+    events: { work: nothing, crowded: nothing, dropped: nothing, gapOpened: nothing, grown: nothing }
   })
   const batches = Batches.make(intake)
   const control = {

@@ -95,6 +95,26 @@ describe("with a tracer installed", () => {
     expect(saves().map(linked)).toEqual([[], ["request 2"], ["request 4"]])
   })
 
+  scenario("it is linked to a caller that has waited for room", function* () {
+    const { linked, saves, tracer } = tracing()
+    const storage = yield* stepped<number>()
+    yield* Effect.withTracer(
+      Effect.gen(function* () {
+        const recorder = yield* Recorder.make(storage.storage, { bound: { count: 1, overflow: "suspend" } })
+        expect(yield* Effect.withSpan(recorder.save(1), "request 1")).toBe(true)
+        const first = yield* storage.next
+        const waiting = yield* started(Effect.withSpan(recorder.save(2), "request 2"))
+        expect(recorder.unsafeStats().accepted).toBe(1)
+        yield* first.succeed
+        expect(yield* Fiber.join(waiting)).toBe(true)
+        yield* Effect.flatMap(storage.next, (call) => call.succeed)
+        yield* closeAndAccount(recorder, storage, { accepted: numbers(2) })
+      }),
+      tracer
+    )
+    expect(saves().map(linked)).toEqual([["request 1"], ["request 2"]])
+  })
+
   scenario("it has at most 128 links", function* () {
     const { linked, saves, tracer } = tracing()
     const storage = backend<number>()

@@ -38,6 +38,8 @@ export interface Control<in out Item> {
     items: ReadonlyArray<Item>,
     sizes: ReadonlyArray<number> | undefined
   ) => ReadonlyArray<Batch<Item>>
+  /** Lets what is queued now linger no longer. */
+  readonly hurry: () => void
   /** Counts items as refused that were never offered; always `false`. */
   readonly refuse: (count: number) => false
   /**
@@ -56,6 +58,8 @@ export interface Control<in out Item> {
   /** Whether it accepts items. */
   readonly isOpen: () => boolean
   readonly counts: () => Counts
+  /** The position that the next queued item gets. */
+  readonly nextPosition: () => number
   /** Milliseconds since the oldest pending item was accepted; 0 when there is none. */
   readonly oldestAge: () => number
   /** The last 100 intervals in which items were dropped, or released. */
@@ -72,6 +76,7 @@ export const make = <Resource, Item>(engineOf: () => Engine.Engine<Resource, Ite
     if (batches.length > 0) Engine.signal(engine)
     return batches
   },
+  hurry: () => Engine.hurry(engineOf()),
   refuse: (count) => Intake.refuse(engineOf().intake, count),
   release: () => {
     const engine = engineOf()
@@ -91,6 +96,7 @@ export const make = <Resource, Item>(engineOf: () => Engine.Engine<Resource, Ite
   stepStartedAt: () => engineOf().startedAt,
   isOpen: () => engineOf().intake.open,
   counts: () => countsOf(engineOf().intake),
+  nextPosition: () => engineOf().intake.mailbox.next,
   oldestAge: () => Batches.oldestAge(engineOf().batches),
   gaps: () => {
     const { gaps, releases } = engineOf().intake

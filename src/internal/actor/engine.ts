@@ -17,6 +17,7 @@ import { CurrentTurn, type Turn } from "../turn.js"
 import * as Batches from "./batches.js"
 import { ActorStopped } from "./errors.js"
 import * as Intake from "./intake.js"
+import * as Linger from "./linger.js"
 import * as Mailbox from "./mailbox.js"
 import type { Settings } from "./options.js"
 import * as Status from "./status.js"
@@ -75,9 +76,9 @@ export interface Engine<Resource, Item> extends Status.Life {
   /** Each resumes the fiber that sleeps, and is absent while it does not. */
   wakeWorker: ((go: Effect.Effect<void>) => void) | undefined
   wakeWatchdog: (() => void) | undefined
-  endLinger: (() => void) | undefined
-  /** The next batch has nothing to wait for. */
-  lingerIsOver: boolean
+  wakeAlarm: (() => void) | undefined
+  /** When the linger of the next batch ends, in milliseconds that only grow; none while no batch lingers. */
+  ringsAt: number | undefined
   leaveWorkerBehind: (() => void) | undefined
   readonly closeRequested: Deferred.Deferred<void>
   readonly acquired: Deferred.Deferred<void, ActorStopped>
@@ -93,13 +94,13 @@ export const make = <Resource, Item>(
     const intake = Intake.make<Item>({
       limit: behavior.maxBatchSize,
       bound: behavior.bound,
-      lingers: behavior.linger > 0,
+      linger: Linger.make(behavior.linger),
       now: () => clock.unsafeCurrentTimeMillis(),
       monotonic: () => monotonicMillis(clock),
       inSlices: inSlices(turn, clock),
       events: {
         work: () => signal(engine),
-        noRoom: () => stopLingering(engine),
+        crowded: () => hurry(engine),
         dropped: behavior.onDropped,
         refused: () => {
           if (engine.step === 0) behavior.onRefused()
@@ -137,8 +138,8 @@ export const make = <Resource, Item>(
       backgroundWork: [],
       wakeWorker: undefined,
       wakeWatchdog: undefined,
-      endLinger: undefined,
-      lingerIsOver: false,
+      wakeAlarm: undefined,
+      ringsAt: undefined,
       leaveWorkerBehind: undefined,
       closeRequested: yield* Deferred.make<void>(),
       acquired: yield* Deferred.make<void, ActorStopped>()
@@ -164,8 +165,10 @@ export const phaseChanged = <R, I>(engine: Engine<R, I>): void => {
 export const stoppedError = <R, I>({ cause = Cause.empty, phase }: Engine<R, I>): ActorStopped =>
   new ActorStopped({ reason: phase === "Failed" ? "Failed" : "Closed", cause })
 
-const resumeWorker = <R, I>(engine: Engine<R, I>): void => {
+/** Resumes the worker that waits for work, or for more of it. */
+export const resumeWorker = <R, I>(engine: Engine<R, I>): void => {
   engine.wakeScheduled = false
+  engine.ringsAt = undefined
   const wake = engine.wakeWorker
   engine.wakeWorker = undefined
   wake?.(Effect.void)
@@ -173,7 +176,6 @@ const resumeWorker = <R, I>(engine: Engine<R, I>): void => {
 
 /** Signals that there is work: the worker starts at the end of the turn. A lingering worker looks how long still. */
 export const signal = <R, I>(engine: Engine<R, I>): void => {
-  engine.endLinger?.()
   if (engine.wakeWorker !== undefined) {
     if (engine.wakeScheduled) return
     engine.wakeScheduled = true
@@ -181,10 +183,11 @@ export const signal = <R, I>(engine: Engine<R, I>): void => {
   } else if (mayPrepare(engine)) scheduleCheck(engine)
 }
 
-/** Ends the linger: waiting for more items brings nothing. */
-const stopLingering = <R, I>(engine: Engine<R, I>): void => {
-  engine.lingerIsOver = true
-  engine.endLinger?.()
+/** What is queued now lingers no longer. */
+export const hurry = <R, I>(engine: Engine<R, I>): void => {
+  const { linger, mailbox } = engine.intake
+  linger.urgentBefore = mailbox.next
+  if (engine.ringsAt !== undefined) signal(engine)
 }
 
 /** Queues a request. */
@@ -192,10 +195,6 @@ export const post = <R, I>(engine: Engine<R, I>, request: Request<R>): void => {
   Mailbox.post(engine.intake.mailbox, request)
   signal(engine)
 }
-
-export const batchIsReady = <R, I>(engine: Engine<R, I>): boolean =>
-  Mailbox.size(engine.intake.mailbox) >= engine.intake.mailbox.limit ||
-  Mailbox.hasRequest(engine.intake.mailbox)
 
 const scheduleCheck = <R, I>(engine: Engine<R, I>): void => {
   if (engine.checkScheduled) return
@@ -229,21 +228,12 @@ const prepareNext = <R, I>(engine: Engine<R, I>): void => {
   if (!mayPrepare(engine)) return
   const batch = Batches.takePrepared(engine.batches)
   if (batch === undefined) return
-  engine.lingerIsOver = false
   try {
     // A batch is prepared while another one is out: the resource is there.
     engine.behavior.prepare?.(engine.resource as R, batch)
   } catch {
     // It runs in no fiber that could fail. What is wrong with the batch shows when the batch is handled.
   }
-}
-
-/** Begins the next batch, if there is one. */
-export const beginBatch = <R, I>(engine: Engine<R, I>): Mailbox.Batch<I> | undefined => {
-  const wasReady = Batches.hasReady(engine.batches)
-  const batch = Batches.begin(engine.batches)
-  if (batch !== undefined && !wasReady) engine.lingerIsOver = false
-  return batch
 }
 
 export const beginStep = <R, I>(engine: Engine<R, I>, limit: number): number => {

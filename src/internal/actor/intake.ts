@@ -5,6 +5,7 @@
 import { atOnce, type InSlices } from "../slices.js"
 import { type Bound, belowHalf, fits, sizeIn } from "./bound.js"
 import { closeGap, type Gaps, noGaps, noReleases, noteDrop, noteRelease, type Releases } from "./gaps.js"
+import * as Linger from "./linger.js"
 import * as Mailbox from "./mailbox.js"
 
 /** A call that waits for room, under the policy `suspend`. */
@@ -32,8 +33,7 @@ export interface Intake<Item> {
   readonly monotonic: () => number
   readonly inSlices: InSlices
   readonly events: Events
-  /** A lingering worker waits for a full batch: it is signalled. */
-  readonly lingers: boolean
+  readonly linger: Linger.Linger
   open: boolean
   /** Items taken from the mailbox that have no outcome yet, and their bytes. */
   inFlight: number
@@ -49,10 +49,10 @@ export interface Intake<Item> {
 
 /** What the accepting side reports to its actor, synchronously, within the call that offers. */
 export interface Events {
-  /** The queue has got a new segment, or holds a full batch for a lingering worker: there is work. */
+  /** The queue has got a new segment, or holds what a lingering worker waits for: there is work. */
   readonly work: () => void
-  /** An item found no room: waiting for more brings nothing. */
-  readonly noRoom: () => void
+  /** What is queued must wait for no more: an item found no room, or the bound is half reached. */
+  readonly crowded: () => void
   /** A queued item was dropped; its position. */
   readonly dropped: (position: number) => void
   /** An interval of drops has begun. */
@@ -69,7 +69,7 @@ export const make = <Item>(options: {
   readonly now: () => number
   readonly monotonic: () => number
   readonly events: Events
-  readonly lingers?: boolean
+  readonly linger?: Linger.Linger
   /** How very many waiters are answered; by default in one piece. */
   readonly inSlices?: InSlices
 }): Intake<Item> => ({
@@ -83,7 +83,7 @@ export const make = <Item>(options: {
   monotonic: options.monotonic,
   inSlices: options.inSlices ?? atOnce,
   events: options.events,
-  lingers: options.lingers ?? false,
+  linger: options.linger ?? Linger.make(0),
   open: true,
   inFlight: 0,
   inFlightBytes: 0,
@@ -112,8 +112,20 @@ const hasRoom = <Item>(intake: Intake<Item>, bound: Bound<Item>, count: number, 
 const hasRoomBesideQueue = <Item>(intake: Intake<Item>, bound: Bound<Item>, bytes: number): boolean =>
   fits(bound, intake.inFlight + 1, intake.inFlightBytes + bytes)
 
+/**
+ * The most items of the next segment. Where a batch is going to linger, the item that ends its wait opens a segment of
+ * its own, and so signals it: no other item is looked at.
+ */
+const capacityOf = <Item>({ linger, mailbox }: Intake<Item>, now: number): number => {
+  const missing = Linger.enough(linger, mailbox.limit) - 1 - Mailbox.size(mailbox)
+  return missing > 0 && Linger.millisOf(linger, Mailbox.oldestAt(mailbox) ?? now) > 0
+    ? missing
+    : mailbox.limit
+}
+
 const openSegment = <Item>(intake: Intake<Item>): void => {
-  Mailbox.openSegment(intake.mailbox, intake.monotonic())
+  const now = intake.monotonic()
+  Mailbox.openSegment(intake.mailbox, now, capacityOf(intake, now))
   if (intake.bound === undefined && pending(intake) >= intake.warnAt) {
     intake.warnAt *= 2
     intake.events.grown(pending(intake))
@@ -124,11 +136,9 @@ const openSegment = <Item>(intake: Intake<Item>): void => {
 const enqueue = <Item>(intake: Intake<Item>, item: Item, bytes: number): void => {
   if (Mailbox.openItems(intake.mailbox) === undefined) openSegment(intake)
   Mailbox.push(intake.mailbox, item, bytes)
-  signalFull(intake)
-}
-
-const signalFull = <Item>(intake: Intake<Item>): void => {
-  if (intake.lingers && Mailbox.size(intake.mailbox) >= intake.mailbox.limit) intake.events.work()
+  const { bound } = intake
+  if (bound === undefined || intake.linger.millis === 0) return
+  if (!belowHalf(bound, pending(intake), pendingBytes(intake))) intake.events.crowded()
 }
 
 const noteDropped = <Item>(intake: Intake<Item>, reason: "drop-newest" | "drop-oldest"): void => {
@@ -181,18 +191,16 @@ export const offerUnbounded = <Item>(intake: Intake<Item>, item: Item): boolean 
 }
 
 /** Offers one item. */
-export const offer = <Item>(intake: Intake<Item>, item: Item): boolean => {
-  if (intake.bound !== undefined) return offerBounded(intake, intake.bound, item)
-  const taken = offerUnbounded(intake, item)
-  if (taken) signalFull(intake)
-  return taken
-}
+export const offer = <Item>(intake: Intake<Item>, item: Item): boolean =>
+  intake.bound === undefined ? offerUnbounded(intake, item) : offerBounded(intake, intake.bound, item)
 
 /** How one item is offered at the least cost: known once, for all of them. */
-export const offererOf = <Item>(intake: Intake<Item>): ((item: Item) => boolean) =>
-  intake.bound === undefined && !intake.lingers
+export const offererOf = <Item>(intake: Intake<Item>): ((item: Item) => boolean) => {
+  const { bound } = intake
+  return bound === undefined
     ? (item) => offerUnbounded(intake, item)
-    : (item) => offer(intake, item)
+    : (item) => offerBounded(intake, bound, item)
+}
 
 const offerBounded = <Item>(intake: Intake<Item>, bound: Bound<Item>, item: Item): boolean => {
   const bytes = sizeIn(bound, item)
@@ -203,7 +211,7 @@ const offerBounded = <Item>(intake: Intake<Item>, bound: Bound<Item>, item: Item
 
 const offerSized = <Item>(intake: Intake<Item>, bound: Bound<Item>, item: Item, bytes: number): boolean => {
   if (!hasRoom(intake, bound, 1, bytes)) {
-    intake.events.noRoom()
+    intake.events.crowded()
     if (bound.overflow === "reject" || bound.overflow === "suspend") return refuse(intake, 1)
     // An item that would not fit even then must not push out those that do.
     if (bound.overflow === "drop-oldest" && hasRoomBesideQueue(intake, bound, bytes)) {
@@ -266,7 +274,7 @@ export const offerAll = <Item>(intake: Intake<Item>, items: ReadonlyArray<Item>)
     for (let i = 0; i < items.length; i++) offerSized(intake, bound, items[i] as Item, sizes[i] ?? 0)
     return { _tag: "Taken", position, queued: intake.mailbox.next - position }
   }
-  intake.events.noRoom()
+  intake.events.crowded()
   if (bound.overflow === "reject" || !fits(bound, items.length, bytes)) {
     refuse(intake, items.length)
     return { _tag: "Refused" }

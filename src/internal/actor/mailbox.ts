@@ -52,6 +52,8 @@ export interface Mailbox<Item> {
   next: number
   /** Sequence number of the first item that the open segment was given. */
   opened: number
+  /** The most items of the open segment. */
+  capacity: number
   /** Sum of the sizes of the queued items, when sizes are kept. */
   bytes: number
   /** How many requests are queued. */
@@ -77,6 +79,7 @@ export const make = <Item>(limit: number, sized: boolean): Mailbox<Item> => ({
   first: 0,
   next: 0,
   opened: 0,
+  capacity: limit,
   bytes: 0,
   requests: 0
 })
@@ -94,6 +97,12 @@ const unlink = <Item>(mailbox: Mailbox<Item>, before: Node<Item> | undefined, no
   if (node._tag === "Segment" && node.items === mailbox.write) mailbox.write = undefined
 }
 
+/** Sets the most items of a batch; the next segment holds no more. */
+export const setLimit = <Item>(mailbox: Mailbox<Item>, limit: number): void => {
+  mailbox.limit = limit
+  closeSegment(mailbox)
+}
+
 /** How many items are queued. */
 export const size = <Item>(mailbox: Mailbox<Item>): number => mailbox.next - mailbox.first
 
@@ -103,13 +112,17 @@ const maxSlots = 2048
 /** Copied, and not `new Array`, so that no batch is an array with holes. */
 const emptySlots: ReadonlyArray<unknown> = [...new Array<unknown>(maxSlots)]
 
-/** Opens the segment that the next items go to. */
-export const openSegment = <Item>(mailbox: Mailbox<Item>, now: number): void => {
-  const inBurst = mailbox.write !== undefined
+/** Opens the segment that the next items go to, of at most `capacity` items. */
+export const openSegment = <Item>(
+  mailbox: Mailbox<Item>,
+  now: number,
+  capacity: number = mailbox.limit
+): void => {
+  const inBurst = mailbox.write !== undefined && mailbox.capacity === mailbox.limit
   closeSegment(mailbox)
   const segment: Segment<Item> = {
     _tag: "Segment",
-    items: inBurst ? (emptySlots.slice(0, mailbox.limit) as Array<Item>) : [],
+    items: inBurst ? (emptySlots.slice(0, capacity) as Array<Item>) : [],
     sizes: mailbox.sized ? [] : undefined,
     start: 0,
     openedAt: now,
@@ -118,6 +131,7 @@ export const openSegment = <Item>(mailbox: Mailbox<Item>, now: number): void => 
   link(mailbox, segment)
   mailbox.write = segment.items
   mailbox.opened = mailbox.next
+  mailbox.capacity = capacity
 }
 
 /** Cuts off the slots of the open segment that hold no item. */
@@ -132,8 +146,8 @@ export const closeSegment = <Item>(mailbox: Mailbox<Item>): void => {
 }
 
 /** The open segment's array, when it may take one more; else the next item needs a segment of its own. */
-export const openItems = <Item>({ limit, next, opened, write }: Mailbox<Item>): Array<Item> | undefined =>
-  next - opened < limit ? write : undefined
+export const openItems = <Item>({ capacity, next, opened, write }: Mailbox<Item>): Array<Item> | undefined =>
+  next - opened < capacity ? write : undefined
 
 /** Queues one item in the open segment, of which this is the array: in its next slot, or as a push would. */
 export const put = <Item>(mailbox: Mailbox<Item>, items: Array<Item>, item: Item): void => {

@@ -35,10 +35,11 @@ export interface Options<Resource, Item, Report = Leftover<Resource, Item>, R = 
   /** The most items of one batch that the resource takes; the smaller of both holds. */
   readonly resourceMaxBatchSize?: ((resource: Resource) => number | undefined) | undefined
   /**
-   * How long a batch waits for more items, unless it is full, the bound is reached, a request is queued or the actor is
-   * closed. Default 0: until the end of the event-loop turn.
+   * How long a batch waits for more items, from its first one. A full batch, a bound that is half reached, a request,
+   * `control.hurry` and a close end the wait. Default 0: until the end of the event-loop turn. `"adaptive"`: up to 10 ms
+   * while small batches follow each other closely.
    */
-  readonly linger?: Duration.DurationInput | undefined
+  readonly linger?: Duration.DurationInput | "adaptive" | undefined
   /** The longest that one call of `onBatch` may take, in milliseconds. Default: no limit. */
   readonly limit?: ((batch: Batch<Item>) => number) | undefined
   /** A call of `onBatch` exceeded its limit, was interrupted, and has ended. The batch is handled again next. */
@@ -70,7 +71,7 @@ const rulesOf = <Item>() => ({
   prepare: Rules.optional(Rules.func()),
   maxBatchSize: Rules.or(Rules.whole(1), 1000),
   resourceMaxBatchSize: Rules.or(Rules.func("that gives a number"), constUndefined),
-  linger: Rules.or(Rules.millis(), 0),
+  linger: Rules.or(Rules.millisOr("adaptive"), 0),
   limit: Rules.or(Rules.func("that gives milliseconds"), noLimit),
   onTimeout: Rules.or(Rules.func(), constVoid),
   bound: Rules.optional(boundRule<Item>()),

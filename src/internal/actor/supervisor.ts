@@ -1,5 +1,6 @@
 /** The supervisor of an actor: awaits its worker, replaces it, and ends the actor. */
 import { type Cause, Deferred, Effect, Exit, Fiber, FiberId, Option } from "effect"
+import { alarm } from "./alarm.js"
 import * as Batches from "./batches.js"
 import {
   type Engine,
@@ -114,6 +115,10 @@ export const supervise = <R, I, A>(
 ): Effect.Effect<A> =>
   Effect.gen(function* () {
     const watch = yield* Effect.forkDaemon(Effect.interruptible(watchdog(engine)))
+    const clock =
+      engine.intake.linger.millis > 0
+        ? yield* Effect.forkDaemon(Effect.interruptible(alarm(engine)))
+        : undefined
     let busy = false
     while (!hasEnded(engine)) {
       const ended = yield* runWorker(engine)
@@ -128,5 +133,6 @@ export const supervise = <R, I, A>(
     const reported = report(close(engine, busy))
     yield* runBackgroundWork(engine)
     yield* Fiber.interruptFork(watch)
+    if (clock !== undefined) yield* Fiber.interruptFork(clock)
     return reported
   })

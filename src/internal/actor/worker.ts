@@ -1,16 +1,8 @@
 /** The worker of an actor: the loop that runs one step after the other. */
 import { Deferred, Effect, Exit } from "effect"
 import * as Batches from "./batches.js"
-import {
-  batchIsReady,
-  beginBatch,
-  beginStep,
-  type Engine,
-  endStep,
-  phaseChanged,
-  type Request,
-  signal
-} from "./engine.js"
+import { beginStep, type Engine, endStep, phaseChanged, type Request, signal } from "./engine.js"
+import * as Linger from "./linger.js"
 import * as Mailbox from "./mailbox.js"
 
 /** The most items of one batch: the smaller of what the settings and the resource allow. */
@@ -29,7 +21,7 @@ const acquireStep = <R, I>(engine: Engine<R, I>): Effect.Effect<void, unknown> =
     endStep(engine)
     engine.resource = resource
     engine.phase = "Running"
-    engine.intake.mailbox.limit = maxBatchSizeOf(engine, resource)
+    Mailbox.setLimit(engine.intake.mailbox, maxBatchSizeOf(engine, resource))
     Deferred.unsafeDone(engine.acquired, Exit.void)
     phaseChanged(engine)
   })
@@ -75,31 +67,45 @@ const idle = <R, I>(engine: Engine<R, I>): Effect.Effect<void> =>
       signal(engine)
   })
 
-const lingerStep = <R, I>(engine: Engine<R, I>, millis: number): Effect.Effect<void> =>
-  Effect.raceFirst(
-    Effect.sleep(millis),
-    Effect.async<void>((resume) => {
-      engine.endLinger = () => resume(Effect.void)
-      // What ends it may have happened before this fiber began.
-      if (lingerLeft(engine) <= 0) resume(Effect.void)
-    })
-  ).pipe(
-    Effect.ensuring(
-      Effect.sync(() => {
-        engine.endLinger = undefined
-      })
-    )
-  )
+/** Waits for more items, until the alarm rings or what is queued waits for no more. */
+const lingering = <R, I>(engine: Engine<R, I>): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    engine.turnIsOver = true
+    engine.wakeWorker = resume
+    // What ends it may have happened before this fiber waits.
+    const end = lingerEnd(engine)
+    if (end === undefined) return signal(engine)
+    engine.ringsAt = end
+    engine.wakeAlarm?.()
+  })
 
-const lingerLeft = <R, I>(engine: Engine<R, I>): number =>
-  engine.closing || engine.lingerIsOver || batchIsReady(engine)
-    ? 0
-    : (Mailbox.oldestAt(engine.intake.mailbox) ?? 0) + engine.behavior.linger - engine.intake.monotonic()
+/** When the linger of what is queued ends; none if it does not linger. */
+const lingerEnd = <R, I>({ closing, intake }: Engine<R, I>): number | undefined => {
+  const { linger, mailbox } = intake
+  if (linger.millis === 0 || closing || mailbox.first < linger.urgentBefore) return undefined
+  if (Mailbox.hasRequest(mailbox) || Mailbox.size(mailbox) >= Linger.enough(linger, mailbox.limit))
+    return undefined
+  const openedAt = Mailbox.oldestAt(mailbox) ?? 0
+  const millis = Linger.millisOf(linger, openedAt)
+  return millis > 0 && openedAt + millis > intake.monotonic() ? openedAt + millis : undefined
+}
 
-const nextStep = <R, I>(
-  engine: Engine<R, I>,
-  idle: Effect.Effect<void>
-): Effect.Effect<boolean | void, unknown> => {
+/** Begins the next batch, if there is one. */
+const beginBatch = <R, I>(engine: Engine<R, I>): Effect.Effect<boolean | void, unknown> => {
+  const batch = Batches.begin(engine.batches)
+  if (batch === undefined) return Effect.void
+  const step = batchStep(engine, batch)
+  Linger.began(engine.intake.linger, batch.openedAt, batch.items.length, Number(engine.startedAt) / 1e6)
+  return step
+}
+
+/** How the worker waits; made once. */
+interface Waiting {
+  readonly idle: Effect.Effect<void>
+  readonly lingering: Effect.Effect<void>
+}
+
+const nextStep = <R, I>(engine: Engine<R, I>, waiting: Waiting): Effect.Effect<boolean | void, unknown> => {
   // The interruption of a step that ended in the same moment is still on its way: it must not meet the next step.
   if (engine.interruption !== undefined) return Effect.never
   if (engine.phase === "Starting") return acquireStep(engine)
@@ -108,28 +114,25 @@ const nextStep = <R, I>(
   const { mailbox } = intake
   const isReady = Batches.hasReady(batches)
   if (mailbox.head === undefined && !isReady) {
-    if (!engine.closing) return idle
+    if (!engine.closing) return waiting.idle
     engine.phase = "Closed"
     return Effect.void
   }
   if (!isReady) {
     const request = Mailbox.shiftRequest(mailbox) as Request<R> | undefined
     if (request !== undefined) return requestStep(engine, request)
-    const left = engine.behavior.linger > 0 ? lingerLeft(engine) : 0
-    if (left > 0) return lingerStep(engine, left)
+    if (lingerEnd(engine) !== undefined) return waiting.lingering
   }
-  if (!engine.turnIsOver) return idle
-  const batch = beginBatch(engine)
-  return batch === undefined ? Effect.void : batchStep(engine, batch)
+  return engine.turnIsOver ? beginBatch(engine) : waiting.idle
 }
 
 /** Runs the steps until the actor is closed. A failure ends it; so does an interruption. */
 export const work = <R, I>(engine: Engine<R, I>): Effect.Effect<void, unknown> => {
-  const rest = idle(engine)
+  const waiting = { idle: idle(engine), lingering: lingering(engine) }
   return Effect.interruptible(
     Effect.whileLoop({
       while: () => engine.phase !== "Closed",
-      body: () => nextStep(engine, rest),
+      body: () => nextStep(engine, waiting),
       step: (finished) => stepEnded(engine, finished)
     })
   )

@@ -32,6 +32,8 @@ const makeTasks = (name: string): Effect.Effect<Host["tasks"], InvalidOptions, S
   Actor.make<void, Effect.Effect<void>, unknown>(() => ({
     name: `${name}-tasks`,
     acquire: Effect.void,
+    // A task saves nothing: tasks that wait for each other are no cheaper.
+    linger: 0,
     onBatch: (_, batch) =>
       Effect.forEach(
         batch.items,
@@ -81,6 +83,8 @@ export const make = (
     const actor = yield* Actor.make<Backend, never, Option.Option<Backend>>(() => ({
       name,
       acquire: Effect.tap(acquire, (backend) => Deferred.succeed(up, backend)),
+      // It takes no items.
+      linger: 0,
       onBatch: () => Effect.void,
       report: ({ resource }) => resource
     }))

@@ -56,6 +56,8 @@ export const make = (
     const recorder = yield* Recorder.makeDeferred(Effect.map(backend, storageOf), {
       name,
       maxBatchSize,
+      // Callers that wait for their save wait in the store, where no recorder knows of them.
+      linger: 0,
       // A save that never ends is judged by the recorder.
       deadLetters: ({ cause, record }) => Effect.sync(() => InOrder.fail(waiting, record, cause))
     })

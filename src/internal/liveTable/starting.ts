@@ -225,6 +225,8 @@ const behaviorOf =
         Effect.tap(() => Effect.sync(() => control.setOutage(undefined))),
         Effect.flatMap((master) => begin(parts, master, writing.own, actorOf(), inner))
       ),
+      // Callers wait for their write, and readers for the end of all of them.
+      linger: 0,
       onBatch: (core, batch) => Writing.handleBatch(writing, core, batch.items),
       onFailed: (cause) => {
         const error = masterFailed(Cause.squash(cause))

@@ -162,6 +162,8 @@ export const make = (settings: TierSettings): Effect.Effect<TierCache, InvalidOp
     const actor = yield* Actor.make(() => ({
       name: "liveTable.tier",
       acquire: opening,
+      // What is put is read by the next miss: a put that comes late costs a read of the master.
+      linger: 0,
       bound: { count: maxQueued, overflow: "drop-oldest" as const },
       onBatch: (_: Store, batch: Actor.Batch<Put>) => write(settings, state, batch.items),
       // What is not put costs a read of the master, later.

@@ -13,8 +13,14 @@ export interface Options<in out Record> {
   readonly name?: string | undefined
   /** The most records of one save. Default 1,000; a storage may name a smaller number. */
   readonly maxBatchSize?: number | undefined
-  /** How long a batch waits for more records. Default 0: until the end of the event-loop turn. */
-  readonly linger?: Duration.DurationInput | undefined
+  /**
+   * How long a batch waits for more records, from its first one. Default `"adaptive"`: the first record after a pause is
+   * saved at the end of its event-loop turn. While small saves follow each other closely, the next one waits up to 10 ms,
+   * or until it holds 100 records. A duration fixes the wait, 0 turns it off. A `saveDurable`, `load`, `flush` or `close`,
+   * a full batch and a bound that is half reached end it. The `Clock` of Effect measures it: on a clock that stands, such
+   * as an unmoved `TestClock`, nothing follows closely, and nothing waits.
+   */
+  readonly linger?: Duration.DurationInput | "adaptive" | undefined
   /** The longest that one save, or one call of the dead-letter sink, may take. Default 30 seconds. */
   readonly saveTimeout?: Duration.DurationInput | undefined
   /** The longest that one `load` may take once it is its turn. Default 30 seconds. */
@@ -55,7 +61,7 @@ const checkedBelow = Rules.optional(Rules.anything)
 const rules = {
   name: Rules.or(Rules.text, "recorder"),
   maxBatchSize: checkedBelow,
-  linger: checkedBelow,
+  linger: Rules.or(Rules.anything, "adaptive" as const),
   saveTimeout: Rules.or(Rules.millis("above 0"), 30_000),
   loadTimeout: Rules.or(Rules.millis("above 0"), 30_000),
   retry: Rules.or(Rules.schedule, defaultRetry),

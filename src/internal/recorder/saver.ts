@@ -62,17 +62,33 @@ type Answer = (placed: Placed | undefined) => void
 
 /** The part of an actor that takes records. */
 type Taker<Record> = Pick<Actor<never, Record>, "unsafeOffer" | "offer" | "unsafeOfferAll"> & {
-  readonly control: Pick<Control<Record>, "refuse">
+  readonly control: Pick<Control<Record>, "refuse" | "hurry" | "nextPosition">
 }
+
+const isTaken = Effect.succeed(true)
+const isRefused = Effect.succeed(false)
+
+/** Accepts a record at once, and notes the span of its caller where there is one and the record is queued. */
+const noting =
+  <Record>({ control, unsafeOffer }: Taker<Record>, spans: Spans.Spans) =>
+  (record: Record): Effect.Effect<boolean> =>
+    Effect.withFiberRuntime(({ currentSpan }) => {
+      const position = control.nextPosition()
+      const taken = unsafeOffer(record)
+      if (currentSpan !== undefined && control.nextPosition() > position)
+        Spans.noteCaller(spans, position, currentSpan)
+      return taken ? isTaken : isRefused
+    })
 
 /**
  * The saver of an actor. A record's position, its caller's span and its receipt are noted in the same synchronous
- * piece that queues it: its outcome cannot be decided before its receipt waits for it.
+ * piece that queues it: its outcome cannot be decided before its receipt waits for it. `waits`: a call may wait for room.
  */
 export const makeSaver = <Record>(
   actor: Taker<Record>,
   receipts: Receipts,
-  spans: Spans.Spans | undefined
+  spans: Spans.Spans | undefined,
+  waits: boolean
 ): Saver<Record> => {
   const offer = (context: Context.Context<never>, records: ReadonlyArray<Record>, answer: Answer) =>
     actor.unsafeOfferAll(records, (placed) => {
@@ -100,6 +116,7 @@ export const makeSaver = <Record>(
           if (placed.queued === 0) return resume(droppedError)
           position = placed.position
           receipts.waiting.set(position, (failure) => resume(failure ?? Effect.void))
+          actor.control.hurry()
         })
         return Effect.sync(() => {
           if (position === undefined) cancel()
@@ -111,7 +128,7 @@ export const makeSaver = <Record>(
   return {
     unsafeSave: actor.unsafeOffer,
     unsafeRefuse: actor.control.refuse,
-    save: spans === undefined ? actor.offer : (record) => accepted([record]),
+    save: spans === undefined ? actor.offer : waits ? (record) => accepted([record]) : noting(actor, spans),
     saveAll: (records) => Effect.suspend(() => accepted(Array.from(records))),
     saveDurable: durable
   }

@@ -4,7 +4,7 @@ import * as Recorder from "../../../src/Recorder.js"
 import { memory } from "../../../src/Storage.js"
 import { fiberQueue } from "../baselines/array.js"
 import { type Case, interleave } from "../support/bench.js"
-import { turn, using } from "../support/recorders.js"
+import { flushed, turn, using } from "../support/recorders.js"
 
 interface Small {
   readonly id: number
@@ -13,8 +13,12 @@ interface Small {
 
 const count = 1000
 
-/** Microseconds per turn, each with one record, until the last record is stored. */
-const turns = async (save: (record: Small) => unknown, drained: () => number): Promise<number> => {
+/** Microseconds per turn, each with one record, until the last record is stored. `end`: what does not wait for that. */
+const turns = async (
+  save: (record: Small) => unknown,
+  drained: () => number,
+  end: () => Promise<void> = () => Promise.resolve()
+): Promise<number> => {
   const before = drained()
   const start = performance.now()
   await new Promise<void>((resolve) => {
@@ -26,6 +30,7 @@ const turns = async (save: (record: Small) => unknown, drained: () => number): P
     }
     next()
   })
+  await end()
   while (drained() < before + count) await turn()
   return ((performance.now() - start) * 1000) / count
 }
@@ -86,8 +91,19 @@ export const tick: Case = {
             ),
           hasty: () => turns(hasty.push, hasty.drained),
           own: () => turns(own.push, own.drained),
-          recorder: () => turns(recorder.unsafeSave, () => recorder.unsafeStats().stored),
-          traced: () => turns(traced.unsafeSave, () => traced.unsafeStats().stored)
+          // The last ones may linger for others: a flush waits for no linger.
+          recorder: () =>
+            turns(
+              recorder.unsafeSave,
+              () => recorder.unsafeStats().stored,
+              () => flushed(recorder)
+            ),
+          traced: () =>
+            turns(
+              traced.unsafeSave,
+              () => traced.unsafeStats().stored,
+              () => flushed(traced)
+            )
         }
       )
       bench.note(

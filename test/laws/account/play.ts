@@ -264,6 +264,13 @@ export const close = (world: World, call: Effect.Effect<Report>): void => {
   })
 }
 
+const stream = async (world: World, { count, millis }: Extract<Action, { readonly do: "stream" }>) => {
+  for (let n = 0; n < count; n++) {
+    saveOne(world, { do: "save", how: "unsafeSave", bad: "no" })
+    await world.time.advance(millis)
+  }
+}
+
 const act = (world: World, action: Action): Promise<void> | void => {
   const { backend, recorder, runtime, time } = world
   switch (action.do) {
@@ -286,6 +293,8 @@ const act = (world: World, action: Action): Promise<void> | void => {
       return interrupt(world, action.which)
     case "settle":
       return time.settle()
+    case "stream":
+      return stream(world, action)
     case "advance":
       return time.advance(action.millis)
     case "close":

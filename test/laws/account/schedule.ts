@@ -44,12 +44,14 @@ export type Action =
   | { readonly do: "saveAll"; readonly bad: ReadonlyArray<Row["bad"]> }
   | { readonly do: "load" | "flush" | "redrive" | "mend" | "settle" | "close" }
   | { readonly do: "interrupt"; readonly which: number }
+  /** So many saves, so far from each other that an adaptive linger begins. */
+  | { readonly do: "stream"; readonly count: number; readonly millis: number }
   | { readonly do: "advance" | "closeWithin"; readonly millis: number }
 
 export interface Setting {
   readonly maxBatchSize: number
   readonly maxBatch: number | undefined
-  readonly linger: number
+  readonly linger: number | "adaptive" | undefined
   readonly overflow: Recorder.Overflow | undefined
   readonly count: number
   readonly bytes: number | undefined
@@ -161,6 +163,14 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   },
   { weight: 4, arbitrary: fc.constantFrom<Action>({ do: "load" }, { do: "flush" }) },
   { weight: 4, arbitrary: fc.constant<Action>({ do: "settle" }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("stream" as const),
+      count: fc.integer({ min: 8, max: 16 }),
+      millis: fc.integer({ min: 1, max: 4 })
+    })
+  },
   { weight: 4, arbitrary: fc.constantFrom<Action>({ do: "redrive" }, { do: "redrive" }, { do: "mend" }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("interrupt" as const), which: fc.nat({ max: 20 }) }) },
   {
@@ -183,7 +193,7 @@ const ending: fc.Arbitrary<ReadonlyArray<Action>> = fc.oneof(
 const setting: fc.Arbitrary<Setting> = fc.record({
   maxBatchSize: fc.integer({ min: 1, max: 8 }),
   maxBatch: fc.option(fc.integer({ min: 1, max: 8 }), { nil: undefined }),
-  linger: fc.constantFrom(0, 0, 0, 40),
+  linger: fc.constantFrom<Setting["linger"]>(0, 40, "adaptive", undefined, undefined),
   overflow: fc.constantFrom(undefined, "reject", "suspend", "drop-newest", "drop-oldest"),
   count: fc.integer({ min: 1, max: 12 }),
   bytes: fc.option(fc.integer({ min: 3, max: 20 }), { nil: undefined }),

@@ -17,7 +17,7 @@ export const actorGuards: ReadonlyArray<NamedMutant> = [
   guard(
     "let a segment take more than its limit",
     "internal/actor/mailbox",
-    ["next - opened < limit", "next - opened <= limit"],
+    ["next - opened < capacity", "next - opened <= capacity"],
     ["actor/mailbox", "hands over the array of a full segment itself, not a copy"]
   ),
   guard(
@@ -82,8 +82,8 @@ export const actorGuards: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "linger although the batch is full",
-    "internal/actor/intake",
-    ["if (intake.lingers &&", "if (false &&"],
+    "internal/actor/worker",
+    ["Mailbox.size(mailbox) >= Linger.enough(linger, mailbox.limit)", "false"],
     ["recorder/batches", "linger ends early for a full batch, a query, a flush and a close"]
   ),
   guard(

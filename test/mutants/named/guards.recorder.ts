@@ -134,8 +134,14 @@ export const recorderGuards: ReadonlyArray<NamedMutant> = [
   guard(
     "link the caller of a record that is not queued",
     "internal/recorder/saver",
-    [" && placed.queued > 0", ""],
+    [" && control.nextPosition() > position", ""],
     ["recorder/spans", "it is linked to no caller without a span, nor to one whose record was not queued"]
+  ),
+  guard(
+    "refuse who could wait for room, where there is a tracer",
+    "internal/recorder/saver",
+    ["waits ? (record) => accepted([record]) : ", ""],
+    ["recorder/spans", "it is linked to a caller that has waited for room"]
   ),
   guard(
     "link without an end",
