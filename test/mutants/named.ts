@@ -17,6 +17,7 @@ import { watchGuards } from "./named/guards.watch.js"
 import { leaseGuards } from "./named/lease.js"
 import { liveTableMutants } from "./named/liveTable.js"
 import { liveTableLawMutants } from "./named/liveTableLaws.js"
+import { liveTableQuietMutants } from "./named/liveTableQuiet.js"
 import { liveTableTargetMutants } from "./named/liveTableTarget.js"
 import { liveTableTrapMutants } from "./named/liveTableTraps.js"
 import { mergeExchangeMutants } from "./named/mergeExchange.js"
@@ -431,6 +432,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...watchGuards,
   ...liveTableMutants,
   ...liveTableLawMutants,
+  ...liveTableQuietMutants,
   ...liveTableTargetMutants,
   ...liveTableTrapMutants,
   ...mergePoolMutants,
