@@ -1,27 +1,11 @@
 /** Follows: the answer now, then every different one (rule 17). */
 import { describe, expect } from "@effect/vitest"
 import { Effect, Fiber, Stream, TestClock } from "effect"
-import type * as LiveTable from "../../src/LiveTable.js"
-import { Query } from "../../src/Storage.js"
 import { Write } from "../../src/Table.js"
-import { freshnessOf, idsOf, type Keys, key, liveKeys, stateOf } from "../support/liveTable/keys.js"
+import { freshnessOf, key, liveKeys, stateOf } from "../support/liveTable/keys.js"
 import { away, failing, held, late } from "../support/liveTable/master.js"
+import { listing, noting } from "../support/liveTable/noting.js"
 import { scenario, settled, started } from "../support/time/turn.js"
-
-const active = { where: Query.eq("state", "active") }
-
-/** Follows in the background, and notes what it gets. */
-const noting = <A, E>(answers: Stream.Stream<A, E>, textOf: (answer: A) => string) =>
-  Effect.gen(function* () {
-    const seen: Array<string> = []
-    const fiber = yield* started(
-      Effect.flip(Stream.runForEach(answers, (answer) => Effect.sync(() => seen.push(textOf(answer)))))
-    )
-    return { seen, fiber }
-  })
-
-const listing = (live: LiveTable.Of<Keys>, options?: LiveTable.FollowOptions) =>
-  noting(live.follow(active, options), idsOf)
 
 describe("a follow", () => {
   scenario("gets the answer now, then every different one, and nothing else", function* () {

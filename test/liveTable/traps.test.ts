@@ -1,6 +1,7 @@
 /** Mistakes that caches are known for, each with the schedule that shows it. */
 import { describe, expect } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Option, TestClock } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Option, TestClock } from "effect"
+import { steady } from "../../src/internal/time.js"
 import * as LiveTable from "../../src/LiveTable.js"
 import { Column, Query } from "../../src/Storage.js"
 import * as Table from "../../src/Table.js"
@@ -149,7 +150,13 @@ describe("a live table, where caches fail,", () => {
   })
 
   scenario("does not store a load from before such a commit when the doubt has ended", function* () {
-    const { live, master } = yield* liveKeys({ writeTimeout: 1_000, doubt: 5_000 }, [key("k1", "old")])
+    const clock = yield* Effect.clock
+    // The timer that ends the doubt is late: what lands before it must notice the time itself.
+    const delayed = Object.assign(steady(clock), {
+      sleep: (time: Duration.Duration) => (Duration.toMillis(time) < 5_000 ? clock.sleep(time) : Effect.never)
+    })
+    const options = { writeTimeout: 1_000, doubt: 5_000 }
+    const { live, master } = yield* Effect.withClock(liveKeys(options, [key("k1", "old")]), delayed)
     const commit = yield* Effect.makeLatch()
     master.next("write", (call) => Effect.uninterruptible(Effect.andThen(commit.await, call)))
     yield* started(Effect.exit(live.patch("k1", { state: "new" })))

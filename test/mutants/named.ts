@@ -18,6 +18,7 @@ import { leaseGuards } from "./named/lease.js"
 import { lingerGuards } from "./named/linger.js"
 import { liveTableMutants } from "./named/liveTable.js"
 import { liveTableLawMutants } from "./named/liveTableLaws.js"
+import { liveTableQuietMutants } from "./named/liveTableQuiet.js"
 import { liveTableTargetMutants } from "./named/liveTableTarget.js"
 import { liveTableTrapMutants } from "./named/liveTableTraps.js"
 import { mergeExchangeMutants } from "./named/mergeExchange.js"
@@ -432,6 +433,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...watchGuards,
   ...liveTableMutants,
   ...liveTableLawMutants,
+  ...liveTableQuietMutants,
   ...liveTableTargetMutants,
   ...liveTableTrapMutants,
   ...mergePoolMutants,

@@ -86,6 +86,12 @@ export const isShown = <A extends Answer<unknown>>(
   return true
 }
 
+/** When the first of them is over; `Infinity` without any. */
+export const nextEnd = <A extends Answer<unknown>>({ open }: Targets<A>): number => {
+  for (const { until } of open.values()) return until
+  return Number.POSITIVE_INFINITY
+}
+
 /** Takes what is over by now, and returns the ids of what no load has shown. */
 export const takeOver = <A extends Answer<unknown>>(
   { lapsed, open }: Targets<A>,

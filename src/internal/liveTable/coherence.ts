@@ -68,6 +68,8 @@ export interface Effects {
   /** Wakes what follows lists and counts. */
   readonly wakeQueries: () => void
   readonly wakeAll: () => void
+  /** Notes when something is over, in monotonic milliseconds: {@link settleTime} is called then. */
+  readonly settleAt: (time: number) => void
   /** When the oldest load under way began, in monotonic milliseconds; `Infinity` without any. */
   readonly oldestLoad: () => number
 }
@@ -234,6 +236,16 @@ export const unknownChange = <K extends Key | undefined>(id: K) => ({
   row: undefined
 })
 
+/** What a write of unknown outcome may still change is not stored until its time is over. */
+export const doubt = (c: Coherence, doubt: Doubts.Doubt): void => {
+  Doubts.add(c.doubts, doubt)
+  c.effects.settleAt(doubt.until)
+}
+
+/** When the next doubt or acknowledgement is over; `Infinity` without any. */
+export const nextSettling = ({ acknowledged, doubts }: Coherence): number =>
+  Math.min(Doubts.nextEnd(doubts), Acknowledged.nextEnd(acknowledged))
+
 /** Ends doubts and acknowledgements whose time is over; what they concern counts as changed now. */
 export const settleTime = (c: Coherence, now: number): void => {
   if (Doubts.some(c.doubts)) {
@@ -242,10 +254,13 @@ export const settleTime = (c: Coherence, now: number): void => {
       else for (const id of ids) rowChanged(c, unknownChange(id))
     }
   }
+  if (now < Acknowledged.nextEnd(c.acknowledged)) return
   for (const id of Acknowledged.takeOver(c.acknowledged, now)) {
     if (id === undefined) anythingChanged(c)
     else rowChanged(c, unknownChange(id))
   }
+  // Lists that were read before some load showed the row are not stored, but a follow holds one.
+  c.effects.wakeQueries()
 }
 
 /** A target has acknowledged a row, or that there is none: an id, or `undefined` for every row. */
@@ -255,8 +270,11 @@ export const acknowledge = (
   row: AnyRow | undefined,
   revision: Revision | undefined,
   now: number
-): void =>
-  Acknowledged.note(c.acknowledged, id, rowAnswer(c, row, revision, fresh), now + c.lifetimes.targetLag)
+): void => {
+  const until = now + c.lifetimes.targetLag
+  Acknowledged.note(c.acknowledged, id, rowAnswer(c, row, revision, fresh), until)
+  c.effects.settleAt(until)
+}
 
 /** A write was acknowledged with its row, and nothing else has changed it since it began: the row is kept. */
 export const storeAcknowledged = (

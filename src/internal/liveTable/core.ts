@@ -46,7 +46,7 @@ export interface Surroundings<D extends AnyDefinition> {
     count: number,
     effect: Effect.Effect<A, E>
   ) => Effect.Effect<A, E>
-  readonly wakes: Pick<Effects, "wake" | "wakeQueries" | "wakeAll">
+  readonly wakes: Pick<Effects, "wake" | "wakeQueries" | "wakeAll" | "settleAt">
   readonly publish: () => void
 }
 

@@ -54,6 +54,10 @@ export const concerns = ({ open }: Doubts, id: IdValue): boolean => {
 /** Whether any row may be. Then no list is stored. */
 export const some = ({ open }: Doubts): boolean => open.length > 0
 
+/** When the first of them is over; `Infinity` without any. */
+export const nextEnd = ({ open }: Doubts): number =>
+  open.reduce((first, { until }) => Math.min(first, until), Number.POSITIVE_INFINITY)
+
 /** Ends the doubt of a call that the log shows. */
 export const resolve = (doubts: Doubts, batch: string): void => {
   if (doubts.open.some((doubt) => doubt.batch === batch))

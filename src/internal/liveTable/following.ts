@@ -55,7 +55,8 @@ export interface Source<in out A extends Answer<unknown>> {
   readonly pin: () => () => void
 }
 
-/** The longest pause after failures, in milliseconds. */
+/** The pauses after failures, in milliseconds: doubled from the first one, up to the longest. */
+const firstPause = 100
 const maxPause = 30_000
 
 export const make = (
@@ -150,7 +151,7 @@ interface Following<A extends Answer<unknown>> {
 }
 
 const pauseAfter = (base: number, failures: number): number =>
-  failures === 0 ? base : Math.min(base * 2 ** failures, Math.max(base, maxPause))
+  failures === 0 ? base : Math.min(Math.max(base, firstPause) * 2 ** failures, Math.max(base, maxPause))
 
 /** Waits until the key may be read again. Returns whether it is polled, without a change. */
 const untilDue = <A extends Answer<unknown>>({
@@ -195,7 +196,11 @@ const look = <A extends Answer<unknown>>(
         }),
       onSuccess: (answer) =>
         Effect.sync(() => {
-          if (known === undefined) followed.failures = 0
+          if (answer.freshness._tag === "Stale") {
+            // The master is slow or fails: what it has is looked for again.
+            followed.failures++
+            follower.dirty = true
+          } else if (known === undefined) followed.failures = 0
           // An answer that is not stored wakes none of the others.
           if (polled && answer.freshness._tag === "Bypassed") notify(followed)
           const text = source.textOf(answer)

@@ -11,6 +11,7 @@ import {
   acknowledge,
   anythingChanged,
   type Coherence,
+  doubt,
   type Key,
   type RowChange,
   rowChanged,
@@ -18,7 +19,6 @@ import {
   storeAcknowledged,
   unknownChange
 } from "./coherence.js"
-import * as Doubts from "./doubts.js"
 import { WriteFailed } from "./errors.js"
 import * as Journal from "./journal.js"
 import type { TierCache } from "./tierCache.js"
@@ -169,5 +169,5 @@ const settleUnknown = (
   }
   // The master shows what a target commits late even later.
   const lag = toTarget ? c.lifetimes.targetLag : 0
-  Doubts.add(c.doubts, { batch, ids, until: now + c.lifetimes.doubt + lag })
+  doubt(c, { batch, ids, until: now + c.lifetimes.doubt + lag })
 }

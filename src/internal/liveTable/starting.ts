@@ -17,7 +17,9 @@ import { CurrentTurn } from "../turn.js"
 import * as Changes from "./changes.js"
 import { type CloseReport, reportUnsaved } from "./closeReport.js"
 import { endAll, isLoading } from "./closing.js"
+import { nextSettling, settleTime } from "./coherence.js"
 import * as Core from "./core.js"
+import * as Deadlines from "./deadlines.js"
 import type { ReadFailed } from "./errors.js"
 import { makeApplier, makeOwnCalls, type OwnCalls } from "./events.js"
 import * as Follows from "./following.js"
@@ -54,7 +56,11 @@ const classify = (cause: Cause.Cause<unknown>): StorageError => {
 /** The last failures of writes that were not waited for are kept for readers that come later. */
 const keptFailures = 256
 
-const wakesOf = (follows: Follows.Follows): Core.Surroundings<AnyDefinition>["wakes"] => ({
+const wakesOf = (
+  follows: Follows.Follows,
+  deadlines: Deadlines.Deadlines
+): Core.Surroundings<AnyDefinition>["wakes"] => ({
+  settleAt: (time) => Deadlines.note(deadlines, time),
   wake: (key) => Follows.wake(follows, key),
   wakeQueries: () => Follows.wakeQueries(follows),
   wakeAll: () => Follows.wakeAll(follows)
@@ -67,6 +73,7 @@ const partsOf = <D extends AnyDefinition>(settings: Settings<D>) =>
     const random = yield* makeRandom
     const counters = makeCounters()
     const follows = Follows.make(clock, yield* CurrentTurn, settings.minInterval, settings.refresh)
+    const deadlines = Deadlines.make(clock)
     const publish = publisher(counters, [MetricLabel.make("liveTable", settings.name)])
     const traced = tracedBy(yield* Effect.tracer, settings.name)
     const surroundings: Core.Surroundings<D> = {
@@ -76,7 +83,7 @@ const partsOf = <D extends AnyDefinition>(settings: Settings<D>) =>
       random,
       life: randomName(random),
       traced,
-      wakes: wakesOf(follows),
+      wakes: wakesOf(follows, deadlines),
       publish
     }
     const meter = Meter.make(settings.sample, random, clock)
@@ -84,7 +91,7 @@ const partsOf = <D extends AnyDefinition>(settings: Settings<D>) =>
     const ended = yield* Deferred.make<never, ReadFailed>()
     const failures = yield* PubSub.sliding<Failed<D>>({ capacity: keptFailures, replay: keptFailures })
     const life = makeLife<D>()
-    return { surroundings, follows, meter, up, ended, failures, life }
+    return { surroundings, follows, deadlines, meter, up, ended, failures, life }
   })
 
 type Parts<D extends AnyDefinition> = Effect.Effect.Success<ReturnType<typeof partsOf<D>>>
@@ -162,7 +169,7 @@ const begin = <D extends AnyDefinition>(
   inner: Scope.Scope
 ): Effect.Effect<Core.Core<D>, InvalidOptions> =>
   Effect.gen(function* () {
-    const { life, meter, surroundings, up } = parts
+    const { deadlines, life, meter, surroundings, up } = parts
     const { counters, publish, settings } = surroundings
     const { changes: watch, history } = settings
     yield* checkTarget(master, settings.target)
@@ -170,6 +177,10 @@ const begin = <D extends AnyDefinition>(
     const changes = watch === undefined ? undefined : yield* followChanges(watch, core, own, history)
     setChanges(life, changes)
     yield* Meter.run(meter, counters, comparisonsOf(core), publish)
+    yield* Deadlines.run(deadlines, (now) => {
+      settleTime(core.c, now)
+      return nextSettling(core.c)
+    })
     beginReads(life, up, readsOf(parts, core, changes, actor, inner))
     return core
   }).pipe(Scope.extend(inner))

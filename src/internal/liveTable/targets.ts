@@ -7,6 +7,7 @@ import type { AnyDefinition, Id } from "../columns/writes.js"
 import * as Rules from "../options.js"
 import {
   anythingChanged,
+  doubt,
   type Key,
   queryChanged,
   rowChanged,
@@ -14,7 +15,6 @@ import {
   unknownChange
 } from "./coherence.js"
 import type { Core } from "./core.js"
-import * as Doubts from "./doubts.js"
 import * as Interest from "./interests.js"
 import { refused } from "./readOptions.js"
 import { outdateOthers } from "./tierEntry.js"
@@ -148,9 +148,9 @@ export const expire = <D extends AnyDefinition>(
 }
 
 /** What a statement of unknown outcome may still change is not stored for a while. */
-export const doubt = <D extends AnyDefinition>({ c }: Core<D>, target: CheckedTarget, now: number): void => {
+const doubtTarget = <D extends AnyDefinition>({ c }: Core<D>, target: CheckedTarget, now: number): void => {
   const ids = target._tag === "Rows" ? new Set(target.keys) : undefined
-  Doubts.add(c.doubts, { batch: "", ids, until: now + c.lifetimes.doubt })
+  doubt(c, { batch: "", ids, until: now + c.lifetimes.doubt })
 }
 
 /** Runs statements of the caller's own as a write of a target: however they end, it is invalidated. */
@@ -165,6 +165,6 @@ export const invalidateAfter = <D extends AnyDefinition, A, E, R>(
       const core = coreOf()
       if (core === undefined) return
       invalidate(core, target)
-      if (exit._tag === "Failure") doubt(core, target, now())
+      if (exit._tag === "Failure") doubtTarget(core, target, now())
     })
   )

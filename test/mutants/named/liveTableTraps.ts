@@ -129,7 +129,7 @@ export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "no doubt",
     "internal/liveTable/outcomes",
-    ["  Doubts.add(c.doubts, { batch, ids, until: now + c.lifetimes.doubt + lag })\n", ""],
+    ["  doubt(c, { batch, ids, until: now + c.lifetimes.doubt + lag })\n", ""],
     [traps, "does not store what may be older than a write which may still commit (rule 5)"]
   ),
   guard(
