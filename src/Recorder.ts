@@ -31,6 +31,7 @@ import * as Settlement from "./internal/recorder/settlement.js"
 import * as Spans from "./internal/recorder/spans.js"
 import { type Stats, statsOf } from "./internal/recorder/stats.js"
 import type { MadeOrDeferred, Making } from "./internal/remedy.js"
+import * as Series from "./internal/series.js"
 import { inSlices } from "./internal/slices.js"
 import { CurrentTurn } from "./internal/turn.js"
 import { type MemoryOptions, type MemoryQuery, memory, type Storage, type StorageError } from "./Storage.js"
@@ -118,7 +119,8 @@ export const makeDeferred = <Record, Query, Result, E, R>(
     const tracer = yield* Effect.tracer
     const spans = tracer === defaultTracer ? undefined : Spans.make(settings.name)
     const settlement = Settlement.make<Record>(settings.maxHeld, inSlices(turn, clock))
-    const actor = yield* Actor.make(behaviorOf({ settings, settlement, spans, clock }, acquire))
+    const series = yield* Series.open("recorder", settings.name)
+    const actor = yield* Actor.make(behaviorOf({ settings, settlement, spans, clock, series }, acquire))
     return recorderOf(actor, settlement, spans, settings.loadTimeout)
   })
 

@@ -28,6 +28,7 @@ import { projectionFrontierMutants } from "./named/projectionFrontier.js"
 import { projectionLawMutants } from "./named/projectionLaws.js"
 import { projectionLogMutants } from "./named/projectionLog.js"
 import { recorderMutants } from "./named/recorder.js"
+import { seriesGuards } from "./named/series.js"
 import { sqlMutants } from "./named/sql.js"
 import { sqlDatastoreMutants } from "./named/sqlDatastore.js"
 import { sqlite } from "./named/sqlite.js"
@@ -411,6 +412,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...mergePoolServerMutants,
   ...platformMutants,
   ...recorderMutants,
+  ...seriesGuards,
   ...sqlMutants,
   ...sqlKeysMutants,
   ...sqlOwnerMutants,

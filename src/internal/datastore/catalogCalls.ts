@@ -4,6 +4,7 @@ import * as Clients from "../catalog/clients.js"
 import * as Operations from "../catalog/operations.js"
 import { type SessionOptions, session } from "../catalog/sessionCalls.js"
 import { makeSecret } from "../lease/secret.js"
+import * as Series from "../series.js"
 import type { CloseReport } from "./closing.js"
 import * as Closing from "./closing.js"
 import { type Codec, codecOf } from "./data.js"
@@ -82,7 +83,8 @@ export const catalogOf = (runtime: Runtime) =>
   Effect.gen(function* () {
     const { actor, leases, shared } = runtime
     yield* Effect.forkScoped(Effect.interruptible(janitor(runtime)))
-    yield* Effect.forkScoped(Effect.interruptible(Metering.run(runtime)))
+    const series = yield* Series.open("name", runtime.settings.name)
+    yield* Effect.forkScoped(Effect.interruptible(Metering.run(runtime, series)))
     const { close, closeWithin } = yield* Closing.start(runtime)
     const unsafeStats = () => statsOf(runtime)
     return {

@@ -3,6 +3,7 @@ import { Effect, Option } from "effect"
 import * as Clients from "../catalog/clients.js"
 import { type SessionOptions, session } from "../catalog/sessionCalls.js"
 import { makeSecret } from "../lease/secret.js"
+import * as Series from "../series.js"
 import { forgetRemovals } from "./pool.js"
 import * as Closing from "./poolClosing.js"
 import { handleOf, type PoolHandle } from "./poolHandle.js"
@@ -48,7 +49,8 @@ export const catalogOf = (runtime: Runtime) =>
   Effect.gen(function* () {
     const { actor, leases, shared } = runtime
     yield* Effect.forkScoped(Effect.interruptible(janitor(runtime)))
-    yield* Effect.forkScoped(Effect.interruptible(Stats.run(runtime)))
+    const series = yield* Series.open("name", runtime.settings.name)
+    yield* Effect.forkScoped(Effect.interruptible(Stats.run(runtime, series)))
     const { close, closeWithin } = yield* Closing.start(runtime)
     const unsafeStats = () => Stats.statsOf(runtime)
     return {
