@@ -10,9 +10,10 @@
  * announced, never skipped. `conflate` keeps the order and the last event of each key. `drop-oldest` announces what it
  * drops by a `Gap`. `cancel` delivers a part without a hole, and then ends.
  */
-import { type Chunk, type Context, Deferred, Effect, Exit, Layer, Scope, Stream } from "effect"
+import { type Chunk, type Context, Deferred, Effect, Exit, type Layer, Scope, Stream } from "effect"
 import * as Actor from "./Actor.js"
 import { type ChangeLog, type ChangeLogError, key as keyOf, type Selector } from "./ChangeLog.js"
+import * as Arguments from "./internal/arguments.js"
 import type { Change, Revision } from "./internal/log/events.js"
 import type { InvalidOptions } from "./internal/options.js"
 import type { Made, Making } from "./internal/remedy.js"
@@ -250,6 +251,7 @@ export const make = <V>(
   options: Options<V> = {}
 ): Effect.Effect<Watch<V>, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
+    yield* Arguments.check("log", Arguments.handle("a ChangeLog", "read", "doorbell"), log)
     const resolved = yield* resolveOptions(options)
     const { closeDeadline, heartbeat, maxWatchers, name, snapshots } = resolved
     const source = yield* Snapshots.sourceOf(log, snapshots)
@@ -301,7 +303,7 @@ export const layer = <Id, V, E, R>(
   log: Making<"append"> & Effect.Effect<ChangeLog<V>, E, R>,
   options: Options<V> = {}
 ): Layer.Layer<Id, E | InvalidOptions, Exclude<R, Scope.Scope>> =>
-  Layer.scoped(
+  Arguments.layer(
     tag,
-    Effect.flatMap(log, (log) => make(log, options))
+    Effect.flatMap(Arguments.run("log", log), (log) => make(log, options))
   )

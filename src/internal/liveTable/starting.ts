@@ -23,7 +23,7 @@ import type { ReadFailed } from "./errors.js"
 import { makeApplier, makeOwnCalls, type OwnCalls } from "./events.js"
 import * as Follows from "./following.js"
 import * as Meter from "./meter.js"
-import { checkTarget, type Settings } from "./options.js"
+import { checkMaster, checkTarget, type Settings } from "./options.js"
 import {
   beginReads,
   closedError,
@@ -225,6 +225,7 @@ const behaviorOf =
         isFatal: (failure) => failure.kind === "Fatal",
         onFailure: (cause, attempt) => control.setOutage({ cause, attempt })
       }).pipe(
+        Effect.tap(checkMaster),
         Effect.tap(() => Effect.sync(() => control.setOutage(undefined))),
         Effect.flatMap((master) => begin(parts, master, writing.own, actorOf(), inner))
       ),

@@ -11,7 +11,7 @@ import * as BatchRunner from "./batchRunner.js"
 import { classify, loggable, saveTimedOut } from "./classify.js"
 import { type CloseReport, reportUnsaved } from "./closeReport.js"
 import { droppedError } from "./errors.js"
-import type { Settings } from "./options.js"
+import { checkStorage, type Settings } from "./options.js"
 import * as Receipts from "./receipts.js"
 import * as Settlement from "./settlement.js"
 import * as Spans from "./spans.js"
@@ -143,7 +143,7 @@ export const behaviorOf =
         classify,
         isFatal: (failure) => failure.kind === "Fatal",
         onFailure: (cause, attempt) => reportOutage(running, cause, attempt)
-      }),
+      }).pipe(Effect.tap(checkStorage)),
       onBatch: (storage, batch) => BatchRunner.step(runner, Settlement.startRun(settlement, batch), storage),
       prepare: (storage, batch) => {
         if (storage.prepare !== undefined && batch.items.length <= BatchRunner.fitOf(runner))
