@@ -14,6 +14,7 @@ import { datastoreCoreMutants } from "./named/datastoreCore.js"
 import { actorGuards } from "./named/guards.actor.js"
 import { recorderGuards } from "./named/guards.recorder.js"
 import { watchGuards } from "./named/guards.watch.js"
+import { lawsOfCallsGuards } from "./named/lawsOfCalls.js"
 import { leaseGuards } from "./named/lease.js"
 import { liveTableMutants } from "./named/liveTable.js"
 import { liveTableLawMutants } from "./named/liveTableLaws.js"
@@ -413,6 +414,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...platformMutants,
   ...recorderMutants,
   ...seriesGuards,
+  ...lawsOfCallsGuards,
   ...sqlMutants,
   ...sqlKeysMutants,
   ...sqlOwnerMutants,
