@@ -21,8 +21,9 @@ import * as Intake from "./internal/actor/intake.js"
 import * as Lifetime from "./internal/actor/lifetime.js"
 import { type Leftover, type Options, resolve } from "./internal/actor/options.js"
 import { changes, type Status, statusOf } from "./internal/actor/status.js"
+import * as Arguments from "./internal/arguments.js"
 import { withoutCallerContext } from "./internal/callerContext.js"
-import type { InvalidOptions } from "./internal/options.js"
+import { func, type InvalidOptions } from "./internal/options.js"
 
 export type { AskOptions } from "./internal/actor/ask.js"
 export type { Extension } from "./internal/actor/batches.js"
@@ -147,6 +148,7 @@ export const make = <Resource, Item, Report = Leftover<Resource, Item>, R = neve
   define: (control: Control.Control<Item>) => Options<Resource, Item, Report, R>
 ): Effect.Effect<Actor<Resource, Item, Report>, InvalidOptions, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function* () {
+    yield* Arguments.check("define", func("that returns options"), define)
     const control = Control.make<Resource, Item>(() => engine)
     const settings = yield* resolve(define(control))
     const context = withoutCallerContext(yield* Effect.context<Exclude<R, Scope.Scope>>())

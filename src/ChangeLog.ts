@@ -9,6 +9,7 @@
  * storage stores to a log. {@link asStorage} lets a recorder store to a log alone.
  */
 import { Effect, Either } from "effect"
+import { check, handle } from "./internal/arguments.js"
 import { type Append, type ChangeLog, type ReadOptions, ringEach } from "./internal/log/changeLog.js"
 import {
   type Change,
@@ -31,7 +32,7 @@ import { latestOf } from "./internal/log/memoryState.js"
 import { resolveSelector } from "./internal/log/selector.js"
 import { estimateSize } from "./internal/log/size.js"
 import { storageError } from "./internal/log/storageError.js"
-import { func, type InvalidOptions, oneOf, or, type Rules, resolve, that, whole } from "./internal/options.js"
+import { func, type InvalidOptions, oneOf, or, type Rules, resolve, whole } from "./internal/options.js"
 import { makeRandom, randomName } from "./internal/random.js"
 import type { Made } from "./internal/remedy.js"
 import { type BadRecord, type Saved, type Storage, StorageError } from "./Storage.js"
@@ -208,6 +209,17 @@ const entriesOf = <V, Record>(
   return Either.left(new StorageError({ kind: "Poison", outcome: "NotStored", message, bad }))
 }
 
+const aLog = handle("a ChangeLog", "commit")
+const anEntry = func("that returns an Entry")
+
+const notUsable = (cause: InvalidOptions): StorageError =>
+  new StorageError({
+    kind: "Fatal",
+    outcome: "NotStored",
+    message: `${cause.option} ${cause.message}: give it to asStorage`,
+    cause
+  })
+
 /**
  * Makes a storage of a log, so that a Recorder appends records without waiting. Each record is a revision of its own, a
  * batch is one commit, and `load` reads revisions.
@@ -218,20 +230,27 @@ const entriesOf = <V, Record>(
 export const asStorage = <V, Record>(
   log: Made & ChangeLog<V>,
   toEntry: (record: Record) => Entry<V>
-): Storage<Record, LogQuery, ReadonlyArray<LoggedRevision<V>>> => ({
-  save: (batch) =>
-    Effect.suspend(() =>
-      Effect.flatMap(
-        entriesOf((entry) => log.check?.(entry), toEntry, batch),
-        (entries) =>
+): Storage<Record, LogQuery, ReadonlyArray<LoggedRevision<V>>> => {
+  const checked = Effect.andThen(check("log", aLog, log), check("toEntry", anEntry, toEntry))
+  return {
+    save: (batch) =>
+      checked.pipe(
+        Effect.mapError(notUsable),
+        Effect.andThen(() => entriesOf((entry) => log.check?.(entry), toEntry, batch)),
+        Effect.andThen((entries) =>
           Effect.mapBoth(log.commit(entries), {
             onFailure: storageError,
             onSuccess: ({ duplicates }): Saved => ({ duplicates })
           })
+        )
+      ),
+    load: (query) =>
+      checked.pipe(
+        Effect.mapError((error) => refusal("Invalid", notUsable(error).message)),
+        Effect.andThen(() => log.read(query))
       )
-    ),
-  load: (query) => log.read(query)
-})
+  }
+}
 
 type AnyStorage = Storage<never, never>
 
@@ -306,16 +325,16 @@ export const withLog = <S extends AnyStorage, V>(
   storage: Made & S,
   options: WithLogOptions<RecordOf<S>, V>
 ): Effect.Effect<WithLog<S>, InvalidOptions> =>
-  Effect.map(resolve<WithLogOptions<RecordOf<S>, V>>()(withLogRules, options), (resolved) =>
-    logging(storage, resolved)
+  Effect.andThen(
+    check("storage", handle("a Storage", "save", "load"), storage),
+    Effect.map(resolve<WithLogOptions<RecordOf<S>, V>>()(withLogRules, options), (resolved) =>
+      logging(storage, resolved)
+    )
   )
 
-const isLog = (given: unknown): boolean =>
-  typeof given === "object" && given !== null && "commit" in given && typeof given.commit === "function"
-
 const withLogRules = {
-  log: that("a ChangeLog", isLog),
-  toEntry: func("that returns an entry")
+  log: aLog,
+  toEntry: anEntry
 } satisfies Rules<WithLogOptions<never, never>>
 
 const logging = <S extends AnyStorage, V>(

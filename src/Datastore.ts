@@ -10,9 +10,11 @@
  * in no frame, reply or error; after `revoke` nothing that was judged before is delivered. A store that has ended gives
  * each follow one typed end, and its next life is a new one. No reader can change what another one gets.
  */
-import { type Context, type Duration, Effect, Layer, type Option, Scope, type Stream } from "effect"
+import { type Context, type Duration, Effect, type Layer, type Option, Scope, type Stream } from "effect"
 import type { ActorStopped, Status } from "./Actor.js"
+import * as Arguments from "./internal/arguments.js"
 import type { Backend } from "./internal/catalog/backend.js"
+import { checkBackend } from "./internal/catalog/host.js"
 import { memory as memoryBackend } from "./internal/catalog/memoryBackend.js"
 import type { Connected, SessionOptions } from "./internal/catalog/sessionCalls.js"
 import * as Calls from "./internal/datastore/catalogCalls.js"
@@ -116,7 +118,8 @@ export interface Datastores {
 export const make = (
   backend: MadeOrDeferred & Backend,
   options: Options = {}
-): Effect.Effect<Datastores, InvalidOptions, Scope.Scope> => makeDeferred(Effect.succeed(backend), options)
+): Effect.Effect<Datastores, InvalidOptions, Scope.Scope> =>
+  Effect.andThen(checkBackend(backend), () => makeDeferred(Effect.succeed(backend), options))
 
 /**
  * Makes a catalog over a backend that is available later; returns at once. Temporary stores need no backend. `acquire` is
@@ -127,6 +130,7 @@ export const makeDeferred = <E, R>(
   options: Options = {}
 ): Effect.Effect<Datastores, InvalidOptions, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function* () {
+    yield* Arguments.checkEffect("acquire", acquire)
     const settings = yield* resolve(options)
     const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
     const scope = yield* Effect.scope
@@ -153,14 +157,14 @@ export const layer = <Id, E, R>(
   acquire: Making<"save"> & Effect.Effect<Backend, E, R>,
   options: Options = {}
 ): Layer.Layer<Id, InvalidOptions, Exclude<R, Scope.Scope>> =>
-  Layer.scoped(tag, makeDeferred(acquire, options))
+  Arguments.layer(tag, makeDeferred(acquire, options))
 
 /** Makes a layer for tests: the same catalog over a backend in memory. */
 export const layerMemory = <Id>(
   tag: Context.Tag<Id, Datastores>,
   options: Options = {}
 ): Layer.Layer<Id, InvalidOptions> =>
-  Layer.scoped(
+  Arguments.layer(
     tag,
     Effect.flatMap(memory(), (backend) => make(backend, options))
   )

@@ -9,8 +9,9 @@
  * the events, the tier and a close do. What is not committed is never cached. A list is the result of one read of the
  * master. No caller can change what another one gets. No failure of the master ends the live table.
  */
-import { type Context, type Duration, Effect, Layer, type Option, type Scope, Stream } from "effect"
+import { type Context, type Duration, Effect, type Layer, type Option, type Scope, Stream } from "effect"
 import type { ActorStopped, Status } from "./Actor.js"
+import * as Arguments from "./internal/arguments.js"
 import type { Condition, InvalidQuery, Query } from "./internal/columns/query.js"
 import type { AnyDefinition, Fields, Id, NewRow, Write } from "./internal/columns/writes.js"
 import type { Answer } from "./internal/liveTable/answers.js"
@@ -19,7 +20,7 @@ import type { CloseReport } from "./internal/liveTable/closeReport.js"
 import type { ReadFailed, WriteFailed } from "./internal/liveTable/errors.js"
 import * as Follow from "./internal/liveTable/followCalls.js"
 import { type Health, healthOf } from "./internal/liveTable/health.js"
-import { checkTarget, type Options, resolve } from "./internal/liveTable/options.js"
+import { checkMaster, checkTarget, type Options, resolve } from "./internal/liveTable/options.js"
 import * as Reads from "./internal/liveTable/readCalls.js"
 import type { FollowOptions, ReadOptions } from "./internal/liveTable/readOptions.js"
 import { type Runtime, statsOf } from "./internal/liveTable/runtime.js"
@@ -192,11 +193,12 @@ export const make = <D extends AnyDefinition>(
   master: MadeOrDeferred & Table<D>,
   options: Options<D> = {}
 ): Effect.Effect<LiveTable<D>, InvalidOptions, Scope.Scope> =>
-  Effect.flatMap(resolve(options), (settings) =>
-    Effect.andThen(checkTarget(master, settings.target), () =>
-      Effect.map(start(Effect.succeed(master), settings), handleOf)
-    )
-  )
+  Effect.gen(function* () {
+    yield* checkMaster(master)
+    const settings = yield* resolve(options)
+    yield* checkTarget(master, settings.target)
+    return handleOf(yield* start(Effect.succeed(master), settings))
+  })
 
 /**
  * Makes a live table in front of a master that is available later; returns at once. Reads wait for the master, writes are
@@ -207,7 +209,10 @@ export const makeDeferred = <D extends AnyDefinition, E, R>(
   acquire: Making<"definition"> & Effect.Effect<Table<D>, E, R>,
   options: Options<D> = {}
 ): Effect.Effect<LiveTable<D>, InvalidOptions, Exclude<R, Scope.Scope> | Scope.Scope> =>
-  Effect.flatMap(resolve(options), (settings) => Effect.map(start(acquire, settings), handleOf))
+  Effect.gen(function* () {
+    yield* Arguments.checkEffect("acquire", acquire)
+    return handleOf(yield* start(acquire, yield* resolve(options)))
+  })
 
 /**
  * Makes a layer with a live table in front of a master that is available later, under a tag of your own:
@@ -221,7 +226,7 @@ export const layer = <Id, D extends AnyDefinition, E, R>(
   acquire: Making<"definition"> & Effect.Effect<Table<D>, E, R>,
   options: Options<D> = {}
 ): Layer.Layer<Id, InvalidOptions, Exclude<R, Scope.Scope>> =>
-  Layer.scoped(tag, makeDeferred(acquire, options))
+  Arguments.layer(tag, makeDeferred(acquire, options))
 
 /** Makes a layer for tests: the same live table in front of a table in memory. */
 export const layerMemory = <Id, D extends AnyDefinition>(
@@ -229,7 +234,7 @@ export const layerMemory = <Id, D extends AnyDefinition>(
   definition: D,
   options: Options<D> = {}
 ): Layer.Layer<Id, InvalidOptions> =>
-  Layer.scoped(
+  Arguments.layer(
     tag,
     Effect.flatMap(memory(definition), (table) => make(table, options))
   )

@@ -16,10 +16,12 @@
  *
  * Stamps are hybrid logical clocks (Kulkarni et al., 2014); the joins are state-based CRDTs (Shapiro et al., 2011).
  */
-import { type Context, type Duration, Effect, Layer, type Option, Scope, type Stream } from "effect"
+import { type Context, type Duration, Effect, type Layer, type Option, Scope, type Stream } from "effect"
 import type { ActorStopped, Status } from "./Actor.js"
+import * as Arguments from "./internal/arguments.js"
 import type { Backend } from "./internal/catalog/backend.js"
 import type { OpenError } from "./internal/catalog/ended.js"
+import { checkBackend } from "./internal/catalog/host.js"
 import { memory as memoryBackend } from "./internal/catalog/memoryBackend.js"
 import type { Connected, SessionOptions } from "./internal/catalog/sessionCalls.js"
 import type { Leases } from "./internal/lease/leases.js"
@@ -114,7 +116,8 @@ export interface MergePools {
 export const make = (
   backend: MadeOrDeferred & Backend,
   options: Options = {}
-): Effect.Effect<MergePools, InvalidOptions, Scope.Scope> => makeDeferred(Effect.succeed(backend), options)
+): Effect.Effect<MergePools, InvalidOptions, Scope.Scope> =>
+  Effect.andThen(checkBackend(backend), () => makeDeferred(Effect.succeed(backend), options))
 
 /**
  * Makes a catalog over a backend that is available later; returns at once. Pools in memory need no backend. `acquire` is
@@ -125,6 +128,7 @@ export const makeDeferred = <E, R>(
   options: Options = {}
 ): Effect.Effect<MergePools, InvalidOptions, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function* () {
+    yield* Arguments.checkEffect("acquire", acquire)
     const settings = yield* resolve(options)
     const context = yield* Effect.context<Exclude<R, Scope.Scope>>()
     const scope = yield* Effect.scope
@@ -151,14 +155,14 @@ export const layer = <Id, E, R>(
   acquire: Making<"save"> & Effect.Effect<Backend, E, R>,
   options: Options = {}
 ): Layer.Layer<Id, InvalidOptions, Exclude<R, Scope.Scope>> =>
-  Layer.scoped(tag, makeDeferred(acquire, options))
+  Arguments.layer(tag, makeDeferred(acquire, options))
 
 /** Makes a layer for tests: the same catalog over a backend in memory. */
 export const layerMemory = <Id>(
   tag: Context.Tag<Id, MergePools>,
   options: Options = {}
 ): Layer.Layer<Id, InvalidOptions> =>
-  Layer.scoped(
+  Arguments.layer(
     tag,
     Effect.flatMap(memory(), (backend) => make(backend, options))
   )

@@ -2,6 +2,9 @@
  * Every metric of this library and its name. The metrics of a recorder have the tag `recorder`, the recorder's name.
  * `watchers` has the tag `watch`, and `httpHookFaults` the tag `hook`. Those of a projection have the tag `projection`.
  *
+ * Effect's registry keeps the metrics of a name while a part with this name is open. After its end they stay until 100
+ * other names have ended: exporters read the last counts, and names of tenants or requests do not fill the memory.
+ *
  * The counters are the account: at every export `accepted = stored + set_aside + dropped + handed_back + pending`,
  * except for what happened since the last bulk save. `set_aside` and `handed_back` count events: a redriven record is
  * counted again. `released` is not a term of it: a released record keeps its other count.

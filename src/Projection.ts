@@ -8,7 +8,8 @@
  * Guarantees: a state is the fold of all events of its key up to a revision, or the read fails; never the fold of a part.
  * No cache makes a state other than the full fold, and no fault of a cache fails a read.
  */
-import { type Context, type Duration, Effect, Layer, type Option, type Scope, type Stream } from "effect"
+import { type Context, type Duration, Effect, type Layer, type Option, type Scope, type Stream } from "effect"
+import * as Arguments from "./internal/arguments.js"
 import type { ChangeLog } from "./internal/log/changeLog.js"
 import type { Revision } from "./internal/log/events.js"
 import { type InvalidOptions, resolve } from "./internal/options.js"
@@ -19,7 +20,7 @@ import type { ProjectionError } from "./internal/projection/errors.js"
 import type { AnyEvent, EventValue } from "./internal/projection/events.js"
 import { type Followed, follow } from "./internal/projection/following.js"
 import * as Frontiers from "./internal/projection/frontier.js"
-import { type HasInternals, internals } from "./internal/projection/internals.js"
+import { type HasInternals, internals, internalsOf } from "./internal/projection/internals.js"
 import { type Options, rules } from "./internal/projection/options.js"
 import type { Changed, Freshness, Outcome, OutcomeOptions } from "./internal/projection/outcome.js"
 import { ifChanged, outcome, state } from "./internal/projection/projecting.js"
@@ -178,7 +179,7 @@ export const layer = <Id, S, E extends AnyEvent>(
   definition: Definition<S, E>,
   log: Made & ChangeLog<EventValue>,
   options: Options = {}
-): Layer.Layer<Id, InvalidOptions> => Layer.scoped(tag, make(definition, log, options))
+): Layer.Layer<Id, InvalidOptions> => Arguments.layer(tag, make(definition, log, options))
 
 /** What each projection of a tuple answers with. */
 export type Outcomes<P extends ReadonlyArray<Projection<unknown>>> = {
@@ -198,15 +199,17 @@ export const projectAll = <const P extends ReadonlyArray<Projection<unknown>>>(
 ): Effect.Effect<Outcomes<P>, ProjectionError> =>
   // Each place holds the outcome of the projection at the same place.
   Effect.suspend(() =>
-    all(
-      projections.map((projection) => projection[internals]),
-      key
-    )
+    all(Array.isArray(projections) ? projections.map(internalsOf) : undefined, key)
   ) as Effect.Effect<Outcomes<P>, ProjectionError>
 
 /** Makes a frontier of the projections of a log that are registered with it. It ends with the scope. */
-export const frontier = (log: ChangeLog<EventValue>): Effect.Effect<Frontiers.Frontier, never, Scope.Scope> =>
-  Effect.map(Frontiers.make(log), Frontiers.handleOf)
+export const frontier = (
+  log: Made & ChangeLog<EventValue>
+): Effect.Effect<Frontiers.Frontier, InvalidOptions, Scope.Scope> =>
+  Arguments.check("log", Arguments.handle("a ChangeLog", "head", "doorbell"), log).pipe(
+    Effect.andThen(() => Frontiers.make(log)),
+    Effect.map(Frontiers.handleOf)
+  )
 
 /** The projection of a definition: `Projection.Of<typeof balances>`. */
 export type Of<D> = D extends Definition<infer S, infer E extends AnyEvent> ? Projection<S, E> : never

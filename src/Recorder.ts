@@ -12,12 +12,13 @@ import {
   DefaultServices,
   type Duration,
   Effect,
-  Layer,
+  type Layer,
   type Scope,
   type Stream,
   Tracer
 } from "effect"
 import * as Actor from "./Actor.js"
+import * as Arguments from "./internal/arguments.js"
 import type { Columns, NewRowOf, RowOf } from "./internal/columns/columns.js"
 import type { Query } from "./internal/columns/query.js"
 import type { InvalidOptions } from "./internal/options.js"
@@ -25,12 +26,19 @@ import { behaviorOf } from "./internal/recorder/behavior.js"
 import { loadError, stoppedError } from "./internal/recorder/classify.js"
 import type { CloseReport } from "./internal/recorder/closeReport.js"
 import type { RecorderClosed, RecorderFailed } from "./internal/recorder/errors.js"
-import { type Options, resolve, resolveMemory, type Settings } from "./internal/recorder/options.js"
+import {
+  checkStorage,
+  type Options,
+  resolve,
+  resolveMemory,
+  type Settings
+} from "./internal/recorder/options.js"
 import { makeSaver, type Saver } from "./internal/recorder/saver.js"
 import * as Settlement from "./internal/recorder/settlement.js"
 import * as Spans from "./internal/recorder/spans.js"
 import { type Stats, statsOf } from "./internal/recorder/stats.js"
 import type { MadeOrDeferred, Making } from "./internal/remedy.js"
+import * as Series from "./internal/series.js"
 import { inSlices } from "./internal/slices.js"
 import { CurrentTurn } from "./internal/turn.js"
 import { type MemoryOptions, type MemoryQuery, memory, type Storage, type StorageError } from "./Storage.js"
@@ -100,7 +108,7 @@ export const make = <Record, Query, Result>(
   storage: MadeOrDeferred & Storage<Record, Query, Result>,
   options: Options<Record> = {}
 ): Effect.Effect<Recorder<Record, Query, Result>, InvalidOptions, Scope.Scope> =>
-  makeDeferred(Effect.succeed(storage), options)
+  Effect.andThen(checkStorage(storage), () => makeDeferred(Effect.succeed(storage), options))
 
 /**
  * Makes a recorder over a storage that is available later; returns at once. Saves and queries made before are
@@ -112,13 +120,15 @@ export const makeDeferred = <Record, Query, Result, E, R>(
   options: Options<Record> = {}
 ): Effect.Effect<Recorder<Record, Query, Result>, InvalidOptions, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function* () {
+    yield* Arguments.checkEffect("acquire", acquire)
     const settings = yield* resolve(options)
     const clock = yield* Effect.clock
     const turn = yield* CurrentTurn
     const tracer = yield* Effect.tracer
     const spans = tracer === defaultTracer ? undefined : Spans.make(settings.name)
     const settlement = Settlement.make<Record>(settings.maxHeld, inSlices(turn, clock))
-    const actor = yield* Actor.make(behaviorOf({ settings, settlement, spans, clock }, acquire))
+    const series = yield* Series.open("recorder", settings.name)
+    const actor = yield* Actor.make(behaviorOf({ settings, settlement, spans, clock, series }, acquire))
     return recorderOf(actor, settlement, spans, settings)
   })
 
@@ -165,7 +175,7 @@ export const layer = <Id, Record, Query, Result, E, R>(
   acquire: Making<"save"> & Effect.Effect<Storage<Record, Query, Result>, E, R>,
   options: Options<Record> = {}
 ): Layer.Layer<Id, InvalidOptions, Exclude<R, Scope.Scope>> =>
-  Layer.scoped(tag, makeDeferred(acquire, options))
+  Arguments.layer(tag, makeDeferred(acquire, options))
 
 /**
  * Makes a layer for tests: the same recorder over `Storage.memory`. With `columns` and `id` it checks records, ignores
@@ -192,7 +202,7 @@ export const layerMemory: {
     ? memory({ columns, id, table } as MemoryOptions<Columns>)
     : Effect.sync(() => memory<Row>())
   const made = Effect.andThen(resolveMemory(options), storage as Effect.Effect<Storage<Row>, InvalidOptions>)
-  return Layer.scoped(
+  return Arguments.layer(
     tag,
     Effect.flatMap(made, (storage) => make(storage, rest))
   )

@@ -16,12 +16,13 @@
  * ```
  */
 import { Effect } from "effect"
+import { check, handle } from "./internal/arguments.js"
 import { checkDefinition } from "./internal/columns/checkDefinition.js"
 import type { Columns, IdOf } from "./internal/columns/columns.js"
 import type { AnyDefinition, Definition, Id, Write as InternalWrite } from "./internal/columns/writes.js"
 import type { ChangeLog } from "./internal/log/changeLog.js"
 import { keyOfId, keyPrefix, type TableChange } from "./internal/log/tableChange.js"
-import { func, type InvalidOptions, invalid, optional, or, resolve, that, whole } from "./internal/options.js"
+import { func, type InvalidOptions, optional, or, resolve, whole } from "./internal/options.js"
 import { makeRandom } from "./internal/random.js"
 import type { Made } from "./internal/remedy.js"
 import type { Source, Table } from "./internal/table/contract.js"
@@ -133,7 +134,7 @@ export const make = <const D extends AnyDefinition>(
 ): Effect.Effect<Table<D>, InvalidOptions> =>
   Effect.gen(function* () {
     yield* checkDefinition(definition)
-    if (typeof source !== "object" || source === null) return yield* invalid("source", "a Source", source)
+    yield* check("source", handle("a Source"), source)
     // A source may have members of its own.
     const { count, getMany, list, maxBatch: most, write } = source
     const { maxBatch } = yield* resolve<Source<D>>()(sourceRules, {
@@ -158,10 +159,7 @@ export interface MemoryOptions {
   readonly log?: (Made & ChangeLog<TableChange>) | undefined
 }
 
-const isLog = (given: unknown): boolean =>
-  typeof given === "object" && given !== null && "append" in given && "head" in given
-
-const memoryRules = { log: optional(that("a ChangeLog", isLog)) }
+const memoryRules = { log: optional(handle("a ChangeLog", "append", "head")) }
 
 /**
  * Makes a table in memory, for tests and for trying things out. It ends with the process. With a `log`, a change is in

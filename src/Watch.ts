@@ -10,12 +10,14 @@
  * announced, never skipped. `conflate` keeps the order and the last event of each key. `drop-oldest` announces what it
  * drops by a `Gap`. `cancel` delivers a part without a hole, and then ends.
  */
-import { type Chunk, type Context, Deferred, Effect, Exit, Layer, MetricLabel, Scope, Stream } from "effect"
+import { type Chunk, type Context, Deferred, Effect, Exit, type Layer, Scope, Stream } from "effect"
 import * as Actor from "./Actor.js"
 import { type ChangeLog, type ChangeLogError, key as keyOf, type Selector } from "./ChangeLog.js"
+import * as Arguments from "./internal/arguments.js"
 import type { Change, Revision } from "./internal/log/events.js"
 import type { InvalidOptions } from "./internal/options.js"
 import type { Made, Making } from "./internal/remedy.js"
+import * as Series from "./internal/series.js"
 import * as Dispatch from "./internal/watch/dispatcher.js"
 import * as State from "./internal/watch/dispatcherState.js"
 import * as Ending from "./internal/watch/ending.js"
@@ -249,13 +251,14 @@ export const make = <V>(
   options: Options<V> = {}
 ): Effect.Effect<Watch<V>, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
+    yield* Arguments.check("log", Arguments.handle("a ChangeLog", "read", "doorbell"), log)
     const resolved = yield* resolveOptions(options)
     const { closeDeadline, heartbeat, maxWatchers, name, snapshots } = resolved
     const source = yield* Snapshots.sourceOf(log, snapshots)
     const wake = (): boolean => actor.unsafeOffer("wake")
     const dispatcher: State.Dispatcher<V> = State.make(source, yield* Effect.clock, heartbeat, wake)
     const refused = yield* Deferred.make<never, WatchRefused>()
-    const labels = [MetricLabel.make("watch", name)]
+    const series = yield* Series.open("watch", name)
     const admission: Opening.Admission<V> = {
       log,
       dispatcher,
@@ -267,7 +270,7 @@ export const make = <V>(
           actor.ask(() => effect),
           { ActorStopped: () => Deferred.await(refused), AskTimedOut: Effect.die }
         ),
-      setGauge: () => Metrics.watchers.unsafeUpdate(dispatcher.registry.watchers.size, labels)
+      setGauge: () => series.update(Metrics.watchers, dispatcher.registry.watchers.size)
     }
     const actor: Runtime<V>["actor"] = yield* Actor.make<ChangeLog<V>, "wake", void>(() => ({
       name,
@@ -277,7 +280,7 @@ export const make = <V>(
       onBatch: () => passOf(admission),
       onFailed: (cause) => Ending.fail(admission, cause),
       closeDeadline,
-      report: () => undefined
+      report: series.end
     }))
     const runtime: Runtime<V> = { ...admission, actor, closeDeadline }
     const close = Ending.close(runtime, Ending.closed)
@@ -302,7 +305,7 @@ export const layer = <Id, V, E, R>(
   log: Making<"append"> & Effect.Effect<ChangeLog<V>, E, R>,
   options: Options<V> = {}
 ): Layer.Layer<Id, E | InvalidOptions, Exclude<R, Scope.Scope>> =>
-  Layer.scoped(
+  Arguments.layer(
     tag,
-    Effect.flatMap(log, (log) => make(log, options))
+    Effect.flatMap(Arguments.run("log", log), (log) => make(log, options))
   )

@@ -41,6 +41,7 @@ const kindOf = (given: unknown): string => {
   if (given === null || given === undefined) return String(given)
   if (typeof given === "number" || typeof given === "bigint") return String(given)
   if (Array.isArray(given)) return "an array"
+  if (Effect.isEffect(given)) return "an Effect"
   return typeof given === "object" ? "an object" : `a ${typeof given}`
 }
 

@@ -24,6 +24,7 @@
 import { type HttpApp, HttpServerRequest } from "@effect/platform"
 import { type Context, Effect } from "effect"
 import * as Id from "../Id.js"
+import { check, handle } from "../internal/arguments.js"
 import { func, type InvalidOptions, optional, type Resolved, resolve } from "../internal/options.js"
 import type { Made } from "../internal/remedy.js"
 import type { Recorder, Saver } from "../Recorder.js"
@@ -116,9 +117,12 @@ export const make: {
   <A>(recorder: Made & Saver<A>, options: OptionsTo<A>): Effect.Effect<Middleware, InvalidOptions>
   (recorder: Made & Saver<Entry>, options?: Options): Effect.Effect<Middleware, InvalidOptions>
 } = <A>(recorder: Saver<A>, options: Partial<OptionsTo<A>> = {}): Effect.Effect<Middleware, InvalidOptions> =>
-  Effect.zipWith(resolve<Partial<OptionsTo<A>>>()(rules, options), Id.makeUuid7, (hooks, nextId) => {
-    const onHead = recording(recorder, hooks, nextId)
-    return (app) => observe(app, onHead)
+  Effect.gen(function* () {
+    yield* check("recorder", handle("a Recorder", "unsafeSave"), recorder)
+    const hooks = yield* resolve<Partial<OptionsTo<A>>>()(rules, options)
+    const onHead = recording(recorder, hooks, yield* Id.makeUuid7)
+    const middleware: Middleware = (app) => observe(app, onHead)
+    return middleware
   })
 
 /** Records a request when the head of its response is known: the hooks make the record, the recorder queues it. */

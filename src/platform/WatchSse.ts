@@ -56,6 +56,7 @@
 import { HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { type Duration, Effect, Random, Schema, type Scope } from "effect"
 import type { Revision, Selector } from "../ChangeLog.js"
+import { check, handle } from "../internal/arguments.js"
 import { type InvalidOptions, millis, optional, or, resolve, that } from "../internal/options.js"
 import { makeRandom } from "../internal/random.js"
 import type { Made } from "../internal/remedy.js"
@@ -276,6 +277,7 @@ export const make = <V, I = V>(
   options: Options<V, I> = {}
 ): Effect.Effect<WatchSse<V>, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
+    yield* check("watch", handle("a Watch", "open"), watch)
     const { heartbeat, retry, schema, stallTimeout } = yield* resolve<Options<V, I>>()(rules, options)
     const starts = Cursor.makeStarts(yield* makeRandom)
     const clock = yield* Effect.clock

@@ -14,6 +14,7 @@ import { datastoreCoreMutants } from "./named/datastoreCore.js"
 import { actorGuards } from "./named/guards.actor.js"
 import { recorderGuards } from "./named/guards.recorder.js"
 import { watchGuards } from "./named/guards.watch.js"
+import { lawsOfCallsGuards } from "./named/lawsOfCalls.js"
 import { leaseGuards } from "./named/lease.js"
 import { lingerGuards } from "./named/linger.js"
 import { liveTableMutants } from "./named/liveTable.js"
@@ -30,6 +31,7 @@ import { projectionFrontierMutants } from "./named/projectionFrontier.js"
 import { projectionLawMutants } from "./named/projectionLaws.js"
 import { projectionLogMutants } from "./named/projectionLog.js"
 import { recorderMutants } from "./named/recorder.js"
+import { seriesGuards } from "./named/series.js"
 import { sqlMutants } from "./named/sql.js"
 import { sqlDatastoreMutants } from "./named/sqlDatastore.js"
 import { sqlite } from "./named/sqlite.js"
@@ -413,6 +415,8 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...mergePoolServerMutants,
   ...platformMutants,
   ...recorderMutants,
+  ...seriesGuards,
+  ...lawsOfCallsGuards,
   ...sqlMutants,
   ...sqlKeysMutants,
   ...sqlOwnerMutants,

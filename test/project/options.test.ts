@@ -6,6 +6,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Either } from "effect"
 import { InvalidOptions } from "../../src/internal/options.js"
 import { databases, others } from "./options/adapters.js"
+import { calls } from "./options/arguments.js"
 import { core, watches } from "./options/core.js"
 import { datastores } from "./options/datastore.js"
 import { endless, typed } from "./options/durations.js"
@@ -92,4 +93,19 @@ it.each(typed)("the duration of %s is refused by its error", async (_, call, err
   for (const given of wrongDurations) {
     expect(await Effect.runPromise(Effect.flip(call(given as never))), String(given)).toMatchObject(error)
   }
+})
+
+describe.each(calls)("nothing as an argument: $call", ({ error, given }) => {
+  it.live("fails with a typed error that names it", () =>
+    Effect.forEach([null, undefined], (nothing) =>
+      Effect.gen(function* () {
+        // What types refuse.
+        const failed = Effect.suspend(() => given(nothing as never)).pipe(Effect.scoped, Effect.flip)
+        const { message = /./, ...rest } = error
+        const found = yield* Effect.timeout(failed, "10 seconds")
+        expect(found, String(nothing)).toMatchObject(rest)
+        expect(found).toHaveProperty("message", expect.stringMatching(message))
+      })
+    )
+  )
 })

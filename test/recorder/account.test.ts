@@ -1,17 +1,19 @@
 /** The account and its metrics, where a recorder's own tests do not look. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, MetricLabel } from "effect"
+import { Effect } from "effect"
 import * as Account from "../../src/internal/recorder/account.js"
+import * as Series from "../../src/internal/series.js"
 import { metricValuesOf } from "../support/recorder/watching.js"
 
-const made = (name: string) => {
+const made = Effect.fn(function* (name: string) {
   const account = Account.make()
   const counts = { accepted: 0, pending: 0, pendingBytes: 0, dropped: 0, refused: 0, released: 0 }
-  const publish = Account.publisher(account, { counts: () => counts }, [MetricLabel.make("recorder", name)])
+  const series = yield* Series.open("recorder", name)
+  const publish = Account.publisher(account, { counts: () => counts }, series)
   return { account, counts, publish }
-}
+})
 
-type Made = ReturnType<typeof made>
+type Made = Effect.Effect.Success<ReturnType<typeof made>>
 
 /** What raises each of the counters that change rarely, by the metric that shows it. */
 const rare: { readonly [metric: string]: (of: Made) => void } = {
@@ -27,12 +29,12 @@ const rare: { readonly [metric: string]: (of: Made) => void } = {
 const metrics = Object.keys(rare)
 
 describe("the metrics of a ledger", () => {
-  it.effect.each(metrics.flatMap((one) => metrics.map((other) => ({ one, other }))))(
+  it.scoped.each(metrics.flatMap((one) => metrics.map((other) => ({ one, other }))))(
     "show $one and $other when they have grown at once, by as much as these have",
     ({ one, other }) =>
       Effect.gen(function* () {
         const name = `ledger ${one} ${other}`
-        const each = made(name)
+        const each = yield* made(name)
         // Twice: what has grown since the last time is looked at again.
         for (const round of [1, 2]) {
           rare[one]!(each)

@@ -150,6 +150,19 @@ describe("a bound", () => {
 })
 
 describe("reject", () => {
+  scenario("saveAll refuses what cannot be iterated, and counts it", function* () {
+    const storage = backend<number>()
+    const recorder = yield* Recorder.make(storage.storage)
+    const through = Recorder.mapInput(recorder, (record: number) => record)
+    for (const each of [null, undefined]) {
+      const nothing = each as never
+      expect(yield* recorder.saveAll(nothing)).toBe(false)
+      expect(yield* through.saveAll(nothing)).toBe(false)
+    }
+    expect(recorder.unsafeStats()).toMatchObject({ accepted: 0, refused: 4 })
+    yield* closeAndAccount(recorder, storage, { accepted: [] })
+  })
+
   scenario("is returned to the caller: false, counted, outside the account", function* () {
     const storage = yield* stepped<number>()
     const recorder = yield* Recorder.make(storage.storage, { bound: { count: 1, overflow: "reject" } })

@@ -1,5 +1,6 @@
 /** The options that catalogs of stores and of pools share, their rules and their defaults. */
 import type { Duration, Effect } from "effect"
+import { handle } from "../arguments.js"
 import type { Leases } from "../lease/leases.js"
 import * as Rules from "../options.js"
 import { validateText } from "../text.js"
@@ -25,13 +26,10 @@ export interface CatalogOptions<in Row, in Report> {
   readonly onClosed?: ((report: Report) => Effect.Effect<void>) | undefined
 }
 
-const isLeases = (given: unknown): boolean =>
-  typeof given === "object" && given !== null && "timers" in given && "sessions" in given
-
 /** The rules of the shared options. */
 export const catalogRules = (name: string) => ({
   name: Rules.or(Rules.text, name),
-  leases: Rules.optional(Rules.that("the leases of another catalog", isLeases)),
+  leases: Rules.optional(handle("the leases of another catalog", "timers", "sessions")),
   authorize: Rules.optional(Rules.func("that returns what a principal may do")),
   quotas: Rules.optional(Rules.nested<Quotas>()(quotaRules)),
   ttl: Rules.or(Rules.millis("above 0"), 60 * 60 * 1000),

@@ -2,6 +2,7 @@
 import { Deferred, Effect, ExecutionStrategy, type Option, Scope } from "effect"
 import * as Actor from "../../Actor.js"
 import { StorageError } from "../../Storage.js"
+import { check, handle } from "../arguments.js"
 import { type Leases, make as makeLeases } from "../lease/leases.js"
 import type { InvalidOptions } from "../options.js"
 import { makeRandom, randomName } from "../random.js"
@@ -68,6 +69,10 @@ const neverUp = (cause: Actor.ActorStopped): StorageError =>
     cause
   })
 
+/** Fails if what a catalog is to stand on is no backend. */
+export const checkBackend = (given: unknown): Effect.Effect<void, InvalidOptions> =>
+  check("backend", handle("a Backend", "open", "save"), given)
+
 /** Makes a host over a backend that comes up, or never does. */
 export const make = (
   name: string,
@@ -82,7 +87,10 @@ export const make = (
     const up = yield* Deferred.make<Backend, StorageError>()
     const actor = yield* Actor.make<Backend, never, Option.Option<Backend>>(() => ({
       name,
-      acquire: Effect.tap(acquire, (backend) => Deferred.succeed(up, backend)),
+      acquire: acquire.pipe(
+        Effect.tap(checkBackend),
+        Effect.tap((backend) => Deferred.succeed(up, backend))
+      ),
       // It takes no items.
       linger: 0,
       onBatch: () => Effect.void,

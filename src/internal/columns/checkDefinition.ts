@@ -1,5 +1,6 @@
 /** Checks the definition of a table, before anything is made of it. */
 import { Effect } from "effect"
+import { check, handle } from "../arguments.js"
 import { anything, type InvalidOptions, resolve, valid } from "../options.js"
 import { validateColumns, validateName } from "./columns.js"
 import type { AnyDefinition } from "./writes.js"
@@ -12,7 +13,9 @@ const rules = { name: valid<string>(validateTableName), columns: anything, id: a
 
 /** Fails if the definition is not valid. */
 export const checkDefinition = (definition: AnyDefinition): Effect.Effect<void, InvalidOptions> =>
-  Effect.andThen(resolve<AnyDefinition>()(rules, definition), () => {
+  Effect.gen(function* () {
+    yield* check("definition", handle("a definition of a table"), definition)
+    yield* resolve<AnyDefinition>()(rules, definition)
     const problem = validateColumns(definition.columns, definition.id)
-    return problem === undefined ? Effect.void : Effect.fail(problem)
+    if (problem !== undefined) return yield* problem
   })

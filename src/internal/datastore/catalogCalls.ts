@@ -6,6 +6,7 @@ import * as Operations from "../catalog/operations.js"
 import { type SessionOptions, session } from "../catalog/sessionCalls.js"
 import * as Slot from "../catalog/slot.js"
 import { makeSecret } from "../lease/secret.js"
+import * as Series from "../series.js"
 import type { CloseReport } from "./closing.js"
 import * as Closing from "./closing.js"
 import { type Codec, codecOf } from "./data.js"
@@ -75,7 +76,8 @@ export const catalogOf = (runtime: Runtime) =>
   Effect.gen(function* () {
     const { actor, leases, shared } = runtime
     yield* Effect.forkScoped(Effect.interruptible(janitor(runtime)))
-    yield* Effect.forkScoped(Effect.interruptible(Metering.run(runtime)))
+    const series = yield* Series.open("name", runtime.settings.name)
+    yield* Effect.forkScoped(Effect.interruptible(Metering.run(runtime, series)))
     const { close, closeWithin } = yield* Closing.start(runtime)
     const unsafeStats = () => statsOf(runtime)
     return {

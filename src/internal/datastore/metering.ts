@@ -1,7 +1,8 @@
 /** Sets the metrics of a catalog. An operation costs no update of its own: a loop adds what was counted since. */
-import { type Effect, type Metric, MetricLabel } from "effect"
+import type { Effect, Metric } from "effect"
 import * as Metrics from "../../Metrics.js"
 import { run as runMetering } from "../catalog/metering.js"
+import type { Series } from "../series.js"
 import type { Runtime } from "./runtime.js"
 import { type Stats, statsOf } from "./stats.js"
 
@@ -22,27 +23,25 @@ const lagOf = ({ entries }: Runtime): number => {
   return lag
 }
 
-const update = (runtime: Runtime, before: Stats): Stats => {
-  const labels = [MetricLabel.make("name", runtime.settings.name)]
+const update = (runtime: Runtime, series: Series, before: Stats): Stats => {
   const now = statsOf(runtime)
-  Metrics.datastoreStores.unsafeUpdate(now.stores, labels)
-  Metrics.datastoreSubscribers.unsafeUpdate(now.subscribers, labels)
-  Metrics.datastoreUnsaved.unsafeUpdate(now.unsaved, labels)
-  Metrics.datastoreLag.unsafeUpdate(lagOf(runtime), labels)
+  series.update(Metrics.datastoreStores, now.stores)
+  series.update(Metrics.datastoreSubscribers, now.subscribers)
+  series.update(Metrics.datastoreUnsaved, now.unsaved)
+  series.update(Metrics.datastoreLag, lagOf(runtime))
   for (const outcome of outcomes) {
     const more = now[outcome] - before[outcome]
-    const tagged = [...labels, MetricLabel.make("outcome", outcome)]
-    if (more > 0) Metrics.datastoreOperations.unsafeUpdate(more, tagged)
+    if (more > 0) series.update(Metrics.datastoreOperations, more, series.labelled("outcome", outcome))
   }
   for (const [name, metric] of Object.entries(counters) as ReadonlyArray<
     [keyof typeof counters, Metric.Metric.Counter<number>]
   >) {
     const more = now[name] - before[name]
-    if (more > 0) metric.unsafeUpdate(more, labels)
+    if (more > 0) series.update(metric, more)
   }
   return now
 }
 
 /** Updates the metrics until it is interrupted, and once more at the end. */
-export const run = (runtime: Runtime): Effect.Effect<never> =>
-  runMetering(statsOf(runtime), (before) => update(runtime, before))
+export const run = (runtime: Runtime, series: Series): Effect.Effect<never> =>
+  runMetering(statsOf(runtime), (before) => update(runtime, series, before))

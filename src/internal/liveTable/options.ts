@@ -3,6 +3,7 @@ import { type Duration, Effect } from "effect"
 import type { Table, TableChange } from "../../Table.js"
 import type { Tier } from "../../Tier.js"
 import type { Watch } from "../../Watch.js"
+import { check, handle } from "../arguments.js"
 import { fingerprintOf } from "../columns/rowCodec.js"
 import type { AnyDefinition } from "../columns/writes.js"
 import * as Rules from "../options.js"
@@ -77,18 +78,15 @@ const share = Rules.that(
   (given) => typeof given === "number" && given >= 0 && given <= 1
 )
 
-const isHandle =
-  (...members: ReadonlyArray<string>) =>
-  (given: unknown): boolean =>
-    typeof given === "object" && given !== null && members.every((name) => name in given)
+const aTable = handle("a Table", "definition", "write")
 
 const rules = {
   name: Rules.or(Rules.text, "liveTable"),
-  target: Rules.optional(Rules.that("a Table", isHandle("definition", "write"))),
+  target: Rules.optional(aTable),
   targetLag: Rules.or(Rules.millis(), 5000),
-  changes: Rules.optional(Rules.that("a Watch", isHandle("open", "health"))),
+  changes: Rules.optional(handle("a Watch", "open", "health")),
   history: Rules.or(Rules.whole(0, "revisions"), 10_000),
-  tier: Rules.optional(Rules.that("a Tier", isHandle("open"))),
+  tier: Rules.optional(handle("a Tier", "open")),
   tierTimeout: Rules.or(Rules.millis("above 0"), 1000),
   ttl: Rules.or(Rules.millis(), 300_000),
   absentTtl: Rules.or(Rules.millis(), 10_000),
@@ -120,6 +118,10 @@ const validateTarget = (master: AnyDefinition, target: AnyDefinition): Rules.Inv
         option: "target",
         message: "must have the columns and the id of the master: make it of the same definition"
       })
+
+/** Fails if what a live table is to stand before is no table. */
+export const checkMaster = (given: unknown): Effect.Effect<void, Rules.InvalidOptions> =>
+  check("master", aTable, given)
 
 /** Fails if a target cannot take the writes of a master. */
 export const checkTarget = <D extends AnyDefinition>(

@@ -1,5 +1,5 @@
 /** How a live table begins: its parts, its actor, and what needs the master. */
-import { Cause, Deferred, Effect, ExecutionStrategy, Exit, MetricLabel, Option, PubSub, Scope } from "effect"
+import { Cause, Deferred, Effect, ExecutionStrategy, Exit, Option, PubSub, Scope } from "effect"
 import * as Actor from "../../Actor.js"
 import { prefix } from "../../ChangeLog.js"
 import { defaultRetry } from "../../Recorder.js"
@@ -13,6 +13,7 @@ import { keyPrefix } from "../log/tableChange.js"
 import { InvalidOptions } from "../options.js"
 import { makeRandom, randomName } from "../random.js"
 import { isError } from "../realms.js"
+import * as Series from "../series.js"
 import { CurrentTurn } from "../turn.js"
 import * as Changes from "./changes.js"
 import { type CloseReport, reportUnsaved } from "./closeReport.js"
@@ -24,7 +25,7 @@ import type { ReadFailed } from "./errors.js"
 import { makeApplier, makeOwnCalls, type OwnCalls } from "./events.js"
 import * as Follows from "./following.js"
 import * as Meter from "./meter.js"
-import { checkTarget, type Settings } from "./options.js"
+import { checkMaster, checkTarget, type Settings } from "./options.js"
 import {
   beginReads,
   closedError,
@@ -74,7 +75,8 @@ const partsOf = <D extends AnyDefinition>(settings: Settings<D>) =>
     const counters = makeCounters()
     const follows = Follows.make(clock, yield* CurrentTurn, settings.minInterval, settings.refresh)
     const deadlines = Deadlines.make(clock)
-    const publish = publisher(counters, [MetricLabel.make("liveTable", settings.name)])
+    const series = yield* Series.open("liveTable", settings.name)
+    const publish = publisher(counters, series)
     const traced = tracedBy(yield* Effect.tracer, settings.name)
     const surroundings: Core.Surroundings<D> = {
       settings,
@@ -91,7 +93,7 @@ const partsOf = <D extends AnyDefinition>(settings: Settings<D>) =>
     const ended = yield* Deferred.make<never, ReadFailed>()
     const failures = yield* PubSub.sliding<Failed<D>>({ capacity: keptFailures, replay: keptFailures })
     const life = makeLife<D>()
-    return { surroundings, follows, deadlines, meter, up, ended, failures, life }
+    return { surroundings, follows, deadlines, meter, up, ended, failures, life, series }
   })
 
 type Parts<D extends AnyDefinition> = Effect.Effect.Success<ReturnType<typeof partsOf<D>>>
@@ -186,13 +188,14 @@ const begin = <D extends AnyDefinition>(
   }).pipe(Scope.extend(inner))
 
 const reportOf = <D extends AnyDefinition>(
-  { surroundings: { counters, publish, settings } }: Parts<D>,
+  { series, surroundings: { counters, publish, settings } }: Parts<D>,
   writing: Writing.Writing<D>,
   { cause, resource }: Actor.Leftover<Core.Core<D>, Writing.Job<D>>
 ): CloseReport<D> => {
   const error = Option.isSome(cause) ? masterFailed(Cause.squash(cause.value)) : closedError
   Writing.giveBack(writing, writeEnd(error))
   publish()
+  series.end()
   return {
     master: Option.map(resource, ({ master }) => master),
     target: Option.fromNullable(settings.target),
@@ -233,6 +236,7 @@ const behaviorOf =
         isFatal: (failure) => failure.kind === "Fatal",
         onFailure: (cause, attempt) => control.setOutage({ cause, attempt })
       }).pipe(
+        Effect.tap(checkMaster),
         Effect.tap(() => Effect.sync(() => control.setOutage(undefined))),
         Effect.flatMap((master) => begin(parts, master, writing.own, actorOf(), inner))
       ),

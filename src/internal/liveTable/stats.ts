@@ -1,6 +1,6 @@
 /** The counters of a live table, and their metrics. */
-import type { MetricLabel } from "effect"
 import * as Metrics from "../../Metrics.js"
+import type { Series } from "../series.js"
 
 /** What a live table counts; all since `make`, but for `entries`, `bytes` and `loading`. */
 export interface Stats {
@@ -83,18 +83,15 @@ const counted = {
  * Publishes what was counted since the last call. A hit costs less than an update of a metric, so hits are published
  * together, when a load, a write or a sample ends.
  */
-export const publisher = (
-  counters: Counters,
-  labels: ReadonlyArray<MetricLabel.MetricLabel>
-): (() => void) => {
+export const publisher = (counters: Counters, { update }: Pick<Series, "update">): (() => void) => {
   const published = makeCounters()
   return () => {
     for (const name of Object.keys(counted) as Array<keyof typeof counted>) {
       const count = counters[name] - published[name]
       if (count === 0) continue
-      counted[name].unsafeUpdate(count, labels)
+      update(counted[name], count)
       published[name] = counters[name]
     }
-    Metrics.liveTableEntries.unsafeUpdate(counters.entries, labels)
+    update(Metrics.liveTableEntries, counters.entries)
   }
 }

@@ -1,6 +1,6 @@
 /** The invalidations that callers make, with the checks of what they name. */
 import { Effect } from "effect"
-import type { InvalidQuery } from "../columns/query.js"
+import { InvalidQuery } from "../columns/query.js"
 import type { AnyDefinition } from "../columns/writes.js"
 import { monotonicMillis } from "../time.js"
 import type { Core } from "./core.js"
@@ -26,6 +26,11 @@ export const invalidate = <D extends AnyDefinition>(runtime: Runtime<D>, target:
 export const expire = <D extends AnyDefinition>(runtime: Runtime<D>, target: Targets.Target<D>) =>
   now(runtime, target, Targets.expire)
 
+const notStatements = new InvalidQuery({
+  part: "statements",
+  message: "the statements must be an Effect: pass the one that runs them"
+})
+
 /** Before the master is up ids and queries are not checked, and nothing is cached: what has come up meanwhile is dropped. */
 export const invalidateAfter = <D extends AnyDefinition, A, E, R>(
   runtime: Runtime<D>,
@@ -34,6 +39,7 @@ export const invalidateAfter = <D extends AnyDefinition, A, E, R>(
 ): Effect.Effect<A, E | InvalidQuery, R> =>
   Effect.suspend(() => {
     const { clock, life } = runtime
+    if (!Effect.isEffect(statements)) return Effect.fail(notStatements)
     const now = () => monotonicMillis(clock)
     if (life.reads !== undefined) {
       const { core } = life.reads

@@ -64,13 +64,15 @@ export const validateKey = (key: unknown): string | undefined => {
 export const compareKeys: (a: string, b: string) => number = compareText
 
 const matchesPart = (part: Part, key: string): boolean => {
-  switch (part._tag) {
+  switch (part?._tag) {
     case "Key":
       return part.key === key
     case "Prefix":
       return key.startsWith(part.prefix)
     case "Range":
       return compareKeys(part.from, key) <= 0 && compareKeys(key, part.to) < 0
+    default:
+      return false
   }
 }
 
@@ -80,7 +82,7 @@ export const partsOf = (selector: Selector): ReadonlyArray<Part> =>
 
 /** Whether a selector matches a key. */
 export const matches = (selector: Selector, key: string): boolean => {
-  if (selector._tag !== "AnyOf") return matchesPart(selector, key)
+  if (selector?._tag !== "AnyOf") return matchesPart(selector, key)
   for (const part of selector.parts) if (matchesPart(part, key)) return true
   return false
 }

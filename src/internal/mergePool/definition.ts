@@ -44,7 +44,7 @@ const nameProblem = (name: string): string | undefined => {
 
 /** Makes the definition of a pool, or returns what is wrong with its fields. */
 export const define = (fields: Fields): Definition | InvalidFields => {
-  const names = Object.keys(fields).sort()
+  const names = Object.keys(fields ?? {}).sort()
   if (names.length === 0 || names.length > maxFields) {
     return { _tag: "InvalidFields", message: `a pool must have 1 to ${maxFields} fields` }
   }

@@ -6,6 +6,7 @@ import { isIdle } from "../catalog/idle.js"
 import { type SessionOptions, session } from "../catalog/sessionCalls.js"
 import * as Slot from "../catalog/slot.js"
 import { makeSecret } from "../lease/secret.js"
+import * as Series from "../series.js"
 import { end, forgetRemovals } from "./pool.js"
 import * as Closing from "./poolClosing.js"
 import { flushAll, handleOf, type PoolHandle } from "./poolHandle.js"
@@ -77,7 +78,8 @@ export const catalogOf = (runtime: Runtime) =>
   Effect.gen(function* () {
     const { actor, leases, shared } = runtime
     yield* Effect.forkScoped(Effect.interruptible(janitor(runtime)))
-    yield* Effect.forkScoped(Effect.interruptible(Stats.run(runtime)))
+    const series = yield* Series.open("name", runtime.settings.name)
+    yield* Effect.forkScoped(Effect.interruptible(Stats.run(runtime, series)))
     const { close, closeWithin } = yield* Closing.start(runtime)
     const unsafeStats = () => Stats.statsOf(runtime)
     return {

@@ -1,8 +1,9 @@
 /** Counts of a catalog of pools, and its metrics. */
-import { type Effect, MetricLabel } from "effect"
+import type { Effect } from "effect"
 import * as Metrics from "../../Metrics.js"
 import * as Clients from "../catalog/clients.js"
 import { run as runMetering } from "../catalog/metering.js"
+import type { Series } from "../series.js"
 import { type Runtime, savingsOf } from "./poolRuntime.js"
 
 /** Counts of a catalog since it was made, but for the first four, which are as of now. */
@@ -59,24 +60,22 @@ const counters = {
   failed: Metrics.mergePoolFailed
 }
 
-const update = (runtime: Runtime, before: Stats): Stats => {
-  const labels = [MetricLabel.make("name", runtime.settings.name)]
+const update = (runtime: Runtime, series: Series, before: Stats): Stats => {
   const now = statsOf(runtime)
-  Metrics.mergePoolPools.unsafeUpdate(now.pools, labels)
-  Metrics.mergePoolSubscribers.unsafeUpdate(now.subscribers, labels)
-  Metrics.mergePoolRemovals.unsafeUpdate(now.removals, labels)
+  series.update(Metrics.mergePoolPools, now.pools)
+  series.update(Metrics.mergePoolSubscribers, now.subscribers)
+  series.update(Metrics.mergePoolRemovals, now.removals)
   for (const outcome of outcomes) {
     const more = now[outcome] - before[outcome]
-    const tagged = [...labels, MetricLabel.make("outcome", outcome)]
-    if (more > 0) Metrics.mergePoolMerges.unsafeUpdate(more, tagged)
+    if (more > 0) series.update(Metrics.mergePoolMerges, more, series.labelled("outcome", outcome))
   }
   for (const name of Object.keys(counters) as ReadonlyArray<keyof typeof counters>) {
     const more = now[name] - before[name]
-    if (more > 0) counters[name].unsafeUpdate(more, labels)
+    if (more > 0) series.update(counters[name], more)
   }
   return now
 }
 
 /** Updates the metrics until it is interrupted, and once more at the end. */
-export const run = (runtime: Runtime): Effect.Effect<never> =>
-  runMetering(statsOf(runtime), (before) => update(runtime, before))
+export const run = (runtime: Runtime, series: Series): Effect.Effect<never> =>
+  runMetering(statsOf(runtime), (before) => update(runtime, series, before))

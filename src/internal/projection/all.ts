@@ -63,9 +63,14 @@ const oneByOne = (projections: ReadonlyArray<Internals>, key: string) =>
 
 /** Projects a key by each of the projections, in their order. */
 export const all = (
-  projections: ReadonlyArray<Internals>,
+  given: ReadonlyArray<Internals | undefined> | undefined,
   key: string
 ): Effect.Effect<Outcomes, ProjectionError> => {
+  const projections = given?.filter((each) => each !== undefined)
+  if (projections === undefined || projections.length !== given?.length) {
+    const message = "projectAll takes an array of projections: pass those that Projection.make makes"
+    return Effect.fail(new ProjectionError({ reason: "Refused", projection: "", key, message }))
+  }
   const [first] = projections
   // Without an index there is no projection of the log.
   if (first?.log.index === undefined) return Effect.succeed([])

@@ -47,7 +47,8 @@ const validateOwnKind = (kind: string): string | undefined =>
 
 const validateEvents = (given: unknown): string | undefined => {
   const { renamed, schemas } = (given ?? {}) as Partial<EventSet<never>>
-  if (schemas === undefined || renamed === undefined) return "must be made by Projection.events"
+  if (typeof schemas !== "object" || schemas === null || renamed === undefined)
+    return "must be made by Projection.events of a Schema for each kind"
   for (const [kind, schema] of Object.entries(schemas)) {
     const problem = validateOwnKind(kind)
     if (problem !== undefined) return problem

@@ -1,5 +1,6 @@
 /** Appends events by the state that they are decided on, and decides anew if another writer was faster. */
 import { Effect, Either, type Option, Random } from "effect"
+import { check } from "../arguments.js"
 import { isInTransaction } from "../callerContext.js"
 import { type Change, type ChangeLogError, Conflict, put, type Revision } from "../log/events.js"
 import type { KeyEvent } from "../log/keyIndex.js"
@@ -254,6 +255,11 @@ const again = <S, E extends AnyEvent, X, R>(
       : Effect.andThen(pause(attempt), () => again(deciding, decision, attempt + 1))
   })
 
+const aDecision = Rules.func("that returns the events to append")
+
+const settingsOf = (decision: unknown, options: DecideOptions) =>
+  Effect.andThen(check("decision", aDecision, decision), Rules.resolve<DecideOptions>()(rules, options))
+
 /** Decides until the events are appended to the state that they were decided on. */
 export const decide = <S, E extends AnyEvent, X, R>(
   calls: Calls<S, E>,
@@ -261,7 +267,7 @@ export const decide = <S, E extends AnyEvent, X, R>(
   decision: Decision<S, E, X, R>,
   options: DecideOptions
 ): Effect.Effect<Decided<S>, X | ProjectionError | Rules.InvalidOptions, R> =>
-  Effect.flatMap(Rules.resolve<DecideOptions>()(rules, options), ({ attempts, id }) => {
+  Effect.flatMap(settingsOf(decision, options), ({ attempts, id }) => {
     const deciding: Deciding<S, E> = { calls, key, id, attempts }
     return Effect.withFiberRuntime(({ currentContext }) =>
       isInTransaction(currentContext)

@@ -54,14 +54,15 @@ export const events = <const D extends Schemas>(
   options: EventOptions<D> = {}
 ): EventSet<EventOf<D>> => {
   const encoders = new Map(
-    Object.entries<Schema.Schema.AnyNoContext>(schemas).map(([kind, schema]) => [
+    // `Projection.make` refuses what is no record.
+    Object.entries<Schema.Schema.AnyNoContext>(schemas ?? {}).map(([kind, schema]) => [
       kind,
       Schema.encodeUnknownEither(schema)
     ])
   )
   return {
     schemas,
-    renamed: { ...options.renamed },
+    renamed: { ...options?.renamed },
     change: (key, kind, data) => {
       const encode = encoders.get(kind) ?? unknownKind(kind)
       return Either.map(encode(data), (data): Change<EventValue> => put(key, { kind, data }))

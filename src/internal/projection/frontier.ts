@@ -7,7 +7,7 @@ import { monotonicMillis } from "../time.js"
 import { isReached } from "./atLeast.js"
 import type { ProjectionError } from "./errors.js"
 import type { EventValue } from "./events.js"
-import { type HasInternals, type Internals, internals } from "./internals.js"
+import { type HasInternals, type Internals, internalsOf } from "./internals.js"
 import type { Observed, Observer } from "./observing.js"
 import { validateWait } from "./readOptions.js"
 import { millisOf } from "./ways.js"
@@ -33,9 +33,12 @@ export class NotApplied extends Data.TaggedError("NotApplied")<{
   readonly cause?: unknown
 }> {}
 
-/** A projection was not registered: another one of its name is (`NameTaken`), or it reads another log (`OtherLog`). */
+/**
+ * A projection was not registered: another one of its name is (`NameTaken`), it reads another log (`OtherLog`), or it is
+ * none (`NotProjection`).
+ */
 export class RegisterRefused extends Data.TaggedError("RegisterRefused")<{
-  readonly reason: "NameTaken" | "OtherLog"
+  readonly reason: "NameTaken" | "OtherLog" | "NotProjection"
   /** The name of the projection. */
   readonly projection: string
   readonly message: string
@@ -292,5 +295,10 @@ export interface Frontier {
 export const handleOf = (state: State): Frontier => ({
   applied: Effect.sync(() => Option.fromNullable(appliedOf(state))),
   awaitApplied: (revision, timeout) => awaitApplied(state, revision, timeout),
-  register: (projection) => register(state, projection[internals])
+  register: (projection) => {
+    const inside = internalsOf(projection)
+    if (inside !== undefined) return register(state, inside)
+    const message = "it is no projection: pass what Projection.make makes"
+    return Effect.fail(new RegisterRefused({ reason: "NotProjection", projection: "", message }))
+  }
 })

@@ -40,3 +40,7 @@ export const internals: unique symbol = Symbol.for("effect-recorder/Projection/i
 export interface HasInternals {
   readonly [internals]: Internals
 }
+
+/** Returns what is inside a handle; `undefined`: it is none. */
+export const internalsOf = (projection: HasInternals | undefined): Internals | undefined =>
+  projection?.[internals]

@@ -1,6 +1,7 @@
 /** The options of a projection, their rules and their defaults. */
 import type { Duration } from "effect"
 import type { Tier } from "../../Tier.js"
+import { handle } from "../arguments.js"
 import * as Rules from "../options.js"
 import type { Made } from "../remedy.js"
 import { validateName } from "./compiled.js"
@@ -26,12 +27,9 @@ export interface Options {
   readonly maxStateBytes?: number | undefined
 }
 
-const isTier = (given: unknown): boolean =>
-  typeof given === "object" && given !== null && "open" in given && typeof given.open === "function"
-
 export const rules = {
   name: Rules.optional(Rules.valid<string>(validateName)),
-  tier: Rules.optional(Rules.that("a Tier", isTier)),
+  tier: Rules.optional(handle("a Tier", "open")),
   tierTimeout: Rules.or(Rules.millis("above 0"), 1_000),
   prefetch: Rules.or(Rules.oneOf("on", "off"), "off"),
   slots: Rules.or(Rules.whole(0, "states"), 1_000),

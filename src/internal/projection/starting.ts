@@ -4,6 +4,7 @@ import { isInTransaction } from "../callerContext.js"
 import type { ChangeLog } from "../log/changeLog.js"
 import type { Revision } from "../log/events.js"
 import { InvalidOptions } from "../options.js"
+import * as Series from "../series.js"
 import { type Compiled, compile } from "./compiled.js"
 import type { Sharing } from "./decoder.js"
 import type { Definition } from "./definition.js"
@@ -138,7 +139,7 @@ export const start = <S, E extends AnyEvent>(
       tier: yield* tierOf(settings, compiled, counters),
       clock: yield* Effect.clock,
       counters,
-      publisher: publisher(counters, name)
+      publisher: publisher(counters, yield* Series.open("projection", name))
     }
     const calls: Calls<S, E> = {
       runtime,

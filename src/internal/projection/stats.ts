@@ -1,6 +1,7 @@
 /** The counters of a projection, and their metrics. */
-import { type Metric, MetricLabel } from "effect"
+import type { Metric } from "effect"
 import * as Metrics from "../../Metrics.js"
+import type { Series } from "../series.js"
 import type { Strategy } from "./outcome.js"
 
 /** What a projection counts; all since `make`, but for `slots`. */
@@ -85,26 +86,25 @@ export interface Publisher {
   readonly fold: (strategy: Strategy, duration: number) => void
 }
 
-export const publisher = (counters: Counters, name: string): Publisher => {
-  const labels = [MetricLabel.make("projection", name)]
+export const publisher = (counters: Counters, { labelled, update }: Series): Publisher => {
   const published = makeCounters()
   const strategies = Object.keys(published.answered) as ReadonlyArray<Strategy>
-  const tagged = (strategy: Strategy) => [...labels, MetricLabel.make("strategy", strategy)]
+  const labels = Object.fromEntries(strategies.map((strategy) => [strategy, labelled("strategy", strategy)]))
   return {
     publish: () => {
       for (const strategy of strategies) {
         const count = counters.answered[strategy] - published.answered[strategy]
         if (count === 0) continue
-        Metrics.projections.unsafeUpdate(count, tagged(strategy))
+        update(Metrics.projections, count, labels[strategy])
         published.answered[strategy] = counters.answered[strategy]
       }
       for (const name of Object.keys(counted) as ReadonlyArray<Published>) {
         const count = counters[name] - published[name]
         if (count === 0) continue
-        counted[name].unsafeUpdate(count, labels)
+        update(counted[name], count)
         published[name] = counters[name]
       }
     },
-    fold: (strategy, duration) => Metrics.projectionFoldDuration.unsafeUpdate(duration, tagged(strategy))
+    fold: (strategy, duration) => update(Metrics.projectionFoldDuration, duration, labels[strategy])
   }
 }

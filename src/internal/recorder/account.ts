@@ -1,7 +1,7 @@
 /** The account of a recorder, and its metrics. */
-import type { MetricLabel } from "effect"
 import type { Control } from "../../Actor.js"
 import * as Metrics from "../../Metrics.js"
+import type { Series } from "../series.js"
 
 /**
  * What became of the records that have an outcome. Together with the actor's counts (accepted, dropped, pending) it is
@@ -37,7 +37,7 @@ export const make = (): Account => ({
 export const publisher = (
   account: Account,
   { counts }: Pick<Control<never>, "counts">,
-  labels: ReadonlyArray<MetricLabel.MetricLabel>
+  { update }: Pick<Series, "update">
 ): (() => void) => {
   const rare = {
     duplicates: 0,
@@ -54,22 +54,22 @@ export const publisher = (
   let pending: number | undefined
   const grow = (name: keyof typeof rare, metric: typeof Metrics.stored, now: number): void => {
     if (now === rare[name]) return
-    metric.unsafeUpdate(now - rare[name], labels)
+    update(metric, now - rare[name])
     rare[name] = now
   }
   return () => {
     const { duplicates, handedBackEvents, retries, setAsideEvents } = account
     const { accepted: acceptedNow, dropped, pending: pendingNow, refused, released } = counts()
     if (acceptedNow !== accepted) {
-      Metrics.accepted.unsafeUpdate(acceptedNow - accepted, labels)
+      update(Metrics.accepted, acceptedNow - accepted)
       accepted = acceptedNow
     }
     if (account.stored !== stored) {
-      Metrics.stored.unsafeUpdate(account.stored - stored, labels)
+      update(Metrics.stored, account.stored - stored)
       stored = account.stored
     }
     if (pendingNow !== pending) {
-      Metrics.pending.unsafeUpdate(pendingNow, labels)
+      update(Metrics.pending, pendingNow)
       pending = pendingNow
     }
     // None of them ever falls.

@@ -1,16 +1,17 @@
 /** What a recorder's actor does: saves batches, retries, sets aside, and hands back. */
-import { Cause, type Clock, Effect, MetricLabel, type Scope } from "effect"
+import { Cause, type Clock, Effect, type Scope } from "effect"
 import type { Control, Options } from "../../Actor.js"
 import * as Metrics from "../../Metrics.js"
 import type { Storage, StorageError } from "../../Storage.js"
 import { acquireWith } from "../acquire.js"
+import type { Series } from "../series.js"
 import * as Account from "./account.js"
 import { type Config, type Listener, waits } from "./batchRun.js"
 import * as BatchRunner from "./batchRunner.js"
 import { classify, loggable, saveTimedOut } from "./classify.js"
 import { type CloseReport, reportUnsaved } from "./closeReport.js"
 import { droppedError } from "./errors.js"
-import type { Settings } from "./options.js"
+import { checkStorage, type Settings } from "./options.js"
 import * as Receipts from "./receipts.js"
 import * as Settlement from "./settlement.js"
 import * as Spans from "./spans.js"
@@ -23,12 +24,12 @@ export interface Parts<Record> {
   /** None without a tracer. */
   readonly spans: Spans.Spans | undefined
   readonly clock: Clock.Clock
+  readonly series: Series
 }
 
 /** The parts with what they need of the actor. */
 interface Running<Record> extends Parts<Record> {
   readonly control: Control<Record>
-  readonly labels: ReadonlyArray<MetricLabel.MetricLabel>
   /** Publishes the metrics. */
   readonly publish: () => void
 }
@@ -52,7 +53,7 @@ const reportReleases = <Record>({ control, settings: { maxHeld, name } }: Runnin
 
 /** Settles what the saves of a batch lead to, and publishes it. */
 const listenerOf = <Record>(running: Running<Record>): Listener<Record> => {
-  const { clock, control, labels, publish, settings, settlement } = running
+  const { clock, control, publish, series, settings, settlement } = running
   const { account } = settlement
   /** One log line for all the bad records of a batch. */
   let loggedBatch: unknown
@@ -61,9 +62,9 @@ const listenerOf = <Record>(running: Running<Record>): Listener<Record> => {
   return {
     onAcknowledged: (count) => {
       account.saves++
-      Metrics.batchSize.unsafeUpdate(count, labels)
+      series.update(Metrics.batchSize, count)
       const nanos = clock.unsafeCurrentTimeNanos() - control.stepStartedAt()
-      Metrics.saveDuration.unsafeUpdate(Number(nanos) / 1e6, labels)
+      series.update(Metrics.saveDuration, Number(nanos) / 1e6)
     },
     onStored: (batch, from, to, duplicates) => {
       Settlement.settleStored(settlement, control, batch, from, to, duplicates)
@@ -125,11 +126,10 @@ export const behaviorOf =
   (
     control: Control<Record>
   ): Options<Storage<Record, Query, Result>, Record, CloseReport<Record, Query, Result>, R | Scope.Scope> => {
-    const { settings, settlement } = parts
+    const { series, settings, settlement } = parts
     const { name, saveTimeout } = settings
-    const labels = [MetricLabel.make("recorder", name)]
-    const publish = Account.publisher(settlement.account, control, labels)
-    const running: Running<Record> = { ...parts, control, labels, publish }
+    const publish = Account.publisher(settlement.account, control, series)
+    const running: Running<Record> = { ...parts, control, publish }
     const runner = runnerOf(running)
     return {
       name,
@@ -143,7 +143,7 @@ export const behaviorOf =
         classify,
         isFatal: (failure) => failure.kind === "Fatal",
         onFailure: (cause, attempt) => reportOutage(running, cause, attempt)
-      }),
+      }).pipe(Effect.tap(checkStorage)),
       onBatch: (storage, batch) => BatchRunner.step(runner, Settlement.startRun(settlement, batch), storage),
       prepare: (storage, batch) => {
         if (storage.prepare !== undefined && batch.items.length <= BatchRunner.fitOf(runner))
@@ -164,12 +164,13 @@ export const behaviorOf =
         control.runInBackground(Effect.logError(`${name}: failed: ${loggable(classify(cause))}`))
       },
       onTick: () => {
-        Metrics.oldestAge.unsafeUpdate(control.oldestAge(), labels)
+        series.update(Metrics.oldestAge, control.oldestAge())
         publish()
       },
       report: (leftover) => {
         const unsaved = Settlement.handBack(settlement, leftover)
         publish()
+        series.end()
         return {
           storage: leftover.resource,
           storageBusy: leftover.busy,

@@ -2,6 +2,7 @@
 import { type Duration, type Effect, Schedule } from "effect"
 import type { Bound } from "../../Actor.js"
 import type { MemoryOptions, StorageError } from "../../Storage.js"
+import { check, handle } from "../arguments.js"
 import type { Columns } from "../columns/columns.js"
 import * as Rules from "../options.js"
 import type { CloseReport } from "./closeReport.js"
@@ -81,6 +82,10 @@ export const resolve = <Record>(
 ): Effect.Effect<Settings<Record>, Rules.InvalidOptions> => Rules.resolve<Options<Record>>()(rules, options)
 
 const memoryRules = { ...rules, table: checkedBelow, columns: checkedBelow, id: checkedBelow }
+
+/** Fails if what a recorder is to stand on is no storage. */
+export const checkStorage = (given: unknown): Effect.Effect<void, Rules.InvalidOptions> =>
+  check("storage", handle("a Storage", "save"), given)
 
 /** Checks the options of a recorder of a storage in memory. `Storage.memory` has the rules of its own. */
 export const resolveMemory = <Record>(

@@ -1,5 +1,5 @@
 /** The saving side of a recorder: how records are offered, and how their outcome is awaited. */
-import { Context, Effect, Option, Tracer } from "effect"
+import { Context, Effect, Option, Predicate, Tracer } from "effect"
 import type { Actor, Control, Placed } from "../../Actor.js"
 import { droppedError, type NotStored, refusedError } from "./errors.js"
 import type { Receipts } from "./receipts.js"
@@ -14,7 +14,10 @@ export interface Saver<in Record> {
   readonly unsafeSave: (record: Record) => boolean
   /** Accepts a record; waits only under the overflow policy `suspend`. `false`: refused. */
   readonly save: (record: Record) => Effect.Effect<boolean>
-  /** Accepts all of the records in order, or none of them. They may be stored in several batches. */
+  /**
+   * Accepts all of the records in order, or none of them. They may be stored in several batches. What cannot be iterated
+   * is refused, and counts as one record.
+   */
   readonly saveAll: (records: Iterable<Record>) => Effect.Effect<boolean>
   /**
    * Completes after the commit that holds the record. Savers that wait together share a commit. Interrupting the
@@ -49,6 +52,7 @@ export const mapInput = <A, B>(saver: Saver<B>, f: (record: A) => B): Saver<A> =
       Effect.suspend(() => through(record, saver.saveDurable, () => Effect.fail(refusedError))),
     saveAll: (records) =>
       Effect.suspend(() => {
+        if (!Predicate.isIterable(records)) return saver.saveAll(records)
         const all = Array.from(records)
         const made = Option.all(all.map(attempt))
         return Option.isSome(made)
@@ -129,7 +133,12 @@ export const makeSaver = <Record>(
     unsafeSave: actor.unsafeOffer,
     unsafeRefuse: actor.control.refuse,
     save: spans === undefined ? actor.offer : waits ? (record) => accepted([record]) : noting(actor, spans),
-    saveAll: (records) => Effect.suspend(() => accepted(Array.from(records))),
+    saveAll: (records) =>
+      Effect.suspend(() =>
+        Predicate.isIterable(records)
+          ? accepted(Array.from(records))
+          : Effect.sync(() => actor.control.refuse(1))
+      ),
     saveDurable: durable
   }
 }

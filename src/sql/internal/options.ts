@@ -1,4 +1,5 @@
 /** Rules of options that several modules of this folder have. */
+import { handle } from "../../internal/arguments.js"
 import { validateName } from "../../internal/columns/columns.js"
 import { InvalidOptions, invalid, millis, type Rule, that, valid } from "../../internal/options.js"
 import { isLonger } from "../../internal/text.js"
@@ -37,7 +38,4 @@ export const sqliteFile = that(
 )
 
 /** A doorbell. */
-export const doorbell = that(
-  "a doorbell, such as PgDoorbell.make makes",
-  (given) => typeof given === "object" && given !== null && "ring" in given && "listen" in given
-)
+export const doorbell = handle("a doorbell, such as PgDoorbell.make makes", "ring", "listen")

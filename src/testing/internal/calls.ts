@@ -1,6 +1,7 @@
 /** Calls of a subject, each bounded in time, and checks that fail with what was seen. */
 import { Cause, Duration, Effect, Exit, Fiber, FiberId } from "effect"
 import { isError } from "../../internal/realms.js"
+import { monotonicMillis } from "../../internal/time.js"
 import { StorageError } from "../../Storage.js"
 
 /** Describes an error for a message. */
@@ -72,6 +73,18 @@ export const unless = (seen: string | undefined): Effect.Effect<void, string> =>
 /** Fails with what was seen, unless the condition holds. */
 export const ensure = (holds: boolean, seen: string): Effect.Effect<void, string> =>
   holds ? Effect.void : Effect.fail(seen)
+
+/**
+ * Runs a whole call. Returns a pause, after which one that goes on behind its interruption has ended, too: twice as long as
+ * the whole call took, and 20 ms at least.
+ */
+export const pauseFor = <A, E>(whole: Effect.Effect<A, E>): Effect.Effect<Effect.Effect<void>, E> =>
+  Effect.gen(function* () {
+    const clock = yield* Effect.clock
+    const begun = monotonicMillis(clock)
+    yield* whole
+    return Effect.sleep(Math.max(20, (monotonicMillis(clock) - begun) * 2))
+  })
 
 /** The moments at which a call is interrupted: after so many turns of the scheduler. */
 export const moments: ReadonlyArray<number> = [0, 1, 2, 3, 4, 5, 8, 13, 21, 34]

@@ -5,6 +5,7 @@ import { guardsOf } from "./guard.js"
 const guard = guardsOf("untyped")
 
 const durations = "is refused before anything is done, if it is none"
+const nothing = "fails with a typed error that names it"
 const logs = "refuses what is no entry, no options and no cursor"
 
 export const untypedGuards: ReadonlyArray<NamedMutant> = [
@@ -97,5 +98,35 @@ export const untypedGuards: ReadonlyArray<NamedMutant> = [
       file: "test/sql/sqlite/open.test.ts",
       name: "gives back what the WAL file grew by while another program read"
     }
-  }
+  },
+  guard(
+    "take nothing for a storage, a log, a table or a backend",
+    "internal/arguments",
+    ["Predicate.isObject(given) && members", "Object(given) === Object(given) || members"],
+    ["project/options", nothing]
+  ),
+  guard(
+    "take nothing for an Effect",
+    "internal/arguments",
+    ["  check(name, anEffect, given)", "  name === given ? Effect.void : Effect.void"],
+    ["project/options", nothing]
+  ),
+  guard(
+    "take nothing for a tag",
+    "internal/arguments",
+    ["Context.isTag(tag) ?", "tag !== (5 as never) ?"],
+    ["project/options", nothing]
+  ),
+  guard(
+    "read what is inside of no projection",
+    "internal/projection/internals",
+    ["projection?.[internals]", "projection![internals]"],
+    ["project/options", nothing]
+  ),
+  guard(
+    "save all of nothing",
+    "internal/recorder/saver",
+    ["        Predicate.isIterable(records)\n", "        Predicate.isIterable([])\n"],
+    ["recorder/bounds", "saveAll refuses what cannot be iterated, and counts it"]
+  )
 ]

@@ -201,12 +201,15 @@ export const core: ReadonlyArray<Place> = [
     Storage.memory<Columns>
   ),
   place<Tier.MemoryOptions>("Tier.memory", {}, { maxEntries: wholes }, Tier.memory),
-  place<Table.AnyDefinition>(
-    "the definition of Table.make",
-    keys,
-    { name: of(5, "", "a/b"), columns: of(5, {}), id: of(5, "detail", "nope") },
-    (definition) => Table.make(definition, source)
-  ),
+  {
+    ...place<Table.AnyDefinition>(
+      "the definition of Table.make",
+      keys,
+      { name: of(5, "", "a/b"), columns: of(5, {}), id: of(5, "detail", "nope") },
+      (definition) => Table.make(definition, source)
+    ),
+    takesOthers: true
+  },
   place<Table.MemoryOptions>("Table.memory", {}, { log: of(5, {}) }, (options) =>
     Table.memory(keys, options)
   ),

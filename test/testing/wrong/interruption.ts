@@ -1,5 +1,5 @@
 /** Wrong when a call hangs, or is given up. */
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import type { Row } from "../../support/laws/subjects.js"
 import {
   check,
@@ -53,6 +53,13 @@ export const wrongInterruption: ReadonlyArray<Wrong> = [
         Effect.onInterrupt(save(batch) as Save, () =>
           Effect.forkDaemon(Effect.delay(Effect.ignore(commit(disk, batch)), "10 millis"))
         ),
+    ["nothing-after-interruption"]
+  ),
+  saving(
+    "takes 50 ms for a save, and goes on with it behind its interruption",
+    (_, { save }) =>
+      (batch) =>
+        Effect.flatMap(Effect.forkDaemon(Effect.delay(save(batch) as Save, "50 millis")), Fiber.join),
     ["nothing-after-interruption"]
   ),
   saving(

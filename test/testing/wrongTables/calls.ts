@@ -239,6 +239,15 @@ export const wrongConcurrency: ReadonlyArray<Wrong> = [
     })
   },
   {
+    name: "takes 50 ms for a write, and goes on with it behind its interruption",
+    breaks: ["nothing-after-interruption"],
+    table: (right) => ({
+      ...right,
+      write: (writes, batch) =>
+        Effect.flatMap(Effect.forkDaemon(Effect.delay(right.write(writes, batch), "50 millis")), Fiber.join)
+    })
+  },
+  {
     name: "keeps its lock when a write is interrupted",
     breaks: ["free-after-interruption"],
     source: (right) => {

@@ -1,6 +1,7 @@
 /** The decorator that plays a script of faults over a storage, and keeps what happened. */
 
 import { Deferred, Effect, Exit, FiberId } from "effect"
+import { check, handle } from "../../../internal/arguments.js"
 import type { InvalidOptions } from "../../../internal/options.js"
 import type { Made } from "../../../internal/remedy.js"
 import { type Saved, type Storage, StorageError } from "../../../Storage.js"
@@ -145,54 +146,60 @@ export const make = <Record, Query, Result>(
   below: Made & Storage<Record, Query, Result>,
   script: Script<Record> = []
 ): Effect.Effect<FaultStorage<Record, Query, Result>, InvalidOptions> =>
-  Effect.map(startScript(storageScripts, script), (running) => {
-    const state: State<Record, Query, Result> = {
-      saves: [],
-      loads: [],
-      nextSaves: [],
-      nextLoads: [],
-      awaited: new Map(),
-      running,
-      open: 0,
-      overlaps: 0
+  Effect.map(
+    Effect.andThen(
+      check("storage", handle("a Storage", "save", "load"), below),
+      startScript(storageScripts, script)
+    ),
+    (running) => {
+      const state: State<Record, Query, Result> = {
+        saves: [],
+        loads: [],
+        nextSaves: [],
+        nextLoads: [],
+        awaited: new Map(),
+        running,
+        open: 0,
+        overlaps: 0
+      }
+      const save = makeSave(below, state)
+      const { prepare } = below
+      return {
+        storage: {
+          save: (batch) =>
+            save(
+              batch,
+              Effect.suspend(() => below.save(batch))
+            ),
+          load: makeLoad(below, state),
+          ...(below.maxBatch === undefined ? {} : { maxBatch: below.maxBatch }),
+          ...(prepare === undefined
+            ? {}
+            : { prepare: (batch: ReadonlyArray<Record>) => save(batch, prepare.call(below, batch)) })
+        },
+        saves: state.saves,
+        loads: state.loads,
+        overlaps: () => state.overlaps,
+        next: (...faults) =>
+          Effect.sync(() => {
+            state.nextSaves.push(...faults)
+          }),
+        nextLoads: (...faults) =>
+          Effect.sync(() => {
+            state.nextLoads.push(...faults)
+          }),
+        play: (script) =>
+          Effect.map(startScript(storageScripts, script), (running) => {
+            state.running = running
+          }),
+        saveBegun: (nth) =>
+          Effect.suspend(() => {
+            const call = state.saves[nth - 1]
+            if (call !== undefined) return Effect.succeed(call)
+            const waiter = state.awaited.get(nth) ?? Deferred.unsafeMake<SaveCall<Record>>(FiberId.none)
+            state.awaited.set(nth, waiter)
+            return Deferred.await(waiter)
+          })
+      }
     }
-    const save = makeSave(below, state)
-    const { prepare } = below
-    return {
-      storage: {
-        save: (batch) =>
-          save(
-            batch,
-            Effect.suspend(() => below.save(batch))
-          ),
-        load: makeLoad(below, state),
-        ...(below.maxBatch === undefined ? {} : { maxBatch: below.maxBatch }),
-        ...(prepare === undefined
-          ? {}
-          : { prepare: (batch: ReadonlyArray<Record>) => save(batch, prepare.call(below, batch)) })
-      },
-      saves: state.saves,
-      loads: state.loads,
-      overlaps: () => state.overlaps,
-      next: (...faults) =>
-        Effect.sync(() => {
-          state.nextSaves.push(...faults)
-        }),
-      nextLoads: (...faults) =>
-        Effect.sync(() => {
-          state.nextLoads.push(...faults)
-        }),
-      play: (script) =>
-        Effect.map(startScript(storageScripts, script), (running) => {
-          state.running = running
-        }),
-      saveBegun: (nth) =>
-        Effect.suspend(() => {
-          const call = state.saves[nth - 1]
-          if (call !== undefined) return Effect.succeed(call)
-          const waiter = state.awaited.get(nth) ?? Deferred.unsafeMake<SaveCall<Record>>(FiberId.none)
-          state.awaited.set(nth, waiter)
-          return Deferred.await(waiter)
-        })
-    }
-  })
+  )

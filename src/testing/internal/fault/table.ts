@@ -1,6 +1,7 @@
 /** The decorator that plays a script of faults over a table, and keeps what happened. */
 
 import { Data, Deferred, Effect, Exit, FiberId, Option } from "effect"
+import { check, handle } from "../../../internal/arguments.js"
 import type { InvalidOptions } from "../../../internal/options.js"
 import type { Made } from "../../../internal/remedy.js"
 import {
@@ -256,6 +257,7 @@ export const make = <D extends AnyDefinition>(
   script: TableScript<D> = []
 ): Effect.Effect<FaultTable<D>, InvalidOptions> =>
   Effect.gen(function* () {
+    yield* check("table", handle("a Table", "definition", "write"), below)
     const state: State<D> = {
       reads: noCalls(),
       writes: noCalls(),

@@ -1,7 +1,6 @@
 /** The laws of calls that hang, or that their caller gives up. */
 import { Effect } from "effect"
-import { monotonicMillis } from "../../../internal/time.js"
-import { interruptedAfter, moments, unless } from "../calls.js"
+import { interruptedAfter, moments, pauseFor, unless } from "../calls.js"
 import { difference } from "../sameData.js"
 import type { Fixture } from "./fixture.js"
 import { holds, holdsInOrder, idsOf, loads, makeFixture, records } from "./fixture.js"
@@ -71,15 +70,11 @@ export const lawsOfInterruption: ReadonlyArray<Law> = [
       Effect.gen(function* () {
         const fixture = yield* makeFixture(trial)
         const after = moments.length * size
-        const clock = yield* Effect.clock
-        const begun = monotonicMillis(clock)
-        yield* fixture.save(records(trial, after, after + size))
-        const own = monotonicMillis(clock) - begun
+        const pause = yield* pauseFor(fixture.save(records(trial, after, after + size)))
         yield* interruptEach(trial, fixture)
         const then = yield* fixture.peek
         const marker = records(trial, after + size, after + size + 1)
-        // What goes on would be committed within the time of a save: a slow backend gets longer.
-        yield* Effect.sleep(Math.max(20, own * 2))
+        yield* pause
         yield* fixture.save(marker)
         const differs = difference(yield* fixture.peek, [...then, ...idsOf(trial, marker)])
         yield* unless(differs && `after the end of the interrupted saves, another reader saw ${differs}`)

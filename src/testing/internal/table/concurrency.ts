@@ -1,20 +1,9 @@
 /** The laws of calls at the same time, of other handles, and of interruption. */
 import { Effect, Fiber, Ref } from "effect"
 import { Query, Write } from "../../../Table.js"
-import { ensure, interruptedAfter, moments, unless } from "../calls.js"
+import { ensure, interruptedAfter, moments, pauseFor, unless } from "../calls.js"
 import { sameData } from "../sameData.js"
-import {
-  brief,
-  byId,
-  numbers,
-  rowOf,
-  type TableFixture,
-  type Things,
-  tableLaw,
-  thing,
-  things,
-  uuid
-} from "./fixture.js"
+import { brief, numbers, rowOf, type TableFixture, type Things, tableLaw, thing, uuid } from "./fixture.js"
 import type { TableLaw } from "./subject.js"
 
 const atOnce = 8
@@ -217,8 +206,9 @@ const together: ReadonlyArray<TableLaw> = [
   )
 ]
 
-/** Writes of four things, so that a part of them could be done. */
-const four = (n: number) => numbers(4).map((i) => Write.patch(uuid(i), { n, note: String(n) }))
+/** Writes of four things from one on, so that a part of them could be done. */
+const four = (n: number, first = 0) =>
+  numbers(4).map((i) => Write.patch(uuid(first + i), { n, note: String(n) }))
 
 const interruption: ReadonlyArray<TableLaw> = [
   tableLaw(
@@ -231,23 +221,30 @@ const interruption: ReadonlyArray<TableLaw> = [
     },
     (trial) =>
       Effect.gen(function* () {
-        yield* trial.insert(...numbers(4).map((n) => thing(n, { n: 0, note: "0" })))
-        for (const [n, turns] of moments.entries()) {
-          yield* interruptedAfter(
-            trial,
-            turns,
-            "four patches",
-            Effect.suspend(() => trial.table.write(four(n + 1)))
+        // Each call has rows of its own, so that what goes on is seen whenever it ends.
+        const rows = 4 * (moments.length + 1)
+        yield* trial.insert(...numbers(rows).map((n) => thing(n, { n: 0, note: "0" })))
+        const pause = yield* pauseFor(trial.done(...four(1, 4 * moments.length)))
+        const read = (at: number) => trial.getMany(numbers(4).map((i) => uuid(4 * at + i)))
+        const seen = yield* Effect.forEach(moments, (turns, at) =>
+          Effect.andThen(
+            interruptedAfter(
+              trial,
+              turns,
+              "four patches",
+              Effect.suspend(() => trial.table.write(four(1, 4 * at)))
+            ),
+            () => read(at)
           )
-          const then = byId(things, yield* trial.list())
+        )
+        yield* ensure(
+          seen.flat().every((row) => row !== undefined && row.note === String(row.n)),
+          "an interrupted call left a row that no write has made"
+        )
+        yield* pause
+        for (const [at, then] of seen.entries()) {
           yield* ensure(
-            then.length === 4 && then.every((row) => row.note === String(row.n)),
-            "an interrupted call left a row that no write has made"
-          )
-          yield* Effect.sleep("5 millis")
-          const later = byId(things, yield* trial.list())
-          yield* ensure(
-            sameData(later, then),
+            sameData(yield* read(at), then),
             "rows change after the end of the interrupted call that changed them"
           )
         }
