@@ -38,10 +38,16 @@ export type { StoreStatus } from "./internal/catalog/slot.js"
 export type { Json, JsonObject } from "./internal/columns/jsonData.js"
 export type { As } from "./internal/datastore/accept.js"
 export { apply } from "./internal/datastore/apply.js"
+export type {
+  FollowOptions,
+  OperationAs,
+  ReadOptions,
+  StepOptions,
+  WriteOptions
+} from "./internal/datastore/callOptions.js"
 export { checkSteps } from "./internal/datastore/check.js"
 export type { CloseReport, Unsaved } from "./internal/datastore/closing.js"
 export { OpenError, StoreEnded, WriteError } from "./internal/datastore/errors.js"
-export type { FollowOptions } from "./internal/datastore/followCalls.js"
 export type { StoreHandle } from "./internal/datastore/handle.js"
 export {
   type Changed,
@@ -57,17 +63,14 @@ export {
   type Step,
   set
 } from "./internal/datastore/operation.js"
-export type { ReadOptions, Snapshot } from "./internal/datastore/reading.js"
+export type { ReadError, Snapshot } from "./internal/datastore/reading.js"
 export type { Migrate, OpenOptions, Options } from "./internal/datastore/settings.js"
 export type { Stats } from "./internal/datastore/stats.js"
 export type {
   Batched,
   Failure,
-  OperationAs,
   PatchFields,
-  Removed,
-  StepOptions,
-  WriteOptions
+  Removed
 } from "./internal/datastore/writing.js"
 export type { Leases } from "./internal/lease/leases.js"
 export { type Session, SessionRefused, type Sessions } from "./internal/lease/sessions.js"

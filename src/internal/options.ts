@@ -175,19 +175,26 @@ export const readOptions =
   <const R extends Rules<O>>(rules: R, options: O): Resolved<O, R> | InvalidOptions =>
     resolveAt<O, R>("", rules, options)
 
+/** Returns why a value is no record of options, or `undefined`. */
+export const validateRecord = (option: string, given: unknown): InvalidOptions | undefined =>
+  typeof given !== "object" || given === null || Array.isArray(given)
+    ? invalid(option, "a record of options", given)
+    : undefined
+
 const resolveAt = <O extends object, R extends Rules<O>>(
   prefix: string,
   rules: R,
   options: unknown
 ): Resolved<O, R> | InvalidOptions => {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    return invalid(prefix === "" ? "options" : prefix.slice(0, -1), "a record of options", options)
-  }
-  const unknown = Object.keys(options).find((name) => !Object.hasOwn(rules, name))
+  const problem = validateRecord(prefix === "" ? "options" : prefix.slice(0, -1), options)
+  if (problem !== undefined) return problem
+  // It is a record.
+  const given = options as { readonly [name: string]: unknown }
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(rules, name))
   if (unknown !== undefined) return unknownOption(prefix, unknown, Object.keys(rules))
   const resolved: Record<string, unknown> = {}
   for (const [name, { read }] of Object.entries<Rule<unknown>>(rules)) {
-    const value = read(prefix + name, (options as Readonly<Record<string, unknown>>)[name])
+    const value = read(prefix + name, given[name])
     if (value instanceof InvalidOptions) return value
     resolved[name] = value
   }

@@ -1,6 +1,7 @@
 /** What is no operation, no record or no option of a store is refused with a reason, and changes nothing. */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Option, ParseResult, Schema, Stream } from "effect"
+import { Cause, Effect, Option, ParseResult, Schema, Stream } from "effect"
+import * as ChangeLog from "../../src/ChangeLog.js"
 import * as Datastore from "../../src/Datastore.js"
 import { board, followed, make, type Task, task } from "../support/datastore/stores.js"
 import { scenario } from "../support/time/turn.js"
@@ -99,6 +100,48 @@ for (const kind of kinds) {
       }
       yield* store.set(task("a"), { ttl: Number.POSITIVE_INFINITY })
       expect((yield* store.snapshot()).seq).toBe(1)
+    })
+
+    scenario("what is no record of options, in each of its calls", function* () {
+      const { store } = yield* board({}, { kind })
+      yield* store.set(task("a"))
+      const step = Datastore.set(task("b"))
+      const opened = (as: unknown, options: unknown) =>
+        Effect.scoped(store.opener(as as never).open(ChangeLog.prefix(""), options as never))
+      const followed = (options: unknown) => Stream.runHead(store.follow(options as never))
+      const invalid = "InvalidOperation"
+      const calls: ReadonlyArray<readonly [what: string, call: Effect.Effect<unknown, unknown>, as: object]> =
+        [null, 5, []].flatMap((given) => {
+          const none = given as never
+          const options = { option: "options" }
+          return [
+            ["set", store.set(task("b"), none), { reason: invalid }],
+            ["patch", store.patch("a", {}, none), { reason: invalid }],
+            ["the fields of a patch", store.patch("a", none), { reason: invalid }],
+            ["delete", store.delete("a", none), { reason: invalid }],
+            ["batch", store.batch([step], none), { reason: invalid }],
+            ["get", store.get("a", none), options],
+            ["snapshot", store.snapshot(none), options],
+            ["follow", followed(given), options],
+            ["after", followed({ after: given }), { option: "after" }],
+            ["view", followed({ view: given }), { option: "view" }],
+            ["policy", followed({ policy: given }), { option: "policy" }],
+            ["the client of a follow", followed({ as: given }), { option: "as" }],
+            ["the client of a read", store.get("a", { as: none }), { option: "as" }],
+            ["which read", store.get("a", { read: none }), { option: "read" }],
+            ["open", opened(undefined, given), options],
+            ["the after of open", opened(undefined, { after: given }), { option: "after" }],
+            ["the view of open", opened(undefined, { view: given }), { option: "view" }],
+            ["the client of open", opened(given, {}), { option: "as" }],
+            ["an unknown option", store.set(task("b"), { tll: given } as never), { reason: invalid }],
+            ["a condition of a batch", store.batch([step], { expect: 1 } as never), { reason: invalid }]
+          ] as const
+        })
+      for (const [what, call, as] of calls) expect(yield* Effect.flip(call), what).toMatchObject(as)
+      const defect = yield* Effect.flip(Effect.sandbox(store.subscribe(null as never)))
+      expect(Cause.squash(defect)).toBeInstanceOf(Datastore.InvalidOptions)
+      expect(yield* store.snapshot()).toMatchObject({ seq: 1 })
+      expect(yield* store.subscribers).toEqual([])
     })
 
     scenario("a number above the window, and one below it", function* () {

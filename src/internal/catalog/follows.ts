@@ -4,6 +4,7 @@ import { EpochChanged, type Event, type Revision, type Selector } from "../../Ch
 import type { FollowError, Frame, View, WatchEnded, FollowOptions as WatchOptions } from "../../Watch.js"
 import { type Watcher, WatchRefused } from "../../Watch.js"
 import type { Timers } from "../lease/timers.js"
+import { isCursor } from "../log/events.js"
 import * as Clients from "./clients.js"
 import type { StoreEnded } from "./ended.js"
 import type { Following } from "./following.js"
@@ -185,7 +186,8 @@ export const open = <V>(
 ): Effect.Effect<Watcher<V>, FollowError | StoreEnded, Scope.Scope> =>
   Effect.gen(function* () {
     const { after, view } = options
-    if (after !== undefined && !isOfTheseRights(followers, followed, after, as)) {
+    // What is no cursor is refused by the watch.
+    if (isCursor(after) && !isOfTheseRights(followers, followed, after, as)) {
       return yield* otherRights(followed.epoch)
     }
     const stopped = yield* Deferred.make<never, WatchRefused>()

@@ -1,10 +1,14 @@
 /** The follows of a store: what a principal may see, from a snapshot or a revision on, until one typed end. */
 import { Effect, type Scope, Stream } from "effect"
-import { prefix, type Revision, type Selector } from "../../ChangeLog.js"
+import { prefix, type Selector } from "../../ChangeLog.js"
 import type { FollowError, Frame, Watcher, FollowOptions as WatchOptions } from "../../Watch.js"
+import { isAs } from "../catalog/catalogOptions.js"
 import { cursorOf, markShared } from "../catalog/epochMark.js"
 import * as Follows from "../catalog/follows.js"
+import { isCursor } from "../log/events.js"
+import { type InvalidOptions, invalid, validateRecord } from "../options.js"
 import type { As } from "./accept.js"
+import { type FollowOptions, resolveFollow } from "./callOptions.js"
 import type { Codec } from "./data.js"
 import type { StoreEnded } from "./errors.js"
 import type { JsonRow } from "./holding.js"
@@ -12,18 +16,10 @@ import type { Row } from "./operation.js"
 import type { Runtime } from "./runtime.js"
 import { access, type Store } from "./store.js"
 
-/** Options of a follow of a store; each has a default. */
-export interface FollowOptions<A> extends Pick<WatchOptions<never>, "buffer" | "policy" | "previous"> {
-  /**
-   * Resumes after this revision, exclusive. If what came after it is gone, or the follower's rights have changed since, it
-   * begins with a snapshot; with `authorize` also if another process gave the cursor. Default: with a snapshot.
-   */
-  readonly after?: Revision | undefined
-  /** Which records are delivered. A record that begins or ceases to match comes as a put or a delete. Pure. */
-  readonly view?: ((row: Row<A>) => boolean) | undefined
-  /** Who follows. Default: the server itself, which sees everything. */
-  readonly as?: As | undefined
-}
+const problemOf = (as: unknown, options: unknown): InvalidOptions | undefined =>
+  as === undefined || isAs(as)
+    ? validateRecord("options", options)
+    : invalid("as", "{ principal, client? }", as)
 
 /**
  * Opens a follow of what a selector matches, within the rights of its principal, as long as the scope lives. A cursor that
@@ -37,11 +33,14 @@ export const open = (
   options: WatchOptions<JsonRow>
 ): Effect.Effect<Watcher<JsonRow>, FollowError | StoreEnded, Scope.Scope> =>
   Effect.gen(function* () {
+    const problem = problemOf(as, options)
+    if (problem !== undefined) return yield* problem
     const ended = access(store, runtime.shared.timers.now())
     if (ended !== undefined) return yield* ended
     const { epoch, following, holding, id, kind, marks, parts } = store
     const { policy } = runtime.shared
-    const after = options.after && cursorOf(policy, epoch, options.after, as)
+    // What is no cursor is refused by the watch.
+    const after = isCursor(options.after) ? cursorOf(policy, epoch, options.after, as) : options.after
     if (parts !== undefined) yield* markShared(policy, { id, kind, marks, head: parts.head }, as)
     const followed = { id, kind, epoch, marks, following, seq: holding.seq }
     return yield* Follows.open(Follows.followersOf(runtime), followed, as, selector, { ...options, after })
@@ -74,9 +73,10 @@ export const follow = <A>(
   codec: Codec<A>,
   options: FollowOptions<A>
 ): Stream.Stream<Frame<Row<A>>, Follows.FollowEnded> => {
-  const frames = Stream.unwrapScoped(
-    Effect.map(openAll(runtime, store, codec, options), (watcher) => watcher.frames)
+  const opened = Effect.flatMap(resolveFollow(options), (resolved) =>
+    openAll(runtime, store, codec, resolved)
   )
+  const frames = Stream.unwrapScoped(Effect.map(opened, (watcher) => watcher.frames))
   const decoded =
     codec.problem === undefined
       ? // Without a schema, A is JSON.

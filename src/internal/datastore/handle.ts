@@ -1,7 +1,6 @@
 /** The handle of a store: one life of it. */
 import { Effect, type Option, PubSub, type Scope, Stream } from "effect"
 import type { Selector } from "../../ChangeLog.js"
-import type { StorageError } from "../../Storage.js"
 import {
   type FollowError,
   type Frame,
@@ -13,7 +12,9 @@ import * as Clients from "../catalog/clients.js"
 import type { FollowEnded } from "../catalog/follows.js"
 import * as Slot from "../catalog/slot.js"
 import type { JsonObject } from "../columns/jsonData.js"
+import { invalid } from "../options.js"
 import type { As } from "./accept.js"
+import type { FollowOptions, ReadOptions, StepOptions, WriteOptions } from "./callOptions.js"
 import type { Codec } from "./data.js"
 import type { StoreEnded, WriteError } from "./errors.js"
 import * as Follow from "./followCalls.js"
@@ -31,16 +32,11 @@ export interface StoreHandle<in out A> {
   /** Completes when the store is loaded, of one that was opened with `start: "queued"`. */
   readonly ready: Effect.Effect<void, StoreEnded>
   /** Reads a record; none if there is none that may be seen. */
-  readonly get: (
-    key: string,
-    options?: Reads.ReadOptions
-  ) => Effect.Effect<Option.Option<Row<A>>, StoreEnded | StorageError>
+  readonly get: (key: string, options?: ReadOptions) => Effect.Effect<Option.Option<Row<A>>, Reads.ReadError>
   /** Reads all records that may be seen, ascending by seq. */
-  readonly snapshot: (
-    options?: Reads.ReadOptions
-  ) => Effect.Effect<Reads.Snapshot<A>, StoreEnded | StorageError>
+  readonly snapshot: (options?: ReadOptions) => Effect.Effect<Reads.Snapshot<A>, Reads.ReadError>
   /** Replaces a record as a whole, or makes it. */
-  readonly set: (data: A, options?: Writes.StepOptions) => Effect.Effect<Row<A>, WriteError | StoreEnded>
+  readonly set: (data: A, options?: StepOptions) => Effect.Effect<Row<A>, WriteError | StoreEnded>
   /**
    * Sets a record without waiting; `false`: it is refused. For plain handlers: it is synchronous and never throws. What
    * it fails with later comes in `failures`.
@@ -50,17 +46,17 @@ export interface StoreHandle<in out A> {
   readonly patch: (
     key: string,
     fields: Writes.PatchFields<A>,
-    options?: Writes.StepOptions
+    options?: StepOptions
   ) => Effect.Effect<Row<A>, WriteError | StoreEnded>
   /** Removes a record; none if there was none. */
   readonly delete: (
     key: string,
-    options?: Writes.StepOptions
+    options?: StepOptions
   ) => Effect.Effect<Option.Option<Writes.Removed>, WriteError | StoreEnded>
   /** Applies 1 to 1,000 steps in order, all of them or none, as one revision. */
   readonly batch: (
     steps: ReadonlyArray<Step<A>>,
-    options?: Writes.WriteOptions
+    options?: WriteOptions
   ) => Effect.Effect<Writes.Batched<A>, WriteError | StoreEnded>
   /** Operations that were accepted without waiting, and what they failed with later; the last 256 first. */
   readonly failures: Stream.Stream<Writes.Failure>
@@ -70,13 +66,16 @@ export interface StoreHandle<in out A> {
    * Follows the records: a snapshot, or the changes after a revision, then `Synced`, then every change as it is made, and
    * at last one typed end. It begins when the stream runs.
    */
-  readonly follow: (options?: Follow.FollowOptions<A>) => Stream.Stream<Frame<Row<A>>, FollowEnded>
+  readonly follow: (options?: FollowOptions<A>) => Stream.Stream<Frame<Row<A>>, FollowEnded>
   /**
    * Opens watchers on behalf of a principal, as `Watch.open` does, for adapters such as `WatchSse`: within its rights, and
    * counted as its client's. Values are rows of JSON data.
    */
   readonly opener: (as?: As) => Opener
-  /** Counts a client among the subscribers, also when it follows nothing. Returns whether it was new. */
+  /**
+   * Counts a client among the subscribers, also when it follows nothing. Returns whether it was new. Dies with
+   * `InvalidOptions` if it is no text.
+   */
   readonly subscribe: (client: string) => Effect.Effect<boolean, StoreEnded>
   /** Ends all follows of a client here, and counts it no more. Returns whether it was there. */
   readonly unsubscribe: (client: string) => Effect.Effect<boolean>
@@ -119,6 +118,7 @@ const subscribe = (slot: Slot.Slot<Store>, client: string): Effect.Effect<boolea
   Effect.flatMap(Slot.live(slot), (store) => {
     const ended = access(store, store.shared.timers.now())
     if (ended !== undefined) return Effect.fail(ended)
+    if (typeof client !== "string") return Effect.die(invalid("client", "a string", client))
     const isNew = !store.members.has(client)
     store.members.add(client)
     return Effect.succeed(isNew)
@@ -156,13 +156,13 @@ export const handleOf = <A>(
       id: slot.id,
       epoch: Effect.map(Slot.live(slot), ({ epoch }) => epoch),
       ready: Effect.asVoid(Slot.live(slot)),
-      get: (key, options = {}) => Reads.get(slot, codec, key, options),
-      snapshot: (options = {}) => Reads.snapshot(slot, codec, options),
-      set: (data, options = {}) => Writes.set(writing, data, options),
+      get: (key, options) => Reads.get(slot, codec, key, options),
+      snapshot: (options) => Reads.snapshot(slot, codec, options),
+      set: (data, options) => Writes.set(writing, data, options),
       unsafeSet: (data) => Writes.unsafeWrite(writing, { _tag: "Set", data }),
-      patch: (key, fields, options = {}) => Writes.patch(writing, key, fields, options),
-      delete: (key, options = {}) => Writes.remove(writing, key, options),
-      batch: (steps, options = {}) => Writes.batch(writing, steps, options),
+      patch: (key, fields, options) => Writes.patch(writing, key, fields, options),
+      delete: (key, options) => Writes.remove(writing, key, options),
+      batch: (steps, options) => Writes.batch(writing, steps, options),
       failures: Stream.fromPubSub(failures),
       touch: touch(slot),
       follow: (options = {}) =>

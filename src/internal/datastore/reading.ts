@@ -2,24 +2,15 @@
 import { Effect, Option } from "effect"
 import type { StorageError } from "../../Storage.js"
 import { live, type Slot } from "../catalog/slot.js"
-import { type As, readable } from "./accept.js"
+import type { InvalidOptions } from "../options.js"
+import { readable } from "./accept.js"
+import { type ReadOptions, resolveRead } from "./callOptions.js"
 import type { Codec } from "./data.js"
 import type { StoreEnded } from "./errors.js"
 import type { Row } from "./operation.js"
 import * as Records from "./records.js"
 import type { SharedParts } from "./sharedStore.js"
 import { access, type Store } from "./store.js"
-
-/** Options of a read. */
-export interface ReadOptions {
-  /** Default: the server itself, which may see everything. */
-  readonly as?: As | undefined
-  /**
-   * `latest`: asks the backend first, so that what any process was answered before is seen. `local`, the default: as of the
-   * last revision that was read here. Only of stores that several processes write.
-   */
-  readonly read?: "local" | "latest" | undefined
-}
 
 /** All records that may be seen, as of one revision. */
 export interface Snapshot<out A> {
@@ -34,6 +25,9 @@ const upToDate = (store: Store, { head, mirror }: SharedParts): Effect.Effect<St
     Effect.async((resume) => Effect.sync(mirror.whenAt(head, () => resume(Effect.succeed(store)))))
   )
 
+/** Why a read failed. */
+export type ReadError = StoreEnded | StorageError | InvalidOptions
+
 const ready = (slot: Slot<Store>, { read }: ReadOptions): Effect.Effect<Store, StoreEnded | StorageError> =>
   Effect.flatMap(live(slot), (store): Effect.Effect<Store, StoreEnded | StorageError> => {
     const ended = access(store, store.shared.timers.now())
@@ -42,6 +36,18 @@ const ready = (slot: Slot<Store>, { read }: ReadOptions): Effect.Effect<Store, S
       ? Effect.succeed(store)
       : upToDate(store, store.parts)
   })
+
+/** Reads with options that are checked. */
+const reading = <B>(
+  slot: Slot<Store>,
+  options: ReadOptions | undefined,
+  read: (store: Store, options: ReadOptions) => B
+): Effect.Effect<B, ReadError> => {
+  const readBy = (checked: ReadOptions) => Effect.map(ready(slot, checked), (store) => read(store, checked))
+  return options === undefined ? readBy(none) : Effect.flatMap(resolveRead(options), readBy)
+}
+
+const none: ReadOptions = {}
 
 /** Whether a record's time is over, and its removal is not read here yet: other processes write the store too. */
 const isOver = ({ parts, records, shared }: Store, key: string): boolean => {
@@ -54,12 +60,11 @@ export const get = <A>(
   slot: Slot<Store>,
   codec: Codec<A>,
   key: string,
-  options: ReadOptions
-): Effect.Effect<Option.Option<Row<A>>, StoreEnded | StorageError> =>
-  Effect.map(ready(slot, options), (store) => {
-    const { holding } = store
-    const row = holding.get(key)
-    const mayRead = readable(store, options.as)
+  options: ReadOptions | undefined
+): Effect.Effect<Option.Option<Row<A>>, ReadError> =>
+  reading(slot, options, (store, { as }) => {
+    const row = store.holding.get(key)
+    const mayRead = readable(store, as)
     const isHidden = row === undefined || isOver(store, key) || mayRead?.(row) === false
     return isHidden ? Option.none() : Option.some(codec.row(row))
   })
@@ -67,11 +72,11 @@ export const get = <A>(
 export const snapshot = <A>(
   slot: Slot<Store>,
   codec: Codec<A>,
-  options: ReadOptions
-): Effect.Effect<Snapshot<A>, StoreEnded | StorageError> =>
-  Effect.map(ready(slot, options), (store) => {
+  options: ReadOptions | undefined
+): Effect.Effect<Snapshot<A>, ReadError> =>
+  reading(slot, options, (store, { as }) => {
     const { holding } = store
-    const mayRead = readable(store, options.as)
+    const mayRead = readable(store, as)
     const rows = holding.bySeq()
     const present = store.parts === undefined ? rows : rows.filter(({ key }) => !isOver(store, key))
     const seen = mayRead === undefined ? present : present.filter(mayRead)

@@ -1,41 +1,29 @@
 /** The writing calls of a store: what callers give is checked, copied and frozen, then accepted. */
-import { type Duration, Effect, Either, Option, type PubSub } from "effect"
+import { Effect, Either, Option, type PubSub } from "effect"
 import { StorageError } from "../../Storage.js"
 import type { OperationId } from "../catalog/backend.js"
-import { isAs } from "../catalog/catalogOptions.js"
 import * as Slot from "../catalog/slot.js"
 import { fingerprint } from "../hash.js"
-import { InvalidOptions, millis } from "../options.js"
-import { type As, accept, type Request } from "./accept.js"
+import { validateRecord } from "../options.js"
+import { accept, type Request } from "./accept.js"
+import {
+  none,
+  type OperationAs,
+  readBatch,
+  readStep,
+  type StepOptions,
+  type WriteOptions,
+  type Written
+} from "./callOptions.js"
 import { checkSteps } from "./check.js"
 import type { Codec } from "./data.js"
 import { type StoreEnded, WriteError } from "./errors.js"
-import type { Expect, Operation, Owned, Row, Step } from "./operation.js"
+import type { Operation, Owned, Row, Step } from "./operation.js"
 import type { Done } from "./reply.js"
 import { handBack, type Runtime } from "./runtime.js"
 import * as Shared from "./sharedStore.js"
 import type { Store } from "./store.js"
 import { limitsOf } from "./temporary.js"
-
-/** On whose behalf an operation acts. With `n`, which its client counts from 1, it acts once however often it is sent. */
-export interface OperationAs extends As {
-  readonly n?: number | undefined
-}
-
-/** Options of a write; each may be left out. */
-export interface WriteOptions {
-  /** The record ends so long after this write. Not for deletes. */
-  readonly ttl?: Duration.DurationInput | undefined
-  /** The record ends with this session. */
-  readonly session?: string | undefined
-  /** Default: the server itself, which may do everything. */
-  readonly as?: OperationAs | undefined
-}
-
-/** Options of a write of one record. */
-export interface StepOptions extends WriteOptions {
-  readonly expect?: Expect | undefined
-}
 
 /** Fields of a record that a patch sets and removes. */
 export interface PatchFields<out A> {
@@ -110,13 +98,6 @@ const encodeSteps = <A>(
   return Either.right(encoded)
 }
 
-const ttlOf = (ttl: Duration.DurationInput | undefined): number | undefined | WriteError => {
-  if (ttl === undefined) return undefined
-  const read = millis("above 0").read("ttl", ttl)
-  if (read instanceof InvalidOptions) return refuse(`ttl ${read.message}`)
-  return read === Number.POSITIVE_INFINITY ? undefined : read
-}
-
 /** Names an operation by its client, under the principal: no other principal can use its numbers. */
 const idOf = (
   { client, n, principal }: OperationAs,
@@ -136,14 +117,8 @@ const idOf = (
 export const requestOf = <A>(
   { codec, primary }: Pick<Writing<A>, "primary" | "codec">,
   steps: ReadonlyArray<Step<A>>,
-  { as, session, ttl: given }: WriteOptions
+  { as, session, ttl }: Written
 ): Either.Either<Request, WriteError> => {
-  if (as !== undefined && !isAs(as)) return Either.left(refuse("as must be { principal, client?, n? }"))
-  if (session !== undefined && typeof session !== "string") {
-    return Either.left(refuse("session must be the id of a session"))
-  }
-  const ttl = ttlOf(given)
-  if (ttl instanceof WriteError) return Either.left(ttl)
   const encoded = encodeSteps(steps, codec)
   if (Either.isLeft(encoded)) return Either.left(encoded.left)
   const owned = checkSteps(encoded.right, limitsOf(primary))
@@ -182,11 +157,12 @@ const beginOn = <A>(
 /** Applies steps, and waits for the outcome as the store's `ack` has it. */
 export const write = <A>(
   writing: Writing<A>,
-  steps: ReadonlyArray<Step<A>>,
-  options: WriteOptions
+  options: Written | WriteError,
+  stepsOf: (options: Written) => ReadonlyArray<Step<A>>
 ): Effect.Effect<Done, WriteError | StoreEnded> =>
   Effect.suspend(() => {
-    const request = requestOf(writing, steps, options)
+    if (options instanceof WriteError) return Effect.fail(options)
+    const request = requestOf(writing, stepsOf(options), options)
     if (Either.isLeft(request)) return Effect.fail(request.left)
     const store = Slot.present(writing.slot)
     const isAtOnce = store !== undefined && store.parts === undefined && request.right.session === undefined
@@ -228,7 +204,7 @@ const reportFailure = <A>(
 
 /** Applies a step without waiting; `false`: it is refused. What it fails with later is reported. */
 export const unsafeWrite = <A>(writing: Writing<A>, step: Step<A>): boolean => {
-  const request = requestOf(writing, [step], {})
+  const request = requestOf(writing, [step], none)
   if (Either.isLeft(request)) return false
   let isRefused = false
   let isLater = false
@@ -245,9 +221,10 @@ const rowOf = <A>({ codec }: Writing<A>, { rows }: Done): Row<A> =>
   // A step that sets has written one.
   codec.row(rows[0]!)
 
-export const set = <A>(writing: Writing<A>, data: A, options: StepOptions) =>
-  Effect.map(write(writing, [{ _tag: "Set", data, expect: options.expect }], options), (done) =>
-    rowOf(writing, done)
+export const set = <A>(writing: Writing<A>, data: A, options: StepOptions | undefined) =>
+  Effect.map(
+    write(writing, readStep(options), ({ expect }) => [{ _tag: "Set", data, expect }]),
+    (done) => rowOf(writing, done)
   )
 
 const notShown = (key: string): WriteError =>
@@ -258,22 +235,37 @@ const notShown = (key: string): WriteError =>
     key
   })
 
-export const patch = <A>(writing: Writing<A>, key: string, fields: PatchFields<A>, options: StepOptions) =>
+/** What is no record of fields would patch nothing, unnoticed. */
+const fieldsProblem = (fields: unknown): WriteError | undefined =>
+  validateRecord("fields", fields) && refuse("the fields of a patch must be { set?, unset? }")
+
+export const patch = <A>(
+  writing: Writing<A>,
+  key: string,
+  fields: PatchFields<A>,
+  options: StepOptions | undefined
+) =>
   Effect.flatMap(
-    write(writing, [{ _tag: "Patch", key, ...fields, expect: options.expect }], options),
+    write(writing, fieldsProblem(fields) ?? readStep(options), ({ expect }) => [
+      { _tag: "Patch", key, ...fields, expect }
+    ]),
     ({ rows: [row] }) => (row === undefined ? notShown(key) : Effect.succeed(writing.codec.row(row)))
   )
 
-export const remove = <A>(writing: Writing<A>, key: string, options: StepOptions) =>
+export const remove = <A>(writing: Writing<A>, key: string, options: StepOptions | undefined) =>
   Effect.map(
-    write(writing, [{ _tag: "Delete", key, expect: options.expect }], options),
+    write(writing, readStep(options), ({ expect }) => [{ _tag: "Delete", key, expect }]),
     ({ changed, revision }): Option.Option<Removed> =>
       changed ? Option.some({ key, seq: revision }) : Option.none()
   )
 
-export const batch = <A>(writing: Writing<A>, steps: ReadonlyArray<Step<A>>, options: WriteOptions) =>
+export const batch = <A>(
+  writing: Writing<A>,
+  steps: ReadonlyArray<Step<A>>,
+  options: WriteOptions | undefined
+) =>
   Effect.map(
-    write(writing, steps, options),
+    write(writing, readBatch(options), () => steps),
     ({ revision, rows }): Batched<A> => ({
       revision,
       rows: rows.map((row) => Option.map(Option.fromNullable(row), writing.codec.row))
