@@ -43,8 +43,8 @@ describe("package.json", () => {
         .filter((specifier) => !/^(\.|node:)/.test(specifier))
         .map(packageOf)
     )
-    // Peers that @effect/sql and its drivers ask for, or the drivers behind them.
-    const behind = ["@effect/experimental", "@effect/platform", "better-sqlite3", "pg", "vitest"]
+    // Peers that @effect/sql and its drivers ask for, and the client that a user of SqlStorage brings.
+    const behind = ["@effect/experimental", "@effect/platform", "@effect/sql-sqlite-node", "pg", "vitest"]
     const peers = Object.keys(manifest.peerDependencies)
     expect([...imported].filter((name) => !peers.includes(name))).toEqual([])
     expect(peers.filter((name) => !imported.has(name) && !behind.includes(name))).toEqual([])

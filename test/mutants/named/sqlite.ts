@@ -5,6 +5,13 @@ const open = "src/sql/internal/sqlite/open.ts"
 const file = "src/sql/internal/sqlite/file.ts"
 const setting = (name: string) => ({ file: "test/sql/sqlite/open.test.ts", name })
 const losing = (name: string) => ({ file: "test/sql/sqlite/file.test.ts", name })
+const driver = "src/sql/internal/sqlite/driver.ts"
+const protocol = "src/sql/internal/sqlite/protocol.ts"
+const connected = (name: string) => ({ file: "test/sql/sqlite/driver.test.ts", name })
+const arrives = {
+  file: "test/sql/sqlite/protocol.test.ts",
+  name: "arrives with the same parameters, whatever its values are"
+}
 const atEachStep = (name: string) => ({ file: "test/sql/sqlite/file.schedules.test.ts", name })
 
 export const sqlite: ReadonlyArray<NamedMutant> = [
@@ -42,6 +49,48 @@ export const sqlite: ReadonlyArray<NamedMutant> = [
     find: "!Array.isArray(result)",
     replace: "false",
     test: atEachStep("a save succeeds only where it is")
+  },
+  {
+    name: "SQLite: give large numbers as they were asked for before",
+    file: driver,
+    find: "statement.safeIntegers(bigints)",
+    replace: "(bigints ? statement.safeIntegers(true) : statement)",
+    test: connected("gives large numbers as they are asked for, each time")
+  },
+  {
+    name: "SQLite: send a thread NULL as an empty text",
+    file: protocol,
+    find: "lengths[i] = value === null ? absent : value.length",
+    replace: "lengths[i] = value === null ? 0 : value.length",
+    test: arrives
+  },
+  {
+    name: "SQLite: send a thread NULL as no bytes",
+    file: protocol,
+    find: "lengths[i] = value === null ? absent : value.byteLength",
+    replace: "lengths[i] = value === null ? 0 : value.byteLength",
+    test: arrives
+  },
+  {
+    name: "SQLite: send a thread NULL as the number 0",
+    file: protocol,
+    find: "value === null ? Number.NaN : (value as number)",
+    replace: "value === null ? 0 : (value as number)",
+    test: arrives
+  },
+  {
+    name: "SQLite: send a thread NULL as the bigint 0",
+    file: protocol,
+    find: "if (value === null) nulls[i] = 1",
+    replace: "if (value === null) nulls[i] = 0",
+    test: arrives
+  },
+  {
+    name: "SQLite: read the texts of a thread from their start",
+    file: protocol,
+    find: "    const start = at\n",
+    replace: "    const start = 0\n",
+    test: arrives
   },
   {
     name: "SQLite: confirm a COMMIT to a lost file",

@@ -1,14 +1,12 @@
 /** Opens SQLite files the way a recorder needs them. */
-import * as Reactivity from "@effect/experimental/Reactivity"
-import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
 import { Effect, type Scope } from "effect"
 import { isError } from "../../../internal/realms.js"
 import { StorageError } from "../../../Storage.js"
 import type { Run } from "../dialect.js"
 import { SqlFailure, whileBusy } from "../errors.js"
 import { sqliteDialect } from "./dialect.js"
+import { openDriver } from "./driver.js"
 import { classify } from "./errors.js"
-import { preparingAnew } from "./preparing.js"
 
 /**
  * For a thread that has other things to do. A checkpoint holds up the event loop together with the save that it ends:
@@ -54,12 +52,7 @@ export const openSqlite = (
   checkpointPages: number
 ): Effect.Effect<OpenFile, StorageError, Scope.Scope> =>
   Effect.gen(function* () {
-    // The client would switch to WAL under the driver's own busy timeout of 5 seconds.
-    const client = yield* SqliteClient.make({ filename, disableWAL: true })
-    // Kept for good: the driver is synchronous, so there is nothing to take turns for, and taking the connection anew
-    // costs more than a small statement.
-    const connection = yield* client.reserve
-    const run = preparingAnew()(({ params, text }) => connection.executeRaw(text, params))
+    const run = yield* openDriver(filename)
     const pragma = (text: string) => run({ text: `PRAGMA ${text}`, params: [] })
     yield* pragma("busy_timeout = 0")
     const setUp = Effect.gen(function* () {
@@ -75,8 +68,4 @@ export const openSqlite = (
     // Each of them may meet another connection that recovers the WAL file, or is the last one to close it.
     const file = yield* whileBusy(Effect.mapError(setUp, (error) => openError(filename, error)))
     return { run, file }
-  }).pipe(
-    Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
-    Effect.catchAllDefect(Effect.fail),
-    Effect.mapError((error) => (error instanceof StorageError ? error : openError(filename, error)))
-  )
+  }).pipe(Effect.mapError((error) => (error instanceof StorageError ? error : openError(filename, error))))
