@@ -18,12 +18,6 @@ const open = (runtime: Runtime, options: OpenOptions) =>
     Effect.map((pool) => handleOf(runtime, pool))
   )
 
-const unsubscribeAll = ({ clients, entries }: Runtime, client: string): number => {
-  let members = 0
-  for (const { pool } of entries.values()) if (pool.members.delete(client)) members++
-  return Clients.endAll(clients, client) + members
-}
-
 const purge = (runtime: Runtime): number => {
   runtime.leases.timers.runDue()
   const { expired } = runtime
@@ -57,7 +51,7 @@ export const catalogOf = (runtime: Runtime) =>
         Effect.sync(() =>
           Option.map(Option.fromNullable(Open.find(runtime, id)), ({ pool }) => handleOf(runtime, pool))
         ),
-      unsubscribeAll: (client: string) => Effect.sync(() => unsubscribeAll(runtime, client)),
+      unsubscribeAll: (client: string) => Effect.sync(() => Clients.unsubscribe(runtime.clients, client)),
       purgeExpired: Effect.sync(() => purge(runtime)),
       revoke: (principal: string) => Effect.sync(() => shared.policy.revoke(principal)),
       leases,

@@ -1,5 +1,5 @@
 /** The handle of a pool: one life of it. */
-import { Effect, type Option, Stream } from "effect"
+import { Effect, type Option, type Stream } from "effect"
 import { prefix, type Revision } from "../../ChangeLog.js"
 import type { Frame, FollowOptions as WatchOptions } from "../../Watch.js"
 import * as Clients from "../catalog/clients.js"
@@ -7,6 +7,7 @@ import type { StoreEnded } from "../catalog/ended.js"
 import * as Follows from "../catalog/follows.js"
 import * as Lifetime from "../catalog/lifetime.js"
 import type { As } from "../catalog/sessionCalls.js"
+import { openedStream } from "../takenStream.js"
 import type { Patch } from "./patch.js"
 import { access, end, type Pool } from "./pool.js"
 import type { PoolCell } from "./poolCells.js"
@@ -87,8 +88,12 @@ const follow = (
       const options = { buffer, policy: "conflate", view: own, autoResnapshot: "on", ...first } as const
       return Follows.open(followers, followed, as, prefix(""), options)
     })
-  const frames = Effect.map(Follows.resumed(after, begin), (watcher) => watcher.frames)
-  return Stream.mapError(Stream.unwrapScoped(frames), Follows.endOf(pool))
+  const end = Follows.endOf(pool)
+  const opened = Effect.mapBoth(Follows.resumed(after, begin), {
+    onFailure: end,
+    onSuccess: ({ takeAll }) => Effect.mapError(takeAll, end)
+  })
+  return openedStream(opened)
 }
 
 const live = <A>(pool: Pool, then: (now: number) => A): Effect.Effect<A, StoreEnded> =>
@@ -116,15 +121,10 @@ export const handleOf = (runtime: Runtime, pool: Pool): PoolHandle => {
       Lifetime.use(pool, now)
       return pool.lifetime?.expiry === "sliding"
     }),
-    subscribe: (client) =>
-      live(pool, () => {
-        const isNew = !members.has(client)
-        members.add(client)
-        return isNew
-      }),
+    subscribe: (client) => live(pool, () => Clients.join(clients, members, client)),
     unsubscribe: (client) =>
       Effect.sync(() => {
-        const wasMember = members.delete(client)
+        const wasMember = Clients.leave(clients, members, client)
         return Clients.endAll(clients, client, id) > 0 || wasMember
       }),
     subscribers: Effect.sync(() => Array.from(new Set([...members, ...Clients.clientsOf(clients, id)]))),

@@ -46,7 +46,8 @@ export interface Runtime extends Host.Host {
 
 /** What follows the end of a pool: it leaves the catalog, and its followers get one end. */
 const ended = (runtime: Runtime, pool: Pool): void => {
-  const { entries, places, shared } = runtime
+  const { clients, entries, places, shared } = runtime
+  Clients.dismiss(clients, pool.members)
   const entry = entries.get(pool.id)
   if (entry?.pool === pool) {
     entries.delete(pool.id)
