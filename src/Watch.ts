@@ -10,7 +10,7 @@
  * announced, never skipped. `conflate` keeps the order and the last event of each key. `drop-oldest` announces what it
  * drops by a `Gap`. `cancel` delivers a part without a hole, and then ends.
  */
-import { type Chunk, type Context, Deferred, Effect, Exit, type Layer, Scope, Stream } from "effect"
+import { type Chunk, type Context, Deferred, Effect, Exit, type Layer, Scope, type Stream } from "effect"
 import * as Actor from "./Actor.js"
 import { type ChangeLog, type ChangeLogError, key as keyOf, type Selector } from "./ChangeLog.js"
 import * as Arguments from "./internal/arguments.js"
@@ -18,6 +18,7 @@ import type { Change, Revision } from "./internal/log/events.js"
 import type { InvalidOptions } from "./internal/options.js"
 import type { Made, Making } from "./internal/remedy.js"
 import * as Series from "./internal/series.js"
+import { openedStream, takenStream } from "./internal/takenStream.js"
 import * as Dispatch from "./internal/watch/dispatcher.js"
 import * as State from "./internal/watch/dispatcherState.js"
 import * as Ending from "./internal/watch/ending.js"
@@ -164,7 +165,7 @@ const handleOf = <V>(runtime: Runtime<V>, watcher: Internal.Watcher<V>): Watcher
     unsafeWhenReady: (onReady) => Internal.whenReady(watcher, onReady),
     unsafeEnded: () => Reader.endedError(watcher),
     unsafeVersion: () => Reader.versionOf(registry, watcher),
-    frames: Stream.repeatEffectChunk(Reader.takeAll(registry, watcher)),
+    frames: takenStream(Reader.takeAll(registry, watcher)),
     synced: Reader.synced(registry, watcher),
     health: Effect.sync(() => Reader.healthOf(dispatcher, watcher)),
     cancel: Opening.cancel(runtime, watcher),
@@ -234,7 +235,7 @@ const watchOf = <V>(runtime: Runtime<V>, close: Effect.Effect<void>): Watch<V> =
   register: (key, options = {}) => register(runtime, key, options),
   open: (selector, options = {}) => open(runtime, selector, options),
   follow: (selector, options = {}) =>
-    Stream.unwrapScoped(Effect.map(open(runtime, selector, options), ({ frames }) => frames)),
+    openedStream(Effect.map(open(runtime, selector, options), ({ takeAll }) => takeAll)),
   recheck: Effect.sync(() => Reader.recheckAll(runtime.dispatcher.registry)),
   unsafeRecheck: () => Reader.recheckAll(runtime.dispatcher.registry),
   health: Effect.sync(() => healthOf(runtime.dispatcher)),

@@ -167,3 +167,37 @@ describe("the index of clients", () => {
     })
   })
 })
+
+describe("the index of members", () => {
+  it("finds a client wherever it was subscribed, and nothing is left of what has ended", () => {
+    const change = fc.record({
+      do: fc.constantFrom("join", "leave", "dismiss", "unsubscribe"),
+      client: fc.constantFrom("p", "q"),
+      at: fc.nat({ max: 2 })
+    })
+    holds(fc.array(change, { maxLength: 30 }), 200, (changes) => {
+      const clients = Clients.make()
+      const things = [0, 1, 2].map(() => new Set<string>())
+      const models = [0, 1, 2].map(() => new Set<string>())
+      for (const { at, client, do: what } of changes) {
+        const members = things[at]!
+        const model = models[at]!
+        if (what === "join") {
+          expect(Clients.join(clients, members, client)).toBe(!model.has(client))
+          model.add(client)
+        } else if (what === "leave") {
+          expect(Clients.leave(clients, members, client)).toBe(model.delete(client))
+        } else if (what === "dismiss") {
+          Clients.dismiss(clients, members)
+          model.clear()
+        } else {
+          const had = models.filter((other) => other.delete(client)).length
+          expect(Clients.unsubscribe(clients, client)).toBe(had)
+        }
+        expect(things).toEqual(models)
+      }
+      for (const members of things) Clients.dismiss(clients, members)
+      expect(clients.memberships.size).toBe(0)
+    })
+  })
+})

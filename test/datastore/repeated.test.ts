@@ -66,6 +66,20 @@ describe("a reply that is given again", () => {
     })
   }
 
+  scenario(
+    "takes nothing of the rate while the first is on its way, though nothing of it is left",
+    function* () {
+      const { store, stores } = yield* board({ quotas: { operationsPerSecond: 1 } }, kinds[2][1])
+      const set = (text: string) => Effect.merge(store.set(task("a", text), ann(1)))
+      const answers = yield* Effect.all([set("one"), set("one"), set("one"), set("two")], {
+        concurrency: "unbounded"
+      })
+      const row = { key: "a", seq: 1, data: { text: "one" } }
+      expect(answers).toMatchObject([row, row, row, { reason: "QuotaExceeded" }])
+      expect(yield* stores.stats).toMatchObject({ applied: 1, repeated: 2, refused: 1 })
+    }
+  )
+
   scenario("takes nothing of the rate where another process has given it first", function* () {
     const backend = yield* Datastore.memory()
     const one = yield* Datastore.make(backend)

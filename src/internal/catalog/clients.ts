@@ -14,27 +14,33 @@ export interface Subscription {
   readonly end: () => void
 }
 
+/** The clients that were subscribed to a store or pool by name. */
+export type Members = Set<string>
+
 export interface Clients {
   readonly byClient: Map<string, Set<Subscription>>
   readonly byThing: Map<string, Set<Subscription>>
   readonly byPrincipal: Map<string, Set<Subscription>>
+  /** The sets of members that a client is in. */
+  readonly memberships: Map<string, Set<Members>>
 }
 
-export const make = (): Clients => ({ byClient: new Map(), byThing: new Map(), byPrincipal: new Map() })
+export const make = (): Clients => ({
+  byClient: new Map(),
+  byThing: new Map(),
+  byPrincipal: new Map(),
+  memberships: new Map()
+})
 
-const addTo = (index: Map<string, Set<Subscription>>, name: string, subscription: Subscription): void => {
+const addTo = <A>(index: Map<string, Set<A>>, name: string, entry: A): void => {
   const known = index.get(name)
-  if (known === undefined) index.set(name, new Set([subscription]))
-  else known.add(subscription)
+  if (known === undefined) index.set(name, new Set([entry]))
+  else known.add(entry)
 }
 
-const removeFrom = (
-  index: Map<string, Set<Subscription>>,
-  name: string,
-  subscription: Subscription
-): void => {
+const removeFrom = <A>(index: Map<string, Set<A>>, name: string, entry: A): void => {
   const known = index.get(name)
-  if (known?.delete(subscription) === true && known.size === 0) index.delete(name)
+  if (known?.delete(entry) === true && known.size === 0) index.delete(name)
 }
 
 export const add = ({ byClient, byPrincipal, byThing }: Clients, subscription: Subscription): void => {
@@ -67,6 +73,33 @@ export const endAll = (clients: Clients, client: string, id?: string): number =>
     subscription.end()
   }
   return ending.length
+}
+
+/** Adds a client to the members of a store or pool. Returns whether it was new. */
+export const join = ({ memberships }: Clients, members: Members, client: string): boolean => {
+  if (members.has(client)) return false
+  members.add(client)
+  addTo(memberships, client, members)
+  return true
+}
+
+/** Removes a client from the members of a store or pool. Returns whether it was there. */
+export const leave = ({ memberships }: Clients, members: Members, client: string): boolean => {
+  if (!members.delete(client)) return false
+  removeFrom(memberships, client, members)
+  return true
+}
+
+/** Removes all members of a store or pool that has ended. */
+export const dismiss = (clients: Clients, members: Members): void => {
+  for (const client of members) leave(clients, members, client)
+}
+
+/** Ends every follow of a client, and removes it from all members, whatever else there is. Returns how many. */
+export const unsubscribe = (clients: Clients, client: string): number => {
+  const joined = Array.from(clients.memberships.get(client) ?? [])
+  for (const members of joined) leave(clients, members, client)
+  return endAll(clients, client) + joined.length
 }
 
 /** Returns the stores and pools that a principal follows. */

@@ -196,7 +196,8 @@ export const makeMarks = (): Marks => ({ marks: [] })
 
 /** Whether it is noted where all versions up to this one fall. */
 export const isMarked = ({ marks }: Marks, version: number): boolean =>
-  (marks[marks.length - 1]?.version ?? 0) >= version
+  // Most stores have no mark, and an array has no item -1 that would be found fast.
+  (marks.length === 0 ? 0 : marks[marks.length - 1]!.version) >= version
 
 /** Notes, before a revision is made, that versions were given since the last one. */
 export const mark = (known: Marks, version: number, seq: number): void => {

@@ -2,7 +2,6 @@
  * Accepts operations: the one place where a store in memory changes. It is synchronous, so operations are judged in the
  * order in which they are accepted, and nothing is between the judgement and the change.
  */
-import * as Either from "effect/Either"
 import type { ChangeLogError } from "../../ChangeLog.js"
 import type { OperationId, Save } from "../catalog/backend.js"
 import { nextAfter } from "../catalog/decideNext.js"
@@ -10,11 +9,19 @@ import * as Operations from "../catalog/operations.js"
 import * as Policy from "../catalog/policy.js"
 import * as Quotas from "../catalog/quotas.js"
 import type { As } from "../catalog/sessionCalls.js"
-import { utf8Length } from "../text.js"
-import { apply, keysOf } from "./apply.js"
+import { applied, keysOf } from "./apply.js"
 import { type StoreEnded, WriteError } from "./errors.js"
 import type { JsonRow } from "./holding.js"
-import type { Changed, Changes, Judge, Owned, Refused, State } from "./operation.js"
+import {
+  type Changed,
+  type Changes,
+  isRefused,
+  type Judge,
+  type Owned,
+  type Refused,
+  type State
+} from "./operation.js"
+import { bytesOf, type Held, overQuota } from "./recordQuota.js"
 import * as Records from "./records.js"
 import { type Done, encodeReply, type RefusalData, type Reply } from "./reply.js"
 import { access, end, type Store, use } from "./store.js"
@@ -33,9 +40,10 @@ export interface Request {
   readonly id: OperationId | undefined
 }
 
-export type Accepted = Either.Either<Done, WriteError | StoreEnded>
+/** The outcome of an operation. */
+export type Accepted = Done | WriteError | StoreEnded
 
-const refuse = (refused: RefusalData): Accepted => Either.left(new WriteError(refused))
+const refuse = (refused: RefusalData): Accepted => new WriteError(refused)
 
 /** What a principal may do, as an operation sees it; `undefined` for the server itself. */
 export const judgeOf = ({ id, kind, shared }: Store, as: As | undefined): Judge | undefined | Refused => {
@@ -58,43 +66,13 @@ const stateOf = (store: Store, judge: Judge | undefined): State => ({
   problem: store.problem
 })
 
-/** The bytes of a record's data as JSON. */
-export const bytesOf = ({ data }: JsonRow): number => utf8Length(JSON.stringify(data))
-
-/** Returns the limit that records of these changes would pass, or `undefined`. What only removes always fits. */
-const overQuota = (
-  { holding, records, shared }: Store,
-  { changed }: Changes
-): Quotas.Exceeded | undefined => {
-  const { quotas } = shared
-  let added = 0
-  let grown = 0
-  let writes = false
-  const measures = quotas.valueBytes !== undefined || quotas.bytes !== undefined
+/** What a store in memory holds. */
+const heldBy = ({ holding, records }: Store, { changed }: Changes): Held => ({
+  records: holding.size(),
+  bytes: records.bytes,
   // What earlier steps have made of a record is not measured yet.
-  const sizeBefore = ({ before, key }: Changed): number => {
-    if (before === undefined || records.sizes === undefined) return 0
-    return changed.length === 1 ? (records.sizes.get(key) ?? 0) : bytesOf(before)
-  }
-  for (const one of changed) {
-    const { after, before } = one
-    if (after === undefined) {
-      added -= before === undefined ? 0 : 1
-      grown -= sizeBefore(one)
-      continue
-    }
-    writes = true
-    if (before === undefined) added++
-    if (!measures) continue
-    const bytes = bytesOf(after)
-    const over = Quotas.exceeded(quotas, "valueBytes", bytes)
-    if (over !== undefined) return over
-    grown += bytes - sizeBefore(one)
-  }
-  if (!writes) return undefined
-  const over = added > 0 ? Quotas.exceeded(quotas, "records", holding.size() + added) : undefined
-  return over ?? (grown > 0 ? Quotas.exceeded(quotas, "bytes", records.bytes + grown) : undefined)
-}
+  sizeBefore: (before, key) => (changed.length === 1 ? records.sizes?.get(key) : undefined) ?? bytesOf(before)
+})
 
 export const quotaRefusal = (store: Store, exceeded: Quotas.Exceeded): RefusalData => {
   store.shared.count.quotaRefusals++
@@ -209,7 +187,7 @@ const commit = (
   if (store.outbox !== undefined && (isChange || request.id !== undefined)) {
     offer(store, request, changes, reply, now)
   }
-  return Either.right(reply)
+  return reply
 }
 
 /** Judges an operation that is new, and applies it. */
@@ -220,14 +198,14 @@ const acceptNew = (store: Store, request: Request, now: number): Accepted => {
     return refuse(early)
   }
   const judge = judgeOf(store, request.as)
-  if (judge !== undefined && "reason" in judge) return refuseJudged(store, request, judge, now)
-  const judged = apply(stateOf(store, judge), request.owned, now)
-  if (Either.isLeft(judged)) return refuseJudged(store, request, judged.left, now)
-  const over = overQuota(store, judged.right)
+  if (judge !== undefined && isRefused(judge)) return refuseJudged(store, request, judge, now)
+  const changes = applied(stateOf(store, judge), request.owned, now)
+  if (isRefused(changes)) return refuseJudged(store, request, changes, now)
+  const over = overQuota(store.shared.quotas, changes, () => heldBy(store, changes))
   if (over !== undefined) {
     return refuseJudged(store, request, quotaRefusal(store, over), now)
   }
-  return commit(store, request, judge, judged.right, now)
+  return commit(store, request, judge, changes, now)
 }
 
 /** Names the rights that a principal has now, in this process. */
@@ -267,7 +245,7 @@ export const asSeenNow = (store: Store, request: Request, reply: Reply): Reply =
 const repeated = (store: Store, request: Request, remembered: Reply): Accepted => {
   store.shared.count.repeated++
   const reply = asSeenNow(store, request, remembered)
-  return reply._tag === "Done" ? Either.right(reply) : refuse(reply.refused)
+  return reply._tag === "Done" ? reply : refuse(reply.refused)
 }
 
 /** Answers an operation whose reply is remembered in memory; `undefined`: it is not. */
@@ -291,9 +269,9 @@ const acceptOnce = (store: Store, request: Request, now: number): Accepted => {
 export const accept = (store: Store, request: Request): Accepted => {
   const now = store.shared.timers.now()
   const ended = access(store, now)
-  if (ended !== undefined) return Either.left(ended)
+  if (ended !== undefined) return ended
   const accepted = acceptOnce(store, request, now)
-  if (Either.isRight(accepted)) use(store, now)
+  if (accepted._tag === "Done") use(store, now)
   return accepted
 }
 
@@ -311,8 +289,8 @@ export const removeAll = (store: Store, keys: ReadonlyArray<string>): void => {
       as: undefined,
       id: undefined
     }
-    const judged = apply(stateOf(store, undefined), request.owned, now)
-    if (Either.isRight(judged)) commit(store, request, undefined, judged.right, now)
+    const changes = applied(stateOf(store, undefined), request.owned, now)
+    if (!isRefused(changes)) commit(store, request, undefined, changes, now)
   }
 }
 

@@ -4,7 +4,17 @@
  */
 import * as Either from "effect/Either"
 import type { Json, JsonObject } from "../columns/jsonData.js"
-import type { Changed, Changes, Expect, Operation, Refused, Row, State, Step } from "./operation.js"
+import {
+  type Changed,
+  type Changes,
+  type Expect,
+  isRefused,
+  type Operation,
+  type Refused,
+  type Row,
+  type State,
+  type Step
+} from "./operation.js"
 
 /** What earlier steps of an operation have made of the store. */
 interface Draft {
@@ -127,7 +137,7 @@ const applyStep = (draft: Draft, step: Step<JsonObject>, index: number, now: num
   const conflict = step.expect === undefined ? undefined : judgeExpect(step.expect, before, index, key)
   if (conflict !== undefined) return conflict
   const after = outcomeOf(step, before, revision, index, key)
-  if (after !== undefined && "reason" in after) return after
+  if (after !== undefined && isRefused(after)) return after
   const problem = after === undefined ? undefined : state.problem?.(after.data)
   if (problem !== undefined) return refuse("InvalidData", problem, index, key)
   const isNothing = before === undefined && after === undefined
@@ -146,14 +156,33 @@ const firstRefusal = (draft: Draft, { steps }: Operation, now: number): Refused 
   return undefined
 }
 
+/** Where nothing can be over. Nothing is pushed into it. */
+const noneExpired: Array<Changed> = []
+
 const draftOf = (state: State, revision: number, { steps }: Operation): Draft => ({
   state,
   revision,
-  expired: [],
+  expired: state.endsAt === undefined ? noneExpired : [],
   changed: [],
   rows: [],
   latest: steps.length > 1 ? new Map() : undefined
 })
+
+/** As {@link apply}, where its result stays in this part. */
+export const applied = (state: State, operation: Operation, now: number): Changes | Refused => {
+  const { seq } = state
+  let draft = draftOf(state, seq + 1, operation)
+  let refused = firstRefusal(draft, operation, now)
+  if (draft.expired.length > 0) {
+    // What is over is removed by the next revision, so the operation has the one after it.
+    draft = draftOf(state, seq + 2, operation)
+    refused = firstRefusal(draft, operation, now)
+  }
+  if (refused !== undefined) return refused
+  const { changed, expired, rows } = draft
+  const revision = changed.length > 0 ? draft.revision : seq + (expired.length > 0 ? 1 : 0)
+  return { revision, expired, changed, rows }
+}
 
 /**
  * Applies an operation to a store, and returns what it does, or why it is refused. It changes nothing itself.
@@ -163,16 +192,6 @@ const draftOf = (state: State, revision: number, { steps }: Operation): Draft =>
  * - A step sees what the steps before it have done. The records of one operation have one seq, that of its revision.
  */
 export const apply = (state: State, operation: Operation, now: number): Either.Either<Changes, Refused> => {
-  const { seq } = state
-  let draft = draftOf(state, seq + 1, operation)
-  let refused = firstRefusal(draft, operation, now)
-  if (draft.expired.length > 0) {
-    // What is over is removed by the next revision, so the operation has the one after it.
-    draft = draftOf(state, seq + 2, operation)
-    refused = firstRefusal(draft, operation, now)
-  }
-  if (refused !== undefined) return Either.left(refused)
-  const { changed, expired, rows } = draft
-  const revision = changed.length > 0 ? draft.revision : seq + (expired.length > 0 ? 1 : 0)
-  return Either.right({ revision, expired, changed, rows })
+  const done = applied(state, operation, now)
+  return isRefused(done) ? Either.left(done) : Either.right(done)
 }

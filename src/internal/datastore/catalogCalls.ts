@@ -41,12 +41,6 @@ const open = <A, I>(runtime: Runtime, options: OpenOptions<A, I>) =>
     return yield* handleOf(runtime, Slot.ofStore(yield* opened, loading), primary, codec)
   })
 
-const unsubscribeAll = ({ clients, entries }: Runtime, client: string): number => {
-  let members = 0
-  for (const { store } of entries.values()) if (store.members.delete(client)) members++
-  return Clients.endAll(clients, client) + members
-}
-
 const purge = (runtime: Runtime): number => {
   runtime.leases.timers.runDue()
   const { expired } = runtime
@@ -96,7 +90,7 @@ export const catalogOf = (runtime: Runtime) =>
                 )
               )
         }),
-      unsubscribeAll: (client: string) => Effect.sync(() => unsubscribeAll(runtime, client)),
+      unsubscribeAll: (client: string) => Effect.sync(() => Clients.unsubscribe(runtime.clients, client)),
       purgeExpired: Effect.sync(() => purge(runtime)),
       revoke: (principal: string) => Effect.sync(() => shared.policy.revoke(principal)),
       leases,

@@ -2,7 +2,7 @@
 import * as Either from "effect/Either"
 import { type JsonObject, jsonProblem, ownJson } from "../columns/jsonData.js"
 import { isLonger, validateText } from "../text.js"
-import { maxSteps, type Owned, type Refused, type Step } from "./operation.js"
+import { isRefused, maxSteps, type Owned, type Refused, type Step } from "./operation.js"
 
 /** What a store takes. */
 export interface Limits {
@@ -20,8 +20,6 @@ const refuse = (reason: Refused["reason"], message: string, step: number): Refus
   message,
   step
 })
-
-const isRefused = (given: object): given is Refused => "reason" in given && "message" in given
 
 /** Returns why a text cannot be a key, or `undefined`. */
 export const keyProblem = (key: unknown, maxBytes: number): string | undefined => {
@@ -56,6 +54,13 @@ const checkKey = (key: unknown, { maxKeyBytes }: Limits, step: number): Refused 
   return problem === undefined ? undefined : refuse("InvalidKey", problem, step)
 }
 
+/** Text of a copy is well-formed already. */
+const checkField = (key: unknown, limits: Limits, step: number): Refused | undefined => {
+  const { maxKeyBytes } = limits
+  const isKey = typeof key === "string" && key !== "" && !isLonger(key, maxKeyBytes)
+  return isKey ? undefined : checkKey(key, limits, step)
+}
+
 const isExpect = (given: unknown): boolean =>
   given === undefined ||
   given === "absent" ||
@@ -83,7 +88,7 @@ const checkSet = (given: Step<unknown> & { _tag: "Set" }, limits: Limits, index:
   const own = checkExpect(expect, index) ?? ownObject(data, limits, index)
   if (isRefused(own)) return own
   const key = Object.hasOwn(own.value, limits.primary) ? own.value[limits.primary] : undefined
-  const problem = checkKey(key, limits, index)
+  const problem = checkField(key, limits, index)
   if (problem !== undefined) {
     const message = `the primary field ${JSON.stringify(limits.primary)}: ${problem.message}`
     return { ...problem, message }
@@ -139,23 +144,27 @@ const tryStep = (given: Step<unknown>, limits: Limits, index: number): Checked<S
   }
 }
 
-/** Checks steps, and copies their data. */
-export const checkSteps = (
-  steps: ReadonlyArray<Step<unknown>>,
-  limits: Limits
-): Either.Either<Owned, Refused> => {
+/** Checks steps, and copies their data; or returns the first refusal. */
+export const ownSteps = (steps: ReadonlyArray<Step<unknown>>, limits: Limits): Owned | Refused => {
   if (!Array.isArray(steps) || steps.length === 0 || steps.length > maxSteps) {
-    return Either.left(
-      refuse("InvalidOperation", `an operation must be an array of 1 to ${maxSteps} steps: split it`, 0)
-    )
+    return refuse("InvalidOperation", `an operation must be an array of 1 to ${maxSteps} steps: split it`, 0)
   }
   const owned: Array<Step<JsonObject>> = []
   let bytes = 0
   for (let i = 0; i < steps.length; i++) {
     const checked = tryStep(steps[i] as Step<unknown>, limits, i)
-    if (isRefused(checked)) return Either.left(checked)
+    if (isRefused(checked)) return checked
     owned.push(checked.step)
     bytes += checked.bytes
   }
-  return Either.right({ steps: owned, bytes })
+  return { steps: owned, bytes }
+}
+
+/** Checks steps, and copies their data. */
+export const checkSteps = (
+  steps: ReadonlyArray<Step<unknown>>,
+  limits: Limits
+): Either.Either<Owned, Refused> => {
+  const owned = ownSteps(steps, limits)
+  return isRefused(owned) ? Either.left(owned) : Either.right(owned)
 }

@@ -1,12 +1,11 @@
 /** Decides an operation of a store that several processes write: while its head is locked, by what is stored. */
-import * as Either from "effect/Either"
 import type { Broken, Decision, HeldValue, Locked, Save } from "../catalog/backend.js"
 import * as Operations from "../catalog/operations.js"
-import * as Quotas from "../catalog/quotas.js"
-import { asSeenNow, bytesOf, doneOf, judgeOf, noSession, quotaRefusal, type Request } from "./accept.js"
-import { apply, keysOf } from "./apply.js"
+import { asSeenNow, doneOf, judgeOf, noSession, quotaRefusal, type Request } from "./accept.js"
+import { applied, keysOf } from "./apply.js"
 import type { JsonRow } from "./holding.js"
-import type { Changes, Judge, State } from "./operation.js"
+import { type Changes, isRefused, type Judge, type State } from "./operation.js"
+import { bytesOf, overQuota } from "./recordQuota.js"
 import { decodeReply, encodeReply, type RefusalData, type Reply } from "./reply.js"
 import type { Store } from "./store.js"
 import { storedChange } from "./stored.js"
@@ -48,30 +47,6 @@ const stateOf = ({ read, store }: Context, locked: Locked, judge: Judge | undefi
   problem: store.problem
 })
 
-/** Returns the limit that the changes would pass, by what the backend counts. */
-const overQuota = (
-  { store }: Context,
-  { totals }: Locked,
-  { changed }: Changes
-): Quotas.Exceeded | undefined => {
-  const { quotas } = store.shared
-  let records = 0
-  let bytes = 0
-  let writes = false
-  for (const { after, before } of changed) {
-    records += (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1)
-    const size = after === undefined ? 0 : bytesOf(after)
-    bytes += size - (before === undefined ? 0 : bytesOf(before))
-    if (after === undefined) continue
-    writes = true
-    const over = Quotas.exceeded(quotas, "valueBytes", size)
-    if (over !== undefined) return over
-  }
-  if (!writes) return undefined
-  const over = records > 0 ? Quotas.exceeded(quotas, "records", totals.records + records) : undefined
-  return over ?? (bytes > 0 ? Quotas.exceeded(quotas, "bytes", totals.bytes + bytes) : undefined)
-}
-
 const judgeNew = (
   context: Context,
   locked: Locked
@@ -80,11 +55,10 @@ const judgeNew = (
   const early = noSession(store, request)
   if (early !== undefined) return { reply: refusalOf(early) }
   const judge = judgeOf(store, request.as)
-  if (judge !== undefined && "reason" in judge) return { reply: refusalOf(judge) }
-  const judged = apply(stateOf(context, locked, judge), request.owned, locked.now)
-  if (Either.isLeft(judged)) return { reply: refusalOf(judged.left) }
-  const changes = judged.right
-  const over = overQuota(context, locked, changes)
+  if (judge !== undefined && isRefused(judge)) return { reply: refusalOf(judge) }
+  const changes = applied(stateOf(context, locked, judge), request.owned, locked.now)
+  if (isRefused(changes)) return { reply: refusalOf(changes) }
+  const over = overQuota(store.shared.quotas, changes, () => ({ ...locked.totals, sizeBefore: bytesOf }))
   if (over !== undefined) return { reply: refusalOf(quotaRefusal(store, over)) }
   return { reply: doneOf(store, request, judge, changes), changes }
 }

@@ -1,12 +1,14 @@
 /** The follows of a store: what a principal may see, from a snapshot or a revision on, until one typed end. */
-import { Effect, type Scope, Stream } from "effect"
+import { Chunk, Effect, type Scope, type Stream } from "effect"
 import { prefix, type Selector } from "../../ChangeLog.js"
 import type { FollowError, Frame, Watcher, FollowOptions as WatchOptions } from "../../Watch.js"
 import { isAs } from "../catalog/catalogOptions.js"
 import { cursorOf, markShared } from "../catalog/epochMark.js"
 import * as Follows from "../catalog/follows.js"
+import { live, type Slot } from "../catalog/slot.js"
 import { isCursor } from "../log/events.js"
 import { type InvalidOptions, invalid, validateRecord } from "../options.js"
+import { openedStream } from "../takenStream.js"
 import type { As } from "./accept.js"
 import { type FollowOptions, resolveFollow } from "./callOptions.js"
 import type { Codec } from "./data.js"
@@ -66,21 +68,32 @@ const openAll = <A>(
   return Follows.resumed(after, begin)
 }
 
-/** Follows a store: it begins when the stream runs. */
+/** Returns how the frames of a watcher are taken as its reader has them. */
+const takeOf = <A>(
+  store: Store,
+  { problem, row }: Codec<A>,
+  { takeAll }: Watcher<JsonRow>
+): Effect.Effect<Chunk.Chunk<Frame<Row<A>>>, Follows.FollowEnded> => {
+  const taken =
+    problem === undefined
+      ? // Without a schema, A is JSON.
+        (takeAll as unknown as Effect.Effect<Chunk.Chunk<Frame<Row<A>>>, Follows.FollowEnded>)
+      : Effect.map(takeAll, Chunk.map(Follows.frameOf(row)))
+  return Effect.mapError(taken, Follows.endOf(store))
+}
+
+/** Follows the store of a handle: it begins when the stream runs. */
 export const follow = <A>(
   runtime: Runtime,
-  store: Store,
+  slot: Slot<Store>,
   codec: Codec<A>,
   options: FollowOptions<A>
-): Stream.Stream<Frame<Row<A>>, Follows.FollowEnded> => {
-  const opened = Effect.flatMap(resolveFollow(options), (resolved) =>
-    openAll(runtime, store, codec, resolved)
+): Stream.Stream<Frame<Row<A>>, Follows.FollowEnded> =>
+  openedStream(
+    Effect.gen(function* () {
+      const resolved = yield* resolveFollow(options)
+      const store = yield* live(slot)
+      const opened = Effect.mapError(openAll(runtime, store, codec, resolved), Follows.endOf(store))
+      return takeOf(store, codec, yield* opened)
+    })
   )
-  const frames = Stream.unwrapScoped(Effect.map(opened, (watcher) => watcher.frames))
-  const decoded =
-    codec.problem === undefined
-      ? // Without a schema, A is JSON.
-        (frames as unknown as Stream.Stream<Frame<Row<A>>, Follows.FollowEnded>)
-      : Stream.map(frames, Follows.frameOf(codec.row))
-  return Stream.mapError(decoded, Follows.endOf(store))
-}

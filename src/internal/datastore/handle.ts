@@ -114,14 +114,16 @@ const touch = (slot: Slot.Slot<Store>): Effect.Effect<boolean, StoreEnded> =>
     return Effect.succeed(store.lifetime?.expiry === "sliding")
   })
 
-const subscribe = (slot: Slot.Slot<Store>, client: string): Effect.Effect<boolean, StoreEnded> =>
+const subscribe = (
+  { clients }: Runtime,
+  slot: Slot.Slot<Store>,
+  client: string
+): Effect.Effect<boolean, StoreEnded> =>
   Effect.flatMap(Slot.live(slot), (store) => {
     const ended = access(store, store.shared.timers.now())
     if (ended !== undefined) return Effect.fail(ended)
     if (typeof client !== "string") return Effect.die(invalid("client", "a string", client))
-    const isNew = !store.members.has(client)
-    store.members.add(client)
-    return Effect.succeed(isNew)
+    return Effect.succeed(Clients.join(clients, store.members, client))
   })
 
 /** What waits for the store to be loaded is accepted first. */
@@ -165,13 +167,13 @@ export const handleOf = <A>(
       batch: (steps, options) => Writes.batch(writing, steps, options),
       failures: Stream.fromPubSub(failures),
       touch: touch(slot),
-      follow: (options = {}) =>
-        Stream.unwrap(Effect.map(Slot.live(slot), (store) => Follow.follow(runtime, store, codec, options))),
+      follow: (options = {}) => Follow.follow(runtime, slot, codec, options),
       opener: (as) => openerOf(runtime, slot, as),
-      subscribe: (client) => subscribe(slot, client),
+      subscribe: (client) => subscribe(runtime, slot, client),
       unsubscribe: (client) =>
         Effect.sync(() => {
-          const wasMember = Slot.present(slot)?.members.delete(client) === true
+          const store = Slot.present(slot)
+          const wasMember = store !== undefined && Clients.leave(clients, store.members, client)
           return Clients.endAll(clients, client, slot.id) > 0 || wasMember
         }),
       subscribers: Effect.sync(() =>

@@ -54,7 +54,7 @@ export const ofLog = (log: ChangeLog<JsonRow>, measure: Measure, first: Revision
   let seq = first.seq
   return {
     seq: () => seq,
-    get: (key) => held.get(key)?.value,
+    get: held.value,
     size: held.size,
     bySeq: () => held.bySeq().map(({ value }: KeyValue<JsonRow>) => value),
     commit: (changed, bytes) => {

@@ -79,6 +79,9 @@ export interface Refused {
   readonly row?: Row<JsonObject> | undefined
 }
 
+/** Whether an answer is a refusal: nothing else has a reason. To read it takes less time than `in`. */
+export const isRefused = (given: object): given is Refused => (given as Partial<Refused>).reason !== undefined
+
 /** What one key comes to by an operation. */
 export interface Changed {
   readonly key: string

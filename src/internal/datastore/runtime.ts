@@ -164,7 +164,8 @@ export const make = (
 
 /** What follows the end of a store: it leaves the catalog, and its followers get one end. */
 const ended = (runtime: Runtime, store: Store): void => {
-  const { entries, places, shared } = runtime
+  const { clients, entries, places, shared } = runtime
+  Clients.dismiss(clients, store.members)
   const entry = entries.get(store.id)
   if (entry?.store === store) {
     entries.delete(store.id)

@@ -2,7 +2,7 @@
  * Stores that several processes write. Each operation is decided by a save, and answered after its commit. Reads show the
  * last revision that was read here, and at least what this process has been answered.
  */
-import { Effect, Either, type Scope, Stream } from "effect"
+import { Effect, type Scope, Stream } from "effect"
 import { prefix } from "../../ChangeLog.js"
 import type { StorageError } from "../../Storage.js"
 import type { Frame } from "../../Watch.js"
@@ -10,10 +10,11 @@ import type { HeldValue, Save, StoredValue } from "../catalog/backend.js"
 import * as Operations from "../catalog/operations.js"
 import type { Outcome } from "../catalog/saving.js"
 import { storageError } from "../log/storageError.js"
-import { overRate, type Request, repeatedHere } from "./accept.js"
-import { type StoreEnded, WriteError } from "./errors.js"
+import { type Accepted, overRate, type Request, repeatedHere } from "./accept.js"
+import { WriteError } from "./errors.js"
 import { type Outcome as Evaluated, evaluationOf } from "./evaluate.js"
 import type { JsonRow } from "./holding.js"
+import * as InFlight from "./inFlight.js"
 import * as Mirror from "./mirror.js"
 import type { Found } from "./permanent.js"
 import * as Records from "./records.js"
@@ -27,6 +28,7 @@ export interface SharedParts {
   readonly read: (key: string, value: StoredValue) => JsonRow
   /** The head that is committed now. */
   readonly head: Effect.Effect<number, StorageError>
+  readonly inFlight: InFlight.InFlight<Accepted>
 }
 
 /** Makes the store with its parts, and with a reader of its values. */
@@ -93,7 +95,7 @@ export const start = (
       onFailure: storageError,
       onSuccess: ({ head }) => head.seq
     })
-    const store = yield* makeStore({ mirror, read, head }, readAndNote)
+    const store = yield* makeStore({ mirror, read, head, inFlight: InFlight.make() }, readAndNote)
     for (const value of loaded.values) noteRow(store, { key: value.key } as JsonRow, value)
     const watch = yield* Effect.orDie(store.following.watch)
     const after = { ...loaded.revision, epoch: store.epoch }
@@ -126,17 +128,13 @@ export const offer = (
   store: Store,
   parts: SharedParts,
   request: Request,
-  settled: (result: Either.Either<{ readonly outcome: Evaluated; readonly head: number }, WriteError>) => void
+  settled: (result: { readonly outcome: Evaluated; readonly head: number } | WriteError) => void
 ): boolean => {
   const { outcome: evaluated, save } = evaluationOf(store, request, (key, value: HeldValue) =>
     parts.read(key, value)
   )
   return runtime.saving.offer(save, (outcome) =>
-    settled(
-      outcome._tag === "Saved"
-        ? Either.right({ outcome: evaluated(), head: outcome.head.seq })
-        : Either.left(notStored(outcome))
-    )
+    settled(outcome._tag === "Saved" ? { outcome: evaluated(), head: outcome.head.seq } : notStored(outcome))
   )
 }
 
@@ -145,7 +143,7 @@ const answerOf = (
   { operations, shared }: Store,
   { as, id }: Request,
   { kind, reply }: Evaluated
-): Either.Either<Done, WriteError> => {
+): Done | WriteError => {
   const { count, rates, timers } = shared
   if (kind === "Repeated") {
     count.repeated++
@@ -153,10 +151,8 @@ const answerOf = (
   } else if (reply._tag === "Done") count.applied++
   else count.refused++
   if (kind === "New" && id !== undefined) Operations.remember(operations, id, reply, timers.now())
-  return reply._tag === "Done" ? Either.right(reply) : Either.left(new WriteError(reply.refused))
+  return reply._tag === "Done" ? reply : new WriteError(reply.refused)
 }
-
-type Answer = Either.Either<Done, WriteError | StoreEnded>
 
 /** Begins a request, and calls back after its commit, when it was read here. */
 export const begin = (
@@ -164,38 +160,50 @@ export const begin = (
   store: Store,
   parts: SharedParts,
   request: Request,
-  done: (answer: Answer) => void
+  done: (answer: Accepted) => void
 ): void => {
   const now = store.shared.timers.now()
   const ended = access(store, now)
-  const known = ended === undefined ? repeatedHere(store, request, now) : Either.left(ended)
+  const known = ended ?? repeatedHere(store, request, now)
+  if (known === undefined && joined(store, parts, request, done)) return
   const early = known === undefined ? overRate(store, request) : undefined
   if (known !== undefined) done(known)
   else if (early === undefined) beginOpen(runtime, store, parts, request, done)
   else {
     store.shared.count.refused++
-    done(Either.left(new WriteError(early)))
+    done(new WriteError(early))
   }
 }
 
+/** Waits for the answer of a request that is under way already; `false`: it is not. */
+const joined = (
+  store: Store,
+  { inFlight }: SharedParts,
+  request: Request,
+  done: (answer: Accepted) => void
+): boolean =>
+  request.id !== undefined &&
+  InFlight.join(inFlight, request.id, (answer) =>
+    // What is remembered by now is shown as its principal may see it now.
+    done(repeatedHere(store, request, store.shared.timers.now()) ?? answer)
+  )
+
 /** Begins a request on a store that is open. */
-const beginOpen: typeof begin = (runtime, store, parts, request, done) => {
+const beginOpen: typeof begin = (runtime, store, parts, request, answer) => {
+  const { id } = request
+  const done = id === undefined ? answer : InFlight.begin(parts.inFlight, id, answer)
   store.pending++
   const isTaken = offer(runtime, store, parts, request, (settled) => {
     store.pending--
-    if (Either.isLeft(settled)) done(Either.left(settled.left))
+    if (settled instanceof WriteError) done(settled)
     else {
-      const { head, outcome } = settled.right
+      const { head, outcome } = settled
       parts.mirror.whenAt(head, () => done(answerOf(store, request, outcome)))
     }
   })
   if (isTaken) return
   store.pending--
-  done(
-    Either.left(
-      new WriteError({ reason: "Unavailable", message: "nothing is saved any more, see the status" })
-    )
-  )
+  done(new WriteError({ reason: "Unavailable", message: "nothing is saved any more, see the status" }))
 }
 
 /** Removes a record whose time is over, if it still is when it is decided. */

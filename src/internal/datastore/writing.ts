@@ -5,7 +5,7 @@ import type { OperationId } from "../catalog/backend.js"
 import * as Slot from "../catalog/slot.js"
 import { fingerprint } from "../hash.js"
 import { validateRecord } from "../options.js"
-import { accept, type Request } from "./accept.js"
+import { type Accepted, accept, type Request } from "./accept.js"
 import {
   none,
   type OperationAs,
@@ -15,10 +15,10 @@ import {
   type WriteOptions,
   type Written
 } from "./callOptions.js"
-import { checkSteps } from "./check.js"
+import { ownSteps } from "./check.js"
 import type { Codec } from "./data.js"
 import { type StoreEnded, WriteError } from "./errors.js"
-import type { Operation, Owned, Row, Step } from "./operation.js"
+import { isRefused, type Operation, type Owned, type Row, type Step } from "./operation.js"
 import type { Done } from "./reply.js"
 import { handBack, type Runtime } from "./runtime.js"
 import * as Shared from "./sharedStore.js"
@@ -84,18 +84,18 @@ const encodeStep = <A>(
 const encodeSteps = <A>(
   steps: ReadonlyArray<Step<A>>,
   codec: Codec<A>
-): Either.Either<ReadonlyArray<Step<unknown>>, WriteError> => {
+): ReadonlyArray<Step<unknown>> | WriteError => {
   // Without a schema, or for what is no step, there is nothing to encode.
-  if (codec.problem === undefined || !Array.isArray(steps)) return Either.right(steps)
+  if (codec.problem === undefined || !Array.isArray(steps)) return steps
   const encoded: Array<Step<unknown>> = []
   for (const [index, step] of (steps as ReadonlyArray<Step<A>>).entries()) {
     const one = encodeStep(step, codec)
     if (Either.isLeft(one)) {
-      return Either.left(new WriteError({ reason: "InvalidData", message: one.left, step: index }))
+      return new WriteError({ reason: "InvalidData", message: one.left, step: index })
     }
     encoded.push(one.right)
   }
-  return Either.right(encoded)
+  return encoded
 }
 
 /** Names an operation by its client, under the principal: no other principal can use its numbers. */
@@ -118,20 +118,18 @@ export const requestOf = <A>(
   { codec, primary }: Pick<Writing<A>, "primary" | "codec">,
   steps: ReadonlyArray<Step<A>>,
   { as, session, ttl }: Written
-): Either.Either<Request, WriteError> => {
+): Request | WriteError => {
   const encoded = encodeSteps(steps, codec)
-  if (Either.isLeft(encoded)) return Either.left(encoded.left)
-  const owned = checkSteps(encoded.right, limitsOf(primary))
-  if (Either.isLeft(owned)) return Either.left(new WriteError(owned.left))
-  const id = as && idOf(as, owned.right.steps, ttl, session)
-  if (id instanceof WriteError) return Either.left(id)
-  return Either.right({ owned: owned.right, ttl, session, as, id })
+  if (encoded instanceof WriteError) return encoded
+  const owned = ownSteps(encoded, limitsOf(primary))
+  if (isRefused(owned)) return new WriteError(owned)
+  const id = as && idOf(as, owned.steps, ttl, session)
+  if (id instanceof WriteError) return id
+  return { owned, ttl, session, as, id }
 }
 
-type Answer = Either.Either<Done, WriteError | StoreEnded>
-
 /** Begins a request on a store, in this turn, and calls back with its outcome: of a store in memory at once. */
-const begin = (runtime: Runtime, store: Store, request: Request, done: (answer: Answer) => void): void => {
+const begin = (runtime: Runtime, store: Store, request: Request, done: (answer: Accepted) => void): void => {
   if (store.parts === undefined) done(accept(store, request))
   else Shared.begin(runtime, store, store.parts, request, done)
 }
@@ -145,13 +143,19 @@ const tooMany = new WriteError({
 const beginOn = <A>(
   { runtime, slot }: Writing<A>,
   request: Request,
-  done: (answer: Answer) => void
+  done: (answer: Accepted) => void
 ): void => {
   const isTaken = Slot.whenThere(slot, (there) => {
-    if (Either.isLeft(there)) done(Either.left(there.left))
+    if (Either.isLeft(there)) done(there.left)
     else begin(runtime, there.right, request, done)
   })
-  if (!isTaken) done(Either.left(tooMany))
+  if (!isTaken) done(tooMany)
+}
+
+/** The store, if an operation on it is judged, and answered, in this turn. */
+const atOnce = <A>({ slot }: Writing<A>): Store | undefined => {
+  const store = Slot.present(slot)
+  return store?.parts === undefined ? store : undefined
 }
 
 /** Applies steps, and waits for the outcome as the store's `ack` has it. */
@@ -163,14 +167,13 @@ export const write = <A>(
   Effect.suspend(() => {
     if (options instanceof WriteError) return Effect.fail(options)
     const request = requestOf(writing, stepsOf(options), options)
-    if (Either.isLeft(request)) return Effect.fail(request.left)
-    const store = Slot.present(writing.slot)
-    const isAtOnce = store !== undefined && store.parts === undefined && request.right.session === undefined
-    if (isAtOnce) {
-      return accept(store, request.right)
-    }
-    return writeLater(writing, request.right)
+    if (request instanceof WriteError) return Effect.fail(request)
+    const store = request.session === undefined ? atOnce(writing) : undefined
+    return store === undefined ? writeLater(writing, request) : answered(accept(store, request))
   })
+
+const answered = (answer: Accepted): Effect.Effect<Done, WriteError | StoreEnded> =>
+  answer._tag === "Done" ? Effect.succeed(answer) : Effect.fail(answer)
 
 /** Writes to a store that is loaded first, or that a backend decides. */
 const writeLater = <A>(writing: Writing<A>, request: Request): Effect.Effect<Done, WriteError | StoreEnded> =>
@@ -181,7 +184,9 @@ const writeLater = <A>(writing: Writing<A>, request: Request): Effect.Effect<Don
     const isOpen = session !== undefined && runtime.shared.isSession(session, as)
     // One that is loaded first is permanent, too.
     if (isOpen && Slot.present(slot)?.lifetime === undefined) yield* runtime.leasing.ensure(session)
-    return yield* Effect.async<Done, WriteError | StoreEnded>((resume) => beginOn(writing, request, resume))
+    return yield* Effect.async<Done, WriteError | StoreEnded>((resume) =>
+      beginOn(writing, request, (answer) => resume(answered(answer)))
+    )
   })
 
 const notStored = (error: WriteError | StoreEnded): StorageError | undefined => {
@@ -205,16 +210,22 @@ const reportFailure = <A>(
 /** Applies a step without waiting; `false`: it is refused. What it fails with later is reported. */
 export const unsafeWrite = <A>(writing: Writing<A>, step: Step<A>): boolean => {
   const request = requestOf(writing, [step], none)
-  if (Either.isLeft(request)) return false
-  let isRefused = false
+  if (request instanceof WriteError) return false
+  const store = atOnce(writing)
+  return store === undefined ? writeUnawaited(writing, request) : accept(store, request)._tag === "Done"
+}
+
+/** As {@link writeLater}, for a caller that does not wait. */
+const writeUnawaited = <A>(writing: Writing<A>, request: Request): boolean => {
+  let wasRefused = false
   let isLater = false
-  beginOn(writing, request.right, (answer) => {
-    if (Either.isRight(answer)) return
-    if (!isLater) isRefused = true
-    else reportFailure(writing, request.right.owned.steps, answer.left)
+  beginOn(writing, request, (answer) => {
+    if (answer._tag === "Done") return
+    if (!isLater) wasRefused = true
+    else reportFailure(writing, request.owned.steps, answer)
   })
   isLater = true
-  return !isRefused
+  return !wasRefused
 }
 
 const rowOf = <A>({ codec }: Writing<A>, { rows }: Done): Row<A> =>

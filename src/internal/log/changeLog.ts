@@ -46,6 +46,8 @@ export interface Append<in V> {
 export interface Latest<out V> {
   /** Returns the last value of a key, or `undefined`. */
   readonly get: (key: string) => KeyValue<V> | undefined
+  /** Returns the value alone, which makes no object. */
+  readonly value: (key: string) => V | undefined
   /** Counts the keys that have a value. */
   readonly size: () => number
   /** Returns all values, ascending by seq. Keys of one revision are in the order of its changes. */

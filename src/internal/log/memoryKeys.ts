@@ -74,7 +74,10 @@ export const indexRevision = <V>(keys: Keys<V>, { events, revision }: LoggedRevi
 }
 
 /** Removes the oldest revision. Its keys stay, with their counts. */
-export const dropRevision = <V>(keys: Keys<V>, { events, revision }: LoggedRevision<V>): void => {
+export const dropRevision = <V>(
+  keys: Keys<V>,
+  { events, revision }: Pick<LoggedRevision<V>, "events" | "revision">
+): void => {
   for (const event of events) {
     const record = recordOf(keys, event.key)
     dropFirst(record.held)

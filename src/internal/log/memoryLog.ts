@@ -2,7 +2,7 @@
  * Appends to the revisions that a change log in memory holds, and reads them; it keeps the last value of each key if the
  * log has state. All of it is synchronous.
  */
-import { Either, Option } from "effect"
+import { Either } from "effect"
 import { word } from "../random.js"
 import { validateEntries, validateEntry } from "./entry.js"
 import {
@@ -19,17 +19,15 @@ import {
   refusal
 } from "./events.js"
 import { type Fresh, freshOf, judge } from "./judge.js"
-import { add, countOf, cursorProblem, type History, moveTo, restart, rowAt } from "./memoryRows.js"
+import { add, countOf, cursorProblem, type History, loggedOf, moveTo, restart, rowAt } from "./memoryRows.js"
 import { evidenceOf } from "./memoryScan.js"
-import { apply, moveState, valueOf, valuesOf } from "./memoryState.js"
+import { apply, moveState, type PutEvent, valueOf, valuesOf } from "./memoryState.js"
 import { compareKeys, matcherOf, type Selector } from "./selector.js"
 
 const eventOf = <V>(change: Change<V>, revision: Revision): Event<V> =>
-  Object.freeze(
-    change._tag === "Put"
-      ? { _tag: "Put" as const, key: change.key, value: change.value, revision }
-      : { _tag: "Delete" as const, key: change.key, revision }
-  )
+  change._tag === "Put"
+    ? { _tag: "Put", key: change.key, value: change.value, revision }
+    : { _tag: "Delete", key: change.key, revision }
 
 const write = <V>(history: History<V>, { changes, id }: Entry<V>, bytes: number): Revision => {
   const { head, state } = history
@@ -39,16 +37,13 @@ const write = <V>(history: History<V>, { changes, id }: Entry<V>, bytes: number)
     tag: word(history.random) >>> 0
   })
   const events = new Array<Event<V>>(changes.length)
-  const previous = state === undefined ? undefined : new Array<Option.Option<V>>(changes.length)
+  const before = state === undefined ? undefined : new Array<PutEvent<V> | undefined>(changes.length)
   for (let i = 0; i < changes.length; i++) {
     const event = eventOf(changes[i] as Change<V>, revision)
     events[i] = event
-    if (state !== undefined && previous !== undefined) previous[i] = apply(state, event)
+    if (state !== undefined && before !== undefined) before[i] = apply(state, event)
   }
-  // All readers share these objects.
-  Object.freeze(events)
-  if (previous !== undefined) Object.freeze(previous)
-  add(history, Object.freeze({ revision, events, previous, bytes, id }))
+  add(history, { revision, events, before, bytes, id, logged: undefined })
   return revision
 }
 
@@ -65,14 +60,14 @@ const bytesOf = <V>(history: History<V>, changes: ReadonlyArray<Change<V>>): num
 }
 
 /** Returns the size of an entry, or why it cannot be appended. */
-const measure = <V>(history: History<V>, entry: Entry<V>): Either.Either<number, ChangeLogError> => {
+const measure = <V>(history: History<V>, entry: Entry<V>): number | ChangeLogError => {
   const problem = validateEntry(entry, history.keeps)
-  if (problem !== undefined) return Either.left(refusal("Invalid", problem))
+  if (problem !== undefined) return refusal("Invalid", problem)
   const bytes = bytesOf(history, entry.changes)
-  if (!(bytes >= 0)) return Either.left(refusal("Invalid", "sizeOf must return a number of bytes from 0"))
-  if (bytes <= history.maxBytes) return Either.right(bytes)
+  if (!(bytes >= 0)) return refusal("Invalid", "sizeOf must return a number of bytes from 0")
+  if (bytes <= history.maxBytes) return bytes
   const message = `a revision of ${bytes} bytes does not fit into a log of ${history.maxBytes}`
-  return Either.left(refusal("TooLarge", `${message}: raise maxBytes, or split it`))
+  return refusal("TooLarge", `${message}: raise maxBytes, or split it`)
 }
 
 /** Returns the size of each entry, or why one of them cannot be appended. */
@@ -85,15 +80,17 @@ const measureAll = <V>(
   const sizes: Array<number> = []
   for (const [index, entry] of entries.entries()) {
     const size = measure(history, entry)
-    if (Either.isLeft(size)) return Either.left(refusal(size.left.reason, size.left.message, index))
-    sizes.push(size.right)
+    if (typeof size !== "number") return Either.left(refusal(size.reason, size.message, index))
+    sizes.push(size)
   }
   return Either.right(sizes)
 }
 
 /** Returns why an entry cannot be appended, or `undefined`. */
-export const check = <V>(history: History<V>, entry: Entry<V>): ChangeLogError | undefined =>
-  Option.getOrUndefined(Either.getLeft(measure(history, entry)))
+export const check = <V>(history: History<V>, entry: Entry<V>): ChangeLogError | undefined => {
+  const size = measure(history, entry)
+  return typeof size === "number" ? undefined : size
+}
 
 /** The result of a commit. */
 export interface CommitResult {
@@ -109,10 +106,10 @@ export const append = <V>(
   changes: ReadonlyArray<Change<V>>
 ): Either.Either<Revision, ChangeLogError> => {
   const entry = { changes }
-  return Either.mapBoth(measure(history, entry), {
-    onLeft: ({ message, reason }) => refusal(reason, message, 0),
-    onRight: (bytes) => write(history, entry, bytes)
-  })
+  const bytes = measure(history, entry)
+  return typeof bytes === "number"
+    ? Either.right(write(history, entry, bytes))
+    : Either.left(refusal(bytes.reason, bytes.message, 0))
 }
 
 /** Returns the first conflict of new entries with the log, or `undefined`. */
@@ -145,7 +142,7 @@ export const read = <V>(
   const first = after.seq - history.floor.seq
   const count = Math.min(limit, countOf(history) - first)
   const rows = new Array<LoggedRevision<V>>(count)
-  for (let i = 0; i < count; i++) rows[i] = rowAt(history, first + i)
+  for (let i = 0; i < count; i++) rows[i] = loggedOf(rowAt(history, first + i))
   return Either.right(rows)
 }
 

@@ -4,6 +4,7 @@
  *
  * Invariant: the ring holds the revisions `floor.seq + 1` to `head.seq`, without gaps.
  */
+import { Option } from "effect"
 import type { Keeps } from "./entry.js"
 import {
   type Change,
@@ -16,11 +17,17 @@ import {
   validateCursor
 } from "./events.js"
 import { dropRevision, indexRevision, type Keys, makeKeys, moveKeys } from "./memoryKeys.js"
-import { makeState, type State } from "./memoryState.js"
+import { makeState, type PutEvent, type State } from "./memoryState.js"
 
-export interface Row<V> extends LoggedRevision<V> {
+/** A revision as it is held. What readers share is made of it when the first of them reads it, and kept. */
+export interface Row<V> {
+  readonly revision: Revision
+  readonly events: ReadonlyArray<Event<V>>
+  /** The event that put the value before each of them, if there was one; if the log keeps the state. */
+  readonly before: ReadonlyArray<PutEvent<V> | undefined> | undefined
   readonly bytes: number
   readonly id: string | undefined
+  logged: LoggedRevision<V> | undefined
 }
 
 export interface History<V> {
@@ -42,6 +49,23 @@ export interface History<V> {
   readonly holds: Map<string, number>
   /** The least of these. */
   heldAfter: number
+}
+
+const makeLogged = <V>({ before, events, revision }: Row<V>): LoggedRevision<V> => {
+  for (const event of events) Object.freeze(event)
+  const previous = before && Object.freeze(before.map((event) => (event ? Option.some(event.value) : none)))
+  return Object.freeze({ revision, events: Object.freeze(events), previous })
+}
+
+const none = Option.none<never>()
+
+/**
+ * Returns a row as readers get it, which is frozen. To freeze takes longer than to append: a log that is written in bursts
+ * does it between them, and one without a reader never.
+ */
+export const loggedOf = <V>(row: Row<V>): LoggedRevision<V> => {
+  row.logged ??= makeLogged(row)
+  return row.logged
 }
 
 export const make = <V>(options: {
@@ -134,7 +158,7 @@ export const add = <V>(history: History<V>, row: Row<V>): void => {
   history.bytes += row.bytes
   history.head = row.revision
   if (row.id !== undefined) history.ids.add(row.id)
-  if (history.keys !== undefined) indexRevision(history.keys, row)
+  if (history.keys !== undefined) indexRevision(history.keys, loggedOf(row))
   trim(history)
 }
 
@@ -178,9 +202,9 @@ export const moveTo = <V>(history: History<V>, keys: Keys<V>, epoch: string): vo
   for (let i = 0; i < countOf(history); i++) {
     const row = rowAt(history, i)
     const revision = moved(row.revision)
-    const events = Object.freeze(row.events.map((event): Event<V> => Object.freeze({ ...event, revision })))
-    rows.push(Object.freeze({ ...row, revision, events }))
+    const events = row.events.map((event): Event<V> => ({ ...event, revision }))
+    rows.push({ ...row, revision, events, logged: undefined })
   }
   for (const [i, row] of rows.entries()) history.rows[(history.start + i) & (history.rows.length - 1)] = row
-  moveKeys(keys, epoch, rows)
+  moveKeys(keys, epoch, rows.map(loggedOf))
 }

@@ -3,8 +3,8 @@ import type { Compacted, EpochChanged, Event, LoggedRevision, NothingCondition, 
 import type { Evidence } from "./judge.js"
 import { forgottenKind, type KindMatcher, matcherOfKinds } from "./kinds.js"
 import { generationOf, itemAt, type Keys, lengthOf } from "./memoryKeys.js"
-import { cursorProblem, type History, rowOf } from "./memoryRows.js"
-import { valueOf } from "./memoryState.js"
+import { cursorProblem, type History, loggedOf, rowOf } from "./memoryRows.js"
+import { seqOf as stateSeqOf } from "./memoryState.js"
 import { matcherOf, partsOf, type Selector } from "./selector.js"
 
 /** Numbers of revisions that do not fall, such as those of the events of a key. */
@@ -115,7 +115,7 @@ export const search = <V>(
   const next = merge(candidatesOf(history, keys, wanted), wanted.after)
   const found: Array<LoggedRevision<V>> = []
   for (let seq = next(); seq <= wanted.upTo && found.length < limit; seq = next()) {
-    const part = partOf(rowOf(history, seq), isMatch, isOfKinds)
+    const part = partOf(loggedOf(rowOf(history, seq)), isMatch, isOfKinds)
     if (part !== undefined) found.push(part)
   }
   return found
@@ -124,7 +124,7 @@ export const search = <V>(
 /** What conditions are judged by. An entry with a condition that needs what the log does not keep is refused before. */
 export const evidenceOf = <V>(history: History<V>): Evidence => ({
   head: history.head.seq,
-  seqOf: (key) => (history.state && valueOf(history.state, key)?.revision.seq) ?? "absent",
+  seqOf: (key) => (history.state && stateSeqOf(history.state, key)) ?? "absent",
   generationOf: (key) => (history.keys === undefined ? 0 : generationOf(history.keys, key)),
   firstAfter: ({
     after,

@@ -1,11 +1,15 @@
 /** The last values that a change log in memory keeps, in the order in which their keys were changed last. */
-import { Option } from "effect"
 import type { Latest } from "./changeLog.js"
 import type { Event, KeyValue, Revision } from "./events.js"
 
+export type PutEvent<V> = Event<V> & { readonly _tag: "Put" }
+
 /** A key that has a value, between its neighbours. The last one has none `after` it. */
 interface Kept<V> {
-  value: KeyValue<V>
+  /** The event that put the value. */
+  event: PutEvent<V>
+  /** The value as readers share it: made when it is read. */
+  value: KeyValue<V> | undefined
   before: Kept<V> | undefined
   after: Kept<V> | undefined
 }
@@ -41,25 +45,26 @@ const unlink = <V>(state: State<V>, { after, before }: Kept<V>): void => {
   else after.before = before
 }
 
-const set = <V>(state: State<V>, kept: Kept<V> | undefined, value: KeyValue<V>): void => {
+const set = <V>(state: State<V>, kept: Kept<V> | undefined, event: PutEvent<V>): void => {
   if (kept === undefined) {
-    const added: Kept<V> = { value, before: undefined, after: undefined }
-    state.byKey.set(value.key, added)
+    const added: Kept<V> = { event, value: undefined, before: undefined, after: undefined }
+    state.byKey.set(event.key, added)
     link(state, added)
     return
   }
-  kept.value = value
+  kept.event = event
+  kept.value = undefined
   if (kept === state.last) return
   unlink(state, kept)
   link(state, kept)
 }
 
-/** Applies a change, and returns the value before it. */
-export const apply = <V>(state: State<V>, event: Event<V>): Option.Option<V> => {
-  const { key, revision } = event
+/** Applies a change, and returns the event that put the value before it. */
+export const apply = <V>(state: State<V>, event: Event<V>): PutEvent<V> | undefined => {
+  const { key } = event
   const kept = state.byKey.get(key)
-  const before = kept === undefined ? Option.none() : Option.some(kept.value.value)
-  if (event._tag === "Put") set(state, kept, Object.freeze({ key, value: event.value, revision }))
+  const before = kept?.event
+  if (event._tag === "Put") set(state, kept, event)
   else if (kept !== undefined) {
     state.byKey.delete(key)
     unlink(state, kept)
@@ -67,26 +72,41 @@ export const apply = <V>(state: State<V>, event: Event<V>): Option.Option<V> => 
   return before
 }
 
+const readValue = <V>(kept: Kept<V>): KeyValue<V> => {
+  const { key, revision, value } = kept.event
+  kept.value ??= Object.freeze({ key, value, revision })
+  return kept.value
+}
+
 /** Returns the last value of a key, or `undefined`. */
-export const valueOf = <V>({ byKey }: State<V>, key: string): KeyValue<V> | undefined => byKey.get(key)?.value
+export const valueOf = <V>({ byKey }: State<V>, key: string): KeyValue<V> | undefined => {
+  const kept = byKey.get(key)
+  return kept && readValue(kept)
+}
+
+/** Returns the number of the revision that put the value of a key, or `undefined`. */
+export const seqOf = <V>({ byKey }: State<V>, key: string): number | undefined =>
+  byKey.get(key)?.event.revision.seq
 
 /** Returns all values, in the order of their changes. */
 export const valuesOf = <V>(state: State<V>): ReadonlyArray<KeyValue<V>> => {
   const values: Array<KeyValue<V>> = []
-  for (let kept = state.first; kept !== undefined; kept = kept.after) values.push(kept.value)
+  for (let kept = state.first; kept !== undefined; kept = kept.after) values.push(readValue(kept))
   return values
 }
 
 /** Gives each value another revision. The order stays. */
 export const moveState = <V>(state: State<V>, move: (revision: Revision) => Revision): void => {
   for (const kept of state.byKey.values()) {
-    kept.value = Object.freeze({ ...kept.value, revision: move(kept.value.revision) })
+    kept.event = { ...kept.event, revision: move(kept.event.revision) }
+    kept.value = undefined
   }
 }
 
 /** Reads the state at once. */
 export const latestOf = <V>(state: State<V>): Latest<V> => ({
   get: (key) => valueOf(state, key),
+  value: (key) => state.byKey.get(key)?.event.value,
   size: () => state.byKey.size,
   bySeq: () => valuesOf(state)
 })

@@ -37,12 +37,6 @@ const openHandle = (runtime: Runtime, opening: Named): Effect.Effect<PoolHandle,
     return handleOf(runtime, slot, definition.fingerprint)
   })
 
-const unsubscribeAll = ({ clients, entries }: Runtime, client: string): number => {
-  let members = 0
-  for (const { pool } of entries.values()) if (pool.members.delete(client)) members++
-  return Clients.endAll(clients, client) + members
-}
-
 const purge = (runtime: Runtime): number => {
   runtime.leases.timers.runDue()
   const { expired } = runtime
@@ -85,7 +79,7 @@ export const catalogOf = (runtime: Runtime) =>
     return {
       open: (options: OpenOptions) => open(runtime, options),
       get: (id: string): Effect.Effect<Option.Option<PoolHandle>> => Effect.sync(() => get(runtime, id)),
-      unsubscribeAll: (client: string) => Effect.sync(() => unsubscribeAll(runtime, client)),
+      unsubscribeAll: (client: string) => Effect.sync(() => Clients.unsubscribe(runtime.clients, client)),
       purgeExpired: Effect.sync(() => purge(runtime)),
       revoke: (principal: string) => Effect.sync(() => shared.policy.revoke(principal)),
       leases,

@@ -1,5 +1,5 @@
 /** The handle of a pool: one life of it. */
-import { Effect, type Option, type Scope, Stream } from "effect"
+import { Effect, type Option, type Scope, type Stream } from "effect"
 import { prefix, type Revision } from "../../ChangeLog.js"
 import type { FollowError, Frame, Watcher, FollowOptions as WatchOptions } from "../../Watch.js"
 import * as Clients from "../catalog/clients.js"
@@ -10,6 +10,7 @@ import * as Lifetime from "../catalog/lifetime.js"
 import type { As } from "../catalog/sessionCalls.js"
 import * as Slot from "../catalog/slot.js"
 import type { InvalidOptions } from "../options.js"
+import { openedStream } from "../takenStream.js"
 import type { Patch } from "./patch.js"
 import { access, end, type Pool } from "./pool.js"
 import type { PoolCell } from "./poolCells.js"
@@ -109,16 +110,23 @@ const openWatcher = (
     return yield* Follows.open(Follows.followersOf(runtime), followed, as, prefix(""), options)
   })
 
+/** Follows the pool of a slot: it begins when the stream runs. */
 const follow = (
   runtime: Runtime,
-  pool: Pool,
+  slot: Slot.Slot<Pool>,
   { after, ...options }: FollowOptions
-): Stream.Stream<Frame<PoolCell>, Follows.FollowEnded> => {
-  const cursor = after && cursorOf(runtime.shared.policy, pool.epoch, after, options.as)
-  const watcher = Follows.resumed(cursor, (first) => openWatcher(runtime, pool, first, options))
-  const frames = Effect.map(watcher, ({ frames }) => frames)
-  return Stream.mapError(Stream.unwrapScoped(frames), Follows.endOf(pool))
-}
+): Stream.Stream<Frame<PoolCell>, Follows.FollowEnded> =>
+  openedStream(
+    Effect.flatMap(Slot.live(slot), (pool) => {
+      const cursor = after && cursorOf(runtime.shared.policy, pool.epoch, after, options.as)
+      const watcher = Follows.resumed(cursor, (first) => openWatcher(runtime, pool, first, options))
+      const end = Follows.endOf(pool)
+      return Effect.mapBoth(watcher, {
+        onFailure: end,
+        onSuccess: ({ takeAll }) => Effect.mapError(takeAll, end)
+      })
+    })
+  )
 
 /** Calls a pool that has not ended, after it was loaded. */
 const live = <A>(slot: Slot.Slot<Pool>, then: (pool: Pool, now: number) => A): Effect.Effect<A, StoreEnded> =>
@@ -180,8 +188,7 @@ export const handleOf = (runtime: Runtime, slot: Slot.Slot<Pool>, fingerprint: s
     state: (options = {}) => Reads.state(slot, options),
     hash: (options = {}) => Reads.hash(slot, options),
     diff: (ask, options = {}) => Reads.diff(slot, ask, options),
-    follow: (options = {}) =>
-      Stream.unwrap(Effect.map(Slot.live(slot), (pool) => follow(runtime, pool, options))),
+    follow: (options = {}) => follow(runtime, slot, options),
     serve: (options = {}) =>
       Effect.flatMap(Slot.live(slot), (pool) => {
         const open: Serving.Calls["open"] = (first, as) => openWatcher(runtime, pool, first, { as })
@@ -191,15 +198,11 @@ export const handleOf = (runtime: Runtime, slot: Slot.Slot<Pool>, fingerprint: s
       Lifetime.use(pool, now)
       return pool.lifetime?.expiry === "sliding"
     }),
-    subscribe: (client) =>
-      live(slot, ({ members }) => {
-        const isNew = !members.has(client)
-        members.add(client)
-        return isNew
-      }),
+    subscribe: (client) => live(slot, ({ members }) => Clients.join(clients, members, client)),
     unsubscribe: (client) =>
       Effect.sync(() => {
-        const wasMember = members()?.delete(client) === true
+        const joined = members()
+        const wasMember = joined !== undefined && Clients.leave(clients, joined, client)
         return Clients.endAll(clients, client, id) > 0 || wasMember
       }),
     subscribers: Effect.sync(() =>

@@ -72,7 +72,8 @@ const endOwned = (entries: ReadonlyMap<string, Entry>, cause: unknown): void => 
 
 /** What follows the end of a pool: it leaves the catalog, and its followers get one end. */
 const ended = (runtime: Runtime, pool: Pool): void => {
-  const { entries, places, shared } = runtime
+  const { clients, entries, places, shared } = runtime
+  Clients.dismiss(clients, pool.members)
   const entry = entries.get(pool.id)
   if (entry?.pool === pool) {
     entries.delete(pool.id)

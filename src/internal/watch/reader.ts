@@ -71,9 +71,6 @@ export const poll = <V>(
   return Watcher.takeProgress(watcher, isDispatching ? Registry.positionOf(registry, watcher) : undefined)
 }
 
-const waitFor = <V>(watcher: Watcher.Watcher<V>): Effect.Effect<void> =>
-  Effect.async<void>((resume) => Effect.sync(Watcher.whenReady(watcher, () => resume(Effect.void))))
-
 /** Takes the next frame, and waits for one; fails when it has ended and everything was taken. */
 export const take = <V>(
   registry: Registry.Registry<V>,
@@ -84,13 +81,19 @@ export const take = <V>(
 const takeWith = <V, A>(
   watcher: Watcher.Watcher<V>,
   next: () => A | undefined
-): Effect.Effect<A, WatchEnded> =>
-  Effect.suspend(() => {
+): Effect.Effect<A, WatchEnded> => {
+  const take: Effect.Effect<A, WatchEnded> = Effect.suspend(() => {
     const found = next()
     if (found !== undefined) return Effect.succeed(found)
-    const ended = Watcher.finalError(watcher)
-    return ended ?? Effect.andThen(waitFor(watcher), takeWith(watcher, next))
+    return Watcher.finalError(watcher) ?? waited
   })
+  // A wait that is interrupted stays until the next wake or wait, and then does nothing: to stop it would make each wait
+  // twice as dear. What woke it is looked for when its fiber runs.
+  const waited = Effect.async<A, WatchEnded>((resume) => {
+    Watcher.whenReady(watcher, () => resume(take))
+  })
+  return take
+}
 
 /** Takes all frames that wait, and waits for the first. */
 export const takeAll = <V>(

@@ -183,10 +183,16 @@ const sharing: ReadonlyArray<NamedMutant> = [
     "leave an empty set of follows",
     "internal/catalog/clients",
     [
-      "if (known?.delete(subscription) === true && known.size === 0)",
-      "if (known?.delete(subscription) === true && known.size < 0)"
+      "if (known?.delete(entry) === true && known.size === 0)",
+      "if (known?.delete(entry) === true && known.size < 0)"
     ],
     index
+  ),
+  guard(
+    "forget where a client was subscribed by name",
+    "internal/catalog/clients",
+    ["  addTo(memberships, client, members)\n", ""],
+    ["catalog/rights", "finds a client wherever it was subscribed, and nothing is left of what has ended"]
   )
 ]
 

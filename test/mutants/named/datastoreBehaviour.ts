@@ -73,11 +73,29 @@ const acting: ReadonlyArray<NamedMutant> = [
   guard(
     "ask the backend, and the rate, for a reply that is known here",
     inside("sharedStore"),
-    [
-      "ended === undefined ? repeatedHere(store, request, now) : Either.left(ended)",
-      "ended && Either.left(ended)"
-    ],
+    ["ended ?? repeatedHere(store, request, now)", "ended"],
     ["datastore/repeated", "takes nothing of the rate, and is counted as repeated (flushed)"]
+  ),
+  guard(
+    "count an operation anew that is sent again while it is decided",
+    inside("sharedStore"),
+    [
+      "known === undefined && joined(store, parts, request, done)",
+      "known === null && joined(store, parts, request, done)"
+    ],
+    [
+      "datastore/repeated",
+      "takes nothing of the rate while the first is on its way, though nothing of it is left"
+    ]
+  ),
+  guard(
+    "take other content for an operation that is sent again while it is decided",
+    inside("inFlight"),
+    ["known?.id.content !== id.content ||", "known === undefined ||"],
+    [
+      "datastore/repeated",
+      "takes nothing of the rate while the first is on its way, though nothing of it is left"
+    ]
   ),
   guard(
     "forget what a try has decided whose answer was lost",
@@ -245,8 +263,8 @@ const idling: ReadonlyArray<NamedMutant> = [
     "refuse a write that nothing waits for while its store is not in memory",
     inside("writing"),
     [
-      "  let isRefused = false\n",
-      "  if (Slot.present(writing.slot) === undefined) return false\n  let isRefused = false\n"
+      "  let wasRefused = false\n",
+      "  if (Slot.present(writing.slot) === undefined) return false\n  let wasRefused = false\n"
     ],
     comesBack("takes a write that nothing waits for, loads the store, and applies it first")
   ),

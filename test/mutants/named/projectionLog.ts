@@ -42,7 +42,10 @@ export const projectionLogMutants: ReadonlyArray<NamedMutant> = [
     "revision?.seq === seq"
   ]),
   guard("renew to nothing", "memoryLog", ["if (keys === undefined) restart(", "if (keys !== null) restart("]),
-  guard("leave the events in the epoch before", "memoryRows", ["  moveKeys(keys, epoch, rows)\n", ""]),
+  guard("leave the events in the epoch before", "memoryRows", [
+    "  moveKeys(keys, epoch, rows.map(loggedOf))\n",
+    ""
+  ]),
   guard("forget what is removed of a key", "memoryKeys", ["    record.gone++\n", ""]),
   guard("leave forgotten keys out of kinds", "kinds", [
     "new Set(kinds).add(forgottenKind)",
@@ -57,7 +60,7 @@ export const projectionLogMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "take a key without a value for one of seq 0",
     "memoryScan",
-    ['?.revision.seq) ?? "absent"', "?.revision.seq) ?? 0"],
+    ['stateSeqOf(history.state, key)) ?? "absent"', "stateSeqOf(history.state, key)) ?? 0"],
     seqs
   ),
   guard(

@@ -7,16 +7,16 @@ const watch = (file: string, name: string) => ({ file: `test/watch/${file}.test.
 const sharing: ReadonlyArray<NamedMutant> = [
   {
     name: "watch: give readers the events that the log keeps",
-    file: internal("log/memoryLog"),
-    find: "  Object.freeze(events)\n",
-    replace: "",
+    file: internal("log/memoryRows"),
+    find: "events: Object.freeze(events), previous",
+    replace: "events, previous",
     test: watch("sharing", "that its reader empties is whole for each later reader")
   },
   {
     name: "watch: give readers the state that the log keeps",
     file: internal("log/memoryState"),
-    find: "Object.freeze({ key, value: event.value, revision })",
-    replace: "{ key, value: event.value, revision }",
+    find: "Object.freeze({ key, value, revision })",
+    replace: "{ key, value, revision }",
     test: watch("sharing", "a snapshot that one watcher changes stays as it is for the others")
   },
   {
