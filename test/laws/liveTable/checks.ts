@@ -43,8 +43,7 @@ export interface Begun {
 const nameOf = (key: Key): string =>
   key.kind === "row" ? key.id : key.kind === "list" ? `list ${key.at}` : "count"
 
-export const begin = (world: World, key: Key, how: string): Begun => {
-  const name = nameOf(key)
+export const begin = (world: World, key: Key, how: string, name = nameOf(key)): Begun => {
   return {
     key,
     name,

@@ -98,6 +98,7 @@ export const foreign = async (
   const given = writeOf(action.kind, action.id, world.writers.length + 1)
   newWriter(world, given).outcome = "NotStored"
   world.unordered = true
+  if (world.inSteps) await world.time.settle()
   const revision = await world.master.foreign(given)
   if (revision !== undefined) know(world, revision, world.master.now())
 }
