@@ -69,8 +69,8 @@ export const drain = async (world: World, backend: Backend): Promise<void> => {
   ensureWhole(world)
   await advance(world, doubt + targetLag)
   backend.changes?.release()
-  // What the log names then, the master may show later.
-  if (isLate(world.setting)) await advance(world, targetLag)
+  // What the log names then, when it is followed again, the master may show later.
+  if (isLate(world.setting)) await advance(world, 3 * targetLag)
   // Without a log, foreign writes show after the ttl.
   if (world.setting.foreign && backend.changes === undefined)
     await world.time.advance(world.setting.ttl + 1_000)

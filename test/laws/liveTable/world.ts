@@ -48,6 +48,12 @@ export type Handle = Pick<
   readonly close: Effect.Effect<Live.CloseReport<Items>>
 }
 
+/** The staged writes that have no outcome, and how many were confirmed before. */
+export interface Shown {
+  readonly pending: ReadonlyArray<Write>
+  readonly confirmed: number
+}
+
 /** A reader that stays. */
 export interface Follower {
   readonly key: Key
@@ -87,7 +93,9 @@ export interface World {
   /** For each key, the state that was read last. */
   readonly forward: Map<string, number>
   /** The staged writes that are shown, one version for each change of them. */
-  readonly shown: Array<ReadonlyArray<Write>>
+  readonly shown: Array<Shown>
+  /** What staged writes have made, in the order of their confirmations. */
+  readonly confirmed: Array<Write>
   /** Something was written that is no acknowledged write of the live table, in order. */
   unordered: boolean
   /** The outcome of a write was not known. */
@@ -268,7 +276,8 @@ export const makeWorld = async (
     listFloor: 0,
     otherFloors: new Map(),
     forward: new Map(),
-    shown: [[]],
+    shown: [{ pending: [], confirmed: 0 }],
+    confirmed: [],
     unordered: false,
     anyUnknown: false,
     anyStream: false,
