@@ -4,15 +4,20 @@ import { Effect } from "effect"
 import { holdsSeeded, seededTimeout } from "../support/laws/laws.js"
 import { tieredBackend } from "./liveTable/backend.js"
 import { play } from "./liveTable/play.js"
-import { tierSamples } from "./liveTable/schedule.js"
+import { tierSamples, tierTargetSamples } from "./liveTable/schedule.js"
 
 describe("two live tables of one tier", () => {
-  it.live(
-    "L10: return what each acknowledged or later, whatever the tier holds, and whenever it was put there",
-    () =>
-      holdsSeeded("the live table with a tier", tierSamples, 40, async (sample) => {
-        await play(sample, await Effect.runPromise(tieredBackend))
-      }),
-    seededTimeout
-  )
+  for (const [name, samples, count] of [
+    ["a tier", tierSamples, 25],
+    ["a tier and a write target", tierTargetSamples, 10]
+  ] as const) {
+    it.live(
+      `L10: with ${name} return what each acknowledged or later, whatever the tier holds, and whenever it was put there`,
+      () =>
+        holdsSeeded(`the live table with ${name}`, samples, count, async (sample) => {
+          await play(sample, await Effect.runPromise(tieredBackend))
+        }),
+      seededTimeout
+    )
+  }
 })

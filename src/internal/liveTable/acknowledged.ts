@@ -1,15 +1,17 @@
 /**
- * What a write target has acknowledged, and the master may not show yet. Until its time is over, no load of the master
- * that began before that and does not show it counts. Only this file writes it.
+ * What a write target has, and the master may not show yet: what it has acknowledged, and what the log names. Until its
+ * time is over, no load of the master that began before that and does not show it counts. Only this file writes it.
  */
-import { Option } from "effect"
 import type { IdValue } from "../columns/ids.js"
 import type { Revision } from "../log/events.js"
 import type { Answer } from "./answers.js"
 
-/** A row, as the target has it. */
-interface Acknowledged<A> {
-  readonly answer: A
+/** A change of the target. */
+export interface Acknowledged<A> {
+  /** What was acknowledged last; `undefined`: nothing. */
+  readonly answer: A | undefined
+  /** What shows this revision shows the change; `undefined`: nothing shows it but time. */
+  readonly revision: Revision | undefined
   /** Monotonic milliseconds. */
   readonly until: number
   /** A load has shown it. */
@@ -35,12 +37,52 @@ const put = <A>(into: Acknowledgements<A>, id: IdValue | undefined, acknowledged
   into.set(id, acknowledged)
 }
 
+const isLater = (one: Revision | undefined, other: Revision): boolean =>
+  one !== undefined && one.epoch === other.epoch && one.seq > other.seq
+
+/** Notes what the target has acknowledged. What the log has named before may be later than that. */
 export const note = <A extends Answer<unknown>>(
-  { open }: Targets<A>,
+  targets: Targets<A>,
   id: IdValue | undefined,
   answer: A,
+  revision: Revision | undefined,
   until: number
-): void => put(open, id, { answer, until, shown: false })
+): void => {
+  const known = targets.open.get(id)?.revision
+  const shownBy = revision !== undefined && isLater(known, revision) ? known : revision
+  put(targets.open, id, { answer, revision: shownBy, until, shown: false })
+}
+
+/**
+ * Notes a change that the log names. In its place counts what was acknowledged before: no caller gets an older row.
+ */
+export const noteNamed = <A extends Answer<unknown>>(
+  targets: Targets<A>,
+  id: IdValue | undefined,
+  revision: Revision,
+  until: number
+): void => {
+  const { open } = targets
+  const named = ({ answer, revision: known }: Acknowledged<A>): Acknowledged<A> => {
+    // Revisions of other epochs, and none, cannot be compared.
+    const isComparable = answer === undefined || known?.epoch === revision.epoch
+    return {
+      answer,
+      revision: !isComparable ? undefined : isLater(known, revision) ? known : revision,
+      until,
+      shown: false
+    }
+  }
+  const none = { answer: undefined, revision, until, shown: false }
+  const namedOr = (known: Acknowledged<A> | undefined) => (known === undefined ? none : named(known))
+  const every = open.get(undefined)
+  if (id !== undefined) put(open, id, namedOr(open.get(id) ?? every))
+  else {
+    open.delete(undefined)
+    for (const [each, known] of [...open]) put(open, each, named(known))
+    open.set(undefined, namedOr(every))
+  }
+}
 
 const find = <A extends Answer<unknown>>(
   { lapsed, open }: Targets<A>,
@@ -52,29 +94,25 @@ const find = <A extends Answer<unknown>>(
 export const concerns = <A extends Answer<unknown>>({ open }: Targets<A>, id: IdValue): boolean =>
   open.has(id) || open.has(undefined)
 
-/** Whether what was read shows what was written. Revisions of other epochs say nothing. */
-const shows = (read: Revision | undefined, { answer }: Acknowledged<Answer<unknown>>): boolean => {
-  const written = Option.getOrUndefined(answer.revision)
-  return (
-    read !== undefined && written !== undefined && read.epoch === written.epoch && read.seq >= written.seq
-  )
-}
+/** Whether what was read shows the change. Revisions of other epochs say nothing. */
+const shows = (read: Revision | undefined, { revision }: Acknowledged<unknown>): boolean =>
+  read !== undefined && revision !== undefined && read.epoch === revision.epoch && read.seq >= revision.seq
 
-/** What counts in place of a load of a row; `undefined`: the load itself. */
+/** What forbids that a load of a row counts; `undefined`: nothing. */
 export const inPlaceOf = <A extends Answer<unknown>>(
   targets: Targets<A>,
   id: IdValue,
   askedAt: number,
   revision: Revision | undefined
-): A | undefined => {
+): Acknowledged<A> | undefined => {
   const found = find(targets, id)
   if (found === undefined || askedAt >= found.until) return undefined
-  if (!shows(revision, found)) return found.answer
+  if (!shows(revision, found)) return found
   found.shown = true
   return undefined
 }
 
-/** Whether a load of a list or a count shows all that was acknowledged. */
+/** Whether a load of a list or a count shows every change. */
 export const isShown = <A extends Answer<unknown>>(
   { lapsed, open }: Targets<A>,
   askedAt: number,

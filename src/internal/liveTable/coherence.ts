@@ -272,7 +272,14 @@ export const acknowledge = (
   now: number
 ): void => {
   const until = now + c.lifetimes.targetLag
-  Acknowledged.note(c.acknowledged, id, rowAnswer(c, row, revision, fresh), until)
+  Acknowledged.note(c.acknowledged, id, rowAnswer(c, row, revision, fresh), revision, until)
+  c.effects.settleAt(until)
+}
+
+/** The log names a change that the master may not show yet: of an id, or `undefined` for every row. */
+export const shownLater = (c: Coherence, id: Key | undefined, revision: Revision, now: number): void => {
+  const until = now + c.lifetimes.targetLag
+  Acknowledged.noteNamed(c.acknowledged, id, revision, until)
   c.effects.settleAt(until)
 }
 
@@ -303,11 +310,11 @@ export const landRow = (
   revision: Revision | undefined
 ): Landed => {
   settleTime(c, landing.now)
-  const acknowledged = Acknowledged.inPlaceOf(c.acknowledged, key, landing.askedAt, revision)
-  if (acknowledged !== undefined) return { answer: acknowledged, isStored: false }
+  const unshown = Acknowledged.inPlaceOf(c.acknowledged, key, landing.askedAt, revision)
+  if (unshown?.answer !== undefined) return { answer: unshown.answer, isStored: false }
   // The end of a doubt, above, is no reason to detach a flight that lands now.
   const isOvertaken = landing.detached || KeyJournal.isOutdated(c.changedRows, key, landing.stamp)
-  if (!isOvertaken && !Doubts.concerns(c.doubts, key)) {
+  if (!isOvertaken && unshown === undefined && !Doubts.concerns(c.doubts, key)) {
     const answer = rowAnswer(c, row, revision, fresh)
     if (storeRow(c, key, answer, landing)) return { answer, isStored: true }
   }

@@ -12,7 +12,8 @@ import {
   queriesMayChange,
   type RowAnswer,
   type RowChange,
-  rowChanged
+  rowChanged,
+  shownLater
 } from "./coherence.js"
 import * as Doubts from "./doubts.js"
 import { type Beliefs, noteDelivered } from "./tierEntry.js"
@@ -77,11 +78,13 @@ const holds = (c: Coherence, id: Key, { epoch, seq }: Revision): boolean => {
   return revision._tag === "Some" && revision.value.epoch === epoch && revision.value.seq >= seq
 }
 
+/** Makes what applies the events. `lateNow` gives the time, if the master shows later what the log names. */
 export const makeApplier = (
   c: Coherence,
   own: OwnCalls,
   beliefs: Beliefs,
-  { columns, id, name }: AnyDefinition
+  { columns, id, name }: AnyDefinition,
+  lateNow: (() => number) | undefined
 ): Applier => {
   const idOf = compileIdOf(columns, id)
   const decode = decodeRow(columns, id)
@@ -107,13 +110,18 @@ export const makeApplier = (
     const isOwn = isSettled(own, batch)
     const key = idOf(event.key.slice(prefix.length))
     if (key === undefined) {
-      if (!isOwn) anythingChanged(c, batch)
+      if (isOwn) return
+      anythingChanged(c, batch)
+      if (lateNow !== undefined) shownLater(c, undefined, event.revision, lateNow())
     } else {
       noteDelivered(beliefs, key)
       if (isOwn) return
       const change = changeOf(key, event)
       if (holds(c, key, event.revision)) queriesMayChange(c, change)
-      else rowChanged(c, change)
+      else {
+        rowChanged(c, change)
+        if (lateNow !== undefined) shownLater(c, key, event.revision, lateNow())
+      }
     }
     if (batch !== undefined) settleDoubt(c, own, batch)
   }

@@ -14,6 +14,7 @@ import { InvalidOptions } from "../options.js"
 import { makeRandom, randomName } from "../random.js"
 import { isError } from "../realms.js"
 import * as Series from "../series.js"
+import { monotonicMillis } from "../time.js"
 import { CurrentTurn } from "../turn.js"
 import * as Changes from "./changes.js"
 import { type CloseReport, reportUnsaved } from "./closeReport.js"
@@ -132,7 +133,8 @@ const followChanges = <D extends AnyDefinition>(
   watch: Watch<TableChange>,
   { c, beliefs, master }: Core.Core<D>,
   own: OwnCalls,
-  history: number
+  history: number,
+  lateNow: (() => number) | undefined
 ): Effect.Effect<Changes.Changes, never, Scope.Scope> => {
   const { definition } = master
   const all = keyPrefix(definition.name)
@@ -142,7 +144,7 @@ const followChanges = <D extends AnyDefinition>(
     watch,
     selector: prefix(all),
     history,
-    apply: makeApplier(c, own, beliefs, definition).apply,
+    apply: makeApplier(c, own, beliefs, definition, lateNow).apply,
     onGap: () => {
       Cells.suspectAll(c.cells)
       c.effects.wakeAll()
@@ -172,11 +174,12 @@ const begin = <D extends AnyDefinition>(
 ): Effect.Effect<Core.Core<D>, InvalidOptions> =>
   Effect.gen(function* () {
     const { deadlines, life, meter, surroundings, up } = parts
-    const { counters, publish, settings } = surroundings
-    const { changes: watch, history } = settings
-    yield* checkTarget(master, settings.target)
+    const { clock, counters, publish, settings } = surroundings
+    const { changes: watch, history, target } = settings
+    const lateNow = target === undefined ? undefined : () => monotonicMillis(clock)
+    yield* checkTarget(master, target)
     const core = yield* Core.make(surroundings, master, watch === undefined ? undefined : knownOf(life))
-    const changes = watch === undefined ? undefined : yield* followChanges(watch, core, own, history)
+    const changes = watch === undefined ? undefined : yield* followChanges(watch, core, own, history, lateNow)
     setChanges(life, changes)
     yield* Meter.run(meter, counters, comparisonsOf(core), publish)
     yield* Deadlines.run(deadlines, (now) => {

@@ -27,6 +27,8 @@ export interface Backend {
   readonly puts?: Array<Effect.Effect<void, unknown>>
   /** Lets the reads of the tier fail, and succeed again. */
   readonly tierFaults?: { readonly break: () => void; readonly mend: () => void }
+  /** Everything settles between two answers, as a database leaves time for. */
+  readonly inSteps?: boolean
 }
 
 /** A live table without a log. */

@@ -13,9 +13,11 @@ export const answerCall = async (
   how: "answer" | "fail before" | "fail after" | "die"
 ) => {
   await world.master.answer(call, how)
-  if (call.writes.length === 0) return
-  if (how !== "answer") world.anyUnknown = true
-  detach(world, call.ids)
+  if (call.writes.length > 0) {
+    if (how !== "answer") world.anyUnknown = true
+    detach(world, call.ids)
+  }
+  if (world.inSteps) await world.time.settle()
 }
 
 export const answerAll = async (world: World): Promise<void> => {

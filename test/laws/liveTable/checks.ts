@@ -34,6 +34,7 @@ export interface Begun {
   readonly listFloor: number
   readonly forward: number
   readonly shown: number
+  readonly confirmed: number
   /** The state of the revision that the answer must hold. */
   readonly atLeast: number
   /** The writes that were made before. */
@@ -43,8 +44,7 @@ export interface Begun {
 const nameOf = (key: Key): string =>
   key.kind === "row" ? key.id : key.kind === "list" ? `list ${key.at}` : "count"
 
-export const begin = (world: World, key: Key, how: string): Begun => {
-  const name = nameOf(key)
+export const begin = (world: World, key: Key, how: string, name = nameOf(key)): Begun => {
   return {
     key,
     name,
@@ -54,6 +54,7 @@ export const begin = (world: World, key: Key, how: string): Begun => {
     listFloor: world.listFloor,
     forward: world.forward.get(name) ?? 0,
     shown: world.shown.length - 1,
+    confirmed: world.confirmed.length,
     atLeast: how === "log" ? (world.known?.at ?? 0) : 0,
     writers: world.writers.length
   }
@@ -130,12 +131,21 @@ const shownIn = (state: State, writes: ReadonlyArray<Write>): State =>
 const movesRows = (write: Write): boolean =>
   write._tag === "Insert" || (write._tag === "Patch" && "g" in write.fields)
 
+/** What may be shown over a state: it may hold the first of what was confirmed since the read began, and not the others. */
+const versionsOf = (world: World, begun: Begun): ReadonlyArray<ReadonlyArray<Write>> =>
+  world.shown.slice(begun.shown).flatMap(({ confirmed, pending }) => {
+    const versions = [pending]
+    for (let from = begun.confirmed; from < confirmed; from++)
+      versions.push([...world.confirmed.slice(from, confirmed), ...pending])
+    return versions
+  })
+
 /** A view is a state that may be read, with what is pending done anew in order. */
 const checkPending = (world: World, begun: Begun, text: string): void => {
   const { key, name } = begun
   // What stands behind the end of a page is not known.
   if (key.kind === "list" && key.at === 2) return
-  const versions = world.shown.slice(begun.shown)
+  const versions = versionsOf(world, begun)
   if (key.kind === "list" && key.at === 0 && versions.some((writes) => writes.some(movesRows))) return
   const floor = floorOfKey(world, begun)
   const { history } = world.master

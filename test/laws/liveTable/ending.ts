@@ -6,7 +6,7 @@ import { textIn } from "./checks.js"
 import { read } from "./reads.js"
 import { ids, queries } from "./rows.js"
 import { doubt, hardTimeout, targetLag, writeTimeout } from "./schedule.js"
-import type { World } from "./world.js"
+import { isLate, type World } from "./world.js"
 
 /** The longest time from one read of a follow to the next, in milliseconds. */
 const longestPause = 30_000
@@ -38,8 +38,9 @@ const drainFollows = async (world: World, { changes }: Backend): Promise<void> =
   const running = world.followers.filter(({ fiber }) => fiber.unsafePoll() === null)
   if (running.length === 0) return
   const last = world.master.history.at(-1)!
-  // Without a log, a foreign write shows in no follow.
-  const isSeen = !world.setting.foreign || changes !== undefined
+  // Without a log and polls, a foreign write shows in no follow.
+  const { foreign, refresh } = world.setting
+  const isSeen = !foreign || changes !== undefined || refresh > 0
   const isBehind = () => isSeen && running.some(({ follower: { key, text } }) => text !== textIn(last, key))
   for (let waited = 0; waited < longestPause && isBehind(); waited += hardTimeout / 2) await step(world)
   // What has changed last makes them look once more.
@@ -68,18 +69,21 @@ export const drain = async (world: World, backend: Backend): Promise<void> => {
   ensureWhole(world)
   await advance(world, doubt + targetLag)
   backend.changes?.release()
+  // What the log names then, when it is followed again, the master may show later.
+  if (isLate(world.setting)) await advance(world, 3 * targetLag)
   // Without a log, foreign writes show after the ttl.
   if (world.setting.foreign && backend.changes === undefined)
     await world.time.advance(world.setting.ttl + 1_000)
   await world.time.settle()
   if (world.closed || world.inside === undefined) return
+  // Nothing but time wakes them.
+  await drainFollows(world, backend)
   for (const id of ids) world.floors.set(id, master.now())
   world.listFloor = master.now()
   world.unordered = false
   for (const id of ids) read(world, { kind: "row", id }, "fresh")
   for (const at of queries.keys()) read(world, { kind: "list", at }, "fresh")
   await answerAll(world)
-  await drainFollows(world, backend)
   ensureWhole(world)
 }
 

@@ -9,7 +9,7 @@ import { holdsSeeded, seededTimeout } from "../../support/laws/laws.js"
 import { memoryBackend, plainBackend } from "./backend.js"
 import { play } from "./play.js"
 import { items } from "./rows.js"
-import { samples } from "./schedule.js"
+import { equalSamples } from "./schedule.js"
 
 /** So many schedules of each database are in a long run. */
 const longRuns = 3_000
@@ -27,12 +27,13 @@ export const equalLaw = (
         const table = yield* Effect.provide(SqlTable.make(items), yield* open)
         yield* holdsSeeded(
           `the live table over ${name}`,
-          samples,
+          equalSamples,
           count,
           async (sample) => {
             await Effect.runPromise(table.deleteAll)
-            const answers = await play(sample, plainBackend(table))
-            const expected = await play(sample, await Effect.runPromise(memoryBackend()))
+            const answers = await play(sample, { ...plainBackend(table), inSteps: true })
+            const memory = await Effect.runPromise(memoryBackend())
+            const expected = await play(sample, { ...memory, inSteps: true })
             ensureList(answers, expected, "L9: the answers are those over memory")
           },
           longRuns

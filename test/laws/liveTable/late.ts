@@ -17,12 +17,20 @@ export interface Late {
   readonly showUntil: (millis: number) => Effect.Effect<void, unknown>
 }
 
-const revisionOf = (state: number): Revision => ({ epoch: "target", seq: state, tag: 0 })
+/** The revisions of the states, as far as they are known: those of the log, where there is one. */
+type Revisions = Map<number, Revision>
 
 /** Gives what is read the revision of the state that is shown. */
-const withRevision = (copy: Table.Table<Items>, shown: () => number): Table.Table<Items> => {
+const withRevision = (
+  copy: Table.Table<Items>,
+  revisions: Revisions,
+  shown: () => number
+): Table.Table<Items> => {
   const revised = <A extends object, E>(read: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    Effect.map(read, (answer) => ({ ...answer, revision: revisionOf(shown()) }))
+    Effect.map(read, (answer) => {
+      const known = [...revisions].filter(([state]) => state <= shown())
+      return { ...answer, revision: known.at(-1)?.[1] }
+    })
   return {
     ...copy,
     list: (query) => revised(copy.list(query)),
@@ -32,14 +40,31 @@ const withRevision = (copy: Table.Table<Items>, shown: () => number): Table.Tabl
 }
 
 /** Gives what is written the revision of the state that it makes. */
-const withNext = (table: Table.Table<Items>, history: ReadonlyArray<State>): Table.Table<Items> => ({
+const withNext = (
+  table: Table.Table<Items>,
+  history: ReadonlyArray<State>,
+  revisions: Revisions
+): Table.Table<Items> => ({
+  ...table,
+  write: (writes, batch) =>
+    Effect.map(table.write(writes, batch), (outcomes) =>
+      outcomes.map((outcome) => {
+        if (outcome._tag !== "Written") return outcome
+        const state = history.length
+        const revision = Option.getOrElse(outcome.revision, () => ({ epoch: "target", seq: state, tag: 0 }))
+        revisions.set(state, revision)
+        return { ...outcome, revision: Option.some(revision) }
+      })
+    )
+})
+
+/** What is written and read has no revision. */
+const withoutRevision = (table: Table.Table<Items>): Table.Table<Items> => ({
   ...table,
   write: (writes, batch) =>
     Effect.map(table.write(writes, batch), (outcomes) =>
       outcomes.map((outcome) =>
-        outcome._tag === "Written"
-          ? { ...outcome, revision: Option.some(revisionOf(history.length)) }
-          : outcome
+        outcome._tag === "Written" ? { ...outcome, revision: Option.none() } : outcome
       )
     )
 })
@@ -57,6 +82,7 @@ export const makeLate = (
   }
   const copy = Effect.runSync(Table.memory(items))
   const at = { shown: 0 }
+  const revisions: Revisions = new Map()
   const reachedAt: Array<number> = [0]
   const showState = (state: number): Effect.Effect<void, unknown> =>
     Effect.suspend(() => {
@@ -66,8 +92,8 @@ export const makeLate = (
       return Effect.asVoid(copy.write([{ _tag: "DeleteAll" }, ...rows]))
     })
   return {
-    read: target === "late" ? copy : withRevision(copy, () => at.shown),
-    write: target === "late" ? backend : withNext(backend, history),
+    read: target === "late" ? copy : withRevision(copy, revisions, () => at.shown),
+    write: target === "late" ? withoutRevision(backend) : withNext(backend, history, revisions),
     noteState: () => {
       reachedAt[history.length - 1] = clock.unsafeCurrentTimeMillis()
     },

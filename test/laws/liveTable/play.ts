@@ -4,7 +4,7 @@ import type { Backend } from "./backend.js"
 import { advance, answerAll, onCall, pick } from "./calls.js"
 import { invalidated } from "./checks.js"
 import { checkBounds, checkRest, drain, ensureWhole } from "./ending.js"
-import { evict, follow, fork, otherRead, read, readAll, tag, unsafeRead } from "./reads.js"
+import { evict, follow, fork, otherRead, read, readAll, stream, tag, unsafeRead } from "./reads.js"
 import { ids, queries } from "./rows.js"
 import type { Action, Sample } from "./schedule.js"
 import { detach, makeWorld, type World } from "./world.js"
@@ -40,6 +40,8 @@ const apply = async (world: World, backend: Backend, action: Action): Promise<vo
       return unsafeRead(world, action.id)
     case "follow":
       return follow(world, action.of, action.how)
+    case "stream":
+      return stream(world, action.at)
     case "evict":
       return evict(world)
     case "show":

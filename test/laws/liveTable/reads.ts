@@ -1,5 +1,5 @@
 /** The reads of a schedule: each is checked by what its caller was promised when it began. */
-import { Effect, Runtime, Stream } from "effect"
+import { Effect, Option, Runtime, Stream } from "effect"
 import type { Answer, ReadOptions } from "../../../src/LiveTable.js"
 import { begin, checkAnswer, checkOther, type Key, textOf } from "./checks.js"
 import { counted, ids, queries, strangers } from "./rows.js"
@@ -17,6 +17,12 @@ const readOptions: Record<Exclude<ReadHow, "log">, ReadOptions | undefined> = {
   pending: { pending: "include" },
   tagged: { tags: [tag] }
 }
+
+const freshAnswer = (value: unknown): Answer<unknown> => ({
+  value,
+  revision: Option.none(),
+  freshness: { _tag: "Fresh" }
+})
 
 export const fork = (world: World, effect: Effect.Effect<unknown, unknown>): void => {
   world.fibers.push(Runtime.runFork(world.runtime)(effect))
@@ -65,6 +71,19 @@ export const readAll = (world: World, how: ReadHow): void => {
       })
     )
   )
+}
+
+/** Reads the rows of a list from the master, past the memory. */
+export const stream = (world: World, at: number): void => {
+  const key: Key = { kind: "list", at }
+  const begun = begin(world, key, "plain", `stream ${at}`)
+  world.anyStream = true
+  world.requests++
+  const rows = Stream.runCollect(world.live.stream(queries[at]!.query))
+  const streamed = Effect.tap(rows, (rows) =>
+    Effect.sync(() => checkAnswer(world, begun, freshAnswer([...rows])))
+  )
+  fork(world, streamed)
 }
 
 export const unsafeRead = (world: World, id: string): void => {

@@ -14,6 +14,8 @@ export type Action =
   | { readonly do: "list"; readonly at: number; readonly how: ReadHow }
   | { readonly do: "count"; readonly how: ReadHow }
   | { readonly do: "unsafeGet"; readonly id: Id }
+  /** A list is read from the master, page by page. */
+  | { readonly do: "stream"; readonly at: number }
   /** A reader that stays: of a row, or of a list. */
   | { readonly do: "follow"; readonly of: Id | number; readonly how: FollowHow }
   /** What is not in use leaves a small memory. */
@@ -50,6 +52,8 @@ export interface Setting {
   readonly softTimeout: boolean
   readonly maxEntries: number
   readonly maxBatch: number
+  /** What is followed is read again after so many milliseconds; 0: never. */
+  readonly refresh: number
   /** Calls of the master ignore their interruption. */
   readonly stubborn: boolean
   /** Others write to the master too. */
@@ -112,6 +116,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
       how: of<FollowHow>("plain", "plain", "pending", "tagged")
     })
   },
+  { weight: 1, arbitrary: fc.record({ do: of("stream"), at: fc.nat({ max: 2 }) }) },
   { weight: 1, arbitrary: fc.record({ do: of("evict") }) },
   {
     weight: 8,
@@ -149,6 +154,7 @@ const settingOf = (target: Setting["target"]): fc.Arbitrary<Setting> =>
     softTimeout: fc.boolean(),
     maxEntries: fc.constantFrom(1, 2, 100, 100),
     maxBatch: fc.constantFrom(1, 2, 1_000),
+    refresh: fc.constantFrom(0, 0, 0, 300),
     stubborn: fc.constantFrom(false, false, true),
     // Who writes past a target is seen after its lag only.
     foreign: target === "none" ? fc.constantFrom(false, false, true) : fc.constant(false),
@@ -202,20 +208,30 @@ const samplesOf = (action: fc.Arbitrary<Action>, setting: fc.Arbitrary<Setting>)
 
 export const samples = samplesOf(action, setting)
 
+const lateSetting = fc.oneof(settingOf("late"), settingOf("late with revisions"))
+
 /** With a write target, which the master shows later. */
-export const targetSamples = samplesOf(action, fc.oneof(settingOf("late"), settingOf("late with revisions")))
+export const targetSamples = samplesOf(action, lateSetting)
+
+/** With and without a write target. */
+export const equalSamples = samplesOf(
+  action,
+  fc.oneof({ weight: 2, arbitrary: setting }, { weight: 1, arbitrary: lateSetting })
+)
+
+const tierAction = fc.oneof(
+  { weight: 7, arbitrary: action },
+  { weight: 1, arbitrary: fc.record({ do: of("other get"), id }) },
+  { weight: 1, arbitrary: fc.record({ do: of("other write"), id, kind }) },
+  { weight: 2, arbitrary: fc.record({ do: of("put"), at }) },
+  { weight: 1, arbitrary: fc.record({ do: of("break tier", "mend tier") }) }
+)
 
 /** With another live table of the same tier, whose entries are put at any time. */
-export const tierSamples = samplesOf(
-  fc.oneof(
-    { weight: 7, arbitrary: action },
-    { weight: 1, arbitrary: fc.record({ do: of("other get"), id }) },
-    { weight: 1, arbitrary: fc.record({ do: of("other write"), id, kind }) },
-    { weight: 2, arbitrary: fc.record({ do: of("put"), at }) },
-    { weight: 1, arbitrary: fc.record({ do: of("break tier", "mend tier") }) }
-  ),
-  setting
-)
+export const tierSamples = samplesOf(tierAction, setting)
+
+/** With such a tier and a write target. */
+export const tierTargetSamples = samplesOf(tierAction, lateSetting)
 
 const simple = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: of("get"), id, how: of("plain") }) },

@@ -36,6 +36,7 @@ export type Handle = Pick<
   | "count"
   | "unsafeGet"
   | "follow"
+  | "stream"
   | "stage"
   | "unsafeWrite"
   | "invalidate"
@@ -45,6 +46,12 @@ export type Handle = Pick<
 > & {
   readonly write: (write: Write) => Effect.Effect<unknown, unknown>
   readonly close: Effect.Effect<Live.CloseReport<Items>>
+}
+
+/** The staged writes that have no outcome, and how many were confirmed before. */
+export interface Shown {
+  readonly pending: ReadonlyArray<Write>
+  readonly confirmed: number
 }
 
 /** A reader that stays. */
@@ -86,15 +93,21 @@ export interface World {
   /** For each key, the state that was read last. */
   readonly forward: Map<string, number>
   /** The staged writes that are shown, one version for each change of them. */
-  readonly shown: Array<ReadonlyArray<Write>>
+  readonly shown: Array<Shown>
+  /** What staged writes have made, in the order of their confirmations. */
+  readonly confirmed: Array<Write>
   /** Something was written that is no acknowledged write of the live table, in order. */
   unordered: boolean
   /** The outcome of a write was not known. */
   anyUnknown: boolean
+  /** Something was read past the memory. */
+  anyStream: boolean
   requests: number
   closed: boolean
   /** It follows a log. */
   readonly logged: boolean
+  /** Everything settles between two answers. */
+  readonly inSteps: boolean
   /** What does not hold. */
   readonly broken: Array<string>
   /** What callers were answered, in order. */
@@ -110,6 +123,7 @@ const handleOf = (runtime: LiveRuntime<Items>): Handle =>
     list: (query: unknown, options?: Live.ReadOptions) => Reads.list(runtime, query, options),
     count: (where: unknown, options?: Live.ReadOptions) => Reads.count(runtime, where, options),
     unsafeGet: (id: string) => Reads.unsafeGet(runtime, id),
+    stream: (query: unknown) => Reads.stream(runtime, query),
     follow: (what: unknown, options?: Live.FollowOptions) => Follow.follow(runtime, what, options),
     stage: (write: Write) => Writes.stage(runtime, write),
     unsafeWrite: (write: Write) => Writes.unsafeWrite(runtime, write),
@@ -124,7 +138,7 @@ const handleOf = (runtime: LiveRuntime<Items>): Handle =>
   }) as unknown as Handle
 
 const optionsOf = (setting: Setting): Live.Options<Items> => {
-  const { grace, maxEntries, softTimeout, staleWhileRevalidate, ttl } = setting
+  const { grace, maxEntries, refresh, softTimeout, staleWhileRevalidate, ttl } = setting
   return {
     ttl,
     absentTtl: ttl,
@@ -137,6 +151,7 @@ const optionsOf = (setting: Setting): Live.Options<Items> => {
     doubt,
     targetLag,
     maxEntries,
+    refresh: refresh === 0 ? undefined : refresh,
     sample: 0,
     closeDeadline: 5_000
   }
@@ -187,7 +202,7 @@ const noteCall = (world: World, call: Call): void => {
   if (call.kind === "write") handOver(world, call)
   // The end of a doubt, an event of the log, and the end of a target's lag detach loads when they are noticed.
   if (call.writes.length > 0 || world.setting.stubborn || world.anyUnknown) return
-  if (world.logged || isLate(world.setting)) return
+  if (world.logged || world.anyStream || isLate(world.setting)) return
   for (const other of world.master.calls) {
     if (other === call || other.kind !== call.kind || !isOpen(world, other)) continue
     const twice = call.ids.find(
@@ -221,7 +236,10 @@ export const openLiveTable: (
     Effect.map((inside) => ({ live: handleOf(inside), inside }))
   )
 
-export const makeWorld = async (setting: Setting, { changes, open, table }: Backend): Promise<World> => {
+export const makeWorld = async (
+  setting: Setting,
+  { changes, inSteps = false, open, table }: Backend
+): Promise<World> => {
   const time = virtualTime()
   const runtime = runtimeIn(time)
   const scope = Effect.runSync(Scope.make())
@@ -258,12 +276,15 @@ export const makeWorld = async (setting: Setting, { changes, open, table }: Back
     listFloor: 0,
     otherFloors: new Map(),
     forward: new Map(),
-    shown: [[]],
+    shown: [{ pending: [], confirmed: 0 }],
+    confirmed: [],
     unordered: false,
     anyUnknown: false,
+    anyStream: false,
     requests: 0,
     closed: false,
     logged: changes !== undefined,
+    inSteps,
     broken: [],
     trace: [],
     known: undefined

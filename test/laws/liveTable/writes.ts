@@ -1,10 +1,10 @@
 /** The writes of a schedule. */
-import { Effect, Exit, Runtime } from "effect"
+import { Effect, Exit, Option, Runtime } from "effect"
 import { answerCall, isRead, openCalls } from "./calls.js"
 import { acknowledge, invalidated, know } from "./checks.js"
 import { idsOf } from "./master.js"
 import { fork, reading } from "./reads.js"
-import { queries, type Write } from "./rows.js"
+import { queries, type Row, type Write } from "./rows.js"
 import type { Action, WriteKind } from "./schedule.js"
 import { isLate, type World, type Writer } from "./world.js"
 
@@ -35,15 +35,23 @@ const newWriter = (world: World, write: Write): Writer => {
   return writer
 }
 
+/** What a staged write has made: the row as it is stored, or that there is none. */
+const confirmedOf = (write: Write, row: Option.Option<Row>): Write =>
+  Option.match(row, {
+    onNone: (): Write => ({ _tag: "Delete", id: idsOf([write]).join() }),
+    onSome: (row): Write => ({ _tag: "Replace", row })
+  })
+
 const stage = (world: World, writer: Writer): Effect.Effect<unknown, unknown> => {
   const show = (change: (writes: ReadonlyArray<Write>) => ReadonlyArray<Write>) => {
-    world.shown.push(change(world.shown.at(-1)!))
+    world.shown.push({ pending: change(world.shown.at(-1)!.pending), confirmed: world.confirmed.length })
   }
   const { write } = writer
   return Effect.flatMap(world.live.stage(write), ({ outcome }) => {
     show((writes) => [...writes, write])
     const ended = Effect.onExit(outcome, (exit) =>
       Effect.sync(() => {
+        if (Exit.isSuccess(exit)) world.confirmed.push(confirmedOf(write, exit.value.row))
         show((writes) => writes.filter((other) => other !== write))
         acknowledge(world, writer, exit)
       })
@@ -98,6 +106,7 @@ export const foreign = async (
   const given = writeOf(action.kind, action.id, world.writers.length + 1)
   newWriter(world, given).outcome = "NotStored"
   world.unordered = true
+  if (world.inSteps) await world.time.settle()
   const revision = await world.master.foreign(given)
   if (revision !== undefined) know(world, revision, world.master.now())
 }

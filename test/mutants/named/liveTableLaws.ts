@@ -22,7 +22,7 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "refresh unguarded",
     coherence,
-    ["if (!isOvertaken && !Doubts", "if (!Doubts"],
+    ["if (!isOvertaken && unshown", "if (unshown"],
     trap("does not fill the successor of an evicted cell by the old load (rule 2)")
   ),
   guard(
@@ -76,7 +76,7 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "events that change nothing",
     "internal/liveTable/events",
-    ["      else rowChanged(c, change)\n", ""],
+    ["        rowChanged(c, change)\n", ""],
     logged
   ),
   guard("an id twice", "internal/columns/writeRuns", [" && !seen.has(id)", ""], law),

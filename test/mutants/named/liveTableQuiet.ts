@@ -22,7 +22,7 @@ export const liveTableQuietMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "end a target's lag only when something is read",
     coherence,
-    ["  c.effects.settleAt(until)\n", ""],
+    ["revision, until)\n  c.effects.settleAt(until)\n}\n\n/** The log", "revision, until)\n}\n\n/** The log"],
     lag
   ),
   guard("sleep until a doubt is over that was noted before", deadlines, ["  deadlines.wake?.()\n", ""], lag),

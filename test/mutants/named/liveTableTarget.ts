@@ -9,6 +9,7 @@ const outcomes = "internal/liveTable/outcomes"
 const targets = "internal/liveTable/targets"
 
 const target = (title: string) => ["liveTable/target", title] as const
+const logged = (title: string) => ["liveTable/targetLog", title] as const
 const bad = (title: string) => ["liveTable/badInput", title] as const
 
 const meanwhile = target("answers a written row also if something invalidates it while it is written")
@@ -90,6 +91,27 @@ export const liveTableTargetMutants: ReadonlyArray<NamedMutant> = [
     "internal/liveTable/targetCalls",
     ["return Effect.asVoid(valid(Targets.checkShape(target)))", "return Effect.void"],
     bad("fails also before the master is up")
+  ),
+  guard(
+    "take the master for up to date when the log has named a change of the target",
+    "internal/liveTable/starting",
+    [
+      "target === undefined ? undefined : () => monotonicMillis(clock)",
+      "undefined && (() => target && clock)"
+    ],
+    logged("stores nothing from before a write of unknown outcome that the log has shown")
+  ),
+  guard(
+    "forget what was acknowledged when the log names the row",
+    acknowledged,
+    ["namedOr(open.get(id) ?? every)", "void every ?? none"],
+    logged("answers what it has written, and not what was before, when others write the row too")
+  ),
+  guard(
+    "forget what was acknowledged when the log names everything",
+    acknowledged,
+    ["put(open, each, named(known))", "void [open.delete(each), known]"],
+    logged("answers what it has written, and not what was before, when others write the row too")
   ),
   guard(
     "wake no follow by a change of its row",

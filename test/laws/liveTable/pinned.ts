@@ -1,0 +1,67 @@
+/** Schedules that have broken a law once, as they were found. */
+import type { Action, Sample, Setting } from "./schedule.js"
+
+const setting: Setting = {
+  ttl: 100_000,
+  staleWhileRevalidate: 0,
+  grace: 0,
+  softTimeout: false,
+  maxEntries: 1,
+  maxBatch: 1,
+  refresh: 0,
+  stubborn: false,
+  foreign: false,
+  target: "none",
+  random: 0
+}
+
+const sample = (actions: ReadonlyArray<Action>, over: Partial<Setting> = {}): Sample => ({
+  setting: { ...setting, ...over },
+  actions
+})
+
+/** A list that was read before a write is shown with what a staged write has made of its row (seed 100012). */
+const staged = sample([
+  { do: "write", id: "a", kind: "insert" },
+  { do: "write", id: "a", kind: "delete all" },
+  { do: "statements", id: "b", kind: "insert" },
+  { do: "write", id: "c", kind: "replace" },
+  { do: "write", id: "b", kind: "replace" },
+  { do: "write", id: "a", kind: "insert" },
+  { do: "stage", id: "a", kind: "patch if x" },
+  { do: "list", at: 1, how: "pending" },
+  { do: "overtake", id: "a", kind: "delete", by: "write" }
+])
+
+/** The log shows a write of unknown outcome, and the master does not yet (seed 900). */
+const unshown = sample(
+  [
+    { do: "write", id: "a", kind: "insert" },
+    { do: "list", at: 0, how: "plain" },
+    { do: "overtake", id: "c", kind: "insert", by: "unknown" },
+    { do: "getMany", how: "plain" }
+  ],
+  { target: "late with revisions" }
+)
+
+/** The changes are followed again only when a doubt is over (seed 902). */
+const renewed = sample([{ do: "hold" }, { do: "renew" }, { do: "write", id: "a", kind: "insert" }], {
+  target: "late"
+})
+
+/** A follow and a read of another row are answered one after the other, also by a database (seed 926607347). */
+const together = sample(
+  [
+    { do: "write", id: "a", kind: "insert" },
+    { do: "list", at: 0, how: "plain" },
+    { do: "overtake", id: "b", kind: "insert", by: "write" },
+    { do: "follow", of: "b", how: "plain" },
+    { do: "read", at: 0 },
+    { do: "write", id: "b", kind: "patch if x" },
+    { do: "settle" },
+    { do: "get", id: "a", how: "plain" }
+  ],
+  { ttl: 100 }
+)
+
+export const pinned: ReadonlyArray<Sample> = [staged, unshown, renewed, together]
