@@ -279,6 +279,20 @@ describe("a pool that one process owns", () => {
     expect(yield* shownIn(next.pool, "b")).toEqual({ title: "in the tick" })
   })
 
+  scenario("that was ended comes back with what was still to be saved", function* () {
+    const { backend, hold, release } = yield* scripted
+    const { pool, pools } = yield* opened(backend, { ack: "memory" })
+    const ann = yield* editorOf(pool, "ann")
+    yield* ann.title("a", "one")
+    hold()
+    yield* ann.title("a", "two")
+    yield* pool.end
+    const next = yield* started(pools.open({ ...permanent, ack: "memory" }))
+    yield* release
+    yield* TestClock.adjust(100)
+    expect(yield* shownIn(yield* Fiber.join(next), "a")).toEqual({ title: "two" })
+  })
+
   scenario("is refused to a second one, and ends when the ownership is lost", function* () {
     const { backend, disown } = yield* scripted
     const { pool } = yield* opened(backend, { ack: "memory" })
@@ -399,16 +413,61 @@ describe("a pool that several processes write", () => {
     expect(yield* shownIn(here.pool, "a")).toEqual({ votes: 3 })
   })
 
-  scenario("ends a process that joins by former strategies, and takes nothing of it", function* () {
-    const { backend, here } = yield* both
+  scenario("shows a merge where it was answered", function* () {
+    const { here } = yield* both
     const ann = yield* editorOf(here.pool, "ann")
-    yield* ann.title("a", "one")
-    const pools = yield* MergePool.make(backend, { name: "newer" })
-    const next = yield* pools.open({ ...permanent, strategies: otherFields, migrate: (cell) => cell })
-    const hash = yield* next.hash()
-    const merging = yield* Effect.flip(ann.title("a", "by the former"))
-    expect(merging.message).toMatch(/load the program anew|open it again/)
+    const sent = ann.send("a", { title: { _tag: "Set", value: "one" } })
+    const row = yield* ticked(Effect.andThen(sent, shownIn(here.pool, "a")))
+    expect(row).toEqual({ title: "one" })
+  })
+
+  scenario("ends a process that joins by former strategies, and takes nothing of it", function* () {
+    const memory = yield* MergePool.memory()
+    const gate = yield* Deferred.make<void>()
+    const slow: MergePool.Backend = {
+      ...memory,
+      save: (batch, token) => Effect.andThen(Deferred.await(gate), memory.save(batch, token))
+    }
+    const here = yield* opened(slow)
+    const ann = yield* editorOf(here.pool, "ann")
+    const merging = yield* started(Effect.flip(ann.send("a", { bid: { _tag: "Set", value: 1 } })))
+    const pools = yield* MergePool.make(memory, { name: "newer" })
+    const newer = {
+      ...permanent,
+      strategies: otherFields,
+      migrate: ({ cell, field }: MergePool.StoredCell) => ({ cell, field })
+    }
+    const next = yield* pools.open(newer)
+    yield* settled
     expect(yield* Effect.flip(here.pool.touch)).toMatchObject({ reason: "Failed" })
-    expect(yield* next.hash()).toBe(hash)
+    yield* Deferred.succeed(gate, undefined)
+    yield* TestClock.adjust(100)
+    expect((yield* Fiber.join(merging)).message).toMatch(/load the program anew/)
+    expect((yield* next.state({ read: "latest" })).rows).toEqual([])
+  })
+
+  scenario("is migrated with what was written while it was loaded", function* () {
+    const memory = yield* MergePool.memory()
+    const here = yield* opened(memory)
+    const ann = yield* editorOf(here.pool, "ann")
+    yield* ann.title("a", "before")
+    let isWritten = false
+    const meanwhile = Effect.suspend(() => {
+      if (isWritten) return Effect.void
+      isWritten = true
+      return Effect.orDie(ann.send("a", { title: { _tag: "Set", value: "meanwhile" } }))
+    })
+    const busy: MergePool.Backend = {
+      ...memory,
+      open: (stored) =>
+        Effect.map(memory.open(stored), (one) => ({ ...one, load: Effect.zipLeft(one.load, meanwhile) }))
+    }
+    const pools = yield* MergePool.make(busy, { name: "newer" })
+    const migrate: MergePool.Migrate = ({ cell: [reset, title], field }) => ({
+      field,
+      cell: [reset, `${title}!`]
+    })
+    const next = yield* ticked(pools.open({ ...permanent, strategies: otherFields, migrate }))
+    expect(yield* shownIn(next, "a")).toEqual({ title: "meanwhile!" })
   })
 })
