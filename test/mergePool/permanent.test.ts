@@ -451,12 +451,8 @@ describe("a pool that several processes write", () => {
     const here = yield* opened(memory)
     const ann = yield* editorOf(here.pool, "ann")
     yield* ann.title("a", "before")
-    let isWritten = false
-    const meanwhile = Effect.suspend(() => {
-      if (isWritten) return Effect.void
-      isWritten = true
-      return Effect.orDie(ann.send("a", { title: { _tag: "Set", value: "meanwhile" } }))
-    })
+    const writes = ["b", "a"].map((key) => ann.send(key, { title: { _tag: "Set", value: "meanwhile" } }))
+    const meanwhile = Effect.suspend(() => Effect.ignore(writes.shift() ?? Effect.void))
     const busy: MergePool.Backend = {
       ...memory,
       open: (stored) =>
@@ -467,7 +463,11 @@ describe("a pool that several processes write", () => {
       field,
       cell: [reset, `${title}!`]
     })
-    const next = yield* ticked(pools.open({ ...permanent, strategies: otherFields, migrate }))
+    const newer = { ...permanent, strategies: otherFields, migrate }
+    const opening = yield* Effect.fork(pools.open(newer))
+    yield* Effect.repeatN(TestClock.adjust(100), 3)
+    const next = yield* Fiber.join(opening)
     expect(yield* shownIn(next, "a")).toEqual({ title: "meanwhile!" })
+    expect(yield* shownIn(next, "b")).toEqual({ title: "meanwhile!" })
   })
 })

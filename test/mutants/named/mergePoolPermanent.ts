@@ -48,15 +48,15 @@ export const mergePoolPermanentMutants: ReadonlyArray<NamedMutant> = [
     strategies
   ),
   guard(
-    "migrate at each opening",
+    "migrate what was loaded, and not what is stored",
     inside("poolMigrating"),
-    ["    horizonChange(state.horizon),\n    ...all", "    ...all"],
-    strategies
+    ["flatMap(({ key }) => get(key) ?? [])", "flatMap((one) => (get(one.key) === undefined ? [] : one))"],
+    keeps("is migrated with what was written while it was loaded")
   ),
   guard(
-    "migrate over what was written since",
+    "leave cells behind that were added while it was loaded",
     inside("poolMigrating"),
-    ["stored === definition.fingerprint || locked.head.seq !== last", "stored === definition.fingerprint"],
+    ["values.length === loaded.values.length && totals.records === values.length", "values.length > 0"],
     keeps("is migrated with what was written while it was loaded")
   ),
   guard(
