@@ -121,6 +121,22 @@ describe.each(acks)("a permanent pool, ack %s", (ack) => {
     expect(yield* shownIn(pool, "a")).toEqual({ title: "one" })
   })
 
+  scenario("lets followers go on after a restart where they were", function* () {
+    const backend = yield* MergePool.memory()
+    const [{ pool }, closed] = yield* aside(opened(backend, { ack }))
+    const ann = yield* editorOf(pool, "ann")
+    yield* ann.title("a", "one")
+    const member = yield* followed(pool)
+    yield* closed
+    expect(yield* member.end).toMatchObject({ _tag: "StoreEnded", reason: "Closed" })
+    const next = yield* opened(backend, { ack })
+    const bob = yield* editorOf(next.pool, "bob")
+    yield* bob.title("b", "two")
+    const again = yield* followed(next.pool, { after: cursorOf(member) })
+    expect(again.frames.map(({ _tag }) => _tag)).toEqual(["Events", "Synced"])
+    expect(shownBy(again.frames)).toEqual(['b/title="two"'])
+  })
+
   scenario("makes one revision of the merges of a tick", function* () {
     const backend = yield* MergePool.memory()
     const { pool, pools } = yield* opened(backend, { ack })
@@ -396,11 +412,13 @@ describe("a pool that several processes write", () => {
     const bob = yield* editorOf(here.pool, "bob")
     yield* ann.vote("a")
     const { patch } = yield* ann.replica.edit("a", { votes: { _tag: "Increment", by: 5 } })
+    const tooMany = Array.from({ length: 100_001 }, (_, n) => [`row ${n}`, "", [["title", "", n]]] as const)
     const bad = [
       here.pool.merge(patch, { as: bob.as }),
       here.pool.merge({ horizon: "", rows: [["x", "no stamp", []]] }),
       here.pool.merge({ horizon: "", rows: [["", "", [["title", "-", Number.NaN]]]] }),
       here.pool.merge(undefined as never),
+      here.pool.merge({ horizon: "", rows: tooMany }, { as: bob.as }),
       here.pool.merge({ horizon: "", rows: undefined } as never)
     ]
     const good = bob.send("a", { votes: { _tag: "Increment", by: 2 } })
@@ -408,7 +426,7 @@ describe("a pool that several processes write", () => {
     const [answers] = yield* ticked(Effect.all([flipped, good], { concurrency: "unbounded" }))
     expect(answers).toMatchObject([
       { reason: "Forbidden", row: "a" },
-      ...Array.from({ length: 4 }, () => ({ reason: "InvalidData" }))
+      ...Array.from({ length: 5 }, () => ({ reason: "InvalidData" }))
     ])
     expect(yield* shownIn(here.pool, "a")).toEqual({ votes: 3 })
   })

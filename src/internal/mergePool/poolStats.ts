@@ -59,12 +59,21 @@ const counters = {
   failed: Metrics.mergePoolFailed
 }
 
+/** The most revisions that a pool has been answered for and has not read. */
+const lagOf = ({ entries }: Runtime): number => {
+  let lag = 0
+  for (const { pool } of entries.values()) lag = Math.max(lag, pool.parts?.reached.lag() ?? 0)
+  return lag
+}
+
 const update = (runtime: Runtime, before: Stats): Stats => {
   const labels = [MetricLabel.make("name", runtime.settings.name)]
   const now = statsOf(runtime)
   Metrics.mergePoolPools.unsafeUpdate(now.pools, labels)
   Metrics.mergePoolSubscribers.unsafeUpdate(now.subscribers, labels)
   Metrics.mergePoolRemovals.unsafeUpdate(now.removals, labels)
+  Metrics.mergePoolUnsaved.unsafeUpdate(now.unsaved, labels)
+  Metrics.mergePoolLag.unsafeUpdate(lagOf(runtime), labels)
   for (const outcome of outcomes) {
     const more = now[outcome] - before[outcome]
     const tagged = [...labels, MetricLabel.make("outcome", outcome)]

@@ -78,8 +78,8 @@ export const mergePoolPermanentMutants: ReadonlyArray<NamedMutant> = [
     "answer before the commit",
     inside("sharedMerging"),
     [
-      "    waiting.push({ patch: own, options, done })\n",
-      "    waiting.push({ patch: own, options, done: () => {} })\n    done(Either.right(own))\n"
+      "    waiting.push(request)\n",
+      "    waiting.push({ ...request, done: () => {} })\n    done(Either.right(request.patch))\n"
     ],
     committed
   ),
