@@ -146,6 +146,10 @@ export const mergePoolPools = Metric.gauge("recorder_merge_pool_pools")
 export const mergePoolSubscribers = Metric.gauge("recorder_merge_pool_subscribers")
 /** Removals that pools remember until their horizon passes them. */
 export const mergePoolRemovals = Metric.gauge("recorder_merge_pool_removals")
+/** Saves of permanent pools that were accepted, and are not stored yet. */
+export const mergePoolUnsaved = Metric.gauge("recorder_merge_pool_unsaved")
+/** Revisions that this catalog was answered for its pools, and has not read yet: the most of one pool. */
+export const mergePoolLag = Metric.gauge("recorder_merge_pool_lag")
 /** Merges into pools; tagged by `outcome`, too: `applied`, `unchanged` or `refused`. */
 export const mergePoolMerges = Metric.counter("recorder_merge_pool_merges_total", { incremental: true })
 /** Cells that merges have changed. */

@@ -5,7 +5,7 @@
 import * as v8 from "node:v8"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { describe, it } from "@effect/vitest"
-import { Effect, Layer, Redacted, type Scope, Stream } from "effect"
+import { Effect, Layer, Redacted, type Scope } from "effect"
 import fc from "fast-check"
 import * as Datastore from "../../src/Datastore.js"
 import * as SqlDatastore from "../../src/sql/SqlDatastore.js"
@@ -19,11 +19,12 @@ import {
 } from "../laws/datastore/clients.js"
 import { checkOrder, isLinearizable } from "../laws/datastore/history.js"
 import { type Item, isAlike } from "../laws/datastore/model.js"
-import { type Fate, type TcpProxy, tcpProxy, throughProxy } from "../support/http/tcpProxy.js"
+import { tcpProxy, throughProxy } from "../support/http/tcpProxy.js"
 import { ensure } from "../support/laws/ensure.js"
 import { holdsSeeded, runs, seededTimeout } from "../support/laws/laws.js"
+import { cutting, killing } from "../support/postgres/cutting.js"
 import { databaseUrls } from "../support/postgres/databases.js"
-import { openClient, ownSchema } from "../support/postgres/tables.js"
+import { ownSchema } from "../support/postgres/tables.js"
 import { bundled } from "../support/processes/bundled.js"
 import { type Child, startChild } from "../support/processes/childProcess.js"
 import type { HistorySetting } from "./processes/historyChild.js"
@@ -51,43 +52,6 @@ const samples = fc.record({
 })
 
 type Sample = typeof samples extends fc.Arbitrary<infer A> ? A : never
-
-/** Cuts one connection after the other. */
-const cutting = (cuts: ReadonlyArray<number>, proxies: ReadonlyArray<TcpProxy>) => {
-  let left = cuts[0] ?? 0
-  let done = 0
-  const fate = (): Fate => {
-    if (--left > 0) return "pass"
-    done++
-    left = cuts[done % cuts.length] ?? 0
-    return done % 2 === 0 ? "cut" : "reset"
-  }
-  for (const proxy of proxies) proxy.follow({ fromClient: fate, fromServer: fate })
-  const end = () => {
-    for (const proxy of proxies) proxy.follow({})
-  }
-  return { count: () => done, end }
-}
-
-/** Kills all sessions of a name at some revisions that a follower is given. */
-const killing = (url: string, name: string, followed: Store, kills: ReadonlyArray<number>) =>
-  Effect.gen(function* () {
-    const admin = yield* openClient(url)
-    let done = 0
-    let next = kills[0] ?? 0
-    const kill = Effect.suspend(() => {
-      next += kills[++done % kills.length] ?? 0
-      return admin("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", [
-        name
-      ])
-    })
-    yield* Effect.fork(
-      Stream.runForEach(followed.follow(), (frame) =>
-        frame._tag === "Events" && frame.revision.seq >= next ? kill : Effect.void
-      )
-    )
-    return () => done
-  })
 
 const opened = (url: string): Effect.Effect<ReadonlyArray<Store>, unknown, Scope.Scope> =>
   Effect.gen(function* () {
@@ -148,7 +112,7 @@ const play = (server: string, script: string, { cuts, kills, stores }: Sample) =
       { concurrency: "unbounded" }
     )
     const children = started.map(({ child }) => child)
-    const killed = yield* killing(url, name, mine[0]!, kills)
+    const killed = yield* killing(url, name, mine[0]!.follow(), kills)
     const cut = cutting(
       cuts,
       started.map(({ proxy }) => proxy)

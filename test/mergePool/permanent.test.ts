@@ -121,6 +121,22 @@ describe.each(acks)("a permanent pool, ack %s", (ack) => {
     expect(yield* shownIn(pool, "a")).toEqual({ title: "one" })
   })
 
+  scenario("lets followers go on after a restart where they were", function* () {
+    const backend = yield* MergePool.memory()
+    const [{ pool }, closed] = yield* aside(opened(backend, { ack }))
+    const ann = yield* editorOf(pool, "ann")
+    yield* ann.title("a", "one")
+    const member = yield* followed(pool)
+    yield* closed
+    expect(yield* member.end).toMatchObject({ _tag: "StoreEnded", reason: "Closed" })
+    const next = yield* opened(backend, { ack })
+    const bob = yield* editorOf(next.pool, "bob")
+    yield* bob.title("b", "two")
+    const again = yield* followed(next.pool, { after: cursorOf(member) })
+    expect(again.frames.map(({ _tag }) => _tag)).toEqual(["Events", "Synced"])
+    expect(shownBy(again.frames)).toEqual(['b/title="two"'])
+  })
+
   scenario("makes one revision of the merges of a tick", function* () {
     const backend = yield* MergePool.memory()
     const { pool, pools } = yield* opened(backend, { ack })
@@ -279,6 +295,20 @@ describe("a pool that one process owns", () => {
     expect(yield* shownIn(next.pool, "b")).toEqual({ title: "in the tick" })
   })
 
+  scenario("that was ended comes back with what was still to be saved", function* () {
+    const { backend, hold, release } = yield* scripted
+    const { pool, pools } = yield* opened(backend, { ack: "memory" })
+    const ann = yield* editorOf(pool, "ann")
+    yield* ann.title("a", "one")
+    hold()
+    yield* ann.title("a", "two")
+    yield* pool.end
+    const next = yield* started(pools.open({ ...permanent, ack: "memory" }))
+    yield* release
+    yield* TestClock.adjust(100)
+    expect(yield* shownIn(yield* Fiber.join(next), "a")).toEqual({ title: "two" })
+  })
+
   scenario("is refused to a second one, and ends when the ownership is lost", function* () {
     const { backend, disown } = yield* scripted
     const { pool } = yield* opened(backend, { ack: "memory" })
@@ -382,11 +412,13 @@ describe("a pool that several processes write", () => {
     const bob = yield* editorOf(here.pool, "bob")
     yield* ann.vote("a")
     const { patch } = yield* ann.replica.edit("a", { votes: { _tag: "Increment", by: 5 } })
+    const tooMany = Array.from({ length: 100_001 }, (_, n) => [`row ${n}`, "", [["title", "", n]]] as const)
     const bad = [
       here.pool.merge(patch, { as: bob.as }),
       here.pool.merge({ horizon: "", rows: [["x", "no stamp", []]] }),
       here.pool.merge({ horizon: "", rows: [["", "", [["title", "-", Number.NaN]]]] }),
       here.pool.merge(undefined as never),
+      here.pool.merge({ horizon: "", rows: tooMany }, { as: bob.as }),
       here.pool.merge({ horizon: "", rows: undefined } as never)
     ]
     const good = bob.send("a", { votes: { _tag: "Increment", by: 2 } })
@@ -394,21 +426,66 @@ describe("a pool that several processes write", () => {
     const [answers] = yield* ticked(Effect.all([flipped, good], { concurrency: "unbounded" }))
     expect(answers).toMatchObject([
       { reason: "Forbidden", row: "a" },
-      ...Array.from({ length: 4 }, () => ({ reason: "InvalidData" }))
+      ...Array.from({ length: 5 }, () => ({ reason: "InvalidData" }))
     ])
     expect(yield* shownIn(here.pool, "a")).toEqual({ votes: 3 })
   })
 
-  scenario("ends a process that joins by former strategies, and takes nothing of it", function* () {
-    const { backend, here } = yield* both
+  scenario("shows a merge where it was answered", function* () {
+    const { here } = yield* both
     const ann = yield* editorOf(here.pool, "ann")
-    yield* ann.title("a", "one")
-    const pools = yield* MergePool.make(backend, { name: "newer" })
-    const next = yield* pools.open({ ...permanent, strategies: otherFields, migrate: (cell) => cell })
-    const hash = yield* next.hash()
-    const merging = yield* Effect.flip(ann.title("a", "by the former"))
-    expect(merging.message).toMatch(/load the program anew|open it again/)
+    const sent = ann.send("a", { title: { _tag: "Set", value: "one" } })
+    const row = yield* ticked(Effect.andThen(sent, shownIn(here.pool, "a")))
+    expect(row).toEqual({ title: "one" })
+  })
+
+  scenario("ends a process that joins by former strategies, and takes nothing of it", function* () {
+    const memory = yield* MergePool.memory()
+    const gate = yield* Deferred.make<void>()
+    const slow: MergePool.Backend = {
+      ...memory,
+      save: (batch, token) => Effect.andThen(Deferred.await(gate), memory.save(batch, token))
+    }
+    const here = yield* opened(slow)
+    const ann = yield* editorOf(here.pool, "ann")
+    const merging = yield* started(Effect.flip(ann.send("a", { bid: { _tag: "Set", value: 1 } })))
+    const pools = yield* MergePool.make(memory, { name: "newer" })
+    const newer = {
+      ...permanent,
+      strategies: otherFields,
+      migrate: ({ cell, field }: MergePool.StoredCell) => ({ cell, field })
+    }
+    const next = yield* pools.open(newer)
+    yield* settled
     expect(yield* Effect.flip(here.pool.touch)).toMatchObject({ reason: "Failed" })
-    expect(yield* next.hash()).toBe(hash)
+    yield* Deferred.succeed(gate, undefined)
+    yield* TestClock.adjust(100)
+    expect((yield* Fiber.join(merging)).message).toMatch(/load the program anew/)
+    expect((yield* next.state({ read: "latest" })).rows).toEqual([])
+  })
+
+  scenario("is migrated with what was written while it was loaded", function* () {
+    const memory = yield* MergePool.memory()
+    const here = yield* opened(memory)
+    const ann = yield* editorOf(here.pool, "ann")
+    yield* ann.title("a", "before")
+    const writes = ["b", "a"].map((key) => ann.send(key, { title: { _tag: "Set", value: "meanwhile" } }))
+    const meanwhile = Effect.suspend(() => Effect.ignore(writes.shift() ?? Effect.void))
+    const busy: MergePool.Backend = {
+      ...memory,
+      open: (stored) =>
+        Effect.map(memory.open(stored), (one) => ({ ...one, load: Effect.zipLeft(one.load, meanwhile) }))
+    }
+    const pools = yield* MergePool.make(busy, { name: "newer" })
+    const migrate: MergePool.Migrate = ({ cell: [reset, title], field }) => ({
+      field,
+      cell: [reset, `${title}!`]
+    })
+    const newer = { ...permanent, strategies: otherFields, migrate }
+    const opening = yield* Effect.fork(pools.open(newer))
+    yield* Effect.repeatN(TestClock.adjust(100), 3)
+    const next = yield* Fiber.join(opening)
+    expect(yield* shownIn(next, "a")).toEqual({ title: "meanwhile!" })
+    expect(yield* shownIn(next, "b")).toEqual({ title: "meanwhile!" })
   })
 })

@@ -24,6 +24,7 @@ import { liveTableTargetMutants } from "./named/liveTableTarget.js"
 import { liveTableTrapMutants } from "./named/liveTableTraps.js"
 import { mergeExchangeMutants } from "./named/mergeExchange.js"
 import { mergePoolMutants } from "./named/mergePool.js"
+import { mergePoolPermanentMutants } from "./named/mergePoolPermanent.js"
 import { mergePoolServerMutants } from "./named/mergePoolServer.js"
 import { platformMutants } from "./named/platform.js"
 import { projectionMutants } from "./named/projection.js"
@@ -413,6 +414,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...sqlite,
   ...watchMutants,
   ...mergePoolServerMutants,
+  ...mergePoolPermanentMutants,
   ...platformMutants,
   ...recorderMutants,
   ...seriesGuards,

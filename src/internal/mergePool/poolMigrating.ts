@@ -1,14 +1,15 @@
 /** Rewrites the cells of a stored pool for other strategies: once, while nothing else can be committed. */
 import { Effect } from "effect"
-import type { Loaded, Save, StoredChange } from "../catalog/backend.js"
+import { type Change, remove } from "../../ChangeLog.js"
+import type { Decision, HeldValue, Loaded, Locked, Save } from "../catalog/backend.js"
 import { OpenError } from "../catalog/ended.js"
 import type { Saving } from "../catalog/saving.js"
 import { canonicalText } from "../columns/canonicalText.js"
-import { type EncodedCell, partsOfKey } from "./cell.js"
+import { cellKey, type EncodedCell, partsOfKey } from "./cell.js"
 import type { Definition } from "./definition.js"
 import { merge } from "./merging.js"
 import type { RowPatch } from "./patch.js"
-import { changesOf, horizonChange, horizonKey } from "./poolCells.js"
+import { changesOf, horizonChange, horizonKey, type PoolCell } from "./poolCells.js"
 import { rowField } from "./row.js"
 import { noStamp } from "./stamp.js"
 import { makeState, noteHorizon, type State } from "./state.js"
@@ -44,6 +45,9 @@ export interface Migrating {
   readonly nextName: () => string
 }
 
+/** Whatever is stored was merged once. */
+const asStored = { old: "take", maxValueBytes: Number.MAX_SAFE_INTEGER } as const
+
 const undecodable = (key: string, message: string): OpenError =>
   new OpenError({
     reason: "Undecodable",
@@ -55,7 +59,6 @@ const undecodable = (key: string, message: string): OpenError =>
 const rewritten = (
   { fingerprint, migrate }: Migrating,
   key: string,
-  // What a pool has written.
   cell: EncodedCell
 ): RowPatch | undefined => {
   const [row, field] = partsOfKey(key)
@@ -64,21 +67,17 @@ const rewritten = (
   return made && [row, noStamp, [[made.field, ...made.cell]]]
 }
 
-/** The state that the cells make. */
-const migratedState = (migrating: Migrating): State | OpenError => {
-  const { definition, loaded } = migrating
-  const state = makeState(definition)
-  noteHorizon(state, readHorizon(loaded.values.find(({ key }) => key === horizonKey)).horizon)
-  for (const { data, key } of loaded.values) {
+/** The state that cells make as they are stored now. */
+const migratedState = (migrating: Migrating, values: ReadonlyArray<HeldValue>): State | OpenError => {
+  const state = makeState(migrating.definition)
+  noteHorizon(state, readHorizon(values.find(({ key }) => key === horizonKey)).horizon)
+  for (const { data, key } of values) {
     if (key === horizonKey) continue
     try {
+      // What a pool has written.
       const row = rewritten(migrating, key, data as unknown as EncodedCell)
       if (row === undefined) continue
-      const merged = merge(
-        state,
-        { horizon: noStamp, rows: [row] },
-        { old: "take", maxValueBytes: Number.MAX_SAFE_INTEGER }
-      )
+      const merged = merge(state, { horizon: noStamp, rows: [row] }, asStored)
       if (merged._tag === "Refused") return undecodable(key, merged.message)
     } catch (cause) {
       return undecodable(key, String(cause))
@@ -87,55 +86,63 @@ const migratedState = (migrating: Migrating): State | OpenError => {
   return state
 }
 
-/** The changes that lead from what is stored to a state. The horizon is always one, as the fingerprint is kept with it. */
-const rewriting = ({ loaded }: Migrating, state: State) => {
-  const stored = new Map(loaded.values.map(({ data, key }) => [key, canonicalText(data)]))
-  const all = changesOf(
-    state,
-    new Map(Array.from(state.rows.keys(), (key) => [key, undefined])),
-    state.horizon
-  )
-  const changes = [
-    horizonChange(state.horizon),
-    ...all.filter(
-      (change) => change._tag === "Put" && stored.get(change.key) !== canonicalText(change.value.cell)
-    )
-  ]
+/** The revisions that lead from what is stored to a state. The horizon is always in them: with it the fingerprint is kept. */
+const rewriting = (
+  { definition }: Migrating,
+  values: ReadonlyArray<HeldValue>,
+  state: State,
+  last: number
+): Decision["revisions"] => {
+  const stored = new Map(values.map(({ data, key }) => [key, canonicalText(data)]))
+  const none = new Map(Array.from(state.rows.keys(), (key) => [key, undefined]))
+  const all = changesOf(state, none, state.horizon)
+  const isNew = (change: Change<PoolCell>): boolean =>
+    change._tag === "Put" && stored.get(change.key) !== canonicalText(change.value.cell)
   const kept = new Set(all.map(({ key }) => key)).add(horizonKey)
-  const gone = loaded.values.filter(({ key }) => !kept.has(key))
-  return { changes, gone: gone.map(({ key }): StoredChange => ({ _tag: "Delete", key })) }
+  const gone = values.filter(({ key }) => !kept.has(key)).map(({ key }) => remove(key))
+  const changes = [horizonChange(state.horizon), ...all.filter(isNew), ...gone]
+  return storedRevisions(revisionsOf(changes), last, definition)
 }
 
-/** Rewrites the pool, unless another process has changed it since it was loaded. */
+/** The keys of what is stored, and of all that may be made of it. */
+const keysOf = ({ definition, loaded }: Migrating): ReadonlyArray<string> => {
+  const keys = new Set([horizonKey])
+  for (const { key } of loaded.values) {
+    keys.add(key)
+    const [row] = partsOfKey(key)
+    for (const name of definition.names) keys.add(cellKey(row, name))
+  }
+  return Array.from(keys)
+}
+
+/** What is stored now under the keys that were loaded; `undefined`: other keys are there by now. */
+const valuesNow = ({ loaded }: Migrating, { get, totals }: Locked): ReadonlyArray<HeldValue> | undefined => {
+  const values = loaded.values.flatMap(({ key }) => get(key) ?? [])
+  return values.length === loaded.values.length && totals.records === values.length ? values : undefined
+}
+
+/** Rewrites the pool, unless another process has done it, or has added cells since it was loaded. */
 export const rewrite = (migrating: Migrating, saving: Saving): Effect.Effect<void, OpenError> =>
-  Effect.suspend(() => {
-    const state = migratedState(migrating)
-    if (state instanceof OpenError) return Effect.fail(state)
-    const { definition, first, id, loaded, nextName } = migrating
-    const { changes, gone } = rewriting(migrating, state)
-    const last = loaded.revision.seq
-    const [head = [], ...rest] = storedRevisions(revisionsOf(changes), last, definition)
-    const revisions = [[...head, ...gone], ...rest]
-    const save: Save = {
-      store: id,
-      name: nextName(),
-      keys: Array.from(new Set([horizonKey, ...revisions.flat().map(({ key }) => key)])),
-      id: undefined,
-      decide: (locked) => {
-        const stored = readHorizon(locked.get(horizonKey)).fingerprint ?? first
-        const isDone = stored === definition.fingerprint || locked.head.seq !== last
-        return { revisions: isDone ? [] : revisions }
-      }
+  Effect.async<void, OpenError>((resume) => {
+    const { definition, first, id, nextName } = migrating
+    let problem: OpenError | undefined
+    const decide = (locked: Locked): Decision => {
+      const stored = readHorizon(locked.get(horizonKey)).fingerprint ?? first
+      const values = stored === definition.fingerprint ? undefined : valuesNow(migrating, locked)
+      if (values === undefined) return { revisions: [] }
+      const state = migratedState(migrating, values)
+      problem = state instanceof OpenError ? state : undefined
+      if (state instanceof OpenError) return { revisions: [] }
+      return { revisions: rewriting(migrating, values, state, locked.head.seq) }
     }
-    return Effect.async<void, OpenError>((resume) => {
-      const unsaved = (message: string, cause?: unknown) =>
-        resume(
-          new OpenError({ reason: "Unavailable", message: `the pool was not migrated: ${message}`, cause })
-        )
-      const isTaken = saving.offer(save, (outcome) => {
-        if (outcome._tag === "Saved") resume(Effect.void)
-        else unsaved(outcome.message, outcome)
-      })
-      if (!isTaken) unsaved("nothing is saved any more, see the status")
+    const unsaved = (message: string, cause?: unknown) =>
+      resume(
+        new OpenError({ reason: "Unavailable", message: `the pool was not migrated: ${message}`, cause })
+      )
+    const save: Save = { store: id, name: nextName(), keys: keysOf(migrating), id: undefined, decide }
+    const isTaken = saving.offer(save, (outcome) => {
+      if (outcome._tag !== "Saved") unsaved(outcome.message, outcome)
+      else resume(problem ?? Effect.void)
     })
+    if (!isTaken) unsaved("nothing is saved any more, see the status")
   })

@@ -60,11 +60,20 @@ const counters = {
   failed: Metrics.mergePoolFailed
 }
 
+/** The most revisions that a pool has been answered for and has not read. */
+const lagOf = ({ entries }: Runtime): number => {
+  let lag = 0
+  for (const { pool } of entries.values()) lag = Math.max(lag, pool.parts?.reached.lag() ?? 0)
+  return lag
+}
+
 const update = (runtime: Runtime, series: Series, before: Stats): Stats => {
   const now = statsOf(runtime)
   series.update(Metrics.mergePoolPools, now.pools)
   series.update(Metrics.mergePoolSubscribers, now.subscribers)
   series.update(Metrics.mergePoolRemovals, now.removals)
+  series.update(Metrics.mergePoolUnsaved, now.unsaved)
+  series.update(Metrics.mergePoolLag, lagOf(runtime))
   for (const outcome of outcomes) {
     const more = now[outcome] - before[outcome]
     if (more > 0) series.update(Metrics.mergePoolMerges, more, series.labelled("outcome", outcome))

@@ -23,6 +23,8 @@ import { revisionsOf } from "./ticking.js"
 /** A merge that waits for its turn. */
 interface Request {
   readonly patch: Patch
+  /** What it looks at or changes. */
+  readonly keys: ReadonlySet<string>
   readonly options: MergeOptions
   readonly done: (merged: Merged) => void
 }
@@ -31,7 +33,6 @@ interface Request {
 interface Group {
   readonly requests: Array<Request>
   readonly keys: Set<string>
-  cells: number
 }
 
 /** What a group has come to. */
@@ -170,17 +171,37 @@ const ownPatch = (patch: Patch): Patch | MergeError => {
   }
 }
 
+/** The most keys of a save, unless one merge alone has more. */
+const maxKeys = maxCells
+
+/** Makes the request of a merge, or refuses one whose caller may not look at so much. */
+const requestOf = (
+  { state }: Pool,
+  given: Patch,
+  options: MergeOptions,
+  done: Request["done"]
+): Request | MergeError => {
+  const patch = ownPatch(given)
+  if (patch instanceof MergeError) return patch
+  const keys = new Set<string>()
+  addKeys(keys, state.definition, patch)
+  // The removal of a row looks at all of its fields.
+  return options.as === undefined || keys.size <= 4 * maxKeys
+    ? { patch, keys, options, done }
+    : new MergeError({ reason: "InvalidData", message: "the patch has too many cells: send it in parts" })
+}
+
 /** Groups the merges that wait: a save has a bound. */
-const groupsOf = ({ state }: Pool, requests: ReadonlyArray<Request>): ReadonlyArray<Group> => {
+const groupsOf = (requests: ReadonlyArray<Request>): ReadonlyArray<Group> => {
   const groups: Array<Group> = []
   let group: Group | undefined
   for (const request of requests) {
-    if (group === undefined || group.cells > maxCells) {
-      group = { requests: [], keys: new Set([horizonKey]), cells: 0 }
+    if (group === undefined || group.keys.size + request.keys.size > maxKeys) {
+      group = { requests: [], keys: new Set([horizonKey]) }
       groups.push(group)
     }
     group.requests.push(request)
-    group.cells += addKeys(group.keys, state.definition, request.patch)
+    for (const key of request.keys) group.keys.add(key)
   }
   return groups
 }
@@ -232,7 +253,7 @@ export const share = (
     waiting = []
     if (requests.length === 0) return
     ticks++
-    for (const group of groupsOf(sharing.pool(), requests)) offer(sharing, group)
+    for (const group of groupsOf(requests)) offer(sharing, group)
   }
   let ticker: Ticker.Ticker | undefined
   const tick = (): Ticker.Ticker => {
@@ -246,13 +267,13 @@ export const share = (
       done(Either.left(ended))
       return
     }
-    const own = judgeCall(pool, options) ?? ownPatch(patch)
-    if (own instanceof MergeError) {
-      done(counted(pool, own))
+    const request = judgeCall(pool, options) ?? requestOf(pool, patch, options, done)
+    if (request instanceof MergeError) {
+      done(counted(pool, request))
       return
     }
     pool.pending++
-    waiting.push({ patch: own, options, done })
+    waiting.push(request)
     Ticker.wake(tick())
   }
   return {
