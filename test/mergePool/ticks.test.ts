@@ -69,7 +69,7 @@ describe("a tick", () => {
   })
 })
 
-describe("the last value", () => {
+describe("J8: the last value", () => {
   for (const how of ["is ended", "is closed", "expires"] as const) {
     scenario(`comes within a tick before a pool that ${how}`, function* () {
       const { pool, pools } = yield* board({}, { ttl: 20 })

@@ -22,6 +22,7 @@ import { liveTableTrapMutants } from "./named/liveTableTraps.js"
 import { mergeExchangeMutants } from "./named/mergeExchange.js"
 import { mergePoolMutants } from "./named/mergePool.js"
 import { mergePoolServerMutants } from "./named/mergePoolServer.js"
+import { mergePoolServingMutants } from "./named/mergePoolServing.js"
 import { platformMutants } from "./named/platform.js"
 import { projectionMutants } from "./named/projection.js"
 import { projectionFrontierMutants } from "./named/projectionFrontier.js"
@@ -409,6 +410,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...sqlite,
   ...watchMutants,
   ...mergePoolServerMutants,
+  ...mergePoolServingMutants,
   ...platformMutants,
   ...recorderMutants,
   ...sqlMutants,
