@@ -1,6 +1,6 @@
 /**
  * The laws that this project's own tests prove, by their numbers: of a recorder's account (A), of a watch (W), of an
- * actor (R, the runtime), of a live table (L), of projections (P) and of stores (K). The laws of storages (S), change
+ * actor (R, the runtime), of a live table (L), of projections (P), of stores (K) and of pools (J). The laws of storages (S), change
  * logs (C), tables (B), tiers (T), backends (D) and joins (M) are in
  * src/testing: users run them too.
  *
@@ -9,7 +9,7 @@
 
 /** A law that is proved here. */
 export interface TestedLaw {
-  readonly id: `${"A" | "W" | "R" | "L" | "P" | "K"}${number}`
+  readonly id: `${"A" | "W" | "R" | "L" | "P" | "K" | "J"}${number}`
   readonly name: string
   /** The law in one sentence. */
   readonly statement: string
@@ -565,6 +565,79 @@ export const storeLaws: ReadonlyArray<TestedLaw> = [
     name: "judged-by-the-newest",
     statement: "After a revocation, or the end of a grant, no frame judged by the older rights is taken.",
     provedBy: ["test/laws/datastore/followers.ts"]
+  }
+]
+
+const joins = "test/laws/mergePool.test.ts"
+const exchanges = "test/laws/mergePool/exchange.test.ts"
+
+/** Random edits, orders, cuts and stamps that meet, over the core of pools. */
+export const poolLaws: ReadonlyArray<TestedLaw> = [
+  {
+    id: "J1",
+    name: "join",
+    statement:
+      "Who has the same edits holds the same, in whatever order they came, late, in parts, or more than once.",
+    provedBy: [joins]
+  },
+  {
+    id: "J2",
+    name: "changes-are-all",
+    statement: "The changes that a merge names bring another replica from the state before to the one after.",
+    provedBy: [joins]
+  },
+  {
+    id: "J3",
+    name: "equal-stamps",
+    statement:
+      "Of different values with equal stamps, as of a client id used twice, the larger canonical text wins everywhere.",
+    provedBy: ["test/mergePool/merging.test.ts"]
+  },
+  {
+    id: "J4",
+    name: "reset",
+    statement:
+      "A removal acts on fields of every strategy alike, seen or not; a later write brings back itself alone.",
+    provedBy: ["test/mergePool/merging.test.ts"]
+  },
+  {
+    id: "J5",
+    name: "clock",
+    statement: "Stamps grow, whatever the wall clock shows, over restarts and full counters.",
+    provedBy: ["test/mergePool/clock.test.ts"]
+  },
+  {
+    id: "J6",
+    name: "horizon",
+    statement:
+      "To raise the horizon changes nothing that is read, brings nothing back, and keeps equal states equal.",
+    provedBy: [joins, "test/mergePool/horizon.test.ts"]
+  },
+  {
+    id: "J7",
+    name: "atomic",
+    statement: "A merge that is refused leaves state, clock and hash as they were, whatever came before.",
+    provedBy: [joins]
+  },
+  {
+    id: "J8",
+    name: "last-value",
+    statement:
+      "Every follower gets the last value, also when the pool ends or the follower resumes within a tick.",
+    provedBy: ["test/mergePool/ticks.test.ts"]
+  },
+  {
+    id: "J9",
+    name: "tree",
+    statement: "A hash tree that is kept through changes equals one that is built anew, at every step.",
+    provedBy: ["test/mergePool/hashTree.test.ts", exchanges]
+  },
+  {
+    id: "J10",
+    name: "each-edit-once",
+    statement:
+      "An exchange that is cut at any message ends equal, by content and by sums, and counts each edit once.",
+    provedBy: [exchanges]
   }
 ]
 

@@ -59,7 +59,7 @@ describe("a join", () => {
   it("is commutative", { timeout: lawTimeout }, () =>
     holds(states, 500, (sample) => {
       const [a, b] = atHorizon(sample)
-      ensureSame(stateText(joined(a, b)), stateText(joined(b, a)), "a with b is b with a")
+      ensureSame(stateText(joined(a, b)), stateText(joined(b, a)), "J1: a with b is b with a")
     })
   )
 
@@ -69,7 +69,7 @@ describe("a join", () => {
       ensureSame(
         stateText(joined(joined(a, b), c)),
         stateText(joined(a, joined(b, c))),
-        "it does not matter which two are joined first"
+        "J1: it does not matter which two are joined first"
       )
     })
   )
@@ -79,8 +79,11 @@ describe("a join", () => {
       const [a, b] = atHorizon(sample)
       const both = joined(a, b)
       const again = merge(both, statePatch(b), { old: "take" })
-      ensure(again._tag === "Merged" && again.changes.length === 0, "what is held already changes nothing")
-      ensureSame(stateText(joined(a)), stateText(a), "a state as a patch is that state")
+      ensure(
+        again._tag === "Merged" && again.changes.length === 0,
+        "J1: what is held already changes nothing"
+      )
+      ensureSame(stateText(joined(a)), stateText(a), "J1: a state as a patch is that state")
     })
   )
 
@@ -94,14 +97,14 @@ describe("a join", () => {
         const merged = merge(a, statePatch(b), { old: "take" })
         if (merged._tag === "Refused") throw new Error(merged.message)
         merge(copy, deltaPatch(a, merged.changes), { old: "take" })
-        ensureSame(stateText(copy), stateText(a), "the delta brings another replica to the same")
+        ensureSame(stateText(copy), stateText(a), "J2: the delta brings another replica to the same")
         for (const change of merged.changes) {
           forEachChange(definition, change, (field, index, before, after) => {
             const key = `${change.key}/${field}`
             ensureSame(
               cells.get(key),
               before && textOf(definition, index, before),
-              "a cell is what it was before"
+              "J2: a cell is what it was before"
             )
             if (after === undefined) cells.delete(key)
             else cells.set(key, textOf(definition, index, after))
@@ -110,11 +113,11 @@ describe("a join", () => {
         ensureSame(
           JSON.stringify([...cells].sort()),
           JSON.stringify([...cellsOf(a)].sort()),
-          "the changes lead to what is held"
+          "J2: the changes lead to what is held"
         )
         let removals = 0
         for (const held of a.rows.values()) removals += removalsOf(definition, held)
-        ensureSame(a.removals, removals, "removals are counted")
+        ensureSame(a.removals, removals, "J2: removals are counted")
       })
   )
 
@@ -123,9 +126,9 @@ describe("a join", () => {
       const [early, late] = [stateOf("", ...first, ...second), stateOf("", ...second, ...first)]
       const content = contentOf(early)
       raiseHorizon(early, horizon)
-      ensureSame(contentOf(early), content, "nothing that is read changes")
+      ensureSame(contentOf(early), content, "J6: nothing that is read changes")
       raiseHorizon(late, horizon)
-      ensureSame(stateText(early), stateText(late), "equal states stay equal over a horizon")
+      ensureSame(stateText(early), stateText(late), "J6: equal states stay equal over a horizon")
     })
   )
 
@@ -137,9 +140,9 @@ describe("a join", () => {
         ...given,
         rows: [...given.rows, ...patchOf(["a", "", [["title", "x", 1]]]).rows]
       })
-      ensure(refused._tag === "Refused", "a malformed stamp is refused")
-      ensureSame(stateText(a), before, "a refused patch leaves the state")
-      ensureSame(a.latest, latest, "a refused patch leaves the clock")
+      ensure(refused._tag === "Refused", "J7: a malformed stamp is refused")
+      ensureSame(stateText(a), before, "J7: a refused patch leaves the state")
+      ensureSame(a.latest, latest, "J7: a refused patch leaves the clock")
     })
   )
 })
@@ -186,7 +189,7 @@ describe("five edits, with removals of a row and of fields among them", () => {
         return stateText(state)
       })
     )
-    ensureSame(ends.size, 1, "all orders end alike")
+    ensureSame(ends.size, 1, "J1: all orders end alike")
   })
 })
 
@@ -239,8 +242,8 @@ describe("three replicas that edit as they like", () => {
           }
           const [first, ...others] = all.map(({ confirmed }) => confirmed)
           for (const other of others) {
-            ensureSame(stateText(other), stateText(first!), "equal cells")
-            ensureSame(contentOf(other), contentOf(first!), "equal content")
+            ensureSame(stateText(other), stateText(first!), "J1: equal cells")
+            ensureSame(contentOf(other), contentOf(first!), "J1: equal content")
           }
         }
       )

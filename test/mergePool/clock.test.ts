@@ -67,7 +67,7 @@ describe("a stamp", () => {
   })
 })
 
-describe("a clock", () => {
+describe("J5: a clock", () => {
   it("never goes back, also when the wall clock is set back by an hour", () => {
     const clock = makeClock(client(1), noStamp)
     const stamps = [hour, hour + 5, 0, 1, hour + 5, 2 * hour].map((wall) => nextStamp(clock, wall))

@@ -102,12 +102,12 @@ describe("a hash tree", () => {
         change(tree, rows, key, row ?? undefined)
         if (!isRead) continue
         const anew = treeOf(rows)
-        ensureSame(rootSum(tree), rootSum(anew), "the root")
-        ensureSame(nodeSums(tree), nodeSums(anew), "the nodes")
+        ensureSame(rootSum(tree), rootSum(anew), "J9: the root")
+        ensureSame(nodeSums(tree), nodeSums(anew), "J9: the nodes")
         const leaf = leafOf(key)
         const node = Math.floor(leaf / fanOut)
-        ensureSame(leafSums(tree, node), leafSums(anew, node), "the leaves")
-        ensureList([...keysOfLeaf(tree, leaf)].sort(), [...keysOfLeaf(anew, leaf)].sort(), "the keys")
+        ensureSame(leafSums(tree, node), leafSums(anew, node), "J9: the leaves")
+        ensureList([...keysOfLeaf(tree, leaf)].sort(), [...keysOfLeaf(anew, leaf)].sort(), "J9: the keys")
       }
     })
   })

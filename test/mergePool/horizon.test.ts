@@ -179,7 +179,7 @@ describe("a cell at or below the horizon", () => {
   })
 })
 
-describe("a client that was away for two hours", () => {
+describe("J6: a client that was away for two hours", () => {
   /** A server and a client that know the same, then the client goes; meanwhile rows are removed, and that is forgotten. */
   const away = () => {
     const server = makeState(definition)

@@ -1,4 +1,6 @@
 /** How pools are opened, how long they live, and what leaves with a client. */
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import { describe, expect } from "@effect/vitest"
 import { Effect, Exit, Fiber, Option, Scope, TestClock } from "effect"
 import * as Datastore from "../../src/Datastore.js"
@@ -157,6 +159,42 @@ describe("what a client leaves", () => {
     expect(yield* bob.replica.unsent).toEqual([])
     expect(yield* bob.replica.get("gone")).toEqual(Option.none())
     expect(yield* bob.replica.get("stays")).toEqual(Option.some(new Map([["title", "here"]])))
+  })
+})
+
+setFlagsFromString("--expose-gc")
+const collect: () => void = runInNewContext("gc")
+
+describe("a session that lives on", () => {
+  scenario("holds no pool that has ended, and removes nothing then", function* () {
+    const pools = yield* make()
+    const { client } = yield* MergePool.replica(strategies)
+    const session = yield* pools.session({ client, principal: "ann" })
+    const open = Effect.gen(function* () {
+      const own = MergePool.custom<string>({
+        name: "own",
+        join: (a, b) => (a < b ? b : a),
+        encode: (value) => value,
+        decode: String
+      })
+      const fields = { own }
+      const pool = yield* pools.open({ strategies: fields, onLeave: "remove" })
+      const replica = yield* MergePool.replica(fields, { client })
+      const { patch } = yield* replica.edit("here", { own: { _tag: "Set", value: "ann" } })
+      yield* pool.merge(patch, { as: { principal: "ann", client }, session: session.id })
+      yield* pool.end
+      // What only the pool holds.
+      return new WeakRef(own)
+    })
+    const ended = yield* Effect.forEach(Array.from({ length: 5 }), () => open)
+    yield* TestClock.adjust(100)
+    yield* settled
+    yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+    collect()
+    expect(ended.filter((each) => each.deref() !== undefined).length).toBeLessThanOrEqual(1)
+    yield* session.goodbye
+    yield* TestClock.adjust(100)
+    expect((yield* pools.stats).pools).toBe(0)
   })
 })
 

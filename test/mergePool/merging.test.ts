@@ -75,13 +75,14 @@ describe("a field", () => {
   it("takes the larger canonical text of equal stamps, whatever comes first", () => {
     const [one, two] = [cell("title", s(1), { b: 1, a: -0 }), cell("title", s(1), { a: 0, b: 2 })]
     const same = cell("title", s(1), { b: 2, a: 0 })
-    expect(stateText(stateOf("", one, two))).toBe(stateText(stateOf("", two, one)))
-    expect(valueOf(stateOf("", one, two), "r", "title")).toEqual({ a: 0, b: 2 })
+    const law = "J3: the larger canonical text wins"
+    expect(stateText(stateOf("", one, two)), law).toBe(stateText(stateOf("", two, one)))
+    expect(valueOf(stateOf("", one, two), "r", "title"), law).toEqual({ a: 0, b: 2 })
     expect(stateText(stateOf("", two))).toBe(stateText(stateOf("", same)))
   })
 })
 
-describe("a removal", () => {
+describe("J4: a removal", () => {
   it("of a row removes fields that were not seen, and a later write brings back itself alone", () => {
     const [a, b, c] = [replicaOf(1), replicaOf(2), replicaOf(3)]
     const unseen = edited(c, row("r", { votes: increment(3), tags: add("x"), low: put(1) }), 5)

@@ -138,6 +138,59 @@ describe("the sum of a pool", () => {
   })
 })
 
+describe("an answer", () => {
+  scenario("may come before its change, and before a sum that it is no part of", function* () {
+    const { pool } = yield* board()
+    yield* written(pool, 3, "old")
+    yield* tick
+    const server = yield* clientOf(pool, "server")
+    const change = Effect.flatMap(
+      server.replica.edit("row 1", { votes: { _tag: "Increment", by: 1 } }),
+      ({ patch }) => pool.merge(patch)
+    )
+    const { client: id } = yield* MergePool.replica(strategies)
+    const ann = clientIn(strategies, id)
+    const serving = yield* pool.serve({ as: { principal: "ann", client: id } })
+    const pull = yield* Stream.toPull(serving.messages)
+    const tags: Array<string> = []
+    const send = (actions: ReadonlyArray<MergePool.ClientAction>) =>
+      Effect.forEach(actions, (action) => {
+        if (action._tag !== "Send") return Effect.void
+        tags.push(tagOf(action.message))
+        return serving.receive(action.message)
+      })
+    const take = Effect.flatMap(pull, ([line]) => {
+      tags.push(tagOf(line!))
+      return send(ann.receive(line!, 0))
+    })
+    yield* send(ann.connect(0))
+    yield* Effect.andThen(take, take)
+    yield* change
+    yield* change
+    const taken = yield* Effect.fork(Effect.andThen(take, take))
+    yield* TestClock.adjust(50)
+    yield* taken
+    // The tick is over, and its sum is made. What comes now is of the next one.
+    const made = ann.edit(vote("row 2"), 0)
+    if ("_tag" in made) throw new Error(made.message)
+    yield* send(made)
+    yield* Effect.andThen(take, take)
+    expect(tags).toEqual([
+      "Hello",
+      "Welcome",
+      "Part",
+      "Verify",
+      "Delta",
+      "Delta",
+      "Merge",
+      "Acknowledged",
+      "Root"
+    ])
+    expect(ann.phase()).toBe("Live")
+    expect(ann.unsent()).toEqual([])
+  })
+})
+
 describe("a client that sees a part", () => {
   scenario("gets its cells only, loses those that it may see no more, and compares no sums", function* () {
     const { pool } = yield* board({

@@ -1,6 +1,6 @@
 /** What followers of a pool get: one revision for each tick, and the last value always. */
 import { describe, expect } from "@effect/vitest"
-import { Effect, TestClock } from "effect"
+import { Effect, Stream, TestClock } from "effect"
 import { board, clientOf, cursorOf, deltasOf, followed, shownBy } from "../support/mergePool/served.js"
 import { scenario, settled } from "../support/time/turn.js"
 
@@ -69,7 +69,26 @@ describe("a tick", () => {
   })
 })
 
-describe("the last value", () => {
+describe("a member that is slow", () => {
+  scenario("gets the last form of each cell, and no more waits for it than there are cells", function* () {
+    const { pool } = yield* board()
+    const ann = yield* clientOf(pool, "ann")
+    const fast = yield* followed(pool)
+    const pull = yield* Stream.toPull(pool.follow({ buffer: 4 }))
+    const taken = Array.from(yield* pull)
+    for (let n = 0; n < 60; n++) {
+      yield* ann.title(`row ${n % 3}`, `${n}`)
+      yield* TestClock.adjust(50)
+    }
+    yield* settled
+    expect(deltasOf(fast).length).toBe(60)
+    while (!shownBy(taken).includes('row 2/title="59"')) taken.push(...(yield* pull))
+    expect(deltasOf({ ...fast, frames: taken }).length).toBeLessThan(12)
+    expect(shownBy(taken)).toEqual(shownBy(fast.frames))
+  })
+})
+
+describe("J8: the last value", () => {
   for (const how of ["is ended", "is closed", "expires"] as const) {
     scenario(`comes within a tick before a pool that ${how}`, function* () {
       const { pool, pools } = yield* board({}, { ttl: 20 })

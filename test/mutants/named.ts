@@ -26,6 +26,7 @@ import { mergeExchangeMutants } from "./named/mergeExchange.js"
 import { mergePoolMutants } from "./named/mergePool.js"
 import { mergePoolPermanentMutants } from "./named/mergePoolPermanent.js"
 import { mergePoolServerMutants } from "./named/mergePoolServer.js"
+import { mergePoolServingMutants } from "./named/mergePoolServing.js"
 import { platformMutants } from "./named/platform.js"
 import { projectionMutants } from "./named/projection.js"
 import { projectionFrontierMutants } from "./named/projectionFrontier.js"
@@ -415,6 +416,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...watchMutants,
   ...mergePoolServerMutants,
   ...mergePoolPermanentMutants,
+  ...mergePoolServingMutants,
   ...platformMutants,
   ...recorderMutants,
   ...seriesGuards,

@@ -4,6 +4,7 @@ import {
   accountLaws,
   actorLaws,
   liveTableLaws,
+  poolLaws,
   projectionLaws,
   retired,
   storeLaws,
@@ -35,13 +36,14 @@ describe("the laws", () => {
       ["F", 6],
       ["D", 39],
       ["K", 5],
+      ["J", 10],
       ["M", 6]
     ] as const) {
       const numbers = numbersOf(letter)
       expect(numbers, letter).toEqual(numbers.map((_, index) => index + 1))
       expect(numbers.length, letter).toBeGreaterThanOrEqual(least)
     }
-    expect(allLaws.filter(({ id }) => !/^[SCBTAWRLPFDKM]\d+$/.test(id))).toEqual([])
+    expect(allLaws.filter(({ id }) => !/^[SCBTAWRLPFDKMJ]\d+$/.test(id))).toEqual([])
   })
 
   it("are cited by the tests that prove them", () => {
@@ -51,7 +53,8 @@ describe("the laws", () => {
       ...actorLaws,
       ...liveTableLaws,
       ...projectionLaws,
-      ...storeLaws
+      ...storeLaws,
+      ...poolLaws
     ].flatMap(({ id, name, provedBy }) =>
       provedBy.filter((file) => !cites(read(file), id, name)).map((file) => `${id} in ${file}`)
     )

@@ -13,6 +13,7 @@ import {
   accountLaws,
   actorLaws,
   liveTableLaws,
+  poolLaws,
   projectionLaws,
   retired,
   storeLaws,
@@ -134,6 +135,11 @@ const parts: ReadonlyArray<Part> = [
     about:
       "Held under random clients, followers and rights, over stores in memory and permanent ones on a backend in memory.",
     laws: storeLaws
+  },
+  {
+    title: "Pools",
+    about: "Held under random edits, orders, cuts and stamps that meet, over the core of server and clients.",
+    laws: poolLaws
   }
 ]
 

@@ -108,15 +108,15 @@ describe.each(ways)("a client that comes back by %s", (way, maxDeltas, rows, cha
         const { one, world } = comeBack(maxDeltas, rows, changed, accepts, cutAfter)
         const text = textOfHub(world)
         for (const line of world.lines) {
-          ensureSame(textOfLine(line) === text, true, `equal content, cut after ${cutAfter}`)
-          ensureSame(rootSum(line.follower.hashed.tree), rootSum(world.hub.hashed.tree), "equal sums")
-          ensureSame(line.follower.replica.unsent.length, 0, "nothing waits")
+          ensureSame(textOfLine(line) === text, true, `J10: equal content, cut after ${cutAfter}`)
+          ensureSame(rootSum(line.follower.hashed.tree), rootSum(world.hub.hashed.tree), "J10: equal sums")
+          ensureSame(line.follower.replica.unsent.length, 0, "J10: nothing waits")
         }
         const shown = shownBy(one)
         ensureSame(
           shown["row 1"]?.votes,
           cutAfter >= 3 ? 15 : 14,
-          `each vote counts once, cut after ${cutAfter}`
+          `J10: each vote counts once, cut after ${cutAfter}`
         )
         ensureSame(shown["row 2000000"]?.title, "mine", "what is mine")
         ensureSame(shown["row 3"], undefined, "what I removed")
@@ -203,13 +203,18 @@ describe("clients of a hub", () => {
         settle(world)
         const isRefused = world.lines.some(({ actions }) => actions.some(({ _tag }) => _tag === "Refused"))
         const anew = hashState(world.hub.hashed.state).tree
-        ensureSame(nodeSums(world.hub.hashed.tree), nodeSums(anew), "the hub's tree equals one built anew")
+        ensureSame(
+          nodeSums(world.hub.hashed.tree),
+          nodeSums(anew),
+          "J9: the hub's tree equals one built anew"
+        )
         for (const line of world.lines) {
-          ensureSame(textOfLine(line), textOfHub(world), "equal content")
-          ensureSame(rootSum(line.follower.hashed.tree), rootSum(anew), "equal sums")
-          ensureSame(line.follower.phase, "live", "it follows")
-          ensureSame(line.follower.replica.unsent.length, 0, "nothing waits")
-          if (!isRefused) ensureSame(shownBy(line).counted?.votes ?? 0, lives.votes, "each vote counts once")
+          ensureSame(textOfLine(line), textOfHub(world), "J10: equal content")
+          ensureSame(rootSum(line.follower.hashed.tree), rootSum(anew), "J10: equal sums")
+          ensureSame(line.follower.phase, "live", "J10: it follows")
+          ensureSame(line.follower.replica.unsent.length, 0, "J10: nothing waits")
+          if (!isRefused)
+            ensureSame(shownBy(line).counted?.votes ?? 0, lives.votes, "J10: each vote counts once")
         }
       })
     }

@@ -96,7 +96,7 @@ export const mergeExchangeMutants = [
   guard(
     "send the whole state as often as it is asked for",
     "internal/mergePool/serving",
-    ["  connection.hasWhole = true\n", ""],
+    ["  connection.hasWhole = true\n  return partsOf", "  return partsOf"],
     pair("sends the whole state once to a client whose sums lie, and takes each request once")
   ),
   guard(
@@ -108,7 +108,7 @@ export const mergeExchangeMutants = [
   guard(
     "compare with a client that forgot more",
     "internal/mergePool/serving",
-    ["  hello.horizon <= state.horizon &&\n", ""],
+    ["  hello.horizon <= horizon() &&\n", ""],
     pair("begins anew when the client's horizon is that of another life")
   ),
   guard(
@@ -121,7 +121,7 @@ export const mergeExchangeMutants = [
     "merge what has other strategies",
     "internal/mergePool/serving",
     [
-      "connection.canMerge = hello.fingerprint === state.definition.fingerprint",
+      "connection.canMerge = hello.fingerprint === served.definition.fingerprint",
       "connection.canMerge = true"
     ],
     pair("lets a client with other strategies follow, and refuses what it merges")
@@ -129,7 +129,7 @@ export const mergeExchangeMutants = [
   guard(
     "give changes from beyond what is kept",
     "internal/mergePool/hub",
-    ["missed > deltas.length", "missed > deltas.length + 1"],
+    ["missed <= deltas.length", "missed <= deltas.length + 1"],
     pair("finds one difference when the hub keeps no changes")
   ),
   guard(

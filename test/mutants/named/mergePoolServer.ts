@@ -123,6 +123,24 @@ export const mergePoolServerMutants: ReadonlyArray<NamedMutant> = [
     life("is removed with its session, but for what others have written since")
   ),
   guard(
+    "hold a pool that has ended for its sessions",
+    inside("poolRuntime"),
+    ["shared.leaveSession(session, pool)\n", "shared.isSession(session, undefined)\n"],
+    life("holds no pool that has ended, and removes nothing then")
+  ),
+  guard(
+    "keep all that waits for a slow member",
+    inside("poolHandle"),
+    ['policy: "conflate"', 'policy: "resync"'],
+    ticks("gets the last form of each cell, and no more waits for it than there are cells")
+  ),
+  guard(
+    "read what is more than a patch may hold",
+    inside("poolMerging"),
+    ["    ...(as !== undefined && { maxCells }),\n", ""],
+    ["mergePool/hostile", "is refused a merge of a million cells at once, and what others wrote stays"]
+  ),
+  guard(
     "remember removals for ever",
     inside("pool"),
     [

@@ -49,6 +49,11 @@ const inReplica: WrongOf<MergePool.ReplicaOptions> = {
 const catalog = (options: MergePool.Options = {}) =>
   Effect.flatMap(MergePool.memory(), (backend) => MergePool.make(backend, options))
 
+const inServe: WrongOf<MergePool.ServeOptions> = {
+  as: of(5, {}, { principal: 5 }, { principal: "p", client: 5 }),
+  session: of(5, {}, null)
+}
+
 /** An opening fails with its own error, which names the option. */
 const opened = (options: MergePool.OpenOptions) =>
   scoped(Effect.flatMap(catalog(), (pools) => pools.open(options))).pipe(
@@ -73,6 +78,14 @@ export const mergePools: ReadonlyArray<Place> = [
   place<MergePool.OpenOptions>("MergePools.open", { strategies }, inPool, opened),
   place<MergePool.SessionOptions>("MergePools.session", { client: "tab" }, inSession, (options) =>
     scoped(Effect.flatMap(catalog(), (pools) => pools.session(options)))
+  ),
+  place<MergePool.ServeOptions>("PoolHandle.serve", {}, inServe, (options) =>
+    scoped(
+      Effect.flatMap(
+        Effect.flatMap(catalog(), (pools) => pools.open({ strategies })),
+        (pool) => pool.serve(options)
+      )
+    )
   ),
   place<MergePool.ReplicaOptions>("MergePool.replica", {}, inReplica, (options) =>
     MergePool.replica(strategies, options)

@@ -1,0 +1,129 @@
+/** Clients that send what they like, over an exchange with a pool: others are not affected, and go on. */
+import { describe, expect } from "@effect/vitest"
+import { Effect, TestClock } from "effect"
+import type * as MergePool from "../../src/MergePool.js"
+import { exchanged } from "../support/mergePool/exchanged.js"
+import { board, clientOf } from "../support/mergePool/served.js"
+import { scenario, settled } from "../support/time/turn.js"
+import { remove, title, vote } from "./pools.js"
+
+const tick = Effect.andThen(TestClock.adjust(50), settled)
+
+describe("a hostile client", () => {
+  scenario("is refused a merge of a million cells at once, and what others wrote stays", function* () {
+    const { pool } = yield* board()
+    const ann = yield* clientOf(pool, "ann")
+    const eve = yield* clientOf(pool, "eve")
+    yield* ann.title("a", "of ann")
+    const before = yield* Effect.all([pool.state(), pool.hash()])
+    const [row] = (yield* eve.replica.edit("b", { title: { _tag: "Set", value: "x" } })).patch.rows
+    const [key, reset, [cell]] = row!
+    const wide = { horizon: "", rows: [[key, reset, new Array(1_000_000).fill(cell)] as const] }
+    const long = { horizon: "", rows: new Array(1_000_000).fill([key, reset, [cell]]) }
+    for (const patch of [wide, long]) {
+      const error = yield* Effect.flip(pool.merge(patch, { as: eve.as }))
+      expect(error).toMatchObject({ reason: "InvalidData", message: expect.stringContaining("in parts") })
+      expect(yield* Effect.all([pool.state(), pool.hash()])).toEqual(before)
+    }
+    yield* ann.title("a", "goes on")
+  })
+
+  scenario(
+    "floods, and is refused beyond its rate; another one's edits arrive in the next tick",
+    function* () {
+      const { pool } = yield* board({ quotas: { operationsPerSecond: 10 } })
+      const eve = yield* exchanged(pool, "eve")
+      const ann = yield* exchanged(pool, "ann")
+      yield* eve.connect()
+      yield* ann.connect()
+      yield* tick
+      for (let n = 0; n < 200; n++) yield* eve.edit(vote("eve"))
+      yield* ann.edit(title("ann", "arrives"))
+      yield* tick
+      yield* tick
+      const refused = eve.actions.flatMap((each) => (each._tag === "Refused" ? [each.reason] : []))
+      expect(refused).toEqual(new Array(190).fill("QuotaExceeded"))
+      expect(eve.client.unsent()).toEqual([])
+      expect(ann.shown()).toEqual({ eve: { votes: 10 }, ann: { title: "arrives" } })
+      expect(eve.shown()).toEqual(ann.shown())
+    }
+  )
+
+  scenario("uses what others have written: their stamps, parts and ids are refused", function* () {
+    const { pool } = yield* board()
+    const ann = yield* exchanged(pool, "ann")
+    yield* ann.connect()
+    yield* ann.edit(vote("a", 5))
+    yield* tick
+    const eve = yield* exchanged(pool, "eve")
+    yield* eve.connect()
+    yield* tick
+    eve.alter = (text) => text.replaceAll(eve.client.client, ann.client.client)
+    yield* eve.edit(vote("a", 100))
+    yield* eve.edit(title("a", "forged"))
+    yield* settled
+    expect(eve.actions.flatMap((each) => (each._tag === "Refused" ? [each.reason] : []))).toEqual([
+      "Forbidden",
+      "Forbidden"
+    ])
+    // As another principal it cannot use the id at all.
+    yield* eve.connect({ as: { principal: "eve", client: ann.client.client } })
+    yield* tick
+    yield* eve.edit(vote("a", 100))
+    yield* tick
+    expect(eve.actions.filter(({ _tag }) => _tag === "Refused")).toHaveLength(3)
+    expect(ann.shown()).toEqual({ a: { votes: 5 } })
+    expect(eve.shown()).toEqual(ann.shown())
+  })
+})
+
+describe("keys and values that are unusual", () => {
+  scenario("arrive as they were written, and go as they came", function* () {
+    const { pool } = yield* board()
+    const ann = yield* exchanged(pool, "ann")
+    const bob = yield* exchanged(pool, "bob")
+    yield* ann.connect()
+    yield* bob.connect()
+    const keys = ["a/b", "a~1b", "__proto__", "toString", "é\u0301", "\u{1f600}"]
+    for (const key of keys) yield* ann.edit(title(key, key))
+    yield* ann.edit({ _tag: "Row", key: "zero", fields: { bid: { _tag: "Set", value: -0 } } })
+    yield* ann.edit({
+      _tag: "Row",
+      key: "data",
+      fields: { labels: { _tag: "Add", members: [JSON.parse('{"__proto__":1}'), -0, 0] } }
+    })
+    yield* tick
+    yield* tick
+    for (const key of keys) expect(bob.client.get(key)).toEqual(new Map([["title", key]]))
+    expect(bob.client.get("zero")?.get("bid")).toBe(0)
+    expect(JSON.stringify(bob.client.get("data")?.get("labels"))).toBe('[0,{"__proto__":1}]')
+    expect(bob.client.hash()).toBe(yield* pool.hash())
+    for (const key of [...keys, "zero", "data"]) yield* bob.edit(remove(key))
+    yield* tick
+    yield* tick
+    expect([ann.shown(), bob.shown()]).toEqual([{}, {}])
+    expect((yield* pool.get("a/b"))._tag).toBe("None")
+  })
+
+  scenario("that are none are refused where they are made, and nothing is sent", function* () {
+    const { pool } = yield* board()
+    const ann = yield* exchanged(pool, "ann")
+    yield* ann.connect()
+    yield* tick
+    ann.tags.length = 0
+    const deep = JSON.parse(`${"[".repeat(2_000)}${"]".repeat(2_000)}`)
+    const wrong = [Number.NaN, "\0", "\ud800", deep, "x".repeat(2 ** 21), 2n, undefined]
+    for (const value of wrong) {
+      const edit: MergePool.Edit = { _tag: "Row", key: "a", fields: { title: { _tag: "Set", value } } }
+      expect(ann.client.edit(edit, 0)).toMatchObject({ _tag: "Refused", reason: "InvalidData" })
+    }
+    for (const key of ["", "\0", "\ud800", "k".repeat(513)]) {
+      expect(ann.client.edit(title(key, "x"), 0)).toMatchObject({ _tag: "Refused", reason: "InvalidData" })
+    }
+    for (const by of [2 ** 53, 0.5, Number.NaN]) {
+      expect(ann.client.edit(vote("a", by), 0)).toMatchObject({ _tag: "Refused", reason: "InvalidData" })
+    }
+    expect(ann.tags).toEqual([])
+    expect(ann.shown()).toEqual({})
+  })
+})

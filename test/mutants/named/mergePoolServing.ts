@@ -1,0 +1,114 @@
+/** Guards of pools that serve exchanges: what a client is sent, when, and by which rights. */
+import { guardsOf } from "./guard.js"
+
+const guard = guardsOf("serving")
+
+const inside = (file: string): string => `internal/mergePool/${file}`
+const serving = (title: string) => ["mergePool/serving", title] as const
+
+const sum = serving("is that of what the client was sent, also while edits come in every tick")
+const part = serving("gets its cells only, loses those that it may see no more, and compares no sums")
+const anew = serving(
+  "begins anew with what it may see when its rights change, and gets no frame of older ones"
+)
+const ends = serving("ends with the pool, with the client's rights, and with what is no message")
+const parts = serving("sends the whole state in parts of 512 rows and 64 KiB, read when they are taken")
+const slow = serving(
+  "costs nothing by a client that takes nothing: it waits with its requests, and gets all then"
+)
+
+export const mergePoolServingMutants = [
+  guard(
+    "send the sum of what the log has not yet",
+    inside("peer"),
+    ["root.seq !== seq) return undefined", "root.seq < 0) return undefined"],
+    sum
+  ),
+  guard(
+    "make the sum within a tick",
+    inside("ticking"),
+    [
+      "if (hasPending(ticking)) ticking.whenSettled.add(call)",
+      "if (hasPending(ticking) && ticking.ticks < 0) ticking.whenSettled.add(call)"
+    ],
+    sum
+  ),
+  guard(
+    "confirm before the sums are compared",
+    inside("sending"),
+    ['  if (phase !== "live") return flushEdits(follower)\n', ""],
+    serving("may come before its change, and before a sum that it is no part of")
+  ),
+  guard(
+    "name nothing that may be seen no more",
+    inside("peer"),
+    ["seesAll(peer) ? [] : goneOf(events)", "seesAll(peer) ? goneOf(events) : []"],
+    part
+  ),
+  guard(
+    "keep cells that may be seen no more",
+    inside("adopting"),
+    ["before.cells.map((cell, i) => (i === index ? undefined : cell))", "before.cells"],
+    part
+  ),
+  guard(
+    "show sums of what a client may not see",
+    inside("peer"),
+    ["hashed: () => (seesAll(peer) ? hashedOf(pool) : undefined)", "hashed: () => hashedOf(pool)"],
+    part
+  ),
+  guard(
+    "answer with rows as the server sees them",
+    inside("poolReading"),
+    ["if (mayRead === undefined) return rowOf", "if (mayRead !== null) return rowOf"],
+    anew
+  ),
+  guard(
+    "go on with what older rights let a client see",
+    inside("peer"),
+    [
+      'if (frame._tag === "Snapshot") return restart(peer)',
+      'if (frame._tag === "Snapshot") return undefined'
+    ],
+    anew
+  ),
+  guard(
+    "leave a client of a pool that has ended without an end",
+    inside("peer"),
+    [
+      "    if (message !== undefined) return message\n  }\n  return endOf(peer)",
+      "    if (message !== undefined) return message\n  }\n  return undefined"
+    ],
+    ends
+  ),
+  guard(
+    "follow for a client that has got its end",
+    inside("poolServing"),
+    [
+      "Stream.ensuring(Stream.repeatEffectOption(next(peer)), release)",
+      "Stream.repeatEffectOption(next(peer))"
+    ],
+    ends
+  ),
+  guard(
+    "make a part of any number of bytes",
+    inside("serving"),
+    ["(rows.length === rowsPerPart || bytes + more > bytesPerPart)", "rows.length === rowsPerPart"],
+    parts
+  ),
+  guard(
+    "make a part of any number of rows",
+    inside("serving"),
+    ["(rows.length === rowsPerPart || bytes + more > bytesPerPart)", "bytes + more > bytesPerPart"],
+    parts
+  ),
+  guard(
+    "read any number of requests of a client that takes no answer",
+    inside("peer"),
+    [
+      "if (peer.isOver || peer.answers.length < maxAnswers) onRoom()",
+      "if (peer.isOver || maxAnswers > 0) onRoom()"
+    ],
+    slow
+  )
+]
