@@ -69,7 +69,8 @@ export interface Sample {
 const part = fc.oneof(
   fc.constantFrom(...keys).map(ChangeLog.key),
   fc.constantFrom("", "dir/", "dir/sub/").map(ChangeLog.prefix),
-  fc.constantFrom(ChangeLog.range("a", "c"), ChangeLog.range("dir/", "dir/c"), ChangeLog.range("b", "zz"))
+  fc.constantFrom(ChangeLog.range("a", "c"), ChangeLog.range("dir/", "dir/c"), ChangeLog.range("b", "zz")),
+  fc.constantFrom("a", "dir/", "dir/c", "zz").map(ChangeLog.from)
 )
 
 const selector: fc.Arbitrary<ChangeLog.Selector> = fc.oneof(

@@ -4,6 +4,7 @@ import {
   anyOf,
   type Change,
   compareKeys,
+  from,
   key,
   matches,
   prefix,
@@ -60,6 +61,10 @@ const selectors: ReadonlyArray<readonly [what: string, selector: Selector]> = [
   ["a prefix that nothing is below", prefix("/c/")],
   ["a range", range("/a/b", "/b")],
   ["a range around surrogates", range("/\ud7ff", "/\u{10001}")],
+  ["a key and all after it", from("/a/b")],
+  ["all after a key that was never set, around surrogates", from("/\ud7ff")],
+  ["all after the last key", from("zz")],
+  ["a key and all after another one", anyOf(key("/A/b"), from("/\uffff/a"))],
   ["several at once, which overlap", anyOf(prefix("/a/"), key("/a/b"), range("/a", "/a/c"), key("z"))]
 ]
 
