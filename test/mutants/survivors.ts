@@ -425,11 +425,6 @@ export const harmless: ReadonlyArray<Harmless> = [
     ]
   },
   {
-    file: worker,
-    reason: "There is a batch, and otherwise the loop finds it in its next turn.",
-    mutants: [["nextStep: return batch === undefined ?", "batch === undefined", ""]]
-  },
-  {
     file: watchdog,
     reason: "A line that is asked for while others are written waits a second at most.",
     mutants: [

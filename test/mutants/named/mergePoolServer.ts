@@ -136,7 +136,7 @@ export const mergePoolServerMutants: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "read what is more than a patch may hold",
-    inside("poolMerging"),
+    inside("poolJudging"),
     ["    ...(as !== undefined && { maxCells }),\n", ""],
     ["mergePool/hostile", "is refused a merge of a million cells at once, and what others wrote stays"]
   ),

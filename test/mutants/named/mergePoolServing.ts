@@ -28,8 +28,8 @@ export const mergePoolServingMutants = [
     "make the sum within a tick",
     inside("ticking"),
     [
-      "if (hasPending(ticking)) ticking.whenSettled.add(call)",
-      "if (hasPending(ticking) && ticking.ticks < 0) ticking.whenSettled.add(call)"
+      "if (hasPending(ticking)) ticking.waiting.push(call)",
+      "if (hasPending(ticking) && ticking.ticks < 0) ticking.waiting.push(call)"
     ],
     sum
   ),
