@@ -130,6 +130,65 @@ const runWorker = (folder: string): string => {
   return "1 record, from a file and from a text"
 }
 
+/** Jest runs tests in a realm of its own: a Date of Node's file system, and a clone, are not of its classes. */
+const runJest = (folder: string): string => {
+  const test = `
+    import * as fs from "node:fs"
+    import { Effect } from "effect"
+    import { Recorder, Storage } from "${manifest.name}"
+    import * as SqliteStorage from "${manifest.name}/sql/SqliteStorage"
+
+    const columns = {
+      id: Storage.Column.text,
+      at: Storage.Column.timestamp,
+      content: Storage.Column.bytes,
+      detail: Storage.Column.json
+    }
+    const { mtime } = fs.statSync("package.json")
+    const record = { id: "1", at: new Date(5), content: new Uint8Array([1, 2]), detail: { tags: ["a"] } }
+    const records = [{ ...record, at: mtime }, { ...structuredClone(record), id: "2" }]
+    const table = { table: "records", columns, id: "id" }
+
+    test.each([
+      ["memory", Storage.memory(table)],
+      ["SQLite", SqliteStorage.make({ ...table, filename: ":memory:" })]
+    ])("a Date and bytes of another realm are stored in %s", async (_, made) => {
+      for (const { at } of records) expect(at instanceof Date).toBe(false)
+      const program = Effect.gen(function* () {
+        const recorder = yield* Recorder.make(yield* made)
+        for (const record of records) yield* recorder.saveDurable(record)
+        return yield* recorder.load({})
+      })
+      const rows = await Effect.runPromise(Effect.scoped(program))
+      expect(rows.map(({ at }) => at.getTime())).toEqual([mtime.getTime(), 5])
+      expect(rows.map(({ content }) => Array.from(content))).toEqual([[1, 2], [1, 2]])
+      expect(rows.map(({ detail }) => detail.tags.join())).toEqual(["a", "a"])
+    })`
+  fs.writeFileSync(path.join(folder, "realms.jest.js"), test)
+  const config = {
+    rootDir: folder,
+    testMatch: ["**/*.jest.js"],
+    transform: {},
+    cacheDirectory: `${folder}/.jest`
+  }
+  const file = path.join(folder, "jest.json")
+  const args = [
+    "--experimental-vm-modules",
+    path.join(root, "node_modules/jest/bin/jest.js"),
+    "--config",
+    JSON.stringify(config),
+    "--ci",
+    "--runInBand"
+  ]
+  run(process.execPath, [...args, "--json", `--outputFile=${file}`], { cwd: folder })
+  const report = JSON.parse(fs.readFileSync(file, "utf8"))
+  ensure(
+    report.success && report.numPassedTests === 2,
+    "Dates and bytes of another realm are not stored under Jest"
+  )
+  return `${report.numPassedTests} tests, Jest ${installed("jest")}`
+}
+
 const compile = (folder: string, names: ReadonlyArray<string>, types: ReadonlyArray<string>): string => {
   const lines = names.map((name, index) => `export * as m${index} from "${name}"`)
   fs.writeFileSync(path.join(folder, "consumer.ts"), `${lines.join("\n")}\n`)
@@ -226,6 +285,7 @@ try {
   )
   step("with all peers, the storage laws run in vitest", () => runLaws(peers))
   step("with all peers, SQLite in its thread stores a record", () => runWorker(peers))
+  step("with all peers, records of another realm are stored under Jest", () => runJest(peers))
   step("with all peers, every entry compiles", () => compile(peers, entries, ["node"]))
 } finally {
   fs.rmSync(work, { recursive: true, force: true })
