@@ -165,6 +165,11 @@ export interface OpenedStore {
   /** What is committed. Subscribers follow it. It keeps its state. */
   readonly log: ChangeLog<StoredValue>
   readonly load: Effect.Effect<Loaded, StorageError>
+  /**
+   * Forgets replies that are remembered for more than a day: numbers up to the last of them are below the floor of their
+   * client. Of the clients without a reply, the windows of the 10,000 that came last stay.
+   */
+  readonly tidy: Effect.Effect<void, StorageError>
 }
 
 /** Leases of sessions, on the backend's clock, so that any process ends what another one has left. */

@@ -22,7 +22,16 @@ import type {
   StoredValue
 } from "./backend.js"
 import { type After, decideSaves } from "./decideSaves.js"
-import { type Book, beforeOf, commit, heldOf, makeBook, nameRevision, ownChange } from "./memoryStore.js"
+import {
+  type Book,
+  beforeOf,
+  commit,
+  heldOf,
+  makeBook,
+  nameRevision,
+  ownChange,
+  tidy
+} from "./memoryStore.js"
 
 interface Kept {
   stored: Stored
@@ -285,7 +294,8 @@ export const memory = (): Effect.Effect<Backend> =>
           (one): OpenedStore => ({
             stored: one.stored,
             log: one.log,
-            load: inTurn(Effect.suspend(() => loaded(all, one)))
+            load: inTurn(Effect.suspend(() => loaded(all, one))),
+            tidy: inTurn(Effect.sync(() => tidy(one.book, all.now())))
           })
         ),
       setVersion: (id, version) =>

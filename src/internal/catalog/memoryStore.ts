@@ -7,6 +7,7 @@ import type { Latest } from "../log/changeLog.js"
 import type { KeyValue, Revision } from "../log/events.js"
 import type { ClientWindow, HeldValue, Remembered, StoredChange, StoredValue } from "./backend.js"
 import type { After, Before } from "./decideSaves.js"
+import { maxClients, rememberedFor } from "./operations.js"
 
 /** What is kept of a store. */
 export interface Book {
@@ -101,7 +102,27 @@ const commitOperations = (book: Book, { operations, windows }: After): void => {
     const from = book.windows.get(client)?.floor ?? 0
     if (known !== undefined && window.floor > from) prune(known, from, window.floor)
     if (known?.size === 0) book.operations.delete(client)
+    // The clients that came last are at the end.
+    book.windows.delete(client)
     book.windows.set(client, window)
+  }
+}
+
+/** Forgets old replies, and the windows of clients that have none, but for the last ones. `now`: as in the replies. */
+export const tidy = ({ operations, windows }: Book, now: number): void => {
+  for (const [client, known] of operations) {
+    let floor = windows.get(client)?.floor ?? 0
+    for (const [n, { at }] of known) if (now - at > rememberedFor) floor = Math.max(floor, n)
+    for (const n of known.keys()) if (n <= floor) known.delete(n)
+    if (known.size === 0) operations.delete(client)
+    windows.set(client, { top: windows.get(client)?.top ?? floor, floor })
+  }
+  let excess = windows.size - operations.size - maxClients
+  for (const client of windows.keys()) {
+    if (excess <= 0) return
+    if (operations.has(client)) continue
+    windows.delete(client)
+    excess--
   }
 }
 

@@ -128,7 +128,7 @@ export const setWindow = <Reply>(
 }
 
 /** The most clients of one store whose floors are kept after all their replies are forgotten. */
-const maxClients = 10_000
+export const maxClients = 10_000
 
 /** Forgets what is old of all clients. Their floors stay, but for those of the clients that came first, beyond a number. */
 export const prune = <Reply>({ clients }: Operations<Reply>, now: number): void => {

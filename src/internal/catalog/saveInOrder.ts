@@ -163,7 +163,11 @@ const attempt = (
     )
   )
 
-/** Whether a failure may be a matter of what was to be saved. */
+/**
+ * Whether a failure may be a matter of what was to be saved. Any other one is passed to the recorder as it is, also when it
+ * is unknown whether the batch was committed: the recorder tries it again, in order, until the backend answers. A save
+ * that was committed is found by its name then, and decided no second time.
+ */
 const isOfSaves = ({ blame, kind }: StorageError): boolean =>
   blame === undefined ? kind === "Poison" || kind === "Unknown" : blame === "record" || blame === "either"
 

@@ -57,11 +57,32 @@ const tidy = ({ clients, entries, leases, settings }: Runtime): void => {
   }
 }
 
+/** For how many milliseconds what a backend remembers of a store is not looked at again. */
+const tidyInterval = 60 * 60 * 1000
+
+/** Lets the backend forget what is old of the stores that stay open: otherwise it does so when they are loaded. */
+const tidyStored = ({ entries, leases }: Runtime): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const now = leases.timers.now()
+    const due = Array.from(entries.values(), ({ store }) => store).filter(
+      ({ tidiedAt, tidy }) => tidy !== undefined && now - tidiedAt >= tidyInterval
+    )
+    return Effect.forEach(
+      due,
+      (store) => {
+        store.tidiedAt = now
+        // While the backend is away, the next look does what this one could not.
+        return Effect.ignoreLogged(store.tidy ?? Effect.void)
+      },
+      { discard: true }
+    )
+  })
+
 const janitor = (runtime: Runtime): Effect.Effect<never> =>
   Effect.forever(
-    Effect.andThen(
-      Effect.sleep(runtime.settings.janitorInterval),
-      Effect.sync(() => tidy(runtime))
+    Effect.sleep(runtime.settings.janitorInterval).pipe(
+      Effect.andThen(Effect.sync(() => tidy(runtime))),
+      Effect.andThen(tidyStored(runtime))
     )
   )
 

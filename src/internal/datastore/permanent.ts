@@ -168,6 +168,8 @@ const storeOf = (
       following: yield* Following.make(log, `${settings.name}/${id}`, settings.closeDeadline),
       parts,
       pending: 0,
+      tidy: opened.tidy,
+      tidiedAt: now,
       release,
       sessions: new Set(),
       members: new Set()

@@ -1,5 +1,6 @@
 /** One life of a store: what it holds, and how it ends. */
 import type { Effect } from "effect"
+import type { StorageError } from "../../Storage.js"
 import type { Save } from "../catalog/backend.js"
 import { endedBy } from "../catalog/ended.js"
 import type { Following } from "../catalog/following.js"
@@ -91,6 +92,10 @@ export interface Store {
   readonly parts: SharedParts | undefined
   /** How many of its operations are not stored yet. */
   pending: number
+  /** Of a permanent store: lets the backend forget what is remembered for long enough. */
+  readonly tidy: Effect.Effect<void, StorageError> | undefined
+  /** Monotonic milliseconds of the last time. */
+  tidiedAt: number
   /** Gives back what it has of the backend, after its end. */
   readonly release: Effect.Effect<void>
   /** The sessions that it was noted for, and that have not ended. */

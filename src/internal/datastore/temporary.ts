@@ -62,6 +62,8 @@ export const make = (
       following: yield* Following.make(log, `${settings.name}/${id}`, settings.closeDeadline),
       parts: undefined,
       pending: 0,
+      tidy: undefined,
+      tidiedAt: 0,
       release: Effect.void,
       sessions: new Set(),
       members: new Set()

@@ -8,6 +8,7 @@ import { resumes } from "../datastore/bytes.js"
 import { deletes } from "../datastore/deletes.js"
 import { views } from "../datastore/dispatch.js"
 import { latency } from "../datastore/latency.js"
+import { permanent } from "../datastore/permanent.js"
 import { type Bench, type Case, interleave, type Sample } from "../support/bench.js"
 import { loadPeers } from "../support/peers.js"
 import { turn, using } from "../support/recorders.js"
@@ -203,5 +204,7 @@ export const datastore: Case = {
     bench.heading("Bytes of server-sent events, and what is remembered")
     await resumes(bench)
     await deletes(bench)
+    bench.heading("Permanent stores")
+    await permanent(bench)
   }
 }

@@ -10,24 +10,10 @@ import { slots } from "../baselines/slots.js"
 import { type Bench, type Case, collect, interleave } from "../support/bench.js"
 import { turn, using } from "../support/recorders.js"
 import { quantile } from "../support/statistics.js"
+import { start, watcherOf } from "../support/watchers.js"
 
 const keysOf = (count: number): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, i) => `orders/${i}`)
-
-const start: ChangeLog.Revision = { epoch: "bench", seq: 0, tag: 0 }
-
-const watcherOf = (id: number, selector: ChangeLog.Selector): Watcher.Watcher<number> =>
-  Watcher.make({
-    id,
-    selector,
-    where: undefined,
-    view: undefined,
-    policy: "resync",
-    previous: false,
-    autoResnapshot: false,
-    capacity: 1 << 20,
-    owesSynced: false
-  })
 
 const events = 20_000
 

@@ -3,25 +3,10 @@ import { Option } from "effect"
 import * as ChangeLog from "../../../src/ChangeLog.js"
 import * as FanOut from "../../../src/internal/watch/fanOut.js"
 import * as Registry from "../../../src/internal/watch/registry.js"
-import * as View from "../../../src/internal/watch/view.js"
 import * as Watcher from "../../../src/internal/watch/watcher.js"
 import { type Bench, interleave } from "../support/bench.js"
 import { uniform } from "../support/draws.js"
-
-const start: ChangeLog.Revision = { epoch: "bench", seq: 0, tag: 0 }
-
-const watcherOf = (id: number, selector: ChangeLog.Selector, viewed: boolean): Watcher.Watcher<number> =>
-  Watcher.make({
-    id,
-    selector,
-    where: undefined,
-    view: viewed ? View.make<number>(() => true) : undefined,
-    policy: "resync",
-    previous: false,
-    autoResnapshot: false,
-    capacity: 1 << 20,
-    owesSynced: false
-  })
+import { start, watcherOf } from "../support/watchers.js"
 
 const events = 20_000
 const slice = 1000

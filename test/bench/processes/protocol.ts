@@ -43,7 +43,10 @@ export const nextMessage = async <A>(child: ChildProcess): Promise<A> => {
   }
 }
 
-export const startProcess = (name: "server" | "burst", args: ReadonlyArray<string>): ChildProcess =>
+export const startProcess = (
+  name: "server" | "burst" | "setter",
+  args: ReadonlyArray<string>
+): ChildProcess =>
   fork(fileURLToPath(new URL(`./${name}.js`, import.meta.url)), args, { execArgv: ["--enable-source-maps"] })
 
 export const startServer = async (audit: Audit): Promise<Server> => {

@@ -110,5 +110,24 @@ export const sqlDatastoreMutants: ReadonlyArray<NamedMutant> = [
     replace: "- (was === undefined ? 0 : 0)",
     test: totals,
     needs: "servers"
+  },
+  {
+    name: "stores in a database: keep of the clients without a reply those that came first",
+    file: internal("statements"),
+    find: 'ORDER BY d."at" DESC, d."client"',
+    replace: 'ORDER BY d."at", d."client"',
+    test: together("keeps of the clients without a reply the 10,000 that came last, and all others"),
+    needs: "servers"
+  },
+  {
+    name: "stores: let a backend forget nothing while a store stays open",
+    file: "src/internal/datastore/catalogCalls.ts",
+    find: "now - tidiedAt >= tidyInterval",
+    replace: "now - tidiedAt > tidyInterval",
+    test: {
+      file: "test/sql/datastore/stores.test.ts",
+      name: "forget what is remembered for more than a day also while they stay open, looking once an hour"
+    },
+    needs: "servers"
   }
 ]

@@ -244,6 +244,31 @@ for (const [name, database] of databases()) {
       })
     )
 
+    it.scoped("keeps of the clients without a reply the 10,000 that came last, and all others", () =>
+      Effect.gen(function* () {
+        const { db, one } = yield* database
+        const a = yield* one.open(stored("a"))
+        yield* one.save(
+          [set("a", "k", 1, operation(1, "old")), set("a", "k", 1, operation(2, "old"))],
+          undefined
+        )
+        yield* Effect.forEach(pass(24 * 60 * 60 * 1000 + 1000), (text) => db.sql(text))
+        yield* one.save([set("a", "k", 1, operation(1, "new"))], undefined)
+        yield* db.sql(
+          `INSERT INTO shared_clients ("feed", "client", "top", "floor", "at") WITH RECURSIVE g(n) AS` +
+            ` (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < 10001)` +
+            ` SELECT 'a', 'c' || n, 1, 1, CASE n WHEN 7 THEN 0 ELSE 1 END FROM g`
+        )
+        yield* a.tidy
+        const { operations, windows } = yield* a.load
+        expect(operations.map(({ client, n }) => [client, n])).toEqual([["new", 1]])
+        // That of the client `old` was written last.
+        expect(windows.get("old")).toEqual({ top: 2, floor: 2 })
+        expect(windows.get("new")).toEqual({ top: 1, floor: 0 })
+        expect([windows.size, windows.has("c7")]).toEqual([10_001, false])
+      })
+    )
+
     it.scoped("takes a name again at once when its owner has closed", () =>
       Effect.gen(function* () {
         const { one, other } = yield* database

@@ -1,6 +1,6 @@
 /** Stores over SQLite and Postgres, by their public calls: what a program with two processes on one database relies on. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Option, Scope, Stream } from "effect"
+import { Effect, Exit, Option, Queue, Scope, Stream, TestClock } from "effect"
 import * as Datastore from "../../../src/Datastore.js"
 import { databases } from "./fixture.js"
 
@@ -37,6 +37,38 @@ describe.each(databases())("stores on %s", (_, database) => {
         expect([row.data.text, row.seq]).toEqual(["20", 21])
       }
     })
+  )
+
+  it.scoped(
+    "forget what is remembered for more than a day also while they stay open, looking once an hour",
+    () =>
+      Effect.gen(function* () {
+        const { db, one } = yield* database
+        const tidied = yield* Queue.unbounded<void>()
+        const watched: Datastore.Backend = {
+          ...one,
+          open: (stored) =>
+            Effect.map(one.open(stored), (opened) => ({
+              ...opened,
+              tidy: Effect.tap(opened.tidy, () => tidied.offer(undefined))
+            }))
+        }
+        const stores = yield* Datastore.make(watched, { idleTimeout: "1 day" })
+        const store = yield* stores.open<Task>(permanent)
+        const set = (n: number) =>
+          store.set({ id: "a", text: "one" }, { as: { principal: "ann", client: "1", n } })
+        yield* set(1)
+        yield* db.sql(`UPDATE shared_operations SET "at" = "at" - ${24 * 60 * 60 * 1000 + 1000}`)
+        yield* set(2)
+        yield* TestClock.adjust("59 minutes")
+        expect(yield* tidied.size).toBe(0)
+        yield* TestClock.adjust("1 minute")
+        yield* tidied.take
+        const rows = yield* db.sql(`SELECT "n" FROM shared_operations`)
+        expect(rows.map(({ n }) => Number(n))).toEqual([2])
+        const [client] = yield* db.sql(`SELECT "top", "floor" FROM shared_clients`)
+        expect([Number(client?.top), Number(client?.floor)]).toEqual([2, 1])
+      })
   )
 
   it.scopedLive("answer an operation once, whichever process gets it again", () =>

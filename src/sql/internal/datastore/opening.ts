@@ -91,6 +91,13 @@ const decodeLoaded = (
   )
 })
 
+/** Forgets the store's old operations, and clients of which none is left, while no other commit is possible. */
+export const tidy = ({ statements }: SavePlace, store: LogStore): Effect.Effect<void, StorageError> => {
+  const { feed } = store.feed
+  const all = [...statements.forgetOld(feed), statements.forgetClients(feed)]
+  return withHead(store, (run) => Effect.forEach(all, run, { discard: true }))
+}
+
 /** Forgets the store's old operations, and reads all that it holds, while no other commit is possible. */
 export const load = (place: SavePlace, store: LogStore): Effect.Effect<Loaded, StorageError> => {
   const { dialect, statements } = place

@@ -17,7 +17,7 @@ import { openOwners } from "../owner/owners.js"
 import { sessionLocksOf } from "../owner/sessionLocks.js"
 import { makeOwnersTable } from "../owner/table.js"
 import { CurrentSizeLimits } from "../statementSize.js"
-import { load, openStored, runAlone, setVersion } from "./opening.js"
+import { load, openStored, runAlone, setVersion, tidy } from "./opening.js"
 import { makeOwnerships, noFence, type Ownerships } from "./ownership.js"
 import { type SavePlace, saveBatch } from "./saving.js"
 import { sqlSessions } from "./sessions.js"
@@ -125,7 +125,7 @@ export const makeSqlDatastore = <Env>(
       Effect.gen(function* () {
         const { store, stored } = yield* openStored(place, asked)
         const log = yield* serveLog<StoredValue>({ store, client: undefined, local, doorbell }, resolved)
-        return { stored, log, load: load(place, store) }
+        return { stored, log, load: load(place, store), tidy: tidy(place, store) }
       })
     return backendOf(place, ownerships, open, (store, seq) => ringEverywhere({ store, local, doorbell }, seq))
   })

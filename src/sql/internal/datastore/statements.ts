@@ -1,7 +1,7 @@
 /** The statements that open, read and save stores. */
 
 import type { Stored } from "../../../internal/catalog/backend.js"
-import { rememberedFor } from "../../../internal/catalog/operations.js"
+import { maxClients, rememberedFor } from "../../../internal/catalog/operations.js"
 import { millisNow } from "../clock.js"
 import type { Dialect, Statement, TableColumn } from "../dialect.js"
 import { compose, headList, type Parts, param, selected } from "../log/compose.js"
@@ -140,6 +140,19 @@ const loadStatements = (dialect: Dialect, tables: DatastoreTables) => {
         `SELECT ${selected(dialect, "c", clients.columns.slice(1))} FROM ${clients.sql} c WHERE c."feed" = `,
         param(clients.column.feed, feed)
       ),
+    /** Forgets the clients without an operation, but for those that came last. */
+    forgetClients: (feed: string) => {
+      const ofFeed = param(clients.column.feed, feed)
+      return compose(
+        dialect,
+        `DELETE FROM ${clients.sql} AS c WHERE c."feed" = `,
+        ofFeed,
+        ` AND c."client" IN (SELECT d."client" FROM ${clients.sql} d WHERE d."feed" = `,
+        ofFeed,
+        ` AND NOT EXISTS (SELECT 1 FROM ${operations.sql} o WHERE o."feed" = d."feed" AND o."client" = d."client")`,
+        ` ORDER BY d."at" DESC, d."client" LIMIT ${dialect.name === "pg" ? "ALL" : -1} OFFSET ${maxClients})`
+      )
+    },
     /** Forgets old operations. The floor goes first: what is neither remembered nor below it counts as new. */
     forgetOld: (feed: string): ReadonlyArray<Statement> => {
       const ofFeed = param(clients.column.feed, feed)

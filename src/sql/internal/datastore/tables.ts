@@ -30,12 +30,14 @@ const operationColumns = {
   at: Column.integer
 }
 
-/** One row is what is known of a client's operations on one feed. It stays, because its numbers count on. */
+/** One row is what is known of a client's operations on one feed. It outlives them, because its numbers count on. */
 const clientColumns = {
   feed: Column.text,
   client: Column.text,
   top: Column.integer,
-  floor: Column.integer
+  floor: Column.integer,
+  /** When the last of them was remembered. */
+  at: Column.integer
 }
 
 /** One row is the lease of one session. Instants are milliseconds of the database's clock. */

@@ -39,9 +39,13 @@ const rowsOfChanges = (changes: ReadonlyArray<Change>): Rows => {
   const sessions = new Set<string>()
   for (const { after, before, id: feed } of changes) {
     if (after.values.size > 0) totals.push({ id: feed, ...after.totals })
-    for (const one of after.operations) operations.push({ ...one, feed, reply: JSON.stringify(one.reply) })
+    const lastAt = new Map<string, number>()
+    for (const one of after.operations) {
+      operations.push({ ...one, feed, reply: JSON.stringify(one.reply) })
+      lastAt.set(one.client, one.at)
+    }
     for (const [client, { floor, top }] of after.windows) {
-      windows.push({ feed, client, top, floor })
+      windows.push({ feed, client, top, floor, at: lastAt.get(client) ?? 0 })
       if (floor > (before.window(client)?.floor ?? 0)) floors.push({ feed, client, floor })
     }
     for (const [key, value] of after.values) {

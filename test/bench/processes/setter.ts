@@ -1,0 +1,23 @@
+/** A process that writes to a permanent store which others write to as well: so many rows at each message. */
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { Effect, Redacted, Scope } from "effect"
+import * as Datastore from "../../../src/Datastore.js"
+import * as SqlDatastore from "../../../src/sql/SqlDatastore.js"
+
+const [url] = process.argv.slice(2)
+
+const opened = Effect.gen(function* () {
+  const stores = yield* Datastore.make(yield* SqlDatastore.make({ table: "shared" }))
+  return yield* stores.open<{ readonly id: string; readonly n: number }>({ id: "board", kind: "permanent" })
+}).pipe(Effect.provide(PgClient.layer({ url: Redacted.make(url ?? "") })))
+
+const store = await Effect.runPromise(Effect.flatMap(Scope.make(), (scope) => Scope.extend(opened, scope)))
+
+let n = 0
+
+process.on("message", async (rows: number) => {
+  for (let i = 0; i < rows; i++) store.unsafeSet({ id: `item-${n++ % 1000}`, n })
+  await Effect.runPromise(store.flush)
+  process.send?.("written")
+})
+process.send?.("ready")
