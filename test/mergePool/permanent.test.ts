@@ -431,6 +431,38 @@ describe("a pool that several processes write", () => {
     expect(yield* shownIn(here.pool, "a")).toEqual({ votes: 3 })
   })
 
+  scenario("judges rights and quotas in the turn of a merge", function* () {
+    const backend = yield* MergePool.memory()
+    const actions = ["open", "read", "write", "subscribe"] as const
+    const authorize = (principal: string): MergePool.Grant<MergePool.PoolCell> => ({
+      actions: principal === "eve" ? ["read", "subscribe"] : actions,
+      ...(principal === "bob" ? { view: ({ row }) => row !== "secret" } : {})
+    })
+    const { pool, pools } = yield* opened(backend, {}, { authorize, quotas: { records: 3 } })
+    const ann = yield* editorOf(pool, "ann")
+    const bob = yield* editorOf(pool, "bob")
+    const eve = yield* editorOf(pool, "eve")
+    yield* ann.title("secret", "of ann")
+    const refused = yield* Effect.flip(bob.title("secret", "of bob"))
+    expect(refused).toMatchObject({ reason: "Forbidden", row: "secret" })
+    expect(yield* Effect.flip(eve.title("a", "of eve"))).toMatchObject({ reason: "Forbidden" })
+    const stolen = { principal: "bob", client: ann.as.client }
+    const { patch } = yield* ann.replica.edit("a", { title: { _tag: "Set", value: "stolen" } })
+    expect(yield* Effect.flip(ticked(pool.merge(patch, { as: stolen })))).toMatchObject({
+      reason: "Forbidden"
+    })
+    const three = ["b", "c", "d"].map((key) =>
+      Effect.either(ann.send(key, { title: { _tag: "Set", value: key } }))
+    )
+    const results = yield* ticked(Effect.all(three, { concurrency: "unbounded" }))
+    expect(results.map(({ _tag }) => _tag)).toEqual(["Right", "Right", "Left"])
+    expect(results[2]).toMatchObject({ left: { reason: "QuotaExceeded" } })
+    yield* ann.remove("b")
+    const member = yield* followed(pool, { as: bob.as })
+    expect(shownBy(member.frames)).toEqual(['c/title="c"'])
+    expect((yield* pools.stats).refused).toBe(4)
+  })
+
   scenario("shows a merge where it was answered", function* () {
     const { here } = yield* both
     const ann = yield* editorOf(here.pool, "ann")

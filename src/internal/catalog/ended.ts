@@ -5,7 +5,7 @@ import { Data } from "effect"
  * Why a store or pool could not be opened. Nothing was changed.
  *
  * - `OpenMismatch`: it is open, or stored, with another kind, primary field, TTL, schema or strategies: see `option`.
- * - `Undecodable`: a row is not as the schema has it: `key` names it.
+ * - `Undecodable`: a row or cell is not as the schema or the strategies have it, or cannot be migrated: `key` names it.
  * - `SchemaTooOld`: the stored version is above this program's one, or there is no `migrate` for it.
  * - `Forbidden`: the principal may not open it.
  * - `QuotaExceeded`: there are as many as are allowed.

@@ -28,24 +28,23 @@ const forgetRow = (definition: Definition, { cells, reset }: Row, horizon: Stamp
   return makeRow(rest, kept)
 }
 
-/** What is held no more at a horizon. */
-const forgottenAt = ({ definition, removed, rows }: State, horizon: Stamp): ReadonlyArray<RowChange> => {
-  const changes: Array<RowChange> = []
-  for (const key of removed.keys()) {
-    const before = rows.get(key) as Row
-    const after = forgetRow(definition, before, horizon)
-    const isKept =
-      after !== undefined &&
-      after.reset === before.reset &&
-      after.cells.every((cell, i) => cell === before.cells[i])
-    if (!isKept) changes.push({ key, before, after })
-  }
-  return changes
+/** What a horizon makes of a row; `undefined`: the row holds nothing that it forgets. */
+const forgottenIn = ({ definition, rows }: State, key: string, horizon: Stamp): RowChange | undefined => {
+  const before = rows.get(key) as Row
+  const after = forgetRow(definition, before, horizon)
+  const isKept =
+    after !== undefined &&
+    after.reset === before.reset &&
+    after.cells.every((cell, i) => cell === before.cells[i])
+  return isKept ? undefined : { key, before, after }
 }
 
 /** Whether a horizon forgets anything. */
-export const canForget = (state: State, horizon: Stamp): boolean =>
-  horizon > state.horizon && forgottenAt(state, horizon).length > 0
+export const canForget = (state: State, horizon: Stamp): boolean => {
+  if (horizon <= state.horizon) return false
+  for (const key of state.removed.keys()) if (forgottenIn(state, key, horizon) !== undefined) return true
+  return false
+}
 
 /**
  * Raises the horizon and forgets the removals up to it. Returns what is no longer held: replicas with the same cells and the
@@ -53,8 +52,13 @@ export const canForget = (state: State, horizon: Stamp): boolean =>
  */
 export const raiseHorizon = (state: State, horizon: Stamp): ReadonlyArray<RowChange> => {
   if (!isStamp(horizon) || horizon <= state.horizon) return []
-  const changes = forgottenAt(state, horizon)
-  for (const { after, key } of changes) putRow(state, key, after)
+  const changes: Array<RowChange> = []
+  for (const key of [...state.removed.keys()]) {
+    const change = forgottenIn(state, key, horizon)
+    if (change === undefined) continue
+    putRow(state, key, change.after)
+    changes.push(change)
+  }
   noteHorizon(state, horizon)
   return changes
 }

@@ -1,6 +1,7 @@
 /** Reads what all processes write to a pool: its state is what is committed, as of the last revision that was read here. */
 import { Effect, type Scope, Stream } from "effect"
 import { prefix, type Revision } from "../../ChangeLog.js"
+import { StorageError } from "../../Storage.js"
 import type { Frame } from "../../Watch.js"
 import { changed, end, type Pool } from "./pool.js"
 import { horizonKey, type PoolCell } from "./poolCells.js"
@@ -52,12 +53,15 @@ const takeFrame = (pool: Pool, reads: Reads, draft: Draft, frame: Frame<PoolCell
   }
 }
 
+const unreadable = (message: string): StorageError =>
+  new StorageError({ kind: "Fatal", outcome: "NotStored", message })
+
 const advance = (pool: Pool, reads: Reads, frame: Frame<PoolCell>): void => {
   if (frame._tag !== "Events" && frame._tag !== "Snapshot") return
   const draft = makeDraft(pool.state)
   const problem = takeFrame(pool, reads, draft, frame)
   if (problem !== undefined) {
-    end(pool, "Failed", new Error(problem))
+    end(pool, "Failed", unreadable(problem))
     return
   }
   changed(pool, finishDraft(draft))

@@ -184,11 +184,12 @@ const requestOf = (
   const patch = ownPatch(given)
   if (patch instanceof MergeError) return patch
   const keys = new Set<string>()
-  addKeys(keys, state.definition, patch)
+  const cells = addKeys(keys, state.definition, patch)
   // The removal of a row looks at all of its fields.
-  return options.as === undefined || keys.size <= 4 * maxKeys
-    ? { patch, keys, options, done }
-    : new MergeError({ reason: "InvalidData", message: "the patch has too many cells: send it in parts" })
+  const isTooLarge = options.as !== undefined && (cells > maxCells || keys.size > 4 * maxKeys)
+  return isTooLarge
+    ? new MergeError({ reason: "InvalidData", message: "the patch has too many cells: send it in parts" })
+    : { patch, keys, options, done }
 }
 
 /** Groups the merges that wait: a save has a bound. */

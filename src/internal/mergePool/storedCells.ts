@@ -203,18 +203,21 @@ export const cellReader =
 /** The most bytes of the key of a row: the same as a merge takes. */
 const maxRowBytes = 512
 
-const addRowKeys = (keys: Set<string>, { indexes, names }: Definition, given: unknown): void => {
+const addRowKeys = (keys: Set<string>, { indexes, names }: Definition, given: unknown): number => {
   const [row, reset, cells] = Array.isArray(given) ? (given as ReadonlyArray<unknown>) : []
-  if (typeof row !== "string" || isLonger(row, maxRowBytes) || !Array.isArray(cells)) return
+  if (typeof row !== "string" || isLonger(row, maxRowBytes) || !Array.isArray(cells)) return 0
   keys.add(cellKey(row, rowField))
   if (reset !== noStamp) for (const name of names) keys.add(cellKey(row, name))
   for (const cell of cells) {
     const field: unknown = Array.isArray(cell) ? cell[0] : undefined
     if (typeof field === "string" && indexes.has(field)) keys.add(cellKey(row, field))
   }
+  return cells.length + (reset === noStamp ? 0 : 1)
 }
 
-/** Adds the keys that a merge of a patch looks at or changes. The patch may be anything. */
-export const addKeys = (keys: Set<string>, definition: Definition, { rows }: Patch): void => {
-  if (Array.isArray(rows)) for (const row of rows) addRowKeys(keys, definition, row)
+/** Adds the keys that a merge of a patch looks at or changes. The patch may be anything. Returns how many cells it has. */
+export const addKeys = (keys: Set<string>, definition: Definition, { rows }: Patch): number => {
+  let cells = 0
+  if (Array.isArray(rows)) for (const row of rows) cells += addRowKeys(keys, definition, row)
+  return cells
 }

@@ -75,6 +75,12 @@ export const mergePoolPermanentMutants: ReadonlyArray<NamedMutant> = [
     former
   ),
   guard(
+    "count no rows of the merges before it in a tick",
+    inside("sharedMerging"),
+    ["rows += judged.added", "rows += 0"],
+    keeps("judges rights and quotas in the turn of a merge")
+  ),
+  guard(
     "answer before the commit",
     inside("sharedMerging"),
     [
