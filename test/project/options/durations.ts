@@ -4,6 +4,7 @@ import * as Actor from "../../../src/Actor.js"
 import * as ChangeLog from "../../../src/ChangeLog.js"
 import * as Datastore from "../../../src/Datastore.js"
 import * as LiveTable from "../../../src/LiveTable.js"
+import * as MergePool from "../../../src/MergePool.js"
 import * as Projection from "../../../src/Projection.js"
 import * as Recorder from "../../../src/Recorder.js"
 import * as Storage from "../../../src/Storage.js"
@@ -77,6 +78,17 @@ export const endless: ReadonlyArray<Endless> = [
       (stores) => ({
         call: stores.closeWithin,
         works: stores.open({ id: "a" })
+      })
+    )
+  },
+  {
+    name: "closeWithin of a catalog of pools",
+    option: "closeWithin",
+    make: Effect.map(
+      Effect.flatMap(MergePool.memory(), (backend) => MergePool.make(backend)),
+      (pools) => ({
+        call: pools.closeWithin,
+        works: pools.open({ strategies: { title: MergePool.last<string>() } })
       })
     )
   }
