@@ -1,7 +1,7 @@
 /** The tier of a live table: asked before the master, filled behind the callers' backs, left alone after a failure. */
 import { type Clock, Effect, Schedule, type Scope } from "effect"
 import * as Actor from "../../Actor.js"
-import type { Entry, Store, Tier } from "../../Tier.js"
+import { type Entry, type Store, type Tier, TierError } from "../../Tier.js"
 import * as Guard from "../cache/guard.js"
 import { type IdValue, idText } from "../columns/ids.js"
 import type { Revision } from "../log/events.js"
@@ -97,7 +97,7 @@ const rowsOf = (
 ): ReadonlyArray<TierRow | undefined> =>
   ids.map((id, index) => {
     const text = texts[index]
-    const entry = text === undefined ? undefined : codec.decode(text)
+    const entry = text === undefined ? undefined : codec.decode(text, id)
     if (text !== undefined && entry === undefined) counters.tierFaults++
     if (entry === undefined || !isValid(beliefs, id, keys[index]!, entry)) {
       counters.tierMisses++
@@ -120,7 +120,13 @@ const keyOf = (id: IdValue): string => idText(id)
 const getFrom = (settings: TierSettings, state: State, ids: ReadonlyArray<IdValue>) => {
   const keys = ids.map(keyOf)
   const none: ReadonlyArray<string | undefined> = []
-  const found = call(settings, state, "tier.get", ids.length, none, (store) => store.get(keys))
+  const found = call(settings, state, "tier.get", ids.length, none, (store) =>
+    Effect.filterOrFail(
+      store.get(keys),
+      (texts) => Array.isArray(texts) && texts.length === keys.length,
+      () => new TierError({ reason: "Invalid", message: "a tier must return a value for each key, in order" })
+    )
+  )
   return Effect.map(found, (texts) => rowsOf(settings, ids, keys, texts))
 }
 

@@ -40,8 +40,8 @@ const decodeText = Schema.decodeUnknownOption(Encoded)
 /** Encodes and decodes the entries of one table. */
 export interface TierCodec {
   readonly encode: (entry: TierEntry) => string
-  /** `undefined`: it is no entry of these columns. */
-  readonly decode: (text: string) => TierEntry | undefined
+  /** `undefined`: it is no entry of these columns, or of another row. */
+  readonly decode: (text: string, of: IdValue) => TierEntry | undefined
 }
 
 export const codecOf = (columns: Columns, id: string): TierCodec => {
@@ -51,11 +51,11 @@ export const codecOf = (columns: Columns, id: string): TierCodec => {
   return {
     encode: ({ revision, row, ...own }) =>
       JSON.stringify({ ...own, columns: fingerprint, revision: revision ?? null, row: encode(row) }),
-    decode: (text) => {
+    decode: (text, of) => {
       const entry = Option.getOrUndefined(decodeText(text))
       if (entry === undefined || entry.columns !== fingerprint) return undefined
       const row = decode(entry.row as EncodedRow)
-      if (row === undefined) return undefined
+      if (row === undefined || row[id] !== of) return undefined
       const { askedAt, life, stamp } = entry
       return { row, revision: entry.revision ?? undefined, life, stamp, askedAt }
     }

@@ -203,6 +203,8 @@ const noteCall = (world: World, call: Call): void => {
   // The end of a doubt, an event of the log, and the end of a target's lag detach loads when they are noticed.
   if (call.writes.length > 0 || world.setting.stubborn || world.anyUnknown) return
   if (world.logged || world.anyStream || isLate(world.setting)) return
+  // A poll asks the master anew, also while it reads.
+  if (world.setting.refresh > 0) return
   for (const other of world.master.calls) {
     if (other === call || other.kind !== call.kind || !isOpen(world, other)) continue
     const twice = call.ids.find(

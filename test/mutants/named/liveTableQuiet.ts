@@ -1,4 +1,4 @@
-/** Guards of follows that nothing wakes but time. */
+/** Guards of follows that nothing wakes but time, and of tiers that answer wrong. */
 import type { NamedMutant } from "../named.js"
 import { guardsOf } from "./guard.js"
 
@@ -37,5 +37,17 @@ export const liveTableQuietMutants: ReadonlyArray<NamedMutant> = [
     following,
     ["Math.max(base, firstPause)", "Math.max(base, 1)"],
     quiet("leaves a master alone that fails, also without an interval between its reads")
+  ),
+  guard(
+    "use what a tier returns for other keys than were asked for",
+    "internal/liveTable/tierCache",
+    ["Array.isArray(texts) && texts.length === keys.length", "Array.isArray(texts)"],
+    ["liveTable/badTier", "returns more values than keys is counted as a fault, and the master answers"]
+  ),
+  guard(
+    "believe a row that a tier returns for another id",
+    "internal/liveTable/tierEntry",
+    [" || row[id] !== of", ""],
+    ["liveTable/badTier", "returns the row of another id is counted as a fault, and the master answers"]
   )
 ]
