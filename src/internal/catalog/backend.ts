@@ -17,7 +17,7 @@ export interface Stored {
   readonly primary: string
   /** The version of the schema of its values, from 0. */
   readonly version: number
-  /** Of a pool, what its strategies are; of a store empty. */
+  /** Of a pool, what its strategies were when it was made: later ones are kept with its values. Of a store empty. */
   readonly fingerprint: string
   /**
    * The name whose owner alone writes it, and decides in memory. Empty: any process writes it, and decides while the head
