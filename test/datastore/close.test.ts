@@ -270,6 +270,19 @@ describe("a backend that comes late", () => {
     expect((yield* stores.status)._tag).toBe("Running")
   })
 
+  scenario("and is away at first is asked again", function* () {
+    let attempts = 0
+    const away = new StorageError({ kind: "Transient", outcome: "NotStored", message: "no connection" })
+    const stores = yield* Datastore.makeDeferred(
+      Effect.suspend(() => (++attempts < 3 ? Effect.fail(away) : Datastore.memory()))
+    )
+    const opening = yield* Effect.fork(stores.open<Task>(flushed))
+    yield* TestClock.adjust("2 seconds")
+    const store = yield* Fiber.join(opening)
+    expect(yield* store.set(task("a"))).toMatchObject({ seq: 1 })
+    expect(attempts).toBe(3)
+  })
+
   scenario("and never comes fails the openings with the cause", function* () {
     const never = new StorageError({ kind: "Fatal", outcome: "NotStored", message: "no such database" })
     const stores = yield* Datastore.makeDeferred(Effect.fail(never))

@@ -1,11 +1,14 @@
 /** What runs a catalog of stores or pools, whatever they hold. */
 import { Deferred, Effect, ExecutionStrategy, type Option, Scope } from "effect"
 import * as Actor from "../../Actor.js"
+import { defaultRetry } from "../../Recorder.js"
 import { StorageError } from "../../Storage.js"
+import { acquireWith } from "../acquire.js"
 import { check, handle } from "../arguments.js"
 import { type Leases, make as makeLeases } from "../lease/leases.js"
 import type { InvalidOptions } from "../options.js"
 import { makeRandom, randomName } from "../random.js"
+import { classify } from "./acquired.js"
 import type { Backend } from "./backend.js"
 import * as Clients from "./clients.js"
 import * as Places from "./places.js"
@@ -85,9 +88,15 @@ export const make = (
     const process = randomName(yield* makeRandom)
     const tasks = yield* makeTasks(name)
     const up = yield* Deferred.make<Backend, StorageError>()
-    const actor = yield* Actor.make<Backend, never, Option.Option<Backend>>(() => ({
+    const actor = yield* Actor.make<Backend, never, Option.Option<Backend>, Scope.Scope>((control) => ({
       name,
-      acquire: acquire.pipe(
+      acquire: acquireWith(acquire, {
+        schedule: defaultRetry,
+        classify,
+        isFatal: ({ kind }) => kind === "Fatal",
+        onFailure: (cause, attempt) => control.setOutage({ cause, attempt })
+      }).pipe(
+        Effect.tap(() => Effect.sync(() => control.setOutage(undefined))),
         Effect.tap(checkBackend),
         Effect.tap((backend) => Deferred.succeed(up, backend))
       ),

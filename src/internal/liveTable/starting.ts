@@ -3,16 +3,15 @@ import { Cause, Deferred, Effect, ExecutionStrategy, Exit, Option, PubSub, Scope
 import * as Actor from "../../Actor.js"
 import { prefix } from "../../ChangeLog.js"
 import { defaultRetry } from "../../Recorder.js"
-import { StorageError } from "../../Storage.js"
 import type { Table, TableChange } from "../../Table.js"
 import type { Watch } from "../../Watch.js"
 import { acquireWith } from "../acquire.js"
 import * as Cells from "../cache/cells.js"
+import { classify } from "../catalog/acquired.js"
 import type { AnyDefinition } from "../columns/writes.js"
 import { keyPrefix } from "../log/tableChange.js"
-import { InvalidOptions } from "../options.js"
+import type { InvalidOptions } from "../options.js"
 import { makeRandom, randomName } from "../random.js"
-import { isError } from "../realms.js"
 import * as Series from "../series.js"
 import { monotonicMillis } from "../time.js"
 import { CurrentTurn } from "../turn.js"
@@ -45,15 +44,6 @@ import { tracedBy } from "./spans.js"
 import { makeCounters, publisher } from "./stats.js"
 import type { KnownChanges } from "./tierEntry.js"
 import * as Writing from "./writing.js"
-
-/** What a failed acquisition is taken for. */
-const classify = (cause: Cause.Cause<unknown>): StorageError => {
-  const error = Cause.squash(cause)
-  if (error instanceof StorageError) return error
-  const kind = error instanceof InvalidOptions ? "Fatal" : "Unknown"
-  const message = isError(error) ? error.message : String(error)
-  return new StorageError({ kind, outcome: "NotStored", message, cause: error })
-}
 
 /** The last failures of writes that were not waited for are kept for readers that come later. */
 const keptFailures = 256
