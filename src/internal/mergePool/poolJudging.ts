@@ -18,8 +18,8 @@ import { type State, takeBack, textOf } from "./state.js"
 /** Options of a merge; each may be left out. */
 export interface MergeOptions {
   /**
-   * Who merges. `client` is the id in its stamps, and belongs to the principal that used it first. Default: the server
-   * itself, which may merge what any client has written.
+   * Who merges. `client` is the id in its stamps, and belongs to the principal that used it first, as long as this process
+   * has the pool in memory. Default: the server itself, which may merge what any client has written.
    */
   readonly as?: As | undefined
   /** The rows that are written end with this session, in a pool with `onLeave: "remove"`. */

@@ -51,7 +51,8 @@ export interface OpenOptions {
   readonly kind?: string | undefined
   /**
    * When a merge into a permanent pool is answered: `flushed`, after it is committed (the default), or `memory`, at once.
-   * `memory` needs a process that owns the catalog. What was not saved when that process is killed, is lost.
+   * With `flushed` the merges of one tick of 50 ms are one save, so a merge waits for the end of its tick, too. `memory` needs
+   * a process that owns the catalog. What was not saved when that process is killed, is lost.
    */
   readonly ack?: "memory" | "flushed" | undefined
   /** Makes cells of these strategies from stored ones of others, once. Pure. Default: others are refused. */
