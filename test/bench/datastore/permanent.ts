@@ -3,7 +3,7 @@ import { once } from "node:events"
 import type { SqlClient } from "@effect/sql/SqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as SqliteClient from "@effect/sql-sqlite-node/SqliteClient"
-import { Effect, type Layer, Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
 import * as ChangeLog from "../../../src/ChangeLog.js"
 import * as Datastore from "../../../src/Datastore.js"
 import * as Recorder from "../../../src/Recorder.js"
@@ -54,6 +54,10 @@ const sides = Effect.gen(function* () {
   return { store, recorder }
 })
 
+/** The client lives as long as what is over it. */
+const over = (client: Layer.Layer<SqlClient, unknown>) =>
+  Effect.flatMap(Layer.build(client), (context) => Effect.provide(sides, context))
+
 const perSecond = async (rows: number, work: () => Promise<unknown>): Promise<number> => {
   const start = performance.now()
   await work()
@@ -61,7 +65,7 @@ const perSecond = async (rows: number, work: () => Promise<unknown>): Promise<nu
 }
 
 const compare = (bench: Bench, database: string, client: Layer.Layer<SqlClient, unknown>): Promise<void> =>
-  using(Effect.provide(sides, client), async ({ recorder, store }) => {
+  using(over(client), async ({ recorder, store }) => {
     const rows = bench.quick ? 2000 : 10_000
     const samples = await interleave(
       { rounds: bench.pairs, warmUps: 1 },

@@ -1,6 +1,6 @@
 /** A process that writes to a permanent store which others write to as well: so many rows at each message. */
 import * as PgClient from "@effect/sql-pg/PgClient"
-import { Effect, Redacted, Scope } from "effect"
+import { Effect, Layer, Redacted, Scope } from "effect"
 import * as Datastore from "../../../src/Datastore.js"
 import * as SqlDatastore from "../../../src/sql/SqlDatastore.js"
 
@@ -9,9 +9,13 @@ const [url] = process.argv.slice(2)
 const opened = Effect.gen(function* () {
   const stores = yield* Datastore.make(yield* SqlDatastore.make({ table: "shared" }))
   return yield* stores.open<{ readonly id: string; readonly n: number }>({ id: "board", kind: "permanent" })
-}).pipe(Effect.provide(PgClient.layer({ url: Redacted.make(url ?? "") })))
+})
 
-const store = await Effect.runPromise(Effect.flatMap(Scope.make(), (scope) => Scope.extend(opened, scope)))
+// The client lives as long as the process.
+const held = Effect.flatMap(Layer.build(PgClient.layer({ url: Redacted.make(url ?? "") })), (context) =>
+  Effect.provide(opened, context)
+)
+const store = await Effect.runPromise(Effect.flatMap(Scope.make(), (scope) => Scope.extend(held, scope)))
 
 let n = 0
 

@@ -53,7 +53,7 @@ describe.each(databases())("stores on %s", (_, database) => {
               tidy: Effect.tap(opened.tidy, () => tidied.offer(undefined))
             }))
         }
-        const stores = yield* Datastore.make(watched, { idleTimeout: "1 day" })
+        const stores = yield* Datastore.make(watched, { idleTimeout: "1 day", janitorInterval: "1 hour" })
         const store = yield* stores.open<Task>(permanent)
         const set = (n: number) =>
           store.set({ id: "a", text: "one" }, { as: { principal: "ann", client: "1", n } })
