@@ -11,12 +11,12 @@ import { type Bench, type Case, collect, interleave } from "../support/bench.js"
 import { turn, using } from "../support/recorders.js"
 import { quantile } from "../support/statistics.js"
 
-const keysOf = (count: number): ReadonlyArray<string> =>
+export const keysOf = (count: number): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, i) => `orders/${i}`)
 
-const start: ChangeLog.Revision = { epoch: "bench", seq: 0, tag: 0 }
+export const start: ChangeLog.Revision = { epoch: "bench", seq: 0, tag: 0 }
 
-const watcherOf = (id: number, selector: ChangeLog.Selector): Watcher.Watcher<number> =>
+export const watcherOf = (id: number, selector: ChangeLog.Selector): Watcher.Watcher<number> =>
   Watcher.make({
     id,
     selector,
@@ -32,7 +32,7 @@ const watcherOf = (id: number, selector: ChangeLog.Selector): Watcher.Watcher<nu
 const events = 20_000
 
 /** Revisions of one event each, of keys drawn at random. */
-const drawn = (keys: ReadonlyArray<string>): ReadonlyArray<ChangeLog.LoggedRevision<number>> =>
+export const drawn = (keys: ReadonlyArray<string>): ReadonlyArray<ChangeLog.LoggedRevision<number>> =>
   Array.from({ length: events }, (_, i) => {
     const revision: ChangeLog.Revision = { epoch: "bench", seq: i + 1, tag: 0 }
     const key = keys[Math.floor(Math.random() * keys.length)]!
@@ -42,13 +42,13 @@ const drawn = (keys: ReadonlyArray<string>): ReadonlyArray<ChangeLog.LoggedRevis
 /** The readers take what was dispatched between two slices of the dispatcher. */
 const slice = 1000
 
-const keyOf = ({ events }: ChangeLog.LoggedRevision<number>): string => events[0]!.key
+export const keyOf = ({ events }: ChangeLog.LoggedRevision<number>): string => events[0]!.key
 
 /** Revisions dispatched between two looks at the clock, as the dispatcher does it. */
 const chunk = 32
 
 /** Nanoseconds per event that `dispatch` takes; `read` is not timed. */
-const nanos = (
+export const nanos = (
   rows: ReadonlyArray<ChangeLog.LoggedRevision<number>>,
   dispatch: (rows: ReadonlyArray<ChangeLog.LoggedRevision<number>>, from: number, to: number) => unknown,
   read: (key: string) => void
