@@ -9,6 +9,7 @@ import { enqueue } from "./cases/enqueue.js"
 import { mergeDiff } from "./cases/mergeDiff.js"
 import { mergePool } from "./cases/mergePool.js"
 import { middleware } from "./cases/middleware.js"
+import { peers } from "./cases/peers.js"
 import { postgres } from "./cases/postgres.js"
 import { projection } from "./cases/projection.js"
 import { server } from "./cases/server.js"
@@ -36,7 +37,8 @@ const cases: ReadonlyArray<Case> = [
   doorbell,
   cache,
   table,
-  projection
+  projection,
+  peers
 ]
 
 const print = (line: string): void => {

@@ -12,13 +12,13 @@ import { turn, using } from "../support/recorders.js"
 import { quantile } from "../support/statistics.js"
 import { start, watcherOf } from "../support/watchers.js"
 
-const keysOf = (count: number): ReadonlyArray<string> =>
+export const keysOf = (count: number): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, i) => `orders/${i}`)
 
 const events = 20_000
 
 /** Revisions of one event each, of keys drawn at random. */
-const drawn = (keys: ReadonlyArray<string>): ReadonlyArray<ChangeLog.LoggedRevision<number>> =>
+export const drawn = (keys: ReadonlyArray<string>): ReadonlyArray<ChangeLog.LoggedRevision<number>> =>
   Array.from({ length: events }, (_, i) => {
     const revision: ChangeLog.Revision = { epoch: "bench", seq: i + 1, tag: 0 }
     const key = keys[Math.floor(Math.random() * keys.length)]!
@@ -28,13 +28,13 @@ const drawn = (keys: ReadonlyArray<string>): ReadonlyArray<ChangeLog.LoggedRevis
 /** The readers take what was dispatched between two slices of the dispatcher. */
 const slice = 1000
 
-const keyOf = ({ events }: ChangeLog.LoggedRevision<number>): string => events[0]!.key
+export const keyOf = ({ events }: ChangeLog.LoggedRevision<number>): string => events[0]!.key
 
 /** Revisions dispatched between two looks at the clock, as the dispatcher does it. */
 const chunk = 32
 
 /** Nanoseconds per event that `dispatch` takes; `read` is not timed. */
-const nanos = (
+export const nanos = (
   rows: ReadonlyArray<ChangeLog.LoggedRevision<number>>,
   dispatch: (rows: ReadonlyArray<ChangeLog.LoggedRevision<number>>, from: number, to: number) => unknown,
   read: (key: string) => void

@@ -1,4 +1,4 @@
-/** What the bench calls of its peers, each as a Map whose entries expire. */
+/** What the bench calls of its peers. */
 import { BentoCache, bentostore } from "bentocache"
 import { memoryDriver } from "bentocache/drivers/memory"
 import { LRUCache } from "lru-cache"

@@ -10,6 +10,8 @@ type Records = { readonly records: "requests" | "orders" }
 /** How a server audits. */
 export type Audit =
   | { readonly kind: "none" }
+  /** One line of pino a request. */
+  | { readonly kind: "pino"; readonly filename: string }
   | ({ readonly kind: "sqlite"; readonly filename: string } & Records)
   | ({ readonly kind: "worker"; readonly filename: string } & Records)
   | ({ readonly kind: "postgres"; readonly url: string; readonly table: string } & Records)
@@ -17,14 +19,17 @@ export type Audit =
 export type FromServer =
   | { readonly _tag: "Listening"; readonly port: number }
   | { readonly _tag: "Stats"; readonly stats: Stats | undefined }
+  | { readonly _tag: "Cpu"; readonly micros: number }
 
-export type ToServer = "stats" | "stop"
+export type ToServer = "stats" | "cpu" | "stop"
 
 /** A server in a process of its own. */
 export interface Server {
   readonly port: number
   /** Undefined when it does not audit. */
   readonly stats: () => Promise<Stats | undefined>
+  /** Microseconds of processor time that its process has taken, in all threads. */
+  readonly cpu: () => Promise<number>
   readonly stop: () => Promise<void>
 }
 
@@ -60,6 +65,11 @@ export const startServer = async (audit: Audit): Promise<Server> => {
       say("stats")
       const answer = await nextMessage<FromServer>(child)
       return answer._tag === "Stats" ? answer.stats : undefined
+    },
+    cpu: async () => {
+      say("cpu")
+      const answer = await nextMessage<FromServer>(child)
+      return answer._tag === "Cpu" ? answer.micros : Number.NaN
     },
     stop: async () => {
       const gone = once(child, "exit")

@@ -3,15 +3,16 @@
  * durable. A server that audits records the GETs by the middleware.
  */
 import { createServer } from "node:http"
-import { HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"
+import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, type Scope } from "effect"
 import * as Id from "../../../src/Id.js"
 import * as HttpAudit from "../../../src/platform/HttpAudit.js"
 import * as Recorder from "../../../src/Recorder.js"
 import * as PgStorage from "../../../src/sql/PgStorage.js"
 import * as SqliteStorage from "../../../src/sql/SqliteStorage.js"
 import * as SqliteWorker from "../../../src/sql/SqliteWorker.js"
+import { loadWriters } from "../support/peers.js"
 import type { Audit, FromServer, ToServer } from "./protocol.js"
 
 class Log extends Context.Tag("bench/Log")<Log, Recorder.Recorder<HttpAudit.Entry>>() {}
@@ -19,7 +20,9 @@ class Log extends Context.Tag("bench/Log")<Log, Recorder.Recorder<HttpAudit.Entr
 const { columns } = HttpAudit
 const table = { columns, id: "id", table: "requests" } as const
 
-const storageOf = (audit: Exclude<Audit, { readonly kind: "none" }>) => {
+type Recorded = Extract<Audit, { readonly records: unknown }>
+
+const storageOf = (audit: Recorded) => {
   switch (audit.kind) {
     case "sqlite":
       return SqliteStorage.make({ ...table, filename: audit.filename })
@@ -78,7 +81,10 @@ const told = (stats: () => Recorder.Stats | undefined) =>
   Effect.async<void>((resume) => {
     process.on("message", (message: ToServer) => {
       if (message === "stats") say({ _tag: "Stats", stats: stats() })
-      else resume(Effect.void)
+      else if (message === "cpu") {
+        const { system, user } = process.cpuUsage()
+        say({ _tag: "Cpu", micros: system + user })
+      } else resume(Effect.void)
     })
   })
 
@@ -94,7 +100,40 @@ const plain = Layer.launch(HttpServer.serve(getOrder(HttpRouter.empty))).pipe(
   Effect.provide(overHttp)
 )
 
-const audited = (audit: Exclude<Audit, { readonly kind: "none" }>) =>
+/** Writes a line for each request, of what an audit records of it. */
+const logged = (filename: string) =>
+  Effect.gen(function* () {
+    const writers = yield* Effect.promise(() => loadWriters(() => {}))
+    if (writers === undefined) return yield* Effect.dieMessage("pino is not installed")
+    const pino = writers.makePino(filename)
+    const server = HttpServer.serve(getOrder(HttpRouter.empty), (app) =>
+      Effect.gen(function* () {
+        const began = performance.now()
+        const { method, url } = yield* HttpServerRequest.HttpServerRequest
+        const response = yield* app
+        const line = {
+          action: `${method} ${url}`,
+          actor: null,
+          outcome: "ok",
+          request_id: nextId(),
+          status: response.status,
+          duration_ms: performance.now() - began
+        }
+        pino.write(line)
+        return response
+      })
+    )
+    yield* Effect.raceFirst(
+      Layer.launch(server),
+      Effect.zipRight(
+        listening,
+        told(() => undefined)
+      )
+    )
+    yield* Effect.promise(pino.close)
+  }).pipe(Effect.provide(overHttp))
+
+const audited = (audit: Recorded) =>
   Effect.gen(function* () {
     const recorder = yield* Log
     yield* recorder.ready
@@ -106,5 +145,15 @@ const audited = (audit: Exclude<Audit, { readonly kind: "none" }>) =>
   }).pipe(Effect.provide([overHttp, Recorder.layer(Log, storageOf(audit))]))
 
 const audit = JSON.parse(process.argv[2] ?? '{"kind":"none"}') as Audit
-await Effect.runPromise(Effect.scoped(audit.kind === "none" ? plain : audited(audit)))
+const serving = (): Effect.Effect<void, unknown, Scope.Scope> => {
+  switch (audit.kind) {
+    case "none":
+      return plain
+    case "pino":
+      return logged(audit.filename)
+    default:
+      return audited(audit)
+  }
+}
+await Effect.runPromise(Effect.scoped(serving()))
 process.exit(0)

@@ -60,6 +60,34 @@ export interface EventStore {
   readonly close: () => Promise<void>
 }
 
+/** A record of an application, as a logger takes it: it has this property, and others. */
+export interface Loggable {
+  readonly action: string
+}
+
+/** What takes one record after the other, and is done later. */
+export interface Writer {
+  readonly write: (record: Loggable) => void
+  readonly flush: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+/** A queue of jobs in a database. */
+export interface JobQueue {
+  readonly insert: (records: ReadonlyArray<Loggable>) => Promise<unknown>
+  readonly close: () => Promise<void>
+}
+
+/** What test/bench/peers/writers.mjs exports. */
+export interface Writers {
+  readonly makePino: (file: string) => Writer
+  readonly makeSonicBoom: (file: string) => Writer
+  readonly makeOpenTelemetry: (maxQueueSize: number) => Writer
+  readonly makeEvlog: (maxBufferSize: number) => Writer
+  readonly makePgBoss: (url: string) => Promise<JobQueue>
+  readonly makeGraphile: (url: string) => Promise<JobQueue>
+}
+
 // The cases run compiled, in another folder; the process runs in the repository's.
 const home = path.join(process.cwd(), "test/bench/peers")
 
@@ -76,15 +104,19 @@ const install = (): void => {
   spawnSync("npm", args, { cwd: home, stdio: "ignore", timeout: 120_000 })
 }
 
-/** Loads the peers, which are installed on first use. Without a registry they are left out, by name. */
-export const loadPeers = async (note: (text: string) => void): Promise<Peers | undefined> => {
+const load = async <A>(file: string, note: (text: string) => void): Promise<A | undefined> => {
   if (!isInstalled()) {
-    note("installing lru-cache, bentocache, emmett and tinybase (npm ci in test/bench/peers)")
+    note("installing the peers (npm ci in test/bench/peers)")
     install()
   }
-  if (isInstalled()) return await import(pathToFileURL(path.join(home, "index.mjs")).href)
-  note(
-    "left out: lru-cache, bentocache, emmett, tinybase. They could not be installed: run npm ci in test/bench/peers"
-  )
+  if (isInstalled()) return await import(pathToFileURL(path.join(home, file)).href)
+  note("left out: all peers. They could not be installed: run npm ci in test/bench/peers")
   return undefined
 }
+
+/** Loads the peers, which are installed on first use. Without a registry they are left out. */
+export const loadPeers = (note: (text: string) => void): Promise<Peers | undefined> => load("index.mjs", note)
+
+/** Loads the loggers and queues in the same way. */
+export const loadWriters = (note: (text: string) => void): Promise<Writers | undefined> =>
+  load("writers.mjs", note)
