@@ -121,10 +121,14 @@ export const hashedOf = (pool: Pool): HashedState => {
 /** For how many milliseconds removals are remembered. */
 export const rememberedFor = 60 * 60 * 1000
 
-/** Forgets removals that are old enough, by raising the horizon. */
+/** Forgets removals that are old enough, by raising the horizon, and the changes that are as old. */
 export const forgetRemovals = (pool: Pool): void => {
-  const { removalsSince, shared, state } = pool
-  const until = shared.wall() - rememberedFor
+  const { removalsSince, shared, state, ticking } = pool
+  const now = shared.wall()
+  const until = now - rememberedFor
+  // They hold the values of what is gone.
+  const forgetting = Ticking.forget(ticking, now, until)
+  if (forgetting !== undefined) shared.inBackground(forgetting)
   if (removalsSince === undefined || until <= removalsSince) return
   changed(pool, raiseHorizon(state, endOf(until)))
 }

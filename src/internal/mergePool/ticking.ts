@@ -2,6 +2,7 @@
  * Ticks: what changes within one is one revision of the log, by the last form of each cell. The first change begins a tick
  * and is appended at once; a tick in which nothing has changed is the last one.
  */
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { Change, ChangeLog, ChangeLogError, Revision } from "../../ChangeLog.js"
 import type { Timer, Timers } from "../lease/timers.js"
@@ -40,7 +41,13 @@ export interface Ticking {
   ticks: number
   /** Called when the log has all that the state has. */
   readonly whenSettled: Set<() => void>
+  readonly compact: (upTo: number) => Effect.Effect<void, ChangeLogError>
+  /** How far the log was at which times, ascending. */
+  readonly marks: Array<{ readonly millis: number; readonly seq: number }>
 }
+
+/** How many milliseconds are between two marks, at least. */
+const markMillis = 60_000
 
 export const make = (
   state: State,
@@ -58,7 +65,9 @@ export const make = (
   horizon: state.horizon,
   timer: undefined,
   ticks: 0,
-  whenSettled: new Set()
+  whenSettled: new Set(),
+  compact: log.compact,
+  marks: []
 })
 
 const changesOf = (ticking: Ticking): ReadonlyArray<Change<PoolCell>> => {
@@ -141,4 +150,16 @@ export const note = (ticking: Ticking, changes: ReadonlyArray<RowChange>): void 
 export const end = (ticking: Ticking): void => {
   if (ticking.timer !== undefined) ticking.timers.cancel(ticking.timer)
   flush(ticking)
+}
+
+/** Removes from the log what was in it at an instant; there is nothing to do while that is nothing. */
+export const forget = (ticking: Ticking, now: number, until: number): Effect.Effect<void> | undefined => {
+  const { compact, marks, seq } = ticking
+  const last = marks[marks.length - 1]
+  if (last === undefined || (last.seq !== seq && now - last.millis >= markMillis))
+    marks.push({ millis: now, seq })
+  let old: number | undefined
+  while (marks[0] !== undefined && marks[0].millis <= until) old = marks.shift()?.seq
+  // A log in memory forgets without failing.
+  return old === undefined ? undefined : Effect.orDie(compact(old))
 }
