@@ -8,6 +8,7 @@ import { durable } from "./cases/durable.js"
 import { enqueue } from "./cases/enqueue.js"
 import { mergeDiff } from "./cases/mergeDiff.js"
 import { mergePool } from "./cases/mergePool.js"
+import { mergePoolSmall } from "./cases/mergePoolSmall.js"
 import { middleware } from "./cases/middleware.js"
 import { peers } from "./cases/peers.js"
 import { postgres } from "./cases/postgres.js"
@@ -33,6 +34,7 @@ const cases: ReadonlyArray<Case> = [
   datastore,
   mergeDiff,
   mergePool,
+  mergePoolSmall,
   sse,
   doorbell,
   cache,

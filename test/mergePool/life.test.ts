@@ -5,7 +5,16 @@ import { describe, expect } from "@effect/vitest"
 import { Effect, Exit, Fiber, Option, Scope, TestClock } from "effect"
 import * as Datastore from "../../src/Datastore.js"
 import * as MergePool from "../../src/MergePool.js"
-import { board, clientOf, followed, keysOf, make, shownBy, strategies } from "../support/mergePool/served.js"
+import {
+  board,
+  clientOf,
+  cursorOf,
+  followed,
+  keysOf,
+  make,
+  shownBy,
+  strategies
+} from "../support/mergePool/served.js"
 import { scenario, settled } from "../support/time/turn.js"
 
 describe("a pool", () => {
@@ -162,6 +171,29 @@ describe("what a client leaves", () => {
   })
 })
 
+describe("the changes of a pool", () => {
+  scenario(
+    "are kept for an hour: a member resumes after them, and begins with a snapshot later",
+    function* () {
+      const { pool } = yield* board({}, { ttl: "1 day" })
+      const ann = yield* clientOf(pool, "ann")
+      const first = yield* followed(pool)
+      yield* ann.title("a", "first")
+      yield* TestClock.adjust("59 minutes")
+      yield* ann.title("a", "second")
+      yield* TestClock.adjust(100)
+      const resumed = (options: MergePool.FollowOptions) =>
+        Effect.map(followed(pool, options), ({ frames }) => frames.map(({ _tag }) => _tag))
+      const after = cursorOf({ ...first, frames: first.frames.slice(0, 2) })
+      expect(yield* resumed({ after })).toEqual(["Events", "Events", "Synced"])
+      yield* TestClock.adjust("3 minutes")
+      expect(yield* resumed({ after })).toEqual(["Snapshot", "Synced"])
+      expect(yield* resumed({ after: cursorOf(first) })).toEqual(["Synced"])
+      expect(shownBy(first.frames)).toEqual(['a/title="second"'])
+    }
+  )
+})
+
 setFlagsFromString("--expose-gc")
 const collect: () => void = runInNewContext("gc")
 
@@ -173,7 +205,7 @@ describe("a session that lives on", () => {
     const open = Effect.gen(function* () {
       const own = MergePool.custom<string>({
         name: "own",
-        join: (a, b) => (a < b ? b : a),
+        join: (a, b) => (a === b ? a : `${a}${b}`),
         encode: (value) => value,
         decode: String
       })

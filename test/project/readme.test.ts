@@ -159,7 +159,7 @@ describe.runIf(blocks.length > 0)("the documents' code", () => {
       (error: { stdout: string; stderr: string }) => error.stdout + error.stderr
     )
     expect(output).toBe("")
-  })
+  }, 60_000)
 
   it.each(blocks)("runs: $place", async ({ name, prints }) => {
     const url = databaseUrls()[0]?.url

@@ -80,6 +80,8 @@ export interface Flow {
   readonly whenSettled: (seq: number, call: () => void) => void
   /** How many ticks had a change. */
   readonly ticks: () => number
+  /** Removes the changes that the log had at an instant, `until`, of a pool in memory; `undefined`: there are none. */
+  readonly forget: (now: number, until: number) => Effect.Effect<void> | undefined
 }
 
 /** What a pool that other processes write too has beside: it is decided by saves, and its state is what was read here. */
@@ -173,11 +175,14 @@ export const rememberedFor = 60 * 60 * 1000
 /** The horizon at which removals are forgotten that are old enough at a time. */
 export const horizonAt = (now: number): Stamp => endOf(Math.max(0, Math.floor(now - rememberedFor)))
 
-/** Forgets removals that are old enough, by raising the horizon. */
+/** Forgets removals that are old enough, by raising the horizon, and the changes that are as old. */
 export const forgetRemovals = (pool: Pool): void => {
-  const { parts, removalsSince, shared, state } = pool
+  const { flow, parts, removalsSince, shared, state } = pool
   const now = shared.wall()
   const until = now - rememberedFor
+  // They hold the values of what is gone.
+  const forgetting = flow.forget(now, until)
+  if (forgetting !== undefined) shared.inBackground(forgetting)
   if (removalsSince === undefined || until <= removalsSince) return
   const horizon = horizonAt(now)
   if (!canForget(state, horizon)) return

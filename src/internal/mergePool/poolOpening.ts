@@ -66,7 +66,13 @@ const makeTemporary = (
       log,
       lifetime: { ttl, expiry },
       release: Effect.void,
-      flow: (_, on) => ({ flow: Ticking.make(state, timers, head.seq, Ticking.appendTo(log), on) })
+      flow: (_, on) => ({
+        flow: Ticking.make(
+          state,
+          { timers, seq: head.seq, append: Ticking.appendTo(log), compact: log.compact },
+          on
+        )
+      })
     })
     Lifetime.start(pool, timers, () => end(pool, "Expired"))
     return pool

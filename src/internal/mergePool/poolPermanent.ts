@@ -123,7 +123,11 @@ const makeOwned = (
     lifetime: undefined,
     release,
     flow: (pool, on) => ({
-      flow: Ticking.make(state, runtime.shared.timers, loaded.revision.seq, appendOwned(options, pool), on)
+      flow: Ticking.make(
+        state,
+        { timers: runtime.shared.timers, seq: loaded.revision.seq, append: appendOwned(options, pool) },
+        on
+      )
     })
   })
 }

@@ -287,7 +287,8 @@ export const share = (
       whenSettled: (seq, call) => {
         reached.whenAt(seq, call)
       },
-      ticks: () => ticks
+      ticks: () => ticks,
+      forget: () => undefined
     },
     parts: { reached, head, merge, forgetRemovals: () => forgetRemovals(sharing) }
   }

@@ -1,6 +1,7 @@
 /**
  * The ticks of a pool that is decided in memory: what changes within one is appended together, by the last form of each cell.
  */
+import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { Change, ChangeLog, ChangeLogError, Revision } from "../../ChangeLog.js"
 import type { Timers } from "../lease/timers.js"
@@ -74,6 +75,29 @@ interface Ticking {
   ticks: number
   /** Called when the log has all that the state has. */
   waiting: Array<() => void>
+  /** Removes the revisions of a log in memory; a backend removes its own. */
+  readonly compact: ((upTo: number) => Effect.Effect<void, ChangeLogError>) | undefined
+  /** How far the log was at which times, ascending. */
+  readonly marks: Array<{ readonly millis: number; readonly seq: number }>
+}
+
+/** How many milliseconds are between two marks, at least. */
+const markMillis = 60_000
+
+const forget = (
+  { compact, marks, seq }: Ticking,
+  now: number,
+  until: number
+): Effect.Effect<void> | undefined => {
+  if (compact === undefined) return undefined
+  const last = marks[marks.length - 1]
+  if (last === undefined || (last.seq !== seq && now - last.millis >= markMillis)) {
+    marks.push({ millis: now, seq })
+  }
+  let old: number | undefined
+  while (marks[0] !== undefined && marks[0].millis <= until) old = marks.shift()?.seq
+  // A log in memory forgets without failing.
+  return old === undefined ? undefined : Effect.orDie(compact(old))
 }
 
 const hasPending = ({ horizon, pending, state }: Ticking): boolean =>
@@ -101,16 +125,34 @@ const note = ({ pending }: Ticking, changes: ReadonlyArray<RowChange>): void => 
   for (const { before, key } of changes) if (!pending.has(key)) pending.set(key, before)
 }
 
-/** Makes the flow of a pool that is decided in memory. `seq`: the number of the last revision. */
+/** How the flow of a pool begins, and what it writes to. */
+interface Begun {
+  readonly timers: Timers
+  /** The number of the last revision. */
+  readonly seq: number
+  readonly append: Append
+  readonly compact?: Ticking["compact"]
+}
+
+/** Makes the flow of a pool that is decided in memory. */
 export const make = (
   state: State,
-  timers: Timers,
-  seq: number,
-  append: Append,
+  { append, compact, seq, timers }: Begun,
   on: Pick<Ticking, "onFailed" | "onRevision">
 ): Flow => {
   const { horizon } = state
-  const ticking: Ticking = { state, append, ...on, pending: new Map(), seq, horizon, ticks: 0, waiting: [] }
+  const ticking: Ticking = {
+    state,
+    append,
+    compact,
+    ...on,
+    pending: new Map(),
+    seq,
+    horizon,
+    ticks: 0,
+    waiting: [],
+    marks: []
+  }
   const ticker = Ticker.make(
     timers,
     () => hasPending(ticking),
@@ -128,6 +170,7 @@ export const make = (
       else call()
     },
     seq: () => ticking.seq,
-    ticks: () => ticking.ticks
+    ticks: () => ticking.ticks,
+    forget: (now, until) => forget(ticking, now, until)
   }
 }

@@ -141,6 +141,18 @@ export const mergePoolServerMutants: ReadonlyArray<NamedMutant> = [
     ["mergePool/hostile", "is refused a merge of a million cells at once, and what others wrote stays"]
   ),
   guard(
+    "keep the changes of what is gone",
+    inside("pool"),
+    ["  if (forgetting !== undefined) shared.inBackground(forgetting)\n", ""],
+    life("are kept for an hour: a member resumes after them, and begins with a snapshot later")
+  ),
+  guard(
+    "forget changes within the hour",
+    inside("ticking"),
+    ["marks[0].millis <= until", "marks[0].millis <= now"],
+    life("are kept for an hour: a member resumes after them, and begins with a snapshot later")
+  ),
+  guard(
     "remember removals for ever",
     inside("pool"),
     [
