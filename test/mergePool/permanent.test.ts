@@ -5,9 +5,11 @@ import { prefix, remove } from "../../src/ChangeLog.js"
 import * as MergePool from "../../src/MergePool.js"
 import { StorageError } from "../../src/Storage.js"
 import { scripted } from "../support/datastore/backends.js"
+import { exchanged } from "../support/mergePool/exchanged.js"
 import { acks, editorOf, opened, permanent, shownIn, ticked } from "../support/mergePool/permanent.js"
 import { cursorOf, followed, shownBy, strategies } from "../support/mergePool/served.js"
 import { scenario, settled, started } from "../support/time/turn.js"
+import { title, vote } from "./pools.js"
 
 /** A catalog that ends before the test does. */
 const aside = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) =>
@@ -387,6 +389,40 @@ describe("a pool that several processes write", () => {
     expect(yield* there.pool.state({ read: "latest" })).toEqual(yield* here.pool.state({ read: "latest" }))
     expect(yield* there.pool.hash()).toBe(yield* here.pool.hash())
     expect(yield* shownIn(there.pool, "row 1")).toEqual({})
+  })
+
+  scenario("serves clients of an exchange in each process, which hold the same by its sum", function* () {
+    const { here, there } = yield* both
+    const ann = yield* exchanged(here.pool, "ann")
+    const bob = yield* exchanged(there.pool, "bob")
+    yield* ann.edit(title("a", "before"))
+    yield* ann.connect()
+    yield* bob.connect()
+    for (let n = 0; n < 50; n++) {
+      yield* ann.edit(vote("a"))
+      yield* bob.edit(vote("a"))
+    }
+    // All of them are merged within a few ticks: none waits for the commit of the one before it.
+    yield* TestClock.adjust(200)
+    yield* settled
+    expect([ann.client.unsent(), bob.client.unsent()]).toEqual([[], []])
+    expect(ann.shown()).toEqual({ a: { title: "before", votes: 100 } })
+    expect(bob.shown()).toEqual(ann.shown())
+    yield* ann.cut
+    yield* bob.edit(title("b", "meanwhile"))
+    yield* TestClock.adjust(100)
+    ann.tags.length = 0
+    yield* ann.connect({ as: ann.as })
+    yield* TestClock.adjust(100)
+    yield* settled
+    expect(ann.shown()).toEqual({ a: { title: "before", votes: 100 }, b: { title: "meanwhile" } })
+    const late = yield* exchanged(there.pool, "late")
+    yield* late.connect()
+    yield* TestClock.adjust(100)
+    yield* settled
+    expect([ann.client.phase(), bob.client.phase(), late.client.phase()]).toEqual(["Live", "Live", "Live"])
+    const hash = yield* here.pool.hash()
+    expect([ann.client.hash(), bob.client.hash(), late.client.hash()]).toEqual([hash, hash, hash])
   })
 
   scenario("has one horizon, whichever process raises it", function* () {

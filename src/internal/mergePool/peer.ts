@@ -44,6 +44,8 @@ export interface Peer {
   isReady: boolean
   /** Resumes the reader that waits. */
   wake: (() => void) | undefined
+  /** How many of its merges wait for their commit. */
+  merging: number
   /** Resumes the receiver that waits for room. */
   free: (() => void) | undefined
   isOver: boolean
@@ -74,6 +76,7 @@ export const make = (pool: Pool, as: As | undefined): Peer => {
     root: undefined,
     isReady: false,
     wake: undefined,
+    merging: 0,
     free: undefined,
     isOver: false
   }
@@ -119,9 +122,15 @@ export const wait = (peer: Peer, onReady: () => void): (() => void) => {
 /** The most answers that wait to be taken. */
 const maxAnswers = 256
 
-/** Calls back once fewer answers wait than may, perhaps at once. Returns how to stop waiting. */
+/** Notes that a merge waits for its commit, or no more does. */
+export const noteMerging = (peer: Peer, more: 1 | -1): void => {
+  peer.merging += more
+  if (more < 0) free(peer)
+}
+
+/** Calls back once fewer answers and merges wait than may, perhaps at once. Returns how to stop waiting. */
 export const waitForRoom = (peer: Peer, onRoom: () => void): (() => void) => {
-  if (peer.isOver || peer.answers.length < maxAnswers) onRoom()
+  if (peer.isOver || peer.answers.length + peer.merging < maxAnswers) onRoom()
   else peer.free = onRoom
   return () => {
     peer.free = undefined

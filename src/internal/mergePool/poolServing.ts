@@ -37,7 +37,7 @@ export interface ServeOptions {
 export interface Serving {
   /**
    * Takes a message of the client, as `exchange.encode` writes it, and completes when the next one may come: not while 256
-   * answers wait to be taken. What is malformed, or out of its turn, ends the exchange.
+   * answers or merges wait. What is malformed, or out of its turn, ends the exchange.
    */
   readonly receive: (message: string) => Effect.Effect<void>
   /**
@@ -77,6 +77,15 @@ const refusalOf = (error: FollowEnded): EndReason => {
   return error._tag === "WatchEnded" && error.reason === "Unauthorized" ? "Unauthorized" : "Refused"
 }
 
+/** Waits until the pool holds a revision: where several processes write it, it is read when it was committed. */
+const arrived = ({ parts }: Pool, seq: number): Effect.Effect<void> =>
+  parts === undefined
+    ? Effect.void
+    : Effect.async((resume) => {
+        const stop = parts.reached.whenAt(seq, () => resume(Effect.void))
+        return Effect.sync(stop)
+      })
+
 /** Follows what comes after the client's position, if it can resume there; else what comes from now on. */
 const followFor = (
   { calls, peer, scope }: Served,
@@ -84,9 +93,11 @@ const followFor = (
 ): Effect.Effect<void, FollowEnded> => {
   const open = (first: Beginning) => Scope.extend(calls.open(first, peer.as), scope)
   const fromNow = Effect.flatMap(open({}), (watcher) =>
-    // The first frame names where it begins.
-    Effect.map(watcher.take, (first) => {
-      if (first._tag !== "Gap") Peers.follow(peer, watcher, first.revision, false)
+    // The first frame names where it begins. What was before it is in the state that the client gets.
+    Effect.flatMap(watcher.take, (first) => {
+      if (first._tag === "Gap") return Effect.void
+      Peers.follow(peer, watcher, first.revision, false)
+      return arrived(peer.pool, first.revision.seq)
     })
   )
   const after = position === null || epoch !== peer.pool.epoch ? undefined : Peers.revisionAt(epoch, position)
@@ -115,6 +126,20 @@ const merge = (served: Served, n: number, patch: Patch): Effect.Effect<void> => 
   })
 }
 
+/** Merges; where that waits for a commit, the next message may come meanwhile. */
+const mergeNext = (served: Served, n: number, patch: Patch): Effect.Effect<void> => {
+  const { peer, scope } = served
+  if (peer.pool.parts === undefined) return merge(served, n, patch)
+  const merging = Effect.ensuring(
+    merge(served, n, patch),
+    Effect.sync(() => Peers.noteMerging(peer, -1))
+  )
+  return Effect.suspend(() => {
+    Peers.noteMerging(peer, 1)
+    return Effect.asVoid(Effect.forkIn(merging, scope))
+  })
+}
+
 /** Takes what needs an answer only when that is taken; merges at once. */
 const take = (served: Served, message: ClientMessage): Effect.Effect<void> => {
   const { peer } = served
@@ -123,7 +148,7 @@ const take = (served: Served, message: ClientMessage): Effect.Effect<void> => {
   }
   if (message._tag !== "Merge") return Effect.sync(() => Peers.answerLater(peer, message))
   const [action] = receiveFromClient(peer.connection, message, peer.pool.shared.wall())
-  if (action?._tag === "Merge") return merge(served, action.n, action.patch)
+  if (action?._tag === "Merge") return mergeNext(served, action.n, action.patch)
   return Effect.sync(() => Peers.answer(peer, action === undefined ? [] : [action]))
 }
 

@@ -19,6 +19,15 @@ const slow = serving(
 
 export const mergePoolServingMutants = [
   guard(
+    "wait for the commit of each merge before the next one",
+    inside("poolServing"),
+    [
+      "if (peer.pool.parts === undefined) return merge(served, n, patch)",
+      "if (peer.merging < 1) return merge(served, n, patch)"
+    ],
+    ["mergePool/permanent", "serves clients of an exchange in each process, which hold the same by its sum"]
+  ),
+  guard(
     "send the sum of what the log has not yet",
     inside("peer"),
     ["root.seq !== seq) return undefined", "root.seq < 0) return undefined"],
