@@ -151,7 +151,10 @@ describeInChromium("the live page of the demo", () => {
           Effect.promise(() => page.locator(selector).filter({ hasText }).waitFor())
         const click = (name: string) => Effect.promise(() => page.getByRole("button", { name }).click())
         yield* shows("#recorder", "Running")
+        // A click is over before its request is answered: the outage has begun when that is.
+        const begun = page.waitForResponse((response) => response.url().endsWith("/demo/outage"))
         yield* click("Take the database away")
+        yield* Effect.promise(() => begun)
         yield* ask(port, "/orders/1")
         yield* shows("#recorder", "Degraded")
         yield* shows("#why", "taken away by a button")
