@@ -115,7 +115,7 @@ export const mergePoolServingMutants = [
     "read any number of requests of a client that takes no answer",
     inside("peer"),
     [
-      "if (peer.isOver || peer.answers.length < maxAnswers) onRoom()",
+      "if (peer.isOver || peer.answers.length + peer.merging < maxAnswers) onRoom()",
       "if (peer.isOver || maxAnswers > 0) onRoom()"
     ],
     slow
