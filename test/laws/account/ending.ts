@@ -3,7 +3,7 @@ import { Effect, Exit, Scope } from "effect"
 import type { Outcome } from "../../../src/Storage.js"
 import { ensure, ensureSame } from "../../support/laws/ensure.js"
 import { close, type Known, type Report, start, type World } from "./play.js"
-import { closeDeadline, type Fault } from "./schedule.js"
+import { closeDeadline, type Fault, type Setting } from "./schedule.js"
 
 /** Closes it in the chosen way, or by a deadline when a storage never lets it. */
 const end = async (world: World): Promise<Report> => {
@@ -155,15 +155,19 @@ const checkLoads = ({ known, loads, recorder, redriven }: World, stored: Readonl
 const neverCompared = ({ blame, kind }: Extract<Fault, { readonly do: "fail" }>): boolean =>
   blame === "backend" || (blame === undefined && (kind === "Transient" || kind === "Fatal"))
 
+/** After so many hangs the next one is compared with other records: that is when the schedule of retries has ended, or later. */
+const patience: Readonly<Record<Setting["retry"], number>> = { never: 1, twice: 2, spaced: 3, exponential: 3 }
+
 /** Where nothing was compared or redriven, the backend holds the records in the order of their saves. */
 const checkOrder = ({ known, redriven, sample }: World, held: ReadonlyArray<number>): void => {
-  const { actions, faults } = sample
+  const { actions, faults, setting } = sample
   // What may be a matter of a record is compared with others, and so is a hang that goes on and on.
   const compares = (fault: Fault) => fault.do === "die" || (fault.do === "fail" && !neverCompared(fault))
-  const compared = faults.some(compares) || faults.filter((fault) => fault.do === "hang").length > 3
+  const hangs = faults.filter((fault) => fault.do === "hang").length
+  const compared = faults.some(compares) || hangs > patience[setting.retry]
   const mended = actions.some((action) => action.do === "mend")
   if (compared || known.some(({ row }) => row.bad === "unknown" || (row.bad === "poison" && mended))) return
-  if (redriven.count > 0 || sample.setting.overflow === "suspend") return
+  if (redriven.count > 0 || setting.overflow === "suspend") return
   ensure(
     held.every((id, i) => i === 0 || (held[i - 1] as number) < id),
     "A12: records are stored in the order of their saves"
