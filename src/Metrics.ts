@@ -2,7 +2,7 @@
  * Every metric of this library and its name. The metrics of a recorder have the tag `recorder`, the recorder's name.
  * `watchers` has the tag `watch`, and `httpHookFaults` the tag `hook`. Those of a projection have the tag `projection`.
  *
- * Effect's registry keeps the metrics of a name while a part with this name is open. After its end they stay until 100
+ * Effect's registry keeps the metrics of a name while a part with this name is open. After its end they stay until 100 to 200
  * other names have ended: exporters read the last counts, and names of tenants or requests do not fill the memory.
  *
  * The counters are the account: at every export `accepted = stored + set_aside + dropped + handed_back + pending`,

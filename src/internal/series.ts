@@ -2,16 +2,7 @@
  * The series of a part in Effect's registry of metrics: one for each metric, labelled by the part's name. The registry
  * itself forgets nothing, so names that are made at run time, such as one for each tenant, would fill the memory.
  */
-import {
-  Context,
-  Effect,
-  Equal,
-  Metric,
-  type MetricKey,
-  MetricLabel,
-  MutableHashMap,
-  type Scope
-} from "effect"
+import { Context, Effect, Metric, type MetricKey, MetricLabel, MutableHashMap, type Scope } from "effect"
 
 type Labels = ReadonlyArray<MetricLabel.MetricLabel>
 
@@ -39,7 +30,10 @@ interface Named {
 }
 
 interface State {
-  /** So many names of ended parts keep their series, for exporters that read the last counts later. */
+  /**
+   * So many names of ended parts keep their series, for exporters that read the last counts later. Up to twice as many
+   * do, so that one pass over the registry, which holds every metric of the process, serves as many names.
+   */
   readonly maxEnded: number
   readonly named: Map<string, Named>
   /** Those of `named` that no part uses, the longest ended first. */
@@ -58,12 +52,16 @@ type Registered = MutableHashMap.MutableHashMap<MetricKey.MetricKey.Untyped, unk
 const isRegistered = (map: unknown): map is Registered =>
   typeof map === "object" && map !== null && Symbol.for("effect/MutableHashMap") in map
 
-const removeSeries = (label: MetricLabel.MetricLabel): void => {
+const idOf = (key: string, name: string): string => `${key}=${name}`
+
+/** Removes all series of names by one pass over the registry. */
+const removeSeries = (gone: ReadonlySet<string>): void => {
   // Effect has no call that removes a metric: its registry holds them in this private field.
   const { map } = Metric.globalMetricRegistry as unknown as { readonly map?: unknown }
   if (!isRegistered(map)) return
   for (const key of MutableHashMap.keys(map)) {
-    const isOwn = key.name.startsWith("recorder_") && key.tags.some((tag) => Equal.equals(tag, label))
+    const isOwn =
+      key.name.startsWith("recorder_") && key.tags.some((tag) => gone.has(idOf(tag.key, tag.value)))
     if (isOwn) MutableHashMap.remove(map, key)
   }
 }
@@ -85,18 +83,20 @@ const leave = ({ ended, maxEnded, named }: State, id: string, left: Named): void
   left.open--
   if (left.open > 0) return
   ended.set(id, left)
-  if (ended.size <= maxEnded) return
+  if (ended.size < 2 * maxEnded) return
+  const gone = new Set<string>()
   for (const [oldest, removed] of ended) {
+    if (ended.size <= maxEnded) break
     ended.delete(oldest)
     named.delete(oldest)
     removed.isRemoved = true
-    removeSeries(removed.label)
-    break
+    gone.add(oldest)
   }
+  removeSeries(gone)
 }
 
 const opened = (state: State, key: string, name: string): Series => {
-  const id = `${key}=${name}`
+  const id = idOf(key, name)
   const own = enter(state, id, key, name)
   let isOpen = true
   return {
@@ -114,7 +114,7 @@ const opened = (state: State, key: string, name: string): Series => {
 
 /**
  * Opens the series of a part, labelled by `key`, such as `recorder`, and its name. They are removed from
- * the registry when 100 other names have ended after the last part with this name.
+ * the registry when 100 to 200 other names have ended after the last part with this name.
  */
 export const open = (key: string, name: string): Effect.Effect<Series, never, Scope.Scope> =>
   Effect.flatMap(Names, (state) =>

@@ -62,7 +62,7 @@ const named = (prefix: string) =>
 
 const numbers = (length: number) => Array.from({ length }, (_, index) => index)
 
-/** Keeps the series of 10 names. */
+/** Keeps the series of 10 to 20 names. */
 const ten = Effect.provideServiceEffect(
   Series.Names,
   Effect.sync(() => Series.makeNames(10))
@@ -75,18 +75,18 @@ describe("the metrics of names that have ended", () => {
       const prefix = `a ${part} of tenant `
       const scope = yield* Scope.make()
       yield* Scope.extend(open(`${prefix}that stays`), scope)
-      yield* Effect.forEach(numbers(15), (index) => Effect.scoped(open(prefix + index)))
+      yield* Effect.forEach(numbers(25), (index) => Effect.scoped(open(prefix + index)))
       const left = yield* named(prefix)
       yield* Scope.close(scope, Exit.void)
-      expect(left).toContain(`${prefix}14`)
+      expect(left).toContain(`${prefix}24`)
       expect(left).not.toContain(`${prefix}0`)
       // What a part is made of ends, too.
-      expect(left.length).toBeLessThanOrEqual(11)
+      expect(left.length).toBeLessThanOrEqual(20)
       expect(left.length).toBeGreaterThan(1)
     }).pipe(ten)
   )
 
-  const endOthers = Effect.forEach(numbers(10), (index) =>
+  const endOthers = Effect.forEach(numbers(20), (index) =>
     Effect.scoped(Recorder.make(Storage.memory<string>(), { name: `another ${index}` }))
   )
 
@@ -135,8 +135,10 @@ describe("the metrics of names that have ended", () => {
             update(Metrics.stored, 1)
           )
         )
-      yield* Effect.forEach(numbers(120), use)
-      expect(yield* named("of a hundred ")).toEqual(numbers(100).map((index) => `of a hundred ${index + 20}`))
+      yield* Effect.forEach(numbers(220), use)
+      expect(yield* named("of a hundred ")).toEqual(
+        numbers(120).map((index) => `of a hundred ${index + 100}`)
+      )
     })
   )
 })

@@ -110,6 +110,31 @@ describe("by default", () => {
 })
 
 describe("a linger", () => {
+  const crowds = [
+    ["a count", { count: 10, overflow: "suspend" }, [4, 10]],
+    ["bytes", { bytes: 10, sizeOf: (n: number) => (n > 100 ? 7 : 1), overflow: "suspend" }, [4, 1]]
+  ] as const
+  for (const [what, bound, [few, more]] of crowds) {
+    scenario(`holds up no saver that waits for room: a bound by ${what}`, function* () {
+      const storage = yield* stepped<number>()
+      const recorder = yield* Recorder.make(storage.storage, { linger: "1 hour", bound, maxBatchSize: 100 })
+      yield* recorder.saveAll(numbers(10))
+      const out = yield* storage.next
+      const first = yield* started(recorder.saveAll(numbers(few, 20)))
+      const second = yield* started(recorder.saveAll(numbers(more, 200)))
+      yield* out.succeed
+      const next = yield* storage.next
+      expect(next.batch).toEqual(numbers(few, 20))
+      yield* next.succeed
+      yield* settled
+      expect([first.unsafePoll(), second.unsafePoll()]).toEqual([Exit.succeed(true), Exit.succeed(true)])
+      const closing = yield* started(recorder.close)
+      yield* Effect.flatMap(storage.next, (last) => last.succeed)
+      yield* closing.await
+      expect(storage.held).toEqual([...numbers(10), ...numbers(few, 20), ...numbers(more, 200)])
+    })
+  }
+
   for (const linger of ["adaptive", "1 hour"] as const) {
     scenario(`of ${linger} holds up no receipt, query, flush or close`, function* () {
       const storage = backend<number>()

@@ -53,6 +53,25 @@ describe("prepare", () => {
     expect(backend.held).toEqual(numbers(8))
   })
 
+  for (const linger of [0, 50, "adaptive"] as const) {
+    scenario(`gets the next batch when it is full, with a linger of ${linger} too`, function* () {
+      const backend = yield* stepped<number>()
+      const { prepared, storage } = preparing(backend)
+      const recorder = yield* Recorder.make(storage, { maxBatchSize: 4, linger })
+      numbers(4).forEach(recorder.unsafeSave)
+      const first = yield* backend.next
+      numbers(5, 5).forEach(recorder.unsafeSave)
+      yield* settled
+      expect(prepared).toEqual([numbers(4, 5)])
+      yield* first.succeed
+      yield* succeedNext(backend)
+      const closing = yield* Effect.fork(recorder.close)
+      yield* succeedNext(backend)
+      yield* Fiber.join(closing)
+      expect(backend.held).toEqual(numbers(9))
+    })
+  }
+
   scenario("a prepared batch is no longer droppable", function* () {
     const backend = yield* stepped<number>()
     const { prepared, storage } = preparing(backend)

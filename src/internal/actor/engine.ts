@@ -1,7 +1,7 @@
 /**
  * The state of an actor's runtime, and the synchronous moves on it.
  *
- * Three fibers serve one actor. The *worker* runs the steps: acquire, a batch, a request. The *supervisor* awaits
+ * Three fibers serve one actor, and an alarm where batches linger (`alarm.ts`). The *worker* runs the steps: acquire, a batch, a request. The *supervisor* awaits
  * the worker: it starts a new one when a step was interrupted, and ends the actor otherwise. The *watchdog* sleeps
  * until a step outlives its event-loop turn. Then it looks after the time limits once a second or sooner, until
  * there are no steps any more. So no step costs a fiber, a timer or a race, and still each can be interrupted on its

@@ -114,13 +114,14 @@ const hasRoomBesideQueue = <Item>(intake: Intake<Item>, bound: Bound<Item>, byte
 
 /**
  * The most items of the next segment. Where a batch is going to linger, the item that ends its wait opens a segment of
- * its own, and so signals it: no other item is looked at.
+ * its own, and so signals it: no other item is looked at. That segment ends where the batch does, so that the batches
+ * behind it are segments again.
  */
 const capacityOf = <Item>({ linger, mailbox }: Intake<Item>, now: number): number => {
-  const missing = Linger.enough(linger, mailbox.limit) - 1 - Mailbox.size(mailbox)
-  return missing > 0 && Linger.millisOf(linger, Mailbox.oldestAt(mailbox) ?? now) > 0
-    ? missing
-    : mailbox.limit
+  const size = Mailbox.size(mailbox)
+  const missing = Linger.enough(linger, mailbox.limit) - 1 - size
+  if (missing > 0 && Linger.millisOf(linger, Mailbox.oldestAt(mailbox) ?? now) > 0) return missing
+  return size < mailbox.limit ? mailbox.limit - size : mailbox.limit
 }
 
 const openSegment = <Item>(intake: Intake<Item>): void => {
@@ -302,7 +303,11 @@ export const cancelWaiter = <Item>(intake: Intake<Item>, waiter: Waiter<Item>): 
 const admitWaiters = <Item>(intake: Intake<Item>): void => {
   if (intake.bound === undefined || intake.waiters.size === 0 || !intake.open) return
   for (const waiter of intake.waiters) {
-    if (!hasRoom(intake, intake.bound, waiter.items.length, waiter.bytes)) return
+    if (!hasRoom(intake, intake.bound, waiter.items.length, waiter.bytes)) {
+      // What is queued takes the room that this one waits for.
+      intake.events.crowded()
+      return
+    }
     intake.waiters.delete(waiter)
     intake.waiting -= waiter.items.length
     waiter.answer(enqueueAll(intake, waiter.items, waiter.sizes))

@@ -136,11 +136,11 @@ export const blameMutants: ReadonlyArray<NamedMutant> = [
   },
   {
     name: "blame: keep a statement that could not be prepared",
-    file: "src/sql/internal/sqlite/preparing.ts",
+    file: "src/sql/internal/client/preparing.ts",
     find: "failures.set(text, (times ?? 0) + 1)",
     replace: "",
     test: {
-      file: "test/sql/sqlite/preparing.test.ts",
+      file: "test/sql/client/preparing.test.ts",
       name: "a statement that could not be prepared is prepared anew"
     }
   }

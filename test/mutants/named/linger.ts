@@ -12,6 +12,18 @@ const toTheMilli = "a fixed linger is kept to the millisecond, and no record pro
 
 export const lingerGuards: ReadonlyArray<NamedMutant> = [
   guard(
+    "linger while a saver waits for the room of what lingers",
+    "internal/actor/intake",
+    ["      intake.events.crowded()\n      return\n", "      return\n"],
+    ["recorder/linger", "holds up no saver that waits for room: a bound by a count"]
+  ),
+  guard(
+    "begin the batch behind a lingering one in the middle of a segment",
+    "internal/actor/intake",
+    ["return size < mailbox.limit ? mailbox.limit - size : mailbox.limit", "return mailbox.limit"],
+    ["recorder/prepare", "gets the next batch when it is full, with a linger of 50 too"]
+  ),
+  guard(
     "do not linger by default",
     "internal/recorder/options",
     ['Rules.or(Rules.anything, "adaptive" as const)', "Rules.or(Rules.anything, 0 as const)"],

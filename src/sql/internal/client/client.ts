@@ -8,8 +8,8 @@ import type { Dialect, Executor, Run, Table } from "../dialect.js"
 import { inReadCommitted } from "../pg/isolation.js"
 import { pgLog } from "../pg/log.js"
 import { sqliteLog } from "../sqlite/log.js"
-import { preparingAnew } from "../sqlite/preparing.js"
 import type { StorageBackend } from "../storage/outbox.js"
+import { preparingAnew } from "./preparing.js"
 
 /**
  * Reserves a connection, and gives it back when the scope ends. A reservation that is interrupted while it waits goes

@@ -2,7 +2,7 @@
  * Bulk inserts on SQLite: one statement with a row of placeholders for each record.
  *
  * Every distinct number of rows is a distinct text that has to be parsed (about 1.4 ms for 1,000 rows of 8 columns)
- * and stays in the client's statement cache with its memory. So there are few sizes, and a batch takes the next
+ * and stays prepared with its memory. So there are few sizes, and a batch takes the next
  * larger one: the rows left over have a NULL id, and are filtered out before they reach the table. Measured, that
  * costs as much as the plain form, also with a quarter of the rows filtered out.
  */
@@ -30,7 +30,7 @@ export const compileSize = (largest: number): ((count: number) => number) => {
   return (count) => sizes.find((candidate) => candidate >= count) ?? count
 }
 
-/** Rows of placeholders. Without spaces: the client finds its prepared statement by hashing the whole text each time. */
+/** Rows of placeholders. Without spaces: a prepared statement is found by its whole text each time. */
 export const placeholders = (size: number, values: number): string =>
   new Array<string>(size).fill(`(${new Array<string>(values).fill("?").join(",")})`).join(",")
 
