@@ -499,6 +499,28 @@ describe("a pool that several processes write", () => {
     expect((yield* pools.stats).refused).toBe(4)
   })
 
+  scenario(
+    "judges the right to write in the turn of a merge, which may be revoked while it waits",
+    function* () {
+      const backend = yield* MergePool.memory()
+      let mayWrite = true
+      const authorize = (): MergePool.Grant<MergePool.PoolCell> => ({
+        actions: mayWrite ? ["open", "read", "write", "subscribe"] : ["read", "subscribe"]
+      })
+      const { pool, pools } = yield* opened(backend, {}, { authorize })
+      const ann = yield* editorOf(pool, "ann")
+      const sent = (key: string) => Effect.either(ann.send(key, { title: { _tag: "Set", value: key } }))
+      const first = yield* started(sent("a"))
+      const second = yield* started(sent("b"))
+      mayWrite = false
+      yield* pools.revoke("ann")
+      yield* TestClock.adjust(200)
+      expect(yield* first.await).toMatchObject({ value: { _tag: "Right" } })
+      expect(yield* second.await).toMatchObject({ value: { _tag: "Left", left: { reason: "Forbidden" } } })
+      expect(yield* shownIn(pool, "b")).toEqual({})
+    }
+  )
+
   scenario("shows a merge where it was answered", function* () {
     const { here } = yield* both
     const ann = yield* editorOf(here.pool, "ann")

@@ -14,6 +14,9 @@ const beforeMark = "~"
 export const markOf = (authorize: unknown, process: string): string =>
   authorize === undefined ? "" : `${beforeMark}${process}`
 
+/** The mark of what one process decides in memory, until it has failed so many times. */
+export const lifeMark = (process: string, failures: number): string => `${beforeMark}${process}/${failures}`
+
 const unmarked = (epoch: string): string => epoch.split(beforeMark, 1)[0]!
 
 /** The server itself sees everything, whichever process has given it the cursor. */

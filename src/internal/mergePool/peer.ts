@@ -23,6 +23,11 @@ import {
   type ServerActions
 } from "./serving.js"
 
+/** The reply to a merge; `undefined`: it is not known yet. */
+export interface Reply {
+  actions: ServerActions | undefined
+}
+
 /** One client of an exchange. Only this file writes it. */
 export interface Peer {
   readonly pool: Pool
@@ -44,8 +49,12 @@ export interface Peer {
   isReady: boolean
   /** Resumes the reader that waits. */
   wake: (() => void) | undefined
-  /** How many of its merges wait for their commit. */
-  merging: number
+  /** The replies to its merges that wait for a commit, or for one before them, in the order of the merges. */
+  readonly replies: Array<Reply>
+  /** It begins anew when the pool holds what other processes have written up to its snapshot. */
+  isHeld: boolean
+  /** Stops waiting for that. */
+  stopHolding: () => void
   /** Resumes the receiver that waits for room. */
   free: (() => void) | undefined
   isOver: boolean
@@ -76,12 +85,17 @@ export const make = (pool: Pool, as: As | undefined): Peer => {
     root: undefined,
     isReady: false,
     wake: undefined,
-    merging: 0,
+    replies: [],
+    isHeld: false,
+    stopHolding: () => undefined,
     free: undefined,
     isOver: false
   }
   return peer
 }
+
+/** Whether it takes no change: a pool that has ended reads no more. */
+const waits = ({ isHeld, pool }: Peer): boolean => isHeld && pool.ended === undefined
 
 const seesAll = ({ as, pool }: Peer): boolean => readable(pool, as) === undefined
 
@@ -115,22 +129,17 @@ export const wait = (peer: Peer, onReady: () => void): (() => void) => {
     onReady()
   }
   peer.wake = resume
-  if (peer.watcher !== undefined) stop = peer.watcher.unsafeWhenReady(resume)
+  // While it is held, nothing that it follows is taken.
+  if (peer.watcher !== undefined && !waits(peer)) stop = peer.watcher.unsafeWhenReady(resume)
   return settle
 }
 
 /** The most answers that wait to be taken. */
 const maxAnswers = 256
 
-/** Notes that a merge waits for its commit, or no more does. */
-export const noteMerging = (peer: Peer, more: 1 | -1): void => {
-  peer.merging += more
-  if (more < 0) free(peer)
-}
-
 /** Calls back once fewer answers and merges wait than may, perhaps at once. Returns how to stop waiting. */
 export const waitForRoom = (peer: Peer, onRoom: () => void): (() => void) => {
-  if (peer.isOver || peer.answers.length + peer.merging < maxAnswers) onRoom()
+  if (peer.isOver || peer.answers.length + peer.replies.length < maxAnswers) onRoom()
   else peer.free = onRoom
   return () => {
     peer.free = undefined
@@ -146,6 +155,7 @@ const free = (peer: Peer): void => {
 /** Ends it: no message comes any more. */
 export const close = (peer: Peer): void => {
   peer.isOver = true
+  peer.stopHolding()
   free(peer)
   ready(peer)
 }
@@ -158,6 +168,23 @@ function* messagesOf(actions: ServerActions): Generator<ServerMessage> {
 export const answer = (peer: Peer, actions: ServerActions): void => {
   peer.answers.push(messagesOf(actions))
   ready(peer)
+}
+
+/** Keeps the place of a reply to a merge behind those to the merges before it. */
+export const reserve = (peer: Peer): Reply => {
+  const reply: Reply = { actions: undefined }
+  peer.replies.push(reply)
+  return reply
+}
+
+/** Replies at a place that was kept, when all before it have been replied to. */
+export const reply = (peer: Peer, place: Reply, actions: ServerActions): void => {
+  place.actions = actions
+  for (let [first] = peer.replies; first?.actions !== undefined; [first] = peer.replies) {
+    peer.replies.shift()
+    answer(peer, first.actions)
+  }
+  free(peer)
 }
 
 /** Follows the changes after a revision, which the client has, or had all along. */
@@ -213,11 +240,30 @@ const restart = (peer: Peer): ServerMessage | undefined => {
   return takeAnswer(peer)
 }
 
+/** Waits until the pool holds what its snapshot has: where several processes write it, that is read a little later. */
+const hold = (peer: Peer, { seq }: Revision): void => {
+  peer.isVerifying = false
+  peer.isHeld = true
+  const { parts } = peer.pool
+  if (parts !== undefined) peer.stopHolding = parts.reached.whenAt(seq, () => ready(peer))
+}
+
 const takeFrame = (peer: Peer, frame: Frame<PoolCell>): ServerMessage | undefined => {
   if (frame._tag === "Gap") return undefined
   peer.at = frame.revision
-  if (frame._tag === "Snapshot") return restart(peer)
+  if (frame._tag === "Snapshot") {
+    hold(peer, frame.revision)
+    return takeHeld(peer)
+  }
   return frame._tag === "Events" ? changeOf(peer, frame.events) : undefined
+}
+
+/** Begins anew, once the pool holds enough. */
+const takeHeld = (peer: Peer): ServerMessage | undefined => {
+  const { at, pool } = peer
+  if (pool.parts !== undefined && pool.parts.reached.seq() < (at?.seq ?? 0)) return undefined
+  peer.isHeld = false
+  return restart(peer)
 }
 
 const endOf = ({ pool, watcher }: Peer): ServerMessage | undefined => {
@@ -234,9 +280,11 @@ const endReasonOf = (reason: StoreEnded["reason"] | WatchEnded["reason"]): EndRe
 const takeChange = (peer: Peer): ServerMessage | undefined => {
   const { watcher } = peer
   if (watcher === undefined) return undefined
+  if (waits(peer)) return takeHeld(peer)
   for (let frame = watcher.unsafePoll(); frame !== undefined; frame = watcher.unsafePoll()) {
     const message = takeFrame(peer, frame)
     if (message !== undefined) return message
+    if (waits(peer)) return undefined
   }
   return endOf(peer)
 }

@@ -41,6 +41,9 @@ const exceeded = ({ shared }: Pool, quota: Quotas.Exceeded): MergeError => {
   return new MergeError({ reason: "QuotaExceeded", message: Quotas.messageOf(quota), quota })
 }
 
+const forbidden = (): MergeError =>
+  new MergeError({ reason: "Forbidden", message: "the principal may not write to the pool" })
+
 /** Refuses a caller that may not merge at all, whatever is held. */
 const judgeCaller = (pool: Pool, { client, principal }: As): MergeError | undefined => {
   const { id, kind, shared } = pool
@@ -51,7 +54,7 @@ const judgeCaller = (pool: Pool, { client, principal }: As): MergeError | undefi
   }
   if (shared.policy.isOpen || shared.policy.rights(principal, { id, kind }).actions.has("write"))
     return undefined
-  return new MergeError({ reason: "Forbidden", message: "the principal may not write to the pool" })
+  return forbidden()
 }
 
 /** Refuses the id of a client that another principal has used. */
@@ -84,14 +87,15 @@ export const judgeCall = (pool: Pool, options: MergeOptions): MergeError | undef
   return judgeSession(pool, options)
 }
 
-/** Refuses changes of cells that the principal may not see, or write. */
+/** Refuses changes of cells that the principal may not see, or write, by its rights in the turn of the merge. */
 const judgeRights = (
   { id, kind, shared, state }: Pool,
   as: As | undefined,
   changes: ReadonlyArray<RowChange>
 ) => {
   if (as === undefined || shared.policy.isOpen) return undefined
-  const { mayWrite, view } = shared.policy.rights(as.principal, { id, kind })
+  const { actions, mayWrite, view } = shared.policy.rights(as.principal, { id, kind })
+  if (!actions.has("write")) return forbidden()
   if (mayWrite === undefined && view === undefined) return undefined
   let refused: MergeError | undefined
   for (const change of changes) {

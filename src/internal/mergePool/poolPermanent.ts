@@ -6,6 +6,7 @@ import { Effect, Either, ExecutionStrategy, Exit, Scope } from "effect"
 import type { Backend, Loaded, OpenedStore, Save, Stored } from "../catalog/backend.js"
 import { nextAfter } from "../catalog/decideNext.js"
 import { OpenError } from "../catalog/ended.js"
+import { lifeMark } from "../catalog/epochMark.js"
 import * as Finding from "../catalog/finding.js"
 import * as Reached from "../catalog/reached.js"
 import type { Saving } from "../catalog/saving.js"
@@ -111,7 +112,8 @@ const makeOwned = (
   release: Effect.Effect<void>
 ): Effect.Effect<Pool> => {
   const { definition, opening, runtime } = options
-  const { mark } = runtime.shared
+  // What was answered before it was stored may be lost with a process or a life that failed: clients of an exchange compare.
+  const mark = lifeMark(runtime.process, runtime.shared.count.failed)
   return makePool(runtime, opening, {
     epoch: `${loaded.revision.epoch}${mark}`,
     state,

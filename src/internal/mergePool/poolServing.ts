@@ -20,7 +20,7 @@ import type { Pool } from "./pool.js"
 import type { PoolCell } from "./poolCells.js"
 import type { MergeError } from "./poolErrors.js"
 import type { MergeOptions } from "./poolJudging.js"
-import { endConnection, receiveFromClient } from "./serving.js"
+import { endConnection, receiveFromClient, type ServerActions } from "./serving.js"
 
 /** Whom a pool is served to; each may be left out. */
 export interface ServeOptions {
@@ -112,31 +112,41 @@ const begin = (served: Served, hello: Hello): Effect.Effect<void> =>
     onSuccess: () => Peers.answerLater(served.peer, hello)
   })
 
-const merge = (served: Served, n: number, patch: Patch): Effect.Effect<void> => {
+const send = (message: ServerMessage): ServerActions => [{ _tag: "Send", message }]
+
+/** What a client gets for a merge that has failed. */
+const failed = ({ peer }: Served, n: number, error: MergeError | StoreEnded): ServerActions => {
+  // Who follows a pool that has ended gets its end.
+  if (error._tag === "StoreEnded") return []
+  const { message, reason, serverTime = null } = error
+  // It may be stored all the same: the client keeps the edit, and sends it again with its stamps.
+  const isOpen = reason === "NotStored" || reason === "Unavailable"
+  return isOpen
+    ? endConnection(peer.connection, "Failed", message)
+    : send({ _tag: "Rejected", n, reason, message, serverTime })
+}
+
+const merge = (
+  served: Served,
+  n: number,
+  patch: Patch,
+  reply: (actions: ServerActions) => void
+): Effect.Effect<void> => {
   const { calls, peer, session } = served
-  const send = (message: ServerMessage): void => Peers.answer(peer, [{ _tag: "Send", message }])
   return Effect.match(calls.merge(patch, { as: peer.as, session }), {
-    onFailure: (error) => {
-      // Who follows a pool that has ended gets its end.
-      if (error._tag === "StoreEnded") return
-      const { message, reason, serverTime = null } = error
-      send({ _tag: "Rejected", n, reason, message, serverTime })
-    },
-    onSuccess: () => send({ _tag: "Acknowledged", n })
+    onFailure: (error) => reply(failed(served, n, error)),
+    onSuccess: () => reply(send({ _tag: "Acknowledged", n }))
   })
 }
 
-/** Merges; where that waits for a commit, the next message may come meanwhile. */
+/** Merges; where that waits for a commit, the next message may come meanwhile, and is answered behind this one. */
 const mergeNext = (served: Served, n: number, patch: Patch): Effect.Effect<void> => {
   const { peer, scope } = served
-  if (peer.pool.parts === undefined) return merge(served, n, patch)
-  const merging = Effect.ensuring(
-    merge(served, n, patch),
-    Effect.sync(() => Peers.noteMerging(peer, -1))
-  )
+  if (peer.pool.parts === undefined) return merge(served, n, patch, (actions) => Peers.answer(peer, actions))
   return Effect.suspend(() => {
-    Peers.noteMerging(peer, 1)
-    return Effect.asVoid(Effect.forkIn(merging, scope))
+    const place = Peers.reserve(peer)
+    const reply = (actions: ServerActions): void => Peers.reply(peer, place, actions)
+    return Effect.asVoid(Effect.forkIn(merge(served, n, patch, reply), scope))
   })
 }
 
@@ -149,7 +159,7 @@ const take = (served: Served, message: ClientMessage): Effect.Effect<void> => {
   if (message._tag !== "Merge") return Effect.sync(() => Peers.answerLater(peer, message))
   const [action] = receiveFromClient(peer.connection, message, peer.pool.shared.wall())
   if (action?._tag === "Merge") return mergeNext(served, action.n, action.patch)
-  return Effect.sync(() => Peers.answer(peer, action === undefined ? [] : [action]))
+  return Effect.sync(() => Peers.reply(peer, Peers.reserve(peer), action === undefined ? [] : [action]))
 }
 
 const receive = (served: Served, text: string): Effect.Effect<void> =>

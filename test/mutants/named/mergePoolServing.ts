@@ -13,18 +13,52 @@ const anew = serving(
 )
 const ends = serving("ends with the pool, with the client's rights, and with what is no message")
 const parts = serving("sends the whole state in parts of 512 rows and 64 KiB, read when they are taken")
+const permanently = (title: string) => ["mergePool/servingPermanent", title] as const
 const slow = serving(
   "costs nothing by a client that takes nothing: it waits with its requests, and gets all then"
 )
 
 export const mergePoolServingMutants = [
   guard(
+    "answer merges as they are decided, in whatever order",
+    inside("peer"),
+    [
+      "  for (let [first] = peer.replies; first?.actions !== undefined; [first] = peer.replies) {\n    peer.replies.shift()\n    answer(peer, first.actions)\n  }\n",
+      "  peer.replies.splice(peer.replies.indexOf(place), 1)\n  answer(peer, actions)\n"
+    ],
+    permanently("answers the merges of a client in their order, whatever becomes of them")
+  ),
+  guard(
+    "begin anew by a state that is older than the snapshot",
+    inside("peer"),
+    ["parts.reached.seq() < (at?.seq ?? 0)) return undefined", "parts.reached.seq() < -1) return undefined"],
+    permanently("begins a client anew with what its snapshot has, when that was read")
+  ),
+  guard(
+    "refuse an edit that may be stored",
+    inside("poolServing"),
+    ['reason === "NotStored" || reason === "Unavailable"', "reason === undefined"],
+    permanently("leaves an edit with its client whose save has no known outcome")
+  ),
+  guard(
+    "go on by a cursor over what was lost",
+    inside("poolPermanent"),
+    ["lifeMark(runtime.process, runtime.shared.count.failed)", "runtime.shared.mark"],
+    permanently("brings clients back to what was kept, when the process has ended before it was stored")
+  ),
+  guard(
+    "judge the right to write before the turn of a merge only",
+    inside("poolJudging"),
+    ['  if (!actions.has("write")) return forbidden()\n', ""],
+    [
+      "mergePool/permanent",
+      "judges the right to write in the turn of a merge, which may be revoked while it waits"
+    ]
+  ),
+  guard(
     "wait for the commit of each merge before the next one",
     inside("poolServing"),
-    [
-      "if (peer.pool.parts === undefined) return merge(served, n, patch)",
-      "if (peer.merging < 1) return merge(served, n, patch)"
-    ],
+    ["if (peer.pool.parts === undefined) return merge(", "if (peer.replies.length < 1) return merge("],
     ["mergePool/permanent", "serves clients of an exchange in each process, which hold the same by its sum"]
   ),
   guard(
@@ -75,18 +109,15 @@ export const mergePoolServingMutants = [
   guard(
     "go on with what older rights let a client see",
     inside("peer"),
-    [
-      'if (frame._tag === "Snapshot") return restart(peer)',
-      'if (frame._tag === "Snapshot") return undefined'
-    ],
+    ["  peer.isHeld = false\n  return restart(peer)", "  peer.isHeld = false\n  return undefined"],
     anew
   ),
   guard(
     "leave a client of a pool that has ended without an end",
     inside("peer"),
     [
-      "    if (message !== undefined) return message\n  }\n  return endOf(peer)",
-      "    if (message !== undefined) return message\n  }\n  return undefined"
+      "    if (waits(peer)) return undefined\n  }\n  return endOf(peer)",
+      "    if (waits(peer)) return undefined\n  }\n  return undefined"
     ],
     ends
   ),
@@ -115,7 +146,7 @@ export const mergePoolServingMutants = [
     "read any number of requests of a client that takes no answer",
     inside("peer"),
     [
-      "if (peer.isOver || peer.answers.length + peer.merging < maxAnswers) onRoom()",
+      "if (peer.isOver || peer.answers.length + peer.replies.length < maxAnswers) onRoom()",
       "if (peer.isOver || maxAnswers > 0) onRoom()"
     ],
     slow

@@ -1,0 +1,136 @@
+/** Permanent pools that serve clients of an exchange: what clients hold when saves wait, fail, or are lost with a process. */
+import { describe, expect } from "@effect/vitest"
+import { Effect, TestClock } from "effect"
+import * as MergePool from "../../src/MergePool.js"
+import { scripted } from "../support/datastore/backends.js"
+import { type Exchanged, exchanged } from "../support/mergePool/exchanged.js"
+import { opened } from "../support/mergePool/permanent.js"
+import { scenario, settled } from "../support/time/turn.js"
+import { title, vote } from "./pools.js"
+
+const ticks = Effect.andThen(TestClock.adjust(200), settled)
+
+const refusedOf = ({ actions }: Exchanged) =>
+  actions.flatMap((each) => (each._tag === "Refused" ? [each.reason] : []))
+
+const endsOf = ({ actions }: Exchanged) =>
+  actions.flatMap((each) => (each._tag === "Ended" ? [each.reason] : []))
+
+/** What serves the pool that is open now. */
+const switching = (first: MergePool.PoolHandle) => {
+  let pool = first
+  return {
+    serve: (options?: MergePool.ServeOptions) => pool.serve(options),
+    use: (next: MergePool.PoolHandle) => {
+      pool = next
+    }
+  }
+}
+
+const all: ReadonlyArray<MergePool.Action> = ["open", "read", "write", "subscribe"]
+
+describe("a permanent pool that serves an exchange", () => {
+  scenario("answers the merges of a client in their order, whatever becomes of them", function* () {
+    const backend = yield* MergePool.memory()
+    const { pool } = yield* opened(backend, {}, { quotas: { operationsPerSecond: 2 } })
+    const ann = yield* exchanged(pool, "ann")
+    yield* ann.connect()
+    yield* ticks
+    for (let n = 0; n < 4; n++) yield* ann.edit(vote(`row ${n}`))
+    yield* ticks
+    expect([ann.client.phase(), ann.client.unsent(), endsOf(ann)]).toEqual(["Live", [], []])
+    expect(refusedOf(ann)).toEqual(["QuotaExceeded", "QuotaExceeded"])
+    expect(ann.client.hash()).toBe(yield* pool.hash())
+  })
+
+  scenario("begins a client anew with what its snapshot has, when that was read", function* () {
+    const backend = yield* MergePool.memory()
+    let isSlow = false
+    const late: MergePool.Backend = {
+      ...backend,
+      open: (stored) =>
+        Effect.map(backend.open(stored), (store) => ({
+          ...store,
+          log: {
+            ...store.log,
+            read: (query) =>
+              Effect.suspend(() =>
+                isSlow ? Effect.delay(store.log.read(query), 300) : store.log.read(query)
+              )
+          }
+        }))
+    }
+    const authorize = () => ({ actions: all, view: ({ row }: MergePool.PoolCell) => row !== "secret" })
+    const here = yield* opened(late, {}, { authorize, name: "here" })
+    const there = yield* opened(backend, {}, { name: "there" })
+    const ann = yield* exchanged(here.pool, "ann")
+    const server = yield* exchanged(there.pool, "server")
+    yield* ann.connect()
+    yield* server.connect()
+    yield* ticks
+    isSlow = true
+    for (let n = 0; n < 20; n++) {
+      yield* server.edit(title(`row ${n}`, "by another process"))
+      yield* TestClock.adjust(50)
+      if (n === 5) yield* here.pools.revoke("ann")
+    }
+    // What waits now is answered late; the end of the test waits for nothing.
+    isSlow = false
+    for (let n = 0; n < 20; n++) yield* ticks
+    expect(ann.client.phase()).toBe("Live")
+    expect(Object.keys(ann.shown())).toHaveLength(20)
+    expect(endsOf(ann)).toEqual([])
+  })
+
+  scenario("leaves an edit with its client whose save has no known outcome", function* () {
+    const { backend, hold, release } = yield* scripted
+    const { pool, pools } = yield* opened(backend)
+    const line = switching(pool)
+    const ann = yield* exchanged(line, "ann")
+    yield* ann.connect()
+    yield* ticks
+    hold()
+    yield* ann.edit(vote("a"))
+    yield* ticks
+    yield* pools.closeWithin(0)
+    yield* settled
+    expect([refusedOf(ann), ann.client.unsent().length]).toEqual([[], 1])
+    yield* release
+    const next = yield* opened(backend)
+    line.use(next.pool)
+    yield* ann.connect({ as: ann.as })
+    yield* ticks
+    expect([ann.shown(), ann.client.unsent(), refusedOf(ann)]).toEqual([{ a: { votes: 1 } }, [], []])
+    expect(ann.client.hash()).toBe(yield* next.pool.hash())
+  })
+
+  scenario(
+    "brings clients back to what was kept, when the process has ended before it was stored",
+    function* () {
+      const { backend, hold, release } = yield* scripted
+      const { pool, pools } = yield* opened(backend, { ack: "memory" })
+      const line = switching(pool)
+      const ann = yield* exchanged(line, "ann")
+      const bob = yield* exchanged(line, "bob")
+      yield* ann.connect()
+      yield* bob.connect()
+      yield* ann.edit(title("a", "kept"))
+      yield* ticks
+      hold()
+      yield* ann.edit(title("b", "lost"))
+      yield* ticks
+      expect(ann.client.unsent()).toEqual([])
+      const { unsaved } = yield* pools.closeWithin(0)
+      expect(unsaved).toHaveLength(1)
+      yield* release
+      const next = yield* opened(backend, { ack: "memory" })
+      line.use(next.pool)
+      for (const client of [ann, bob]) yield* client.connect({ as: client.as })
+      for (let n = 0; n < 4; n++) yield* ticks
+      const hash = yield* next.pool.hash()
+      expect([ann.client.hash(), bob.client.hash()]).toEqual([hash, hash])
+      expect([ann.client.phase(), bob.client.phase()]).toEqual(["Live", "Live"])
+      expect(bob.shown()).toEqual(ann.shown())
+    }
+  )
+})
