@@ -113,11 +113,11 @@ export const mergePoolServingMutants = [
     anew
   ),
   guard(
-    "leave a client of a pool that has ended without an end",
+    "tell a client of a pool that has ended that it was closed",
     inside("peer"),
     [
-      "    if (waits(peer)) return undefined\n  }\n  return endOf(peer)",
-      "    if (waits(peer)) return undefined\n  }\n  return undefined"
+      "return endWith(endReasonOf(reason), message)\n}",
+      'return endWith(reason === message ? "Ended" : "Closed", message)\n}'
     ],
     ends
   ),
