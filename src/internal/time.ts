@@ -7,6 +7,13 @@ import { Clock, Effect, Schedule } from "effect"
 /** Milliseconds that only grow; only their differences mean something. */
 export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos()) / 1e6
 
+/** Tells how much is left of a number of milliseconds that begin now; never less than 0. */
+export const timeLeft = (millis: number): Effect.Effect<() => number> =>
+  Effect.map(Effect.clock, (clock) => {
+    const until = monotonicMillis(clock) + millis
+    return () => Math.max(0, until - monotonicMillis(clock))
+  })
+
 /** A clock whose milliseconds only grow: those of the wall when it is made, and what has passed since. */
 export const steady = (clock: Clock.Clock): Clock.Clock => {
   const wall = clock.unsafeCurrentTimeMillis()

@@ -1,6 +1,10 @@
 /** The calls that close a catalog of stores or pools: whichever comes first closes it, and all get one report. */
-import { Deferred, Duration, Effect, type Scope } from "effect"
+import { Deferred, Duration, Effect, Exit, type Option, Scope } from "effect"
 import { millisOf } from "../options.js"
+import { timeLeft } from "../time.js"
+import type { Backend } from "./backend.js"
+import type { Host } from "./host.js"
+import type { Saving } from "./saving.js"
 
 /** What every report of a closed catalog has. */
 export interface Report {
@@ -20,6 +24,32 @@ export interface ClosingSettings<in R> {
   readonly closeDeadline: number
   readonly onClosed: ((report: R) => Effect.Effect<void>) | undefined
 }
+
+/** What of a catalog ends with it. */
+export interface Open extends Pick<Host, "actor" | "endings" | "scope" | "tasks"> {
+  readonly savings: ReadonlyArray<Saving>
+  /** Ends all stores or pools. Synchronous. */
+  readonly endAll: () => void
+}
+
+/** Saves what was accepted, ends what is open, and gives back the backend: all of it within one duration. */
+export const closeAll = (
+  { actor, endAll, endings, savings, scope, tasks }: Open,
+  duration: Duration.Duration
+): Effect.Effect<Option.Option<Backend>> =>
+  Effect.gen(function* () {
+    const left = yield* timeLeft(Duration.toMillis(duration))
+    yield* Effect.forEach(savings, (saving) => saving.closeWithin(duration), {
+      concurrency: "unbounded",
+      discard: true
+    })
+    endAll()
+    yield* endings.finish(left())
+    yield* tasks.closeWithin(left())
+    const backend = yield* actor.closeWithin(0)
+    yield* Scope.close(scope, Exit.void)
+    return backend
+  })
 
 /** Makes the calls. `closing` runs once. */
 export const start = <R extends Report>(

@@ -1,5 +1,5 @@
 /** What subscribers of a store or pool follow: a watch of its log, which is made when the first of them comes. */
-import { Effect, Exit, Scope } from "effect"
+import { Effect, ExecutionStrategy, Exit, Scope } from "effect"
 import type { ChangeLog } from "../../ChangeLog.js"
 import * as Watch from "../../Watch.js"
 import type { StoreEnded } from "./ended.js"
@@ -9,22 +9,34 @@ export interface Following<V> {
   readonly watch: Effect.Effect<Watch.Watch<V>, StoreEnded>
   /** Compares the rights of followers, for those that wait. */
   readonly unsafeRecheck: () => void
-  /** Gives every follower what is committed until now, and then one end. */
-  readonly end: (reason: StoreEnded) => Effect.Effect<void>
+  /** Gives every follower what is committed until now, and then one end, within milliseconds. Called again, it hastens. */
+  readonly end: (reason: StoreEnded, within: number) => Effect.Effect<void>
 }
 
 /** How an end is named to a watcher. */
 const endOf = ({ reason }: StoreEnded): "Expired" | "Ended" | "Failed" | "Closed" =>
   reason === "Unloaded" ? "Closed" : reason
 
-/** Makes the following of a log. `closeDeadline` bounds how long an end waits for the log. */
+const endWatch = <V>(watch: Watch.Watch<V>, reason: StoreEnded, within: number): Effect.Effect<void> => {
+  const end = endOf(reason)
+  const hasten = watch.closeWithin(within)
+  return end === "Closed"
+    ? hasten
+    : // The first one says how it ends.
+      Effect.all([watch.end(end, reason.message, reason.cause), hasten], {
+        concurrency: "unbounded",
+        discard: true
+      })
+}
+
+/** Makes the following of a log. It ends with the scope at the latest. */
 export const make = <V>(
   log: ChangeLog<V>,
   name: string,
   closeDeadline: number
-): Effect.Effect<Following<V>> =>
+): Effect.Effect<Following<V>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const scope = yield* Scope.make()
+    const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     const alone = yield* Effect.makeSemaphore(1)
     let made: Watch.Watch<V> | undefined
     let ended: StoreEnded | undefined
@@ -38,22 +50,22 @@ export const make = <V>(
         Effect.tap((watch) => Effect.sync(() => (made = watch)))
       )
     })
-    const endWatch = (watch: Watch.Watch<V>, reason: StoreEnded): Effect.Effect<void> => {
-      const end = endOf(reason)
-      return end === "Closed" ? watch.close : watch.end(end, reason.message, reason.cause)
-    }
+    /** No watch is made after it. */
+    const takeMade = (reason: StoreEnded) =>
+      alone.withPermits(1)(
+        Effect.sync(() => {
+          ended ??= reason
+          return made
+        })
+      )
     return {
       // Not uninterruptible: the fibers of the watch would be so too. What an interruption leaves ends with the scope.
       watch: alone.withPermits(1)(make),
       unsafeRecheck: () => made?.unsafeRecheck(),
-      end: (reason) =>
-        alone
-          .withPermits(1)(
-            Effect.suspend(() => {
-              ended = reason
-              return made === undefined ? Effect.void : endWatch(made, reason)
-            })
-          )
-          .pipe(Effect.andThen(Scope.close(scope, Exit.void)))
+      end: (reason, within) =>
+        takeMade(reason).pipe(
+          Effect.flatMap((watch) => (watch === undefined ? Effect.void : endWatch(watch, reason, within))),
+          Effect.andThen(Scope.close(scope, Exit.void))
+        )
     }
   })

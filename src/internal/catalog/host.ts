@@ -11,6 +11,7 @@ import { makeRandom, randomName } from "../random.js"
 import { classify } from "./acquired.js"
 import type { Backend } from "./backend.js"
 import * as Clients from "./clients.js"
+import * as Endings from "./endings.js"
 import * as Places from "./places.js"
 
 export interface Host {
@@ -26,26 +27,32 @@ export interface Host {
   /** Completes when the backend is there; fails with what keeps it away for ever. */
   readonly backend: Effect.Effect<Backend, StorageError>
   readonly actor: Actor.Actor<Backend, never, Option.Option<Backend>>
+  /** Starts what runs outside of a caller's fiber. */
   readonly tasks: Actor.Actor<void, Effect.Effect<void>, unknown>
+  readonly endings: Endings.Endings
   /** Ends with the close. */
   readonly scope: Scope.CloseableScope
 }
 
-/** Runs tasks in order, each on its own: one that dies stops no other. */
-const makeTasks = (name: string): Effect.Effect<Host["tasks"], InvalidOptions, Scope.Scope> =>
-  Actor.make<void, Effect.Effect<void>, unknown>(() => ({
+/** Runs tasks side by side in a scope: one that waits or dies holds up no other. */
+const makeTasks = (
+  name: string,
+  scope: Scope.Scope
+): Effect.Effect<Host["tasks"], InvalidOptions, Scope.Scope> => {
+  const start = (task: Effect.Effect<void>) =>
+    task.pipe(
+      Effect.catchAllCause((cause) => Effect.logError(`${name}: a task failed`, cause)),
+      Effect.forkIn(scope)
+    )
+  return Actor.make<void, Effect.Effect<void>, unknown>(() => ({
     name: `${name}-tasks`,
     acquire: Effect.void,
     // A task saves nothing: tasks that wait for each other are no cheaper.
     linger: 0,
-    onBatch: (_, batch) =>
-      Effect.forEach(
-        batch.items,
-        (task) => Effect.catchAllCause(task, (cause) => Effect.logError(`${name}: a task failed`, cause)),
-        { discard: true }
-      ),
+    onBatch: (_, batch) => Effect.forEach(batch.items, start, { discard: true }),
     report: () => undefined
   }))
+}
 
 /** Makes what runs effects of one name in turn. A name that nothing waits for is forgotten. */
 const makeOrder: Effect.Effect<Host["inOrder"]> = Effect.sync(() => {
@@ -76,17 +83,24 @@ const neverUp = (cause: Actor.ActorStopped): StorageError =>
 export const checkBackend = (given: unknown): Effect.Effect<void, InvalidOptions> =>
   check("backend", handle("a Backend", "open", "save"), given)
 
+/** What a host reads of a catalog's settings. */
+export interface HostSettings {
+  readonly name: string
+  /** Milliseconds in which a store or pool ends whose log does not answer. */
+  readonly closeDeadline: number
+  readonly leases: Leases | undefined
+}
+
 /** Makes a host over a backend that comes up, or never does. */
 export const make = (
-  name: string,
   acquire: Effect.Effect<Backend, unknown>,
-  shared: Leases | undefined
+  { closeDeadline, leases: shared, name }: HostSettings
 ): Effect.Effect<Host, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
     const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     const leases = shared ?? (yield* makeLeases)
     const process = randomName(yield* makeRandom)
-    const tasks = yield* makeTasks(name)
+    const tasks = yield* makeTasks(name, scope)
     const up = yield* Deferred.make<Backend, StorageError>()
     const actor = yield* Actor.make<Backend, never, Option.Option<Backend>, Scope.Scope>((control) => ({
       name,
@@ -119,6 +133,7 @@ export const make = (
       backend: Deferred.await(up),
       actor,
       tasks,
+      endings: Endings.make(tasks.unsafeOffer, closeDeadline),
       scope
     }
   })

@@ -1,5 +1,5 @@
 /** Opens stores: one that is open is returned, if it is what was asked for. */
-import { Effect } from "effect"
+import { Effect, Scope } from "effect"
 import * as Places from "../catalog/places.js"
 import type { Loading } from "../catalog/slot.js"
 import type { InvalidOptions } from "../options.js"
@@ -59,8 +59,8 @@ const add = (
     const { ended } = store
     if (ended !== undefined) {
       const failed = ended.reason === "Closed" ? closed : failedMeanwhile(ended)
-      // The tasks of a catalog that is closed run no more.
-      return Effect.andThen(store.following.end(ended), Effect.andThen(store.release, failed))
+      // The tasks of a catalog that is closed run no more; it has no followers yet.
+      return Effect.andThen(store.following.end(ended, 0), Effect.andThen(store.release, failed))
     }
     entries.set(store.id, { store, opened, reopen, principal: as?.principal })
     return Effect.succeed(store)
@@ -130,7 +130,7 @@ const openNow = (runtime: Runtime, opening: Named, codec: Codec<never>): Effect.
       kind === "permanent"
         ? openPermanent(runtime, opening, id, codec)
         : Effect.mapError(
-            Temporary.make(runtime.shared, runtime.settings, opening, id, codec),
+            Scope.extend(Temporary.make(runtime.shared, runtime.settings, opening, id, codec), runtime.scope),
             invalidOpening
           )
     const added = Effect.flatMap(made, (store) =>

@@ -136,7 +136,7 @@ const storeOf = (
   read: (key: string, value: StoredValue) => JsonRow,
   release: Effect.Effect<void>,
   parts?: Shared.SharedParts
-): Effect.Effect<Store> =>
+): Effect.Effect<Store, never, Scope.Scope> =>
   Effect.gen(function* () {
     const { settings, shared } = runtime
     const now = shared.timers.now()

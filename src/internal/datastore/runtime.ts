@@ -2,6 +2,7 @@
 import { Effect, type Scope } from "effect"
 import type { Backend } from "../catalog/backend.js"
 import * as Clients from "../catalog/clients.js"
+import { endingOf } from "../catalog/endings.js"
 import { markOf } from "../catalog/epochMark.js"
 import * as Host from "../catalog/host.js"
 import * as Owning from "../catalog/owning.js"
@@ -99,7 +100,7 @@ export const make = (
 ): Effect.Effect<Runtime, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
     const { authorize, name, quotas } = settings
-    const host = yield* Host.make(name, acquire, settings.leases)
+    const host = yield* Host.make(acquire, settings)
     const { backend, leases, scope, tasks } = host
     const saving = yield* Saving.make(name, backend, undefined)
     const entries = new Map<string, Entry>()
@@ -162,6 +163,12 @@ export const make = (
     return runtime
   })
 
+/** What completes when all that a permanent store has accepted is stored, if it can be. */
+const savedOf = (runtime: Runtime, { ended, lifetime }: Store): Effect.Effect<void> =>
+  lifetime !== undefined || ended?.reason === "Failed"
+    ? Effect.void
+    : Effect.suspend(() => Effect.forEach(savingsOf(runtime), ({ flush }) => flush, { discard: true }))
+
 /** What follows the end of a store: it leaves the catalog, and its followers get one end. */
 const ended = (runtime: Runtime, store: Store): void => {
   const { clients, entries, places, shared } = runtime
@@ -174,5 +181,5 @@ const ended = (runtime: Runtime, store: Store): void => {
   const { reason } = store.ended!
   if (reason === "Expired") runtime.expired++
   if (reason === "Failed") shared.count.failed++
-  shared.inBackground(Effect.andThen(store.following.end(store.ended!), store.release))
+  runtime.endings.unsafeBegin(endingOf(store, savedOf(runtime, store)))
 }

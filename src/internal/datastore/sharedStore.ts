@@ -35,7 +35,7 @@ export interface SharedParts {
 type MakeStore = (
   parts: SharedParts,
   read: (key: string, value: StoredValue) => JsonRow
-) => Effect.Effect<Store>
+) => Effect.Effect<Store, never, Scope.Scope>
 
 const noteRow = (store: Store, row: JsonRow, value: StoredValue | undefined): void => {
   const { ends, session } = value ?? {}

@@ -1,5 +1,5 @@
 /** Makes the temporary stores of a catalog: they live in memory, and their log is what subscribers follow. */
-import { Effect } from "effect"
+import { Effect, type Scope } from "effect"
 import { type ChangeLog, make as makeLog } from "../../ChangeLog.js"
 import * as Following from "../catalog/following.js"
 import * as Operations from "../catalog/operations.js"
@@ -29,7 +29,7 @@ export const make = (
   opening: Opening,
   id: string,
   codec: Codec<never>
-): Effect.Effect<Store, InvalidOptions> =>
+): Effect.Effect<Store, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
     const measure: Measure = { bytes: 0 }
     const log: ChangeLog<JsonRow> = yield* makeLog<JsonRow>({

@@ -1,5 +1,5 @@
 /** Makes one life of a pool, wherever its cells are kept. */
-import { Effect } from "effect"
+import { Effect, type Scope } from "effect"
 import type { ChangeLog } from "../../ChangeLog.js"
 import * as Following from "../catalog/following.js"
 import type { Lifetime } from "../catalog/lifetime.js"
@@ -34,7 +34,7 @@ export const makePool = (
   { newClient, settings, shared }: Runtime,
   { id, kind, onLeave }: Named,
   { epoch, flow: flowOf, lifetime, log, release, state }: PoolParts
-): Effect.Effect<Pool> =>
+): Effect.Effect<Pool, never, Scope.Scope> =>
   Effect.map(Following.make(log, `${settings.name}/${id}`, settings.closeDeadline), (following) => {
     const marks = Policy.makeMarks()
     const { flow, parts } = flowOf(() => pool, {

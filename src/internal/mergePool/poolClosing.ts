@@ -1,8 +1,8 @@
 /** How a catalog of pools is closed, and what it gives back. */
-import { type Duration, Effect, Exit, type Option, Scope } from "effect"
+import { type Duration, Effect, type Option, type Scope } from "effect"
 import type { StorageError } from "../../Storage.js"
 import type { Backend } from "../catalog/backend.js"
-import { type Closing, start as startClosing } from "../catalog/closing.js"
+import { type Closing, closeAll, start as startClosing } from "../catalog/closing.js"
 import type { Patch } from "./patch.js"
 import { end } from "./pool.js"
 import { type Runtime, savingsOf } from "./poolRuntime.js"
@@ -28,17 +28,13 @@ export interface CloseReport {
 /** Ends every pool behind its last value, within a duration. */
 const closing = (runtime: Runtime, duration: Duration.Duration): Effect.Effect<CloseReport> =>
   Effect.gen(function* () {
-    const { actor, entries, scope, shared, tasks, unsaved } = runtime
+    const { entries, shared, unsaved } = runtime
     shared.isClosed = true
     for (const { pool } of Array.from(entries.values())) pool.flow.flush()
-    yield* Effect.forEach(savingsOf(runtime), (saving) => saving.closeWithin(duration), {
-      concurrency: "unbounded",
-      discard: true
-    })
-    for (const { pool } of Array.from(entries.values())) end(pool, "Closed")
-    yield* tasks.closeWithin(duration)
-    const backend = yield* actor.closeWithin(0)
-    yield* Scope.close(scope, Exit.void)
+    const endAll = (): void => {
+      for (const { pool } of Array.from(entries.values())) end(pool, "Closed")
+    }
+    const backend = yield* closeAll({ ...runtime, savings: savingsOf(runtime), endAll }, duration)
     return { backend, unsaved: Array.from(unsaved), stats: statsOf(runtime) }
   })
 

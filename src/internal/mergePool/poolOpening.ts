@@ -1,5 +1,5 @@
 /** Opens pools: one that is open is returned, if it is what was asked for. */
-import { Effect } from "effect"
+import { Effect, Scope } from "effect"
 import { type ChangeLog, make as makeLog } from "../../ChangeLog.js"
 import { OpenError, type StoreEnded } from "../catalog/ended.js"
 import * as Lifetime from "../catalog/lifetime.js"
@@ -50,7 +50,7 @@ const makeTemporary = (
   opening: Named,
   { expiry, ttl }: Opened,
   definition: Definition
-): Effect.Effect<Pool, InvalidOptions> =>
+): Effect.Effect<Pool, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
     const log: ChangeLog<PoolCell> = yield* makeLog<PoolCell>({
       state: "latest",
@@ -132,8 +132,8 @@ const add = (
     const { ended } = pool
     if (ended !== undefined) {
       const failed = ended.reason === "Closed" ? closed : failedMeanwhile(ended)
-      // The tasks of a catalog that is closed run no more.
-      return Effect.andThen(pool.following.end(ended), Effect.andThen(pool.release, failed))
+      // The tasks of a catalog that is closed run no more; it has no followers yet.
+      return Effect.andThen(pool.following.end(ended, 0), Effect.andThen(pool.release, failed))
     }
     entries.set(pool.id, { pool, ...entry })
     return Effect.succeed(pool)
@@ -173,7 +173,10 @@ const openNow = (runtime: Runtime, opening: Named): Effect.Effect<Pool, OpenErro
     const made =
       kind === "permanent"
         ? makePermanent(runtime, opening, definition)
-        : Effect.mapError(makeTemporary(runtime, opening, wanted, definition), invalidOpening)
+        : Effect.mapError(
+            Scope.extend(makeTemporary(runtime, opening, wanted, definition), runtime.scope),
+            invalidOpening
+          )
     const principal = as?.principal
     const added = Effect.flatMap(made, (pool) =>
       add(runtime, pool, { opened: wanted, reopen: reopen(runtime, opening), principal })

@@ -110,7 +110,7 @@ const makeOwned = (
   options: PermanentOptions,
   { loaded, opened, state }: Found,
   release: Effect.Effect<void>
-): Effect.Effect<Pool> => {
+): Effect.Effect<Pool, never, Scope.Scope> => {
   const { definition, opening, runtime } = options
   // What was answered before it was stored may be lost with a process or a life that failed: clients of an exchange compare.
   const mark = lifeMark(runtime.process, runtime.shared.count.failed)

@@ -3,6 +3,7 @@ import { Effect, type Scope } from "effect"
 import type { Backend } from "../catalog/backend.js"
 import * as Clients from "../catalog/clients.js"
 import type { OpenError } from "../catalog/ended.js"
+import { endingOf } from "../catalog/endings.js"
 import { markOf } from "../catalog/epochMark.js"
 import * as Host from "../catalog/host.js"
 import * as Owning from "../catalog/owning.js"
@@ -70,6 +71,12 @@ const endOwned = (entries: ReadonlyMap<string, Entry>, cause: unknown): void => 
   }
 }
 
+/** What completes when all that a permanent pool has accepted is stored, if it can be. */
+const savedOf = (runtime: Runtime, { ended, lifetime }: Pool): Effect.Effect<void> =>
+  lifetime !== undefined || ended?.reason === "Failed"
+    ? Effect.void
+    : Effect.suspend(() => Effect.forEach(savingsOf(runtime), ({ flush }) => flush, { discard: true }))
+
 /** What follows the end of a pool: it leaves the catalog, and its followers get one end. */
 const ended = (runtime: Runtime, pool: Pool): void => {
   const { clients, entries, places, shared } = runtime
@@ -84,7 +91,7 @@ const ended = (runtime: Runtime, pool: Pool): void => {
   const { reason } = pool.ended!
   if (reason === "Expired") runtime.expired++
   if (reason === "Failed") shared.count.failed++
-  shared.inBackground(Effect.andThen(pool.following.end(pool.ended!), pool.release))
+  runtime.endings.unsafeBegin(endingOf(pool, savedOf(runtime, pool)))
 }
 
 const counters = (): Shared["count"] => ({
@@ -110,7 +117,7 @@ export const make = (
 ): Effect.Effect<Runtime, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
     const { authorize, name, quotas } = settings
-    const host = yield* Host.make(name, acquire, settings.leases)
+    const host = yield* Host.make(acquire, settings)
     const { leases } = host
     const random = yield* makeRandom
     const clock = steady(yield* Effect.clock)

@@ -42,14 +42,18 @@ const refusalOf = ({ cause, message: why, reason: ended }: State.Ending): WatchR
     : new WatchRefused({ reason: "Closed", message })
 }
 
-/** Delivers what is committed until now, and ends every watcher. */
-export const close = <V>(watch: Closing<V>, how: State.Ending): Effect.Effect<void> =>
+/** Delivers what is committed until now, and ends every watcher, within milliseconds. */
+export const close = <V>(
+  watch: Closing<V>,
+  how: State.Ending,
+  within: number = watch.closeDeadline
+): Effect.Effect<void> =>
   Effect.suspend(() => {
-    const { actor, closeDeadline, dispatcher, setGauge } = watch
+    const { actor, dispatcher, setGauge } = watch
     Registry.ring(dispatcher.registry)
     const { cause, message, reason } = State.startClosing(dispatcher, how)
     refuse(watch, refusalOf({ reason, message, cause }))
-    return Effect.andThen(actor.closeWithin(closeDeadline), () => {
+    return Effect.andThen(actor.closeWithin(within), () => {
       State.setClosed(dispatcher)
       Registry.endAll(dispatcher.registry, reason, message, cause)
       setGauge()

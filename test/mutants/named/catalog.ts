@@ -196,4 +196,35 @@ const sharing: ReadonlyArray<NamedMutant> = [
   )
 ]
 
-export const catalogMutants: ReadonlyArray<NamedMutant> = [...saving, ...sharing]
+const ofEnds = (title: string) => ["catalog/ends", title] as const
+const oneDeadline = ofEnds("come within one deadline, however many logs of pools do not answer")
+const others = ofEnds("are held up by no other log that does not answer, and hastened by a close")
+
+const ends: ReadonlyArray<NamedMutant> = [
+  guard(
+    "end stores one after the other",
+    "internal/catalog/host",
+    ["      Effect.forkIn(scope)\n", "      Effect.interruptible\n"],
+    others
+  ),
+  guard(
+    "let a close wait for the ends that have begun",
+    "internal/catalog/endings",
+    ["Effect.exit(over(ending, limit))", "Effect.exit(over(ending, deadline))"],
+    oneDeadline
+  ),
+  guard(
+    "close a catalog before its followers have their ends",
+    "internal/catalog/closing",
+    ["yield* endings.finish(left())", "yield* Effect.sync(left)"],
+    oneDeadline
+  ),
+  guard(
+    "end followers before what was accepted is stored",
+    "internal/catalog/endings",
+    ["yield* Effect.timeoutOption(saved, within)", "yield* Effect.sync(() => saved)"],
+    ofEnds("come behind what was accepted just before")
+  )
+]
+
+export const catalogMutants: ReadonlyArray<NamedMutant> = [...saving, ...sharing, ...ends]
