@@ -102,6 +102,17 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
     needs: "servers"
   },
   {
+    name: "database: poll for ever where the caller cannot be interrupted",
+    file: internal("log/sqlChangeLog"),
+    find: "              Effect.interruptible(\n                Effect.schedule(",
+    replace: "              Effect.uninterruptible(\n                Effect.schedule(",
+    test: sql(
+      "log/SqlChangeLog",
+      "rings no more when the scope ends, also of a caller that cannot be interrupted"
+    ),
+    needs: "servers"
+  },
+  {
     name: "database: ring no other log of the process",
     file: internal("log/sqlChangeLog"),
     find: "    local.ring(store.logId)\n",

@@ -3,7 +3,19 @@
 import { SqlClient } from "@effect/sql/SqlClient"
 import * as PgClient from "@effect/sql-pg/PgClient"
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Deferred, Effect, Either, Fiber, Layer, Redacted, type Scope, TestClock } from "effect"
+import {
+  Clock,
+  Deferred,
+  Effect,
+  Either,
+  Exit,
+  Fiber,
+  Layer,
+  Queue,
+  Redacted,
+  Scope,
+  TestClock
+} from "effect"
 import * as ChangeLog from "../../../src/ChangeLog.js"
 import * as PgChangeLog from "../../../src/sql/PgChangeLog.js"
 import * as SqlChangeLog from "../../../src/sql/SqlChangeLog.js"
@@ -30,6 +42,27 @@ const suite = (name: string, place: Effect.Effect<Place, unknown, Scope.Scope>) 
         yield* log.compact(2)
         const named = yield* Effect.forEach([0, 1, 2, 3, 4, 5, 3.5], (seq) => log.revisionAt!(seq))
         expect(named).toEqual([undefined, undefined, ...revisions.slice(1), undefined, undefined])
+      })
+    )
+
+    it.scopedLive("rings no more when the scope ends, also of a caller that cannot be interrupted", () =>
+      Effect.gen(function* () {
+        const { context } = yield* place
+        const log = yield* make(context, { table: "log", poll: 1 })
+        const scope = yield* Scope.make()
+        const rings = yield* Queue.unbounded<void>()
+        const begun = Scope.extend(
+          log.doorbell(() => rings.unsafeOffer(undefined)),
+          scope
+        )
+        yield* Effect.uninterruptible(begun)
+        yield* Queue.take(rings)
+        const closing = yield* Effect.forkDaemon(Scope.close(scope, Exit.void))
+        const ended = yield* Effect.raceFirst(
+          Effect.as(Fiber.join(closing), "closed"),
+          Effect.as(Queue.takeN(rings, 100), "rung")
+        )
+        expect(ended).toBe("closed")
       })
     )
 

@@ -223,9 +223,12 @@ const handle = <V>(open: OpenLog, { poll, retention: bounds }: Behavior): SqlCha
         listenLocally(local, store.logId, ring),
         doorbell === undefined
           ? Effect.forkScoped(
-              Effect.schedule(
-                Effect.sync(() => ringEach([ring])),
-                Schedule.spaced(poll)
+              // A fiber inherits that its caller cannot be interrupted, and would then never end.
+              Effect.interruptible(
+                Effect.schedule(
+                  Effect.sync(() => ringEach([ring])),
+                  Schedule.spaced(poll)
+                )
               )
             )
           : doorbell.listen(channelOf(store.feed), feed, ring)
