@@ -1,6 +1,6 @@
 /** Pools that a backend keeps: what was acknowledged comes back, and in several processes all hold the same. */
 import { describe, expect } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import { Clock, Deferred, Effect, Exit, Fiber, Scope, TestClock } from "effect"
 import { prefix, remove } from "../../src/ChangeLog.js"
 import * as MergePool from "../../src/MergePool.js"
 import { StorageError } from "../../src/Storage.js"
@@ -582,4 +582,47 @@ describe("a pool that several processes write", () => {
     expect(yield* shownIn(next, "a")).toEqual({ title: "meanwhile!" })
     expect(yield* shownIn(next, "b")).toEqual({ title: "meanwhile!" })
   })
+
+  scenario(
+    "is not migrated for ever while others add rows: its opening fails, and says what to do",
+    function* () {
+      const memory = yield* MergePool.memory()
+      const here = yield* opened(memory)
+      const ann = yield* editorOf(here.pool, "ann")
+      yield* ann.title("a", "before")
+      const loads: Array<number> = []
+      const next = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        loads.push(now)
+        const key = `row ${loads.length}`
+        return loads.length < writers ? ann.send(key, { title: { _tag: "Set", value: "new" } }) : Effect.void
+      })
+      let writers = Number.POSITIVE_INFINITY
+      const busy: MergePool.Backend = {
+        ...memory,
+        open: (stored) =>
+          Effect.map(memory.open(stored), (one) => ({
+            ...one,
+            load: Effect.zipLeft(one.load, Effect.ignore(next))
+          }))
+      }
+      const pools = yield* MergePool.make(busy, { name: "newer" })
+      const migrate: MergePool.Migrate = ({ cell, field }) => ({ field, cell })
+      const newer = { ...permanent, strategies: otherFields, migrate }
+      const opening = yield* Effect.fork(Effect.either(pools.open(newer)))
+      yield* Effect.repeatN(TestClock.adjust(100), 100)
+      const outcome = yield* Fiber.poll(opening)
+      expect(outcome).toMatchObject({
+        value: { value: { left: { _tag: "OpenError", reason: "Unavailable" } } }
+      })
+      expect(JSON.stringify(outcome)).toMatch(/Stop the processes that write it/)
+      expect(loads.length).toBe(11)
+      // The pauses grow: a burst of writes passes meanwhile.
+      expect(loads[10]! - loads[0]!).toBeGreaterThan(6_000)
+      expect(yield* shownIn(here.pool, "row 1")).toEqual({ title: "new" })
+      writers = loads.length + 3
+      const again = yield* Effect.fork(pools.open(newer))
+      yield* Effect.repeatN(TestClock.adjust(100), 20)
+      expect(yield* shownIn(yield* Fiber.join(again), "row 13")).toEqual({ title: "new" })
+    }
+  )
 })

@@ -10,7 +10,8 @@ import { Data } from "effect"
  * - `Forbidden`: the principal may not open it.
  * - `QuotaExceeded`: there are as many as are allowed.
  * - `Owned`: another process owns what this catalog stores.
- * - `Unavailable`: the backend failed; see `cause`. A failed load is never an empty store.
+ * - `Unavailable`: the backend failed; see `cause`. A failed load is never an empty store. Or others have written a pool anew
+ *   whenever it was to be migrated: see `message`.
  * - `Closed`: the catalog is closed.
  */
 export class OpenError extends Data.TaggedError("OpenError")<{

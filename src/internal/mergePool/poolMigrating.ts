@@ -121,14 +121,21 @@ const valuesNow = ({ loaded }: Migrating, { get, totals }: Locked): ReadonlyArra
   return values.length === loaded.values.length && totals.records === values.length ? values : undefined
 }
 
-/** Rewrites the pool, unless another process has done it, or has added cells since it was loaded. */
-export const rewrite = (migrating: Migrating, saving: Saving): Effect.Effect<void, OpenError> =>
-  Effect.async<void, OpenError>((resume) => {
+/**
+ * Rewrites the pool, unless another process has done it. Returns whether it is rewritten: not if others have added or removed
+ * cells since it was loaded.
+ */
+export const rewrite = (migrating: Migrating, saving: Saving): Effect.Effect<boolean, OpenError> =>
+  Effect.async<boolean, OpenError>((resume) => {
     const { definition, first, id, nextName } = migrating
     let problem: OpenError | undefined
+    let isRewritten = true
     const decide = (locked: Locked): Decision => {
+      isRewritten = true
       const stored = readHorizon(locked.get(horizonKey)).fingerprint ?? first
-      const values = stored === definition.fingerprint ? undefined : valuesNow(migrating, locked)
+      if (stored === definition.fingerprint) return { revisions: [] }
+      const values = valuesNow(migrating, locked)
+      isRewritten = values !== undefined
       if (values === undefined) return { revisions: [] }
       const state = migratedState(migrating, values)
       problem = state instanceof OpenError ? state : undefined
@@ -142,7 +149,7 @@ export const rewrite = (migrating: Migrating, saving: Saving): Effect.Effect<voi
     const save: Save = { store: id, name: nextName(), keys: keysOf(migrating), id: undefined, decide }
     const isTaken = saving.offer(save, (outcome) => {
       if (outcome._tag !== "Saved") unsaved(outcome.message, outcome)
-      else resume(problem ?? Effect.void)
+      else resume(problem ?? Effect.succeed(isRewritten))
     })
     if (!isTaken) unsaved("nothing is saved any more, see the status")
   })

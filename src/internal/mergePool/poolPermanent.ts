@@ -65,7 +65,19 @@ const readState = (definition: Definition, { values }: Loaded): Effect.Effect<St
     })
   })
 
-const load = (options: PermanentOptions, opened: OpenedStore): Effect.Effect<Found, OpenError> =>
+/** How often a pool is migrated anew, because others have written rows since it was loaded. */
+const maxRounds = 10
+
+/** The pause after a round, in milliseconds: bursts of writes pass meanwhile. */
+const pauseAfter = (round: number): number => Math.min(1_000, 50 * 2 ** (round - 1))
+
+const stillWritten = (id: string): OpenError =>
+  new OpenError({
+    reason: "Unavailable",
+    message: `the pool ${JSON.stringify(id)} was not migrated: others have written it anew in each of ${maxRounds} rounds. Stop the processes that write it by its former strategies, and open it again`
+  })
+
+const load = (options: PermanentOptions, opened: OpenedStore, round = 1): Effect.Effect<Found, OpenError> =>
   Effect.gen(function* () {
     const { definition, opening, runtime, saving } = options
     const { id, migrate } = opening
@@ -77,10 +89,12 @@ const load = (options: PermanentOptions, opened: OpenedStore): Effect.Effect<Fou
       return { opened, loaded, state: yield* readState(definition, loaded) }
     }
     if (migrate === undefined) return yield* otherStrategies(id)
+    if (round > maxRounds) return yield* stillWritten(id)
     const { nextName } = runtime.shared
-    yield* rewrite({ id, definition, loaded, fingerprint, first, migrate, nextName }, saving)
-    // Another process may have been first, or have changed a cell meanwhile.
-    return yield* load(options, opened)
+    const migrating = { id, definition, loaded, fingerprint, first, migrate, nextName }
+    const isRewritten = yield* rewrite(migrating, saving)
+    if (!isRewritten) yield* Effect.sleep(pauseAfter(round))
+    return yield* load(options, opened, round + 1)
   })
 
 /** Appends the ticks of a pool that this process owns, by saves. */

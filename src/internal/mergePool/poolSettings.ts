@@ -55,7 +55,10 @@ export interface OpenOptions {
    * a process that owns the catalog. What was not saved when that process is killed, is lost.
    */
   readonly ack?: "memory" | "flushed" | undefined
-  /** Makes cells of these strategies from stored ones of others, once. Pure. Default: others are refused. */
+  /**
+   * Makes cells of these strategies from stored ones of others, once. Pure. While other processes add rows, that is tried 10
+   * times within some seconds; then the opening fails as `Unavailable`. Default: others are refused.
+   */
   readonly migrate?: Migrate | undefined
   /**
    * `queued`: the handle of a permanent pool is there at once, and calls wait for the backend, and for the pool to be loaded.

@@ -60,6 +60,12 @@ export const mergePoolPermanentMutants: ReadonlyArray<NamedMutant> = [
     keeps("is migrated with what was written while it was loaded")
   ),
   guard(
+    "migrate for ever while others write",
+    inside("poolPermanent"),
+    ["if (round > maxRounds) return", "if (round < 0) return"],
+    keeps("is not migrated for ever while others add rows: its opening fails, and says what to do")
+  ),
+  guard(
     "take a merge by former strategies",
     inside("sharedMerging"),
     ["(stored.fingerprint ?? fingerprint) !== definition.fingerprint", "stored.fingerprint === null"],
