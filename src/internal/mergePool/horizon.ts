@@ -46,19 +46,39 @@ export const canForget = (state: State, horizon: Stamp): boolean => {
   return false
 }
 
+/** Forgets what a horizon forgets in rows. Returns what is no longer held. */
+const forgetIn = (state: State, keys: Iterable<string>, horizon: Stamp): ReadonlyArray<RowChange> => {
+  const changes: Array<RowChange> = []
+  for (const key of Array.from(keys)) {
+    const change = state.removed.has(key) ? forgottenIn(state, key, horizon) : undefined
+    if (change === undefined) continue
+    putRow(state, key, change.after)
+    changes.push(change)
+  }
+  return changes
+}
+
+/**
+ * Forgets the removals up to the present horizon in rows that were put as they are stored; by default in all. Returns what is
+ * no longer held.
+ *
+ * Invariant: no state that merges or clients see holds a removal up to its horizon. Where several processes write, one raises
+ * the horizon by the removals that it has read: another one may have merged an old removal meanwhile, which stays stored for
+ * a while. All who adopt the horizon forget that removal. If it were held, their hashes would differ, and what they write
+ * over nothing would be taken for older than it.
+ */
+export const forgetPassed = (
+  state: State,
+  keys: Iterable<string> = state.removed.keys()
+): ReadonlyArray<RowChange> => (state.horizon === noStamp ? [] : forgetIn(state, keys, state.horizon))
+
 /**
  * Raises the horizon and forgets the removals up to it. Returns what is no longer held: replicas with the same cells and the
  * same horizon hold the same. A horizon that is no stamp, or not above the present one, changes nothing.
  */
 export const raiseHorizon = (state: State, horizon: Stamp): ReadonlyArray<RowChange> => {
   if (!isStamp(horizon) || horizon <= state.horizon) return []
-  const changes: Array<RowChange> = []
-  for (const key of [...state.removed.keys()]) {
-    const change = forgottenIn(state, key, horizon)
-    if (change === undefined) continue
-    putRow(state, key, change.after)
-    changes.push(change)
-  }
+  const changes = forgetIn(state, state.removed.keys(), horizon)
   noteHorizon(state, horizon)
   return changes
 }

@@ -93,6 +93,8 @@ export interface SharedParts {
   readonly merge: (patch: Patch, options: MergeOptions, done: (merged: Merged) => void) => void
   /** Forgets removals that are old enough. */
   readonly forgetRemovals: () => void
+  /** The keys of stored cells with removals up to the horizon, which are not held: the next round takes them away. */
+  readonly passed: Set<string>
 }
 
 /** The cells that a merge has changed, as they are joined, or why it was refused. */
@@ -183,9 +185,8 @@ export const forgetRemovals = (pool: Pool): void => {
   // They hold the values of what is gone.
   const forgetting = flow.forget(now, until)
   if (forgetting !== undefined) shared.inBackground(forgetting)
-  if (removalsSince === undefined || until <= removalsSince) return
   const horizon = horizonAt(now)
-  if (!canForget(state, horizon)) return
-  if (parts === undefined) changed(pool, raiseHorizon(state, horizon))
-  else parts.forgetRemovals()
+  const isDue = removalsSince !== undefined && until > removalsSince && canForget(state, horizon)
+  if (parts !== undefined && (isDue || parts.passed.size > 0)) parts.forgetRemovals()
+  else if (isDue) changed(pool, raiseHorizon(state, horizon))
 }

@@ -14,6 +14,7 @@ import { keep, offerDecided } from "../catalog/unsaved.js"
 import { readView } from "../log/readView.js"
 import { storageError } from "../log/storageError.js"
 import type { Definition } from "./definition.js"
+import { forgetPassed } from "./horizon.js"
 import { makePool } from "./newPool.js"
 import { end, type Pool } from "./pool.js"
 import { horizonKey, type PoolCell, patchOf } from "./poolCells.js"
@@ -24,7 +25,14 @@ import type { Named } from "./poolSettings.js"
 import * as Tail from "./poolTail.js"
 import { share } from "./sharedMerging.js"
 import { makeState, type State } from "./state.js"
-import { cellReader, putStored, type Read, readHorizon, storedRevisions } from "./storedCells.js"
+import {
+  cellReader,
+  keysOfChanges,
+  putStored,
+  type Read,
+  readHorizon,
+  storedRevisions
+} from "./storedCells.js"
 import * as Ticking from "./ticking.js"
 
 /** How a permanent pool is opened. */
@@ -164,6 +172,7 @@ const makeShared = (
     })
     const reached = Reached.make(loaded.revision.seq)
     const { fingerprint } = opened.stored
+    const passed = new Set(keysOfChanges(state, forgetPassed(state)))
     const epoch = `${loaded.revision.epoch}${mark}`
     const pool = yield* makePool(runtime, opening, {
       epoch,
@@ -171,7 +180,7 @@ const makeShared = (
       log: readView(opened.log, reader, mark),
       lifetime: undefined,
       release,
-      flow: (pool) => share({ pool, saving, fingerprint }, reached, head)
+      flow: (pool) => share({ pool, saving, fingerprint }, reached, head, passed)
     })
     yield* Tail.start(pool, reads, { ...loaded.revision, epoch })
     return pool

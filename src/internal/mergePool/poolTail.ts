@@ -3,6 +3,7 @@ import { Effect, type Scope, Stream } from "effect"
 import { prefix, type Revision } from "../../ChangeLog.js"
 import { StorageError } from "../../Storage.js"
 import type { Frame } from "../../Watch.js"
+import { forgetPassed } from "./horizon.js"
 import { changed, end, type Pool } from "./pool.js"
 import { horizonKey, type PoolCell } from "./poolCells.js"
 import { otherStrategies } from "./sharedMerging.js"
@@ -10,6 +11,7 @@ import { noteHorizon } from "./state.js"
 import {
   type Draft,
   finishDraft,
+  keysOfChanges,
   makeDraft,
   putCell,
   type Read,
@@ -56,15 +58,28 @@ const takeFrame = (pool: Pool, reads: Reads, draft: Draft, frame: Frame<PoolCell
 const unreadable = (message: string): StorageError =>
   new StorageError({ kind: "Fatal", outcome: "NotStored", message })
 
+/** What is written anew is looked at anew. */
+const notePassed = ({ parts }: Pool, frame: Frame<PoolCell>): void => {
+  if (frame._tag === "Snapshot") parts?.passed.clear()
+  if (frame._tag === "Events") for (const { key } of frame.events) parts?.passed.delete(key)
+}
+
 const advance = (pool: Pool, reads: Reads, frame: Frame<PoolCell>): void => {
   if (frame._tag !== "Events" && frame._tag !== "Snapshot") return
+  const { horizon } = pool.state
   const draft = makeDraft(pool.state)
   const problem = takeFrame(pool, reads, draft, frame)
   if (problem !== undefined) {
     end(pool, "Failed", unreadable(problem))
     return
   }
-  changed(pool, finishDraft(draft))
+  const changes = finishDraft(draft)
+  notePassed(pool, frame)
+  // Another horizon may be above any removal that is held.
+  const isRaised = pool.state.horizon !== horizon
+  const passed = forgetPassed(pool.state, isRaised ? undefined : draft.rows.keys())
+  for (const key of keysOfChanges(pool.state, passed)) pool.parts?.passed.add(key)
+  changed(pool, [...changes, ...passed])
   pool.parts?.reached.advance(frame.revision.seq)
 }
 

@@ -7,7 +7,7 @@ import type { Broken, Decision, Locked, Save } from "../catalog/backend.js"
 import type { Outcome, Saving } from "../catalog/saving.js"
 import { jsonProblem, ownJson } from "../columns/jsonData.js"
 import { cellKey } from "./cell.js"
-import { canForget, raiseHorizon } from "./horizon.js"
+import { canForget, forgetPassed, raiseHorizon } from "./horizon.js"
 import type { Patch } from "./patch.js"
 import { access, end, type Flow, horizonAt, type Merged, type Pool, type SharedParts } from "./pool.js"
 import { changesOf, horizonKey } from "./poolCells.js"
@@ -85,6 +85,7 @@ const evaluate = (sharing: Sharing, { keys, requests }: Group, locked: Locked): 
   const pool = sharing.pool()
   const state = storedState(sharing, Array.from(keys), locked)
   if ("_tag" in state) return state
+  forgetPassed(state)
   let { bytes } = locked.totals
   // As of the last revision that was read here: the backend counts cells, and no rows.
   let rows = pool.state.rows.size
@@ -207,9 +208,9 @@ const groupsOf = (requests: ReadonlyArray<Request>): ReadonlyArray<Group> => {
   return groups
 }
 
-/** The keys of the cells of all rows that hold removals, and of the horizon. */
-const keysOfRemovals = ({ definition, removed, rows }: State): Set<string> => {
-  const keys = new Set([horizonKey])
+/** The keys of the cells of all rows that hold removals, of those that the horizon has passed, and of the horizon. */
+const keysOfRemovals = ({ parts, state: { definition, removed, rows } }: Pool): Set<string> => {
+  const keys = new Set([horizonKey, ...(parts?.passed ?? [])])
   for (const key of removed.keys()) {
     keys.add(cellKey(key, rowField))
     forEachCell(definition, rows.get(key)!, (field) => keys.add(cellKey(key, field)))
@@ -220,7 +221,7 @@ const keysOfRemovals = ({ definition, removed, rows }: State): Set<string> => {
 /** Raises the horizon by the backend's clock, if that forgets anything that is stored. */
 const forgetRemovals = (sharing: Sharing): void => {
   const pool = sharing.pool()
-  const keys = Array.from(keysOfRemovals(pool.state))
+  const keys = Array.from(keysOfRemovals(pool))
   const decide = (locked: Locked): Decision | Broken => {
     const state = storedState(sharing, keys, locked)
     if ("_tag" in state) return state
@@ -245,7 +246,8 @@ const forgetRemovals = (sharing: Sharing): void => {
 export const share = (
   sharing: Sharing,
   reached: SharedParts["reached"],
-  head: SharedParts["head"]
+  head: SharedParts["head"],
+  passed: SharedParts["passed"]
 ): { readonly flow: Flow; readonly parts: SharedParts } => {
   let waiting: Array<Request> = []
   let ticks = 0
@@ -290,6 +292,6 @@ export const share = (
       ticks: () => ticks,
       forget: () => undefined
     },
-    parts: { reached, head, merge, forgetRemovals: () => forgetRemovals(sharing) }
+    parts: { reached, head, merge, forgetRemovals: () => forgetRemovals(sharing), passed }
   }
 }

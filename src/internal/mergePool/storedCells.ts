@@ -8,7 +8,7 @@ import type { Definition } from "./definition.js"
 import type { Patch } from "./patch.js"
 import { horizonCell, horizonKey, type PoolCell, poolCell } from "./poolCells.js"
 import { note, type Problem, type Reading, takeReset, takeStamp } from "./reading.js"
-import { makeRow, type Row, type RowChange, rowField } from "./row.js"
+import { forEachChange, makeRow, type Row, type RowChange, rowField } from "./row.js"
 import { noStamp, type Stamp } from "./stamp.js"
 import { noteHorizon, noteLatest, putRow, type State } from "./state.js"
 
@@ -174,6 +174,18 @@ export const putStored = (
   finishDraft(draft)
   noteLatest(state, state.horizon)
   return undefined
+}
+
+/** The keys of the cells that changes change. */
+export const keysOfChanges = (
+  { definition }: State,
+  changes: ReadonlyArray<RowChange>
+): ReadonlyArray<string> => {
+  const keys: Array<string> = []
+  for (const change of changes) {
+    forEachChange(definition, change, (field) => keys.push(cellKey(change.key, field)))
+  }
+  return keys
 }
 
 /** What was read of a value. */

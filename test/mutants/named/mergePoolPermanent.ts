@@ -12,6 +12,7 @@ const strategies = keeps("is not opened with other strategies, unless its cells 
 const committed = keeps("shows followers what is committed, and nothing before")
 const both = keeps("joins what both write at once, and both hold the same")
 const former = keeps("ends a process that joins by former strategies, and takes nothing of it")
+const passes = (title: string) => ["mergePool/sharedHorizon", title] as const
 
 export const mergePoolPermanentMutants: ReadonlyArray<NamedMutant> = [
   guard(
@@ -85,6 +86,30 @@ export const mergePoolPermanentMutants: ReadonlyArray<NamedMutant> = [
     inside("sharedMerging"),
     ["rows += judged.added", "rows += 0"],
     keeps("judges rights and quotas in the turn of a merge")
+  ),
+  guard(
+    "hold an old removal that was merged while the horizon was raised",
+    inside("poolTail"),
+    ["isRaised ? undefined : draft.rows.keys()", "[]"],
+    passes("keeps no client from coming up to date")
+  ),
+  guard(
+    "load a removal up to the horizon",
+    inside("poolPermanent"),
+    ["keysOfChanges(state, forgetPassed(state))", "keysOfChanges(state, [])"],
+    passes("is held by no process, nor by one that begins")
+  ),
+  guard(
+    "join with a removal up to the horizon",
+    inside("sharedMerging"),
+    ["  forgetPassed(state)\n", ""],
+    passes("takes nothing away of what is written over it")
+  ),
+  guard(
+    "leave removals up to the horizon in the backend",
+    inside("pool"),
+    ["parts.passed.size > 0", "parts.passed.size < 0"],
+    passes("is taken away by the next round, with its key")
   ),
   guard(
     "answer before the commit",
