@@ -1,6 +1,6 @@
 /**
- * Permanent stores over the SQLite and Postgres clients of `@effect/sql`: the same behaviour on both. Give the driver to
- * `Datastore.make`, in one process or in several that share the database.
+ * Permanent stores and pools over the SQLite and Postgres clients of `@effect/sql`: the same behaviour on both. Give the driver
+ * to `Datastore.make`, to `MergePool.make` or to both, in one process or in several that share the database.
  */
 import { SqlClient } from "@effect/sql/SqlClient"
 import { Effect, type Scope } from "effect"
@@ -21,11 +21,11 @@ export { SqlFailure } from "./internal/errors.js"
 export type { LogBehavior, Retention } from "./internal/log/sqlChangeLog.js"
 
 /**
- * Makes a driver of permanent stores over the client of the context. It creates its tables if they do not exist, also
+ * Makes a driver of permanent stores and pools over the client of the context. It creates its tables if they do not exist, also
  * when several processes start at once. If a table exists and does not fit, it fails with a `StorageError` of kind
  * `Fatal`, which advises what to do.
  *
- * - Any number of stores share the tables: a store is a feed of one change log with its last values.
+ * - Any number of stores and pools share the tables, and one set of ids: each is a feed of one change log with its last values.
  * - The saves of a batch are one commit: values, log, remembered operations, windows of clients, keys of sessions.
  * - A save is decided while the head of its store is locked, so several processes may save to one store.
  * - An owner is exclusive among all processes. Each of its saves proves in its transaction that it still is.

@@ -1,10 +1,10 @@
 /** Permanent pools that serve clients of an exchange: what clients hold when saves wait, fail, or are lost with a process. */
 import { describe, expect } from "@effect/vitest"
-import { Effect, TestClock } from "effect"
+import { Deferred, Effect, TestClock } from "effect"
 import * as MergePool from "../../src/MergePool.js"
 import { scripted } from "../support/datastore/backends.js"
 import { type Exchanged, exchanged } from "../support/mergePool/exchanged.js"
-import { opened } from "../support/mergePool/permanent.js"
+import { opened, shownIn } from "../support/mergePool/permanent.js"
 import { scenario, settled } from "../support/time/turn.js"
 import { title, vote } from "./pools.js"
 
@@ -105,6 +105,60 @@ describe("a permanent pool that serves an exchange", () => {
     yield* ticks
     expect([ann.shown(), ann.client.unsent(), refusedOf(ann)]).toEqual([{ a: { votes: 1 } }, [], []])
     expect(ann.client.hash()).toBe(yield* next.pool.hash())
+  })
+
+  scenario("shows what `get` has to a client that comes while its backend is away", function* () {
+    const { backend, hold, release } = yield* scripted
+    const { pool } = yield* opened(backend, { ack: "memory" })
+    const ann = yield* exchanged(pool, "ann")
+    const bob = yield* exchanged(pool, "bob")
+    const cat = yield* exchanged(pool, "cat")
+    yield* ann.connect()
+    yield* cat.connect()
+    yield* ticks
+    hold()
+    yield* ann.edit(title("a", "answered"))
+    yield* ticks
+    yield* bob.connect()
+    yield* bob.edit(vote("a"))
+    yield* ticks
+    expect([bob.client.phase(), bob.shown()]).toEqual(["Syncing", { a: { title: "answered", votes: 1 } }])
+    expect(yield* shownIn(pool, "a")).toEqual({ title: "answered", votes: 1 })
+    expect([cat.client.phase(), cat.shown()]).toEqual(["Live", {}])
+    yield* release
+    yield* ticks
+    for (const { client } of [ann, bob, cat]) {
+      expect([client.phase(), client.unsent(), client.hash()]).toEqual(["Live", [], yield* pool.hash()])
+    }
+  })
+
+  scenario("ends a client that begins while the pool ends as the pool has ended", function* () {
+    const memory = yield* MergePool.memory()
+    const gate = yield* Deferred.make<void>()
+    let isSlow = false
+    const slow: MergePool.Backend = {
+      ...memory,
+      open: (stored) =>
+        Effect.map(memory.open(stored), (store) => ({
+          ...store,
+          log: {
+            ...store.log,
+            head: Effect.suspend(() =>
+              isSlow ? Effect.andThen(Deferred.await(gate), store.log.head) : store.log.head
+            )
+          }
+        }))
+    }
+    const { pool } = yield* opened(slow, {}, { authorize: () => ({ actions: all }) })
+    const ann = yield* exchanged(pool, "ann")
+    isSlow = true
+    yield* Effect.fork(ann.connect())
+    yield* settled
+    yield* pool.end
+    yield* settled
+    yield* Deferred.succeed(gate, undefined)
+    yield* settled
+    expect(endsOf(ann)).toEqual(["Ended"])
   })
 
   scenario(

@@ -1,7 +1,8 @@
 /**
  * What a pool has for one client of an exchange when its transport takes the next message: answers, then changes, then the
- * sum of all. Nothing is made before it can be sent: a client that takes nothing holds no more than a place in the pool, and
- * no answer is older than the rights of the client.
+ * sum of all. An answer is made when it is taken, so none is older than the rights of the client. A client that takes nothing
+ * holds a place in the pool, up to 256 requests that wait to be answered, and, within a whole state, an array of the keys of
+ * all rows.
  */
 import type { Event, Revision } from "../../ChangeLog.js"
 import type { Frame, WatchEnded, Watcher } from "../../Watch.js"

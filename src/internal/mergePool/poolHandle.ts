@@ -71,6 +71,11 @@ export interface PoolHandle {
   /**
    * Serves the pool to one client of an exchange, as long as the scope lives: whatever carries the messages, the client comes
    * up to date by its cursor, by the hash tree, or by the whole state, and sends its edits.
+   *
+   * Changes of a permanent pool are sent when they are committed. With `ack: "memory"` the state that a client comes up to date
+   * by is that of `get`: it may have cells that were answered and are not committed yet. If the process is killed before they
+   * are, the client gives them up when it connects again. While the backend is away, a client that connects has that state,
+   * its edits are merged, and its phase is `Syncing` until all that it has is committed.
    */
   readonly serve: (
     options?: Serving.ServeOptions

@@ -108,7 +108,11 @@ const followFor = (
 
 const begin = (served: Served, hello: Hello): Effect.Effect<void> =>
   Effect.match(followFor(served, hello), {
-    onFailure: (error) => end(served, refusalOf(error), error.message),
+    onFailure: (failed) => {
+      // What fails because the pool has ended is named by its end.
+      const error = served.peer.pool.ended ?? failed
+      end(served, refusalOf(error), error.message)
+    },
     onSuccess: () => Peers.answerLater(served.peer, hello)
   })
 

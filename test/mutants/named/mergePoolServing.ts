@@ -41,6 +41,12 @@ export const mergePoolServingMutants = [
     permanently("leaves an edit with its client whose save has no known outcome")
   ),
   guard(
+    "name the end of a pool by what has failed because of it",
+    inside("poolServing"),
+    ["const error = served.peer.pool.ended ?? failed", "const error = failed"],
+    permanently("ends a client that begins while the pool ends as the pool has ended")
+  ),
+  guard(
     "go on by a cursor over what was lost",
     inside("poolPermanent"),
     ["lifeMark(runtime.process, runtime.shared.count.failed)", "runtime.shared.mark"],
