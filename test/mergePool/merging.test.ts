@@ -1,6 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
+import { keepOwn } from "../../src/internal/mergePool/adopting.js"
 import { cellKey, partsOfKey } from "../../src/internal/mergePool/cell.js"
 import { define } from "../../src/internal/mergePool/definition.js"
+import { hashState } from "../../src/internal/mergePool/hashedState.js"
 import { merge } from "../../src/internal/mergePool/merging.js"
 import { receive } from "../../src/internal/mergePool/replica.js"
 import { makeState, stateText } from "../../src/internal/mergePool/state.js"
@@ -13,6 +15,7 @@ import {
   definition,
   drop,
   edited,
+  few,
   increment,
   patchOf,
   put,
@@ -301,6 +304,56 @@ describe("a merge", () => {
     const before = stateText(state)
     expect(merge(state, of(2, 2))).toMatchObject({ reason: "JoinFailed", row: "r", field: "bad" })
     expect(stateText(state)).toBe(before)
+  })
+
+  it("refuses a patch whose join gives what its codec does not decode, as a whole", () => {
+    const state = makeState(defined({ few, title: last() }))
+    const of = (word: string, at: number, title = "t") =>
+      patchOf([
+        "r",
+        "",
+        [
+          ["title", s(at), title],
+          ["few", "", s(at), [word]]
+        ]
+      ])
+    merge(state, of("a", 1))
+    merge(state, of("b", 2))
+    const before = stateText(state)
+    const refused = merge(state, of("c", 3, "new"))
+    expect(refused).toMatchObject({ reason: "JoinFailed", row: "r", field: "few" })
+    expect(refused).toMatchObject({ message: expect.stringMatching(/too many words.*MergeLaws/) })
+    expect([stateText(state), state.latest]).toEqual([before, s(2)])
+    expect(merge(state, of("a", 4, "new"))).toMatchObject({ _tag: "Merged" })
+    expect(valueOf(state, "r", "few")).toEqual(["a", "b"])
+  })
+})
+
+describe("what a replica keeps beside a server's rows", () => {
+  it("is all but the cell that does not join with that of the server", () => {
+    const fields = defined({ few, title: last() })
+    const [server, own] = [makeState(fields), makeState(fields)]
+    merge(server, patchOf(["r", "", [["few", "", s(1), ["a", "b"]]]]))
+    merge(
+      own,
+      patchOf(
+        [
+          "r",
+          "",
+          [
+            ["few", "", s(2, 2), ["c"]],
+            ["title", s(2, 2), "own"]
+          ]
+        ],
+        ["q", "", [["title", s(3, 2), "q"]]]
+      )
+    )
+    const missing = keepOwn(hashState(server), [...own.rows])
+    expect(missing.rows).toEqual([
+      ["r", "", [["title", s(2, 2), "own"]]],
+      ["q", "", [["title", s(3, 2), "q"]]]
+    ])
+    expect(valueOf(server, "r", "few")).toEqual(["a", "b"])
   })
 })
 

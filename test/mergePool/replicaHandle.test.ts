@@ -6,8 +6,8 @@ import { nodeSums } from "../../src/internal/mergePool/hashTree.js"
 import { merge } from "../../src/internal/mergePool/merging.js"
 import { makeState } from "../../src/internal/mergePool/state.js"
 import * as MergePool from "../../src/MergePool.js"
-import { defined } from "../support/mergePool/pools.js"
-import { board, clientOf, strategies } from "../support/mergePool/served.js"
+import { defined, few } from "../support/mergePool/pools.js"
+import { board, clientOf, make, strategies } from "../support/mergePool/served.js"
 import { scenario } from "../support/time/turn.js"
 
 const titled = (value: string) => ({ title: { _tag: "Set", value } }) as const
@@ -68,6 +68,51 @@ describe("a replica", () => {
     expect(yield* ann.state).toEqual(before)
     const none = yield* Effect.flip(MergePool.replica({}))
     expect(none).toMatchObject({ _tag: "InvalidOptions", option: "strategies" })
+  })
+
+  scenario("loses nothing by a join whose result its codec does not decode", function* () {
+    const fields = { few, title: MergePool.last<string>() }
+    const pool = yield* (yield* make()).open({ strategies: fields })
+    const ann = yield* MergePool.replica(fields)
+    const bob = yield* MergePool.replica(fields)
+    const words = (...value: ReadonlyArray<string>) => ({ few: { _tag: "Set", value } }) as const
+    const shown = (replica: MergePool.ReplicaHandle) =>
+      Effect.map(replica.get("a"), Option.map(Object.fromEntries))
+    yield* ann.edit("a", words("a"))
+    yield* ann.edit("a", words("b"))
+    // What does not join with what is shown is refused at once.
+    expect(yield* Effect.flip(ann.edit("a", words("c")))).toMatchObject({
+      reason: "JoinFailed",
+      field: "few"
+    })
+    expect([yield* shown(ann), (yield* ann.unsent).length]).toEqual([Option.some({ few: ["a", "b"] }), 2])
+    for (const { patch } of yield* ann.unsent) yield* merging(pool, ann)(patch)
+    yield* ann.confirm(2)
+    expect(yield* Effect.flip(ann.edit("a", words("d")))).toMatchObject({ reason: "JoinFailed" })
+    expect([yield* shown(ann), yield* ann.unsent]).toEqual([Option.some({ few: ["a", "b"] }), []])
+    const hash = yield* pool.hash()
+    // What has come meanwhile is shown instead of an edit that does not join with it: the server refuses that, and bob has it.
+    yield* bob.edit("a", words("x"))
+    yield* bob.edit("a", titled("of bob"))
+    yield* bob.receive(yield* pool.state())
+    expect(yield* shown(bob)).toEqual(Option.some({ few: ["a", "b"], title: "of bob" }))
+    const [first, second] = yield* bob.unsent
+    expect(yield* Effect.flip(merging(pool, bob)(first!.patch))).toMatchObject({
+      reason: "JoinFailed",
+      row: "a",
+      field: "few",
+      message: expect.stringMatching(/too many words.*MergeLaws/)
+    })
+    expect([yield* pool.hash(), (yield* bob.unsent).length]).toEqual([hash, 2])
+    yield* merging(pool, bob)(second!.patch)
+    expect(yield* pool.get("a")).toEqual(
+      Option.some(
+        new Map<string, unknown>([
+          ["few", ["a", "b"]],
+          ["title", "of bob"]
+        ])
+      )
+    )
   })
 })
 

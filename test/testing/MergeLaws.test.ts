@@ -126,6 +126,17 @@ const wrong: ReadonlyArray<{
     example: "encoding before and after it was decoded gives [0,1,2] one way, and [0,1] the other"
   },
   {
+    name: "gives what it does not decode",
+    join: {
+      decode: (data: Numbers) => {
+        if (data.length > 4) throw new Error("there are too many")
+        return [...data]
+      }
+    },
+    breaks: ["encoding-is-stable"],
+    example: "which cannot be decoded: there are too many"
+  },
+  {
     name: "encodes what is no JSON",
     join: { encode: (all) => (all.length > 0 ? [Number.NaN] : []) },
     breaks: laws.map(({ name }) => name),

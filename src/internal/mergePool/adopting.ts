@@ -28,15 +28,27 @@ const withoutCells = (patch: Patch, cells: ReadonlyArray<CellName>): Patch => {
   return { horizon: patch.horizon, rows }
 }
 
-/** Merges what is above the horizon, or held; the rest was removed and forgotten. */
+/** The cells that a merge was refused for: those that are too old, or the one whose join has failed. */
+const refusedCells = (refused: Refused): ReadonlyArray<CellName> => {
+  if (refused.reason === "TooOld") return refused.cells
+  if (refused.reason !== "JoinFailed") return []
+  const { field, row } = refused
+  return row === undefined || field === undefined ? [] : [{ row, field }]
+}
+
+/**
+ * Merges what is above the horizon, or held; the rest was removed and forgotten. Of a cell that does not join, that of the
+ * server stays.
+ */
 const mergeNewer = (state: State, patch: Patch): ReadonlyArray<RowChange> => {
   let left = patch
   // Each round leaves out a cell at least; a refusal for another reason ends it.
   for (;;) {
     const outcome = merge(state, left)
     if (outcome._tag === "Merged") return outcome.changes
-    if (outcome.reason !== "TooOld") return []
-    left = withoutCells(left, outcome.cells)
+    const cells = refusedCells(outcome)
+    if (cells.length === 0) return []
+    left = withoutCells(left, cells)
   }
 }
 

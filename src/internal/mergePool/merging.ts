@@ -94,15 +94,21 @@ const mergeRows = (merging: Merging, patch: Patch, now: number | undefined): Ref
   return { _tag: "Refused", reason: "TooOld", message, horizon: state.horizon, cells: merging.tooOld }
 }
 
+/** Makes the refusal of what a join, or the codec of its values, has thrown. */
+export const joinFailed = (error: unknown, row: string, field: string): Refused => {
+  const message = `a join, or the codec of its values, failed: ${String(error)}. Mend it: MergeLaws shows by which values`
+  return { _tag: "Refused", reason: "JoinFailed", message, row, field }
+}
+
 /** Runs the merge; what throws is what a join or a property of the patch throws. */
 const attempt = (merging: Merging, patch: Patch, now: number | undefined): Refused | undefined => {
   try {
     return mergeRows(merging, patch, now)
   } catch (error) {
-    const problem: Problem = merging.isJoining
-      ? { reason: "JoinFailed", message: `a join, or the codec of its values, failed: ${String(error)}` }
-      : { reason: "InvalidData", message: "a property of the patch cannot be read: pass plain data" }
-    return refusalBy(problem, merging.row, merging.field, now)
+    const { field, isJoining, row } = merging
+    if (isJoining) return joinFailed(error, row, field)
+    const message = "a property of the patch cannot be read: pass plain data"
+    return refusalBy({ reason: "InvalidData", message }, row, field, now)
   }
 }
 

@@ -7,7 +7,8 @@ import type { Stamp } from "./stamp.js"
  * Why a merge was refused. Unless `outcome` is `Unknown`, nothing of it was merged: the state, its clock and its hash are as they were.
  *
  * - `InvalidData`: the patch, or an option of the call, is malformed: see `message`.
- * - `JoinFailed`: a custom join, or the codec of its values, threw.
+ * - `JoinFailed`: a custom join, or the codec of its values, threw, or the join gave what the codec does not decode. What was
+ *   held stays, and the patch is the caller's: mend the strategy, which `MergeLaws` helps with, and merge it again.
  * - `ClockAhead`: a stamp is over 60 s ahead of the server, whose time is `serverTime`. Wait, or stamp the edits anew.
  * - `TooOld`: `cells` are at or below the `horizon`. Take the state, and decide on these edits anew.
  * - `StrategyMismatch`: the client joins by other strategies. It may follow.

@@ -6,7 +6,7 @@ import { type Cell, joinCells } from "./cell.js"
 import { type Clock, makeClock, nextStamp, observe, setBack, synchronize } from "./clock.js"
 import { type Edit, editPatch } from "./edits.js"
 import { raiseHorizon } from "./horizon.js"
-import { type Merged, merge } from "./merging.js"
+import { joinFailed, type Merged, merge } from "./merging.js"
 import type { Patch, Refused } from "./patch.js"
 import type { RowChange } from "./row.js"
 import type { Stamp } from "./stamp.js"
@@ -44,12 +44,21 @@ export const makeReplica = (client: string, confirmed: State): Replica => ({
   edits: 0
 })
 
-const shownCell = ({ confirmed, pending }: Replica, key: string, index: number): Cell =>
+const joinShown = ({ confirmed, pending }: Replica, key: string, index: number): Cell =>
   joinCells(
     confirmed.definition.strategies[index] as Strategy,
     cellOf(confirmed, key, index),
     cellOf(pending, key, index)
   )
+
+/** An edit that does not join with what has come meanwhile shows nothing: it stays unsent, and the server decides. */
+const shownCell = (replica: Replica, key: string, index: number): Cell => {
+  try {
+    return joinShown(replica, key, index)
+  } catch {
+    return cellOf(replica.confirmed, key, index)
+  }
+}
 
 /** Returns what a program reads of a field; `undefined`: nothing. Edits that are not confirmed count. */
 export const readField = (replica: Replica, key: string, index: number): unknown => {
@@ -93,10 +102,40 @@ const apply = (replica: Replica, n: number, edit: Edit, stamp: Stamp): Unsent | 
   return merged._tag === "Refused" ? merged : { n, edit, stamp, patch }
 }
 
+/** Makes what is pending of the edits that are not confirmed, with the stamps that they have. */
+const mergePending = (replica: Replica): void => {
+  const { confirmed, unsent } = replica
+  replica.pending = makeState(confirmed.definition)
+  raiseHorizon(replica.pending, confirmed.horizon)
+  for (const { patch } of unsent) merge(replica.pending, patch, { old: "take" })
+}
+
+/** Why an edit does not join with what is confirmed: no join but a custom one throws. */
+const joinProblem = (replica: Replica, { patch: { rows } }: Unsent): Refused | undefined => {
+  const { indexes, strategies } = replica.confirmed.definition
+  for (const [row, , cells] of rows) {
+    for (const [field] of cells) {
+      const index = indexes.get(field) as number
+      if (strategies[index]?.kind !== "custom") continue
+      try {
+        joinShown(replica, row, index)
+      } catch (error) {
+        return joinFailed(error, row, field)
+      }
+    }
+  }
+  return undefined
+}
+
 /** Makes an edit. `wall` is the wall clock in milliseconds. It shows at once; a refused one changes nothing. */
 export const makeEdit = (replica: Replica, edit: Edit, wall: number): Unsent | Refused => {
   const made = apply(replica, replica.edits + 1, edit, nextStamp(replica.clock, wall))
   if ("_tag" in made) return made
+  const problem = joinProblem(replica, made)
+  if (problem !== undefined) {
+    mergePending(replica)
+    return problem
+  }
   replica.edits++
   if (made.patch.rows.length > 0) replica.unsent = [...replica.unsent, made]
   return made
@@ -150,10 +189,7 @@ export const confirmWhere = (
     if (merged._tag === "Merged") changes.push(...merged.changes)
   }
   replica.unsent = unsent.filter(({ n }) => !isConfirmed(n))
-  const rest = replica.unsent
-  replica.pending = makeState(confirmed.definition)
-  raiseHorizon(replica.pending, confirmed.horizon)
-  for (const { patch } of rest) merge(replica.pending, patch, { old: "take" })
+  mergePending(replica)
   return changes
 }
 

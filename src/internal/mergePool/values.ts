@@ -95,7 +95,7 @@ export interface Custom<in out A> {
   readonly join: (a: A, b: A) => A
   /** Encodes a value as JSON: equal values alike. */
   readonly encode: (value: A) => Json
-  /** Decodes a value, or throws. */
+  /** Decodes a value, or throws. It must decode what a join gives: a merge that leads to another value is refused as `JoinFailed`. */
   readonly decode: (data: Json) => A
 }
 
@@ -110,7 +110,10 @@ export const custom = <A>({ decode, encode, join, name }: Custom<A>): Strategy<A
       const stamp = later(a.stamp, b.stamp)
       const text = canonicalText(value)
       if (stamp === a.stamp && text === canonicalText(a.value)) return a
-      return stamp === b.stamp && text === canonicalText(b.value) ? b : { stamp, value }
+      if (stamp === b.stamp && text === canonicalText(b.value)) return b
+      // What cannot be decoded could be neither read nor joined any more, and a pool that has stored it could not be opened.
+      decode(value)
+      return { stamp, value }
     },
     encode: ({ stamp, value }) => [stamp, value],
     decode: (reading, data, from) => {

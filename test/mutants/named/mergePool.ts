@@ -9,6 +9,7 @@ const law = (name: string) => ["laws/mergePool", name] as const
 const inClock = (name: string) => ["mergePool/clock", name] as const
 const inMerging = (name: string) => ["mergePool/merging", name] as const
 const inHorizon = (name: string) => ["mergePool/horizon", name] as const
+const inHandle = (name: string) => ["mergePool/replicaHandle", name] as const
 const inReplica = (name: string) => ["mergePool/replica", name] as const
 
 const joins: ReadonlyArray<NamedMutant> = [
@@ -17,6 +18,24 @@ const joins: ReadonlyArray<NamedMutant> = [
     core("values"),
     ["a === b || compareText(canonicalText(a), canonicalText(b)) >= 0 ? a : b", "a"],
     inMerging("takes the larger canonical text of equal stamps, whatever comes first")
+  ),
+  guard(
+    "keep what a join gives and its codec does not decode",
+    core("values"),
+    ["      decode(value)\n", ""],
+    inMerging("refuses a patch whose join gives what its codec does not decode, as a whole")
+  ),
+  guard(
+    "take an edit that does not join with what is shown",
+    core("replica"),
+    ["if (problem !== undefined) {", "if (problem === null) {"],
+    inHandle("loses nothing by a join whose result its codec does not decode")
+  ),
+  guard(
+    "read nothing where an edit does not join",
+    core("replica"),
+    ["    return cellOf(replica.confirmed, key, index)\n", '    throw new Error("it does not join")\n'],
+    inHandle("loses nothing by a join whose result its codec does not decode")
   ),
   guard(
     "encode the keys of objects in the order of their making",

@@ -26,6 +26,17 @@ export const words = custom<ReadonlyArray<string>>({
   }
 })
 
+/** Words as above, of which its codec takes two: a join of more gives what it does not decode. */
+export const few = custom<ReadonlyArray<string>>({
+  name: "few",
+  join: (a, b) => [...new Set([...a, ...b])].sort(),
+  encode: (all) => all,
+  decode: (data) => {
+    if (!Array.isArray(data) || data.length > 2) throw new Error("there are too many words")
+    return [...new Set<string>(data as ReadonlyArray<string>)].sort()
+  }
+})
+
 /** Returns the definition of fields that are right. */
 export const defined = (fields: Fields): Definition => {
   const definition = define(fields)

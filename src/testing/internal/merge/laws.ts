@@ -48,6 +48,16 @@ const shown = <A>(subject: MergeSubject<A>, value: A): string => {
   }
 }
 
+/** What is wrong with what a join gives, if it cannot be decoded: it would be kept, and read no more. */
+const decodeProblem = <A>(subject: MergeSubject<A>, joined: A): string | undefined => {
+  try {
+    copyOf(subject, joined)
+    return undefined
+  } catch (error) {
+    return `joining both gives ${shown(subject, joined)}, which cannot be decoded: ${describeError(error)}`
+  }
+}
+
 /** Looks for values that break a law, and describes the smallest that were found. */
 const smallest = <A>(
   { samples, seed, subject }: Trial<MergeSubject<A>>,
@@ -193,11 +203,10 @@ export const mergeLaws: ReadonlyArray<MergeLaw> = [
     (subject, values) => {
       const [a, b] = values
       // There are two.
-      const all = [
-        a as never,
-        b as never,
-        subject.join(...(copies(subject, values).slice(0, 2) as [never, never]))
-      ]
+      const joined = subject.join(...(copies(subject, values).slice(0, 2) as [never, never]))
+      const undecoded = decodeProblem(subject, joined)
+      if (undecoded !== undefined) return undecoded
+      const all = [a as never, b as never, joined]
       for (const value of all) {
         const problem = differs(
           subject,
