@@ -25,7 +25,7 @@ import { endConnection, receiveFromClient, type ServerActions } from "./serving.
 /** Whom a pool is served to; each may be left out. */
 export interface ServeOptions {
   /**
-   * Who the client is. `client` is the id of its replica, and belongs to the principal that used it first. Default: another
+   * Who the client is. `client` is the id of its replica, and belongs to a principal as it does in `merge`. Default: another
    * server, which sees everything and may send what any client has written.
    */
   readonly as?: As | undefined
