@@ -26,6 +26,7 @@ import { memory as memoryBackend } from "./internal/catalog/memoryBackend.js"
 import type { Connected, SessionOptions } from "./internal/catalog/sessionCalls.js"
 import type { Leases } from "./internal/lease/leases.js"
 import type { SessionRefused } from "./internal/lease/sessions.js"
+import type { Fields } from "./internal/mergePool/definition.js"
 import { exchangeClient } from "./internal/mergePool/exchangeClient.js"
 import { exchangeHub } from "./internal/mergePool/exchangeHub.js"
 import { exchangeVersion } from "./internal/mergePool/messages.js"
@@ -35,6 +36,7 @@ import type { PoolHandle } from "./internal/mergePool/poolHandle.js"
 import * as Runtime from "./internal/mergePool/poolRuntime.js"
 import { type OpenOptions, type Options, resolve } from "./internal/mergePool/poolSettings.js"
 import type { Stats } from "./internal/mergePool/poolStats.js"
+import type { Pool } from "./internal/mergePool/typed.js"
 import type { InvalidOptions } from "./internal/options.js"
 import type { MadeOrDeferred, Making } from "./internal/remedy.js"
 
@@ -70,14 +72,15 @@ export type { Stats } from "./internal/mergePool/poolStats.js"
 export type { Unsent } from "./internal/mergePool/replica.js"
 export { type ReplicaHandle, type ReplicaOptions, replica } from "./internal/mergePool/replicaHandle.js"
 export type { FieldEdit, Strategy } from "./internal/mergePool/strategy.js"
+export type { NameOf, Pool, Replica, RowOf, ValueOf } from "./internal/mergePool/typed.js"
 export { type Custom, custom, last, max, min } from "./internal/mergePool/values.js"
 export { InvalidOptions } from "./internal/options.js"
 
 /** A catalog of pools. */
 export interface MergePools {
   /** Opens a pool, or makes it. One that is open is returned, if it is what is asked for. */
-  readonly open: (options: OpenOptions) => Effect.Effect<PoolHandle, OpenError>
-  /** Returns a pool that is open. */
+  readonly open: <F extends Fields>(options: OpenOptions<F>) => Effect.Effect<Pool<F>, OpenError>
+  /** Returns a pool that is open, by whatever strategies it was opened with. */
   readonly get: (id: string) => Effect.Effect<Option.Option<PoolHandle>>
   /** Ends every follow of a client in every pool, also one that is being opened. Returns how many. */
   readonly unsubscribeAll: (client: string) => Effect.Effect<number>

@@ -24,13 +24,13 @@ describe("a pool", () => {
     yield* ann.title("a", "kept")
     const again = yield* pools.open({ id: "board", strategies })
     expect(yield* again.hash()).toBe(yield* pool.hash())
-    const others = [
+    const others: ReadonlyArray<MergePool.OpenOptions> = [
       { strategies: { ...strategies, title: MergePool.max } },
       { strategies, ttl: 5 },
       { strategies, expiry: "sliding" },
       { strategies, kind: "other" },
       { strategies, onLeave: "remove" }
-    ] as const
+    ]
     for (const other of others) {
       const error = yield* Effect.flip(pools.open({ id: "board", ...other }))
       expect(error).toMatchObject({ reason: "OpenMismatch", option: Object.keys(other).at(-1) })

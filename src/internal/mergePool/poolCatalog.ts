@@ -7,6 +7,7 @@ import { type SessionOptions, session } from "../catalog/sessionCalls.js"
 import * as Slot from "../catalog/slot.js"
 import { makeSecret } from "../lease/secret.js"
 import * as Series from "../series.js"
+import type { Fields } from "./definition.js"
 import { end, forgetRemovals } from "./pool.js"
 import * as Closing from "./poolClosing.js"
 import { flushAll, handleOf, type PoolHandle } from "./poolHandle.js"
@@ -14,6 +15,7 @@ import * as Open from "./poolOpening.js"
 import type { Runtime } from "./poolRuntime.js"
 import { type Named, type OpenOptions, resolveOpening } from "./poolSettings.js"
 import * as Stats from "./poolStats.js"
+import type { Pool } from "./typed.js"
 
 const open = (runtime: Runtime, options: OpenOptions) =>
   resolveOpening(options).pipe(
@@ -77,7 +79,9 @@ export const catalogOf = (runtime: Runtime) =>
     const { close, closeWithin } = yield* Closing.start(runtime)
     const unsafeStats = () => Stats.statsOf(runtime)
     return {
-      open: (options: OpenOptions) => open(runtime, options),
+      open: <F extends Fields>(options: OpenOptions<F>) =>
+        // The pool is joined by these strategies, so they read its values.
+        open(runtime, options) as Effect.Effect<Pool<F>, OpenError>,
       get: (id: string): Effect.Effect<Option.Option<PoolHandle>> => Effect.sync(() => get(runtime, id)),
       unsubscribeAll: (client: string) => Effect.sync(() => Clients.unsubscribe(runtime.clients, client)),
       purgeExpired: Effect.sync(() => purge(runtime)),

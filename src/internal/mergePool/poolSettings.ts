@@ -42,9 +42,9 @@ export const resolve = (options: Options) =>
   }))
 
 /** Which pool is opened, and how; all but `strategies` has a default. */
-export interface OpenOptions {
+export interface OpenOptions<F extends Fields = Fields> {
   /** How each field of a row is joined. */
-  readonly strategies: Fields
+  readonly strategies: F
   /** At most 512 bytes. Default: 24 random hexadecimal digits. */
   readonly id?: string | undefined
   /** `permanent`: it is stored, and never expires. Any other kind is temporary. Default `temp`. */

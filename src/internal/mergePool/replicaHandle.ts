@@ -12,6 +12,7 @@ import * as Core from "./replica.js"
 import { isClient } from "./stamp.js"
 import { makeState, statePatch } from "./state.js"
 import type { FieldEdit } from "./strategy.js"
+import type { Replica } from "./typed.js"
 
 /** Options of a replica; each has a default. */
 export interface ReplicaOptions {
@@ -100,10 +101,10 @@ const handleOf = (core: Core.Replica, wall: () => number, maxUnsent: number): Re
 }
 
 /** Makes a replica that holds nothing. Strategies that cannot be are refused as `InvalidOptions`. */
-export const replica = (
-  strategies: Fields,
+export const replica = <F extends Fields>(
+  strategies: F,
   options: ReplicaOptions = {}
-): Effect.Effect<ReplicaHandle, Rules.InvalidOptions> =>
+): Effect.Effect<Replica<F>, Rules.InvalidOptions> =>
   Effect.gen(function* () {
     const { client, maxUnsent } = yield* Rules.resolve<ReplicaOptions>()(rules, options)
     const definition = define(strategies)
@@ -114,5 +115,7 @@ export const replica = (
     const random = yield* makeRandom
     const clock = steady(yield* Effect.clock)
     const core = Core.makeReplica(client ?? newClient(random), makeState(definition))
-    return handleOf(core, () => clock.unsafeCurrentTimeMillis(), maxUnsent)
+    const handle = handleOf(core, () => clock.unsafeCurrentTimeMillis(), maxUnsent)
+    // It is joined by these strategies, so they read its values.
+    return handle as Replica<F>
   })
