@@ -97,7 +97,7 @@ const serverShapes: Readonly<Record<ServerMessage["_tag"], Shape>> = {
 
 const malformed = (what: string): Malformed => ({
   _tag: "Malformed",
-  message: `${what}: send messages as \`encode\` makes them`
+  message: `${what}: send messages as the exchange makes them`
 })
 
 const parse = (text: string): unknown => {

@@ -20,7 +20,7 @@ export interface MergeOptions {
   /**
    * Who merges. `client` is the id in its stamps, and belongs to the principal that used it first. That is known as long as
    * this process has the pool in memory, and of the 100,000 clients that came last: stored cells name clients and no principals,
-   * so after a restart, or in another process, the first one to use an id has it again. Whoever reads a pool sees the ids of
+   * so after a restart, or in another process, the first one to use an id has it again. All who read a pool see the ids of
    * its clients. Where principals do not trust each other, take `client` from a session or a token that you have given, and
    * not from what the client sends. Default: the server itself, which may merge what any client has written.
    */

@@ -36,12 +36,12 @@ export interface ServeOptions {
 /** One client of an exchange, as its transport has it. */
 export interface Serving {
   /**
-   * Takes a message of the client, as `exchange.encode` writes it, and completes when the next one may come: not while 256
+   * Takes a message of the client, as `exchange.client` makes it, and completes when the next one may come: not while 256
    * answers or merges wait. What is malformed, or out of its turn, ends the exchange.
    */
   readonly receive: (message: string) => Effect.Effect<void>
   /**
-   * The messages for the client, as `exchange.encode` writes them; one reader. It ends behind an `End`, or with the scope. A
+   * The messages for the client, as `exchange.client` takes them; one reader. It ends behind an `End`, or with the scope. A
    * reader that is slow gets the last form of each cell, and no frame that was judged by older rights.
    */
   readonly messages: Stream.Stream<string>
