@@ -10,7 +10,13 @@
  */
 import { Effect, Either } from "effect"
 import { check, handle } from "./internal/arguments.js"
-import { type Append, type ChangeLog, type ReadOptions, ringEach } from "./internal/log/changeLog.js"
+import {
+  type Append,
+  type ChangeLog,
+  checkRing,
+  type ReadOptions,
+  ringEach
+} from "./internal/log/changeLog.js"
 import {
   type Change,
   type ChangeLogError,
@@ -175,14 +181,17 @@ export const make = <V>(options: Options<V> = {}): Effect.Effect<ChangeLog<V>, I
       latest: history.state && latestOf(history.state),
       index: history.keys === undefined ? undefined : makeIndex(history, history.keys),
       doorbell: (ring) =>
-        Effect.acquireRelease(
-          Effect.sync(() => {
-            // A function that is registered twice is called twice.
-            const own = () => ring()
-            rings.add(own)
-            return own
-          }),
-          (own) => Effect.sync(() => rings.delete(own))
+        Effect.andThen(
+          checkRing(ring),
+          Effect.acquireRelease(
+            Effect.sync(() => {
+              // A function that is registered twice is called twice.
+              const own = () => ring()
+              rings.add(own)
+              return own
+            }),
+            (own) => Effect.sync(() => rings.delete(own))
+          )
         )
     }
   })

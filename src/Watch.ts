@@ -99,7 +99,10 @@ export interface Watcher<V> {
   readonly health: Effect.Effect<Reader.WatcherHealth>
   /** Ends it as `Closed`. What was buffered can still be taken. A second call does nothing. */
   readonly cancel: Effect.Effect<void>
-  /** Ends it for the owner of the log. What was buffered can still be taken. The first end holds. */
+  /**
+   * Ends it for the owner of the log. What was buffered can still be taken. The first end holds. Dies with
+   * `InvalidOptions` if it is no reason, or the message no text.
+   */
   readonly end: (reason: OwnerReason, message: string, cause?: unknown) => Effect.Effect<void>
 }
 
@@ -159,7 +162,8 @@ export interface Watch<V> {
   readonly closeWithin: (duration: Duration.DurationInput) => Effect.Effect<void>
   /**
    * Closes it for the owner of the log: every watcher ends with this reason. Later follows are refused as `Ended`. The
-   * first of `close` and `end` holds; a later call completes with it.
+   * first of `close` and `end` holds; a later call completes with it. Dies with `InvalidOptions` if it is no reason, or the
+   * message no text.
    */
   readonly end: (reason: OwnerReason, message: string, cause?: unknown) => Effect.Effect<void>
 }
@@ -184,7 +188,7 @@ const handleOf = <V>(runtime: Runtime<V>, watcher: Internal.Watcher<V>): Watcher
     synced: Reader.synced(registry, watcher),
     health: Effect.sync(() => Reader.healthOf(dispatcher, watcher)),
     cancel: Opening.cancel(runtime, watcher),
-    end: (reason, message, cause) => Opening.end(runtime, watcher, { reason, message, cause })
+    end: Ending.byOwner((how) => Opening.end(runtime, watcher, how))
   }
 }
 
@@ -259,7 +263,7 @@ const watchOf = <V>(runtime: Runtime<V>, close: Effect.Effect<void>): Watch<V> =
     Effect.flatMap(millisOf("closeWithin", duration), (within) =>
       Ending.close(runtime, Ending.closed, within)
     ),
-  end: (reason, message, cause) => Ending.close(runtime, { reason, message, cause })
+  end: Ending.byOwner((how) => Ending.close(runtime, how))
 })
 
 /**

@@ -20,6 +20,10 @@ export const check = (
     return value instanceof InvalidOptions ? Effect.fail(value) : Effect.void
   })
 
+/** Dies if an argument does not pass its rule: for calls that cannot fail. */
+export const checkOrDie = (name: string, rule: Rule<unknown>, given: unknown): Effect.Effect<void> =>
+  Effect.orDie(check(name, rule, given))
+
 const anEffect = that("an Effect", Effect.isEffect)
 
 /** Fails if an argument is no Effect, which is run later. */

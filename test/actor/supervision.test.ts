@@ -8,7 +8,13 @@ import { manual, scenario, settled, started, withTurn } from "../support/time/tu
 /** A step that cannot be interrupted, and ends when the gate opens. */
 const stubborn = (gate: Deferred.Deferred<void>) => Effect.uninterruptible(Deferred.await(gate))
 
-const stopped = (reason: "Closed" | "Failed") => ({ _tag: "ActorStopped", reason })
+const stopped = (reason: "Closed" | "Failed") => ({
+  _tag: "ActorStopped",
+  reason,
+  message: expect.stringMatching(
+    reason === "Closed" ? /is closed: make another/ : /has failed .*see the cause/
+  )
+})
 
 describe("questions", () => {
   scenario("that fail, die or are interrupted by themselves concern only who asked", function* () {

@@ -161,9 +161,16 @@ export const phaseChanged = <R, I>(engine: Engine<R, I>): void => {
   publish(engine)
 }
 
+const stopped = {
+  Closed: "is closed: make another one",
+  Failed: "has failed for good, see the cause: mend what it names, and make another one"
+}
+
 /** The error of a request that is answered no more. */
-export const stoppedError = <R, I>({ cause = Cause.empty, phase }: Engine<R, I>): ActorStopped =>
-  new ActorStopped({ reason: phase === "Failed" ? "Failed" : "Closed", cause })
+export const stoppedError = <R, I>({ behavior, cause = Cause.empty, phase }: Engine<R, I>): ActorStopped => {
+  const reason = phase === "Failed" ? "Failed" : "Closed"
+  return new ActorStopped({ reason, message: `${behavior.name} ${stopped[reason]}`, cause })
+}
 
 /** Resumes the worker that waits for work, or for more of it. */
 export const resumeWorker = <R, I>(engine: Engine<R, I>): void => {

@@ -4,6 +4,7 @@ import { type Cause, Data } from "effect"
 /** The actor answers no more requests: it is closed, or it has failed with `cause`. */
 export class ActorStopped extends Data.TaggedError("ActorStopped")<{
   readonly reason: "Closed" | "Failed"
+  readonly message: string
   readonly cause: Cause.Cause<unknown>
 }> {}
 

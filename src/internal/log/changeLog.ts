@@ -1,5 +1,7 @@
 /** The interface of a change log, whatever keeps it. */
 import type { Effect, Scope } from "effect"
+import { checkOrDie } from "../arguments.js"
+import { func } from "../options.js"
 import type {
   Change,
   ChangeLogError,
@@ -103,10 +105,15 @@ export interface ChangeLog<in out V> {
   /**
    * Calls `ring` after commits until the scope ends. The call is a hint: there may be one for many commits, and one when
    * nothing has changed. `ring` is called synchronously and must not throw. If it throws, the commit stands, and the
-   * other functions are called.
+   * other functions are called. Dies with `InvalidOptions` if it is no function.
    */
   readonly doorbell: (ring: () => void) => Effect.Effect<void, never, Scope.Scope>
 }
+
+const aRing = func("that is called after commits")
+
+/** Dies if what a doorbell is to call is no function: nothing would call it, and nothing would tell. */
+export const checkRing = (ring: unknown): Effect.Effect<void> => checkOrDie("ring", aRing, ring)
 
 /** Calls each function after a commit. If one throws, the commit stands, and the others are called. */
 export const ringEach = (rings: Iterable<() => void>): void => {

@@ -1,5 +1,7 @@
 /** The end of a watch: by its scope, by the owner of its log, or because its log failed for good. The first one holds. */
 import { Cause, Deferred, Effect } from "effect"
+import { checkOrDie } from "../arguments.js"
+import { oneOf, text } from "../options.js"
 import * as State from "./dispatcherState.js"
 import type { OwnerReason, WatchEnded } from "./frames.js"
 import { type Admission, WatchRefused } from "./opening.js"
@@ -29,6 +31,17 @@ export const fail = <V>(admission: Admission<V>, error: unknown): void => {
   const message = "the watch has failed: make another one"
   refuse(admission, new WatchRefused({ reason: "Log", message, cause }))
 }
+
+const ownerReason = oneOf("Expired", "Ended", "Failed")
+
+/** Makes the call of an owner that ends what it gave out. What names no end dies, and ends nothing. */
+export const byOwner =
+  (end: (how: State.Ending) => Effect.Effect<void>) =>
+  (reason: OwnerReason, message: string, cause?: unknown): Effect.Effect<void> =>
+    Effect.andThen(
+      Effect.andThen(checkOrDie("reason", ownerReason, reason), checkOrDie("message", text, message)),
+      end({ reason, message, cause })
+    )
 
 const isOwnerReason = (reason: WatchEnded["reason"]): reason is OwnerReason =>
   reason === "Expired" || reason === "Ended" || reason === "Failed"

@@ -22,6 +22,18 @@ export const untypedGuards: ReadonlyArray<NamedMutant> = [
     ["project/options", durations]
   ),
   guard(
+    "call null after commits",
+    "internal/log/changeLog",
+    ['checkOrDie("ring", aRing, ring)', "Effect.asVoid(Effect.succeed([checkOrDie, aRing, ring]))"],
+    ["project/options", nothing]
+  ),
+  guard(
+    "end a watch for no reason",
+    "internal/watch/ending",
+    ['checkOrDie("reason", ownerReason, reason), checkOrDie', "Effect.void, checkOrDie"],
+    ["project/options", nothing]
+  ),
+  guard(
     "limit an answer by what is no duration",
     "internal/actor/ask",
     ["return resume(Effect.die(limit))", "return resume(Effect.void as never)"],

@@ -11,6 +11,7 @@ import * as HttpAudit from "../../../src/platform/HttpAudit.js"
 import * as WatchSse from "../../../src/platform/WatchSse.js"
 import * as Recorder from "../../../src/Recorder.js"
 import * as Storage from "../../../src/Storage.js"
+import * as SqlChangeLog from "../../../src/sql/SqlChangeLog.js"
 import * as SqlTable from "../../../src/sql/SqlTable.js"
 import * as Table from "../../../src/Table.js"
 import * as FaultStorage from "../../../src/testing/FaultStorage.js"
@@ -120,6 +121,15 @@ const logs: ReadonlyArray<Argument> = [
   argument("the cursor of a log", { _tag: "ChangeLogError", reason: "Invalid" }, (nothing) =>
     Effect.flatMap(log, ({ read }) => read({ after: nothing, limit: 1 }))
   ),
+  argument("the doorbell of a log", invalid("ring"), (nothing) =>
+    Effect.flatMap(log, ({ doorbell }) => doorbell(nothing))
+  ),
+  argument("the doorbell of a log in a database", invalid("ring"), (nothing) =>
+    Effect.flatMap(
+      Effect.provide(SqlChangeLog.make({ table: "log" }), SqliteClient.layer({ filename: ":memory:" })),
+      ({ doorbell }) => doorbell(nothing)
+    )
+  ),
   argument("the snapshot of a log", { _tag: "InvalidSelector" }, (nothing) =>
     Effect.flatMap(log, ({ snapshot }) => snapshot(nothing))
   ),
@@ -137,6 +147,17 @@ const logs: ReadonlyArray<Argument> = [
         Effect.flatMap(log, Watch.make),
         (watch): Effect.Effect<unknown, unknown, Scope.Scope> => watch[call](nothing)
       )
+    )
+  ),
+  argument("end of a watch", invalid("reason"), (nothing) =>
+    Effect.flatMap(Effect.flatMap(log, Watch.make), ({ end }) => end(nothing, "over"))
+  ),
+  argument("the message of the end of a watch", invalid("message"), (nothing) =>
+    Effect.flatMap(Effect.flatMap(log, Watch.make), ({ end }) => end("Ended", nothing))
+  ),
+  argument("end of a watcher", invalid("reason"), (nothing) =>
+    Effect.flatMap(Effect.flatMap(log, Watch.make), ({ open }) =>
+      Effect.flatMap(open(ChangeLog.prefix("")), ({ end }) => end(nothing, "over"))
     )
   ),
   argument("publish of a watch", { _tag: "ChangeLogError", reason: "Invalid" }, (nothing) =>

@@ -2,7 +2,7 @@
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { Duration, Effect, Option, Queue, Schedule, type Scope } from "effect"
 import type { ChangeLog } from "../../../ChangeLog.js"
-import { ringEach } from "../../../internal/log/changeLog.js"
+import { checkRing, ringEach } from "../../../internal/log/changeLog.js"
 import {
   type ChangeLogError,
   type Entry,
@@ -219,20 +219,23 @@ const handle = <V>(open: OpenLog, { poll, retention: bounds }: Behavior): SqlCha
     state,
     index: store.statements.index && indexHandle<V>(store, store.statements.index),
     doorbell: (ring) =>
-      Effect.zipRight(
-        listenLocally(local, store.logId, ring),
-        doorbell === undefined
-          ? Effect.forkScoped(
-              // A fiber inherits that its caller cannot be interrupted, and would then never end.
-              Effect.interruptible(
-                Effect.schedule(
-                  Effect.sync(() => ringEach([ring])),
-                  Schedule.spaced(poll)
+      checkRing(ring).pipe(
+        Effect.andThen(listenLocally(local, store.logId, ring)),
+        Effect.andThen(
+          doorbell === undefined
+            ? Effect.forkScoped(
+                // A fiber inherits that its caller cannot be interrupted, and would then never end.
+                Effect.interruptible(
+                  Effect.schedule(
+                    Effect.sync(() => ringEach([ring])),
+                    Schedule.spaced(poll)
+                  )
                 )
               )
-            )
-          : doorbell.listen(channelOf(store.feed), feed, ring)
-      ).pipe(Effect.asVoid),
+            : doorbell.listen(channelOf(store.feed), feed, ring)
+        ),
+        Effect.asVoid
+      ),
     prune: bounds === undefined ? Effect.succeed(0) : typed(prune(store, bounds))
   }
   return Object.defineProperty(log, openLog, { value: open })
