@@ -5,7 +5,7 @@
  * const report = yield* DatastoreLaws.run({
  *   name: "my backend",
  *   place: Effect.map(emptyFolder, (folder) => ({ open: openBackend(folder) })),
- *   capabilities: { faults: "none" }
+ *   capabilities: { faults: "none", time: "real" }
  * })
  * ```
  *

@@ -1,8 +1,8 @@
 /** Permanent stores over clients of SQLite and Postgres keep the laws of permanent stores. */
-import { Effect, Scope } from "effect"
+import { Duration, Effect, Scope } from "effect"
 import type { Subject } from "effect-recorder/testing/DatastoreLaws"
 import { datastoreLaws } from "effect-recorder/testing/vitest"
-import { backendOf, databases, type Shared, tables } from "../sql/datastore/fixture.js"
+import { backendOf, databases, passing, type Shared, tables } from "../sql/datastore/fixture.js"
 import { runs } from "../support/laws/laws.js"
 
 /** Backends in turn, as of several processes, over one database. */
@@ -17,13 +17,15 @@ const subject = (name: string, database: Effect.Effect<Shared>): Subject => ({
         opened++
         return opened > 2 ? backendOf(db) : Effect.succeed(opened === 1 ? one : other)
       }),
+      pass: (duration) =>
+        Effect.forEach(passing(Math.ceil(Duration.toMillis(duration))), (text) => db.sql(text)),
       fail: Effect.andThen(
         rename("", "gone_"),
         Effect.addFinalizer(() => Effect.orDie(rename("gone_", "")))
       ).pipe(Scope.extend(scope))
     }
   }),
-  capabilities: { faults: "on demand" }
+  capabilities: { faults: "on demand", time: "on demand" }
 })
 
 // Of the servers one: the other has the suite of test/sql/datastore.

@@ -33,7 +33,11 @@ export const right = (disk: Disk): Backend => {
     name,
     now: guarded(disk, now),
     open: (stored): Effect.Effect<OpenedStore, StorageError, Scope.Scope> =>
-      Effect.map(guarded(disk, open(stored)), (opened) => ({ ...opened, load: guarded(disk, opened.load) })),
+      Effect.map(guarded(disk, open(stored)), (opened) => ({
+        ...opened,
+        load: guarded(disk, opened.load),
+        tidy: guarded(disk, opened.tidy)
+      })),
     own: (name) => guarded(disk, own(name)),
     save: (batch, token) => guarded(disk, save(batch, token)),
     setVersion: (id, version) => guarded(disk, setVersion(id, version)),
@@ -58,5 +62,5 @@ export const subjectOf = (name: string, open: (disk: Disk) => Backend): Subject 
     })
     return { open: Effect.sync(() => open(disk)), pass, fail }
   }),
-  capabilities: { faults: "on demand" }
+  capabilities: { faults: "on demand", time: "on demand" }
 })

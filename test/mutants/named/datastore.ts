@@ -79,6 +79,24 @@ export const datastoreMutants: ReadonlyArray<NamedMutant> = [
     ofLaws
   ),
   guard(
+    "forget by a tidying what is younger than a day",
+    "internal/catalog/memoryStore",
+    ["if (now - at > rememberedFor)", "if (now > at)"],
+    ofLaws
+  ),
+  guard(
+    "forget replies by a tidying, and act again",
+    "internal/catalog/memoryStore",
+    ["windows.set(client, { top: windows.get(client)?.top ?? floor, floor })", "void client"],
+    ofLaws
+  ),
+  guard(
+    "keep the windows of all clients for ever",
+    "internal/catalog/memoryStore",
+    ["let excess = windows.size -", "let excess = 0 * windows.size -"],
+    ofLaws
+  ),
+  guard(
     "look for no revision of a save that is tried again",
     "internal/catalog/memoryStore",
     ["book.named.get(name)", "undefined"],

@@ -155,6 +155,25 @@ const ending: ReadonlyArray<NamedMutant> = [
     ["datastore/sessions", "goes on when it is resumed at the last millisecond of its grace"]
   ),
   guard(
+    "deliver a frame before COMMIT",
+    inside("permanent"),
+    [
+      "const log = readView(opened.log, read, shared.mark)",
+      `const { make, put, remove } = yield* Effect.promise(() => import("../../ChangeLog.js"))
+    const log = yield* Effect.orDie(make({ state: "latest" }))
+    const { commit } = holding
+    holding = {
+      ...holding,
+      commit: (changed, bytes) => {
+        log.append.now(changed.map(({ after, key }) => (after ? put(key, after) : remove(key))))
+        return commit(changed, bytes)
+      }
+    }
+    void [readView, opened, read]`
+    ],
+    ["datastore/close", "gets nothing before it is committed, and reads get it at once"]
+  ),
+  guard(
     "save with no token",
     "internal/catalog/saveInOrder",
     ["              saver.token\n", "              undefined\n"],

@@ -2,13 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { following } from "../../support/watch/following.js"
-import { databases, operation, remove, save, seqs, set, stored } from "./fixture.js"
-
-/** The database's clock goes on by so many milliseconds, for what is stored. */
-const pass = (millis: number) => [
-  `UPDATE shared_sessions SET "until" = "until" - ${millis}`,
-  `UPDATE shared_operations SET "at" = "at" - ${millis}`
-]
+import { databases, operation, passing, remove, save, seqs, set, stored } from "./fixture.js"
 
 for (const [name, database] of databases()) {
   describe(`permanent stores of several processes in ${name}`, () => {
@@ -181,7 +175,7 @@ for (const [name, database] of databases()) {
           undefined
         )
         expect(yield* other.sessions.ended(10)).toEqual([])
-        yield* Effect.forEach(pass(35_000), (text) => db.sql(text))
+        yield* Effect.forEach(passing(35_000), (text) => db.sql(text))
         expect(yield* other.sessions.ended(10)).toEqual([
           { id: "empty", stores: [] },
           { id: "s", stores: ["a", "b"] },
@@ -216,7 +210,7 @@ for (const [name, database] of databases()) {
           ],
           undefined
         )
-        yield* Effect.forEach(pass(24 * 60 * 60 * 1000 + 1000), (text) => db.sql(text))
+        yield* Effect.forEach(passing(24 * 60 * 60 * 1000 + 1000), (text) => db.sql(text))
         yield* one.save([set("a", "k", 1, operation(4)), set("a", "k", 1, operation(2))], undefined)
         const loaded = yield* (yield* other.open(stored("a"))).load
         expect(loaded.operations.map(({ client, n }) => [client, n])).toEqual([["a", 4]])
@@ -252,7 +246,7 @@ for (const [name, database] of databases()) {
           [set("a", "k", 1, operation(1, "old")), set("a", "k", 1, operation(2, "old"))],
           undefined
         )
-        yield* Effect.forEach(pass(24 * 60 * 60 * 1000 + 1000), (text) => db.sql(text))
+        yield* Effect.forEach(passing(24 * 60 * 60 * 1000 + 1000), (text) => db.sql(text))
         yield* one.save([set("a", "k", 1, operation(1, "new"))], undefined)
         yield* db.sql(
           `INSERT INTO shared_clients ("feed", "client", "top", "floor", "at") WITH RECURSIVE g(n) AS` +

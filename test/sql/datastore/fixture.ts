@@ -30,6 +30,13 @@ const suffixes = [
 /** The tables of the stores. */
 export const tables = suffixes.map((suffix) => `shared${suffix}`)
 
+/** Lets the database's clock go on by so many milliseconds, for what is stored. */
+export const passing = (millis: number): ReadonlyArray<string> => [
+  `UPDATE shared_sessions SET "until" = "until" - ${millis}`,
+  `UPDATE shared_operations SET "at" = "at" - ${millis}`,
+  `UPDATE shared_clients SET "at" = "at" - ${millis}`
+]
+
 /** A backend over another client. No poll finds what it does not ring for. */
 export const backendOf = (
   { client }: TableDatabase,

@@ -10,5 +10,5 @@ export const memorySubject: Subject = {
   place: Effect.flatMap(passingClock, ({ clock, pass }) =>
     Effect.map(Effect.withClock(memory(), clock), (backend) => ({ open: Effect.succeed(backend), pass }))
   ),
-  capabilities: { faults: "none" }
+  capabilities: { faults: "none", time: "on demand" }
 }

@@ -1,7 +1,18 @@
 /** Wrong in what is saved, and in what is remembered. */
 import { Effect } from "effect"
 import type { Save, SaveOutcome } from "../../../src/internal/catalog/backend.js"
-import { answering, calling, decided, known, loading, locking, saving, type WrongBackend } from "./wrong.js"
+import type { Disk } from "../rightBackend.js"
+import {
+  answering,
+  calling,
+  decided,
+  known,
+  loading,
+  locking,
+  opening,
+  saving,
+  type WrongBackend
+} from "./wrong.js"
 
 const noRevision = { epoch: "", seq: 0, tag: 0 }
 
@@ -127,4 +138,42 @@ const wrongOperations: ReadonlyArray<WrongBackend> = [
   )
 ]
 
-export const wrongInSaving: ReadonlyArray<WrongBackend> = [...wrongSaving, ...wrongOperations]
+const isTidied = (disk: Disk): boolean => known(disk, "tidied", () => ({ yet: false })).yet
+
+/** Does something else once a store was tidied. */
+const tidied = (name: string, change: Parameters<typeof locking>[1], breaks: WrongBackend["breaks"]) =>
+  calling(
+    name,
+    (_, disk) => {
+      const { open, save } = locking(
+        name,
+        (locked, one, disk) => (isTidied(disk) ? change(locked, one, disk) : {}),
+        breaks
+      ).open(disk)
+      const tidying = Effect.sync(() => (known(disk, "tidied", () => ({ yet: false })).yet = true))
+      return {
+        save,
+        open: (stored) =>
+          Effect.map(open(stored), (opened) => ({ ...opened, tidy: Effect.andThen(opened.tidy, tidying) }))
+      }
+    },
+    breaks
+  )
+
+const wrongTidying: ReadonlyArray<WrongBackend> = [
+  opening("tidies nothing", () => ({ tidy: Effect.void }), ["tidy-forgets", "tidy-bounds-clients"]),
+  tidied("forgets what is younger, too", () => ({ remembered: undefined }), ["tidy-forgets"]),
+  tidied("forgets replies, and raises no floor", ({ window }) => ({ window: { ...window, floor: 0 } }), [
+    "tidy-forgets"
+  ]),
+  tidied("forgets the windows of all clients", () => ({ window: { top: 0, floor: 0 } }), [
+    "tidy-forgets",
+    "tidy-bounds-clients"
+  ])
+]
+
+export const wrongInSaving: ReadonlyArray<WrongBackend> = [
+  ...wrongSaving,
+  ...wrongOperations,
+  ...wrongTidying
+]

@@ -16,6 +16,7 @@ import {
   type DatastoreSubjects,
   lacks
 } from "./subject.js"
+import { datastoreLawsOfTidying } from "./tidying.js"
 
 /** Every law, by groups. */
 export const datastoreLaws: ReadonlyArray<DatastoreLaw> = [
@@ -25,6 +26,7 @@ export const datastoreLaws: ReadonlyArray<DatastoreLaw> = [
   ...datastoreLawsOfAtomicity,
   ...datastoreLawsOfLoading,
   ...datastoreLawsOfOperations,
+  ...datastoreLawsOfTidying,
   ...datastoreLawsOfOwning,
   ...datastoreLawsOfHandles
 ]

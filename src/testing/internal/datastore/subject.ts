@@ -21,6 +21,8 @@ export interface DatastorePlace {
 export interface DatastoreCapabilities {
   /** Whether its place can be made to fail. */
   readonly faults: "on demand" | "none"
+  /** Whether its place lets any time pass at once, more than a day too, by `pass`. Default `real`: it does not. */
+  readonly time?: "on demand" | "real" | undefined
 }
 
 /** A backend under test. */
@@ -32,7 +34,7 @@ export interface DatastoreSubject {
 }
 
 /** Something that a law needs of its subject. */
-export type DatastoreNeed = "faults"
+export type DatastoreNeed = "faults" | "time"
 
 /** What the laws of one group are about. */
 export type DatastoreGroup =
@@ -41,6 +43,7 @@ export type DatastoreGroup =
   | "saving"
   | "loading"
   | "operations"
+  | "tidying"
   | "ownership"
   | "sessions"
   | "handles"
@@ -55,8 +58,10 @@ export interface DatastoreSubjects extends TypeLambda {
 export type DatastoreLaw = Law<DatastoreSubjects, DatastoreNeed, DatastoreGroup>
 
 /** Why a backend does not meet a need; `undefined` when it does. */
-export const lacks = ({ capabilities }: DatastoreSubject, _: DatastoreNeed): string | undefined =>
-  capabilities.faults === "on demand" ? undefined : "the place cannot be made to fail"
+export const lacks = ({ capabilities }: DatastoreSubject, need: DatastoreNeed): string | undefined => {
+  if (capabilities[need] === "on demand") return undefined
+  return need === "faults" ? "the place cannot be made to fail" : "the place cannot let more than a day pass"
+}
 
 /** Why a law is left out for this backend; `undefined` when it is not. */
 export const datastoreLeftOutReason = leftOutReasonOf<DatastoreSubjects, DatastoreNeed>(lacks)
