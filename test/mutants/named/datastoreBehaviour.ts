@@ -137,6 +137,15 @@ const ending: ReadonlyArray<NamedMutant> = [
     ["datastore/life", "is not put off by a touch or a write that comes late"]
   ),
   guard(
+    "open what is over before its timer has fired",
+    inside("opening"),
+    ["|| access(entry.store, shared.timers.now()) !== undefined", "|| entry.store.ended !== undefined"],
+    [
+      "datastore/orders",
+      "ends once, or not at all, whatever is first of get, open, touch, janitor and set (fixed)"
+    ]
+  ),
+  guard(
     "end by the wall clock",
     "internal/lease/timers",
     ["now: () => monotonicMillis(state.clock)", "now: () => state.clock.unsafeCurrentTimeMillis()"],
