@@ -1,6 +1,6 @@
 /** Staged writes: shown at once to readers who ask for them, and gone with their outcome (rule 12). */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Fiber, Option } from "effect"
+import { Effect, Fiber, Option, TestClock } from "effect"
 import type * as LiveTable from "../../src/LiveTable.js"
 import { Query } from "../../src/Storage.js"
 import { Write } from "../../src/Table.js"
@@ -115,6 +115,54 @@ describe("a staged write", () => {
     yield* latch.open
     expect(stateOf(yield* Fiber.join(row))).toBe("new")
     expect(idsOf(yield* Fiber.join(list))).toBe("k2")
+  })
+
+  scenario(
+    "that was confirmed is in the answer of an old read, also when a later one has landed",
+    function* () {
+      const { live, master } = yield* liveKeys({}, old)
+      const query = { where: Query.eq("state", "old") }
+      const latch = yield* Effect.makeLatch()
+      master.next("list", late(latch))
+      const list = yield* started(live.list(query, include))
+      const staged = yield* live.stage(Write.patch("k1", { state: "new" }))
+      yield* staged.outcome
+      expect(idsOf(yield* live.list(query))).toBe("k2")
+      yield* latch.open
+      expect(idsOf(yield* Fiber.join(list))).toBe("k2")
+    }
+  )
+
+  scenario("that was confirmed stands under the writes that a read has waited for", function* () {
+    const { live, master } = yield* liveKeys({}, old)
+    master.next("write", failing(away("Unknown")))
+    // What is in doubt is not stored, so that every read of it asks the master.
+    yield* Effect.flip(live.patch("k1", { account: "a" }))
+    const latch = yield* Effect.makeLatch()
+    master.next("write", held(latch))
+    yield* live.stage(Write.patch("k1", { state: "staged" }))
+    yield* started(live.patch("k1", { state: "later" }))
+    const queued = { ...include, atLeast: "queued" } as const
+    const row = yield* started(live.get("k1", queued))
+    const list = yield* started(live.list({ where: Query.eq("state", "later") }, queued))
+    yield* latch.open
+    expect(stateOf(yield* Fiber.join(row))).toBe("later")
+    expect(idsOf(yield* Fiber.join(list))).toBe("k1")
+  })
+
+  scenario("brings a row into a list only while the cache would answer it", function* () {
+    const { live, master } = yield* liveKeys({ ttl: "10 seconds" }, [...old, key("k3", "new")])
+    yield* live.get("k3")
+    master.always("write", held(yield* Effect.makeLatch()))
+    yield* live.stage(Write.patch("k3", { state: "old" }))
+    const query = { where: Query.eq("state", "old") }
+    expect(idsOf(yield* live.list(query, include))).toBe("k1,k2,k3")
+    // What is asked of the master, or of the log, is asked of every row.
+    expect(idsOf(yield* live.list(query, { ...include, use: "master" }))).toBe("k1,k2")
+    yield* TestClock.adjust("10 seconds")
+    expect(idsOf(yield* live.list(query, include))).toBe("k1,k2")
+    yield* live.get("k3")
+    expect(idsOf(yield* live.list(query, include))).toBe("k1,k2,k3")
   })
 
   scenario("that is not valid is refused at once, and never shown", function* () {

@@ -21,6 +21,7 @@ import {
   rowSlot,
   textOfQueryAnswer,
   textOfRowAnswer,
+  type View,
   valid
 } from "./slots.js"
 import * as Staging from "./staging.js"
@@ -32,21 +33,21 @@ const sourceOf = <D extends AnyDefinition, A extends Answer<unknown>>(
   slot: Slot<A, Cached>,
   how: {
     readonly textOf: (answer: A) => string
-    readonly view: (read: Effect.Effect<A, ReadFailed>) => Effect.Effect<A, ReadFailed>
-    /** Staged writes are not in the cell. */
-    readonly peeks: boolean
+    /** Shows staged writes, which are not in the cell. */
+    readonly view: View<A> | undefined
   }
 ): Follows.Source<A> => {
   const { cells } = reads.core.c
+  const polled = readMaster(reads.reading, slot)
   return {
     key: slot.key,
     peek: () => {
-      const cell = how.peeks ? slot.cell() : undefined
+      const cell = how.view === undefined ? slot.cell() : undefined
       if (cell?.value === undefined || Cells.stateOf(cells, cell) !== "Current") return undefined
       return monotonicMillis(clock) < cell.freshUntil ? slot.answer(cell.value) : undefined
     },
-    read: how.view(readSlot(reads, slot, undefined)),
-    poll: how.view(readMaster(reads.reading, slot)),
+    read: readSlot(reads, slot, undefined, how.view),
+    poll: how.view === undefined ? polled : how.view(polled, "master"),
     textOf: how.textOf,
     pin: () => {
       const cell = Cells.pin(cells, slot.key)
@@ -70,8 +71,7 @@ const followRow = <D extends AnyDefinition>(
     runtime,
     sourceOf(runtime, reads, rowSlot(reads, key, tags), {
       textOf: textOfRowAnswer(reads.core),
-      peeks: pending !== "include",
-      view: (read) => (pending === "include" ? Staging.withRow(reads.core, key, read) : read)
+      view: pending === "include" ? Staging.withRow(reads.core, key) : undefined
     })
   )
 
@@ -85,8 +85,7 @@ const followQuery = <D extends AnyDefinition>(
     runtime,
     sourceOf(runtime, reads, querySlot(reads, asked, tags), {
       textOf: textOfQueryAnswer(reads.core),
-      peeks: pending !== "include",
-      view: (read) => (pending === "include" ? Staging.withQuery(reads.core, asked, read) : read)
+      view: pending === "include" ? Staging.withQuery(reads.core, asked) : undefined
     })
   )
 

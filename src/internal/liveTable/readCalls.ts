@@ -38,8 +38,8 @@ const readRow = <D extends AnyDefinition>(
   key: Key,
   settings: ReadSettings | undefined
 ): Effect.Effect<RowAnswer, ReadFailed> => {
-  const read = readSlot(reads, rowSlot(reads, key, settings?.tags), settings)
-  return settings?.pending === "include" ? Staging.withRow(reads.core, key, read) : read
+  const view = settings?.pending === "include" ? Staging.withRow(reads.core, key) : undefined
+  return readSlot(reads, rowSlot(reads, key, settings?.tags), settings, view)
 }
 
 /** Reads a list or a count as its options ask for. */
@@ -48,8 +48,8 @@ export const readQuery = <D extends AnyDefinition>(
   asked: Asked,
   settings: ReadSettings | undefined
 ): Effect.Effect<QueryAnswer, ReadFailed> => {
-  const read = readSlot(reads, querySlot(reads, asked, settings?.tags), settings)
-  return settings?.pending === "include" ? Staging.withQuery(reads.core, asked, read) : read
+  const view = settings?.pending === "include" ? Staging.withQuery(reads.core, asked) : undefined
+  return readSlot(reads, querySlot(reads, asked, settings?.tags), settings, view)
 }
 
 /** Returns the fresh row of an id, as a caller writes it. */

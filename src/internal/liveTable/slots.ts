@@ -152,28 +152,37 @@ const holds = <A extends Answer<unknown>>(slot: Slot<A, Cached>, revision: Revis
   return held !== undefined && held.epoch === revision.epoch && held.seq >= revision.seq
 }
 
-/** Waits for what `atLeast` asks for. `master`: the cache cannot be used. */
+/** `cell`: the cache may be used for this key alone. `master`: it cannot be used. */
+export type Way = "cache" | "cell" | "master"
+
+/** What a read shows over its answer. It begins when the master may be asked: what was waited for before is over. */
+export type View<A> = (read: Effect.Effect<A, ReadFailed>, way: Way) => Effect.Effect<A, ReadFailed>
+
+/** Waits for what `atLeast` asks for. */
 const awaitLeast = <D extends AnyDefinition, A extends Answer<unknown>>(
   reads: Reads<D>,
   slot: Slot<A, Cached>,
   { atLeast, use, wait }: ReadSettings
-): Effect.Effect<"cache" | "master", ReadFailed> => {
+): Effect.Effect<Way, ReadFailed> => {
   if (atLeast === undefined) return Effect.succeed(use)
   if (atLeast === "queued") return Effect.as(reads.flushed, use)
-  if (holds(slot, atLeast)) return Effect.succeed(use)
+  if (holds(slot, atLeast)) return Effect.succeed(use === "cache" ? "cell" : use)
   return Effect.map(reads.reached(atLeast, wait), (reached) => (reached ? use : "master"))
 }
+
+const asRead = <A>(read: Effect.Effect<A, ReadFailed>): Effect.Effect<A, ReadFailed> => read
 
 /** Reads one key as its options say; without any, as the defaults do. */
 export const readSlot = <D extends AnyDefinition, A extends Answer<unknown>>(
   reads: Reads<D>,
   slot: Slot<A, Cached>,
-  settings: ReadSettings | undefined
+  settings: ReadSettings | undefined,
+  view: View<A> = asRead
 ): Effect.Effect<A, ReadFailed> => {
   const { reading } = reads
-  if (settings === undefined) return read(reading, slot, "allow")
-  return Effect.flatMap(awaitLeast(reads, slot, settings), (use) =>
-    use === "master" ? readMaster(reading, slot) : read(reading, slot, settings.stale)
+  if (settings === undefined) return view(read(reading, slot, "allow"), "cache")
+  return Effect.flatMap(awaitLeast(reads, slot, settings), (way) =>
+    view(way === "master" ? readMaster(reading, slot) : read(reading, slot, settings.stale), way)
   )
 }
 

@@ -9,12 +9,21 @@ import { type CheckedWrite, idOfWrite } from "../columns/checkWrite.js"
 import type { IdValue } from "../columns/ids.js"
 import type { AnyDefinition, Write } from "../columns/writes.js"
 import * as Pending from "../pending.js"
-import { type AnyRow, withValue } from "./answers.js"
-import { judgedQuery, type Key, type QueryAnswer, type QuerySpec, type RowAnswer } from "./coherence.js"
+import { monotonicMillis } from "../time.js"
+import { type Answer, type AnyRow, withValue } from "./answers.js"
+import {
+  judgedQuery,
+  type Key,
+  type QueryAnswer,
+  type QueryEntry,
+  type QuerySpec,
+  type RowAnswer
+} from "./coherence.js"
 import type { Asked, Core } from "./core.js"
-import { type ReadFailed, WriteFailed } from "./errors.js"
+import { WriteFailed } from "./errors.js"
 import { forWriter, type Outcome } from "./outcomes.js"
 import * as Lists from "./pendingLists.js"
+import type { View } from "./slots.js"
 
 /** `pending`: it has no outcome yet. `reverted`: it was refused or failed, and is not shown any more. */
 export type StagedStatus = Pending.Status
@@ -43,48 +52,53 @@ const release = (staging: Staging): void => {
   staging.pending = Pending.release(staging.pending, oldest?.stamp ?? Number.POSITIVE_INFINITY)
 }
 
-/** Runs a read as one whose base may be older than what is confirmed meanwhile. */
+/**
+ * Runs a read as one whose base may be older than what is confirmed meanwhile. What was confirmed before it began is in its
+ * base: that detaches each load under way of what it has changed, and drops its cell.
+ */
 const reading = <A, E>(
-  staging: Staging,
-  stamp: number,
+  { c: { cells }, staging }: Pick<Core<AnyDefinition>, "c" | "staging">,
   run: Effect.Effect<A, E>,
   show: (answer: A, stamp: number) => A
 ): Effect.Effect<A, E> =>
   Effect.suspend(() => {
-    const base = { stamp }
+    const base = { stamp: cells.lastStamp }
     staging.reading.add(base)
     const end = Effect.sync(() => {
       staging.reading.delete(base)
       release(staging)
     })
     return Effect.ensuring(
-      Effect.map(run, (answer) => show(answer, stamp)),
+      Effect.map(run, (answer) => show(answer, base.stamp)),
       end
     )
   })
 
-/** The stamp of the base that was read: that of its cell, if that is later than the read. */
-const stampOf = (cell: { readonly stamp: number } | undefined, stamp: number): number =>
-  cell === undefined ? stamp : Math.max(cell.stamp, stamp)
+/** The stamp of the base that was read: that of its cell, if its value is the answer and later than the read. */
+const stampOf = (
+  { value }: Answer<unknown>,
+  cell: { readonly stamp: number } | undefined,
+  held: Answer<unknown> | undefined,
+  stamp: number
+): number => (cell !== undefined && held?.value === value ? Math.max(cell.stamp, stamp) : stamp)
 
 /** Shows what is staged for a row over its answer. */
-export const withRow = <D extends AnyDefinition>(
-  core: Core<D>,
-  key: Key,
-  read: Effect.Effect<RowAnswer, ReadFailed>
-): Effect.Effect<RowAnswer, ReadFailed> =>
-  Effect.suspend(() => {
+export const withRow =
+  <D extends AnyDefinition>(core: Core<D>, key: Key): View<RowAnswer> =>
+  (read) => {
     const { c, master, staging } = core
     const { columns, id } = master.definition
     // The key of a row is its normal id.
     const apply = Lists.applyToRow(columns, id, key as IdValue)
-    return reading(staging, c.cells.lastStamp, read, (answer, stamp) => {
+    return reading(core, read, (answer, stamp) => {
       const base = Option.getOrUndefined(answer.value)
-      const since = stampOf(Cells.get(c.cells, key), stamp)
+      const cell = Cells.get(c.cells, key)
+      // The cell of a row holds its answer.
+      const since = stampOf(answer, cell, cell?.value as RowAnswer | undefined, stamp)
       const shown = Pending.view(staging.pending, base, since, apply)
       return shown === base ? answer : withValue(answer, Option.map(Option.fromNullable(shown), ownOf(core)))
     })
-  })
+  }
 
 /** A row that was made of staged writes, for one caller. */
 const ownOf =
@@ -93,36 +107,49 @@ const ownOf =
     sharing.share(sharing.own(row))
 
 /** Shows what is staged over a list. A count is not changed by it. */
-export const withQuery = <D extends AnyDefinition>(
-  core: Core<D>,
-  { key, spec }: Asked,
-  read: Effect.Effect<QueryAnswer, ReadFailed>
-): Effect.Effect<QueryAnswer, ReadFailed> =>
-  Effect.suspend(() => {
-    const { c, staging } = core
-    return reading(staging, c.cells.lastStamp, read, (answer, stamp) => {
+export const withQuery =
+  <D extends AnyDefinition>(core: Core<D>, { key, spec }: Asked): View<QueryAnswer> =>
+  (read, way) =>
+    reading(core, read, (answer, stamp) => {
       const { value } = answer
       if (typeof value === "number") return answer
-      return showList(core, spec, answer, value, stampOf(judgedQuery(c, key), stamp))
+      const cell = judgedQuery(core.c, key)
+      // The cell of a query holds its entry.
+      const since = stampOf(answer, cell, (cell?.value as QueryEntry | undefined)?.answer, stamp)
+      return showList(core, spec, answer, value, { stamp: since, rowsSince: way === "cache" ? 0 : stamp })
     })
-  })
+
+/** The base of a list. */
+interface Base {
+  readonly stamp: number
+  /** Rows that were loaded before it are not known. */
+  readonly rowsSince: number
+}
+
+/** A row as the cache would answer it now: nothing older is shown in a list either. */
+const knownRow = <D extends AnyDefinition>(
+  { c: { cells }, loading: { clock } }: Core<D>,
+  of: IdValue,
+  since: number
+): AnyRow | undefined => {
+  const cell = Cells.get(cells, of)
+  if (cell === undefined || cell.stamp <= since || Cells.stateOf(cells, cell) !== "Current") return undefined
+  // The cell of a row holds its answer.
+  return monotonicMillis(clock) < cell.freshUntil
+    ? Option.getOrUndefined((cell.value as RowAnswer).value)
+    : undefined
+}
 
 const showList = <D extends AnyDefinition>(
   core: Core<D>,
   { query }: QuerySpec,
   answer: QueryAnswer,
   rows: ReadonlyArray<AnyRow>,
-  stamp: number
+  { rowsSince, stamp }: Base
 ): QueryAnswer => {
-  const { c, master, staging } = core
+  const { master, staging } = core
   const { columns, id } = master.definition
-  const before = (of: IdValue): AnyRow | undefined => {
-    const cell = Cells.get(c.cells, of)
-    if (cell === undefined || Cells.stateOf(c.cells, cell) === "Empty") return undefined
-    // The cell of a row holds its answer.
-    return Option.getOrUndefined((cell.value as RowAnswer).value)
-  }
-  const open = Lists.open(columns, id, query, rows, before)
+  const open = Lists.open(columns, id, query, rows, (of) => knownRow(core, of, rowsSince))
   const shown = Pending.view(staging.pending, open, stamp, Lists.applyToList)
   return shown === open ? answer : withValue(answer, Object.freeze(Lists.rowsOf(shown).map(ownOf(core))))
 }

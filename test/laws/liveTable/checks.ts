@@ -16,7 +16,7 @@ import {
   type Write,
   written
 } from "./rows.js"
-import { detach, isLate, type World, type Writer } from "./world.js"
+import { detach, isLate, type ShownWrite, type World, type Writer } from "./world.js"
 
 /** What is read. */
 export type Key =
@@ -48,8 +48,8 @@ export const begin = (world: World, key: Key, how: string, name = nameOf(key)): 
   return {
     key,
     name,
-    queued: how === "queued",
-    pending: how === "pending",
+    queued: how.startsWith("queued"),
+    pending: how.endsWith("pending"),
     floors: new Map(world.floors),
     listFloor: world.listFloor,
     forward: world.forward.get(name) ?? 0,
@@ -131,13 +131,17 @@ const shownIn = (state: State, writes: ReadonlyArray<Write>): State =>
 const movesRows = (write: Write): boolean =>
   write._tag === "Insert" || (write._tag === "Patch" && "g" in write.fields)
 
-/** What may be shown over a state: it may hold the first of what was confirmed since the read began, and not the others. */
+/**
+ * What may be shown over a state: it may hold the first of what was confirmed since the read began, and not the others.
+ * The writes that the read has waited for are in the state.
+ */
 const versionsOf = (world: World, begun: Begun): ReadonlyArray<ReadonlyArray<Write>> =>
   world.shown.slice(begun.shown).flatMap(({ confirmed, pending }) => {
     const versions = [pending]
     for (let from = begun.confirmed; from < confirmed; from++)
       versions.push([...world.confirmed.slice(from, confirmed), ...pending])
-    return versions
+    const isOpen = ({ number }: ShownWrite) => !begun.queued || number >= begun.writers
+    return versions.map((writes) => writes.filter(isOpen).map(({ write }) => write))
   })
 
 /** A view is a state that may be read, with what is pending done anew in order. */

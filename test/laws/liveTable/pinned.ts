@@ -64,4 +64,14 @@ const together = sample(
   { ttl: 100 }
 )
 
-export const pinned: ReadonlyArray<Sample> = [staged, unshown, renewed, together]
+/** What was staged is confirmed, and written over, before a read that waits for both reads a row that is in doubt. */
+const waited = sample([
+  { do: "overtake", id: "a", kind: "insert", by: "unknown" },
+  { do: "stage", id: "a", kind: "replace" },
+  { do: "write", id: "a", kind: "replace" },
+  { do: "get", id: "a", how: "queued pending" },
+  { do: "list", at: 1, how: "queued pending" },
+  { do: "answer all" }
+])
+
+export const pinned: ReadonlyArray<Sample> = [staged, unshown, renewed, together, waited]

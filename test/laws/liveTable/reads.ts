@@ -15,6 +15,7 @@ const readOptions: Record<Exclude<ReadHow, "log">, ReadOptions | undefined> = {
   fresh: { stale: "refuse" },
   queued: { atLeast: "queued" },
   pending: { pending: "include" },
+  "queued pending": { pending: "include", atLeast: "queued" },
   tagged: { tags: [tag] }
 }
 

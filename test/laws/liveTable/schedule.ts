@@ -2,7 +2,15 @@
 import fc from "fast-check"
 import type { Id } from "./rows.js"
 
-export type ReadHow = "plain" | "master" | "fresh" | "queued" | "pending" | "log" | "tagged"
+export type ReadHow =
+  | "plain"
+  | "master"
+  | "fresh"
+  | "queued"
+  | "pending"
+  | "queued pending"
+  | "log"
+  | "tagged"
 
 export type FollowHow = "plain" | "pending" | "tagged"
 
@@ -87,6 +95,7 @@ const how = of<ReadHow>(
   "fresh",
   "queued",
   "pending",
+  "queued pending",
   "log"
 )
 const kind = of<WriteKind>(

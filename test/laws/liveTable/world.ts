@@ -48,9 +48,12 @@ export type Handle = Pick<
   readonly close: Effect.Effect<Live.CloseReport<Items>>
 }
 
+/** A staged write, or what it has made, and the number of its writer. */
+export type ShownWrite = Pick<Writer, "number" | "write">
+
 /** The staged writes that have no outcome, and how many were confirmed before. */
 export interface Shown {
-  readonly pending: ReadonlyArray<Write>
+  readonly pending: ReadonlyArray<ShownWrite>
   readonly confirmed: number
 }
 
@@ -95,7 +98,7 @@ export interface World {
   /** The staged writes that are shown, one version for each change of them. */
   readonly shown: Array<Shown>
   /** What staged writes have made, in the order of their confirmations. */
-  readonly confirmed: Array<Write>
+  readonly confirmed: Array<ShownWrite>
   /** Something was written that is no acknowledged write of the live table, in order. */
   unordered: boolean
   /** The outcome of a write was not known. */

@@ -6,7 +6,7 @@ import { idsOf } from "./master.js"
 import { fork, reading } from "./reads.js"
 import { queries, type Row, type Write } from "./rows.js"
 import type { Action, WriteKind } from "./schedule.js"
-import { isLate, type World, type Writer } from "./world.js"
+import { isLate, type ShownWrite, type World, type Writer } from "./world.js"
 
 const writeOf = (kind: WriteKind, id: string, n: number): Write => {
   const row = { id, g: n % 2 === 0 ? "x" : "y", n }
@@ -43,16 +43,16 @@ const confirmedOf = (write: Write, row: Option.Option<Row>): Write =>
   })
 
 const stage = (world: World, writer: Writer): Effect.Effect<unknown, unknown> => {
-  const show = (change: (writes: ReadonlyArray<Write>) => ReadonlyArray<Write>) => {
+  const show = (change: (writes: ReadonlyArray<ShownWrite>) => ReadonlyArray<ShownWrite>) => {
     world.shown.push({ pending: change(world.shown.at(-1)!.pending), confirmed: world.confirmed.length })
   }
-  const { write } = writer
+  const { number, write } = writer
   return Effect.flatMap(world.live.stage(write), ({ outcome }) => {
-    show((writes) => [...writes, write])
+    show((writes) => [...writes, writer])
     const ended = Effect.onExit(outcome, (exit) =>
       Effect.sync(() => {
-        if (Exit.isSuccess(exit)) world.confirmed.push(confirmedOf(write, exit.value.row))
-        show((writes) => writes.filter((other) => other !== write))
+        if (Exit.isSuccess(exit)) world.confirmed.push({ number, write: confirmedOf(write, exit.value.row) })
+        show((writes) => writes.filter((other) => other.number !== number))
         acknowledge(world, writer, exit)
       })
     )

@@ -189,9 +189,42 @@ const journal: ReadonlyArray<NamedMutant> = [
 
 const pending = "internal/pending"
 const pendingLists = "internal/liveTable/pendingLists"
+const stagingFile = "internal/liveTable/staging"
+const staged = "liveTable/staged"
 const shown = "liveTable/pendingLists"
 
 const staging: ReadonlyArray<NamedMutant> = [
+  guard(
+    "show what was confirmed over a base that was read after it",
+    "internal/liveTable/slots",
+    [
+      `Effect.flatMap(awaitLeast(reads, slot, settings), (way) =>
+    view(way === "master" ? readMaster(reading, slot) : read(reading, slot, settings.stale), way)
+  )`,
+      `view(Effect.flatMap(awaitLeast(reads, slot, settings), (way) =>
+    way === "master" ? readMaster(reading, slot) : read(reading, slot, settings.stale)
+  ), "cache")`
+    ],
+    [staged, "that was confirmed stands under the writes that a read has waited for"]
+  ),
+  guard(
+    "take any answer for that of the cell",
+    stagingFile,
+    ["cell !== undefined && held?.value === value", "cell !== undefined"],
+    [staged, "that was confirmed is in the answer of an old read, also when a later one has landed"]
+  ),
+  guard(
+    "bring rows into a list that are past their time",
+    stagingFile,
+    ["return monotonicMillis(clock) < cell.freshUntil\n", "return monotonicMillis(clock) > 0\n"],
+    [staged, "brings a row into a list only while the cache would answer it"]
+  ),
+  guard(
+    "bring rows of the cache into a list of the master",
+    stagingFile,
+    ['rowsSince: way === "cache" ? 0 : stamp', "rowsSince: 0"],
+    [staged, "brings a row into a list only while the cache would answer it"]
+  ),
   guard(
     "whole-row rollback",
     pending,
