@@ -2,12 +2,10 @@
 import { describe } from "@effect/vitest"
 import { Effect } from "effect"
 import { sqliteFile } from "../support/table/databases.js"
-import { equalLaw } from "./liveTable/equal.js"
+import { equalLaw, loggedLaw } from "./liveTable/equal.js"
 
 describe("the live table", () => {
-  equalLaw(
-    "SQLite",
-    10,
-    Effect.flatMap(sqliteFile, ({ client }) => client)
-  )
+  const client = Effect.flatMap(sqliteFile, ({ client }) => client)
+  equalLaw("SQLite", 10, client)
+  loggedLaw("SQLite", 4, client)
 })

@@ -1,9 +1,14 @@
 /** The masters that the laws of a live table are played on. */
-import { Effect } from "effect"
+import type { SqlClient } from "@effect/sql/SqlClient"
+import { type Context, Effect, type Scope } from "effect"
 import * as ChangeLog from "../../../src/ChangeLog.js"
+import * as SqlChangeLog from "../../../src/sql/SqlChangeLog.js"
+import * as SqlTable from "../../../src/sql/SqlTable.js"
+import * as SqlTier from "../../../src/sql/SqlTier.js"
 import * as Table from "../../../src/Table.js"
 import * as Tier from "../../../src/Tier.js"
 import * as Watch from "../../../src/Watch.js"
+import type { VirtualTime } from "../../support/time/virtualTime.js"
 import { type Items, items } from "./rows.js"
 import { type Open, openLiveTable } from "./world.js"
 
@@ -44,50 +49,78 @@ export const plainBackend = (table: Table.Table<Items>, open: Open = openAlone):
 export const memoryBackend = (open?: Open): Effect.Effect<Backend, unknown> =>
   Effect.map(Table.memory(items), (table) => plainBackend(table, open))
 
-const makeLog = Effect.gen(function* () {
+/** A table whose changes are in a log, and a tier. */
+export interface Place {
+  readonly table: Table.Table<Items>
+  readonly log: ChangeLog.ChangeLog<Table.TableChange>
+  readonly tier: Tier.Tier
+  /** `outside`: it answers in the host's time, as a database does. */
+  readonly answers: "at once" | "outside"
+}
+
+const memoryPlace: Effect.Effect<Place, unknown> = Effect.gen(function* () {
   const log = yield* ChangeLog.make<Table.TableChange>()
-  const latch = yield* Effect.makeLatch(true)
-  const slow: ChangeLog.ChangeLog<Table.TableChange> = {
-    ...log,
-    head: latch.whenOpen(log.head),
-    read: (options) => latch.whenOpen(log.read(options))
-  }
   return {
+    log,
     table: yield* Table.memory(items, { log }),
-    watch: Watch.make(slow, { heartbeat: 500 }),
+    tier: yield* Tier.memory(),
+    answers: "at once"
+  }
+})
+
+type Around = <A, E, R>(call: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+const aroundOf = ({ answers }: Place, time: VirtualTime): Around =>
+  answers === "outside" ? time.outside : (call) => call
+
+const makeLog = ({ log }: Place) =>
+  Effect.map(Effect.makeLatch(true), (latch) => ({
     changes: {
       hold: () => latch.unsafeClose(),
       release: () => latch.unsafeOpen(),
       compact: Effect.flatMap(log.head, ({ head }) => Effect.asVoid(log.compact(head.seq))),
       renew: Effect.asVoid(log.renewEpoch)
+    },
+    /** Follows the log, held back as the schedule wants it. */
+    watch: (around: Around) => {
+      const { revisionAt } = log
+      const slow: ChangeLog.ChangeLog<Table.TableChange> = {
+        ...log,
+        head: latch.whenOpen(around(log.head)),
+        read: (options) => latch.whenOpen(around(log.read(options))),
+        ...(revisionAt === undefined ? {} : { revisionAt: (seq) => latch.whenOpen(around(revisionAt(seq))) })
+      }
+      return Watch.make(slow, { heartbeat: 500 })
     }
-  }
-})
+  }))
 
-/** A table in memory whose changes are in a log, which the live table follows. */
-export const loggedBackend: Effect.Effect<Backend, unknown> = Effect.map(
-  makeLog,
-  ({ changes, table, watch }) => ({
-    table,
+/** A table whose changes are in a log, which the live table follows. */
+const loggedOf = (place: Place): Effect.Effect<Backend> =>
+  Effect.map(makeLog(place), ({ changes, watch }) => ({
+    table: place.table,
     changes,
-    open: (master, setting) => Effect.flatMap(watch, (changes) => openLiveTable(master, setting, { changes }))
-  })
-)
+    open: (master, setting, _note, time) =>
+      Effect.flatMap(watch(aroundOf(place, time)), (changes) => openLiveTable(master, setting, { changes }))
+  }))
+
+/** As {@link loggedOf}, in memory. */
+export const loggedBackend: Effect.Effect<Backend, unknown> = Effect.flatMap(memoryPlace, loggedOf)
 
 /** A tier that puts entries when it is asked to, and that can fail. */
-const makeLateTier = Effect.map(Tier.memory(), (tier) => {
+const makeLateTier = ({ tier }: Place) => {
   const puts: Array<Effect.Effect<void, unknown>> = []
   const state = { isBroken: false }
   const broken = new Tier.TierError({ reason: "Unavailable", message: "broken" })
-  const late: Tier.Tier = {
+  const late = (around: Around): Tier.Tier => ({
     ...tier,
     open: (namespace) =>
-      Effect.map(tier.open(namespace), (store) => ({
+      Effect.map(around(tier.open(namespace)), (store) => ({
         ...store,
-        get: (keys) => Effect.suspend(() => (state.isBroken ? Effect.fail(broken) : store.get(keys))),
-        put: (entries) => Effect.sync(() => void puts.push(store.put(entries)))
+        get: (keys) => Effect.suspend(() => (state.isBroken ? Effect.fail(broken) : around(store.get(keys)))),
+        put: (entries) => Effect.sync(() => void puts.push(store.put(entries))),
+        remove: (keys) => around(store.remove(keys))
       }))
-  }
+  })
   const tierFaults = {
     break: () => {
       state.isBroken = true
@@ -97,27 +130,72 @@ const makeLateTier = Effect.map(Tier.memory(), (tier) => {
     }
   }
   return { puts, late, tierFaults }
+}
+
+/** The table for another program, whose writes are noted. */
+const otherTable = (
+  { table }: Place,
+  around: Around,
+  note: Effect.Effect<unknown, unknown>
+): Table.Table<Items> => ({
+  ...table,
+  list: (query) => around(table.list(query)),
+  getMany: (ids) => around(table.getMany(ids)),
+  count: (where) => around(table.count(where)),
+  write: (writes, batch) => Effect.tap(around(table.write(writes, batch)), () => Effect.orDie(around(note)))
 })
 
 /** Two live tables over one master, one log and one tier. */
-export const tieredBackend: Effect.Effect<Backend, unknown> = Effect.gen(function* () {
-  const { changes, table, watch } = yield* makeLog
-  const { late, puts, tierFaults } = yield* makeLateTier
-  return {
-    table,
-    changes,
-    puts,
-    tierFaults,
-    open: (master, setting, note) =>
-      Effect.gen(function* () {
-        const options = { changes: yield* watch, tier: late }
-        const first = yield* openLiveTable(master, setting, options)
-        const noted: Table.Table<Items> = {
-          ...table,
-          write: (writes, batch) => Effect.tap(table.write(writes, batch), () => Effect.orDie(note))
-        }
-        const { live: other } = yield* openLiveTable(noted, setting, { ...options, changes: yield* watch })
-        return { ...first, other }
-      })
-  }
-})
+const tieredOf = (place: Place): Effect.Effect<Backend> =>
+  Effect.map(makeLog(place), ({ changes, watch }) => {
+    const { late, puts, tierFaults } = makeLateTier(place)
+    return {
+      table: place.table,
+      changes,
+      puts,
+      tierFaults,
+      open: (master, setting, note, time) =>
+        Effect.gen(function* () {
+          const around = aroundOf(place, time)
+          const options = { changes: yield* watch(around), tier: late(around) }
+          const first = yield* openLiveTable(master, setting, options)
+          const others = otherTable(place, around, note)
+          const changes = yield* watch(around)
+          const { live: other } = yield* openLiveTable(others, setting, { ...options, changes })
+          return { ...first, other }
+        })
+    }
+  })
+
+/** As {@link tieredOf}, in memory. */
+export const tieredBackend: Effect.Effect<Backend, unknown> = Effect.flatMap(memoryPlace, tieredOf)
+
+/** A place in a database, for one schedule after the other. */
+export const databasePlace = (
+  client: Context.Context<SqlClient>
+): Effect.Effect<Place, unknown, Scope.Scope> =>
+  Effect.gen(function* () {
+    return {
+      table: yield* SqlTable.make(items, { log: { table: "log" } }),
+      // What is committed rings: no poll finds it.
+      log: yield* SqlChangeLog.make<Table.TableChange>({ table: "log", poll: "1 hour" }),
+      tier: yield* SqlTier.make({ table: "tier" }),
+      answers: "outside" as const
+    }
+  }).pipe(Effect.provide(client))
+
+/** Leaves nothing of the schedule before. */
+const emptied = ({ log, table, tier }: Place): Effect.Effect<void, unknown> =>
+  Effect.all([table.deleteAll, log.renewEpoch, Effect.scoped(Effect.flatMap(tier.open(items.name), ({ clear }) => clear))], {
+    discard: true
+  })
+
+/** Over the log of a database, and with a second live table and the tier of a database. */
+export const databaseBackends = (place: Place) => {
+  const inSteps = (backend: Effect.Effect<Backend>): Effect.Effect<Backend, unknown> =>
+    Effect.andThen(
+      emptied(place),
+      Effect.map(backend, (backend) => ({ ...backend, inSteps: true }))
+    )
+  return { logged: inSteps(loggedOf(place)), tiered: inSteps(tieredOf(place)) }
+}

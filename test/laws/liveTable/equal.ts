@@ -1,4 +1,4 @@
-/** The same schedule over a database gives the answers that it gives over memory. */
+/** A live table over a database: it answers as over memory, and keeps the laws with its log and its tier. */
 
 import type { SqlClient } from "@effect/sql/SqlClient"
 import { it } from "@effect/vitest"
@@ -6,10 +6,10 @@ import { type Context, Effect, type Scope } from "effect"
 import * as SqlTable from "../../../src/sql/SqlTable.js"
 import { ensureList } from "../../support/laws/ensure.js"
 import { holdsSeeded, seededTimeout } from "../../support/laws/laws.js"
-import { memoryBackend, plainBackend } from "./backend.js"
+import { databaseBackends, databasePlace, memoryBackend, plainBackend } from "./backend.js"
 import { play } from "./play.js"
 import { items } from "./rows.js"
-import { equalSamples } from "./schedule.js"
+import { equalSamples, tierSamples } from "./schedule.js"
 
 /** So many schedules of each database are in a long run. */
 const longRuns = 3_000
@@ -36,6 +36,36 @@ export const equalLaw = (
             const expected = await play(sample, { ...memory, inSteps: true })
             ensureList(answers, expected, "L9: the answers are those over memory")
           },
+          longRuns
+        )
+      }),
+    seededTimeout
+  )
+}
+
+/** So many random schedules over a table and its log in one database, and as many with a tier and a second live table. */
+export const loggedLaw = (
+  name: string,
+  count: number,
+  open: Effect.Effect<Context.Context<SqlClient>, unknown, Scope.Scope>
+): void => {
+  it.scopedLive(
+    `L3-L8, L10: with the log and the tier of ${name} it returns what was acknowledged or later, by real revisions`,
+    () =>
+      Effect.gen(function* () {
+        const { logged, tiered } = databaseBackends(yield* Effect.flatMap(open, databasePlace))
+        yield* holdsSeeded(
+          `the live table with the log of ${name}`,
+          equalSamples,
+          count,
+          async (sample) => void (await play(sample, await Effect.runPromise(logged))),
+          longRuns
+        )
+        yield* holdsSeeded(
+          `the live table with the tier of ${name}`,
+          tierSamples,
+          count,
+          async (sample) => void (await play(sample, await Effect.runPromise(tiered))),
           longRuns
         )
       }),

@@ -222,7 +222,8 @@ export type Open = (
   master: Table.Table<Items>,
   setting: Setting,
   /** Notes the state of the master after a write past it. */
-  note: Effect.Effect<unknown, unknown>
+  note: Effect.Effect<unknown, unknown>,
+  time: VirtualTime
 ) => Effect.Effect<Pick<World, "live" | "inside"> & { readonly other?: Handle }, unknown, Scope.Scope>
 
 /** A live table that gets to know of changes by itself, or by a log. */
@@ -258,7 +259,7 @@ export const makeWorld = async (
     detach(world, call.ids)
   }
   const master = await makeMaster(table, time, runtime, setting, onCall, onLeft)
-  const opened = open(master.table, setting, master.note).pipe(
+  const opened = open(master.table, setting, master.note, time).pipe(
     Scope.extend(scope),
     Effect.withRandom(Random.make(setting.random))
   )
