@@ -228,19 +228,33 @@ export const equalSamples = samplesOf(
   fc.oneof({ weight: 2, arbitrary: setting }, { weight: 1, arbitrary: lateSetting })
 )
 
+/** What lets a tier be asked often: rows leave the memories, and what is put is there. */
 const tierAction = fc.oneof(
-  { weight: 7, arbitrary: action },
-  { weight: 1, arbitrary: fc.record({ do: of("other get"), id }) },
-  { weight: 1, arbitrary: fc.record({ do: of("other write"), id, kind }) },
-  { weight: 2, arbitrary: fc.record({ do: of("put"), at }) },
-  { weight: 1, arbitrary: fc.record({ do: of("break tier", "mend tier") }) }
+  { weight: 8, arbitrary: action },
+  { weight: 2, arbitrary: fc.record({ do: of("write"), id, kind: of<WriteKind>("insert", "replace") }) },
+  { weight: 4, arbitrary: fc.record({ do: of("get"), id, how: of<ReadHow>("plain") }) },
+  { weight: 5, arbitrary: fc.record({ do: of("other get"), id }) },
+  { weight: 3, arbitrary: fc.record({ do: of("other write"), id, kind }) },
+  { weight: 8, arbitrary: fc.record({ do: of("put"), at }) },
+  { weight: 9, arbitrary: fc.record({ do: of("answer all", "answer all", "evict") }) },
+  { weight: 1, arbitrary: fc.record({ do: of("break tier", "mend tier", "mend tier") }) }
 )
 
+const tierSetting = (setting: fc.Arbitrary<Setting>): fc.Arbitrary<Setting> =>
+  fc
+    .tuple(setting, fc.constantFrom(1, 1, 2, 100), fc.constantFrom(100, 100_000, 100_000, 100_000))
+    .map(([given, maxEntries, ttl]) => ({ ...given, maxEntries, ttl }))
+
 /** With another live table of the same tier, whose entries are put at any time. */
-export const tierSamples = samplesOf(tierAction, setting)
+export const tierSamples = samplesOf(
+  tierAction,
+  tierSetting(
+    fc.tuple(setting, fc.constantFrom(true, true, false)).map(([given, foreign]) => ({ ...given, foreign }))
+  )
+)
 
 /** With such a tier and a write target. */
-export const tierTargetSamples = samplesOf(tierAction, lateSetting)
+export const tierTargetSamples = samplesOf(tierAction, tierSetting(lateSetting))
 
 const simple = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: of("get"), id, how: of("plain") }) },
