@@ -14,8 +14,6 @@ import type { AnyRow } from "./answers.js"
 import {
   type Coherence,
   type Key,
-  landQuery,
-  landRow,
   type QueryAnswer,
   type QuerySpec,
   type RowAnswer,
@@ -24,6 +22,7 @@ import {
 import { ReadFailed } from "./errors.js"
 import type { Interests } from "./interests.js"
 import * as Interest from "./interests.js"
+import { landQuery, landRow } from "./landing.js"
 import * as Surviving from "./surviving.js"
 import type { TierCache } from "./tierCache.js"
 

@@ -16,11 +16,11 @@ import {
   type RowChange,
   rowChanged,
   rowDisproved,
-  storeAcknowledged,
   unknownChange
 } from "./coherence.js"
 import { WriteFailed } from "./errors.js"
 import * as Journal from "./journal.js"
+import { storeAcknowledged } from "./landing.js"
 import type { TierCache } from "./tierCache.js"
 import { type Beliefs, noteOwnChange, outdateOthers } from "./tierEntry.js"
 

@@ -5,15 +5,9 @@ import * as Cells from "../cache/cells.js"
 import type { AnyDefinition } from "../columns/writes.js"
 import * as Acknowledged from "./acknowledged.js"
 import type { AnyRow } from "./answers.js"
-import {
-  judgedQuery,
-  type Key,
-  type QueryEntry,
-  queryChanged,
-  type RowAnswer,
-  rowDisproved
-} from "./coherence.js"
+import { type Key, type QueryEntry, queryChanged, type RowAnswer, rowDisproved } from "./coherence.js"
 import type { Core } from "./core.js"
+import { judgedQuery } from "./landing.js"
 import { readQuery, readRows } from "./loading.js"
 import type { Comparison } from "./meter.js"
 import { textOfQueryAnswer, textOfRowAnswer } from "./slots.js"

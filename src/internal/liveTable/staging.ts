@@ -11,16 +11,10 @@ import type { AnyDefinition, Write } from "../columns/writes.js"
 import * as Pending from "../pending.js"
 import { monotonicMillis } from "../time.js"
 import { type Answer, type AnyRow, withValue } from "./answers.js"
-import {
-  judgedQuery,
-  type Key,
-  type QueryAnswer,
-  type QueryEntry,
-  type QuerySpec,
-  type RowAnswer
-} from "./coherence.js"
+import type { Key, QueryAnswer, QueryEntry, QuerySpec, RowAnswer } from "./coherence.js"
 import type { Asked, Core } from "./core.js"
 import { WriteFailed } from "./errors.js"
+import { judgedQuery } from "./landing.js"
 import { forWriter, type Outcome } from "./outcomes.js"
 import * as Lists from "./pendingLists.js"
 import type { View } from "./slots.js"

@@ -5,6 +5,7 @@ import { guardsOf } from "./guard.js"
 const guard = guardsOf("liveTable")
 
 const coherence = "internal/liveTable/coherence"
+const landing = "internal/liveTable/landing"
 const outcomes = "internal/liveTable/outcomes"
 
 const trap = (title: string) => ["liveTable/traps", title] as const
@@ -21,19 +22,19 @@ const logged = [
 export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "refresh unguarded",
-    coherence,
+    landing,
     ["if (!isOvertaken && unshown", "if (unshown"],
     trap("does not fill the successor of an evicted cell by the old load (rule 2)")
   ),
   guard(
     "list rows unguarded",
-    coherence,
+    landing,
     ["    if (KeyJournal.isOutdated(c.changedRows, key, landing.stamp)) continue\n", ""],
     law
   ),
   guard(
     "store a list that a change has overtaken",
-    coherence,
+    landing,
     ["changes?.every((change) => survives(basis, change)) === true", "changes !== undefined"],
     law
   ),

@@ -6,6 +6,7 @@ const guard = guardsOf("live table")
 
 const traps = "liveTable/traps"
 const coherence = "internal/liveTable/coherence"
+const landing = "internal/liveTable/landing"
 const following = "internal/liveTable/following"
 const reads = "internal/liveTable/readCalls"
 
@@ -22,11 +23,11 @@ const listFromRows = [
 ] as const
 
 export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
-  guard("list from rows", coherence, listFromRows, [
+  guard("list from rows", landing, listFromRows, [
     traps,
     "answers a list by one read of the master, without rows that are newer (rule 10)"
   ]),
-  guard("list from rows that are older", coherence, listFromRows, [
+  guard("list from rows that are older", landing, listFromRows, [
     traps,
     "answers a list by one read of the master, without rows that are older (rule 10)"
   ]),
@@ -116,7 +117,7 @@ export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "store a load from before the end of a doubt",
-    coherence,
+    landing,
     ["landing.detached || KeyJournal.isOutdated(c.changedRows, key, landing.stamp)", "landing.detached"],
     [traps, "does not store a load from before such a commit when the doubt has ended"]
   ),
