@@ -80,6 +80,30 @@ describe("progress and health", () => {
     millis = 0
   })
 
+  scenario("a log that returns less than its head is asked again later and later", function* () {
+    const log = yield* logOf()
+    for (const value of [1, 2]) yield* log.append([ChangeLog.put("a", value)])
+    let reads = 0
+    let lags = true
+    // It ends by itself, so that one that is asked without an end fails by the number.
+    const behind: typeof log = {
+      ...log,
+      read: (options) =>
+        Effect.suspend(() => (lags && ++reads < 100 ? Effect.succeed([]) : log.read(options)))
+    }
+    const watch = yield* Watch.make<number>(behind)
+    const watcher = yield* watch.open(ChangeLog.key("a"), {
+      after: ChangeLog.start((yield* log.head).head.epoch)
+    })
+    yield* settled
+    expect(reads).toBeLessThan(5)
+    expect(Option.getOrThrow((yield* watch.health).cause)).toMatchObject({ reason: "Unavailable" })
+    lags = false
+    const taken = yield* Effect.fork(taking(watcher, 3))
+    yield* TestClock.adjust("3 seconds")
+    expect(yield* Fiber.join(taken)).toEqual(["1: a=1", "2: a=2", "synced 2"])
+  })
+
   it.scoped("a follow begins also where nothing can be interrupted, as in a server's handlers", () =>
     Effect.gen(function* () {
       const { put, watch } = yield* setUp()

@@ -6,11 +6,12 @@
  */
 import { Effect } from "effect"
 import {
-  type ChangeLogError,
+  ChangeLogError,
   type Compacted,
   type EpochChanged,
   type LoggedRevision,
-  ownRevision
+  ownRevision,
+  type Revision
 } from "../log/events.js"
 import { matches } from "../log/selector.js"
 import * as State from "./dispatcherState.js"
@@ -131,15 +132,28 @@ const oldestFirst = <V>(catchingUp: ReadonlySet<Watcher.Watcher<V>>): ReadonlyAr
   return all.filter(({ cursor }) => cursor.epoch === epoch).slice(0, maxWatchersPerPass)
 }
 
+const lagging = new ChangeLogError({
+  reason: "Unavailable",
+  message: "the log returns less than its head: read from where the head is, or wait until it has caught up"
+})
+
+/** A log that returns nothing up to a revision that it had would be asked again at once, for as long as it lags. */
+const isLagging = (rows: ReadonlyArray<unknown>, after: Revision, position: Revision): boolean =>
+  rows.length === 0 && after.epoch === position.epoch && after.seq < position.seq
+
 /** Lets the watchers that are behind read on, those with the oldest cursors first. */
 const catchUp = <V>(dispatcher: Dispatcher<V>): Effect.Effect<void, ChangeLogError> =>
   Effect.suspend(() => {
     const { registry, source } = dispatcher
+    const { position } = registry
     const slice = oldestFirst(registry.catchingUp)
     const oldest = slice[0]
-    if (oldest === undefined || registry.position === undefined) return Effect.void
+    if (oldest === undefined || position === undefined) return Effect.void
     const after = oldest.cursor
-    return retryWhileUnavailable(dispatcher, source.read({ after, limit: maxRevisionsPerPass })).pipe(
+    const read = Effect.flatMap(source.read({ after, limit: maxRevisionsPerPass }), (rows) =>
+      isLagging(rows, after, position) ? Effect.fail(lagging) : Effect.succeed(rows)
+    )
+    return retryWhileUnavailable(dispatcher, read).pipe(
       Effect.map((rows) => replayAll(dispatcher, slice, rows)),
       Effect.catchTags({
         Compacted: (error) => resnapshotOrEnd(dispatcher, oldest, error),

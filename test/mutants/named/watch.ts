@@ -244,4 +244,30 @@ const failing: ReadonlyArray<NamedMutant> = [
   }
 ]
 
-export const watchMutants: ReadonlyArray<NamedMutant> = [...sharing, ...snapshots, ...standing, ...failing]
+const streams: ReadonlyArray<NamedMutant> = [
+  {
+    name: "watch: leave open what a stream has opened",
+    file: internal("takenStream"),
+    find: "(exit) => Scope.close(scope, Exit.asVoid(exit))",
+    replace: "(exit) => Effect.as(Scope.make(), exit)",
+    test: {
+      file: "test/internal/takenStream.test.ts",
+      name: "closes the source when its reader has enough, also within a chunk"
+    }
+  },
+  {
+    name: "watch: ask a log at once that returns less than its head",
+    file: internal("watch/dispatcher"),
+    find: "isLagging(rows, after, position) ? Effect.fail(lagging) : Effect.succeed(rows)",
+    replace: "Effect.succeed(rows)",
+    test: watch("health", "a log that returns less than its head is asked again later and later")
+  }
+]
+
+export const watchMutants: ReadonlyArray<NamedMutant> = [
+  ...sharing,
+  ...snapshots,
+  ...standing,
+  ...failing,
+  ...streams
+]
