@@ -38,6 +38,15 @@ const joins: ReadonlyArray<NamedMutant> = [
     inHandle("loses nothing by a join whose result its codec does not decode")
   ),
   guard(
+    "lose all that a replica holds by one cell that does not join",
+    core("adopting"),
+    [
+      "return row === undefined || field === undefined ? [] : [{ row, field }]",
+      "return row === field ? [] : []"
+    ],
+    inMerging("is all but the cell that does not join with that of the server")
+  ),
+  guard(
     "encode the keys of objects in the order of their making",
     "internal/columns/canonicalText",
     ["Object.keys(object).sort()", "Object.keys(object)"],

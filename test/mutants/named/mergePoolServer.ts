@@ -156,8 +156,8 @@ export const mergePoolServerMutants: ReadonlyArray<NamedMutant> = [
     "remember removals for ever",
     inside("pool"),
     [
-      "if (removalsSince === undefined || until <= removalsSince) return",
-      "if (until <= Number.POSITIVE_INFINITY) return"
+      "const isDue = removalsSince !== undefined && until > removalsSince && canForget",
+      "const isDue = until > Number.POSITIVE_INFINITY && canForget"
     ],
     life("is forgotten after an hour, with its keys, and nothing older comes back")
   ),
