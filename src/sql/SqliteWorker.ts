@@ -9,7 +9,7 @@ import { classified, SqlFailure } from "./internal/errors.js"
 import type { Feed } from "./internal/log/tables.js"
 import { sqliteDialect } from "./internal/sqlite/dialect.js"
 import { sqliteLog } from "./internal/sqlite/log.js"
-import { encodeColumns, type Refusal, type Request } from "./internal/sqlite/protocol.js"
+import { encodeBatch, type Refusal, type Request } from "./internal/sqlite/protocol.js"
 import * as Remote from "./internal/sqlite/remote.js"
 import type { StorageBackend, Stored } from "./internal/storage/outbox.js"
 import { makeSqlStorage, type SqlStorage } from "./internal/storage/sqlStorage.js"
@@ -32,7 +32,9 @@ const maxBatch = 500
 
 const threadDialect: Dialect = {
   ...sqliteDialect,
-  maxBatch: (table) => Math.min(maxBatch, sqliteDialect.maxBatch(table))
+  maxBatch: (table) => Math.min(maxBatch, sqliteDialect.maxBatch(table)),
+  // The thread answers an insert by the number alone.
+  affected: (result) => (typeof result === "number" ? result : sqliteDialect.affected(result))
 }
 
 /** Rebuilds the error of a failed transaction or of a lost file. Every other error is the driver's. */
@@ -59,13 +61,13 @@ const connect = (
       // The thread has one connection, and this storage is the only one that uses it.
       executor: { run, reserve: Effect.succeed(run) },
       read: run,
-      insert: (rows) => ask(["insert", rows.length, encodeColumns(table, rows)]),
+      insert: (rows) => ask(["insert", rows.length, encodeBatch(table, rows)]),
       logStatements: sqliteLog,
       // The whole transaction is one request: no other one runs into it, and a thread that ends rolls it back.
       store: ({ entries, ids, rows }) => {
-        const columns = encodeColumns(table, rows)
+        const batch = encodeBatch(table, rows)
         return (at) =>
-          Effect.mapBoth(ask(["store", rows.length, columns, { ids, entries }, at.getTime()]), {
+          Effect.mapBoth(ask(["store", rows.length, batch, { ids, entries }, at.getTime()]), {
             onFailure: (error) => classified(threadDialect, error, true),
             // The answer of the thread's `storeInTransaction`.
             onSuccess: (stored) => stored as Stored

@@ -16,6 +16,16 @@ const atEachStep = (name: string) => ({ file: "test/sql/sqlite/file.schedules.te
 
 export const sqlite: ReadonlyArray<NamedMutant> = [
   {
+    name: "SQLite: send the buffer below a few bytes to the thread",
+    file: protocol,
+    find: '|| table.columns.some(({ type }) => type === "bytes")',
+    replace: "",
+    test: {
+      file: "test/sql/sqlite/protocol.test.ts",
+      name: "takes no more than its bytes along, of whatever buffer they are a part"
+    }
+  },
+  {
     name: "SQLite: commit without a sync",
     file: open,
     find: "synchronous = FULL",

@@ -2,8 +2,9 @@
 import { deserialize, serialize } from "node:v8"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { Column } from "../../../src/Storage.js"
 import { encodeRows } from "../../../src/sql/internal/sqlite/insert.js"
-import { decodeColumns, encodeColumns } from "../../../src/sql/internal/sqlite/protocol.js"
+import { decodeBatch, encodeBatch } from "../../../src/sql/internal/sqlite/protocol.js"
 import { sizeLimits } from "../../../src/sql/internal/statementSize.js"
 import { makeTable } from "../../../src/sql/internal/storage/tableOptions.js"
 import { holds } from "../../support/laws/laws.js"
@@ -16,9 +17,20 @@ describe("a batch on its way to the thread", () => {
     // A message is copied in this form. It knows no Buffer.
     const plain = (params: ReadonlyArray<unknown>) =>
       params.map((value) => (value instanceof Uint8Array ? [...value] : value))
-    holds(batch(20), 100, (rows) => {
-      const arrived = deserialize(serialize(encodeColumns(table, rows)))
-      expect(plain(decodeColumns(rows.length, arrived))).toStrictEqual(plain(encodeRows(table, rows)))
+    holds(batch(40), 100, (rows) => {
+      const arrived = deserialize(serialize(encodeBatch(table, rows)))
+      expect(plain(decodeBatch(rows.length, arrived))).toStrictEqual(plain(encodeRows(table, rows)))
     })
+  })
+
+  it("takes no more than its bytes along, of whatever buffer they are a part", () => {
+    const own = { schema: undefined, table: "t", columns: { id: Column.text, bytes: Column.bytes }, id: "id" }
+    const table = Effect.runSync(makeTable({ ...own, indexes: [] }, sizeLimits))
+    const bytes = new Uint8Array(2 ** 20).subarray(7, 17)
+    const arrived = structuredClone(encodeBatch(table, [{ id: "a", bytes }]))
+    const buffers = [arrived, ...("columns" in arrived ? arrived.columns : [])]
+      .flatMap((part): ReadonlyArray<unknown> => Object.values(part))
+      .filter((value) => value instanceof Uint8Array)
+    expect(buffers.map(({ buffer }) => buffer.byteLength)).toEqual([10])
   })
 })

@@ -2,16 +2,14 @@
 import { env, execArgv } from "node:process"
 import { fileURLToPath } from "node:url"
 import { Worker as Thread } from "node:worker_threads"
-import { type BackingWorker, PlatformWorker, type Worker } from "@effect/platform/Worker"
 import { WorkerError } from "@effect/platform/WorkerError"
-import { layerPlatform } from "@effect/platform-node/NodeWorker"
-import { Cause, Deferred, Effect, ExecutionStrategy, Exit, FiberId, Option, Scope } from "effect"
+import { Deferred, Effect, ExecutionStrategy, Exit, Option, Scope } from "effect"
 import { isError } from "../../../internal/realms.js"
 import { StorageError } from "../../../Storage.js"
 import type { Table } from "../dialect.js"
 import { SqlFailure } from "../errors.js"
 import type { Feed } from "../log/tables.js"
-import type { Refusal, Request } from "./protocol.js"
+import type { Message, Refusal, Reply, Request } from "./protocol.js"
 import { threadOptions } from "./threadOptions.js"
 
 /** Sends one request to the thread, and starts the thread when there is none. */
@@ -19,9 +17,7 @@ export type Ask = (request: Request) => Effect.Effect<unknown, Failed>
 
 /** The thread's end, a message that cannot be sent, or an error of the driver. */
 type Failed = StorageError | WorkerError | Refusal
-type Answer = Deferred.Deferred<unknown, Failed>
-type ToThread = Worker.Request<Request>
-type FromThread = Worker.Response<Refusal, unknown>
+type Answer = (exit: Exit.Exit<unknown, Failed>) => void
 
 interface Running {
   readonly ask: Ask
@@ -30,6 +26,9 @@ interface Running {
 
 /** How long an interrupted call waits for the thread before it ends it. Statements take milliseconds. */
 const interruptTimeout = "1 second"
+
+/** How long a thread may take to close its file. */
+const stopTimeout = "5 seconds"
 
 /** The file of the thread: beside this module, or beside the bundle that this module is in. */
 export const threadFile = (): URL => new URL("./thread.js", import.meta.url)
@@ -73,13 +72,7 @@ const locate: Effect.Effect<string, StorageError> = Effect.try({
     )
 })
 
-const threadEnded = (
-  cause: Cause.Cause<unknown>,
-  kind: "Transient" | "Fatal",
-  file: string
-): StorageError => {
-  const error = Cause.squash(cause)
-  const reason = error instanceof WorkerError ? error.cause : error
+const threadEnded = (reason: unknown, kind: "Transient" | "Fatal", file: string): StorageError => {
   if (isMissing(reason, file)) {
     const message = `the file of the thread of SQLite is missing: ${file}. ${bundling} to this place, beside your own bundle`
     return storageError(kind, "NotStored", message)
@@ -104,87 +97,106 @@ const asStorageError = (error: Failed, opened: boolean, file: string): StorageEr
   if (error instanceof StorageError) return error
   return "of" in error && error.of === "open"
     ? opening(error, opened)
-    : threadEnded(Cause.fail(error), opened ? "Transient" : "Fatal", file)
+    : threadEnded(error instanceof WorkerError ? error.cause : error, opened ? "Transient" : "Fatal", file)
 }
 
-/** Starts one thread in the scope. When it ends, by itself or with the scope, all its calls fail. */
+/** What has become of a thread, and who waits for its answers. */
+interface Life {
+  readonly answers: Map<number, Answer>
+  /** None while the thread lives. */
+  over: Exit.Exit<never, StorageError> | undefined
+}
+
+const settle = ({ answers }: Life, id: number, exit: Exit.Exit<unknown, Failed>): void => {
+  const answer = answers.get(id)
+  answers.delete(id)
+  answer?.(exit)
+}
+
+const exitOf = ([, what, given]: Reply): Exit.Exit<unknown, Failed> => {
+  switch (what) {
+    case "done":
+      return Exit.succeed(given)
+    case "refused":
+      return Exit.fail(given)
+    case "died":
+      return Exit.failCause(WorkerError.decodeCause(given))
+  }
+}
+
+/** Ends all calls of a thread. The first reason counts: a thread that failed exits, too. */
+const end = (life: Life, error: StorageError): void => {
+  if (life.over !== undefined) return
+  life.over = Exit.fail(error)
+  for (const id of [...life.answers.keys()]) settle(life, id, life.over)
+}
+
+/** Lets the thread close its file and exit; ends one that does not. */
+const stop = (thread: Thread, exited: Deferred.Deferred<void>): Effect.Effect<void> =>
+  Effect.flatMap(Deferred.isDone(exited), (isGone) => {
+    if (!isGone) thread.postMessage(null)
+    return Deferred.await(exited)
+  }).pipe(
+    Effect.interruptible,
+    Effect.timeoutOption(stopTimeout),
+    Effect.flatMap((exit) => (Option.isSome(exit) ? Effect.void : Effect.promise(() => thread.terminate())))
+  )
+
+/**
+ * Sends a request, and waits for the answer. An interrupted call waits on, for a while: the thread works through its
+ * messages in order, so a later call cannot overtake this one, and nothing is committed after the interruption.
+ */
+const send = (thread: Thread, life: Life, id: number, request: Request): Effect.Effect<unknown, Failed> =>
+  Effect.async((resume) => {
+    if (life.over !== undefined) return resume(life.over)
+    try {
+      thread.postMessage([id, request] satisfies Message)
+    } catch (cause) {
+      return resume(Effect.fail(new WorkerError({ reason: "send", cause })))
+    }
+    life.answers.set(id, resume)
+    return Effect.suspend(() => (life.answers.has(id) ? awaitAnswer(thread, life, id) : Effect.void))
+  })
+
+/** Waits for the answer of a call that was interrupted, and ends a thread that gives none in time. */
+const awaitAnswer = (thread: Thread, { answers }: Life, id: number): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    answers.set(id, () => resume(Effect.void))
+  }).pipe(
+    Effect.interruptible,
+    Effect.timeoutOption(interruptTimeout),
+    Effect.flatMap((answer) =>
+      Option.isSome(answer) ? Effect.void : Effect.promise(() => thread.terminate())
+    )
+  )
+
+/**
+ * Starts one thread in the scope. When it ends, by itself or with the scope, all its calls fail. Its messages are
+ * handled without a fiber: one for each would cost as much as the message.
+ */
 const start = (
   kindOfEnd: () => "Transient" | "Fatal",
   file: string
-): Effect.Effect<Running, WorkerError, Scope.Scope> =>
+): Effect.Effect<Running, StorageError, Scope.Scope> =>
   Effect.gen(function* () {
-    let thread: Thread | undefined
-    let over: Exit.Exit<never, StorageError> | undefined
+    const life: Life = { answers: new Map(), over: undefined }
+    const exited = yield* Deferred.make<void>()
+    const ended = (reason: unknown) => threadEnded(reason, kindOfEnd(), file)
+    const thread = yield* Effect.acquireRelease(Effect.try({ try: spawnThread, catch: ended }), (thread) =>
+      stop(thread, exited)
+    )
+    thread.on("message", (reply: Reply) => settle(life, reply[0], exitOf(reply)))
+    thread.on("messageerror", (error) => end(life, ended(error)))
+    thread.on("error", (error) => end(life, ended(error)))
+    thread.on("exit", (code) => {
+      end(life, ended(new Error(`exited with code ${code}`)))
+      Deferred.unsafeDone(exited, Exit.void)
+    })
     let nextId = 0
-    const answers = new Map<number, Answer>()
-
-    const backing = yield* Effect.flatMap(PlatformWorker, (platform) =>
-      platform.spawn<ToThread, FromThread>(0)
-    ).pipe(
-      Effect.provide(
-        layerPlatform(() => {
-          thread = spawnThread()
-          return thread
-        })
-      )
-    )
-
-    const settle = (id: number, exit: Exit.Exit<unknown, Failed>) => {
-      const answer = answers.get(id)
-      answers.delete(id)
-      if (answer !== undefined) Deferred.unsafeDone(answer, exit)
+    return {
+      ask: (request) => send(thread, life, nextId++, request),
+      isAlive: () => life.over === undefined
     }
-
-    const receive = (message: BackingWorker.Message<FromThread>) =>
-      Effect.sync(() => {
-        if (message[0] === 0) return
-        const [id, what] = message[1]
-        if (what === 2) settle(id, Exit.fail(message[1][2]))
-        else if (what === 3) settle(id, Exit.failCause(WorkerError.decodeCause(message[1][2])))
-        else settle(id, Exit.succeed(message[1][2]?.[0]))
-      })
-
-    yield* backing.run(receive).pipe(
-      Effect.onExit((exit) =>
-        Effect.sync(() => {
-          const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
-          over = Exit.fail(threadEnded(cause, kindOfEnd(), file))
-          for (const id of [...answers.keys()]) settle(id, over)
-        })
-      ),
-      Effect.forkScoped
-    )
-
-    const terminate = Effect.promise(() => thread?.terminate() ?? Promise.resolve(0))
-
-    const ask: Ask = (request) =>
-      Effect.suspend(() => {
-        if (over !== undefined) return over
-        const id = nextId++
-        const answer: Answer = Deferred.unsafeMake(FiberId.none)
-        answers.set(id, answer)
-        return Effect.uninterruptibleMask((restore) =>
-          Effect.zipRight(
-            Effect.tapError(backing.send([id, 0, request, undefined]), () =>
-              Effect.sync(() => answers.delete(id))
-            ),
-            restore(Deferred.await(answer)).pipe(
-              // The thread works through its messages in order, so a later call cannot overtake this one. To be sure
-              // that nothing is committed after the interruption, it waits for the answer, or for the thread's end.
-              Effect.onInterrupt(() =>
-                Deferred.await(answer).pipe(
-                  Effect.exit,
-                  Effect.interruptible,
-                  Effect.timeoutOption(interruptTimeout),
-                  Effect.flatMap((exit) => (Option.isSome(exit) ? Effect.void : terminate))
-                )
-              )
-            )
-          )
-        )
-      })
-
-    return { ask, isAlive: () => over === undefined }
   })
 
 /**

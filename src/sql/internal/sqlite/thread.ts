@@ -1,20 +1,20 @@
 /** The entry of the thread that holds a SQLite file: opens it, runs one statement after the other. */
-
-import * as WorkerRunner from "@effect/platform/WorkerRunner"
+import { type MessagePort, parentPort } from "node:worker_threads"
+import { WorkerError } from "@effect/platform/WorkerError"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeWorkerRunner from "@effect/platform-node/NodeWorkerRunner"
 import { SafeIntegers } from "@effect/sql/SqlClient"
-import { Cause, Effect, Layer, Scope } from "effect"
+import { Cause, Effect, Either, Scope } from "effect"
 import { StorageError } from "../../../Storage.js"
 import type { Executor, Run, Statement, Table } from "../dialect.js"
 import type { SqlFailure } from "../errors.js"
 import type { Feed } from "../log/tables.js"
 import { type LoggedEntries, type Stored, storeInTransaction } from "../storage/outbox.js"
+import { sqliteDialect } from "./dialect.js"
 import { driverError } from "./errors.js"
 import { ensureTables, exclusiveExecutor, openFile, statementExecutor } from "./file.js"
 import { compileInsert, returningNew } from "./insert.js"
 import { sqliteLog } from "./log.js"
-import { decodeColumns, type Refusal, type Request } from "./protocol.js"
+import { decodeBatch, type Message, type Refusal, type Reply, type Request } from "./protocol.js"
 
 // SQLite's own default: nothing else waits for this thread's event loop.
 const checkpointPages = 1000
@@ -63,11 +63,17 @@ const storeTo = (table: Table, feed: Feed | undefined, { reserve }: Executor): O
     storeInTransaction(table, store, reserve, insert(count, params), logged, at, { saved: true }, [])
 }
 
-const runner = Effect.gen(function* () {
-  const scope = yield* Effect.scope
+/** What the insert leads to; made once. */
+const answerOfInsert = {
+  onFailure: (cause: Cause.Cause<unknown>) => Effect.fail(refused(cause)),
+  onSuccess: (result: unknown) => Effect.succeed<unknown>(sqliteDialect.affected(result))
+}
+
+/** Makes what answers requests; the file stays open until the scope closes. */
+const handler = Effect.map(Effect.scope, (scope) => {
   let opened: Opened | undefined
 
-  const handle = (request: Request): Effect.Effect<unknown, Refusal> => {
+  return (request: Request): Effect.Effect<unknown, Refusal> => {
     if (request[0] === "open") {
       const [, filename, table, feed, again] = request
       return Effect.gen(function* () {
@@ -86,14 +92,12 @@ const runner = Effect.gen(function* () {
     // The other side waits for `open` before it asks for anything else.
     const { insert, run, store } = opened!
     if (request[0] === "insert") {
-      const [, count, columns] = request
-      return Effect.catchAllCause(run(insert(count, decodeColumns(count, columns))), (cause) =>
-        Effect.fail(refused(cause))
-      )
+      const [, count, batch] = request
+      return Effect.matchCauseEffect(run(insert(count, decodeBatch(count, batch))), answerOfInsert)
     }
     if (request[0] === "store") {
-      const [, count, columns, logged, at] = request
-      return Effect.mapError(store(count, decodeColumns(count, columns), logged, new Date(at)), refusedStore)
+      const [, count, batch, logged, at] = request
+      return Effect.mapError(store(count, decodeBatch(count, batch), logged, new Date(at)), refusedStore)
     }
     const [, text, params, bigints] = request
     return run({ text, params }).pipe(
@@ -101,12 +105,67 @@ const runner = Effect.gen(function* () {
       Effect.catchAllCause((cause) => Effect.fail(refused(cause)))
     )
   }
-
-  yield* WorkerRunner.make(handle)
 })
 
+/** Gives the messages one after the other, as they come. */
+const receiving = (port: MessagePort): Effect.Effect<Message> => {
+  const queued: Array<Message> = []
+  let wake: ((message: Effect.Effect<Message>) => void) | undefined
+  port.on("message", (message: Message) => {
+    const resume = wake
+    wake = undefined
+    if (resume === undefined) queued.push(message)
+    else resume(Effect.succeed(message))
+  })
+  return Effect.async<Message>((resume) => {
+    const message = queued.shift()
+    if (message === undefined) wake = resume
+    else resume(Effect.succeed(message))
+  })
+}
+
+const replying = (port: MessagePort) => (id: number) => {
+  const died = (cause: Cause.Cause<never>): Reply => [id, "died", WorkerError.encodeCause(cause)]
+  return {
+    onSuccess: (result: unknown) => {
+      try {
+        port.postMessage([id, "done", result] satisfies Reply)
+      } catch (defect) {
+        port.postMessage(died(Cause.die(defect)))
+      }
+    },
+    onFailure: (cause: Cause.Cause<Refusal>) =>
+      port.postMessage(
+        Either.match(Cause.failureOrCause(cause), {
+          onLeft: (refusal): Reply => [id, "refused", refusal],
+          onRight: died
+        })
+      )
+  }
+}
+
+/** One fiber answers all: a request that has one of its own costs half as much again. */
+const serve = (port: MessagePort): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.flatMap(handler, (handle) => {
+    const reply = replying(port)
+    let isOver = false
+    const one = Effect.flatMap(receiving(port), (message) => {
+      if (message !== null) return Effect.matchCause(handle(message[1]), reply(message[0]))
+      isOver = true
+      return Effect.void
+    })
+    return Effect.whileLoop({ while: () => !isOver, body: () => one, step: () => {} })
+  })
+
+/** Closes the port after the file: without it the thread exits. */
+const served = (port: MessagePort): Effect.Effect<void> =>
+  Effect.ensuring(
+    Effect.scoped(serve(port)),
+    Effect.sync(() => port.close())
+  )
+
 NodeRuntime.runMain(
-  WorkerRunner.launch(Layer.provide(Layer.scopedDiscard(runner), NodeWorkerRunner.layer)),
+  Effect.suspend(() => (parentPort === null ? Effect.dieMessage("not in a thread") : served(parentPort))),
   // The other side reports the thread's end; the thread has no console of its own.
   { disableErrorReporting: true }
 )
