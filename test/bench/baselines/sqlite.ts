@@ -3,7 +3,8 @@ import Database from "better-sqlite3"
 import { columnNames, type Entry } from "../support/records.js"
 
 export interface HandWritten {
-  readonly insert: (batch: ReadonlyArray<Entry>) => void
+  /** Returns how many rows were new. */
+  readonly insert: (batch: ReadonlyArray<Entry>) => number
   readonly count: () => number
   readonly close: () => void
 }
@@ -48,7 +49,7 @@ export const openHandWritten = (filename: string): HandWritten => {
         params.push(id, at.getTime(), actor, action, target, outcome, status, duration_ms, request_id)
         params.push(JSON.stringify(detail))
       }
-      statementFor(batch.length).run(params)
+      return statementFor(batch.length).run(params).changes
     },
     count: () => database.prepare("SELECT count(*) FROM entries").pluck().get() as number,
     close: () => database.close()

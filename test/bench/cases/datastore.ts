@@ -13,7 +13,7 @@ import { type Bench, type Case, interleave, type Sample } from "../support/bench
 import { loadPeers } from "../support/peers.js"
 import { turn, using } from "../support/recorders.js"
 
-interface Item {
+export interface Item {
   readonly id: string
   readonly text: string
   readonly n: number
@@ -30,7 +30,7 @@ const items: ReadonlyArray<Item> = Array.from({ length: burst }, (_, n) => ({
 const bursts = 20
 
 /** Microseconds each of bursts; readers take what was written between them. */
-const each =
+export const each =
   (write: (item: Item) => unknown): Sample =>
   async () => {
     let spent = 0

@@ -14,26 +14,27 @@ const client = clientOfBits(0x1234_5678_9abc_def0n)
 
 const start = 1_700_000_000_000
 
-const valuesOf = (i: number) => ({ name: `row number ${i}`, x: i, y: 2 * i })
+export const valuesOf = (i: number) => ({ name: `row number ${i}`, x: i, y: 2 * i })
 
 /** As it comes from a transport: text that nobody else has read. */
-const fullText = JSON.stringify({
-  horizon: "",
-  rows: Array.from({ length: count }, (_, i) => [
-    `row-${i}`,
-    "",
-    Object.entries(valuesOf(i)).map(([name, value], n) => [name, makeStamp(start + i, n, client), value])
-  ])
-})
+export const textOf = (count: number): string =>
+  JSON.stringify({
+    horizon: "",
+    rows: Array.from({ length: count }, (_, i) => [
+      `row-${i}`,
+      "",
+      Object.entries(valuesOf(i)).map(([name, value], n) => [name, makeStamp(start + i, n, client), value])
+    ])
+  })
 
 const definition = define({ name: last(), x: last(), y: last() })
 
-const emptyState = (): State => {
+export const emptyState = (): State => {
   if ("_tag" in definition) throw new Error(definition.message)
   return makeState(definition)
 }
 
-const mergeInto = (state: State, patch: Patch): void => {
+export const mergeInto = (state: State, patch: Patch): void => {
   const merged = merge(state, patch, { owner: client, now: start + count })
   if (merged._tag === "Refused") throw new Error(merged.message)
 }
@@ -55,7 +56,7 @@ const mergeBare = (rows: Bare, patch: Patch): void => {
 }
 
 /** Milliseconds of a merge of content that was just parsed. */
-const timed =
+export const timed =
   <A>(text: string, into: () => (content: A) => void): Sample =>
   () => {
     const [content, mergeContent]: [A, (content: A) => void] = [JSON.parse(text), into()]
@@ -65,6 +66,7 @@ const timed =
   }
 
 const run = async (bench: Bench): Promise<void> => {
+  const fullText = textOf(count)
   const held = emptyState()
   mergeInto(held, JSON.parse(fullText))
   const own = {

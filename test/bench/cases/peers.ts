@@ -8,6 +8,7 @@ import { postgres, sqlite } from "../logging/databases.js"
 import { growth } from "../logging/growth.js"
 import { parts } from "../logging/parts.js"
 import { requests } from "../logging/requests.js"
+import { smallPostgres, smallSqlite } from "../logging/small.js"
 import type { Case } from "../support/bench.js"
 import { chartOf } from "../support/chart.js"
 import { withDatabase } from "../support/database.js"
@@ -29,16 +30,21 @@ export const peers: Case = {
     const others = await loadPeers(bench.note)
     if (writers === undefined || others === undefined) return
     const rows: Array<ReportRow> = []
-    const comparison: Comparison = { bench, rounds: Math.max(7, bench.pairs), rows }
+    const comparison: Comparison = { bench, rounds: bench.quick ? 7 : 11, rows }
     const before = loadOfMachine()
     await inTemporaryFile(async (file) => {
       await callers(comparison, writers, path.dirname(file))
-      await withDatabase(({ url }) => postgres(comparison, writers, url))
+      await withDatabase(async ({ url }) => {
+        await postgres(comparison, writers, url)
+        await smallPostgres(comparison, url)
+      })
       await sqlite(comparison, file)
+      await smallSqlite(comparison, file)
     })
     await requests(comparison)
     await growth(comparison, bench.quick ? 1_000_000 : 10_000_000)
     await parts(comparison, others)
+    bench.note(`load of the machine: ${before} before, ${loadOfMachine()} after`)
     const report: Report = {
       command: `npm run bench -- peers${bench.quick ? " --quick" : ""}`,
       date: new Date().toISOString().slice(0, 10),

@@ -14,6 +14,7 @@ import type { Writers } from "../support/peers.js"
 import { flushed, turn, using, withRecorder } from "../support/recorders.js"
 import { batchesOf, columnNames, columns, type Entry, makeEntries } from "../support/records.js"
 import { type Comparison, compare, cpuOf, recorderName } from "./compare.js"
+import { unnest } from "./unnest.js"
 
 const table = { table: "entries", columns, id: "id" } as const
 const rows = 10_000
@@ -42,6 +43,8 @@ const both = async (
     return cpuOf(rows, () => save(entries))
   }
   await compare(comparison, `${where}: time until committed, µs/record`, samples(wall), reasons, own)
+  for (const { median, name } of comparison.rows.slice(-Object.keys(saves).length))
+    comparison.bench.note(`  ${name}: ${Math.round(1e6 / median).toLocaleString("en-US")} rows/s`)
   await compare(comparison, `${where}: processor time of this process, µs/record`, samples(cpu), reasons, own)
 }
 
@@ -54,24 +57,6 @@ const recording =
     for (const entry of entries) recorder.unsafeSave(entry)
     return flushed(recorder)
   }
-
-const casts = "uuid,timestamptz,text,text,text,text,int8,float8,text,jsonb".split(",")
-
-/** Arrays of the driver, as one writes it by hand. */
-const unnest = (client: Pg.Client) => {
-  const arrays = casts.map((cast, i) => `$${i + 1}::${cast}[]`).join(", ")
-  const text = `INSERT INTO entries (${columnNames.join(", ")}) SELECT * FROM unnest(${arrays}) ON CONFLICT (id) DO NOTHING`
-  return (part: ReadonlyArray<Entry>) =>
-    client.query(
-      text,
-      columnNames.map((name) =>
-        part.map((entry) => {
-          const value = entry[name as keyof Entry]
-          return name === "detail" ? JSON.stringify(value) : value
-        })
-      )
-    )
-}
 
 const inBatches =
   (insert: (part: ReadonlyArray<Entry>) => Promise<unknown>): Save =>
@@ -103,7 +88,7 @@ export const postgres = (comparison: Comparison, peers: Writers, url: string): P
             {
               [recorderName]: recording(recorder),
               "sql.insert of Effect": inBatches((part) => inserting(part)),
-              "unnest by hand": inBatches(unnest(client)),
+              "unnest by hand": inBatches(unnest(client, "entries")),
               "binary COPY by hand": inBatches((part) => copyBatch(client, "entries", part)),
               "pg-boss insert": inBatches((part) => boss.insert(part)),
               "graphile-worker add_jobs": inBatches((part) => graphile.insert(part))
@@ -112,7 +97,8 @@ export const postgres = (comparison: Comparison, peers: Writers, url: string): P
               "binary COPY by hand": "it checks no record, and knows no ON CONFLICT: a retry would fail",
               "unnest by hand": "it checks no record, and nothing retries, splits or accounts for it",
               "sql.insert of Effect": "it checks no record, and nothing retries, splits or accounts for it",
-              "pg-boss insert": "its process only makes one JSON text; its server does the rest"
+              "pg-boss insert": "its process only makes one JSON text; its server does the rest",
+              "graphile-worker add_jobs": "its process only makes one JSON text; its server does the rest"
             }
           )
         } finally {

@@ -14,6 +14,7 @@ import type { Peers } from "../support/peers.js"
 import { using } from "../support/recorders.js"
 import { start, watcherOf } from "../support/watchers.js"
 import { type Comparison, compare } from "./compare.js"
+import { stores } from "./stores.js"
 
 const count = 10_000
 const ttl = 300_000
@@ -152,9 +153,9 @@ const emitters = async (comparison: Comparison): Promise<void> => {
   )
 }
 
-/** Measures the peers of other parts. Those of projections and shared stores are in the cases of these. */
+/** Measures the peers of other parts. */
 export const parts = async (comparison: Comparison, peers: Peers): Promise<void> => {
   await caches(comparison, peers)
   await emitters(comparison)
-  comparison.bench.note("emmett is in the case projection; TinyBase is in the cases datastore and mergePool")
+  await stores(comparison, peers)
 }

@@ -6,6 +6,7 @@ import { Agent, get } from "node:http"
 import { type Audit, type Server, startServer } from "../processes/protocol.js"
 import { withDatabase } from "../support/database.js"
 import { inTemporaryFile } from "../support/files.js"
+import { quantile } from "../support/statistics.js"
 import { type Comparison, compare } from "./compare.js"
 
 const perSecond = 1500
@@ -20,22 +21,30 @@ const request = (agent: Agent, port: number): Promise<void> =>
     sent.once("error", reject)
   })
 
-/** Sends requests at the rate. Resolves when all are answered. */
-const paced = async (agent: Agent, port: number, count: number): Promise<void> => {
-  const answers: Array<Promise<void>> = []
+/** Sends requests at the rate. Resolves when all are answered; gives how many milliseconds each took since it was due. */
+const paced = async (agent: Agent, port: number, count: number): Promise<ReadonlyArray<number>> => {
+  const answers: Array<Promise<number>> = []
   const began = performance.now()
   while (answers.length < count) {
     const due = Math.min(count, Math.floor(((performance.now() - began) * perSecond) / 1000))
-    while (answers.length < due) answers.push(request(agent, port))
+    while (answers.length < due) {
+      const dueAt = began + (answers.length * 1000) / perSecond
+      answers.push(request(agent, port).then(() => performance.now() - dueAt))
+    }
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
-  await Promise.all(answers)
+  return await Promise.all(answers)
 }
 
 /** Microseconds of processor time that the server's process takes for a request, and until its records are stored. */
-const costOf = async (agent: Agent, server: Server, count: number): Promise<number> => {
+const costOf = async (
+  agent: Agent,
+  server: Server,
+  count: number,
+  latencies: Array<number>
+): Promise<number> => {
   const before = await server.cpu()
-  await paced(agent, server.port, count)
+  for (const millis of await paced(agent, server.port, count)) latencies.push(millis)
   while (((await server.stats())?.pending ?? 0) > 0) await new Promise((resolve) => setTimeout(resolve, 5))
   return ((await server.cpu()) - before) / count
 }
@@ -43,9 +52,22 @@ const costOf = async (agent: Agent, server: Server, count: number): Promise<numb
 const names = {
   none: "not audited",
   pino: "one line of pino to a file",
+  insert: "an awaited INSERT, on a pool of 10",
   postgres: "HttpAudit to Postgres",
   worker: "HttpAudit to SQLite, by SqliteWorker",
   sqlite: "HttpAudit to SQLite, on the server's thread"
+}
+
+/** Notes what each server adds to one that does not audit, by the medians. */
+const added = ({ bench, rows }: Comparison): void => {
+  const own = rows.slice(-Object.keys(names).length)
+  const none = own.find(({ name }) => name === names.none)?.median ?? Number.NaN
+  const pino = (own.find(({ name }) => name === names.pino)?.median ?? Number.NaN) - none
+  for (const { median, name } of own) {
+    if (name === names.none) continue
+    const more = median - none
+    bench.note(`${name}: adds ${more.toFixed(0)} µs, ${(more / pino).toFixed(2)}x of what pino adds`)
+  }
 }
 
 /** Measures servers that differ in their audit alone. */
@@ -56,6 +78,7 @@ export const requests = (comparison: Comparison): Promise<void> =>
       const audits: { readonly [K in keyof typeof names]: Audit } = {
         none: { kind: "none" },
         pino: { kind: "pino", filename: `${file}.log` },
+        insert: { kind: "insert", url, table: "inserted" },
         postgres: { kind: "postgres", url, table: "requests", records },
         worker: { kind: "worker", filename: `${file}-1`, records },
         sqlite: { kind: "sqlite", filename: `${file}-2`, records }
@@ -63,20 +86,36 @@ export const requests = (comparison: Comparison): Promise<void> =>
       const agent = new Agent({ keepAlive: true, maxSockets: connections })
       const servers: Array<Server> = []
       const samples: Record<string, () => Promise<number>> = {}
+      const latencies = new Map<string, Array<number>>()
       try {
         for (const kind of Object.keys(names) as Array<keyof typeof names>) {
           const server = await startServer(audits[kind])
           servers.push(server)
-          samples[names[kind]] = () =>
-            costOf(agent, server, comparison.bench.quick ? perSecond / 2 : 2 * perSecond)
+          const count = comparison.bench.quick ? perSecond / 2 : 2 * perSecond
+          const own: Array<number> = []
+          latencies.set(names[kind], own)
+          samples[names[kind]] = () => costOf(agent, server, count, own)
         }
         await compare(
           comparison,
           `a request at ${perSecond} a second over ${connections} connections: processor time of the server's process, µs`,
           samples,
-          { [names.none]: "it records nothing: the difference is what the others add" },
+          {
+            [names.none]: "it records nothing: the difference is what the others add",
+            [names.pino]: "its line is no record in a table, and is lost when the process is",
+            [names.insert]: "it checks nothing and keeps fewer columns; each request waits for its commit",
+            [names.worker]: "its driver takes no socket",
+            [names.sqlite]: "its driver takes no socket and no thread; the requests wait for its commits"
+          },
           names.postgres
         )
+        added(comparison)
+        for (const [name, millis] of latencies) {
+          const [p50, p99] = [quantile(millis, 0.5), quantile(millis, 0.99)]
+          comparison.bench.note(
+            `${name}: p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms since it was due`
+          )
+        }
       } finally {
         agent.destroy()
         for (const server of servers) await server.stop()

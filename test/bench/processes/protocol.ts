@@ -12,6 +12,8 @@ export type Audit =
   | { readonly kind: "none" }
   /** One line of pino a request. */
   | { readonly kind: "pino"; readonly filename: string }
+  /** One awaited INSERT a request. */
+  | { readonly kind: "insert"; readonly url: string; readonly table: string }
   | ({ readonly kind: "sqlite"; readonly filename: string } & Records)
   | ({ readonly kind: "worker"; readonly filename: string } & Records)
   | ({ readonly kind: "postgres"; readonly url: string; readonly table: string } & Records)

@@ -6,6 +6,7 @@ import { createServer } from "node:http"
 import { HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Context, Effect, Layer, type Scope } from "effect"
+import * as Pg from "pg"
 import * as Id from "../../../src/Id.js"
 import * as HttpAudit from "../../../src/platform/HttpAudit.js"
 import * as Recorder from "../../../src/Recorder.js"
@@ -100,38 +101,66 @@ const plain = Layer.launch(HttpServer.serve(getOrder(HttpRouter.empty))).pipe(
   Effect.provide(overHttp)
 )
 
-/** Writes a line for each request, of what an audit records of it. */
-const logged = (filename: string) =>
+/** What an audit records of a request. */
+interface Line {
+  readonly action: string
+  readonly actor: null
+  readonly outcome: string
+  readonly request_id: string
+  readonly status: number
+  readonly duration_ms: number
+}
+
+/** Does something with a line for each request, before the answer. */
+const logged = (write: (line: Line) => Effect.Effect<unknown>): Effect.Effect<void, unknown, Scope.Scope> => {
+  const server = HttpServer.serve(getOrder(HttpRouter.empty), (app) =>
+    Effect.gen(function* () {
+      const began = performance.now()
+      const { method, url } = yield* HttpServerRequest.HttpServerRequest
+      const response = yield* app
+      yield* write({
+        action: `${method} ${url}`,
+        actor: null,
+        outcome: "ok",
+        request_id: nextId(),
+        status: response.status,
+        duration_ms: performance.now() - began
+      })
+      return response
+    })
+  )
+  return Effect.raceFirst(
+    Layer.launch(server),
+    Effect.zipRight(
+      listening,
+      told(() => undefined)
+    )
+  ).pipe(Effect.provide(overHttp))
+}
+
+const byPino = (filename: string) =>
   Effect.gen(function* () {
     const writers = yield* Effect.promise(() => loadWriters(() => {}))
     if (writers === undefined) return yield* Effect.dieMessage("pino is not installed")
     const pino = writers.makePino(filename)
-    const server = HttpServer.serve(getOrder(HttpRouter.empty), (app) =>
-      Effect.gen(function* () {
-        const began = performance.now()
-        const { method, url } = yield* HttpServerRequest.HttpServerRequest
-        const response = yield* app
-        const line = {
-          action: `${method} ${url}`,
-          actor: null,
-          outcome: "ok",
-          request_id: nextId(),
-          status: response.status,
-          duration_ms: performance.now() - began
-        }
-        pino.write(line)
-        return response
-      })
-    )
-    yield* Effect.raceFirst(
-      Layer.launch(server),
-      Effect.zipRight(
-        listening,
-        told(() => undefined)
+    yield* logged((line) => Effect.sync(() => pino.write(line)))
+    yield* Effect.promise(pino.close)
+  })
+
+const byInsert = (url: string, table: string) =>
+  Effect.gen(function* () {
+    const pool = new Pg.Pool({ connectionString: url, max: 10 })
+    const text = `INSERT INTO ${table} VALUES ($1, now(), $2, $3, $4, $5, $6)`
+    yield* Effect.promise(() =>
+      pool.query(
+        `CREATE TABLE ${table} (id uuid PRIMARY KEY, at timestamptz, action text, actor text, outcome text, status int8, duration_ms float8)`
       )
     )
-    yield* Effect.promise(pino.close)
-  }).pipe(Effect.provide(overHttp))
+    yield* logged(({ action, actor, duration_ms, outcome, request_id, status }) =>
+      Effect.promise(() => pool.query(text, [request_id, action, actor, outcome, status, duration_ms]))
+    )
+    yield* Effect.promise(() => pool.end())
+  })
 
 const audited = (audit: Recorded) =>
   Effect.gen(function* () {
@@ -150,7 +179,9 @@ const serving = (): Effect.Effect<void, unknown, Scope.Scope> => {
     case "none":
       return plain
     case "pino":
-      return logged(audit.filename)
+      return byPino(audit.filename)
+    case "insert":
+      return byInsert(audit.url, audit.table)
     default:
       return audited(audit)
   }

@@ -8,6 +8,8 @@ const rowHeight = 20
 const headHeight = 30
 const top = 56
 
+const title = "Costs beside the recorder's: above 1x the recorder costs less"
+
 const escaped = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
 
@@ -58,14 +60,10 @@ export const chartOf = ({ command, date, load, machine, rounds, rows }: Report):
   const height = y + 20
   const one = at(1).toFixed(1)
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="sans-serif" font-size="12">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="sans-serif" font-size="12" role="img" aria-labelledby="title">`,
+    `<title id="title">${escaped(title)}</title>`,
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
-    text(
-      10,
-      20,
-      "Cost of a record beside the recorder's: above 1x the recorder costs less",
-      ' font-size="14"'
-    ),
+    text(10, 20, title, ' font-size="14"'),
     text(
       10,
       40,
