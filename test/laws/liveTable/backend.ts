@@ -186,9 +186,16 @@ export const databasePlace = (
 
 /** Leaves nothing of the schedule before. */
 const emptied = ({ log, table, tier }: Place): Effect.Effect<void, unknown> =>
-  Effect.all([table.deleteAll, log.renewEpoch, Effect.scoped(Effect.flatMap(tier.open(items.name), ({ clear }) => clear))], {
-    discard: true
-  })
+  Effect.all(
+    [
+      table.deleteAll,
+      log.renewEpoch,
+      Effect.scoped(Effect.flatMap(tier.open(items.name), ({ clear }) => clear))
+    ],
+    {
+      discard: true
+    }
+  )
 
 /** Over the log of a database, and with a second live table and the tier of a database. */
 export const databaseBackends = (place: Place) => {
