@@ -1,8 +1,17 @@
 /** The people of the list: the links that let them in, and who is here. */
-import { randomBytes } from "node:crypto"
-import { Effect, type Scope } from "effect"
-import { Datastore } from "effect-recorder"
-import { authorizeBy, type Entry, type Link, openStores, quotas } from "./tasks.js"
+import { createHash, randomBytes } from "node:crypto"
+import { Effect, Option, type Scope } from "effect"
+import { Datastore, MergePool } from "effect-recorder"
+import {
+  authorizeBy,
+  authorizeMarks,
+  type Entry,
+  type Link,
+  type Mark,
+  openStores,
+  quotas,
+  strategies
+} from "./tasks.js"
 
 /** Who is let in at first: a link for each. */
 const invited = [
@@ -20,6 +29,12 @@ export interface Window {
 /** The list, and its people. */
 export interface TaskList {
   readonly tasks: Datastore.StoreHandle<Entry>
+  readonly marks: MergePool.PoolHandle
+  /** Merges a mark of a window of a person. */
+  readonly mark: (
+    principal: string,
+    mark: typeof Mark.Type
+  ) => Effect.Effect<void, MergePool.MergeError | MergePool.StoreEnded>
   readonly links: () => ReadonlyArray<Link>
   /** The link with a token, also one that is revoked. */
   readonly linkOf: (token: string) => Link | undefined
@@ -62,6 +77,56 @@ const presence = (
     )
 }
 
+/** The most windows whose replicas are held. */
+const maxReplicas = 1000
+
+/** Marks a task as a window sees it: the server has a replica for each window, whose client id follows from the window. */
+const marking = (marks: MergePool.PoolHandle): TaskList["mark"] => {
+  const replicas = new Map<string, MergePool.ReplicaHandle>()
+  const replicaOf = (principal: string, window: string) => {
+    const hash = createHash("sha256").update(`${principal} ${window}`).digest("base64url")
+    const client = `0${hash.slice(0, 10)}`
+    const known = replicas.get(client)
+    if (known !== undefined) return Effect.succeed(known)
+    // Its options are right.
+    return Effect.tap(Effect.orDie(MergePool.replica(strategies, { client })), (made) =>
+      Effect.sync(() => {
+        // A window that marks again after that gets another one of the same id.
+        for (const oldest of replicas.size < maxReplicas ? [] : replicas.keys()) {
+          replicas.delete(oldest)
+          break
+        }
+        replicas.set(client, made)
+      })
+    )
+  }
+  const editOf = (replica: MergePool.ReplicaHandle, { mark, task }: typeof Mark.Type) =>
+    Effect.gen(function* () {
+      switch (mark._tag) {
+        case "Vote": {
+          const row = Option.getOrUndefined(yield* replica.get(task))
+          const by = mark.votes - Number(row?.get("votes") ?? 0)
+          return yield* replica.edit(task, { votes: { _tag: "Increment", by } })
+        }
+        case "Add":
+          return yield* replica.edit(task, { labels: { _tag: "Add", members: [mark.label] } })
+        case "Remove": {
+          // The replica judges what is no cell.
+          const cell = mark.seen as unknown as MergePool.EncodedCell
+          yield* replica.receive({ horizon: "", rows: [[task, "", [["labels", ...cell]]]] })
+          return yield* replica.edit(task, { labels: { _tag: "Remove", members: [mark.label] } })
+        }
+      }
+    })
+  return (principal, given) =>
+    Effect.gen(function* () {
+      const replica = yield* replicaOf(principal, given.client)
+      const { n, patch } = yield* editOf(replica, given)
+      yield* marks.merge(patch, { as: { principal, client: replica.client } })
+      yield* replica.confirm(n)
+    })
+}
+
 /** Opens the list over a backend. `grace`: how many milliseconds a window may be away without being gone. */
 export const openTaskList = <E, R>(backend: Effect.Effect<Datastore.Backend, E, R>, grace = 5000) =>
   Effect.gen(function* () {
@@ -72,7 +137,14 @@ export const openTaskList = <E, R>(backend: Effect.Effect<Datastore.Backend, E, 
       authorize: authorizeBy((name) => roles.get(name)),
       quotas
     })
+    const pools = yield* MergePool.makeDeferred(backend, {
+      name: "task-marks",
+      authorize: authorizeMarks((name) => roles.get(name)),
+      leases: stores.leases,
+      quotas
+    })
     const { links, tasks } = yield* openStores(stores)
+    const marks = yield* pools.open({ id: "marks", kind: "permanent", strategies })
     const save = (link: Link) =>
       Effect.map(links.set(link), () => {
         byToken.set(link.id, link)
@@ -83,13 +155,15 @@ export const openTaskList = <E, R>(backend: Effect.Effect<Datastore.Backend, E, 
     yield* Effect.forEach(rows.length === 0 ? first : rows.map(({ data }) => data), save)
     const list: TaskList = {
       tasks,
+      marks,
+      mark: marking(marks),
       links: () => [...byToken.values()],
       linkOf: (token) => byToken.get(token),
       revoke: (name) => {
         const taken = [...byToken.values()].filter((link) => link.name === name)
         return Effect.andThen(
           Effect.forEach(taken, (link) => save({ ...link, role: "revoked" })),
-          stores.revoke(name)
+          Effect.andThen(stores.revoke(name), pools.revoke(name))
         )
       },
       present: presence(stores.leases, tasks, grace)

@@ -3,11 +3,11 @@ import { createServer } from "node:http"
 import { fileURLToPath } from "node:url"
 import { FileSystem, HttpRouter, HttpServer, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
-import { Data, Effect, Option, Schema } from "effect"
-import { ChangeLog, type Datastore } from "effect-recorder"
+import { Data, Effect, Option, Schema, Stream } from "effect"
+import { ChangeLog, type Datastore, type MergePool, type Watch } from "effect-recorder"
 import * as WatchSse from "effect-recorder/platform/WatchSse"
 import type { TaskList } from "./people.js"
-import { Operation } from "./tasks.js"
+import { Mark, Operation } from "./tasks.js"
 
 /** The most bytes of an operation. */
 const maxBytes = 64 * 1024
@@ -21,13 +21,22 @@ class Refused extends Data.TaggedError("Refused")<{
 
 const refuse = (status: number, reason: string, message: string) => new Refused({ status, reason, message })
 
-const statusOf: { readonly [Reason in Datastore.WriteError["reason"]]: number } = {
+type Failed = Refused | Datastore.WriteError | Datastore.StoreEnded | MergePool.MergeError
+
+const statusOf: {
+  readonly [Reason in (Datastore.WriteError | MergePool.MergeError)["reason"]]: number
+} = {
   InvalidKey: 400,
   InvalidData: 400,
   InvalidOperation: 400,
   Forbidden: 403,
   Missing: 404,
   Conflict: 409,
+  ClockAhead: 409,
+  TooOld: 409,
+  StrategyMismatch: 409,
+  NoSession: 409,
+  JoinFailed: 400,
   IdReused: 409,
   TooFarAhead: 409,
   Forgotten: 410,
@@ -38,11 +47,11 @@ const statusOf: { readonly [Reason in Datastore.WriteError["reason"]]: number } 
 }
 
 /** Answers what was refused as JSON, with the present record of a conflict. */
-const answer = (error: Refused | Datastore.WriteError | Datastore.StoreEnded) => {
+const answer = (error: Failed) => {
   const { message, reason } = error
   const row = error._tag === "WriteError" ? error.row : undefined
-  const status =
-    error._tag === "WriteError" ? statusOf[error.reason] : error._tag === "Refused" ? error.status : 503
+  const { _tag } = error
+  const status = _tag === "StoreEnded" ? 503 : _tag === "Refused" ? error.status : statusOf[error.reason]
   return HttpServerResponse.unsafeJson({ reason, message, row }, { status })
 }
 
@@ -59,35 +68,69 @@ const whoAsks = (list: TaskList) =>
     linkOf(list, /^Bearer (\w+)$/.exec(headers.authorization ?? "")?.[1])
   )
 
-const decodeOperation = Schema.decodeUnknown(Operation, { onExcessProperty: "error" })
-
-/** Reads an operation. The length comes first: what is too long is never kept. */
-const readOperation = Effect.gen(function* () {
-  const request = yield* HttpServerRequest.HttpServerRequest
-  const length = request.headers["content-length"]
-  if (length === undefined) return yield* refuse(411, "LengthRequired", "send the length of the body")
-  if (Number(length) > maxBytes) {
-    return yield* refuse(413, "TooLarge", `an operation has at most ${maxBytes} bytes: split it`)
-  }
-  const body = yield* request.arrayBuffer
-  const json = yield* Effect.try((): unknown =>
-    JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body))
+/** Reads what a window sends. The length comes first: what is too long is never kept. */
+const readBody = <A, I>(schema: Schema.Schema<A, I>, shape: string) =>
+  Effect.gen(function* () {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const length = request.headers["content-length"]
+    if (length === undefined) return yield* refuse(411, "LengthRequired", "send the length of the body")
+    if (Number(length) > maxBytes) {
+      return yield* refuse(413, "TooLarge", `an operation has at most ${maxBytes} bytes: split it`)
+    }
+    const body = yield* request.arrayBuffer
+    const json = yield* Effect.try((): unknown =>
+      JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body))
+    )
+    return yield* Schema.decodeUnknown(schema, { onExcessProperty: "error" })(json)
+  }).pipe(
+    Effect.catchTags({
+      RequestError: () => refuse(400, "InvalidBody", "the body did not arrive: send it again"),
+      UnknownException: () => refuse(400, "InvalidBody", "the body must be JSON in UTF-8"),
+      ParseError: () => refuse(400, "InvalidOperation", `the body must be ${shape}`)
+    })
   )
-  return yield* decodeOperation(json)
-}).pipe(
-  Effect.catchTags({
-    RequestError: () => refuse(400, "InvalidBody", "the body did not arrive: send it again"),
-    UnknownException: () => refuse(400, "InvalidBody", "the body must be JSON in UTF-8"),
-    ParseError: () => refuse(400, "InvalidOperation", "the body must be { client, n, steps }")
-  })
-)
 
 const operate = (list: TaskList) =>
   Effect.gen(function* () {
     const { name: principal } = yield* whoAsks(list)
-    const { client, n, steps } = yield* readOperation
+    const { client, n, steps } = yield* readBody(Operation, "{ client, n, steps }")
     const { revision, rows } = yield* list.tasks.batch(steps, { as: { principal, client, n } })
     return HttpServerResponse.unsafeJson({ revision, rows: rows.map(Option.getOrNull) })
+  })
+
+const mark = (list: TaskList) =>
+  Effect.gen(function* () {
+    const { name } = yield* whoAsks(list)
+    yield* list.mark(name, yield* readBody(Mark, "{ client, task, mark }"))
+    return HttpServerResponse.unsafeJson({})
+  })
+
+/** The cells of a frame as an event: all of them in a snapshot, then those that change. */
+const eventOf = (frame: Watch.Frame<MergePool.PoolCell>): string => {
+  if (frame._tag !== "Snapshot" && frame._tag !== "Events") return ": \n\n"
+  const cells =
+    frame._tag === "Snapshot"
+      ? frame.entries.map(({ value }) => value)
+      : frame.events.flatMap((event) => (event._tag === "Put" ? [event.value] : []))
+  return `event: ${frame._tag.toLowerCase()}\ndata: ${JSON.stringify(cells)}\n\n`
+}
+
+/** Serves the votes and labels. A window that connects again gets them all. */
+const followMarks = (list: TaskList) =>
+  Effect.gen(function* () {
+    const { originalUrl } = yield* HttpServerRequest.HttpServerRequest
+    const { name, role } = yield* linkOf(
+      list,
+      new URL(originalUrl, "http://localhost").searchParams.get("token")
+    )
+    if (role !== "editor") return yield* refuse(403, "Forbidden", "only editors may do this")
+    const events = list.marks.follow({ as: { principal: name } }).pipe(
+      Stream.map(eventOf),
+      // What ends it is seen when the window connects again.
+      Stream.catchAll(() => Stream.empty),
+      Stream.encodeText
+    )
+    return HttpServerResponse.stream(events, { contentType: "text/event-stream" })
   })
 
 /** Answers editors with the link that they can give away, after what they do with it. */
@@ -131,6 +174,8 @@ export const serve = (list: TaskList, port: number) =>
       HttpRouter.get("/", page),
       HttpRouter.get("/tasks/live", follow(list, live)),
       HttpRouter.post("/tasks", operate(list)),
+      HttpRouter.get("/marks/live", followMarks(list)),
+      HttpRouter.post("/marks", mark(list)),
       HttpRouter.post(
         "/link",
         share(list, () => Effect.void)
@@ -138,6 +183,7 @@ export const serve = (list: TaskList, port: number) =>
       HttpRouter.post("/revoke", share(list, list.revoke)),
       HttpRouter.catchTags({
         Refused: (error) => Effect.succeed(answer(error)),
+        MergeError: (error) => Effect.succeed(answer(error)),
         WriteError: (error) => Effect.succeed(answer(error)),
         StoreEnded: (error) => Effect.succeed(answer(error))
       })

@@ -1,6 +1,6 @@
 /** The records of the list, and what people may do with them. */
 import { Effect, Schema } from "effect"
-import type { Datastore } from "effect-recorder"
+import { type Datastore, MergePool } from "effect-recorder"
 
 /** A task. One that is hidden is for editors only. */
 export const Task = Schema.Struct({
@@ -62,6 +62,31 @@ export const openStores = (stores: Datastore.Datastores) =>
     tasks: stores.open({ id: "tasks", kind: "permanent", schema: Entry }),
     links: stores.open({ id: "links", kind: "permanent", schema: Link })
   })
+
+/** The votes and labels of a task, under its key. They are merged: nothing is lost, whoever was first. */
+export const strategies = { votes: MergePool.counter, labels: MergePool.set<string>() }
+
+/** Only editors have a part in the marks: a reader must not learn of hidden tasks by them. */
+export const authorizeMarks =
+  (roleOf: (name: string) => Link["role"] | undefined): MergePool.Authorize<MergePool.PoolCell> =>
+  (name) =>
+    roleOf(name) === "editor" ? { actions: ["read", "subscribe", "write"] } : undefined
+
+const label = Schema.String.pipe(Schema.minLength(1), Schema.maxLength(50))
+
+/**
+ * What a window sends of the marks of a task. `votes`: all that this window has given, so that what is sent again counts once.
+ * `remove` has the cell of the labels as the window has seen it: what another window adds meanwhile stays.
+ */
+export const Mark = Schema.Struct({
+  client: Schema.String.pipe(Schema.pattern(/^\w{1,64}$/)),
+  task: Task.fields.id,
+  mark: Schema.Union(
+    Schema.TaggedStruct("Vote", { votes: Schema.Int.pipe(Schema.between(1, 1000)) }),
+    Schema.TaggedStruct("Add", { label }),
+    Schema.TaggedStruct("Remove", { label, seen: Schema.NonEmptyArray(Schema.Unknown) })
+  )
+})
 
 const step = { expect: Schema.optional(Schema.Union(Schema.Number, Schema.Literal("absent"))) }
 const { done, hidden, text } = Task.fields

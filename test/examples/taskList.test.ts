@@ -1,7 +1,7 @@
 /** The task list over HTTP: what its windows get, and what each kind of link may do. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { listFile, type Row, serving } from "../support/examples/taskList.js"
+import { Effect, Option } from "effect"
+import { exchange, listFile, type Row, serving } from "../support/examples/taskList.js"
 import type { Received } from "../support/http/eventSource.js"
 
 const task = (id: string, more: object = {}) => ({
@@ -207,5 +207,48 @@ describe("the task list over HTTP", { timeout: 60_000 }, () => {
       expect(namesOf(window.received).filter((name) => name === "snapshot")).toHaveLength(2)
       expect(tasksIn(window.received).filter((shown) => shown !== "x x" && shown !== "x x2")).toEqual([])
     })
+  )
+
+  it.scopedLive(
+    "merges votes and labels, and keeps a label that is added while another window removes it",
+    () =>
+      Effect.gen(function* () {
+        const file = yield* listFile
+        const first = yield* serving(file)
+        const [ada, bob] = [first.named("ada"), first.named("bob")]
+        const mark = (client: string, mark: object) => ({ client, task: "task/x", mark })
+        const votes = Effect.all(
+          [
+            ada.mark(mark("a1", { _tag: "Vote", votes: 1 })),
+            ada.mark(mark("a2", { _tag: "Vote", votes: 2 })),
+            bob.mark(mark("b1", { _tag: "Vote", votes: 1 }))
+          ],
+          { concurrency: "unbounded" }
+        )
+        expect((yield* votes).map(({ status }) => status)).toEqual([200, 200, 200])
+        const add = (label: string) => ada.mark(mark("a1", { _tag: "Add", label }))
+        yield* add("cheap")
+        yield* add("green")
+        const { rows } = yield* first.marks.state()
+        const [, ...seen] = rows.find(([key]) => key === "task/x")![2].find(([field]) => field === "labels")!
+        yield* add("cheap")
+        for (const label of ["cheap", "green"]) {
+          expect((yield* bob.mark(mark("b1", { _tag: "Remove", label, seen }))).status).toBe(200)
+        }
+        yield* first.stop
+        const { marks, port } = yield* serving(file)
+        const row = Option.getOrThrow(yield* marks.get("task/x"))
+        expect([row.get("votes"), row.get("labels")]).toEqual([4, ["cheap"]])
+        const headers = "HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        const events = yield* exchange(port, `GET /marks/live?token=${ada.token} ${headers}`, (text) =>
+          text.includes("event: snapshot")
+        )
+        expect(events).toContain('"value":["cheap"]')
+        const guest = first.named("guest").token
+        const refused = yield* exchange(port, `GET /marks/live?token=${guest} ${headers}`, (text) =>
+          text.includes("}")
+        )
+        expect(refused).toMatch(/^HTTP\/1\.1 403 .*"Forbidden"/s)
+      })
   )
 })

@@ -1,6 +1,6 @@
 /** The task list under clients that mean harm: each request gets its typed refusal, and an honest window no error. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Option } from "effect"
 import { exchange, listFile, type Person, postText, serving } from "../support/examples/taskList.js"
 import type { Answer } from "../support/http/http.js"
 import { runs } from "../support/laws/laws.js"
@@ -64,6 +64,40 @@ describe("the task list under hostile clients", { timeout: 60_000 }, () => {
       yield* window.until((received) => JSON.stringify(received).includes("honest19"))
       expect(JSON.stringify(window.received)).not.toContain("admin")
       expect(({} as { readonly admin?: unknown }).admin).toBe(undefined)
+    })
+  )
+
+  it.scopedLive("refuses what is no mark, and lets no one vote or remove for another one", () =>
+    Effect.gen(function* () {
+      const { marks, named } = yield* serving(yield* listFile)
+      const [ada, bob, guest] = [named("ada"), named("bob"), named("guest")]
+      const marked = (mark: object, more: object = {}) => ({ client: "w1", task: "task/1", mark, ...more })
+      const add = marked({ _tag: "Add", label: "cheap" })
+      expect((yield* ada.mark(add)).status).toBe(200)
+      // Sent again it counts once, and the same window of another person is another one.
+      for (const one of [ada, ada, bob]) {
+        expect((yield* one.mark(marked({ _tag: "Vote", votes: 1 }))).status).toBe(200)
+      }
+      const stamp = "z".repeat(8) + "z".repeat(4) + "0".repeat(11)
+      const removing = (...seen: ReadonlyArray<unknown>) => marked({ _tag: "Remove", label: "cheap", seen })
+      const bad: ReadonlyArray<readonly [body: unknown, reason: string]> = [
+        [bytes('{"client":'), "400 InvalidBody"],
+        [marked({ _tag: "Vote", votes: 1e9 }), "400 InvalidOperation"],
+        [marked({ _tag: "Vote", votes: 0.5 }), "400 InvalidOperation"],
+        [marked({ _tag: "Add", label: "x".repeat(51) }), "400 InvalidOperation"],
+        [marked({ _tag: "Add", label: "x" }, { task: "__proto__" }), "400 InvalidOperation"],
+        [removing(), "400 InvalidOperation"],
+        [removing("", ["cheap", "no stamp"]), "400 InvalidData"],
+        [removing("", { length: 3 }), "400 InvalidData"]
+      ]
+      for (const [n, [body, reason]] of bad.entries()) {
+        expect([n, reasonOf(yield* bob.mark(body))]).toEqual([n, reason])
+      }
+      expect(reasonOf(yield* guest.mark(add))).toBe("403 Forbidden")
+      // Who has seen nothing that is there removes nothing.
+      yield* bob.mark(removing("", ["cheap", stamp]))
+      const row = Option.getOrThrow(yield* marks.get("task/1"))
+      expect([row.get("votes"), row.get("labels")]).toEqual([2, ["cheap"]])
     })
   )
 

@@ -40,6 +40,23 @@ const windowOf = (page: Page) => {
       }),
     hide: (at: number) => Effect.promise(() => item(at).getByLabel("hidden from readers").click()),
     remove: (at: number) => Effect.promise(() => item(at).getByRole("button", { name: "delete" }).click()),
+    vote: Effect.promise(() => page.getByRole("button", { name: "vote" }).click()),
+    hasVotes: (votes: number) =>
+      Effect.promise(() =>
+        page
+          .getByRole("button", { name: "vote" })
+          .filter({ hasText: `+${votes}` })
+          .waitFor()
+      ),
+    addLabel: (label: string) =>
+      Effect.promise(async () => {
+        await page.getByLabel("new label").fill(label)
+        await page.getByLabel("new label").blur()
+      }),
+    hasLabel: (label: string, state: "visible" | "detached" = "visible") =>
+      Effect.promise(() => page.getByRole("button", { name: `remove label ${label}` }).waitFor({ state })),
+    removeLabel: (label: string) =>
+      Effect.promise(() => page.getByRole("button", { name: `remove label ${label}` }).click()),
     click: (name: string) => Effect.promise(() => page.getByRole("button", { name }).click()),
     reload: Effect.promise(() => page.reload()),
     canEdit: Effect.promise(() => page.locator("#add").isVisible())
@@ -87,6 +104,40 @@ describeInChromium("the page of the task list", () => {
       yield* guest.shown("#state", "this link was revoked")
       yield* guest.lists([])
       expect([ada.errors, guest.errors]).toEqual([[], []])
+    })
+  )
+
+  it.scopedLive("merges the votes and the labels of two windows, also over a restart", () =>
+    Effect.gen(function* () {
+      const file = yield* listFile
+      const { named, port, stop, url } = yield* serving(file)
+      const [ada, bob] = yield* Effect.all(
+        [opened(url, named("ada").token), opened(url, named("bob").token)],
+        { concurrency: 2 }
+      )
+      const both = <A>(act: (window: typeof ada) => Effect.Effect<A>) =>
+        Effect.all([act(ada), act(bob)], { concurrency: 2 })
+      yield* both(({ shown }) => shown("#state", "live"))
+      yield* ada.add("milk")
+      yield* both(({ lists }) => lists(["milk"]))
+      yield* both(({ vote }) => vote)
+      yield* both(({ hasVotes }) => hasVotes(2))
+      yield* ada.addLabel("cheap")
+      yield* both(({ hasLabel }) => hasLabel("cheap"))
+      yield* stop
+      yield* bob.shown("#state", "connecting")
+      // Both are sent when the server is back: bob removes the label as he has seen it, which is not what ada adds.
+      yield* ada.addLabel("cheap")
+      yield* bob.removeLabel("cheap")
+      yield* ada.vote
+      yield* bob.addLabel("now")
+      yield* serving(file, port)
+      yield* both(({ hasVotes }) => hasVotes(3))
+      yield* both(({ hasLabel }) => hasLabel("now"))
+      yield* both(({ hasLabel }) => hasLabel("cheap"))
+      yield* bob.removeLabel("now")
+      yield* both(({ hasLabel }) => hasLabel("now", "detached"))
+      expect([ada.errors, bob.errors]).toEqual([[], []])
     })
   )
 })

@@ -23,6 +23,8 @@ export interface Person {
   readonly token: string
   /** Sends an operation of a window of this person, or the bytes of a body. */
   readonly post: (operation: unknown) => Effect.Effect<Answer>
+  /** Sends a mark of a task. */
+  readonly mark: (mark: unknown) => Effect.Effect<Answer>
   readonly ask: (path: string) => Effect.Effect<Answer>
   readonly follow: (client: string, lastEventId?: string) => ReturnType<typeof eventSource<Row>>
 }
@@ -33,12 +35,14 @@ const grace = 50
 const personOf = (port: number, token: string): Person => {
   const headers = { authorization: `Bearer ${token}` }
   const live = `http://127.0.0.1:${port}/tasks/live?token=${token}`
+  const post = (path: string) => (given: unknown) => {
+    const body = given instanceof Uint8Array ? given : JSON.stringify(given)
+    return ask(port, path, { method: "POST", headers, body })
+  }
   return {
     token,
-    post: (operation) => {
-      const body = operation instanceof Uint8Array ? operation : JSON.stringify(operation)
-      return ask(port, "/tasks", { method: "POST", headers, body })
-    },
+    post: post("/tasks"),
+    mark: post("/marks"),
     ask: (path) => ask(port, path, { method: "POST", headers }),
     follow: (client, lastEventId) =>
       eventSource<Row>(`${live}&client=${client}${lastEventId ? `&lastEventId=${lastEventId}` : ""}`)
@@ -59,7 +63,7 @@ export const serving = (filename: string, wanted = 0) =>
       const token = list.links().find((link) => link.name === name)?.id ?? ""
       return personOf(port, token)
     }
-    return { port, url, named, stop: Scope.close(scope, Exit.void) }
+    return { port, url, named, marks: list.marks, stop: Scope.close(scope, Exit.void) }
   })
 
 /** The file of a list of its own. */
