@@ -10,6 +10,7 @@ import {
   type Mark,
   openStores,
   quotas,
+  type Right,
   strategies
 } from "./tasks.js"
 
@@ -38,6 +39,7 @@ export interface TaskList {
   readonly links: () => ReadonlyArray<Link>
   /** The link with a token, also one that is revoked. */
   readonly linkOf: (token: string) => Link | undefined
+  readonly isExpired: (link: Link) => boolean
   /** Takes a person's rights away, here and after a restart. */
   readonly revoke: (name: string) => Effect.Effect<void, Datastore.WriteError | Datastore.StoreEnded>
   /** Shows a window among those who are here, from now until a grace after the scope. */
@@ -127,19 +129,36 @@ const marking = (marks: MergePool.PoolHandle): TaskList["mark"] => {
     })
 }
 
-/** Opens the list over a backend. `grace`: how many milliseconds a window may be away without being gone. */
-export const openTaskList = <E, R>(backend: Effect.Effect<Datastore.Backend, E, R>, grace = 5000) =>
+const day = 24 * 60 * 60 * 1000
+
+/**
+ * Opens the list over a backend. `grace`: how many milliseconds a window may be away without being gone. `guestFor`: how
+ * many the link of a reader lives.
+ */
+export const openTaskList = <E, R>(
+  backend: Effect.Effect<Datastore.Backend, E, R>,
+  grace = 5000,
+  guestFor = day
+) =>
   Effect.gen(function* () {
+    const clock = yield* Effect.clock
     const byToken = new Map<string, Link>()
-    const roles = new Map<string, Link["role"]>()
+    const byName = new Map<string, Link>()
+    const isExpired = ({ until = Number.POSITIVE_INFINITY }: Link) => until <= clock.unsafeCurrentTimeMillis()
+    const rightOf = (name: string): Right | undefined => {
+      const link = byName.get(name)
+      if (link === undefined || isExpired(link)) return undefined
+      const { role, until } = link
+      return until === undefined ? { role } : { role, ttl: until - clock.unsafeCurrentTimeMillis() }
+    }
     const stores = yield* Datastore.makeDeferred(backend, {
       name: "task-list",
-      authorize: authorizeBy((name) => roles.get(name)),
+      authorize: authorizeBy(rightOf),
       quotas
     })
     const pools = yield* MergePool.makeDeferred(backend, {
       name: "task-marks",
-      authorize: authorizeMarks((name) => roles.get(name)),
+      authorize: authorizeMarks(rightOf),
       leases: stores.leases,
       quotas
     })
@@ -148,10 +167,17 @@ export const openTaskList = <E, R>(backend: Effect.Effect<Datastore.Backend, E, 
     const save = (link: Link) =>
       Effect.map(links.set(link), () => {
         byToken.set(link.id, link)
-        roles.set(link.name, link.role)
+        byName.set(link.name, link)
       })
     const { rows } = yield* links.snapshot()
-    const first = invited.map((one) => ({ id: randomBytes(16).toString("hex"), ...one }))
+    const until = clock.unsafeCurrentTimeMillis() + guestFor
+    const first = invited.map(
+      (one): Link => ({
+        id: randomBytes(16).toString("hex"),
+        ...one,
+        ...(one.role === "reader" ? { until } : {})
+      })
+    )
     yield* Effect.forEach(rows.length === 0 ? first : rows.map(({ data }) => data), save)
     const list: TaskList = {
       tasks,
@@ -159,6 +185,7 @@ export const openTaskList = <E, R>(backend: Effect.Effect<Datastore.Backend, E, 
       mark: marking(marks),
       links: () => [...byToken.values()],
       linkOf: (token) => byToken.get(token),
+      isExpired,
       revoke: (name) => {
         const taken = [...byToken.values()].filter((link) => link.name === name)
         return Effect.andThen(

@@ -58,8 +58,11 @@ const answer = (error: Failed) => {
 /** Finds the link of a token. What its person may do now, the store decides. */
 const linkOf = (list: TaskList, token: string | null | undefined) => {
   const link = list.linkOf(token ?? "")
-  return link === undefined
-    ? Effect.fail(refuse(401, "Unauthenticated", "there is no such link: ask for another one"))
+  if (link === undefined) {
+    return Effect.fail(refuse(401, "Unauthenticated", "there is no such link: ask for another one"))
+  }
+  return list.isExpired(link)
+    ? Effect.fail(refuse(401, "Expired", "the link has expired: ask for another one"))
     : Effect.succeed(link)
 }
 

@@ -23,25 +23,33 @@ export type Entry = typeof Entry.Type
 export const Link = Schema.Struct({
   id: Schema.String,
   name: Schema.String,
-  role: Schema.Literal("editor", "reader", "revoked")
+  role: Schema.Literal("editor", "reader", "revoked"),
+  /** When it expires, in milliseconds since 1970; left out: never. */
+  until: Schema.optionalWith(Schema.Number, { exact: true })
 })
 export type Link = typeof Link.Type
 
-/** Decides by the roles of the links as they are now. Only the server writes who is here. */
+/** What a link is good for, and for how many milliseconds more; none: for good. */
+export interface Right {
+  readonly role: Link["role"]
+  readonly ttl?: number
+}
+
+/** Decides by the links as they are now. Only the server writes who is here. */
 export const authorizeBy =
-  (
-    roleOf: (name: string) => Link["role"] | undefined
-  ): Datastore.Authorize<Datastore.Row<Datastore.JsonObject>> =>
+  (rightOf: (name: string) => Right | undefined): Datastore.Authorize<Datastore.Row<Datastore.JsonObject>> =>
   (name, { id }) => {
     if (id !== "tasks") return undefined
-    switch (roleOf(name)) {
+    const right = rightOf(name)
+    switch (right?.role) {
       case "editor":
         return {
           actions: ["read", "subscribe", "write"],
-          mayWrite: (before, after) => (after ?? before)?.key.startsWith("task/") === true
+          mayWrite: (before, after) => (after ?? before)?.key.startsWith("task/") === true,
+          ttl: right?.ttl
         }
       case "reader":
-        return { actions: ["read", "subscribe"], view: ({ data }) => data.hidden !== true }
+        return { actions: ["read", "subscribe"], view: ({ data }) => data.hidden !== true, ttl: right?.ttl }
       default:
         return undefined
     }
@@ -68,9 +76,11 @@ export const strategies = { votes: MergePool.counter, labels: MergePool.set<stri
 
 /** Only editors have a part in the marks: a reader must not learn of hidden tasks by them. */
 export const authorizeMarks =
-  (roleOf: (name: string) => Link["role"] | undefined): MergePool.Authorize<MergePool.PoolCell> =>
-  (name) =>
-    roleOf(name) === "editor" ? { actions: ["read", "subscribe", "write"] } : undefined
+  (rightOf: (name: string) => Right | undefined): MergePool.Authorize<MergePool.PoolCell> =>
+  (name) => {
+    const right = rightOf(name)
+    return right?.role === "editor" ? { actions: ["read", "subscribe", "write"], ttl: right.ttl } : undefined
+  }
 
 const label = Schema.String.pipe(Schema.minLength(1), Schema.maxLength(50))
 

@@ -5,7 +5,7 @@ import { describe, expect } from "@effect/vitest"
 import { Effect, Option, Stream, TestClock } from "effect"
 import * as Datastore from "../../src/Datastore.js"
 import { StorageError } from "../../src/Storage.js"
-import { board, shown, type Task, task } from "../support/datastore/stores.js"
+import { board, followed, shown, type Task, task } from "../support/datastore/stores.js"
 import { scenario, settled } from "../support/time/turn.js"
 
 const all: ReadonlyArray<Datastore.Action> = ["open", "read", "write", "subscribe"]
@@ -44,6 +44,26 @@ describe.each(["memory", "flushed"] as const)("a handle whose store has left mem
     yield* store.end
     expect(yield* store.status).toMatchObject({ _tag: "Ended", error: { reason: "Ended" } })
   })
+
+  for (const [how, tidy] of [
+    ["hangs", Effect.never],
+    ["dies", Effect.die("it has a fault")]
+  ] as const) {
+    scenario(`has done so also while the backend ${how} as it forgets what is old`, function* () {
+      const memory = yield* Datastore.memory()
+      const stores = yield* Datastore.make({
+        ...memory,
+        open: (stored) => Effect.map(memory.open(stored), (opened) => ({ ...opened, tidy }))
+      })
+      const used = yield* stores.open<Task>({ id: "used", ...opening })
+      yield* followed(used)
+      yield* TestClock.adjust("2 hours")
+      yield* stores.open<Task>({ id: "board", ...opening })
+      expect((yield* stores.stats).stores).toBe(2)
+      yield* idle
+      expect((yield* stores.stats).stores).toBe(1)
+    })
+  }
 
   scenario("reports such a write when the store cannot be loaded, and goes on when it can", function* () {
     const memory = yield* Datastore.memory()

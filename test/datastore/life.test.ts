@@ -147,6 +147,23 @@ describe("the end of a temporary store", () => {
     })
   )
 
+  it.scoped("slides by time that has passed when the wall clock is set by an hour", () =>
+    Effect.gen(function* () {
+      for (const [, ahead] of jumps) {
+        const wall = yield* wallClock
+        const { store } = yield* Effect.withClock(board({}, { ttl, expiry: "sliding" }), wall.clock)
+        yield* TestClock.adjust(ttl)
+        wall.set(ahead)
+        yield* store.set(task("a"))
+        yield* TestClock.adjust(ttl)
+        wall.set(0)
+        expect(Option.isSome(yield* store.get("a"))).toBe(true)
+        yield* TestClock.adjust(1)
+        expect(yield* Effect.flip(store.snapshot())).toMatchObject({ reason: "Expired" })
+      }
+    })
+  )
+
   scenario("comes by `end`, after everything that was committed", function* () {
     const { store, stores } = yield* board()
     const follower = yield* followed(store)

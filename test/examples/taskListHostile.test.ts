@@ -101,6 +101,18 @@ describe("the task list under hostile clients", { timeout: 60_000 }, () => {
     })
   )
 
+  it.scopedLive("refuses a link that has expired, and serves the others", () =>
+    Effect.gen(function* () {
+      const { named } = yield* serving(yield* listFile, 0, 0)
+      const [ada, guest] = [named("ada"), named("guest")]
+      const adding = operation({ _tag: "Set", data: task("task/x") })
+      for (const asked of [guest.post(adding), guest.mark({}), guest.ask("/revoke")]) {
+        expect(reasonOf(yield* asked)).toBe("401 Expired")
+      }
+      expect((yield* ada.post(adding)).status).toBe(200)
+    })
+  )
+
   it.scopedLive("refuses a body of 50 MB when its first bytes have come", () =>
     Effect.gen(function* () {
       const { named, port } = yield* serving(yield* listFile)

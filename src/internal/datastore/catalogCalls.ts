@@ -79,12 +79,16 @@ const tidyStored = ({ entries, leases }: Runtime): Effect.Effect<void> =>
   })
 
 const janitor = (runtime: Runtime): Effect.Effect<never> =>
-  Effect.forever(
-    Effect.sleep(runtime.settings.janitorInterval).pipe(
-      Effect.andThen(Effect.sync(() => tidy(runtime))),
-      Effect.andThen(tidyStored(runtime))
-    )
-  )
+  Effect.suspend(() => {
+    const { settings, shared } = runtime
+    // A backend that hangs or dies in it holds up nothing of what is in memory, and no second one is asked meanwhile.
+    const stored = Effect.unsafeMakeSemaphore(1).withPermitsIfAvailable(1)(tidyStored(runtime))
+    const look = Effect.sync(() => {
+      tidy(runtime)
+      shared.inBackground(Effect.asVoid(stored))
+    })
+    return Effect.forever(Effect.andThen(Effect.sleep(settings.janitorInterval), look))
+  })
 
 /** Makes the calls of a running catalog, which closes with the scope. */
 export const catalogOf = (runtime: Runtime) =>

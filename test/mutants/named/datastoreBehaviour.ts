@@ -343,6 +343,15 @@ const idling: ReadonlyArray<NamedMutant> = [
     "internal/catalog/saveInOrder",
     ["  item.save = { ...item.save, decide: undecided }\n", ""],
     comesBack("holds none of its records")
+  ),
+  guard(
+    "hold up what is in memory by a backend that hangs",
+    "internal/datastore/catalogCalls",
+    [
+      "shared.inBackground(Effect.asVoid(stored))\n    })\n    return Effect.forever(",
+      "void shared\n    }).pipe(Effect.andThen(stored))\n    return Effect.forever("
+    ],
+    ["datastore/idle", "has done so also while the backend hangs as it forgets what is old"]
   )
 ]
 

@@ -50,12 +50,12 @@ const personOf = (port: number, token: string): Person => {
 }
 
 /** Serves the list of a file until the scope closes, or it is stopped. */
-export const serving = (filename: string, wanted = 0) =>
+export const serving = (filename: string, wanted = 0, guestFor?: number) =>
   Effect.gen(function* () {
     const scope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
     const services = Layer.merge(SqliteClient.layer({ filename }), NodeContext.layer)
     const { list, url } = yield* Effect.gen(function* () {
-      const list = yield* openTaskList(SqlDatastore.make({ table: "shared" }), grace)
+      const list = yield* openTaskList(SqlDatastore.make({ table: "shared" }), grace, guestFor)
       return { list, url: yield* serve(list, wanted) }
     }).pipe(Effect.provide(yield* Layer.buildWithScope(services, scope)), Scope.extend(scope))
     const port = Number(new URL(url).port)
