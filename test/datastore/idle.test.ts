@@ -45,26 +45,6 @@ describe.each(["memory", "flushed"] as const)("a handle whose store has left mem
     expect(yield* store.status).toMatchObject({ _tag: "Ended", error: { reason: "Ended" } })
   })
 
-  for (const [how, tidy] of [
-    ["hangs", Effect.never],
-    ["dies", Effect.die("it has a fault")]
-  ] as const) {
-    scenario(`has done so also while the backend ${how} as it forgets what is old`, function* () {
-      const memory = yield* Datastore.memory()
-      const stores = yield* Datastore.make({
-        ...memory,
-        open: (stored) => Effect.map(memory.open(stored), (opened) => ({ ...opened, tidy }))
-      })
-      const used = yield* stores.open<Task>({ id: "used", ...opening })
-      yield* followed(used)
-      yield* TestClock.adjust("2 hours")
-      yield* stores.open<Task>({ id: "board", ...opening })
-      expect((yield* stores.stats).stores).toBe(2)
-      yield* idle
-      expect((yield* stores.stats).stores).toBe(1)
-    })
-  }
-
   scenario("reports such a write when the store cannot be loaded, and goes on when it can", function* () {
     const memory = yield* Datastore.memory()
     let isAway = false
@@ -125,4 +105,27 @@ describe.each(["memory", "flushed"] as const)("a handle whose store has left mem
     expect(yield* isHeld).toBe(false)
     expect(shown(yield* store.snapshot())).toEqual(["a=1", "b=2"])
   })
+})
+
+describe("an idle store", () => {
+  for (const [how, tidy] of [
+    ["hangs", Effect.never],
+    ["dies", Effect.die("it has a fault")]
+  ] as const) {
+    scenario(`leaves memory also while its backend ${how} as it forgets what is old`, function* () {
+      const memory = yield* Datastore.memory()
+      const backend: Datastore.Backend = {
+        ...memory,
+        open: (stored) => Effect.map(memory.open(stored), (opened) => ({ ...opened, tidy }))
+      }
+      const stores = yield* Datastore.make(backend, { janitorInterval: "5 minutes" })
+      const used = yield* stores.open<Task>({ id: "used", kind: "permanent" })
+      yield* followed(used)
+      yield* TestClock.adjust("66 minutes")
+      yield* stores.open<Task>({ id: "board", kind: "permanent" })
+      expect((yield* stores.stats).stores).toBe(2)
+      yield* TestClock.adjust("16 minutes")
+      expect((yield* stores.stats).stores).toBe(1)
+    })
+  }
 })

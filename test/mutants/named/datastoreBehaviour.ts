@@ -351,7 +351,7 @@ const idling: ReadonlyArray<NamedMutant> = [
       "shared.inBackground(Effect.asVoid(stored))\n    })\n    return Effect.forever(",
       "void shared\n    }).pipe(Effect.andThen(stored))\n    return Effect.forever("
     ],
-    ["datastore/idle", "has done so also while the backend hangs as it forgets what is old"]
+    ["datastore/idle", "leaves memory also while its backend hangs as it forgets what is old"]
   )
 ]
 
