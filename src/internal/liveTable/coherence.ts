@@ -81,6 +81,12 @@ export interface Coherence {
   readonly journal: Journal.Journal
   /** When rows have changed, and queries were dropped by themselves, for what a load or a tier brings later. */
   readonly changedRows: KeyJournal.Journal<Key>
+  /**
+   * When rows were last brought, by loads of their own and by lists. Of two loads that were under way together nothing tells
+   * which one has read the later state: what lands second replaces nothing, and no caller gets it after the first.
+   */
+  readonly readRows: KeyJournal.Journal<Key>
+  readonly listedRows: KeyJournal.Journal<Key>
   readonly doubts: Doubts.Doubts
   readonly acknowledged: Acknowledged.Targets<RowAnswer>
   readonly sharing: Sharing

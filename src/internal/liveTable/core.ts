@@ -160,6 +160,8 @@ const memoryOf = <D extends AnyDefinition>(
     }),
     journal: Journal.make(),
     changedRows: KeyJournal.make(maxChangedRows),
+    readRows: KeyJournal.make(maxChangedRows),
+    listedRows: KeyJournal.make(maxChangedRows),
     doubts: Doubts.make(),
     acknowledged: Acknowledged.make(),
     sharing: sharingOf(master.definition.columns),

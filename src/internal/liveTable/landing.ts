@@ -87,6 +87,10 @@ const storeRow = (c: Coherence, key: Key, answer: RowAnswer, load: Stored): bool
   return store(c, key, answer, rows, load, rows.length === 0 ? c.lifetimes.absent : c.lifetimes.present)
 }
 
+/** Every load that has begun until now is older than what is noted, and none that begins from now on. */
+const noteRead = ({ cells }: Coherence, rows: KeyJournal.Journal<Key>, key: Key): void =>
+  KeyJournal.note(rows, key, cells.lastStamp + 1)
+
 /** A write was acknowledged with its row, and nothing else has changed it since it began: the row is kept. */
 export const storeAcknowledged = (
   c: Coherence,
@@ -117,12 +121,14 @@ export const landRow = (
   const unshown = Acknowledged.inPlaceOf(c.acknowledged, key, landing.askedAt, revision)
   if (unshown?.answer !== undefined) return { answer: unshown.answer, isStored: false }
   // The end of a doubt, above, is no reason to detach a flight that lands now.
-  const isOvertaken = landing.detached || KeyJournal.isOutdated(c.changedRows, key, landing.stamp)
+  const isListed = KeyJournal.isOutdated(c.listedRows, key, landing.stamp)
+  const isOvertaken = landing.detached || isListed || KeyJournal.isOutdated(c.changedRows, key, landing.stamp)
+  noteRead(c, c.readRows, key)
   if (!isOvertaken && unshown === undefined && !Doubts.concerns(c.doubts, key)) {
     const answer = rowAnswer(c, row, revision, fresh)
     if (storeRow(c, key, answer, landing)) return { answer, isStored: true }
   }
-  const answer = newer(c, key, landing.stamp) ?? rowAnswer(c, row, revision, bypassed)
+  const answer = newer(c, key, isListed ? 0 : landing.stamp) ?? rowAnswer(c, row, revision, bypassed)
   return { answer, isStored: false }
 }
 
@@ -133,6 +139,12 @@ const newer = (c: Coherence, key: Key, stamp: number): RowAnswer | undefined => 
     ? rowIn(cell)
     : undefined
 }
+
+/** Whether a row was changed, or brought by another load, since a list was asked for. */
+const isRowOutdated = ({ changedRows, listedRows, readRows }: Coherence, key: Key, stamp: number): boolean =>
+  KeyJournal.isOutdated(changedRows, key, stamp) ||
+  KeyJournal.isOutdated(readRows, key, stamp) ||
+  KeyJournal.isOutdated(listedRows, key, stamp)
 
 /** Stores the rows of a list of which nothing is known to be newer. */
 const storeRowsOf = (
@@ -145,14 +157,14 @@ const storeRowsOf = (
   for (const row of rows) {
     // A row has an id, in normal form.
     const key = row[id] as Key
-    if (KeyJournal.isOutdated(c.changedRows, key, landing.stamp)) continue
+    if (isRowOutdated(c, key, landing.stamp)) continue
     if (Doubts.concerns(c.doubts, key)) continue
     if (Acknowledged.inPlaceOf(c.acknowledged, key, landing.askedAt, revision) !== undefined) continue
     const cell = Cells.get(c.cells, key)
     // A row that is there and fresh is as good, and keeps its place in the order of eviction.
     if (cell !== undefined && Cells.stateOf(c.cells, cell) === "Current" && landing.now < cell.freshUntil)
       continue
-    storeRow(c, key, rowAnswer(c, row, revision, fresh), landing)
+    if (storeRow(c, key, rowAnswer(c, row, revision, fresh), landing)) noteRead(c, c.listedRows, key)
   }
 }
 

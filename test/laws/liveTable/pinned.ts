@@ -74,4 +74,21 @@ const waited = sample([
   { do: "answer all" }
 ])
 
-export const pinned: ReadonlyArray<Sample> = [staged, unshown, renewed, together, waited]
+/** A list that was read before a row, and is answered after it, would bring an older row (seed 757291923). */
+const overlapping = sample(
+  [
+    { do: "follow", of: "a", how: "plain" },
+    { do: "overtake", id: "a", kind: "insert", by: "write" },
+    { do: "overtake", id: "a", kind: "replace", by: "write" },
+    { do: "answer all" },
+    { do: "time", millis: 1000 },
+    { do: "list", at: 0, how: "plain" },
+    { do: "read", at: 3 },
+    { do: "statements", id: "a", kind: "delete" },
+    { do: "read", at: 3 },
+    { do: "answer all" }
+  ],
+  { ttl: 100 }
+)
+
+export const pinned: ReadonlyArray<Sample> = [staged, unshown, renewed, together, waited, overlapping]
