@@ -29,8 +29,14 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "list rows unguarded",
     landing,
-    ["    if (KeyJournal.isOutdated(c.changedRows, key, landing.stamp)) continue\n", ""],
+    ["  KeyJournal.isOutdated(changedRows, key, stamp) ||\n", ""],
     law
+  ),
+  guard(
+    "bring a row by a list that was under way together with its load",
+    landing,
+    ["  KeyJournal.isOutdated(readRows, key, stamp) ||\n", ""],
+    ["laws/liveTable", "L3-L8, L11: keeps the laws under the schedules that have broken one"]
   ),
   guard(
     "store a list that a change has overtaken",
