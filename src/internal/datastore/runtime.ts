@@ -5,6 +5,7 @@ import * as Clients from "../catalog/clients.js"
 import { endingOf } from "../catalog/endings.js"
 import { markOf } from "../catalog/epochMark.js"
 import * as Host from "../catalog/host.js"
+import * as Leasing from "../catalog/leasing.js"
 import * as Owning from "../catalog/owning.js"
 import * as Places from "../catalog/places.js"
 import * as Policy from "../catalog/policy.js"
@@ -13,12 +14,10 @@ import * as Saving from "../catalog/saving.js"
 import { isSessionOf } from "../catalog/sessionCalls.js"
 import { keep } from "../catalog/unsaved.js"
 import type { InvalidOptions } from "../options.js"
-import { removeAll } from "./accept.js"
 import type { Unsaved } from "./closing.js"
-import type { OpenError } from "./errors.js"
+import type { OpenError, WriteError } from "./errors.js"
 import type { JsonRow } from "./holding.js"
-import * as Leasing from "./leasing.js"
-import * as Records from "./records.js"
+import { removeFrom, removeStored, unavailable } from "./leaving.js"
 import type { Settings } from "./settings.js"
 import { type Counters, end, type Shared, type Store } from "./store.js"
 
@@ -49,7 +48,7 @@ export interface Runtime extends Host.Host {
   readonly shared: Shared
   readonly entries: Map<string, Entry>
   readonly owning: Owning.Owning
-  readonly leasing: Leasing.Leasing
+  readonly leasing: Leasing.Leasing<WriteError>
   /** Saves what any process writes. */
   readonly saving: Saving.Saving
   /** What was accepted and could not be stored, in order: the last 10,000 at least. */
@@ -73,14 +72,6 @@ const noCounters = (): Counters => ({ applied: 0, refused: 0, repeated: 0, quota
 const endOwned = (entries: ReadonlyMap<string, Entry>, cause: unknown): void => {
   for (const { store } of Array.from(entries.values()))
     if (store.outbox !== undefined) end(store, "Failed", cause)
-}
-
-/** Removes the records of a session from a store: one revision. */
-const removeFrom = (saving: Saving.Saving, store: Store, session: string): void => {
-  const keys = Records.keysOfSession(store.records, session)
-  if (store.ended !== undefined || keys.length === 0) return
-  if (store.parts === undefined) removeAll(store, keys)
-  else saving.offer(Leasing.removalOf(store.id, store.shared.nextName(), session, keys), () => {})
 }
 
 /** Removes the records of a session that has ended, from every store that holds some. */
@@ -137,14 +128,9 @@ export const make = (
     const leasing = Leasing.make({
       backend,
       sessions: leases.sessions,
-      saving,
-      nextName: shared.nextName,
-      removeOwned: (id, session) => {
-        const store = entries.get(id)?.store
-        if (store?.outbox === undefined) return false
-        removeFrom(saving, store, session)
-        return true
-      }
+      remove: (backend, id, session) =>
+        removeStored(saving, backend, shared.nextName, { id, open: entries.get(id)?.store }, session),
+      unavailable
     })
     const runtime: Runtime = {
       ...host,

@@ -1,13 +1,11 @@
 /**
- * Keeps the leases of sessions whose records are in permanent stores, and ends what a process has left behind. A lease is
- * there before the first record of its session, so no record outlives its session for ever.
+ * Keeps the leases of sessions that values of a backend end with, and ends what a process has left behind. A lease is there
+ * before the first value of its session, so no value outlives its session for ever.
  */
 import { Effect, Schedule } from "effect"
 import type { StorageError } from "../../Storage.js"
-import type { Backend, Save } from "../catalog/backend.js"
-import type { Saving } from "../catalog/saving.js"
 import type { Sessions } from "../lease/sessions.js"
-import { WriteError } from "./errors.js"
+import type { Backend } from "./backend.js"
 
 /** For how many milliseconds a lease holds without being extended: above any grace that the process waits for. */
 const leaseFor = 90_000
@@ -18,50 +16,25 @@ const interval = "15 seconds"
 /** The most sessions that are ended in one look. */
 const maxEnded = 1000
 
-export interface Leasing {
+export interface Leasing<E> {
   /** Takes the lease of a session, unless it is held. */
-  readonly ensure: (session: string) => Effect.Effect<void, WriteError>
+  readonly ensure: (session: string) => Effect.Effect<void, E>
   /** Extends what is held, and ends what is over, until it is interrupted. */
   readonly run: Effect.Effect<never>
 }
 
 /** What a leasing needs of its catalog. */
-export interface LeasingOptions {
+export interface LeasingOptions<E> {
   readonly backend: Effect.Effect<Backend, StorageError>
   readonly sessions: Sessions
-  readonly saving: Saving
-  readonly nextName: () => string
-  /** Removes records of a session from a store that this process owns; `false`: it does not. */
-  readonly removeOwned: (store: string, session: string) => boolean
+  /** Removes what a store or pool holds of a session that is over. What it leaves is found the next time. */
+  readonly remove: (backend: Backend, store: string, session: string) => Effect.Effect<void, StorageError>
+  /** What a call fails with whose lease could not be taken. */
+  readonly unavailable: (cause: StorageError) => E
 }
 
-const unavailable = (cause: StorageError): WriteError =>
-  new WriteError({
-    reason: "Unavailable",
-    message: "the lease of the session could not be taken: try again",
-    outcome: "NotStored",
-    cause
-  })
-
-/** Removes the records that still belong to a session when it is decided. */
-export const removalOf = (
-  store: string,
-  name: string,
-  session: string,
-  keys: ReadonlyArray<string>
-): Save => ({
-  store,
-  name,
-  keys,
-  id: undefined,
-  decide: ({ get }) => {
-    const gone = keys.filter((key) => get(key)?.session === session)
-    return { revisions: gone.length === 0 ? [] : [gone.map((key) => ({ _tag: "Delete", key }))] }
-  }
-})
-
 const extend = (
-  { backend, sessions }: LeasingOptions,
+  { backend, sessions }: Pick<LeasingOptions<unknown>, "backend" | "sessions">,
   held: Set<string>
 ): Effect.Effect<void, StorageError> =>
   Effect.suspend(() => {
@@ -71,30 +44,25 @@ const extend = (
     return Effect.flatMap(backend, (backend) => backend.sessions.extend(leases))
   })
 
-const endOne = (
-  { nextName, removeOwned, saving }: LeasingOptions,
+const endOne = <E>(
+  { remove }: LeasingOptions<E>,
   backend: Backend,
   session: string,
   stores: ReadonlyArray<string>
 ): Effect.Effect<void, StorageError> =>
-  Effect.gen(function* () {
-    if (stores.length === 0) return yield* backend.sessions.forget([session])
-    for (const store of stores) {
-      if (removeOwned(store, session)) continue
-      const keys = yield* backend.sessions.keysOf(store, session)
-      if (keys.length > 0) saving.offer(removalOf(store, nextName(), session, keys), () => {})
-    }
-  })
+  stores.length === 0
+    ? backend.sessions.forget([session])
+    : Effect.forEach(stores, (store) => remove(backend, store, session), { discard: true })
 
 /** Ends the sessions whose leases are over, whatever process had them. What is left of one is found the next time. */
-const endOver = (options: LeasingOptions): Effect.Effect<void, StorageError> =>
+const endOver = <E>(options: LeasingOptions<E>): Effect.Effect<void, StorageError> =>
   Effect.gen(function* () {
     const backend = yield* options.backend
     const over = yield* backend.sessions.ended(maxEnded)
     yield* Effect.forEach(over, ({ id, stores }) => endOne(options, backend, id, stores), { discard: true })
   })
 
-export const make = (options: LeasingOptions): Leasing => {
+export const make = <E>(options: LeasingOptions<E>): Leasing<E> => {
   const held = new Set<string>()
   const round = Effect.andThen(extend(options, held), endOver(options))
   return {
@@ -105,7 +73,7 @@ export const make = (options: LeasingOptions): Leasing => {
           backend.sessions.extend([{ id: session, ttl: leaseFor }])
         )
         return Effect.mapBoth(taken, {
-          onFailure: unavailable,
+          onFailure: options.unavailable,
           onSuccess: () => {
             held.add(session)
           }

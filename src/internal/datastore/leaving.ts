@@ -1,0 +1,53 @@
+/** Removes the records of permanent stores that end with sessions. */
+import { Effect } from "effect"
+import type { StorageError } from "../../Storage.js"
+import type { Backend, Save } from "../catalog/backend.js"
+import type { Saving } from "../catalog/saving.js"
+import { removeAll } from "./accept.js"
+import { WriteError } from "./errors.js"
+import * as Records from "./records.js"
+import type { Store } from "./store.js"
+
+/** What a write fails with whose session could not be kept. */
+export const unavailable = (cause: StorageError): WriteError =>
+  new WriteError({
+    reason: "Unavailable",
+    message: "the lease of the session could not be taken: try again",
+    outcome: "NotStored",
+    cause
+  })
+
+/** Removes the records that still belong to a session when it is decided. */
+const removalOf = (store: string, name: string, session: string, keys: ReadonlyArray<string>): Save => ({
+  store,
+  name,
+  keys,
+  id: undefined,
+  decide: ({ get }) => {
+    const gone = keys.filter((key) => get(key)?.session === session)
+    return { revisions: gone.length === 0 ? [] : [gone.map((key) => ({ _tag: "Delete", key }))] }
+  }
+})
+
+/** Removes the records of a session from a store that is open: one revision. */
+export const removeFrom = (saving: Saving, store: Store, session: string): void => {
+  const keys = Records.keysOfSession(store.records, session)
+  if (store.ended !== undefined || keys.length === 0) return
+  if (store.parts === undefined) removeAll(store, keys)
+  else saving.offer(removalOf(store.id, store.shared.nextName(), session, keys), () => {})
+}
+
+/** Removes what the backend holds of a session from a store that may be open. */
+export const removeStored = (
+  saving: Saving,
+  backend: Backend,
+  nextName: () => string,
+  { id, open }: { readonly id: string; readonly open: Store | undefined },
+  session: string
+): Effect.Effect<void, StorageError> =>
+  Effect.suspend(() => {
+    if (open?.outbox !== undefined) return Effect.sync(() => removeFrom(saving, open, session))
+    return Effect.map(backend.sessions.keysOf(id, session), (keys) => {
+      if (keys.length > 0) saving.offer(removalOf(id, nextName(), session, keys), () => {})
+    })
+  })
