@@ -247,11 +247,9 @@ describe.each(acks)("a permanent pool, ack %s", (ack) => {
     expect(yield* shownIn(next.pool, "a")).toEqual({ title: "three" })
   })
 
-  scenario("cannot remove what clients leave, and belongs to pools alone", function* () {
+  scenario("belongs to pools alone, and to those of its ack", function* () {
     const backend = yield* MergePool.memory()
     const { pools } = yield* opened(backend, { ack })
-    const leaving = yield* Effect.flip(pools.open({ ...permanent, id: "other", ack, onLeave: "remove" }))
-    expect(leaving).toMatchObject({ reason: "InvalidOptions", option: "onLeave" })
     const ofStore = {
       id: "store",
       part: "store",

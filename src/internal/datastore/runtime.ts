@@ -126,6 +126,7 @@ export const make = (
       isClosed: false
     }
     const leasing = Leasing.make({
+      part: "store",
       backend,
       sessions: leases.sessions,
       remove: (backend, id, session) =>

@@ -5,6 +5,7 @@ import * as Following from "../catalog/following.js"
 import type { Lifetime } from "../catalog/lifetime.js"
 import * as Policy from "../catalog/policy.js"
 import { makeClock } from "./clock.js"
+import { makeLeaving } from "./leavingRows.js"
 import { end, type Flow, type Pool, type SharedParts } from "./pool.js"
 import type { PoolCell } from "./poolCells.js"
 import type { Runtime } from "./poolRuntime.js"
@@ -56,7 +57,7 @@ export const makePool = (
       following,
       marks,
       owners: new Map(),
-      leaving: onLeave === "remove" ? { bySession: new Map(), byRow: new Map() } : undefined,
+      leaving: onLeave === "remove" ? makeLeaving() : undefined,
       members: new Set(),
       hashed: undefined,
       bytes: 0,

@@ -64,6 +64,10 @@ export interface Shared {
 export interface Leaving {
   readonly bySession: Map<string, Set<string>>
   readonly byRow: Map<string, string>
+  /** Of a permanent pool that is decided in memory: the sessions of rows as they are given to be stored. */
+  readonly stored: Map<string, string>
+  /** Whether it was loaded with rows of sessions. */
+  isLoaded: boolean
 }
 
 /** How what changes in a pool gets to its followers. */
@@ -93,6 +97,8 @@ export interface SharedParts {
   readonly merge: (patch: Patch, options: MergeOptions, done: (merged: Merged) => void) => void
   /** Forgets removals that are old enough. */
   readonly forgetRemovals: () => void
+  /** Removes the rows of the keys, in which a session has left something, unless another one has written them since. */
+  readonly removeLeft: (session: string, keys: ReadonlyArray<string>) => void
   /** The keys of stored cells with removals up to the horizon, which are not held: the next round takes them away. */
   readonly passed: Set<string>
 }

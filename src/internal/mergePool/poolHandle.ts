@@ -141,6 +141,21 @@ const live = <A>(slot: Slot.Slot<Pool>, then: (pool: Pool, now: number) => A): E
     return ended === undefined ? Effect.succeed(then(pool, now)) : Effect.fail(ended)
   })
 
+/** Takes the lease of the session that rows of a permanent pool end with, before it holds any. */
+const leased = (
+  { leasing, shared }: Runtime,
+  pool: Pool,
+  { as, session }: MergeOptions
+): Effect.Effect<void, MergeError> => {
+  // One that is not open is refused later, and gets no lease.
+  const needsLease =
+    session !== undefined &&
+    pool.lifetime === undefined &&
+    pool.leaving !== undefined &&
+    shared.isSession(session, as)
+  return needsLease ? leasing.ensure(session) : Effect.void
+}
+
 /** Merges into a pool that is loaded first, or that a backend decides. */
 const mergeLater = (
   slot: Slot.Slot<Pool>,
@@ -153,9 +168,18 @@ const mergeLater = (
     return Effect.async((resume) => parts.merge(patch, options, resume))
   })
 
-const merge = (slot: Slot.Slot<Pool>, patch: Patch, options: MergeOptions) =>
+const merge = (
+  runtime: Runtime,
+  slot: Slot.Slot<Pool>,
+  patch: Patch,
+  options: MergeOptions
+): Effect.Effect<Patch, MergeError | StoreEnded> =>
   Effect.suspend(() => {
     const pool = Slot.present(slot)
+    if (options.session !== undefined && pool?.lifetime === undefined) {
+      const taken = Effect.flatMap(Slot.live(slot), (pool) => leased(runtime, pool, options))
+      return Effect.andThen(taken, mergeLater(slot, patch, options))
+    }
     return pool !== undefined && pool.parts === undefined
       ? Merging.merge(pool, patch, options)
       : mergeLater(slot, patch, options)
@@ -188,7 +212,7 @@ export const handleOf = (runtime: Runtime, slot: Slot.Slot<Pool>, fingerprint: s
     epoch: Effect.map(Slot.live(slot), ({ epoch }) => epoch),
     ready: Effect.asVoid(Slot.live(slot)),
     fingerprint,
-    merge: (patch, options = {}) => merge(slot, patch, options),
+    merge: (patch, options = {}) => merge(runtime, slot, patch, options),
     get: (key, options = {}) => Reads.get(slot, key, options),
     state: (options = {}) => Reads.state(slot, options),
     hash: (options = {}) => Reads.hash(slot, options),
@@ -197,7 +221,8 @@ export const handleOf = (runtime: Runtime, slot: Slot.Slot<Pool>, fingerprint: s
     serve: (options = {}) =>
       Effect.flatMap(Slot.live(slot), (pool) => {
         const open: Serving.Calls["open"] = (first, as) => openWatcher(runtime, pool, first, { as })
-        return Serving.serve(pool, { merge: (patch, options) => merge(slot, patch, options), open }, options)
+        const calls: Serving.Calls = { merge: (patch, options) => merge(runtime, slot, patch, options), open }
+        return Serving.serve(pool, calls, options)
       }),
     touch: live(slot, (pool, now) => {
       Lifetime.use(pool, now)

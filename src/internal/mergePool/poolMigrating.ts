@@ -101,7 +101,13 @@ const rewriting = (
   const kept = new Set(all.map(({ key }) => key)).add(horizonKey)
   const gone = values.filter(({ key }) => !kept.has(key)).map(({ key }) => remove(key))
   const changes = [horizonChange(state.horizon), ...all.filter(isNew), ...gone]
-  return storedRevisions(revisionsOf(changes), last, definition)
+  // The cells of a row end together.
+  const leases = new Map(
+    values.flatMap(({ key, session }) =>
+      session === undefined ? [] : [[partsOfKey(key)[0], session] as const]
+    )
+  )
+  return storedRevisions(revisionsOf(changes), last, definition, (row) => leases.get(row))
 }
 
 /** The keys of what is stored, and of all that may be made of it. */

@@ -141,15 +141,21 @@ const add = (
 
 /** Makes the definition of what is opened, or returns why it cannot be, whatever is there. */
 export const validate = (opening: Named): Definition | OpenError => {
-  const { kind, onLeave, strategies } = opening
+  const { strategies } = opening
   const definition = define(strategies)
   if ("_tag" in definition) {
     return invalidOpening({ option: "strategies", message: `cannot be: ${definition.message}` })
   }
-  if (kind !== "permanent" || onLeave === "keep") return definition
-  const message = 'must be "keep" in a permanent pool: open another pool for what ends with sessions'
-  return invalidOpening({ option: "onLeave", message })
+  return definition
 }
+
+/** Ends at once what is over of the sessions that a pool was loaded with: the next round may be seconds away. */
+const endLeft =
+  ({ leasing, shared }: Runtime) =>
+  ({ leaving }: Pool): Effect.Effect<void> =>
+    Effect.sync(() => {
+      if (leaving?.isLoaded === true) shared.inBackground(leasing.endOver)
+    })
 
 const openNow = (runtime: Runtime, opening: Named): Effect.Effect<Pool, OpenError> =>
   Effect.suspend(() => {
@@ -181,7 +187,7 @@ const openNow = (runtime: Runtime, opening: Named): Effect.Effect<Pool, OpenErro
     const added = Effect.flatMap(made, (pool) =>
       add(runtime, pool, { opened: wanted, reopen: reopen(runtime, opening), principal })
     )
-    return Places.counted(places, id, principal, added)
+    return Places.counted(places, id, principal, Effect.tap(added, endLeft(runtime)))
   })
 
 /** Opens a pool; callers that open one and the same share the opening. */

@@ -15,6 +15,7 @@ import { readView } from "../log/readView.js"
 import { storageError } from "../log/storageError.js"
 import type { Definition } from "./definition.js"
 import { forgetPassed } from "./horizon.js"
+import { leaseOfPool, noteStored, wholeRows } from "./leavingRows.js"
 import { makePool } from "./newPool.js"
 import { end, type Pool } from "./pool.js"
 import { horizonKey, type PoolCell, patchOf } from "./poolCells.js"
@@ -111,7 +112,9 @@ const appendOwned =
   (revisions, last) => {
     const { id } = opening
     const changes = revisions.flat()
-    const stored = storedRevisions(revisions, last, definition)
+    const stored = storedRevisions(revisions, last, definition, (row) =>
+      leaseOfPool(pool().leaving?.byRow.get(row))
+    )
     const save: Save = {
       store: id,
       name: runtime.shared.nextName(),
@@ -149,7 +152,12 @@ const makeOwned = (
     flow: (pool, on) => ({
       flow: Ticking.make(
         state,
-        { timers: runtime.shared.timers, seq: loaded.revision.seq, append: appendOwned(options, pool) },
+        {
+          timers: runtime.shared.timers,
+          seq: loaded.revision.seq,
+          append: appendOwned(options, pool),
+          complete: (changes) => wholeRows(pool(), changes)
+        },
         on
       )
     })
@@ -201,6 +209,7 @@ export const open = (options: PermanentOptions): Effect.Effect<Pool, OpenError> 
       const pool = yield* owner === ""
         ? makeShared(options, found, release)
         : makeOwned(options, found, release)
+      noteStored(pool, found.loaded.values)
       const { state } = pool
       // When they were removed is not known: what is old enough by its stamps is forgotten soon.
       if (state.removals > 0) pool.removalsSince = 0

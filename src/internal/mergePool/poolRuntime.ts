@@ -1,11 +1,13 @@
 /** A catalog of pools while it runs: which pools are open, and what they share. */
-import { Effect, type Scope } from "effect"
+import { Effect, Queue, type Scope } from "effect"
+import type { StorageError } from "../../Storage.js"
 import type { Backend } from "../catalog/backend.js"
 import * as Clients from "../catalog/clients.js"
 import type { OpenError } from "../catalog/ended.js"
 import { endingOf } from "../catalog/endings.js"
 import { markOf } from "../catalog/epochMark.js"
 import * as Host from "../catalog/host.js"
+import * as Leasing from "../catalog/leasing.js"
 import * as Owning from "../catalog/owning.js"
 import * as Places from "../catalog/places.js"
 import * as Policy from "../catalog/policy.js"
@@ -15,10 +17,12 @@ import { isSessionOf } from "../catalog/sessionCalls.js"
 import type { InvalidOptions } from "../options.js"
 import { makeRandom } from "../random.js"
 import { steady } from "../time.js"
+import { leaseOfPool } from "./leavingRows.js"
 import { newClient } from "./newClient.js"
 import { end, type Pool, type Shared } from "./pool.js"
 import type { PoolCell } from "./poolCells.js"
 import type { Unsaved } from "./poolClosing.js"
+import { MergeError } from "./poolErrors.js"
 import { removeLeft } from "./poolMerging.js"
 import type { Settings } from "./poolSettings.js"
 
@@ -48,6 +52,7 @@ export interface Runtime extends Host.Host {
   readonly shared: Shared
   readonly entries: Map<string, Entry>
   readonly owning: Owning.Owning
+  readonly leasing: Leasing.Leasing<MergeError>
   /** Saves what any process writes. */
   readonly saving: Saving.Saving
   /** What was merged and could not be stored, in order: the last 10,000 ticks at least. */
@@ -104,12 +109,70 @@ const counters = (): Shared["count"] => ({
   ticks: 0
 })
 
-/** Removes the rows of a session that has ended, from every pool that holds some. */
-const endSession = (holding: Map<string, Set<Pool>>, session: string): void => {
-  const pools = holding.get(session)
-  holding.delete(session)
-  for (const pool of pools ?? []) removeLeft(pool, session)
+/** A session that has ended here, and the pools that several processes write in which it may have left something. */
+interface Left {
+  readonly pools: ReadonlyArray<Pool>
+  readonly session: string
 }
+
+/** Removes the rows of a session that has ended from the pools that are decided in memory. Returns what is left. */
+const endSession = (holding: Map<string, Set<Pool>>, session: string): Left => {
+  const all = Array.from(holding.get(session) ?? [])
+  holding.delete(session)
+  for (const pool of all) if (pool.parts === undefined) removeLeft(pool, session)
+  return { session, pools: all.filter(({ parts }) => parts !== undefined) }
+}
+
+/** Removes what the backend holds of a session from a pool. */
+const removeStored = (
+  backend: Backend,
+  { leaving, ended, id, parts }: Pool,
+  session: string
+): Effect.Effect<void, StorageError> =>
+  Effect.map(backend.sessions.keysOf(id, leaseOfPool(session)), (keys) => {
+    leaving?.bySession.delete(session)
+    if (ended === undefined && keys.length > 0) parts?.removeLeft(session, keys)
+  })
+
+/** Removes what sessions that have ended here have left, behind what was merged before. What fails ends by its lease. */
+const removeNext = (
+  left: Queue.Dequeue<Left>,
+  backend: Effect.Effect<Backend, StorageError>,
+  saving: Saving.Saving,
+  { release }: Leasing.Leasing<MergeError>
+): Effect.Effect<void> =>
+  Effect.flatMap(Queue.take(left), ({ pools, session }) => {
+    const merged = Effect.suspend(() => {
+      for (const { flow } of pools) flow.flush()
+      return saving.flush
+    })
+    const removed = Effect.flatMap(backend, (backend) =>
+      Effect.forEach(pools, (pool) => removeStored(backend, pool, session), { discard: true })
+    )
+    const all = pools.length === 0 ? Effect.void : Effect.andThen(merged, removed)
+    return Effect.ignoreLogged(Effect.andThen(all, release(session)))
+  })
+
+/** Removes what a session that is over has left in a pool, if it is open here: others do not know how its cells join. */
+const removeOver = (
+  entry: Entry | undefined,
+  backend: Backend,
+  session: string
+): Effect.Effect<void, StorageError> =>
+  Effect.suspend(() => {
+    const pool = entry?.pool
+    if (pool?.leaving === undefined || pool.ended !== undefined) return Effect.void
+    if (pool.parts !== undefined) return removeStored(backend, pool, session)
+    return Effect.sync(() => removeLeft(pool, session))
+  })
+
+const unleased = (cause: StorageError): MergeError =>
+  new MergeError({
+    reason: "Unavailable",
+    message: "the lease of the session could not be taken: try again",
+    outcome: "NotStored",
+    cause
+  })
 
 export const make = (
   acquire: Effect.Effect<Backend, unknown>,
@@ -151,18 +214,33 @@ export const make = (
       count: counters(),
       isClosed: false
     }
+    const saving = yield* Saving.make(name, host.backend, undefined)
+    const leasing = Leasing.make({
+      part: "pool",
+      backend: host.backend,
+      sessions: leases.sessions,
+      remove: (backend, id, session) => removeOver(entries.get(id), backend, session),
+      unavailable: unleased
+    })
     const runtime: Runtime = {
       ...host,
       settings,
       shared,
       entries,
       owning: yield* Owning.make(name, host.scope, (cause) => endOwned(entries, cause)),
-      saving: yield* Saving.make(name, host.backend, undefined),
+      leasing,
+      saving,
       unsaved: [],
       newClient: () => newClient(random),
       expired: 0
     }
-    const stop = leases.sessions.onEnd(({ id }) => endSession(sessions, id))
+    const left = yield* Queue.unbounded<Left>()
+    const stop = leases.sessions.onEnd(({ id }) => {
+      left.unsafeOffer(endSession(sessions, id))
+    })
     yield* Effect.addFinalizer(() => Effect.sync(stop))
+    yield* Effect.forkScoped(Effect.interruptible(leasing.run))
+    const removing = Effect.forever(removeNext(left, host.backend, saving, leasing))
+    yield* Effect.forkScoped(Effect.interruptible(removing))
     return runtime
   })

@@ -69,7 +69,12 @@ export interface OpenOptions<F extends Fields = Fields> {
   readonly ttl?: Duration.DurationInput | undefined
   /** `sliding`: merges and `touch` extend the life of a temporary pool. Default `fixed`. */
   readonly expiry?: "fixed" | "sliding" | undefined
-  /** `remove`: each merge of a client names a session, and the rows that it writes are removed when that ends. Only of temporary pools. Default `keep`. */
+  /**
+   * `remove`: each merge of a client names a session, and the rows that it writes are removed when that ends. A row follows its
+   * last writer. The session of a process that is gone ends for a permanent pool when its lease in the backend is over, after
+   * 90 seconds: by any process that has the pool open so, else when it is opened again. Name it alike in all processes.
+   * Default `keep`.
+   */
   readonly onLeave?: "keep" | "remove" | undefined
   /** The most revisions that a temporary pool keeps for followers that come back. Default 10,240. */
   readonly maxRevisions?: number | undefined

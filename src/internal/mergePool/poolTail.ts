@@ -6,7 +6,7 @@ import type { Frame } from "../../Watch.js"
 import { forgetPassed } from "./horizon.js"
 import { changed, end, type Pool } from "./pool.js"
 import { horizonKey, type PoolCell } from "./poolCells.js"
-import { otherStrategies } from "./sharedMerging.js"
+import { otherStrategies } from "./sharedCells.js"
 import { noteHorizon } from "./state.js"
 import {
   type Draft,

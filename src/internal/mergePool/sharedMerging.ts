@@ -4,21 +4,22 @@
  */
 import * as Either from "effect/Either"
 import type { Broken, Decision, Locked, Save } from "../catalog/backend.js"
-import type { Outcome, Saving } from "../catalog/saving.js"
+import type { Outcome } from "../catalog/saving.js"
 import { jsonProblem, ownJson } from "../columns/jsonData.js"
-import { cellKey } from "./cell.js"
-import { canForget, forgetPassed, raiseHorizon } from "./horizon.js"
+import { forgetPassed } from "./horizon.js"
+import { leaseOfPool, noteSession } from "./leavingRows.js"
 import type { Patch } from "./patch.js"
-import { access, end, type Flow, horizonAt, type Merged, type Pool, type SharedParts } from "./pool.js"
-import { changesOf, horizonKey } from "./poolCells.js"
+import { access, end, type Flow, type Merged, type Pool, type SharedParts } from "./pool.js"
+import { horizonKey } from "./poolCells.js"
 import { MergeError } from "./poolErrors.js"
 import { type Ground, judgeCall, type MergeOptions, maxCells, mergeJudged } from "./poolJudging.js"
 import { counted } from "./poolMerging.js"
-import { forEachCell, type Row, rowField } from "./row.js"
-import { deltaPatch, makeState, type State } from "./state.js"
-import { addKeys, putStored, readHorizon, storedRevisions } from "./storedCells.js"
+import type { Row } from "./row.js"
+import { type Sharing, storedChanges, storedState } from "./sharedCells.js"
+import { forgetRemovals, removeLeft } from "./sharedUpkeep.js"
+import { deltaPatch } from "./state.js"
+import { addKeys } from "./storedCells.js"
 import * as Ticker from "./ticker.js"
-import { revisionsOf } from "./ticking.js"
 
 /** A merge that waits for its turn. */
 interface Request {
@@ -41,45 +42,6 @@ interface Evaluated {
   readonly revisions: Decision["revisions"]
 }
 
-/** What sharing a pool needs. */
-export interface Sharing {
-  readonly pool: () => Pool
-  readonly saving: Saving
-  /** Of the strategies that it was made with. */
-  readonly fingerprint: string
-}
-
-const broken = (message: string): Broken => ({ _tag: "Broken", message })
-
-/** Why a process that joins by former strategies can go on no more. */
-export const otherStrategies = "the pool has other strategies by now: load the program anew"
-
-/** The part of the pool that a save names, as it is stored. */
-const storedState = (
-  { fingerprint, pool }: Sharing,
-  keys: ReadonlyArray<string>,
-  locked: Locked
-): State | Broken => {
-  const { definition } = pool().state
-  const stored = readHorizon(locked.get(horizonKey))
-  if ((stored.fingerprint ?? fingerprint) !== definition.fingerprint) return broken(otherStrategies)
-  const state = makeState(definition)
-  const problem = putStored(
-    state,
-    keys.flatMap((key) => locked.get(key) ?? [])
-  )
-  return problem === undefined ? state : broken(`the cell ${JSON.stringify(problem.key)}: ${problem.message}`)
-}
-
-/** The revisions that lead to a state. */
-const storedChanges = (
-  state: State,
-  before: ReadonlyMap<string, Row | undefined>,
-  horizon: string,
-  { head }: Locked
-): Decision["revisions"] =>
-  storedRevisions(revisionsOf(changesOf(state, before, horizon)), head.seq, state.definition)
-
 /** Decides merges, in their order. */
 const evaluate = (sharing: Sharing, { keys, requests }: Group, locked: Locked): Evaluated | Broken => {
   const pool = sharing.pool()
@@ -91,16 +53,20 @@ const evaluate = (sharing: Sharing, { keys, requests }: Group, locked: Locked): 
   let rows = pool.state.rows.size
   const isElsewhere = (key: string) => pool.state.rows.has(key)
   const before = new Map<string, Row | undefined>()
+  const writers = new Map<string, string | undefined>()
   const answers = requests.map(({ options, patch }) => {
     const ground: Ground = { state, now: locked.now, rows, bytes, isElsewhere }
     const judged = mergeJudged(pool, ground, patch, options)
     if (judged instanceof MergeError) return judged
     rows += judged.added
     bytes += judged.grown
-    for (const { before: row, key } of judged.changes) if (!before.has(key)) before.set(key, row)
+    for (const { before: row, key } of judged.changes) {
+      if (!before.has(key)) before.set(key, row)
+      if (pool.leaving !== undefined) writers.set(key, leaseOfPool(options.session))
+    }
     return deltaPatch(state, judged.changes)
   })
-  return { answers, revisions: storedChanges(state, before, state.horizon, locked) }
+  return { answers, revisions: storedChanges(state, before, state.horizon, locked, writers) }
 }
 
 const notStored = (outcome: Exclude<Outcome, { readonly _tag: "Saved" }>): MergeError =>
@@ -177,7 +143,7 @@ const maxKeys = maxCells
 
 /** Makes the request of a merge, or refuses one whose caller may not look at so much. */
 const requestOf = (
-  { state }: Pool,
+  { leaving, state }: Pool,
   given: Patch,
   options: MergeOptions,
   done: Request["done"]
@@ -185,7 +151,7 @@ const requestOf = (
   const patch = ownPatch(given)
   if (patch instanceof MergeError) return patch
   const keys = new Set<string>()
-  const cells = addKeys(keys, state.definition, patch)
+  const cells = addKeys(keys, state.definition, patch, leaving !== undefined)
   // The removal of a row looks at all of its fields.
   const isTooLarge = options.as !== undefined && (cells > maxCells || keys.size > 4 * maxKeys)
   return isTooLarge
@@ -206,40 +172,6 @@ const groupsOf = (requests: ReadonlyArray<Request>): ReadonlyArray<Group> => {
     for (const key of request.keys) group.keys.add(key)
   }
   return groups
-}
-
-/** The keys of the cells of all rows that hold removals, of those that the horizon has passed, and of the horizon. */
-const keysOfRemovals = ({ parts, state: { definition, removed, rows } }: Pool): Set<string> => {
-  const keys = new Set([horizonKey, ...(parts?.passed ?? [])])
-  for (const key of removed.keys()) {
-    keys.add(cellKey(key, rowField))
-    forEachCell(definition, rows.get(key)!, (field) => keys.add(cellKey(key, field)))
-  }
-  return keys
-}
-
-/** Raises the horizon by the backend's clock, if that forgets anything that is stored. */
-const forgetRemovals = (sharing: Sharing): void => {
-  const pool = sharing.pool()
-  const keys = Array.from(keysOfRemovals(pool))
-  const decide = (locked: Locked): Decision | Broken => {
-    const state = storedState(sharing, keys, locked)
-    if ("_tag" in state) return state
-    const { horizon } = state
-    const next = horizonAt(locked.now)
-    if (locked.logged !== undefined || !canForget(state, next)) return { revisions: [] }
-    const changes = raiseHorizon(state, next)
-    const before = new Map(changes.map(({ before, key }) => [key, before]))
-    return { revisions: storedChanges(state, before, horizon, locked) }
-  }
-  const save: Save = { store: pool.id, name: pool.shared.nextName(), keys, id: undefined, decide }
-  pool.pending++
-  const settled = (outcome: Outcome): void => {
-    pool.pending--
-    if (outcome._tag === "Broken") end(pool, "Failed", outcome)
-  }
-  // What cannot be saved is tried again by the next round.
-  if (!sharing.saving.offer(save, settled)) pool.pending--
 }
 
 /** Makes the flow of a pool that several processes write, and what it has beside. */
@@ -275,6 +207,7 @@ export const share = (
       done(counted(pool, request))
       return
     }
+    if (options.session !== undefined) noteSession(pool, options.session)
     pool.pending++
     waiting.push(request)
     Ticker.wake(tick())
@@ -292,6 +225,13 @@ export const share = (
       ticks: () => ticks,
       forget: () => undefined
     },
-    parts: { reached, head, merge, forgetRemovals: () => forgetRemovals(sharing), passed }
+    parts: {
+      reached,
+      head,
+      merge,
+      forgetRemovals: () => forgetRemovals(sharing),
+      removeLeft: (session, keys) => removeLeft(sharing, session, keys),
+      passed
+    }
   }
 }

@@ -78,21 +78,37 @@ export const readHorizon = (value: { readonly data: Json } | undefined): StoredH
   return { horizon, fingerprint }
 }
 
+/** The lease that a cell ends with, by its row and its key. */
+export type LeaseOf = (row: string, key: string) => string | undefined
+
+const noLease: LeaseOf = () => undefined
+
 /** Makes the change of a backend of one of a log. The fingerprint is kept with the horizon. */
-const storedChange = (change: Change<PoolCell>, seq: number, fingerprint: string): StoredChange => {
+const storedChange = (
+  change: Change<PoolCell>,
+  seq: number,
+  fingerprint: string,
+  leaseOf: LeaseOf
+): StoredChange => {
   const { key } = change
   if (change._tag === "Delete") return { _tag: "Delete", key }
-  const { cell } = change.value
-  return { _tag: "Put", key, value: { data: key === horizonKey ? [cell[0], fingerprint] : cell, seq } }
+  const { cell, row } = change.value
+  const data = key === horizonKey ? [cell[0], fingerprint] : cell
+  // What is removed already ends with nothing.
+  const session = cell.length > 1 ? leaseOf(row, key) : undefined
+  return { _tag: "Put", key, value: { data, seq, ...(session !== undefined && { session }) } }
 }
 
 /** Makes revisions of a backend, of which the first is behind a number. */
 export const storedRevisions = (
   revisions: ReadonlyArray<ReadonlyArray<Change<PoolCell>>>,
   last: number,
-  { fingerprint }: Definition
+  { fingerprint }: Definition,
+  leaseOf: LeaseOf = noLease
 ): ReadonlyArray<ReadonlyArray<StoredChange>> =>
-  revisions.map((changes, n) => changes.map((change) => storedChange(change, last + 1 + n, fingerprint)))
+  revisions.map((changes, n) =>
+    changes.map((change) => storedChange(change, last + 1 + n, fingerprint, leaseOf))
+  )
 
 interface RowDraft {
   readonly before: Row | undefined
@@ -215,11 +231,16 @@ export const cellReader =
 /** The most bytes of the key of a row: the same as a merge takes. */
 const maxRowBytes = 512
 
-const addRowKeys = (keys: Set<string>, { indexes, names }: Definition, given: unknown): number => {
+const addRowKeys = (
+  keys: Set<string>,
+  { indexes, names }: Definition,
+  given: unknown,
+  isWhole: boolean
+): number => {
   const [row, reset, cells] = Array.isArray(given) ? (given as ReadonlyArray<unknown>) : []
   if (typeof row !== "string" || isLonger(row, maxRowBytes) || !Array.isArray(cells)) return 0
   keys.add(cellKey(row, rowField))
-  if (reset !== noStamp) for (const name of names) keys.add(cellKey(row, name))
+  if (isWhole || reset !== noStamp) for (const name of names) keys.add(cellKey(row, name))
   for (const cell of cells) {
     const field: unknown = Array.isArray(cell) ? cell[0] : undefined
     if (typeof field === "string" && indexes.has(field)) keys.add(cellKey(row, field))
@@ -227,9 +248,17 @@ const addRowKeys = (keys: Set<string>, { indexes, names }: Definition, given: un
   return cells.length + (reset === noStamp ? 0 : 1)
 }
 
-/** Adds the keys that a merge of a patch looks at or changes. The patch may be anything. Returns how many cells it has. */
-export const addKeys = (keys: Set<string>, definition: Definition, { rows }: Patch): number => {
+/**
+ * Adds the keys that a merge of a patch looks at or changes. The patch may be anything. `isWhole`: all keys of its rows, where
+ * the cells of a row end together. Returns how many cells it has.
+ */
+export const addKeys = (
+  keys: Set<string>,
+  definition: Definition,
+  { rows }: Patch,
+  isWhole: boolean
+): number => {
   let cells = 0
-  if (Array.isArray(rows)) for (const row of rows) cells += addRowKeys(keys, definition, row)
+  if (Array.isArray(rows)) for (const row of rows) cells += addRowKeys(keys, definition, row, isWhole)
   return cells
 }

@@ -77,6 +77,7 @@ interface Ticking {
   waiting: Array<() => void>
   /** Removes the revisions of a log in memory; a backend removes its own. */
   readonly compact: ((upTo: number) => Effect.Effect<void, ChangeLogError>) | undefined
+  readonly complete: (changes: Changes) => Changes
   /** How far the log was at which times, ascending. */
   readonly marks: Array<{ readonly millis: number; readonly seq: number }>
 }
@@ -106,7 +107,7 @@ const hasPending = ({ horizon, pending, state }: Ticking): boolean =>
 /** Appends what has changed since the last revision. */
 const flush = (ticking: Ticking): void => {
   const { pending, state } = ticking
-  const changes = changesOf(state, pending, ticking.horizon)
+  const changes = ticking.complete(changesOf(state, pending, ticking.horizon))
   pending.clear()
   ticking.horizon = state.horizon
   if (changes.length > 0) {
@@ -132,12 +133,14 @@ interface Begun {
   readonly seq: number
   readonly append: Append
   readonly compact?: Ticking["compact"]
+  /** Adds what must be stored with changes. Default: nothing. */
+  readonly complete?: Ticking["complete"]
 }
 
 /** Makes the flow of a pool that is decided in memory. */
 export const make = (
   state: State,
-  { append, compact, seq, timers }: Begun,
+  { append, compact, complete = (changes) => changes, seq, timers }: Begun,
   on: Pick<Ticking, "onFailed" | "onRevision">
 ): Flow => {
   const { horizon } = state
@@ -145,6 +148,7 @@ export const make = (
     state,
     append,
     compact,
+    complete,
     ...on,
     pending: new Map(),
     seq,

@@ -17,7 +17,7 @@ const passes = (title: string) => ["mergePool/sharedHorizon", title] as const
 export const mergePoolPermanentMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "save what one process holds, without joining anew",
-    inside("sharedMerging"),
+    inside("sharedCells"),
     [
       "keys.flatMap((key) => locked.get(key) ?? [])",
       "keys.flatMap((key) => (key === horizonKey ? (locked.get(key) ?? []) : []))"
@@ -68,7 +68,7 @@ export const mergePoolPermanentMutants: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "take a merge by former strategies",
-    inside("sharedMerging"),
+    inside("sharedCells"),
     ["(stored.fingerprint ?? fingerprint) !== definition.fingerprint", "stored.fingerprint === null"],
     former
   ),
