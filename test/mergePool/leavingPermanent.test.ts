@@ -1,13 +1,13 @@
 /** Rows of permanent pools that end with the session of their last writer, whatever process it was a client of. */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Exit, Scope, TestClock } from "effect"
+import { Deferred, Effect, Exit, Fiber, Scope, TestClock } from "effect"
 import * as Datastore from "../../src/Datastore.js"
 import { millisOf } from "../../src/internal/mergePool/stamp.js"
 import * as MergePool from "../../src/MergePool.js"
 import { StorageError } from "../../src/Storage.js"
 import { acks, opened, shownIn, ticked } from "../support/mergePool/permanent.js"
 import { followed, strategies } from "../support/mergePool/served.js"
-import { scenario, settled } from "../support/time/turn.js"
+import { scenario, started } from "../support/time/turn.js"
 import { titles } from "./pools.js"
 
 type Catalog = Effect.Effect.Success<ReturnType<typeof opened>>
@@ -18,16 +18,19 @@ const memberOf = ({ pool, pools }: Catalog, principal: string) =>
     const replica = yield* MergePool.replica(strategies)
     const as = { principal, client: replica.client }
     const session = yield* pools.session(as)
-    const edit = (key: string, edits: { readonly [name: string]: MergePool.FieldEdit }) =>
+    const send = (key: string, edits: { readonly [name: string]: MergePool.FieldEdit }) =>
       Effect.gen(function* () {
         const { n, patch } = yield* replica.edit(key, edits)
-        yield* ticked(pool.merge(patch, { as, session: session.id }))
+        yield* pool.merge(patch, { as, session: session.id })
         yield* replica.confirm(n)
         return patch
       })
+    const edit = (key: string, edits: { readonly [name: string]: MergePool.FieldEdit }) =>
+      ticked(send(key, edits))
     return {
       as,
       session,
+      send,
       edit,
       title: (key: string, value: string) => edit(key, { title: { _tag: "Set", value } }),
       vote: (key: string) => edit(key, { votes: { _tag: "Increment", by: 1 } }),
@@ -136,6 +139,24 @@ describe.each(acks)("a permanent pool that removes what clients leave, ack %s", 
     expect(yield* shownIn(here.pool, "b")).toEqual({ title: "ann", votes: 1, labels: ["server"] })
   })
 
+  scenario("removes what was merged just before the end of its session", function* () {
+    const backend = yield* MergePool.memory()
+    const here = yield* opened(backend, opening)
+    const ann = yield* memberOf(here, "ann")
+    yield* ann.title("a", "ann")
+    // The second one waits for the end of the tick.
+    const late = yield* started(
+      Effect.forEach(["b", "late"], (key) => ann.send(key, { title: { _tag: "Set", value: "ann" } }), {
+        concurrency: "unbounded"
+      })
+    )
+    yield* ann.leave
+    yield* Fiber.join(late)
+    expect([yield* shownIn(here.pool, "a"), yield* shownIn(here.pool, "late")]).toEqual([{}, {}])
+    yield* here.pool.flush
+    expect(yield* keysOf(backend, ann.session)).toEqual([])
+  })
+
   scenario("removes what was stamped by a clock that is ahead", function* () {
     const backend = yield* MergePool.memory()
     const here = yield* opened(backend, opening)
@@ -213,11 +234,11 @@ describe.each(acks)("a permanent pool that removes what clients leave, ack %s", 
 
   scenario("keeps the session of cells from which old removals are forgotten", function* () {
     const backend = yield* MergePool.memory()
-    const here = yield* opened(backend, opening, { janitorInterval: "1 minute", idleTimeout: "1 day" })
+    const here = yield* opened(backend, opening, { janitorInterval: "62 minutes", idleTimeout: "1 day" })
     const ann = yield* memberOf(here, "ann")
     yield* ann.edit("a", { labels: { _tag: "Add", members: ["x", "y"] } })
     yield* ann.edit("a", { labels: { _tag: "Remove", members: ["y"] } })
-    yield* TestClock.adjust("2 hours")
+    yield* TestClock.adjust("63 minutes")
     expect((yield* here.pools.stats).removals).toBe(0)
     yield* here.pool.flush
     expect(yield* keysOf(backend, ann.session)).toEqual(["a/labels"])
@@ -257,6 +278,26 @@ describe.each(acks)("a permanent pool that removes what clients leave, ack %s", 
 describe("several processes with one pool that removes what clients leave", () => {
   const opening = { ack: "flushed", onLeave: "remove" } as const
 
+  scenario("leave a row to who has written it while its removal was under way", function* () {
+    const memory = yield* MergePool.memory()
+    const gate = yield* Deferred.make<void>()
+    const keysOf: MergePool.Backend["sessions"]["keysOf"] = (store, session) =>
+      Effect.zipLeft(memory.sessions.keysOf(store, session), Deferred.await(gate))
+    const backend = { ...memory, sessions: { ...memory.sessions, keysOf } }
+    const here = yield* opened(backend, opening)
+    const there = yield* opened(memory, opening, { name: "there" })
+    const ann = yield* memberOf(here, "ann")
+    const bob = yield* memberOf(there, "bob")
+    yield* ann.title("a", "ann")
+    yield* ann.title("b", "ann")
+    yield* ann.leave
+    yield* bob.vote("a")
+    yield* Deferred.succeed(gate, undefined)
+    yield* TestClock.adjust(200)
+    expect(yield* shownIn(there.pool, "a")).toEqual({ title: "ann", votes: 1 })
+    expect(yield* shownIn(there.pool, "b")).toEqual({})
+  })
+
   scenario("remove once what one of them has left that is cut off", function* () {
     const memory = yield* MergePool.memory()
     const { backend, cut } = cuttable(memory)
@@ -285,6 +326,5 @@ describe("several processes with one pool that removes what clients leave", () =
     expect(yield* shownIn(here.pool, "a")).toEqual({})
     yield* bob.leave
     expect(yield* shownIn(there.pool, "c")).toEqual({})
-    yield* settled
   })
 })

@@ -12,6 +12,7 @@ const strategies = keeps("is not opened with other strategies, unless its cells 
 const committed = keeps("shows followers what is committed, and nothing before")
 const both = keeps("joins what both write at once, and both hold the same")
 const former = keeps("ends a process that joins by former strategies, and takes nothing of it")
+const leaves = (title: string) => ["mergePool/leavingPermanent", title] as const
 const passes = (title: string) => ["mergePool/sharedHorizon", title] as const
 
 export const mergePoolPermanentMutants: ReadonlyArray<NamedMutant> = [
@@ -155,5 +156,59 @@ export const mergePoolPermanentMutants: ReadonlyArray<NamedMutant> = [
     inside("poolCatalog"),
     ['if (isIdle(clients, pool, now, settings.idleTimeout)) end(pool, "Unloaded")', "void isIdle"],
     keeps("leaves memory when it is idle, and comes back with its epoch")
+  ),
+  guard(
+    "never end by a lease what clients have left",
+    inside("poolRuntime"),
+    ["pool?.leaving === undefined || pool.ended !== undefined", "pool !== null"],
+    leaves("removes what an earlier process has left, when its lease is over")
+  ),
+  guard(
+    "name leases of pools as those of stores",
+    "internal/catalog/leasing",
+    ['part === "pool" ?', "part === null ?"],
+    leaves("removes as soon as it is opened what has ended meanwhile, and stores leave it alone")
+  ),
+  guard(
+    "await the lease of a session that has ended here",
+    inside("poolRuntime"),
+    ["Effect.andThen(all, release(session))", "all"],
+    leaves("knows whose its rows are when it has left memory meanwhile")
+  ),
+  guard(
+    "leave what was merged just before the end of its session",
+    inside("poolRuntime"),
+    ["Effect.andThen(merged, removed)", "removed"],
+    leaves("removes what was merged just before the end of its session")
+  ),
+  guard(
+    "leave cells of a row to its former writer",
+    inside("sharedCells"),
+    ["    writers.keys(),\n", "    [],\n"],
+    leaves("leaves a row to its last writer, with all of its cells")
+  ),
+  guard(
+    "store cells of a row for its former writer",
+    inside("leavingRows"),
+    ["if (stored.get(row) === session) continue", "if (session !== null) continue"],
+    leaves("leaves a row to its last writer, with all of its cells")
+  ),
+  guard(
+    "remove a row of its next writer",
+    inside("sharedUpkeep"),
+    ["locked.get(key)?.session === lease", "locked.get(key)?.session !== null"],
+    leaves("leave a row to who has written it while its removal was under way")
+  ),
+  guard(
+    "remove rows by stamps that are not above theirs",
+    inside("sharedUpkeep"),
+    ["makeClock(clock.client, state.latest)", 'makeClock(clock.client, "")'],
+    leaves("removes what was stamped by a clock that is ahead")
+  ),
+  guard(
+    "forget whose cells are when old removals are forgotten",
+    inside("sharedCells"),
+    ["writers.has(row) ? writers.get(row) : get(key)?.session", "writers.get(row)"],
+    leaves("keeps the session of cells from which old removals are forgotten")
   )
 ]
