@@ -17,8 +17,8 @@ const interval = "15 seconds"
 const maxEnded = 1000
 
 /**
- * The name of a session in the backend. Those of pools are told from those of stores, which keep other values: each catalog
- * ends its own.
+ * The name of a session in the backend. Those of pools differ from those of stores, which keep other values: each catalog ends
+ * its own.
  */
 export const leaseOf = (part: Stored["part"], session: string): string =>
   part === "pool" ? `pool/${session}` : session

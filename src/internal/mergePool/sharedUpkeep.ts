@@ -66,7 +66,7 @@ const removeRows = (sharing: Sharing, lease: string | undefined, rows: ReadonlyA
     if ("_tag" in state) return state
     forgetPassed(state)
     const left = rows.filter((row) => keysOf(row).some((key) => locked.get(key)?.session === lease))
-    // Above all that is stored of the rows: whatever clock has stamped it, and whoever holds it still.
+    // Above all that is stored of the rows, whatever clock has stamped it: a client that holds it still cannot bring it back.
     const stamp = nextStamp(makeClock(clock.client, state.latest), locked.now)
     const { horizon } = state
     const merged = merge(state, { horizon, rows: left.map((row) => [row, stamp, []]) })
