@@ -10,22 +10,13 @@
  * announced, never skipped. `conflate` keeps the order and the last event of each key. `drop-oldest` announces what it
  * drops by a `Gap`. `cancel` delivers a part without a hole, and then ends.
  */
-import {
-  type Chunk,
-  type Context,
-  Deferred,
-  type Duration,
-  Effect,
-  Exit,
-  type Layer,
-  Scope,
-  type Stream
-} from "effect"
+import { type Chunk, type Context, Deferred, Effect, Exit, type Layer, Scope, type Stream } from "effect"
+import type { DurationInput } from "effect/Duration"
 import * as Actor from "./Actor.js"
 import { type ChangeLog, type ChangeLogError, key as keyOf, type Selector } from "./ChangeLog.js"
 import * as Arguments from "./internal/arguments.js"
 import type { Change, Revision } from "./internal/log/events.js"
-import { type InvalidOptions, millisOf } from "./internal/options.js"
+import type { InvalidOptions } from "./internal/options.js"
 import type { Made, Making } from "./internal/remedy.js"
 import * as Series from "./internal/series.js"
 import { openedStream, takenStream } from "./internal/takenStream.js"
@@ -155,11 +146,8 @@ export interface Watch<V> {
    * neither for watchers without room nor for snapshots: their cursors hold their positions.
    */
   readonly close: Effect.Effect<void>
-  /**
-   * `close` within a duration in place of `closeDeadline`, also of a close or an end that has begun: the earliest deadline
-   * wins. Dies with `InvalidOptions`, and closes nothing, if it is no duration from 0.
-   */
-  readonly closeWithin: (duration: Duration.DurationInput) => Effect.Effect<void>
+  /** `close` with another deadline, also while it closes or ends: the earliest one wins. Dies with `InvalidOptions`. */
+  readonly closeWithin: (duration: DurationInput) => Effect.Effect<void>
   /**
    * Closes it for the owner of the log: every watcher ends with this reason. Later follows are refused as `Ended`. The
    * first of `close` and `end` holds; a later call completes with it. Dies with `InvalidOptions` if it is no reason, or the
@@ -259,10 +247,7 @@ const watchOf = <V>(runtime: Runtime<V>, close: Effect.Effect<void>): Watch<V> =
   unsafeRecheck: () => Reader.recheckAll(runtime.dispatcher.registry),
   health: Effect.sync(() => healthOf(runtime.dispatcher)),
   close,
-  closeWithin: (duration) =>
-    Effect.flatMap(millisOf("closeWithin", duration), (within) =>
-      Ending.close(runtime, Ending.closed, within)
-    ),
+  closeWithin: Ending.within((limit) => Ending.close(runtime, Ending.closed, limit)),
   end: Ending.byOwner((how) => Ending.close(runtime, how))
 })
 

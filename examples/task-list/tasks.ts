@@ -71,7 +71,7 @@ export const openStores = (stores: Datastore.Datastores) =>
     links: stores.open({ id: "links", kind: "permanent", schema: Link })
   })
 
-/** The votes and labels of a task, under its key. They are merged: nothing is lost, whoever was first. */
+/** The votes and labels of a task, under its key. They are merged: nothing is lost by the order. */
 export const strategies = { votes: MergePool.counter, labels: MergePool.set<string>() }
 
 /** Only editors have a part in the marks: a reader must not learn of hidden tasks by them. */

@@ -22,7 +22,7 @@ const endWatch = <V>(watch: Watch.Watch<V>, reason: StoreEnded, within: number):
   const hasten = watch.closeWithin(within)
   return end === "Closed"
     ? hasten
-    : // The first one says how it ends.
+    : // The first one gives the reason.
       Effect.all([watch.end(end, reason.message, reason.cause), hasten], {
         concurrency: "unbounded",
         discard: true

@@ -1,7 +1,7 @@
 /** The end of a watch: by its scope, by the owner of its log, or because its log failed for good. The first one holds. */
-import { Cause, Deferred, Effect } from "effect"
+import { Cause, Deferred, type Duration, Effect } from "effect"
 import { checkOrDie } from "../arguments.js"
-import { oneOf, text } from "../options.js"
+import { millisOf, oneOf, text } from "../options.js"
 import * as State from "./dispatcherState.js"
 import type { OwnerReason, WatchEnded } from "./frames.js"
 import { type Admission, WatchRefused } from "./opening.js"
@@ -42,6 +42,12 @@ export const byOwner =
       Effect.andThen(checkOrDie("reason", ownerReason, reason), checkOrDie("message", text, message)),
       end({ reason, message, cause })
     )
+
+/** Closes within a duration, if it is one. */
+export const within =
+  (close: (limit: number) => Effect.Effect<void>) =>
+  (duration: Duration.DurationInput): Effect.Effect<void> =>
+    Effect.flatMap(millisOf("closeWithin", duration), close)
 
 const isOwnerReason = (reason: WatchEnded["reason"]): reason is OwnerReason =>
   reason === "Expired" || reason === "Ended" || reason === "Failed"

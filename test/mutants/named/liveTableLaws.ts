@@ -26,12 +26,7 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
     ["if (!isOvertaken && unshown", "if (unshown"],
     trap("does not fill the successor of an evicted cell by the old load (rule 2)")
   ),
-  guard(
-    "list rows unguarded",
-    landing,
-    ["  KeyJournal.isOutdated(changedRows, key, stamp) ||\n", ""],
-    law
-  ),
+  guard("list rows unguarded", landing, ["  KeyJournal.isOutdated(changedRows, key, stamp) ||\n", ""], law),
   guard(
     "bring a row by a list that was under way together with its load",
     landing,
