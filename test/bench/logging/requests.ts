@@ -18,7 +18,11 @@ const request = (agent: Agent, port: number): Promise<void> =>
       response.resume()
       response.once("end", resolve)
     })
-    sent.once("error", reject)
+    sent.once("error", (error: NodeJS.ErrnoException) => {
+      // The server has closed a connection that was idle between two measurements.
+      if (sent.reusedSocket && error.code === "ECONNRESET") resolve(request(agent, port))
+      else reject(error)
+    })
   })
 
 /** Sends requests at the rate. Resolves when all are answered; gives how many milliseconds each took since it was due. */
