@@ -118,7 +118,10 @@ export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "store a load from before the end of a doubt",
     landing,
-    ["landing.detached || KeyJournal.isOutdated(c.changedRows, key, landing.stamp)", "landing.detached"],
+    [
+      "landing.detached || isListed || KeyJournal.isOutdated(c.changedRows, key, landing.stamp)",
+      "landing.detached || isListed"
+    ],
     [traps, "does not store a load from before such a commit when the doubt has ended"]
   ),
   guard(

@@ -104,8 +104,8 @@ export const sqlMutants: ReadonlyArray<NamedMutant> = [
   {
     name: "database: poll for ever where the caller cannot be interrupted",
     file: internal("log/sqlChangeLog"),
-    find: "              Effect.interruptible(\n                Effect.schedule(",
-    replace: "              Effect.uninterruptible(\n                Effect.schedule(",
+    find: "                Effect.interruptible(\n                  Effect.schedule(",
+    replace: "                Effect.uninterruptible(\n                  Effect.schedule(",
     test: sql(
       "log/SqlChangeLog",
       "rings no more when the scope ends, also of a caller that cannot be interrupted"
