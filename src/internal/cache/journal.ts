@@ -26,6 +26,11 @@ export const note = <K>(journal: Journal<K>, key: K, stamp: number): void => {
   }
 }
 
+/** Forgets all of it, while no load is under way that could land later. */
+export const clear = <K>({ stamps }: Journal<K>): void => {
+  if (stamps.size > 0) stamps.clear()
+}
+
 /** Whether the key may have been invalidated since a load took its stamp. */
 export const isOutdated = <K>(journal: Journal<K>, key: K, stamp: number): boolean =>
   stamp < journal.forgottenUpTo || stamp < (journal.stamps.get(key) ?? 0)

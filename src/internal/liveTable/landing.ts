@@ -91,6 +91,12 @@ const storeRow = (c: Coherence, key: Key, answer: RowAnswer, load: Stored): bool
 const noteRead = ({ cells }: Coherence, rows: KeyJournal.Journal<Key>, key: Key): void =>
   KeyJournal.note(rows, key, cells.lastStamp + 1)
 
+/** Forgets what loads have brought, while none is under way. */
+export const forgetReads = ({ listedRows, readRows }: Coherence): void => {
+  KeyJournal.clear(listedRows)
+  KeyJournal.clear(readRows)
+}
+
 /** A write was acknowledged with its row, and nothing else has changed it since it began: the row is kept. */
 export const storeAcknowledged = (
   c: Coherence,

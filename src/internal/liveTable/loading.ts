@@ -22,7 +22,7 @@ import {
 import { ReadFailed } from "./errors.js"
 import type { Interests } from "./interests.js"
 import * as Interest from "./interests.js"
-import { landQuery, landRow } from "./landing.js"
+import { forgetReads, landQuery, landRow } from "./landing.js"
 import * as Surviving from "./surviving.js"
 import type { TierCache } from "./tierCache.js"
 
@@ -142,7 +142,9 @@ const loadQuery = <D extends AnyDefinition>(
 /** The stamp of a load that begins now. What is over by now does not outdate it. */
 const beginStamp = <D extends AnyDefinition>({ c, clock }: Loading<D>): number => {
   settleTime(c, monotonicMillis(clock))
-  Acknowledged.forget(c.acknowledged, c.effects.oldestLoad())
+  const oldest = c.effects.oldestLoad()
+  Acknowledged.forget(c.acknowledged, oldest)
+  if (oldest === Number.POSITIVE_INFINITY) forgetReads(c)
   return Cells.nextStamp(c.cells)
 }
 

@@ -150,7 +150,13 @@ const serve = (port: MessagePort): Effect.Effect<void, never, Scope.Scope> =>
     const reply = replying(port)
     let isOver = false
     const one = Effect.flatMap(receiving(port), (message) => {
-      if (message !== null) return Effect.matchCause(handle(message[1]), reply(message[0]))
+      if (message !== null) {
+        const [id, request] = message
+        return Effect.matchCause(
+          Effect.suspend(() => handle(request)),
+          reply(id)
+        )
+      }
       isOver = true
       return Effect.void
     })
