@@ -3,7 +3,7 @@ import { describe, expect } from "@effect/vitest"
 import { Effect, Fiber, Stream, TestClock } from "effect"
 import * as Datastore from "../../src/Datastore.js"
 import * as MergePool from "../../src/MergePool.js"
-import { scripted } from "../support/datastore/backends.js"
+import { scripted, withLogs } from "../support/datastore/backends.js"
 import { exchanged } from "../support/mergePool/exchanged.js"
 import { strategies } from "../support/mergePool/served.js"
 import { scenario, settled, started } from "../support/time/turn.js"
@@ -11,17 +11,9 @@ import { scenario, settled, started } from "../support/time/turn.js"
 /** A backend whose logs are not read while `isSilent`. */
 const silent = Effect.map(MergePool.memory(), (backend) => {
   const state = { isSilent: false }
-  const made: MergePool.Backend = {
-    ...backend,
-    open: (stored) =>
-      Effect.map(backend.open(stored), (store) => ({
-        ...store,
-        log: {
-          ...store.log,
-          read: (query) => Effect.suspend(() => (state.isSilent ? Effect.never : store.log.read(query)))
-        }
-      }))
-  }
+  const made = withLogs(backend, (log) => ({
+    read: (query) => Effect.suspend(() => (state.isSilent ? Effect.never : log.read(query)))
+  }))
   return { backend: made, state }
 })
 

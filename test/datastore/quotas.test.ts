@@ -2,6 +2,7 @@
 import { describe, expect } from "@effect/vitest"
 import { Deferred, Effect, Fiber, TestClock } from "effect"
 import * as Datastore from "../../src/Datastore.js"
+import { withLogs } from "../support/datastore/backends.js"
 import { board, followed, make, task } from "../support/datastore/stores.js"
 import { scenario, settled, started } from "../support/time/turn.js"
 
@@ -159,17 +160,9 @@ describe("the subscribers of a store", () => {
     const memory = yield* Datastore.memory()
     const asked = yield* Deferred.make<void>()
     const never = yield* Deferred.make<never>()
-    const backend: Datastore.Backend = {
-      ...memory,
-      open: (stored) =>
-        Effect.map(memory.open(stored), (opened) => ({
-          ...opened,
-          log: {
-            ...opened.log,
-            snapshot: () => Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(never))
-          }
-        }))
-    }
+    const backend = withLogs(memory, () => ({
+      snapshot: () => Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(never))
+    }))
     const stores = yield* Datastore.make(backend)
     const store = yield* stores.open({ id: "board", kind: "permanent" })
     const opening = yield* started(followed(store, { as: { principal: "p", client: "ann" } }))

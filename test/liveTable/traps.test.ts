@@ -113,6 +113,55 @@ describe("a live table, where caches fail,", () => {
     })
   }
 
+  scenario("brings no row by a list that was under way with a load of the row (rules 1, 2)", function* () {
+    const { live, master } = yield* liveKeys({ ttl: 1000 }, [key("k1")])
+    const [row, list] = [yield* Effect.makeLatch(), yield* Effect.makeLatch()]
+    master.next("getMany", held(row))
+    const got = yield* started(live.get("k1"))
+    yield* TestClock.adjust(2000)
+    master.next("list", late(list))
+    const listed = yield* started(live.list(active))
+    yield* master.foreign.patch("k1", { account: "b" })
+    yield* row.open
+    expect(Option.getOrThrow((yield* Fiber.join(got)).value).account).toBe("b")
+    yield* list.open
+    yield* Fiber.join(listed)
+    expect(live.unsafeGet("k1")).toBe(undefined)
+  })
+
+  scenario("puts no late row over that of a list that was under way with it (rules 1, 2)", function* () {
+    const { live, master } = yield* liveKeys({}, [key("k1")])
+    const [row, list] = [yield* Effect.makeLatch(), yield* Effect.makeLatch()]
+    master.next("list", held(list))
+    const listed = yield* started(live.list(active))
+    master.next("getMany", late(row))
+    const got = yield* started(live.get("k1"))
+    yield* master.foreign.patch("k1", { account: "b" })
+    yield* list.open
+    yield* Fiber.join(listed)
+    yield* row.open
+    expect(Option.getOrThrow((yield* Fiber.join(got)).value).account).toBe("b")
+    expect(Option.getOrThrow(live.unsafeGet("k1")!.value).account).toBe("b")
+  })
+
+  scenario("brings no row by a list that was under way with another list of it (rules 1, 2)", function* () {
+    const { live, master } = yield* liveKeys({ ttl: 1000, staleWhileRevalidate: 60_000 }, [key("k1")])
+    const [first, second] = [yield* Effect.makeLatch(), yield* Effect.makeLatch()]
+    master.next("list", held(first))
+    const one = yield* started(live.list(active))
+    yield* TestClock.adjust(2000)
+    master.next("list", late(second))
+    const other = yield* started(live.list({ ...active, limit: 10 }))
+    yield* master.foreign.patch("k1", { account: "b" })
+    yield* first.open
+    yield* Fiber.join(one)
+    master.next("getMany", never)
+    expect(Option.getOrThrow((yield* live.get("k1")).value).account).toBe("b")
+    yield* second.open
+    yield* Fiber.join(other)
+    expect(live.unsafeGet("k1")).toBe(undefined)
+  })
+
   scenario("does not put a late list over a newer row (rules 2, 10)", function* () {
     const { live, master } = yield* liveKeys({}, [key("k1", "old"), key("k2", "old")])
     const latch = yield* Effect.makeLatch()

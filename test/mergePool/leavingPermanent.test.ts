@@ -171,24 +171,33 @@ describe.each(acks)("a permanent pool that removes what clients leave, ack %s", 
     expect(millisOf(reset!)).toBeGreaterThanOrEqual(170_000)
   })
 
-  scenario("removes what an earlier process has left, when its lease is over", function* () {
-    const backend = yield* MergePool.memory()
-    const [gone, scope, close] = yield* aside(opened(backend, opening))
-    const ann = yield* Scope.extend(memberOf(gone, "ann"), scope)
-    const patch = yield* ann.title("a", "ann")
-    yield* ticked(gone.pool.merge(titles(["kept"], "of the server", 1)))
-    yield* close
-    const [here, , closeHere] = yield* aside(opened(backend, opening))
-    yield* TestClock.adjust("30 seconds")
-    expect(yield* shownIn(here.pool, "a")).toEqual({ title: "ann" })
-    yield* TestClock.adjust("2 minutes")
-    expect(yield* shownIn(here.pool, "a")).toEqual({})
-    expect(yield* shownIn(here.pool, "kept")).toEqual({ title: "of the server" })
-    yield* ticked(here.pool.merge(patch))
-    expect([yield* shownIn(here.pool, "a"), yield* leasesOver(backend)]).toEqual([{}, 0])
-    yield* closeHere
-    expect(yield* shownIn((yield* opened(backend, opening)).pool, "a")).toEqual({})
-  })
+  scenario(
+    "removes what an earlier process has left, when its lease is over, though looks for it die",
+    function* () {
+      const memory = yield* MergePool.memory()
+      let looks = 0
+      const ended: MergePool.Backend["sessions"]["ended"] = (limit) =>
+        Effect.suspend(() =>
+          looks++ % 3 === 1 ? Effect.die("it has a fault") : memory.sessions.ended(limit)
+        )
+      const backend: MergePool.Backend = { ...memory, sessions: { ...memory.sessions, ended } }
+      const [gone, scope, close] = yield* aside(opened(backend, opening))
+      const ann = yield* Scope.extend(memberOf(gone, "ann"), scope)
+      const patch = yield* ann.title("a", "ann")
+      yield* ticked(gone.pool.merge(titles(["kept"], "of the server", 1)))
+      yield* close
+      const [here, , closeHere] = yield* aside(opened(backend, opening))
+      yield* TestClock.adjust("30 seconds")
+      expect(yield* shownIn(here.pool, "a")).toEqual({ title: "ann" })
+      yield* TestClock.adjust("2 minutes")
+      expect(yield* shownIn(here.pool, "a")).toEqual({})
+      expect(yield* shownIn(here.pool, "kept")).toEqual({ title: "of the server" })
+      yield* ticked(here.pool.merge(patch))
+      expect([yield* shownIn(here.pool, "a"), yield* leasesOver(memory)]).toEqual([{}, 0])
+      yield* closeHere
+      expect(yield* shownIn((yield* opened(backend, opening)).pool, "a")).toEqual({})
+    }
+  )
 
   scenario(
     "removes as soon as it is opened what has ended meanwhile, and stores leave it alone",

@@ -2,7 +2,7 @@
 import { describe, expect } from "@effect/vitest"
 import { Deferred, Effect, TestClock } from "effect"
 import * as MergePool from "../../src/MergePool.js"
-import { scripted } from "../support/datastore/backends.js"
+import { scripted, withLogs } from "../support/datastore/backends.js"
 import { type Exchanged, exchanged } from "../support/mergePool/exchanged.js"
 import { opened, shownIn } from "../support/mergePool/permanent.js"
 import { scenario, settled } from "../support/time/turn.js"
@@ -47,22 +47,14 @@ describe("a permanent pool that serves an exchange", () => {
     const backend = yield* MergePool.memory()
     let isLate = false
     let ringNow = (): void => {}
-    const late: MergePool.Backend = {
-      ...backend,
-      open: (stored) =>
-        Effect.map(backend.open(stored), (store) => ({
-          ...store,
-          log: {
-            ...store.log,
-            // What other processes write is read late; a snapshot is not.
-            read: (query) => Effect.suspend(() => (isLate ? Effect.succeed([]) : store.log.read(query))),
-            doorbell: (ring) => {
-              ringNow = ring
-              return store.log.doorbell(ring)
-            }
-          }
-        }))
-    }
+    // What other processes write is read late; a snapshot is not.
+    const late = withLogs(backend, (log) => ({
+      read: (query) => Effect.suspend(() => (isLate ? Effect.succeed([]) : log.read(query))),
+      doorbell: (ring) => {
+        ringNow = ring
+        return log.doorbell(ring)
+      }
+    }))
     const authorize = () => ({ actions: all, view: ({ row }: MergePool.PoolCell) => row !== "secret" })
     const here = yield* opened(late, {}, { authorize, name: "here" })
     const there = yield* opened(backend, {}, { name: "there" })
@@ -136,19 +128,9 @@ describe("a permanent pool that serves an exchange", () => {
     const memory = yield* MergePool.memory()
     const gate = yield* Deferred.make<void>()
     let isSlow = false
-    const slow: MergePool.Backend = {
-      ...memory,
-      open: (stored) =>
-        Effect.map(memory.open(stored), (store) => ({
-          ...store,
-          log: {
-            ...store.log,
-            head: Effect.suspend(() =>
-              isSlow ? Effect.andThen(Deferred.await(gate), store.log.head) : store.log.head
-            )
-          }
-        }))
-    }
+    const slow = withLogs(memory, ({ head }) => ({
+      head: Effect.suspend(() => (isSlow ? Effect.andThen(Deferred.await(gate), head) : head))
+    }))
     const { pool } = yield* opened(slow, {}, { authorize: () => ({ actions: all }) })
     const ann = yield* exchanged(pool, "ann")
     isSlow = true

@@ -3,6 +3,8 @@ import { Effect } from "effect"
 import { timeLeft } from "../time.js"
 import type { StoreEnded } from "./ended.js"
 import type { Following } from "./following.js"
+import type { Lifetime } from "./lifetime.js"
+import { flushAll, type Saving } from "./saving.js"
 
 /** Ends what has ended for its callers, within milliseconds. Called again while it runs, it hastens. */
 export type Ending = (within: number) => Effect.Effect<void>
@@ -17,17 +19,20 @@ export interface Endings {
 /** What is left of a store or pool that has ended. */
 export interface Left {
   readonly ended: StoreEnded | undefined
+  /** None of a permanent one. */
+  readonly lifetime: Lifetime | undefined
   readonly following: Pick<Following<unknown>, "end">
   readonly release: Effect.Effect<void>
 }
 
-/** Gives followers what was accepted, if `saved` completes in time, then one end, and gives back what it has of a backend. */
+/** Gives followers what was accepted, if it is saved in time, then one end, and gives back what it has of a backend. */
 export const endingOf =
-  ({ ended, following, release }: Left, saved: Effect.Effect<void>): Ending =>
+  ({ ended, following, lifetime, release }: Left, savings: () => ReadonlyArray<Saving>): Ending =>
   (within) =>
     Effect.gen(function* () {
       const left = yield* timeLeft(within)
-      yield* Effect.timeoutOption(saved, within)
+      const isSaved = lifetime === undefined && ended?.reason !== "Failed"
+      if (isSaved) yield* Effect.timeoutOption(flushAll(savings), within)
       yield* following.end(ended!, left())
       yield* release
     })

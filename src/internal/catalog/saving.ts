@@ -25,6 +25,10 @@ export interface Saving {
   readonly closeWithin: (duration: Duration.DurationInput) => Effect.Effect<void>
 }
 
+/** Completes when everything that was accepted before it, by any of them, has an outcome. */
+export const flushAll = (savings: () => ReadonlyArray<Saving>): Effect.Effect<void> =>
+  Effect.suspend(() => Effect.forEach(savings(), ({ flush }) => flush, { discard: true }))
+
 const handBack = (
   waiting: InOrder.Waiting,
   { setAside, unsaved }: Recorder.CloseReport<InOrder.Item>

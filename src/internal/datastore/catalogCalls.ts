@@ -3,6 +3,7 @@ import { type Duration, Effect, Option, type Schema } from "effect"
 import * as Clients from "../catalog/clients.js"
 import { isIdle } from "../catalog/idle.js"
 import * as Operations from "../catalog/operations.js"
+import { flushAll } from "../catalog/saving.js"
 import { type SessionOptions, session } from "../catalog/sessionCalls.js"
 import * as Slot from "../catalog/slot.js"
 import { makeSecret } from "../lease/secret.js"
@@ -120,9 +121,7 @@ export const catalogOf = (runtime: Runtime) =>
       revoke: (principal: string) => Effect.sync(() => shared.policy.revoke(principal)),
       leases,
       session: (options: SessionOptions) => session(leases.sessions, options),
-      flush: Effect.suspend(() =>
-        Effect.forEach(savingsOf(runtime), (saving) => saving.flush, { discard: true })
-      ),
+      flush: flushAll(() => savingsOf(runtime)),
       ready: actor.ready,
       status: Effect.sync(actor.unsafeStatus),
       statusChanges: actor.statusChanges,

@@ -10,6 +10,7 @@ import {
 } from "../../Watch.js"
 import * as Clients from "../catalog/clients.js"
 import type { FollowEnded } from "../catalog/follows.js"
+import { flushAll } from "../catalog/saving.js"
 import * as Slot from "../catalog/slot.js"
 import type { JsonObject } from "../columns/jsonData.js"
 import { invalid } from "../options.js"
@@ -132,7 +133,7 @@ const flush = (runtime: Runtime, slot: Slot.Slot<Store>): Effect.Effect<void> =>
     const loaded = slot.waiting === undefined ? Effect.void : Effect.ignore(Slot.live(slot))
     return Effect.andThen(
       loaded,
-      Effect.suspend(() => Effect.forEach(savingsOf(runtime), (saving) => saving.flush, { discard: true }))
+      flushAll(() => savingsOf(runtime))
     )
   })
 

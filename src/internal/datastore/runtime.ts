@@ -150,12 +150,6 @@ export const make = (
     return runtime
   })
 
-/** What completes when all that a permanent store has accepted is stored, if it can be. */
-const savedOf = (runtime: Runtime, { ended, lifetime }: Store): Effect.Effect<void> =>
-  lifetime !== undefined || ended?.reason === "Failed"
-    ? Effect.void
-    : Effect.suspend(() => Effect.forEach(savingsOf(runtime), ({ flush }) => flush, { discard: true }))
-
 /** What follows the end of a store: it leaves the catalog, and its followers get one end. */
 const ended = (runtime: Runtime, store: Store): void => {
   const { clients, entries, places, shared } = runtime
@@ -168,5 +162,5 @@ const ended = (runtime: Runtime, store: Store): void => {
   const { reason } = store.ended!
   if (reason === "Expired") runtime.expired++
   if (reason === "Failed") shared.count.failed++
-  runtime.endings.unsafeBegin(endingOf(store, savedOf(runtime, store)))
+  runtime.endings.unsafeBegin(endingOf(store, () => savingsOf(runtime)))
 }

@@ -7,6 +7,7 @@ import type { StoreEnded } from "../catalog/ended.js"
 import { cursorOf, markShared } from "../catalog/epochMark.js"
 import * as Follows from "../catalog/follows.js"
 import * as Lifetime from "../catalog/lifetime.js"
+import * as Savings from "../catalog/saving.js"
 import type { As } from "../catalog/sessionCalls.js"
 import * as Slot from "../catalog/slot.js"
 import type { InvalidOptions } from "../options.js"
@@ -199,7 +200,7 @@ const flush = (runtime: Runtime, slot: Slot.Slot<Pool>): Effect.Effect<void> =>
 export const flushAll = (runtime: Runtime): Effect.Effect<void> =>
   Effect.suspend(() => {
     for (const { pool } of runtime.entries.values()) pool.flow.flush()
-    return Effect.forEach(savingsOf(runtime), (saving) => saving.flush, { discard: true })
+    return Savings.flushAll(() => savingsOf(runtime))
   })
 
 /** Makes the handle of a slot. */

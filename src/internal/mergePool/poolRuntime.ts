@@ -1,5 +1,5 @@
 /** A catalog of pools while it runs: which pools are open, and what they share. */
-import { Effect, Queue, type Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import type { StorageError } from "../../Storage.js"
 import type { Backend } from "../catalog/backend.js"
 import * as Clients from "../catalog/clients.js"
@@ -76,12 +76,6 @@ const endOwned = (entries: ReadonlyMap<string, Entry>, cause: unknown): void => 
   }
 }
 
-/** What completes when all that a permanent pool has accepted is stored, if it can be. */
-const savedOf = (runtime: Runtime, { ended, lifetime }: Pool): Effect.Effect<void> =>
-  lifetime !== undefined || ended?.reason === "Failed"
-    ? Effect.void
-    : Effect.suspend(() => Effect.forEach(savingsOf(runtime), ({ flush }) => flush, { discard: true }))
-
 /** What follows the end of a pool: it leaves the catalog, and its followers get one end. */
 const ended = (runtime: Runtime, pool: Pool): void => {
   const { clients, entries, places, shared } = runtime
@@ -96,7 +90,7 @@ const ended = (runtime: Runtime, pool: Pool): void => {
   const { reason } = pool.ended!
   if (reason === "Expired") runtime.expired++
   if (reason === "Failed") shared.count.failed++
-  runtime.endings.unsafeBegin(endingOf(pool, savedOf(runtime, pool)))
+  runtime.endings.unsafeBegin(endingOf(pool, () => savingsOf(runtime)))
 }
 
 const counters = (): Shared["count"] => ({
@@ -134,24 +128,21 @@ const removeStored = (
     if (ended === undefined && keys.length > 0) parts?.removeLeft(session, keys)
   })
 
-/** Removes what sessions that have ended here have left, behind what was merged before. What fails ends by its lease. */
-const removeNext = (
-  left: Queue.Dequeue<Left>,
-  backend: Effect.Effect<Backend, StorageError>,
-  saving: Saving.Saving,
-  { release }: Leasing.Leasing<MergeError>
-): Effect.Effect<void> =>
-  Effect.flatMap(Queue.take(left), ({ pools, session }) => {
-    const merged = Effect.suspend(() => {
-      for (const { flow } of pools) flow.flush()
-      return saving.flush
-    })
-    const removed = Effect.flatMap(backend, (backend) =>
-      Effect.forEach(pools, (pool) => removeStored(backend, pool, session), { discard: true })
-    )
-    const all = pools.length === 0 ? Effect.void : Effect.andThen(merged, removed)
-    return Effect.ignoreLogged(Effect.andThen(all, release(session)))
+/** Removes what a session that has ended here has left, behind what was merged before. What fails ends by its lease. */
+const removeEnded = (
+  { backend, leasing, saving }: Pick<Runtime, "backend" | "leasing" | "saving">,
+  { pools, session }: Left
+): Effect.Effect<void> => {
+  const merged = Effect.suspend(() => {
+    for (const { flow } of pools) flow.flush()
+    return saving.flush
   })
+  const removed = Effect.flatMap(backend, (backend) =>
+    Effect.forEach(pools, (pool) => removeStored(backend, pool, session), { discard: true })
+  )
+  const all = pools.length === 0 ? Effect.void : Effect.andThen(merged, removed)
+  return Effect.ignoreLogged(Effect.andThen(all, leasing.release(session)))
+}
 
 /** Removes what a session that is over has left in a pool, if it is open here: others do not know how its cells join. */
 const removeOver = (
@@ -234,13 +225,10 @@ export const make = (
       newClient: () => newClient(random),
       expired: 0
     }
-    const left = yield* Queue.unbounded<Left>()
     const stop = leases.sessions.onEnd(({ id }) => {
-      left.unsafeOffer(endSession(sessions, id))
+      shared.inBackground(removeEnded(runtime, endSession(sessions, id)))
     })
     yield* Effect.addFinalizer(() => Effect.sync(stop))
     yield* Effect.forkScoped(Effect.interruptible(leasing.run))
-    const removing = Effect.forever(removeNext(left, host.backend, saving, leasing))
-    yield* Effect.forkScoped(Effect.interruptible(removing))
     return runtime
   })

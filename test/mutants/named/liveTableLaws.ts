@@ -31,7 +31,19 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
     "bring a row by a list that was under way together with its load",
     landing,
     ["  KeyJournal.isOutdated(readRows, key, stamp) ||\n", ""],
-    ["laws/liveTable", "L3-L8, L11: keeps the laws under the schedules that have broken one"]
+    trap("brings no row by a list that was under way with a load of the row (rules 1, 2)")
+  ),
+  guard(
+    "put a late row over that of a list that was under way with it",
+    landing,
+    ["landing.detached || isListed || ", "landing.detached || "],
+    trap("puts no late row over that of a list that was under way with it (rules 1, 2)")
+  ),
+  guard(
+    "bring a row by a list that was under way together with another list",
+    landing,
+    ["||\n  KeyJournal.isOutdated(listedRows, key, stamp)\n", "\n"],
+    trap("brings no row by a list that was under way with another list of it (rules 1, 2)")
   ),
   guard(
     "store a list that a change has overtaken",

@@ -161,7 +161,7 @@ export const mergePoolPermanentMutants: ReadonlyArray<NamedMutant> = [
     "never end by a lease what clients have left",
     inside("poolRuntime"),
     ["pool?.leaving === undefined || pool.ended !== undefined", "pool !== null"],
-    leaves("removes what an earlier process has left, when its lease is over")
+    leaves("removes what an earlier process has left, when its lease is over, though looks for it die")
   ),
   guard(
     "name leases of pools as those of stores",
@@ -172,7 +172,7 @@ export const mergePoolPermanentMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "await the lease of a session that has ended here",
     inside("poolRuntime"),
-    ["Effect.andThen(all, release(session))", "all"],
+    ["Effect.andThen(all, leasing.release(session))", "all"],
     leaves("knows whose its rows are when it has left memory meanwhile")
   ),
   guard(

@@ -1,7 +1,21 @@
 /** Backends in memory that a test stops, fails or takes the ownership of. */
 import { Deferred, Effect } from "effect"
+import type { ChangeLog } from "../../../src/ChangeLog.js"
 import * as Datastore from "../../../src/Datastore.js"
 import type { StorageError } from "../../../src/Storage.js"
+
+/** A backend whose stores and pools have other logs. */
+export const withLogs = (
+  backend: Datastore.Backend,
+  change: <V>(log: ChangeLog<V>) => Partial<ChangeLog<V>>
+): Datastore.Backend => ({
+  ...backend,
+  open: (stored) =>
+    Effect.map(backend.open(stored), (opened) => ({
+      ...opened,
+      log: { ...opened.log, ...change(opened.log) }
+    }))
+})
 
 export interface Scripted {
   readonly backend: Datastore.Backend
