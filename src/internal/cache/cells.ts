@@ -6,7 +6,7 @@
  * between. What concerns all cells is one number each, compared when a cell is read: no call walks over the cells.
  * Of a key without a cell nothing is known here: its loads must notice invalidations themselves (flights, a journal).
  *
- * Times are milliseconds of a monotonic clock. As whole numbers they need no memory beside the cell.
+ * Times are milliseconds of a monotonic clock.
  */
 import type { Aged } from "./freshness.js"
 import * as Sieve from "./sieve.js"
