@@ -95,18 +95,23 @@ describe("by default", () => {
     yield* closeAndAccount(recorder, storage, { accepted: numbers(359) })
   })
 
-  scenario("so is a bound that is half reached", function* () {
-    const storage = backend<number>()
-    const recorder = yield* Recorder.make(storage.storage, { bound: { count: 8, overflow: "drop-oldest" } })
-    yield* underLoad(recorder)
-    numbers(3, 10).forEach(recorder.unsafeSave)
-    yield* settled
-    expect(storage.saves).toHaveLength(9)
-    recorder.unsafeSave(13)
-    yield* settled
-    expect(lastBatch(storage)).toEqual(numbers(4, 10))
-    yield* closeAndAccount(recorder, storage, { accepted: numbers(13) })
-  })
+  for (const [what, bound] of [
+    ["a count", { count: 8, overflow: "drop-oldest" }],
+    ["bytes", { bytes: 80, sizeOf: () => 10, overflow: "drop-oldest" }]
+  ] as const) {
+    scenario(`nothing waits while half of a bound by ${what} is reached`, function* () {
+      const storage = backend<number>()
+      const recorder = yield* Recorder.make(storage.storage, { bound })
+      yield* underLoad(recorder)
+      numbers(3, 10).forEach(recorder.unsafeSave)
+      yield* settled
+      expect(storage.saves).toHaveLength(9)
+      recorder.unsafeSave(13)
+      yield* settled
+      expect(lastBatch(storage)).toEqual(numbers(4, 10))
+      yield* closeAndAccount(recorder, storage, { accepted: numbers(13) })
+    })
+  }
 })
 
 describe("a linger", () => {

@@ -69,7 +69,7 @@ export const lingerGuards: ReadonlyArray<NamedMutant> = [
     "linger although the bound is half reached",
     "internal/actor/intake",
     ["if (!belowHalf(bound, pending(intake), pendingBytes(intake))) intake.events.crowded()", ""],
-    ["recorder/linger", "so is a bound that is half reached"]
+    ["recorder/linger", "nothing waits while half of a bound by a count is reached"]
   ),
   guard(
     "let a receipt wait for a linger",
@@ -112,5 +112,14 @@ export const lingerGuards: ReadonlyArray<NamedMutant> = [
     "internal/actor/linger",
     ['millis: setting === "adaptive" ? adaptiveMillis : setting', "millis: adaptiveMillis"],
     ["recorder/linger", "of 0 is none, under any load"]
+  ),
+  guard(
+    "begin a fiber for each batch",
+    "internal/actor/worker",
+    [
+      "return engine.behavior.onBatch(engine.resource as R, batch)",
+      "return Effect.flatten(Effect.fork(engine.behavior.onBatch(engine.resource as R, batch)))"
+    ],
+    ["recorder/many", "64 recorders begin no fiber and arm no timer for a batch"]
   )
 ]
