@@ -10,11 +10,11 @@ import { parts } from "../logging/parts.js"
 import { requests } from "../logging/requests.js"
 import { smallPostgres, smallSqlite } from "../logging/small.js"
 import type { Case } from "../support/bench.js"
-import { chartOf } from "../support/chart.js"
+import { chartOf, headlines } from "../support/chart.js"
 import { withDatabase } from "../support/database.js"
 import { inTemporaryFile } from "../support/files.js"
 import { loadPeers, loadWriters } from "../support/peers.js"
-import type { Report, ReportRow } from "../support/report.js"
+import { only, placed, type Report, type ReportRow, tableOf } from "../support/report.js"
 
 // The cases run compiled, in another folder; the process runs in the repository's.
 const home = path.join(process.cwd(), "test/bench/peers")
@@ -24,7 +24,7 @@ const loadOfMachine = (): number => Number((os.loadavg()[0] ?? 0).toFixed(1))
 export const peers: Case = {
   name: "peers",
   about:
-    "loggers, queues and hand-written SQL beside the recorder, and peers of other parts; writes JSON and a chart",
+    "loggers, queues and hand-written SQL beside the recorder, and peers of other parts; writes JSON, a table and a chart",
   run: async (bench) => {
     const writers = await loadWriters(bench.note)
     const others = await loadPeers(bench.note)
@@ -54,7 +54,11 @@ export const peers: Case = {
       rows
     }
     fs.writeFileSync(path.join(home, "results.json"), `${JSON.stringify(report, null, 2)}\n`)
-    fs.writeFileSync(path.join(home, "chart.svg"), chartOf(report))
-    bench.note("written: test/bench/peers/results.json and test/bench/peers/chart.svg")
+    fs.writeFileSync(path.join(home, "chart.svg"), chartOf(only(report, headlines)))
+    const page = path.join(home, "../RESULTS.md")
+    fs.writeFileSync(page, placed(fs.readFileSync(page, "utf8"), tableOf(report)))
+    bench.note(
+      "written: results.json and chart.svg of test/bench/peers, and the table of test/bench/RESULTS.md"
+    )
   }
 }

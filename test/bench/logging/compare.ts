@@ -11,15 +11,17 @@ export interface Comparison {
 /** The name of what the peers are compared with. */
 export const recorderName = "Recorder"
 
-/** Takes samples of costs in turn, prints them with their ratios, and notes them. */
-export const compare = async (
-  { bench, rounds, rows }: Comparison,
+/** The samples of one measurement, by name. */
+export type Found = { readonly [name: string]: ReadonlyArray<number> }
+
+/** Prints samples of costs with their ratios, and notes them. */
+export const note = (
+  { bench, rows }: Comparison,
   what: string,
-  samples: { readonly [name: string]: () => number | Promise<number> },
+  found: Found,
   reasons: Reasons,
   own = recorderName
-): Promise<void> => {
-  const found = await interleave({ rounds }, samples)
+): void => {
   bench.heading(what)
   const added = rowsOf(what, own, found, reasons)
   for (const row of added) {
@@ -30,6 +32,19 @@ export const compare = async (
     bench.note(`  ${ratio.median}x of ${own} (${ratio.low} to ${ratio.high})${beside}`)
   }
   rows.push(...added)
+}
+
+/** Takes samples of costs in turn, and notes them. */
+export const compare = async (
+  comparison: Comparison,
+  what: string,
+  samples: { readonly [name: string]: () => number | Promise<number> },
+  reasons: Reasons,
+  own = recorderName
+): Promise<Found> => {
+  const found = await interleave({ rounds: comparison.rounds }, samples)
+  note(comparison, what, found, reasons, own)
+  return found
 }
 
 /** Microseconds of processor time of this process for each of so many records. */

@@ -7,7 +7,7 @@ import { type Audit, type Server, startServer } from "../processes/protocol.js"
 import { withDatabase } from "../support/database.js"
 import { inTemporaryFile } from "../support/files.js"
 import { quantile } from "../support/statistics.js"
-import { type Comparison, compare } from "./compare.js"
+import { type Comparison, compare, type Found, note } from "./compare.js"
 
 const perSecond = 1500
 const connections = 50
@@ -44,13 +44,12 @@ const paced = async (agent: Agent, port: number, count: number): Promise<Readonl
 const costOf = async (
   agent: Agent,
   server: Server,
-  count: number,
-  latencies: Array<number>
-): Promise<number> => {
+  count: number
+): Promise<{ readonly cost: number; readonly millis: ReadonlyArray<number> }> => {
   const before = await server.cpu()
-  for (const millis of await paced(agent, server.port, count)) latencies.push(millis)
+  const millis = await paced(agent, server.port, count)
   while (((await server.stats())?.pending ?? 0) > 0) await new Promise((resolve) => setTimeout(resolve, 5))
-  return ((await server.cpu()) - before) / count
+  return { cost: ((await server.cpu()) - before) / count, millis }
 }
 
 const names = {
@@ -62,16 +61,24 @@ const names = {
   sqlite: "HttpAudit to SQLite, on the server's thread"
 }
 
-/** Notes what each server adds to one that does not audit, by the medians. */
-const added = ({ bench, rows }: Comparison): void => {
-  const own = rows.slice(-Object.keys(names).length)
-  const none = own.find(({ name }) => name === names.none)?.median ?? Number.NaN
-  const pino = (own.find(({ name }) => name === names.pino)?.median ?? Number.NaN) - none
-  for (const { median, name } of own) {
-    if (name === names.none) continue
-    const more = median - none
-    bench.note(`${name}: adds ${more.toFixed(0)} µs, ${(more / pino).toFixed(2)}x of what pino adds`)
-  }
+const lineOnly = "its line is no record in a table, and is lost when the process is"
+const reasons = {
+  [names.none]: "it records nothing: the difference is what the others add",
+  [names.pino]: lineOnly,
+  [names.insert]: "it checks nothing and keeps fewer columns; each request waits for its commit",
+  [names.worker]: "its driver takes no socket",
+  [names.sqlite]: "its driver takes no socket and no thread; the requests wait for its commits"
+}
+
+/** Notes what each server adds to one that does not audit, round by round. */
+const noteAdded = (comparison: Comparison, found: Found): void => {
+  const none = found[names.none] ?? []
+  const added = Object.fromEntries(
+    Object.entries(found)
+      .filter(([name]) => name !== names.none)
+      .map(([name, costs]) => [name, costs.map((cost, round) => cost - (none[round] ?? Number.NaN))])
+  )
+  note(comparison, "what that adds to a request that is not audited, µs", added, reasons, names.postgres)
 }
 
 /** Measures servers that differ in their audit alone. */
@@ -90,31 +97,31 @@ export const requests = (comparison: Comparison): Promise<void> =>
       const agent = new Agent({ keepAlive: true, maxSockets: connections })
       const servers: Array<Server> = []
       const samples: Record<string, () => Promise<number>> = {}
-      const latencies = new Map<string, Array<number>>()
+      const latencies = new Map<string, Array<ReadonlyArray<number>>>()
       try {
         for (const kind of Object.keys(names) as Array<keyof typeof names>) {
           const server = await startServer(audits[kind])
           servers.push(server)
           const count = comparison.bench.quick ? perSecond / 2 : 2 * perSecond
-          const own: Array<number> = []
-          latencies.set(names[kind], own)
-          samples[names[kind]] = () => costOf(agent, server, count, own)
+          const rounds: Array<ReadonlyArray<number>> = []
+          latencies.set(names[kind], rounds)
+          samples[names[kind]] = async () => {
+            const { cost, millis } = await costOf(agent, server, count)
+            rounds.push(millis)
+            return cost
+          }
         }
-        await compare(
+        const found = await compare(
           comparison,
           `a request at ${perSecond} a second over ${connections} connections: processor time of the server's process, µs`,
           samples,
-          {
-            [names.none]: "it records nothing: the difference is what the others add",
-            [names.pino]: "its line is no record in a table, and is lost when the process is",
-            [names.insert]: "it checks nothing and keeps fewer columns; each request waits for its commit",
-            [names.worker]: "its driver takes no socket",
-            [names.sqlite]: "its driver takes no socket and no thread; the requests wait for its commits"
-          },
+          reasons,
           names.postgres
         )
-        added(comparison)
-        for (const [name, millis] of latencies) {
+        noteAdded(comparison, found)
+        for (const [name, rounds] of latencies) {
+          // The first round warms up.
+          const millis = rounds.slice(1).flat()
           const [p50, p99] = [quantile(millis, 0.5), quantile(millis, 0.99)]
           comparison.bench.note(
             `${name}: p50 ${p50.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms since it was due`

@@ -1,6 +1,18 @@
 /** A chart of a report: for each peer a bar, how many times the recorder's cost it costs. Pure text of an SVG. */
 import type { Report, ReportRow } from "./report.js"
 
+/** What the chart of the README shows: one measurement for each part. The table has all of them. */
+export const headlines = [
+  "the caller's cost of a call in bursts of 10000, ns",
+  "Postgres: time until committed, µs/record",
+  "SQLite, synchronous FULL: time until committed, µs/record",
+  "what that adds to a request that is not audited, µs",
+  "a cached read that is awaited, ns",
+  "an event for one of 100 keys, until its subscriber holds it, ns",
+  "a record set in a shared store, in bursts of 1,000, µs",
+  "the state of 10,000 rows merged, ms"
+]
+
 const width = 860
 const left = 330
 const right = 120
@@ -15,12 +27,18 @@ const escaped = (text: string): string =>
 
 const times = (ratio: number): string => `${ratio >= 10 ? Math.round(ratio) : ratio.toPrecision(2)}x`
 
+/** A smaller ratio, or one of differences that is below 0, is drawn as this one: the axis is logarithmic. */
+const smallest = 0.01
+
 /** Where a ratio is on the logarithmic axis. */
 const axisOf = (rows: ReadonlyArray<ReportRow>): ((ratio: number) => number) => {
-  const all = rows.flatMap(({ ratio }) => (ratio === undefined ? [] : [ratio.low, ratio.high])).concat(1)
+  const all = rows
+    .flatMap(({ ratio }) => (ratio === undefined ? [] : [ratio.low, ratio.high]))
+    .concat(1)
+    .map((ratio) => Math.max(ratio, smallest))
   const least = Math.log10(Math.min(...all))
   const span = Math.max(Math.log10(Math.max(...all)) - least, 0.1)
-  return (ratio) => left + ((Math.log10(ratio) - least) / span) * (width - left - right)
+  return (ratio) => left + ((Math.log10(Math.max(ratio, smallest)) - least) / span) * (width - left - right)
 }
 
 const text = (x: number, y: number, words: string, more = ""): string =>

@@ -54,3 +54,46 @@ export const rowsOf = (
     return { ...row, ratio, ...why }
   })
 }
+
+/** The report of these measurements alone. */
+export const only = (report: Report, whats: ReadonlyArray<string>): Report => ({
+  ...report,
+  rows: report.rows.filter(({ what }) => whats.includes(what))
+})
+
+const cells = (row: ReportRow): ReadonlyArray<string> => {
+  const { least, median, most, name, ratio, why, what } = row
+  const beside = ratio === undefined ? "" : `${ratio.median}x (${ratio.low} to ${ratio.high})`
+  return [what, name, `${median} (${least} to ${most})`, beside, why ?? ""]
+}
+
+const line = (cells: ReadonlyArray<string>): string => `| ${cells.join(" | ")} |`
+
+/** The rows as a table of Markdown, with the command and the date. */
+export const tableOf = (report: Report): string => {
+  const { command, date, load, machine, rounds, rows } = report
+  const head = [
+    "what",
+    "",
+    "cost (least to most)",
+    "to the first without a ratio",
+    "why it is ahead, where it is"
+  ]
+  return [
+    `Command: \`${command}\`, ${machine}, ${date}, ${rounds} interleaved pairs, load ${load.join(" to ")}.`,
+    "",
+    line(head),
+    line(head.map(() => "---")),
+    ...rows.map((row) => line(cells(row)))
+  ].join("\n")
+}
+
+const opens = "<!-- of results.json -->"
+const closes = "<!-- end -->"
+
+/** The page with this table at its place. */
+export const placed = (page: string, table: string): string => {
+  const [from, to] = [page.indexOf(opens), page.indexOf(closes)]
+  if (from < 0 || to < from) throw new Error(`the page has no place between ${opens} and ${closes}`)
+  return `${page.slice(0, from + opens.length)}\n\n${table}\n\n${page.slice(to)}`
+}
