@@ -19,6 +19,7 @@ import {
   textOfLine,
   title,
   titles,
+  unlabel,
   vote
 } from "./pools.js"
 
@@ -292,6 +293,31 @@ describe("an exchange", () => {
     expect(line.sent.filter((tag) => tag === "Rejected")).toHaveLength(4)
     expect(tagsOf(line)).not.toContain("Refused")
     expect(shownBy(line)).toEqual({ a: { title: "two", votes: 11 } })
+    expect(textOfLine(line)).toBe(textOfHub(world))
+    expect(line.follower.replica.unsent).toEqual([])
+  })
+
+  it.each([
+    ["a title", title("a", "one"), { title: "two", votes: 15, labels: ["old"] }],
+    ["a vote", vote("a", 1), { title: "two", votes: 16, labels: ["old"] }],
+    ["a removal", remove("a"), { title: "two", votes: 10, labels: ["old"] }],
+    ["an unlabelling", unlabel("a", "old"), { title: "two", votes: 15, labels: ["old"] }],
+    ["another row", title("b", "one"), { title: "two", votes: 15, labels: ["old"] }]
+  ])("keeps the order of edits when the first one is too early, and the others pass: %s", (_, first, a) => {
+    const world = makeWorld({ clients: 2 })
+    const line = lineOf(world)
+    for (const each of world.lines) connectLine(world, each)
+    editLine(world, lineOf(world, 1), vote("a", 5))
+    editLine(world, lineOf(world, 1), label("a", "old"))
+    settle(world)
+    world.wall = start + 60_001
+    for (const edit of [first, title("a", "two"), vote("a", 10), label("a", "old")])
+      editLine(world, line, edit)
+    step(world, line)
+    world.now = start + 1
+    settle(world)
+    expect(line.sent.filter((tag) => tag === "Rejected")).toHaveLength(1)
+    for (const each of world.lines) expect(shownBy(each).a).toEqual(a)
     expect(textOfLine(line)).toBe(textOfHub(world))
     expect(line.follower.replica.unsent).toEqual([])
   })

@@ -1,11 +1,16 @@
 /** Clients that send what they like, over an exchange with a pool: others are not affected, and go on. */
 import { describe, expect } from "@effect/vitest"
-import { Effect, TestClock } from "effect"
-import type * as MergePool from "../../src/MergePool.js"
-import { exchanged } from "../support/mergePool/exchanged.js"
+import { Clock, Effect, TestClock } from "effect"
+import { maxAhead } from "../../src/internal/mergePool/clock.js"
+import { makeStamp, maxCounter } from "../../src/internal/mergePool/stamp.js"
+import * as MergePool from "../../src/MergePool.js"
+import { type Exchanged, exchanged } from "../support/mergePool/exchanged.js"
+import { opened, shownIn } from "../support/mergePool/permanent.js"
 import { board, clientOf } from "../support/mergePool/served.js"
 import { scenario, settled } from "../support/time/turn.js"
 import { remove, title, vote } from "./pools.js"
+
+const count = ({ tags }: Exchanged, tag: string): number => tags.filter((each) => each === tag).length
 
 const tick = Effect.andThen(TestClock.adjust(50), settled)
 
@@ -48,6 +53,33 @@ describe("a hostile client", () => {
       expect(eve.shown()).toEqual(ann.shown())
     }
   )
+
+  scenario("stamps as far ahead as may be; others go on in a millisecond, and send no more", function* () {
+    const backend = yield* MergePool.memory()
+    for (const { pool } of [yield* board(), yield* opened(backend, { ack: "memory" })]) {
+      const eve = yield* clientOf(pool, "eve")
+      const ann = yield* exchanged(pool, "ann")
+      yield* ann.connect()
+      yield* tick
+      const now = yield* Clock.currentTimeMillis
+      const ahead = makeStamp(now + maxAhead, maxCounter, eve.client)
+      yield* pool.merge({ horizon: "", rows: [["a", "", [["title", ahead, "ahead"]]]] }, { as: eve.as })
+      yield* settled
+      expect(ann.shown()).toEqual({ a: { title: "ahead" } })
+      ann.tags.length = 0
+      // What would go on for ever ends.
+      ann.alter = (text) => (count(ann, "Merge") > 10 ? "{" : text)
+      yield* Effect.forkScoped(
+        Effect.forEach([title("a", "one"), title("a", "two"), vote("a")], ann.edit, { discard: true })
+      )
+      yield* settled
+      expect(yield* shownIn(pool, "a")).toEqual({ title: "ahead" })
+      yield* TestClock.adjust(1)
+      expect(yield* shownIn(pool, "a")).toEqual({ title: "two", votes: 1 })
+      expect(ann.client.unsent()).toEqual([])
+      expect([count(ann, "Merge"), count(ann, "Rejected")]).toEqual([3, 0])
+    }
+  })
 
   scenario("uses what others have written: their stamps, parts and ids are refused", function* () {
     const { pool } = yield* board()

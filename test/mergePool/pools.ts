@@ -67,6 +67,11 @@ export const label = (key: string, member: string): Edit => ({
   key,
   fields: { labels: { _tag: "Add", members: [member] } }
 })
+export const unlabel = (key: string, member: string): Edit => ({
+  _tag: "Row",
+  key,
+  fields: { labels: { _tag: "Remove", members: [member] } }
+})
 export const remove = (key: string): Edit => ({ _tag: "Remove", key })
 
 /** A patch of titles, written by one client at one time. */

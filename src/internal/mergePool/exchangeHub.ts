@@ -20,7 +20,10 @@ export interface HubOptions {
 
 /** One client's connection to a hub. */
 export interface HubConnection {
-  /** Takes a message of the client. `now`: the server's time, in milliseconds since 1970. */
+  /**
+   * Takes a message of the client. `now`: the server's time as it is taken, in milliseconds since 1970. A client whose stamps are
+   * ahead of it sends them again at once: while the time stands, without end.
+   */
   readonly receive: (message: string, now: number) => void
   /** Takes the messages for the client, in order. They wait until then. */
   readonly take: () => ReadonlyArray<string>

@@ -4,7 +4,7 @@ import type { Patch, Refused } from "./patch.js"
 import type { Problem } from "./reading.js"
 import type { RowChange } from "./row.js"
 import { type Merging, mergeRow } from "./rowMerging.js"
-import { endOf, noStamp } from "./stamp.js"
+import { endOf, millisOf, noStamp } from "./stamp.js"
 import { noteLatest, putRow, type State, undo } from "./state.js"
 
 /** What is checked of a patch, beside its form. */
@@ -65,15 +65,12 @@ const refusalOf = (
   return { _tag: "Refused", reason: "Forbidden", message, row, field }
 }
 
-const refusalBy = (
-  { message, reason }: Problem,
-  row: string,
-  field: string,
-  now: number | undefined
-): Refused =>
-  reason === "ClockAhead"
-    ? { _tag: "Refused", reason, message, serverTime: now ?? 0 }
-    : { _tag: "Refused", reason, message, row, field }
+const refusalBy = (problem: Problem, row: string, field: string, now: number | undefined): Refused => {
+  const { message, reason } = problem
+  if (reason !== "ClockAhead") return { _tag: "Refused", reason, message, row, field }
+  const takenAt = millisOf(problem.stamp) - maxAhead
+  return { _tag: "Refused", reason, message, serverTime: now ?? 0, takenAt }
+}
 
 const mergeRows = (merging: Merging, patch: Patch, now: number | undefined): Refused | undefined => {
   const { changes, reading, state } = merging

@@ -26,8 +26,8 @@ export type Refused = { readonly _tag: "Refused"; readonly message: string } & (
   | { readonly reason: "InvalidData" | "JoinFailed"; readonly row?: string; readonly field?: string }
   /** A stamp, a part or a dot of another client. */
   | { readonly reason: "Forbidden"; readonly row: string; readonly field: string }
-  /** A stamp is more than a minute ahead of the server. */
-  | { readonly reason: "ClockAhead"; readonly serverTime: number }
+  /** A stamp is more than a minute ahead of the server, which takes it at the time `takenAt`. */
+  | { readonly reason: "ClockAhead"; readonly serverTime: number; readonly takenAt: number }
   /** Cells at or below the horizon that are not held: what they were may have been removed since. */
   | { readonly reason: "TooOld"; readonly horizon: Stamp; readonly cells: ReadonlyArray<CellName> }
 )

@@ -9,7 +9,8 @@ import type { Stamp } from "./stamp.js"
  * - `InvalidData`: the patch, or an option of the call, is malformed: see `message`.
  * - `JoinFailed`: a custom join, or the codec of its values, threw, or the join gave what the codec does not decode. What was
  *   held stays, and the patch is the caller's: mend the strategy, which `MergeLaws` helps with, and merge it again.
- * - `ClockAhead`: a stamp is over 60 s ahead of the server, whose time is `serverTime`. Wait, or stamp the edits anew.
+ * - `ClockAhead`: a stamp is over 60 s ahead of the server, whose time is `serverTime`. Wait until it is `takenAt`, or stamp the
+ *   edits anew.
  * - `TooOld`: `cells` are at or below the `horizon`. Take the state, and decide on these edits anew.
  * - `StrategyMismatch`: the client joins by other strategies. It may follow.
  * - `Forbidden`: the principal may not do it, or a stamp, part or dot belongs to another client.
@@ -31,6 +32,8 @@ export class MergeError extends Data.TaggedError("MergeError")<{
   readonly field?: string | undefined
   /** Milliseconds since 1970. */
   readonly serverTime?: number | undefined
+  /** Of `ClockAhead`: when the server takes the stamp, by its time. */
+  readonly takenAt?: number | undefined
   readonly horizon?: Stamp | undefined
   readonly cells?: ReadonlyArray<CellName> | undefined
   /** Of `StrategyMismatch`: the fingerprint of the pool. */

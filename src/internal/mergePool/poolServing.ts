@@ -130,18 +130,40 @@ const failed = ({ peer }: Served, n: number, error: MergeError | StoreEnded): Se
     : send({ _tag: "Rejected", n, reason, message, serverTime })
 }
 
+/** The longest pause of a merge that is too early, in milliseconds. */
+const maxPause = 10
+
+/** How often a merge that is too early is tried again: a timer may be early, too. */
+const maxPauses = 3
+
+/**
+ * Merges; a patch that is too early by little waits for the server's clock. Where a stamp is as far ahead as may be, the next
+ * ones of all who have seen it are too early by a millisecond: refused, they would be sent again and again meanwhile.
+ */
+const mergeInTime = (
+  served: Served,
+  patch: Patch,
+  pauses = maxPauses
+): Effect.Effect<unknown, MergeError | StoreEnded> => {
+  const { calls, peer, session } = served
+  return Effect.catchTag(calls.merge(patch, { as: peer.as, session }), "MergeError", (error) => {
+    const { serverTime = 0, takenAt = Number.POSITIVE_INFINITY } = error
+    const pause = takenAt - serverTime
+    if (pauses === 0 || pause > maxPause) return error
+    return Effect.andThen(Effect.sleep(pause), mergeInTime(served, patch, pauses - 1))
+  })
+}
+
 const merge = (
   served: Served,
   n: number,
   patch: Patch,
   reply: (actions: ServerActions) => void
-): Effect.Effect<void> => {
-  const { calls, peer, session } = served
-  return Effect.match(calls.merge(patch, { as: peer.as, session }), {
+): Effect.Effect<void> =>
+  Effect.match(mergeInTime(served, patch), {
     onFailure: (error) => reply(failed(served, n, error)),
     onSuccess: () => reply(send({ _tag: "Acknowledged", n }))
   })
-}
 
 /** Merges; where that waits for a commit, the next message may come meanwhile, and is answered behind this one. */
 const mergeNext = (served: Served, n: number, patch: Patch): Effect.Effect<void> => {

@@ -3,10 +3,10 @@ import { type Json, jsonProblem, ownJson } from "../columns/jsonData.js"
 import { isStamp, noStamp, type Stamp } from "./stamp.js"
 
 /** Why foreign data is refused. */
-export interface Problem {
-  readonly reason: "ClockAhead" | "InvalidData" | "JoinFailed"
-  readonly message: string
-}
+export type Problem = { readonly message: string } & (
+  | { readonly reason: "InvalidData" | "JoinFailed" }
+  | { readonly reason: "ClockAhead"; readonly stamp: Stamp }
+)
 
 /** One reading of foreign data. Only this file writes it: a result that is passed on would cost an object a value. */
 export interface Reading {
@@ -21,8 +21,13 @@ export interface Reading {
 }
 
 /** Notes a broken rule, if it is the first one. */
-export const note = (reading: Reading, reason: Problem["reason"], message: string): void => {
+export const note = (reading: Reading, reason: "InvalidData" | "JoinFailed", message: string): void => {
   reading.problem ??= { reason, message }
+}
+
+const noteAhead = (reading: Reading, stamp: Stamp): void => {
+  const message = "a stamp is too far ahead of the server's time: wait, or stamp the edits anew"
+  reading.problem ??= { reason: "ClockAhead", message, stamp }
 }
 
 /** Reads a stamp. */
@@ -33,13 +38,8 @@ export const takeStamp = (reading: Reading, given: unknown): Stamp => {
     note(reading, "InvalidData", "a stamp is malformed: send stamps as the replica made them")
     return noStamp
   }
-  if (given > reading.limit) {
-    note(
-      reading,
-      "ClockAhead",
-      "a stamp is too far ahead of the server's time: wait, or stamp the edits anew"
-    )
-  } else if (given > reading.latest) reading.latest = given
+  if (given > reading.limit) noteAhead(reading, given)
+  else if (given > reading.latest) reading.latest = given
   return given
 }
 

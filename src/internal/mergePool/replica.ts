@@ -158,8 +158,14 @@ const confirmHeld = (replica: Replica, isLeft: (n: number) => boolean = () => fa
   replica.unsent = replica.unsent.filter((each) => isLeft(each.n) || !isHeld(replica.confirmed, each))
 }
 
-/** Makes all that is pending anew: each edit in order, with the stamp that it then gets; `undefined` leaves it out. */
-const remake = (replica: Replica, stampOf: (unsent: Unsent) => Stamp | undefined): ReadonlyArray<Unsent> => {
+/**
+ * Makes all that is pending anew: each edit in order, with the stamp that it then gets. `undefined` leaves it out, and `keep`
+ * leaves it as it is.
+ */
+const remake = (
+  replica: Replica,
+  stampOf: (unsent: Unsent) => Stamp | "keep" | undefined
+): ReadonlyArray<Unsent> => {
   const left: Array<Unsent> = []
   const kept: Array<Unsent> = []
   const { confirmed, unsent } = replica
@@ -167,6 +173,11 @@ const remake = (replica: Replica, stampOf: (unsent: Unsent) => Stamp | undefined
   raiseHorizon(replica.pending, confirmed.horizon)
   for (const each of unsent) {
     const stamp = stampOf(each)
+    if (stamp === "keep") {
+      merge(replica.pending, each.patch, { old: "take" })
+      kept.push(each)
+      continue
+    }
     const made = stamp === undefined ? undefined : apply(replica, each.n, each.edit, stamp)
     if (made === undefined || "_tag" in made) left.push(each)
     else if (made.patch.rows.length > 0) kept.push(made)
@@ -221,13 +232,19 @@ export const adoptHorizon = (
 
 /**
  * Stamps all edits that are not confirmed anew, in order, by the server's time. For edits that were refused as `ClockAhead`,
- * and for those that were made before the server's time was known.
+ * and for those that were made before the server's time was known. Those before `accepted`, an edit that the server has taken,
+ * stay as they are: their stamps are before its stamp, and new ones would be after it.
  */
-export const stampAnew = (replica: Replica, serverTime: number, wall: number): ReadonlyArray<Unsent> => {
+export const stampAnew = (
+  replica: Replica,
+  serverTime: number,
+  wall: number,
+  accepted = 0
+): ReadonlyArray<Unsent> => {
   const { clock, confirmed } = replica
   synchronize(clock, serverTime, wall)
   setBack(clock, confirmed.latest)
-  remake(replica, () => nextStamp(clock, wall))
+  remake(replica, ({ n }) => (n < accepted ? "keep" : nextStamp(clock, wall)))
   return replica.unsent
 }
 

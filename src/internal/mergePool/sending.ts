@@ -37,7 +37,11 @@ const confirmAccepted = ({ accepted, hashed, replica }: Follower): ReadonlyArray
 }
 
 /** Leaves out what was refused; edits that are ahead of the server's time get new stamps instead. */
-const settleRejected = (follower: Follower, wall: number): ReadonlyArray<FollowerAction> => {
+const settleRejected = (
+  follower: Follower,
+  wall: number,
+  accepted: number
+): ReadonlyArray<FollowerAction> => {
   const { rejected, replica } = follower
   if (rejected.size === 0) return []
   const all = [...rejected.values()]
@@ -47,7 +51,7 @@ const settleRejected = (follower: Follower, wall: number): ReadonlyArray<Followe
   const refused = all.filter(({ serverTime }) => serverTime === null)
   const left = refused.length === 0 ? [] : dropEdits(replica, new Set(refused.map(({ n }) => n)))
   const serverTime = all.filter((each) => each.serverTime !== null).at(-1)?.serverTime
-  if (typeof serverTime === "number") stampAnew(replica, serverTime, wall)
+  if (typeof serverTime === "number") stampAnew(replica, serverTime, wall, accepted)
   return refused.flatMap(({ message, n, reason }) => {
     const edits = left.filter((each) => each.n === n)
     // What the horizon has passed meanwhile was handed out already.
@@ -58,10 +62,10 @@ const settleRejected = (follower: Follower, wall: number): ReadonlyArray<Followe
 /**
  * Settles all answers. What was accepted is confirmed first, as it was sent: it must not be made anew over less.
  */
-export const settleAnswers = (follower: Follower, wall: number): ReadonlyArray<FollowerAction> => [
-  ...confirmAccepted(follower),
-  ...settleRejected(follower, wall)
-]
+export const settleAnswers = (follower: Follower, wall: number): ReadonlyArray<FollowerAction> => {
+  const last = Math.max(0, ...follower.accepted)
+  return [...confirmAccepted(follower), ...settleRejected(follower, wall, last)]
+}
 
 /** Takes note of an answer. Answers come in the order of what was sent. */
 const noteAnswer = ({ outstanding }: Follower, n: number): boolean => {

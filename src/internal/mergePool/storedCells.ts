@@ -22,9 +22,7 @@ export interface ReadCell {
 }
 
 /** What a stored value is not. */
-export interface Unreadable extends Problem {
-  readonly key: string
-}
+export type Unreadable = Problem & { readonly key: string }
 
 const startReading = (): Reading => ({
   problem: undefined,

@@ -13,6 +13,12 @@ const cut = [
 
 export const mergeExchangeMutants = [
   guard(
+    "stamp an edit anew that is before one which was accepted",
+    "internal/mergePool/replica",
+    ['n < accepted ? "keep" : nextStamp(clock, wall)', 'n < 0 ? "keep" : nextStamp(clock, wall)'],
+    pair("keeps the order of edits when the first one is too early, and the others pass: a removal")
+  ),
+  guard(
     "leave a row out of its leaf's list twice",
     "internal/mergePool/hashTree",
     ["    if (last !== key) keys[keys.indexOf(key)] = last\n", ""],

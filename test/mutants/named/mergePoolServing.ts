@@ -20,6 +20,15 @@ const slow = serving(
 
 export const mergePoolServingMutants = [
   guard(
+    "refuse at once what is too early by a millisecond",
+    inside("poolServing"),
+    [
+      "if (pauses === 0 || pause > maxPause) return error",
+      "if (pause > 0 || pauses < maxPause) return error"
+    ],
+    ["mergePool/hostile", "stamps as far ahead as may be; others go on in a millisecond, and send no more"]
+  ),
+  guard(
     "answer merges as they are decided, in whatever order",
     inside("peer"),
     [
