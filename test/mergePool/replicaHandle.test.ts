@@ -1,9 +1,10 @@
 /** Replicas as programs hold them: edits without a server, what waits to be sent, and what a peer finds by hashes. */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Option, TestClock } from "effect"
+import { Effect, Option, Random, TestClock } from "effect"
 import { hashState } from "../../src/internal/mergePool/hashedState.js"
 import { nodeSums } from "../../src/internal/mergePool/hashTree.js"
 import { merge } from "../../src/internal/mergePool/merging.js"
+import { isClient } from "../../src/internal/mergePool/stamp.js"
 import { makeState } from "../../src/internal/mergePool/state.js"
 import * as MergePool from "../../src/MergePool.js"
 import { defined, few } from "../support/mergePool/pools.js"
@@ -48,6 +49,18 @@ describe("a replica", () => {
       yield* merging(pool, ann)(patch)
     }
     expect(yield* pool.get("a")).toEqual(Option.some(new Map([["title", "second"]])))
+  })
+
+  scenario("has an id that no other start has, however Effect's Random is seeded", function* () {
+    const many = Effect.replicateEffect(MergePool.replica({ votes: MergePool.counter }), 1_000)
+    const start = Effect.suspend(() => Effect.withRandom(many, Random.make("a seed that all starts have")))
+    const ids = (yield* Effect.replicateEffect(start, 2)).flat().map(({ client }) => client)
+    expect(new Set(ids).size).toBe(2_000)
+    expect(ids.every(isClient)).toBe(true)
+    // The bits of their first digits vary, too: none is left out.
+    for (let at = 0; at < 11; at++) {
+      expect(new Set(ids.map((id) => id[at])).size).toBe(at === 0 ? 16 : 64)
+    }
   })
 
   scenario("refuses fields that there are not, and what is no state, and stays as it was", function* () {

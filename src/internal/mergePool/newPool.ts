@@ -6,6 +6,7 @@ import type { Lifetime } from "../catalog/lifetime.js"
 import * as Policy from "../catalog/policy.js"
 import { makeClock } from "./clock.js"
 import { makeLeaving } from "./leavingRows.js"
+import { newClient } from "./newClient.js"
 import { end, type Flow, type Pool, type SharedParts } from "./pool.js"
 import type { PoolCell } from "./poolCells.js"
 import type { Runtime } from "./poolRuntime.js"
@@ -32,7 +33,7 @@ export interface PoolParts extends Pick<Pool, "epoch" | "lifetime" | "release"> 
 
 /** Makes a pool. Its time has not begun. */
 export const makePool = (
-  { newClient, settings, shared }: Runtime,
+  { settings, shared }: Runtime,
   { id, kind, onLeave }: Named,
   { epoch, flow: flowOf, lifetime, log, release, state }: PoolParts
 ): Effect.Effect<Pool, never, Scope.Scope> =>

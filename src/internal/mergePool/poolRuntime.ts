@@ -15,10 +15,8 @@ import { makeRates } from "../catalog/quotas.js"
 import * as Saving from "../catalog/saving.js"
 import { isSessionOf } from "../catalog/sessionCalls.js"
 import type { InvalidOptions } from "../options.js"
-import { makeRandom } from "../random.js"
 import { steady } from "../time.js"
 import { leaseOfPool } from "./leavingRows.js"
-import { newClient } from "./newClient.js"
 import { end, type Pool, type Shared } from "./pool.js"
 import type { PoolCell } from "./poolCells.js"
 import type { Unsaved } from "./poolClosing.js"
@@ -57,8 +55,6 @@ export interface Runtime extends Host.Host {
   readonly saving: Saving.Saving
   /** What was merged and could not be stored, in order: the last 10,000 ticks at least. */
   readonly unsaved: Array<Unsaved>
-  /** Makes a client id that nothing else has. */
-  readonly newClient: () => string
   /** Pools that have expired and that no purge has counted yet. */
   expired: number
 }
@@ -173,7 +169,6 @@ export const make = (
     const { authorize, name, quotas } = settings
     const host = yield* Host.make(acquire, settings)
     const { leases } = host
-    const random = yield* makeRandom
     const clock = steady(yield* Effect.clock)
     const entries = new Map<string, Entry>()
     const sessions = new Map<string, Set<Pool>>()
@@ -222,7 +217,6 @@ export const make = (
       leasing,
       saving,
       unsaved: [],
-      newClient: () => newClient(random),
       expired: 0
     }
     const stop = leases.sessions.onEnd(({ id }) => {

@@ -1,7 +1,6 @@
 /** A replica of a pool as programs hold it: it edits at once, also without a server, and keeps what was not sent yet. */
 import { Effect, Option } from "effect"
 import * as Rules from "../options.js"
-import { makeRandom } from "../random.js"
 import { steady } from "../time.js"
 import { define, type Fields } from "./definition.js"
 import type { Edit } from "./edits.js"
@@ -112,9 +111,8 @@ export const replica = <F extends Fields>(
       const message = `cannot be: ${definition.message}`
       return yield* new Rules.InvalidOptions({ option: "strategies", message })
     }
-    const random = yield* makeRandom
     const clock = steady(yield* Effect.clock)
-    const core = Core.makeReplica(client ?? newClient(random), makeState(definition))
+    const core = Core.makeReplica(client ?? newClient(), makeState(definition))
     const handle = handleOf(core, () => clock.unsafeCurrentTimeMillis(), maxUnsent)
     // It is joined by these strategies, so they read its values.
     return handle as Replica<F>

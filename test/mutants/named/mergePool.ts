@@ -167,6 +167,12 @@ const atomic: ReadonlyArray<NamedMutant> = [
 
 const clock: ReadonlyArray<NamedMutant> = [
   guard(
+    "give each start of a program the same client ids",
+    "internal/mergePool/newClient",
+    ["globalThis.crypto.getRandomValues(new BigUint64Array(1))", "new BigUint64Array(1)"],
+    ["mergePool/replicaHandle", "has an id that no other start has, however Effect's Random is seeded"]
+  ),
+  guard(
     "go back with the wall clock",
     core("clock"),
     ["if (now > clock.millis) {", "if (now !== clock.millis) {"],
