@@ -213,12 +213,28 @@ describe.each(acks)("a permanent pool that removes what clients leave, ack %s", 
       expect(yield* keysOf(backend, ann.session)).toEqual(["a/title"])
       yield* other.close
       const here = yield* opened(backend, opening)
-      yield* TestClock.adjust(200)
+      // The first read shows nothing of it.
       expect(yield* shownIn(here.pool, "a")).toEqual({})
       const { rows } = yield* here.pool.state()
       expect(rows).toMatchObject([["a", expect.stringMatching(/./), []]])
     }
   )
+
+  scenario("is opened after 5 seconds where the backend does not say what has ended", function* () {
+    const memory = yield* MergePool.memory()
+    const [gone, scope, close] = yield* aside(opened(memory, opening))
+    const ann = yield* Scope.extend(memberOf(gone, "ann"), scope)
+    yield* ann.title("a", "ann")
+    yield* close
+    const sessions = { ...memory.sessions, ended: () => Effect.never }
+    const late = yield* started(opened({ ...memory, sessions }, opening))
+    yield* TestClock.adjust("4 seconds")
+    expect(late.unsafePoll()).toBeNull()
+    yield* TestClock.adjust("1 second")
+    expect(late.unsafePoll()).not.toBeNull()
+    const { pool } = yield* late
+    expect(yield* shownIn(pool, "a")).toEqual({ title: "ann" })
+  })
 
   scenario("knows whose its rows are when it has left memory meanwhile", function* () {
     const backend = yield* MergePool.memory()

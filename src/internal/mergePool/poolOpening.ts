@@ -11,6 +11,7 @@ import { makePool } from "./newPool.js"
 import { access, end, type Pool } from "./pool.js"
 import type { PoolCell } from "./poolCells.js"
 import * as Permanent from "./poolPermanent.js"
+import * as Reading from "./poolReading.js"
 import type { Entry, Opened, Runtime } from "./poolRuntime.js"
 import type { Named, Opening } from "./poolSettings.js"
 import { makeState } from "./state.js"
@@ -149,13 +150,19 @@ export const validate = (opening: Named): Definition | OpenError => {
   return definition
 }
 
-/** Ends at once what is over of the sessions that a pool was loaded with: the next round may be seconds away. */
+/** How long an opening waits for the removal of what clients have left: a backend may take long. A later round removes it then. */
+const maxWait = "5 seconds"
+
+/** Ends what is over of the sessions that a pool was loaded with, before anything is read of it. */
 const endLeft =
-  ({ leasing, shared }: Runtime) =>
-  ({ leaving }: Pool): Effect.Effect<void> =>
-    Effect.sync(() => {
-      if (leaving?.isLoaded === true) shared.inBackground(leasing.endOver)
-    })
+  ({ leasing, saving }: Runtime) =>
+  (pool: Pool): Effect.Effect<void> => {
+    const { leaving, parts } = pool
+    if (leaving?.isLoaded !== true) return Effect.void
+    const removed =
+      parts === undefined ? Effect.void : Effect.andThen(saving.flush, Reading.upToDate(pool, parts))
+    return Effect.ignoreLogged(Effect.timeoutOption(Effect.andThen(leasing.endOver, removed), maxWait))
+  }
 
 const openNow = (runtime: Runtime, opening: Named): Effect.Effect<Pool, OpenError> =>
   Effect.suspend(() => {

@@ -45,7 +45,8 @@ export type Answer =
   | { readonly _tag: "Leaves"; readonly sums: ReadonlyArray<NodeSums> }
   | { readonly _tag: "Patch"; readonly patch: Patch }
 
-const upToDate = (pool: Pool, { head, reached }: SharedParts): Effect.Effect<Pool, StorageError> =>
+/** Completes when a pool holds what is committed now, by whatever process. */
+export const upToDate = (pool: Pool, { head, reached }: SharedParts): Effect.Effect<Pool, StorageError> =>
   Effect.flatMap(head, (head) =>
     Effect.async((resume) => Effect.sync(reached.whenAt(head, () => resume(Effect.succeed(pool)))))
   )

@@ -72,7 +72,8 @@ export interface OpenOptions<F extends Fields = Fields> {
   /**
    * `remove`: each merge of a client names a session, and the rows that it writes are removed when that ends. A row follows its
    * last writer. The session of a process that is gone ends for a permanent pool when its lease in the backend is over, after
-   * 90 seconds: by any process that has the pool open so, else when it is opened again. Name it alike in all processes.
+   * 90 seconds: by any process that has the pool open so, else while it is opened again, before its first read. Where the
+   * backend takes over 5 seconds for that, it is removed later. Name it alike in all processes.
    * Default `keep`.
    */
   readonly onLeave?: "keep" | "remove" | undefined

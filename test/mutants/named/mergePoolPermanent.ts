@@ -17,6 +17,24 @@ const passes = (title: string) => ["mergePool/sharedHorizon", title] as const
 
 export const mergePoolPermanentMutants: ReadonlyArray<NamedMutant> = [
   guard(
+    "show once more who has left meanwhile",
+    "internal/mergePool/poolOpening",
+    ["Effect.andThen(leasing.endOver, removed)", "Effect.as(removed, leasing)"],
+    [
+      "mergePool/leavingPermanent",
+      "removes as soon as it is opened what has ended meanwhile, and stores leave it alone"
+    ]
+  ),
+  guard(
+    "wait for the removal of what clients have left, however long",
+    "internal/mergePool/poolOpening",
+    [
+      "Effect.timeoutOption(Effect.andThen(leasing.endOver, removed), maxWait)",
+      "Effect.as(Effect.andThen(leasing.endOver, removed), maxWait)"
+    ],
+    ["mergePool/leavingPermanent", "is opened after 5 seconds where the backend does not say what has ended"]
+  ),
+  guard(
     "save what one process holds, without joining anew",
     inside("sharedCells"),
     [
