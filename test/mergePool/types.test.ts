@@ -35,6 +35,17 @@ describe("the types of pools and replicas", () => {
       row.get("nope")
       expect([title, votes, row.size]).toEqual(["one", 2, 2])
     }
+    // A field that names no strategy is joined by last.
+    const plain = yield* MergePool.replica({ note: {} })
+    yield* plain.edit("a", { note: { _tag: "Set", value: "one" } })
+    yield* plain.edit("a", { note: { _tag: "Set", value: ["two"] } })
+    const note = takes<MergePool.Json | undefined>()(Option.getOrThrow(yield* plain.get("a")).get("note"))
+    expect(note).toEqual(["two"])
+    expect(plain.fingerprint).toBe((yield* MergePool.replica({ note: MergePool.last() })).fingerprint)
+    // @ts-expect-error last is called
+    expect((yield* Effect.flip(MergePool.replica({ note: MergePool.last }))).option).toBe("strategies")
+    // @ts-expect-error a strategy that is undefined is a mistake
+    expect((yield* Effect.flip(MergePool.replica({ note: MergePool.lost }))).option).toBe("strategies")
     // Helpers take the pool and the replica of any strategies.
     const anyPool: MergePool.PoolHandle = pool
     const anyReplica: MergePool.ReplicaHandle = replica

@@ -4,10 +4,16 @@ import { canonicalText } from "../columns/canonicalText.js"
 import { fingerprint } from "../hash.js"
 import { isLonger, validateText } from "../text.js"
 import type { Strategy } from "./strategy.js"
+import { last } from "./values.js"
+
+/** A field that names no strategy, `{}`: it is joined by `last`. */
+export interface Unnamed {
+  readonly kind?: undefined
+}
 
 /** The strategies by the names of their fields. */
 export interface Fields {
-  readonly [name: string]: Strategy
+  readonly [name: string]: Strategy | Unnamed
 }
 
 /** The most fields of a pool. */
@@ -42,9 +48,29 @@ const nameProblem = (name: string): string | undefined => {
     : undefined
 }
 
+const isRecord = (given: unknown): given is object =>
+  typeof given === "object" && given !== null && !Array.isArray(given)
+
+const isStrategy = (given: object): given is Strategy => "fingerprint" in given
+
+/** The strategy of a field; `undefined`: it is none. What is missing altogether is no field: a name may be misspelt. */
+const strategyOf = (given: unknown): Strategy | undefined => {
+  if (!isRecord(given)) return undefined
+  if (isStrategy(given)) return given
+  return Object.keys(given).length === 0 ? last() : undefined
+}
+
+/** Whether a value names the fields of a pool. */
+export const isFields = (given: unknown): given is Fields =>
+  isRecord(given) && Object.values(given).every((one) => strategyOf(one) !== undefined)
+
 /** Makes the definition of a pool, or returns what is wrong with its fields. */
 export const define = (fields: Fields): Definition | InvalidFields => {
-  const names = Object.keys(fields ?? {}).sort()
+  if (!isFields(fields)) {
+    const message = "each field must have a strategy, or {} for last"
+    return { _tag: "InvalidFields", message }
+  }
+  const names = Object.keys(fields).sort()
   if (names.length === 0 || names.length > maxFields) {
     return { _tag: "InvalidFields", message: `a pool must have 1 to ${maxFields} fields` }
   }
@@ -52,7 +78,7 @@ export const define = (fields: Fields): Definition | InvalidFields => {
     const message = nameProblem(name)
     if (message !== undefined) return { _tag: "InvalidFields", message }
   }
-  const strategies = names.map((name) => fields[name] as Strategy)
+  const strategies = names.map((name) => strategyOf(fields[name]) as Strategy)
   return {
     names,
     strategies,

@@ -13,7 +13,7 @@ import {
 import type { Quotas } from "../catalog/quotas.js"
 import type { As } from "../catalog/sessionCalls.js"
 import * as Rules from "../options.js"
-import type { Fields } from "./definition.js"
+import { type Fields, isFields } from "./definition.js"
 import type { PoolCell } from "./poolCells.js"
 import type { CloseReport } from "./poolClosing.js"
 import type { Migrate } from "./poolMigrating.js"
@@ -43,7 +43,7 @@ export const resolve = (options: Options) =>
 
 /** Which pool is opened, and how; all but `strategies` has a default. */
 export interface OpenOptions<F extends Fields = Fields> {
-  /** How each field of a row is joined. */
+  /** How each field of a row is joined. A field that names no strategy, `{}`, is joined by `last`. */
   readonly strategies: F
   /** At most 512 bytes. Default: 24 random hexadecimal digits. */
   readonly id?: string | undefined
@@ -81,11 +81,6 @@ export interface OpenOptions<F extends Fields = Fields> {
   readonly maxRevisions?: number | undefined
   /** On whose behalf it is opened. Default: the server itself. */
   readonly as?: As | undefined
-}
-
-const isFields = (given: unknown): boolean => {
-  if (typeof given !== "object" || given === null || Array.isArray(given)) return false
-  return Object.values(given).every((one) => typeof one === "object" && one !== null && "fingerprint" in one)
 }
 
 const openRules = {

@@ -1,5 +1,6 @@
 /** Pools and replicas with the types of their fields, by the strategies that they are opened or made with. */
 import type { Effect, Option } from "effect"
+import type { Json } from "../columns/jsonData.js"
 import type { Fields } from "./definition.js"
 import type { MergeError } from "./poolErrors.js"
 import type { PoolHandle } from "./poolHandle.js"
@@ -11,8 +12,8 @@ import type { FieldEdit, Strategy } from "./strategy.js"
 /** The names of fields. */
 export type NameOf<F extends Fields> = Extract<keyof F, string>
 
-/** What programs read of a field by its strategy. */
-export type ValueOf<S> = S extends Strategy<infer A> ? A : never
+/** What programs read of a field by its strategy; without one, it is joined by `last`. */
+export type ValueOf<S> = S extends Strategy<infer A> ? A : Json
 
 /** A row as programs read it: its fields that are something. */
 export interface RowOf<F extends Fields> extends ReadonlyMap<string, unknown> {

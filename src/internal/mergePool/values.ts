@@ -36,7 +36,7 @@ const lastStrategy: StrategyOf<Json, Json> = {
 }
 
 /**
- * Keeps the value of the last write, by its stamp. An edit that was made meanwhile elsewhere, with an earlier stamp, is lost.
+ * Keeps the value of the last write, by its stamp. The strategy of a field that names none. An edit that was made meanwhile elsewhere, with an earlier stamp, is lost.
  * A removal counts as a write: a later write wins over one that it has not seen. Fields of other strategies keep what was
  * written over the removal that the writer had seen: a removal made meanwhile elsewhere wins.
  */

@@ -119,6 +119,12 @@ const joins: ReadonlyArray<NamedMutant> = [
 
 const atomic: ReadonlyArray<NamedMutant> = [
   guard(
+    "join by last what should have had a strategy",
+    "internal/mergePool/definition",
+    ["  if (!isRecord(given)) return undefined\n", "  if (!isRecord(given)) return last()\n"],
+    ["mergePool/types", "follow the strategies"]
+  ),
+  guard(
     "leave what came before the bad cell",
     core("merging"),
     ["    undo(state, merging.changes)\n", ""],

@@ -28,7 +28,7 @@ const ofCatalog: WrongOf<MergePool.Options> = {
 }
 
 const inPool: WrongOf<MergePool.OpenOptions> = {
-  strategies: of(5, [], { title: "last" }),
+  strategies: of(5, [], { title: "last" }, { title: undefined }, { title: { kind: "last" } }),
   id: of(5, "", "\ud800", "i".repeat(513)),
   kind: of(5, "", "\ud800"),
   ack: words,
