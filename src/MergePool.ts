@@ -72,7 +72,7 @@ export type { Stats } from "./internal/mergePool/poolStats.js"
 export type { Unsent } from "./internal/mergePool/replica.js"
 export { type ReplicaHandle, type ReplicaOptions, replica } from "./internal/mergePool/replicaHandle.js"
 export type { FieldEdit, Strategy } from "./internal/mergePool/strategy.js"
-export type { NameOf, Pool, Replica, RowOf, ValueOf } from "./internal/mergePool/typed.js"
+export type { EditOf, NameOf, Pool, Replica, RowOf, ValueOf } from "./internal/mergePool/typed.js"
 export { type Custom, custom, last, max, min } from "./internal/mergePool/values.js"
 export { InvalidOptions } from "./internal/options.js"
 

@@ -70,8 +70,13 @@ describe("a replica", () => {
     // They come from untyped code.
     const wrong = [
       { none: { _tag: "Set", value: 1 } },
-      { votes: { _tag: "Set", value: 1 } }
-    ] as ReadonlyArray<Parameters<MergePool.ReplicaHandle["edit"]>[1]>
+      { votes: { _tag: "Set", value: 1 } },
+      { labels: { _tag: "Add" } },
+      { labels: { _tag: "Remove", members: 5 } },
+      { title: null },
+      { title: 5 },
+      null
+    ] as unknown as ReadonlyArray<Parameters<MergePool.ReplicaHandle["edit"]>[1]>
     for (const fields of wrong) {
       expect(yield* Effect.flip(ann.edit("a", fields))).toMatchObject({ reason: "InvalidData" })
     }

@@ -35,6 +35,26 @@ describe("the types of pools and replicas", () => {
       row.get("nope")
       expect([title, votes, row.size]).toEqual(["one", 2, 2])
     }
+    // Those of a client of an exchange do, too.
+    const client = MergePool.exchange.client(fields, { client: replica.client })
+    if ("_tag" in client) throw new Error(client.message)
+    const edit: MergePool.EditOf<typeof fields> = {
+      _tag: "Row",
+      key: "a",
+      fields: { title: { _tag: "Set", value: "one" }, votes: { _tag: "Increment", by: 2 } }
+    }
+    expect(client.edit(edit, 0)).toEqual([])
+    // @ts-expect-error there is no such field
+    const wrong = client.edit({ _tag: "Row", key: "a", fields: { nope: { _tag: "Set", value: "one" } } }, 0)
+    expect(wrong).toMatchObject({ _tag: "Refused", reason: "InvalidData" })
+    for (const row of [client.get("a")!, client.rows().get("a")!]) {
+      takes<number | undefined>()(row.get("votes"))
+      // @ts-expect-error there is no such field
+      row.get("nope")
+      expect(takes<string | undefined>()(row.get("title"))).toBe("one")
+    }
+    const anyClient: MergePool.ExchangeClient = client
+    expect(anyClient.edit({ _tag: "Remove", key: "a" }, 1)).toEqual([])
     // A field that names no strategy is joined by last.
     const plain = yield* MergePool.replica({ note: {} })
     yield* plain.edit("a", { note: { _tag: "Set", value: "one" } })

@@ -9,7 +9,11 @@ import type { FieldEdit, Strategy } from "./strategy.js"
 /** What a program does at once to one row: all of it gets one stamp. */
 export type Edit =
   /** Edits fields of a row, which need not be there. */
-  | { readonly _tag: "Row"; readonly key: string; readonly fields: { readonly [name: string]: FieldEdit } }
+  | {
+      readonly _tag: "Row"
+      readonly key: string
+      readonly fields: { readonly [name: string]: FieldEdit | undefined }
+    }
   /** Removes a row: all its fields are reset, seen or not. */
   | { readonly _tag: "Remove"; readonly key: string }
 
@@ -36,11 +40,7 @@ const refuse = (message: string, row: string, field: string): Refused => ({
   field
 })
 
-/**
- * Makes the patch of an edit, to be merged into what the program sees. Its key and its values are checked by that merge; a
- * patch without rows changes nothing.
- */
-export const editPatch = (
+const makePatch = (
   definition: Definition,
   horizon: Stamp,
   cellOf: CellOf,
@@ -59,10 +59,24 @@ export const editPatch = (
   for (const name of Object.keys(edit.fields)) {
     const index = definition.indexes.get(name)
     if (index === undefined) return refuse("there is no such field: add it to the pool's fields", key, name)
+    const given = edit.fields[name]
+    if (given === undefined) continue
     const strategy = definition.strategies[index] as Strategy
-    const cell = editCell(reading, strategy, cellOf(key, index), edit.fields[name] as FieldEdit, stamp)
+    const cell = editCell(reading, strategy, cellOf(key, index), given, stamp)
     if (reading.problem !== undefined) return refuse(reading.problem.message, key, name)
     if (cell !== undefined) cells.push([name, ...encodeCell(strategy, cell)])
   }
   return { horizon, rows: cells.length === 0 ? [] : [[key, noStamp, cells]] }
+}
+
+/**
+ * Makes the patch of an edit, to be merged into what the program sees. Its key and its values are checked by that merge; a
+ * patch without rows changes nothing.
+ */
+export const editPatch = (...given: Parameters<typeof makePatch>): Patch | Refused => {
+  try {
+    return makePatch(...given)
+  } catch (error) {
+    return refuse(`an edit is none of Set, Increment, Add, Remove and Clear: ${String(error)}`, "", "")
+  }
 }

@@ -1,6 +1,5 @@
 /** The client's side of an exchange as programs hold it: a replica that follows a server, and its messages as text. */
 import { define, type Fields, type InvalidFields } from "./definition.js"
-import type { Edit } from "./edits.js"
 import { type Follower, type FollowerAction, makeFollower } from "./follower.js"
 import { connect, disconnect, endFollower, receiveFromServer } from "./following.js"
 import { rootSum } from "./hashTree.js"
@@ -10,6 +9,7 @@ import { makeReplica, readAll, readRow, type Unsent } from "./replica.js"
 import { editFollower } from "./sending.js"
 import { isClient } from "./stamp.js"
 import { makeState } from "./state.js"
+import type { EditOf, RowOf } from "./typed.js"
 
 /** What a client does next, or shows its program. In order. */
 export type ClientAction =
@@ -21,7 +21,7 @@ export type ClientAction =
  * A replica that follows a server over any transport that keeps the order of messages. It does no input or output, and reads
  * no clock: `wall` is what the client's clock shows, in milliseconds since 1970. A cut at any message loses nothing.
  */
-export interface ExchangeClient {
+export interface ExchangeClient<F extends Fields = Fields> {
   /** The client id in its stamps. */
   readonly client: string
   /** Differs between pools that do not join alike. */
@@ -33,10 +33,10 @@ export interface ExchangeClient {
   /** Takes a message of the server. */
   readonly receive: (message: string, wall: number) => ReadonlyArray<ClientAction>
   /** Makes an edit, which shows at once, and sends it as soon as may be. A refused one changes nothing. */
-  readonly edit: (edit: Edit, wall: number) => ReadonlyArray<ClientAction> | Refused
+  readonly edit: (edit: EditOf<F>, wall: number) => ReadonlyArray<ClientAction> | Refused
   /** Reads a row with what was edited here; `undefined`: there is none. */
-  readonly get: (key: string) => ReadonlyMap<string, unknown> | undefined
-  readonly rows: () => ReadonlyMap<string, ReadonlyMap<string, unknown>>
+  readonly get: (key: string) => RowOf<F> | undefined
+  readonly rows: () => ReadonlyMap<string, RowOf<F>>
   /** Hashes what is confirmed: equal to the hash of a pool with the same cells. */
   readonly hash: () => string
   /** The edits that the server has not confirmed, in order. */
@@ -67,10 +67,10 @@ const encoded = (action: FollowerAction): ClientAction =>
  * Makes the client's side of an exchange, which holds nothing yet. `client` is its id: 64 random bits as 11 characters, new for
  * each start of a program, as a `replica` has one.
  */
-export const exchangeClient = (
-  strategies: Fields,
+export const exchangeClient = <F extends Fields>(
+  strategies: F,
   { client }: { readonly client: string }
-): ExchangeClient | InvalidFields => {
+): ExchangeClient<F> | InvalidFields => {
   const definition = define(strategies)
   if ("_tag" in definition) return definition
   if (!isClient(client)) {
@@ -78,7 +78,7 @@ export const exchangeClient = (
   }
   const replica = makeReplica(client, makeState(definition))
   const follower = makeFollower(replica)
-  return {
+  const made: ExchangeClient = {
     client,
     fingerprint: definition.fingerprint,
     connect: (wall) => connect(follower, wall).map(encoded),
@@ -101,4 +101,6 @@ export const exchangeClient = (
     unsent: () => replica.unsent,
     phase: () => phaseOf(follower)
   }
+  // It is joined by these strategies, so they read its values.
+  return made as ExchangeClient<F>
 }

@@ -30,7 +30,7 @@ export interface ReplicaHandle {
   /** Edits fields of a row at once; they get one stamp. Returns the edit, which waits in `unsent`. */
   readonly edit: (
     key: string,
-    fields: { readonly [name: string]: FieldEdit }
+    fields: { readonly [name: string]: FieldEdit | undefined }
   ) => Effect.Effect<Core.Unsent, MergeError>
   /** Removes a row: all its fields are reset, seen or not. */
   readonly remove: (key: string) => Effect.Effect<Core.Unsent, MergeError>

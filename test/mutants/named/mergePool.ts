@@ -119,6 +119,15 @@ const joins: ReadonlyArray<NamedMutant> = [
 
 const atomic: ReadonlyArray<NamedMutant> = [
   guard(
+    "let an edit die that is none",
+    "internal/mergePool/edits",
+    ["  } catch (error) {\n", "  } catch (error) {\n    if (error !== undefined) throw error\n"],
+    [
+      "mergePool/replicaHandle",
+      "refuses fields that there are not, and what is no state, and stays as it was"
+    ]
+  ),
+  guard(
     "join by last what should have had a strategy",
     "internal/mergePool/definition",
     ["  if (!isRecord(given)) return undefined\n", "  if (!isRecord(given)) return last()\n"],
