@@ -5,34 +5,56 @@ import { maxAhead } from "../../src/internal/mergePool/clock.js"
 import { makeStamp, maxCounter } from "../../src/internal/mergePool/stamp.js"
 import * as MergePool from "../../src/MergePool.js"
 import { type Exchanged, exchanged } from "../support/mergePool/exchanged.js"
-import { opened, shownIn } from "../support/mergePool/permanent.js"
+import { opened, shownIn, ticked } from "../support/mergePool/permanent.js"
 import { board, clientOf } from "../support/mergePool/served.js"
 import { scenario, settled } from "../support/time/turn.js"
 import { remove, title, vote } from "./pools.js"
 
 const count = ({ tags }: Exchanged, tag: string): number => tags.filter((each) => each === tag).length
 
+const permanently = (opening: Partial<MergePool.OpenOptions>) =>
+  Effect.flatMap(MergePool.memory(), (backend) => opened(backend, opening))
+
 const tick = Effect.andThen(TestClock.adjust(50), settled)
 
-describe("a hostile client", () => {
+const places = {
+  temporary: board(),
+  "permanent, ack memory": permanently({ ack: "memory" }),
+  "permanent, ack flushed": permanently({ ack: "flushed" })
+}
+
+describe.each(Object.entries(places))("a hostile client of a pool that is %s", (_, opening) => {
   scenario("is refused a merge of a million cells at once, and what others wrote stays", function* () {
-    const { pool } = yield* board()
+    const { pool } = yield* opening
     const ann = yield* clientOf(pool, "ann")
     const eve = yield* clientOf(pool, "eve")
-    yield* ann.title("a", "of ann")
+    yield* ticked(ann.title("a", "of ann"))
     const before = yield* Effect.all([pool.state(), pool.hash()])
     const [row] = (yield* eve.replica.edit("b", { title: { _tag: "Set", value: "x" } })).patch.rows
     const [key, reset, [cell]] = row!
-    const wide = { horizon: "", rows: [[key, reset, new Array(1_000_000).fill(cell)] as const] }
+    let reads = 0
+    const value = {
+      get text() {
+        reads++
+        return "x"
+      }
+    }
+    const unread: MergePool.CellPatch = [cell![0], cell![1], value]
+    const wide = { horizon: "", rows: [[key, reset, new Array(1_000_000).fill(unread)] as const] }
     const long = { horizon: "", rows: new Array(1_000_000).fill([key, reset, [cell]]) }
     for (const patch of [wide, long]) {
       const error = yield* Effect.flip(pool.merge(patch, { as: eve.as }))
       expect(error).toMatchObject({ reason: "InvalidData", message: expect.stringContaining("in parts") })
       expect(yield* Effect.all([pool.state(), pool.hash()])).toEqual(before)
     }
-    yield* ann.title("a", "goes on")
+    // It is refused before its cells are looked at.
+    expect(reads).toBe(0)
+    yield* ticked(ann.title("a", "goes on"))
+    expect(yield* shownIn(pool, "a")).toEqual({ title: "goes on" })
   })
+})
 
+describe("a hostile client", () => {
   scenario(
     "floods, and is refused beyond its rate; another one's edits arrive in the next tick",
     function* () {

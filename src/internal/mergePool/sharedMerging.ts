@@ -125,10 +125,26 @@ const offer = (sharing: Sharing, group: Group): void => {
   for (const { done } of group.requests) done(Either.left(unavailable))
 }
 
+const invalid = (message: string): MergeError => new MergeError({ reason: "InvalidData", message })
+
+const tooLarge = (): MergeError => invalid("the patch has too many cells: send it in parts")
+
+/** Whether a patch has more rows, or cells, than a client may send. It may be anything. */
+const isTooLong = ({ rows }: Patch): boolean => {
+  if (!Array.isArray(rows)) return false
+  let left = maxCells
+  for (let i = 0; i < rows.length && left >= 0; i++) {
+    const cells: unknown = rows[i]?.[2]
+    left -= Array.isArray(cells) ? Math.max(1, cells.length) : 1
+  }
+  return left < 0
+}
+
 /** A copy that the caller cannot change: the merge is decided later. */
-const ownPatch = (patch: Patch): Patch | MergeError => {
-  const invalid = (message: string) => new MergeError({ reason: "InvalidData", message })
+const ownPatch = (patch: Patch, { as }: MergeOptions): Patch | MergeError => {
   try {
+    // To copy it takes the longer the larger it is.
+    if (as !== undefined && isTooLong(patch)) return tooLarge()
     const own = ownJson(patch)
     if (typeof own === "string") return invalid(jsonProblem[own])
     // It was one of the caller's; what it is is judged when it is merged.
@@ -148,15 +164,13 @@ const requestOf = (
   options: MergeOptions,
   done: Request["done"]
 ): Request | MergeError => {
-  const patch = ownPatch(given)
+  const patch = ownPatch(given, options)
   if (patch instanceof MergeError) return patch
   const keys = new Set<string>()
   const cells = addKeys(keys, state.definition, patch, leaving !== undefined)
   // The removal of a row looks at all of its fields.
   const isTooLarge = options.as !== undefined && (cells > maxCells || keys.size > 4 * maxKeys)
-  return isTooLarge
-    ? new MergeError({ reason: "InvalidData", message: "the patch has too many cells: send it in parts" })
-    : { patch, keys, options, done }
+  return isTooLarge ? tooLarge() : { patch, keys, options, done }
 }
 
 /** Groups the merges that wait: a save has a bound. */

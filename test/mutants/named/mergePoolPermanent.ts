@@ -17,6 +17,15 @@ const passes = (title: string) => ["mergePool/sharedHorizon", title] as const
 
 export const mergePoolPermanentMutants: ReadonlyArray<NamedMutant> = [
   guard(
+    "copy a patch before its cells are counted",
+    "internal/mergePool/sharedMerging",
+    [
+      "    if (as !== undefined && isTooLong(patch)) return tooLarge()\n",
+      "    if (as === null) return tooLarge()\n"
+    ],
+    ["mergePool/hostile", "is refused a merge of a million cells at once, and what others wrote stays"]
+  ),
+  guard(
     "show once more who has left meanwhile",
     "internal/mergePool/poolOpening",
     ["Effect.andThen(leasing.endOver, removed)", "Effect.as(removed, leasing)"],
