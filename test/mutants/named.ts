@@ -11,6 +11,7 @@ import { changesGuards } from "./named/changes.js"
 import { datastoreMutants } from "./named/datastore.js"
 import { datastoreGuards } from "./named/datastoreBehaviour.js"
 import { datastoreCoreMutants } from "./named/datastoreCore.js"
+import { datastoreStoredGuards } from "./named/datastoreStored.js"
 import { actorGuards } from "./named/guards.actor.js"
 import { recorderGuards } from "./named/guards.recorder.js"
 import { watchGuards } from "./named/guards.watch.js"
@@ -435,6 +436,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...datastoreMutants,
   ...datastoreCoreMutants,
   ...datastoreGuards,
+  ...datastoreStoredGuards,
   ...blameMutants,
   ...actorGuards,
   ...recorderGuards,

@@ -37,7 +37,7 @@ export class OpenError extends Data.TaggedError("OpenError")<{
  *
  * - `Expired`: it was not used for its TTL, or its time was over.
  * - `Ended`: somewhere `end` was called.
- * - `Failed`: something could not be stored, or the ownership was lost; see `cause`.
+ * - `Failed`: something could not be stored, or is not as the schema has it, or the ownership was lost; see `cause`.
  * - `Closed`: the catalog was closed.
  * - `Unloaded`: a permanent one was idle. Open it again.
  */

@@ -24,7 +24,7 @@ import { handBack, type Runtime } from "./runtime.js"
 import type { Opening } from "./settings.js"
 import * as Shared from "./sharedStore.js"
 import { end, type Store } from "./store.js"
-import { rowReader, undecodable } from "./stored.js"
+import { decodableReader, type RowReader, rowReader } from "./stored.js"
 import { limitsOf } from "./temporary.js"
 
 /** A store that a backend has opened and loaded. */
@@ -54,25 +54,11 @@ const judgeVersion = (
   return Effect.mapError(backend.setVersion(id, version), unavailable)
 }
 
-const decodeAll = (
-  { values }: Loaded,
-  codec: Codec<never>,
-  { migrate, version }: Opening
-): Effect.Effect<ReadonlyArray<JsonRow>, OpenError> =>
-  Effect.suspend(() => {
-    const read = rowReader(version, migrate)
-    const rows: Array<JsonRow> = []
-    for (const value of values) {
-      try {
-        const row = read(value.key, value)
-        const problem = codec.problem?.(row.data)
-        if (problem !== undefined) return Effect.fail(undecodable(value.key, problem))
-        rows.push(row)
-      } catch (cause) {
-        return Effect.fail(undecodable(value.key, String(cause)))
-      }
-    }
-    return Effect.succeed(rows)
+const decodeAll = ({ values }: Loaded, read: RowReader): Effect.Effect<ReadonlyArray<JsonRow>, OpenError> =>
+  Effect.try({
+    try: () => values.map((value) => read(value.key, value)),
+    // Nothing else is thrown.
+    catch: (cause) => cause as OpenError
   })
 
 /** Finds a store in the backend, or makes it there. */
@@ -80,13 +66,13 @@ const find = (
   backend: Backend,
   wanted: Stored,
   opening: Opening,
-  codec: Codec<never>
+  read: RowReader
 ): Effect.Effect<Found, OpenError, Scope.Scope> =>
   Effect.gen(function* () {
     const opened = yield* Finding.find(backend, wanted)
     yield* judgeVersion(backend, opened.stored, opening)
     const loaded = yield* Effect.mapError(opened.load, unavailable)
-    return { opened, loaded, rows: yield* decodeAll(loaded, codec, opening) }
+    return { opened, loaded, rows: yield* decodeAll(loaded, read) }
   })
 
 const restore = (operations: Operations.Operations<Reply>, loaded: Loaded, now: number): void => {
@@ -133,7 +119,7 @@ const storeOf = (
   { codec, id, opening, owner, runtime, saving }: PermanentOptions,
   { loaded, opened }: Found,
   holding: Holding,
-  read: (key: string, value: StoredValue) => JsonRow,
+  read: RowReader,
   release: Effect.Effect<void>,
   parts?: Shared.SharedParts
 ): Effect.Effect<Store, never, Scope.Scope> =>
@@ -187,11 +173,12 @@ export const open = (options: PermanentOptions): Effect.Effect<Store, OpenError>
     const scope = yield* Scope.fork(runtime.scope, ExecutionStrategy.sequential)
     const release = Scope.close(scope, Exit.void)
     const begin = Effect.gen(function* () {
-      const found = yield* find(backend, wanted, opening, codec)
+      const reader = rowReader(version, migrate)
+      const read = decodableReader(reader, codec.problem)
+      const found = yield* find(backend, wanted, opening, read)
       const { loaded, rows } = found
-      const read = rowReader(version, migrate)
       if (owner === "") {
-        return yield* Shared.start(found, read, (parts, read) =>
+        return yield* Shared.start(found, { reader, read }, (parts, read) =>
           storeOf(options, found, parts.mirror.holding, read, release, parts)
         )
       }

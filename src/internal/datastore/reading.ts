@@ -20,9 +20,15 @@ export interface Snapshot<out A> {
   readonly rows: ReadonlyArray<Row<A>>
 }
 
-const upToDate = (store: Store, { head, mirror }: SharedParts): Effect.Effect<Store, StorageError> =>
+const upToDate = (
+  store: Store,
+  { head, mirror }: SharedParts
+): Effect.Effect<Store, StoreEnded | StorageError> =>
   Effect.flatMap(head, (head) =>
-    Effect.async((resume) => Effect.sync(mirror.whenAt(head, () => resume(Effect.succeed(store)))))
+    Effect.async((resume) =>
+      // A store that ends meanwhile has not read so far.
+      Effect.sync(mirror.whenAt(head, () => resume(store.ended ?? Effect.succeed(store))))
+    )
   )
 
 /** Why a read failed. */

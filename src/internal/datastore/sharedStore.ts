@@ -21,21 +21,20 @@ import * as Records from "./records.js"
 import type { Done } from "./reply.js"
 import type { Runtime } from "./runtime.js"
 import { access, end, type Store } from "./store.js"
+import type { RowReader } from "./stored.js"
 
 /** What a shared store has beside a {@link Store}. */
 export interface SharedParts {
   readonly mirror: Mirror.Mirror
-  readonly read: (key: string, value: StoredValue) => JsonRow
+  /** Reads what is held under the lock of the head, whether or not it can be decoded: it may be about to be replaced. */
+  readonly read: RowReader
   /** The head that is committed now. */
   readonly head: Effect.Effect<number, StorageError>
   readonly inFlight: InFlight.InFlight<Accepted>
 }
 
 /** Makes the store with its parts, and with a reader of its values. */
-type MakeStore = (
-  parts: SharedParts,
-  read: (key: string, value: StoredValue) => JsonRow
-) => Effect.Effect<Store, never, Scope.Scope>
+type MakeStore = (parts: SharedParts, read: RowReader) => Effect.Effect<Store, never, Scope.Scope>
 
 const noteRow = (store: Store, row: JsonRow, value: StoredValue | undefined): void => {
   const { ends, session } = value ?? {}
@@ -79,15 +78,24 @@ const take = (
 /** Begins to read what all processes write, as long as the scope lives. */
 export const start = (
   { loaded, opened, rows }: Found,
-  read: (key: string, value: StoredValue) => JsonRow,
+  { read, reader }: { readonly reader: RowReader; readonly read: RowReader },
   makeStore: MakeStore
 ): Effect.Effect<Store, never, Scope.Scope> =>
   Effect.gen(function* () {
     const mirror = Mirror.make(loaded.revision.seq, rows)
     /** What belongs to a row beside its data; it is not delivered to anyone. */
     const values = new WeakMap<JsonRow, StoredValue>()
-    const readAndNote = (key: string, value: StoredValue): JsonRow => {
-      const row = read(key, value)
+    const readOrEnd: RowReader = (key, value) => {
+      try {
+        return read(key, value)
+      } catch (cause) {
+        // One that the store has gone past fails only a follow that reads on from before it.
+        if (value.seq > mirror.holding.seq()) end(store, "Failed", cause)
+        throw cause
+      }
+    }
+    const readAndNote: RowReader = (key, value) => {
+      const row = readOrEnd(key, value)
       if (value.session !== undefined || value.ends !== undefined) values.set(row, value)
       return row
     }
@@ -95,7 +103,7 @@ export const start = (
       onFailure: storageError,
       onSuccess: ({ head }) => head.seq
     })
-    const store = yield* makeStore({ mirror, read, head, inFlight: InFlight.make() }, readAndNote)
+    const store = yield* makeStore({ mirror, read: reader, head, inFlight: InFlight.make() }, readAndNote)
     for (const value of loaded.values) noteRow(store, { key: value.key } as JsonRow, value)
     const watch = yield* Effect.orDie(store.following.watch)
     const after = { ...loaded.revision, epoch: store.epoch }

@@ -1,6 +1,7 @@
 /** Records as a backend keeps them, and back: what an older version of the schema wrote is migrated when it is read. */
 import type { StoredChange, StoredValue } from "../catalog/backend.js"
 import { type JsonObject, ownJson } from "../columns/jsonData.js"
+import type { Codec } from "./data.js"
 import { OpenError } from "./errors.js"
 import type { JsonRow } from "./holding.js"
 import type { Changed } from "./operation.js"
@@ -46,16 +47,34 @@ const migrated = (
   return own.value as JsonObject
 }
 
-/** Makes the reader of a store's values. It throws what `migrate` throws. */
-export const rowReader =
-  (version: number, migrate: Migrate | undefined) =>
-  (key: string, value: StoredValue): JsonRow =>
-    Object.freeze({ key, data: migrated(value, version, migrate), seq: value.seq })
-
 /** Why a value cannot be read. */
-export const undecodable = (key: string, problem: string): OpenError =>
+const undecodable = (key: string, problem: string): OpenError =>
   new OpenError({
     reason: "Undecodable",
     key,
     message: `the record ${JSON.stringify(key)} is not as the schema has it: ${problem}. Mend it, or pass migrate`
   })
+
+/** Makes a record of what a backend keeps. */
+export type RowReader = (key: string, value: StoredValue) => JsonRow
+
+/** Makes the reader of a store's values. It throws what `migrate` throws. */
+export const rowReader =
+  (version: number, migrate: Migrate | undefined): RowReader =>
+  (key, value) =>
+    Object.freeze({ key, data: migrated(value, version, migrate), seq: value.seq })
+
+/** Makes a reader for all that is decoded later: it throws `Undecodable` at what the schema does not have. */
+export const decodableReader =
+  (read: RowReader, problemOf: Codec<never>["problem"]): RowReader =>
+  (key, value) => {
+    let problem: string | undefined
+    try {
+      const row = read(key, value)
+      problem = problemOf?.(row.data)
+      if (problem === undefined) return row
+    } catch (cause) {
+      problem = String(cause)
+    }
+    throw undecodable(key, problem)
+  }

@@ -2,6 +2,7 @@
 import { Effect, Option } from "effect"
 import type { ChangeLog } from "./changeLog.js"
 import {
+  ChangeLogError,
   type Event,
   epochChanged,
   type KeyValue,
@@ -76,6 +77,14 @@ const marked = <A>(log: ChangeLog<A>, mark: string): ChangeLog<A> => {
   }
 }
 
+/** A value that `f` throws at fails what is read, and never the fiber of a reader. */
+const viewed = <A>(read: () => A): Effect.Effect<A, ChangeLogError> =>
+  Effect.try({
+    try: read,
+    catch: (cause) =>
+      new ChangeLogError({ reason: "Invalid", message: "a value of the log cannot be read", cause })
+  })
+
 /**
  * Makes the view of a log. `f` is pure; its results are shared by all readers of the view. With a mark, the epochs that
  * readers see end in it, and a cursor without it is refused with `EpochChanged`.
@@ -91,16 +100,16 @@ export const readView = <A, B>(
     append: () => Effect.fail(readOnly),
     commit: () => Effect.fail(readOnly),
     check: () => readOnly,
-    read: (options) => Effect.map(log.read(options), (rows) => rows.map((row) => revisionOf(row, f))),
+    read: (options) =>
+      Effect.flatMap(log.read(options), (rows) => viewed(() => rows.map((row) => revisionOf(row, f)))),
     head: log.head,
     ...(revisionAt && { revisionAt: (seq: number) => revisionAt(seq) }),
     compact: () => Effect.fail(readOnly),
     renewEpoch: Effect.fail(readOnly),
     snapshot: (selector) =>
-      Effect.map(log.snapshot(selector), ({ entries, revision }) => ({
-        revision,
-        entries: entries.map((entry) => keyValueOf(entry, f))
-      })),
+      Effect.flatMap(log.snapshot(selector), ({ entries, revision }) =>
+        viewed(() => ({ revision, entries: entries.map((entry) => keyValueOf(entry, f)) }))
+      ),
     state: log.state,
     doorbell: (ring) => log.doorbell(ring)
   }
