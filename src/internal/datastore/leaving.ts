@@ -2,10 +2,11 @@
 import { Effect } from "effect"
 import type { StorageError } from "../../Storage.js"
 import type { Backend, Save } from "../catalog/backend.js"
-import type { Saving } from "../catalog/saving.js"
+import { flushAll, type Saving } from "../catalog/saving.js"
 import { removeAll } from "./accept.js"
 import { WriteError } from "./errors.js"
 import * as Records from "./records.js"
+import type { Runtime } from "./runtime.js"
 import type { Store } from "./store.js"
 
 /** What a write fails with whose session could not be kept. */
@@ -51,3 +52,42 @@ export const removeStored = (
       if (keys.length > 0) saving.offer(removalOf(id, nextName(), session, keys), () => {})
     })
   })
+
+/** The stores in which a session may have left records, by id; `true`: one process owns it. */
+export type Left = Map<string, boolean>
+
+/** What removes records that are left. */
+interface Removing
+  extends Pick<Runtime, "backend" | "entries" | "inOrder" | "leasing" | "owning" | "saving"> {
+  readonly shared: Pick<Runtime["shared"], "nextName">
+}
+
+/** Removes what is left in one store, which is not loaded meanwhile. */
+const removeFromOne = (
+  { entries, inOrder, owning, saving, shared }: Removing,
+  backend: Backend,
+  id: string,
+  isOwned: boolean,
+  session: string
+): Effect.Effect<void> => {
+  const remove = Effect.gen(function* () {
+    const open = entries.get(id)?.store
+    const by = isOwned && open === undefined ? yield* owning.take(backend) : saving
+    yield* removeStored(by, backend, shared.nextName, { id, open }, session)
+    yield* by.flush
+  })
+  // What it cannot remove ends by the lease.
+  return inOrder(id, Effect.ignoreLogged(remove))
+}
+
+/** Removes what a session that has ended here has left in permanent stores, behind what was accepted before. */
+export const removeLeft = (runtime: Removing, left: Left, session: string): Effect.Effect<void> => {
+  const { backend, leasing, owning, saving } = runtime
+  const flush = flushAll(() => [saving, ...owning.savings()])
+  const removed = Effect.flatMap(backend, (backend) =>
+    Effect.forEach(left, ([id, isOwned]) => removeFromOne(runtime, backend, id, isOwned, session), {
+      discard: true
+    })
+  )
+  return Effect.ignoreLogged(flush.pipe(Effect.andThen(removed), Effect.andThen(leasing.release(session))))
+}

@@ -17,7 +17,7 @@ import type { InvalidOptions } from "../options.js"
 import type { Unsaved } from "./closing.js"
 import type { OpenError, WriteError } from "./errors.js"
 import type { JsonRow } from "./holding.js"
-import { removeFrom, removeStored, unavailable } from "./leaving.js"
+import { type Left, removeFrom, removeLeft, removeStored, unavailable } from "./leaving.js"
 import type { Settings } from "./settings.js"
 import { type Counters, end, type Shared, type Store } from "./store.js"
 
@@ -74,15 +74,21 @@ const endOwned = (entries: ReadonlyMap<string, Entry>, cause: unknown): void => 
     if (store.outbox !== undefined) end(store, "Failed", cause)
 }
 
-/** Removes the records of a session that has ended, from every store that holds some. */
-const endSession = (stores: Map<string, Set<Store>>, saving: Saving.Saving, session: string): void => {
-  const holding = stores.get(session)
-  if (holding === undefined) return
-  stores.delete(session)
-  for (const store of holding) {
-    store.sessions.delete(session)
-    removeFrom(saving, store, session)
+/**
+ * Removes the records of a session that has ended: at once from the stores that are decided in memory, and from what a
+ * backend holds behind what was accepted before.
+ */
+const endSession = (runtime: Runtime, sessions: Map<string, Left>, session: string): void => {
+  const left = sessions.get(session)
+  if (left === undefined) return
+  sessions.delete(session)
+  for (const id of left.keys()) {
+    const store = runtime.entries.get(id)?.store
+    store?.sessions.delete(session)
+    if (store !== undefined && store.parts === undefined) removeFrom(runtime.saving, store, session)
+    if (store?.lifetime !== undefined) left.delete(id)
   }
+  if (left.size > 0) runtime.shared.inBackground(removeLeft(runtime, left, session))
 }
 
 export const make = (
@@ -95,7 +101,7 @@ export const make = (
     const { backend, leases, scope, tasks } = host
     const saving = yield* Saving.make(name, backend, undefined)
     const entries = new Map<string, Entry>()
-    const sessions = new Map<string, Set<Store>>()
+    const sessions = new Map<string, Left>()
     const inBackground = tasks.unsafeOffer
     const recheck = (principal: string): void => {
       for (const id of Clients.followedBy(runtime.clients, principal)) {
@@ -110,14 +116,16 @@ export const make = (
       rates: makeRates(quotas.operationsPerSecond, leases.timers),
       isSession: (id, as) => isSessionOf(leases.sessions, id, as),
       noteSession: (session, store) => {
-        const holding = sessions.get(session)
-        if (holding === undefined) sessions.set(session, new Set([store]))
-        else holding.add(store)
+        const left: Left = sessions.get(session) ?? new Map()
+        sessions.set(session, left.set(store.id, store.outbox !== undefined))
         store.sessions.add(session)
       },
       leaveSession: (session, store) => {
-        const holding = sessions.get(session)
-        if (holding?.delete(store) === true && holding.size === 0) sessions.delete(session)
+        const left = sessions.get(session)
+        // What a permanent one holds stays in its backend.
+        if (store.lifetime === undefined || left === undefined) return
+        left.delete(store.id)
+        if (left.size === 0) sessions.delete(session)
       },
       inBackground,
       nextName: host.nextName,
@@ -144,7 +152,7 @@ export const make = (
       unsaved: [],
       expired: 0
     }
-    const stop = leases.sessions.onEnd(({ id }) => endSession(sessions, saving, id))
+    const stop = leases.sessions.onEnd(({ id }) => endSession(runtime, sessions, id))
     yield* Effect.addFinalizer(() => Effect.sync(stop))
     yield* Effect.forkScoped(Effect.interruptible(leasing.run))
     return runtime

@@ -198,7 +198,9 @@ const joined = (
 
 /** Begins a request on a store that is open. */
 const beginOpen: typeof begin = (runtime, store, parts, request, answer) => {
-  const { id } = request
+  const { as, id, session } = request
+  // Its end may come before the record is read back.
+  if (session !== undefined && store.shared.isSession(session, as)) store.shared.noteSession(session, store)
   const done = id === undefined ? answer : InFlight.begin(parts.inFlight, id, answer)
   store.pending++
   const isTaken = offer(runtime, store, parts, request, (settled) => {

@@ -33,9 +33,9 @@ export interface Shared {
   readonly rates: Rates
   /** Whether a session is open, and belongs to the client and the principal; the server itself may name any. */
   readonly isSession: (id: string, as: As | undefined) => boolean
-  /** Notes that a store holds records of a session. */
+  /** Notes that a store may hold records of a session. */
   readonly noteSession: (session: string, store: Store) => void
-  /** Forgets that a store which has ended holds records of a session. */
+  /** Forgets that a store which has ended holds records of a session, unless it is permanent. */
   readonly leaveSession: (session: string, store: Store) => void
   /** Runs an effect behind what was given before, outside of the caller's fiber; `false`: no more. */
   readonly inBackground: (task: Effect.Effect<void>) => boolean

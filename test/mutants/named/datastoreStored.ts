@@ -36,4 +36,42 @@ const schemas: ReadonlyArray<NamedMutant> = [
   )
 ]
 
-export const datastoreStoredGuards: ReadonlyArray<NamedMutant> = [...schemas]
+const gone = "takes them with it though the store has left memory, and the store comes back"
+
+const leaving: ReadonlyArray<NamedMutant> = [
+  guard(
+    "leave what a session has in stores that have left memory",
+    inside("runtime"),
+    ["if (store.lifetime === undefined || left === undefined) return", "if (left === undefined) return"],
+    ["datastore/leaving", gone]
+  ),
+  guard(
+    "leave what a session has in a store that was not read back",
+    inside("sharedStore"),
+    [
+      "if (session !== undefined && store.shared.isSession(session, as)) store.shared",
+      "if (session !== undefined && parts.read === undefined) store.shared"
+    ],
+    ["datastore/leaving", "takes also those that were not read back when it ended"]
+  ),
+  guard(
+    "remove without the ownership what is left in a store that is owned",
+    inside("leaving"),
+    ["isOwned && open === undefined ? yield* owning.take(backend) : saving", "saving"],
+    ["datastore/leaving", gone]
+  ),
+  guard(
+    "keep the lease of a session that has ended",
+    inside("leaving"),
+    ["Effect.andThen(removed), Effect.andThen(leasing.release(session))", "Effect.andThen(removed)"],
+    ["datastore/leaving", "has them removed by the next look when they cannot be removed at once"]
+  ),
+  guard(
+    "load a store while what is left in it is removed",
+    inside("leaving"),
+    ["return inOrder(id, Effect.ignoreLogged(remove))", "return Effect.ignoreLogged(remove)"],
+    ["datastore/leaving", "takes them with it while the store comes back"]
+  )
+]
+
+export const datastoreStoredGuards: ReadonlyArray<NamedMutant> = [...schemas, ...leaving]
