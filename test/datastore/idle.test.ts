@@ -84,6 +84,24 @@ describe.each(["memory", "flushed"] as const)("a handle whose store has left mem
     expect(refused).toMatchObject({ reason: "Forbidden" })
   })
 
+  scenario("counts for its first opener also when it has come back", function* () {
+    const as = { principal: "ann" }
+    const { store, stores } = yield* board({ quotas: { storesPerPrincipal: 1 } }, { ...opening, as })
+    yield* store.set(task("a"))
+    yield* idle
+    // What is not in memory counts for no one.
+    const other = yield* stores.open<Task>({ id: "other", as })
+    yield* other.end
+    yield* store.get("a")
+    const refused = { _tag: "OpenError", reason: "QuotaExceeded" }
+    expect(yield* Effect.flip(stores.open({ id: "third", as }))).toMatchObject(refused)
+    yield* idle
+    yield* store.get("a")
+    expect(yield* Effect.flip(stores.open({ id: "third", as }))).toMatchObject(refused)
+    yield* store.end
+    yield* stores.open({ id: "third", as })
+  })
+
   scenario("holds none of its records", function* () {
     const { store, stores } = yield* board({}, opening)
     // No row itself comes to this function, whose frame would hold it.

@@ -104,6 +104,21 @@ describe.each(acks)("a permanent pool, ack %s", (ack) => {
     expect(shownBy(member.frames)).toEqual(['a/title="one"', 'b/title="two"'])
   })
 
+  scenario("counts for its first opener also when it has come back", function* () {
+    const backend = yield* MergePool.memory()
+    const as = { principal: "ann" }
+    const often = { idleTimeout: "2 seconds", janitorInterval: "1 second" } as const
+    const quotas = { storesPerPrincipal: 1 }
+    const { pool, pools } = yield* opened(backend, { ack, as }, { ...often, quotas })
+    yield* TestClock.adjust("4 seconds")
+    expect((yield* pool.status)._tag).toBe("Unloaded")
+    yield* pool.state()
+    const other = pools.open({ ...permanent, id: "other", ack, as })
+    expect(yield* Effect.flip(other)).toMatchObject({ _tag: "OpenError", reason: "QuotaExceeded" })
+    yield* pool.end
+    yield* other
+  })
+
   scenario("shows followers what is committed, and nothing before", function* () {
     const { backend, held, hold, release } = yield* scripted
     const { pool } = yield* opened(backend, { ack })

@@ -2,6 +2,7 @@
 import { Effect, Exit } from "effect"
 import { OpenError } from "./ended.js"
 import { exceeded, messageOf, type Quotas } from "./quotas.js"
+import type { As } from "./sessionCalls.js"
 
 export interface Places {
   /** By principal: how many of theirs are open, or being opened. */
@@ -26,6 +27,25 @@ export const overQuota = (
       : exceeded(quotas, "storesPerPrincipal", (byPrincipal.get(principal) ?? 0) + 1))
   return over && new OpenError({ reason: "QuotaExceeded", message: messageOf(over), quota: over })
 }
+
+/** For whom something counts that is opened by the server itself. */
+export interface CountedFor {
+  readonly countedFor?: string | undefined
+}
+
+interface Opening extends CountedFor {
+  readonly as?: As | undefined
+}
+
+/** The principal that what is opened counts for. */
+export const countedFor = ({ as, countedFor }: Opening): string | undefined => countedFor ?? as?.principal
+
+/** The opening of what has left memory: the server brings it back, and it counts as before. */
+export const again = <O extends Opening>(opening: O): O => ({
+  ...opening,
+  as: undefined,
+  countedFor: countedFor(opening)
+})
 
 /** Gives up the place of what has ended. */
 export const leave = ({ byPrincipal }: Places, principal: string | undefined): void => {

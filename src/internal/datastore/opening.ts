@@ -16,7 +16,7 @@ export const invalidOpening = ({ message, option }: InvalidOptions): OpenError =
   new OpenError({ reason: "InvalidOptions", option, message: `${option} ${message}` })
 
 /** What is opened, by its id. */
-export type Named = Opening & { readonly id: string }
+export type Named = Opening & Places.CountedFor & { readonly id: string }
 
 /** What an opener names, to compare it with what is open. */
 const openedBy = ({ settings }: Runtime, opening: Opening, codec: Codec<never>): Opened => {
@@ -52,7 +52,7 @@ const add = (
   store: Store,
   opened: Opened,
   reopen: Entry["reopen"],
-  as: As | undefined
+  principal: string | undefined
 ): Effect.Effect<Store, OpenError> =>
   Effect.suspend(() => {
     if (shared.isClosed) end(store, "Closed")
@@ -62,7 +62,7 @@ const add = (
       // The tasks of a catalog that is closed run no more; it has no followers yet.
       return Effect.andThen(store.following.end(ended, 0), Effect.andThen(store.release, failed))
     }
-    entries.set(store.id, { store, opened, reopen, principal: as?.principal })
+    entries.set(store.id, { store, opened, reopen, principal })
     return Effect.succeed(store)
   })
 
@@ -133,10 +133,11 @@ const openNow = (runtime: Runtime, opening: Named, codec: Codec<never>): Effect.
             Scope.extend(Temporary.make(runtime.shared, runtime.settings, opening, id, codec), runtime.scope),
             invalidOpening
           )
+    const principal = Places.countedFor(opening)
     const added = Effect.flatMap(made, (store) =>
-      add(runtime, store, wanted, reopen(runtime, opening, codec), as)
+      add(runtime, store, wanted, reopen(runtime, opening, codec), principal)
     )
-    return Places.counted(places, id, as?.principal, added)
+    return Places.counted(places, id, principal, added)
   })
 
 /** Opens a store; callers that open one and the same share the opening. */
@@ -148,13 +149,14 @@ export const open = (
 
 /**
  * Opens a store again that has left memory. The server itself does it: the opening was allowed when its handle was given
- * out, each call of the handle is judged by its own `as`, and the first opener may have lost the right since.
+ * out, each call of the handle is judged by its own `as`, and the first opener may have lost the right since. It counts for the
+ * first opener still.
  */
 export const reopen = (
   runtime: Runtime,
   opening: Named,
   codec: Codec<never>
-): Effect.Effect<Store, OpenError> => open(runtime, { ...opening, as: undefined }, codec)
+): Effect.Effect<Store, OpenError> => open(runtime, Places.again(opening), codec)
 
 /** How handles of this catalog load their stores. */
 export const loading = (

@@ -190,7 +190,7 @@ const openNow = (runtime: Runtime, opening: Named): Effect.Effect<Pool, OpenErro
             Scope.extend(makeTemporary(runtime, opening, wanted, definition), runtime.scope),
             invalidOpening
           )
-    const principal = as?.principal
+    const principal = Places.countedFor(opening)
     const added = Effect.flatMap(made, (pool) =>
       add(runtime, pool, { opened: wanted, reopen: reopen(runtime, opening), principal })
     )
@@ -206,7 +206,7 @@ export const open = (runtime: Runtime, opening: Named): Effect.Effect<Pool, Open
  * the first opener may have lost the right since.
  */
 export const reopen = (runtime: Runtime, opening: Named): Effect.Effect<Pool, OpenError> =>
-  open(runtime, { ...opening, as: undefined })
+  open(runtime, Places.again(opening))
 
 /** How handles of this catalog load their pools. */
 export const loading = (

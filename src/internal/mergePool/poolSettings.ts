@@ -10,6 +10,7 @@ import {
   validateId,
   validateName
 } from "../catalog/catalogOptions.js"
+import type { CountedFor } from "../catalog/places.js"
 import type { Quotas } from "../catalog/quotas.js"
 import type { As } from "../catalog/sessionCalls.js"
 import * as Rules from "../options.js"
@@ -101,6 +102,6 @@ const openRules = {
 export type Opening = Effect.Effect.Success<ReturnType<typeof resolveOpening>>
 
 /** What is opened, by its id. */
-export type Named = Opening & { readonly id: string }
+export type Named = Opening & CountedFor & { readonly id: string }
 
 export const resolveOpening = (options: OpenOptions) => Rules.resolve<OpenOptions>()(openRules, options)

@@ -74,4 +74,13 @@ const leaving: ReadonlyArray<NamedMutant> = [
   )
 ]
 
-export const datastoreStoredGuards: ReadonlyArray<NamedMutant> = [...schemas, ...leaving]
+const quotas: ReadonlyArray<NamedMutant> = [
+  guard(
+    "let a store that comes back count for no one",
+    "internal/catalog/places",
+    ["countedFor: countedFor(opening)", "countedFor: undefined"],
+    ["datastore/idle", "counts for its first opener also when it has come back"]
+  )
+]
+
+export const datastoreStoredGuards: ReadonlyArray<NamedMutant> = [...schemas, ...leaving, ...quotas]
