@@ -124,6 +124,24 @@ describe("the quota", () => {
   })
 })
 
+describe("the quota of subscribers", () => {
+  scenario("counts clients that are subscribed by name, by themselves", function* () {
+    const { store, stores } = yield* board({ quotas: { subscribers: 2 } })
+    for (const client of ["ann", "bob"]) expect(yield* store.subscribe(client)).toBe(true)
+    const refused = yield* Effect.flip(store.subscribe("cy"))
+    expect(refused).toMatchObject({
+      _tag: "WriteError",
+      reason: "QuotaExceeded",
+      quota: { name: "subscribers", limit: 2 }
+    })
+    expect((yield* stores.stats).quotaRefusals).toBe(1)
+    expect(yield* store.subscribe("ann")).toBe(false)
+    yield* store.unsubscribe("ann")
+    expect(yield* store.subscribe("cy")).toBe(true)
+    expect(yield* store.subscribers).toEqual(["bob", "cy"])
+  })
+})
+
 describe("the subscribers of a store", () => {
   scenario("are a set of clients, and leave nothing behind", function* () {
     const { store, stores } = yield* board()

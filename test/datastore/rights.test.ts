@@ -100,6 +100,35 @@ describe("rights that end at an instant", () => {
   })
 })
 
+describe("a call on behalf of a principal", () => {
+  for (const kind of ["temp", "permanent"]) {
+    scenario(`touches, subscribes and ends only with the right to it (${kind})`, function* () {
+      const { store, stores } = yield* board(
+        { authorize: (principal) => ({ actions: [principal as Datastore.Action] }) },
+        { kind, expiry: "sliding", ttl: 1000 }
+      )
+      const by = (principal: string) => ({ principal })
+      const forbidden = { _tag: "WriteError", reason: "Forbidden" }
+      for (const other of ["open", "read", "subscribe", "admin"]) {
+        expect(yield* Effect.flip(store.touchAs(by(other))), other).toMatchObject(forbidden)
+      }
+      for (const other of ["open", "read", "write", "admin"]) {
+        expect(yield* Effect.flip(store.subscribe("tab", by(other))), other).toMatchObject(forbidden)
+      }
+      for (const other of ["open", "read", "write", "subscribe"]) {
+        expect(yield* Effect.flip(store.endAs(by(other))), other).toMatchObject(forbidden)
+      }
+      expect(yield* Effect.flip(store.endAs({} as never))).toMatchObject(forbidden)
+      expect([yield* store.subscribers, (yield* store.status)._tag]).toEqual([[], "Open"])
+      expect(yield* store.touchAs(by("write"))).toBe(kind === "temp")
+      expect(yield* store.subscribe("tab", by("subscribe"))).toBe(true)
+      yield* store.endAs(by("admin"))
+      expect(yield* Effect.flip(store.endAs(by("read")))).toMatchObject({ reason: "Ended" })
+      expect((yield* stores.stats).stores).toBe(0)
+    })
+  }
+})
+
 describe("two principals", () => {
   scenario("whose clients count alike do not meet", function* () {
     for (const kind of ["temp", "permanent"]) {

@@ -10,6 +10,27 @@ const all: ReadonlyArray<MergePool.Action> = ["open", "read", "write", "subscrib
 /** All that a pool shows of its content, to compare. */
 const contentOf = (pool: MergePool.PoolHandle) => Effect.all([pool.state(), pool.hash()])
 
+describe("a call on behalf of a principal", () => {
+  scenario("touches, subscribes and ends only with the right to it", function* () {
+    const { pool } = yield* board({
+      authorize: (principal) => ({ actions: [principal as MergePool.Action] }),
+      quotas: { subscribers: 1 }
+    })
+    const forbidden = { _tag: "MergeError", reason: "Forbidden" }
+    const read = { principal: "read" }
+    expect(yield* Effect.flip(pool.touchAs(read))).toMatchObject(forbidden)
+    expect(yield* Effect.flip(pool.subscribe("tab", read))).toMatchObject(forbidden)
+    expect(yield* Effect.flip(pool.endAs(read))).toMatchObject(forbidden)
+    expect([yield* pool.subscribers, (yield* pool.status)._tag]).toEqual([[], "Open"])
+    yield* pool.touchAs({ principal: "write" })
+    expect(yield* pool.subscribe("tab", { principal: "subscribe" })).toBe(true)
+    const full = yield* Effect.flip(pool.subscribe("other", { principal: "subscribe" }))
+    expect(full).toMatchObject({ reason: "QuotaExceeded", quota: { name: "subscribers", limit: 1 } })
+    yield* pool.endAs({ principal: "admin" })
+    expect(yield* Effect.flip(pool.touch)).toMatchObject({ reason: "Ended" })
+  })
+})
+
 describe("a view", () => {
   scenario("shows its cells only, and nothing of others in any reply", function* () {
     const { pool } = yield* board({

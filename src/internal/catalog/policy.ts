@@ -4,7 +4,10 @@
  */
 import type { Timers } from "../lease/timers.js"
 
-/** What a principal wants to do with a store or pool. */
+/**
+ * What a principal wants to do with a store or pool. `write` covers `touchAs`, `subscribe` also clients that are subscribed by
+ * name, and `admin` `endAs`. Calls without a principal are the server's own, which may do everything.
+ */
 export type Action = "open" | "read" | "write" | "subscribe" | "admin"
 
 /** A store or pool, as rights see it. */

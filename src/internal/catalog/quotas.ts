@@ -13,7 +13,7 @@ export interface Quotas {
   readonly bytes?: number | undefined
   /** Bytes of one record, or of one patch. */
   readonly valueBytes?: number | undefined
-  /** Follows of one store. */
+  /** Follows of one store; and clients that are subscribed to it by name, counted by themselves. */
   readonly subscribers?: number | undefined
   /** Operations of one principal in a second; so many may come at once. */
   readonly operationsPerSecond?: number | undefined

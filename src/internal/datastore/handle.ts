@@ -10,6 +10,8 @@ import {
 } from "../../Watch.js"
 import * as Clients from "../catalog/clients.js"
 import type { FollowEnded } from "../catalog/follows.js"
+import * as Permits from "../catalog/permits.js"
+import type { Action } from "../catalog/policy.js"
 import { flushAll } from "../catalog/saving.js"
 import * as Slot from "../catalog/slot.js"
 import type { JsonObject } from "../columns/jsonData.js"
@@ -17,7 +19,7 @@ import { invalid } from "../options.js"
 import type { As } from "./accept.js"
 import type { FollowOptions, ReadOptions, StepOptions, WriteOptions } from "./callOptions.js"
 import type { Codec } from "./data.js"
-import type { StoreEnded, WriteError } from "./errors.js"
+import { type StoreEnded, WriteError } from "./errors.js"
 import * as Follow from "./followCalls.js"
 import type { Row, Step } from "./operation.js"
 import * as Reads from "./reading.js"
@@ -63,6 +65,8 @@ export interface StoreHandle<in out A> {
   readonly failures: Stream.Stream<Writes.Failure>
   /** Extends the life of a store with sliding expiry, and returns whether it did. */
   readonly touch: Effect.Effect<boolean, StoreEnded>
+  /** As `touch`, on behalf of a principal that has the right to `write`. */
+  readonly touchAs: (as: As) => Effect.Effect<boolean, WriteError | StoreEnded>
   /**
    * Follows the records: a snapshot, or the changes after a revision, then `Synced`, then every change as it is made, and
    * at last one typed end. It begins when the stream runs.
@@ -74,10 +78,10 @@ export interface StoreHandle<in out A> {
    */
   readonly opener: (as?: As) => Opener
   /**
-   * Counts a client among the subscribers, also when it follows nothing. Returns whether it was new. Dies with
-   * `InvalidOptions` if it is no text.
+   * Counts a client among the subscribers, also when it follows nothing. Returns whether it was new. Fails when the quota
+   * `subscribers` is reached, or the principal has no right to `subscribe`. Dies with `InvalidOptions` if it is no text.
    */
-  readonly subscribe: (client: string) => Effect.Effect<boolean, StoreEnded>
+  readonly subscribe: (client: string, as?: As) => Effect.Effect<boolean, WriteError | StoreEnded>
   /** Ends all follows of a client here, and counts it no more. Returns whether it was there. */
   readonly unsubscribe: (client: string) => Effect.Effect<boolean>
   /** The clients that follow it or were subscribed, each once. */
@@ -88,6 +92,8 @@ export interface StoreHandle<in out A> {
   readonly status: Effect.Effect<Slot.StoreStatus>
   /** Ends the store for all, as `Ended`: each follow gets what is committed, then its end. */
   readonly end: Effect.Effect<void>
+  /** As `end`, on behalf of a principal that has the right to `admin`. */
+  readonly endAs: (as: As) => Effect.Effect<void, WriteError | StoreEnded>
 }
 
 /** What opens watchers of a store. */
@@ -106,26 +112,47 @@ const refusedBy = (error: FollowError | StoreEnded): FollowError => {
   return new WatchRefused({ reason: "Ended", ended: reason, message, cause })
 }
 
-const touch = (slot: Slot.Slot<Store>): Effect.Effect<boolean, StoreEnded> =>
+/** Calls a store that has not ended, after it was loaded. */
+const live = <A>(
+  slot: Slot.Slot<Store>,
+  then: (store: Store, now: number) => A
+): Effect.Effect<A, StoreEnded> =>
   Effect.flatMap(Slot.live(slot), (store) => {
     const now = store.shared.timers.now()
     const ended = access(store, now)
-    if (ended !== undefined) return Effect.fail(ended)
-    use(store, now)
-    return Effect.succeed(store.lifetime?.expiry === "sliding")
+    return ended === undefined ? Effect.succeed(then(store, now)) : Effect.fail(ended)
   })
 
-const subscribe = (
-  { clients }: Runtime,
+/** As {@link live}, on behalf of a principal that has the right to it. */
+const permitted = <A>(
   slot: Slot.Slot<Store>,
-  client: string
-): Effect.Effect<boolean, StoreEnded> =>
-  Effect.flatMap(Slot.live(slot), (store) => {
-    const ended = access(store, store.shared.timers.now())
-    if (ended !== undefined) return Effect.fail(ended)
-    if (typeof client !== "string") return Effect.die(invalid("client", "a string", client))
-    return Effect.succeed(Clients.join(clients, store.members, client))
-  })
+  as: As | undefined,
+  action: Action,
+  then: (store: Store, now: number) => A | Permits.NotPermitted
+): Effect.Effect<A, WriteError | StoreEnded> =>
+  Effect.flatMap(
+    live(slot, (store, now) => Permits.forbidden(store.shared.policy, store, as, action) ?? then(store, now)),
+    (done) => (Permits.isRefusal(done) ? Effect.fail(new WriteError(done)) : Effect.succeed(done))
+  )
+
+const touch = (store: Store, now: number): boolean => {
+  use(store, now)
+  return store.lifetime?.expiry === "sliding"
+}
+
+const subscribe = (
+  { clients, shared }: Runtime,
+  slot: Slot.Slot<Store>,
+  client: string,
+  as: As | undefined
+): Effect.Effect<boolean, WriteError | StoreEnded> =>
+  typeof client !== "string"
+    ? Effect.die(invalid("client", "a string", client))
+    : permitted(slot, as, "subscribe", ({ members }) => {
+        const joined = Permits.join(clients, members, shared.quotas, client)
+        if (Permits.isRefusal(joined)) shared.count.quotaRefusals++
+        return joined
+      })
 
 /** What waits for the store to be loaded is accepted first. */
 const flush = (runtime: Runtime, slot: Slot.Slot<Store>): Effect.Effect<void> =>
@@ -167,10 +194,11 @@ export const handleOf = <A>(
       delete: (key, options) => Writes.remove(writing, key, options),
       batch: (steps, options) => Writes.batch(writing, steps, options),
       failures: Stream.fromPubSub(failures),
-      touch: touch(slot),
+      touch: live(slot, touch),
+      touchAs: (as) => permitted(slot, as, "write", touch),
       follow: (options = {}) => Follow.follow(runtime, slot, codec, options),
       opener: (as) => openerOf(runtime, slot, as),
-      subscribe: (client) => subscribe(runtime, slot, client),
+      subscribe: (client, as) => subscribe(runtime, slot, client, as),
       unsubscribe: (client) =>
         Effect.sync(() => {
           const store = Slot.present(slot)
@@ -186,6 +214,10 @@ export const handleOf = <A>(
         Effect.map(Slot.live(slot), (store) => {
           end(store, "Ended")
         })
-      )
+      ),
+      endAs: (as) =>
+        permitted(slot, as, "admin", (store) => {
+          end(store, "Ended")
+        })
     }
   })

@@ -7,6 +7,8 @@ import type { StoreEnded } from "../catalog/ended.js"
 import { cursorOf, markShared } from "../catalog/epochMark.js"
 import * as Follows from "../catalog/follows.js"
 import * as Lifetime from "../catalog/lifetime.js"
+import * as Permits from "../catalog/permits.js"
+import type { Action } from "../catalog/policy.js"
 import * as Savings from "../catalog/saving.js"
 import type { As } from "../catalog/sessionCalls.js"
 import * as Slot from "../catalog/slot.js"
@@ -15,7 +17,7 @@ import { openedStream } from "../takenStream.js"
 import type { Patch } from "./patch.js"
 import { access, end, type Pool } from "./pool.js"
 import type { PoolCell } from "./poolCells.js"
-import type { MergeError } from "./poolErrors.js"
+import { MergeError } from "./poolErrors.js"
 import type { MergeOptions } from "./poolJudging.js"
 import * as Merging from "./poolMerging.js"
 import * as Reads from "./poolReading.js"
@@ -83,8 +85,13 @@ export interface PoolHandle {
   ) => Effect.Effect<Serving.Serving, InvalidOptions | StoreEnded, Scope.Scope>
   /** Extends the life of a pool with sliding expiry, and returns whether it did. */
   readonly touch: Effect.Effect<boolean, StoreEnded>
-  /** Counts a client among the subscribers, also when it follows nothing. Returns whether it was new. */
-  readonly subscribe: (client: string) => Effect.Effect<boolean, StoreEnded>
+  /** As `touch`, on behalf of a principal that has the right to `write`. */
+  readonly touchAs: (as: As) => Effect.Effect<boolean, MergeError | StoreEnded>
+  /**
+   * Counts a client among the subscribers, also when it follows nothing. Returns whether it was new. Fails when the quota
+   * `subscribers` is reached, or the principal has no right to `subscribe`.
+   */
+  readonly subscribe: (client: string, as?: As) => Effect.Effect<boolean, MergeError | StoreEnded>
   /** Ends all follows of a client here, and counts it no more. Returns whether it was there. */
   readonly unsubscribe: (client: string) => Effect.Effect<boolean>
   /** The clients that follow it or were subscribed, each once. */
@@ -95,6 +102,8 @@ export interface PoolHandle {
   readonly status: Effect.Effect<Slot.StoreStatus>
   /** Ends the pool for all, as `Ended`: each follow gets the last value, then its end. */
   readonly end: Effect.Effect<void>
+  /** As `end`, on behalf of a principal that has the right to `admin`. */
+  readonly endAs: (as: As) => Effect.Effect<void, MergeError | StoreEnded>
 }
 
 /** Opens a watcher of all cells. */
@@ -141,6 +150,23 @@ const live = <A>(slot: Slot.Slot<Pool>, then: (pool: Pool, now: number) => A): E
     const ended = access(pool, now)
     return ended === undefined ? Effect.succeed(then(pool, now)) : Effect.fail(ended)
   })
+
+/** As {@link live}, on behalf of a principal that has the right to it. */
+const permitted = <A>(
+  slot: Slot.Slot<Pool>,
+  as: As | undefined,
+  action: Action,
+  then: (pool: Pool, now: number) => A | Permits.NotPermitted
+): Effect.Effect<A, MergeError | StoreEnded> =>
+  Effect.flatMap(
+    live(slot, (pool, now) => Permits.forbidden(pool.shared.policy, pool, as, action) ?? then(pool, now)),
+    (done) => (Permits.isRefusal(done) ? Effect.fail(new MergeError(done)) : Effect.succeed(done))
+  )
+
+const touch = (pool: Pool, now: number): boolean => {
+  Lifetime.use(pool, now)
+  return pool.lifetime?.expiry === "sliding"
+}
 
 /** Takes the lease of the session that rows of a permanent pool end with, before it holds any. */
 const leased = (
@@ -225,11 +251,14 @@ export const handleOf = (runtime: Runtime, slot: Slot.Slot<Pool>, fingerprint: s
         const calls: Serving.Calls = { merge: (patch, options) => merge(runtime, slot, patch, options), open }
         return Serving.serve(pool, calls, options)
       }),
-    touch: live(slot, (pool, now) => {
-      Lifetime.use(pool, now)
-      return pool.lifetime?.expiry === "sliding"
-    }),
-    subscribe: (client) => live(slot, ({ members }) => Clients.join(clients, members, client)),
+    touch: live(slot, touch),
+    touchAs: (as) => permitted(slot, as, "write", touch),
+    subscribe: (client, as) =>
+      permitted(slot, as, "subscribe", ({ members, shared }) => {
+        const joined = Permits.join(clients, members, shared.quotas, client)
+        if (Permits.isRefusal(joined)) shared.count.quotaRefusals++
+        return joined
+      }),
     unsubscribe: (client) =>
       Effect.sync(() => {
         const joined = members()
@@ -245,6 +274,10 @@ export const handleOf = (runtime: Runtime, slot: Slot.Slot<Pool>, fingerprint: s
       Effect.map(Slot.live(slot), (pool) => {
         end(pool, "Ended")
       })
-    )
+    ),
+    endAs: (as) =>
+      permitted(slot, as, "admin", (pool) => {
+        end(pool, "Ended")
+      })
   }
 }

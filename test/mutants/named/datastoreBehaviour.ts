@@ -311,7 +311,7 @@ const idling: ReadonlyArray<NamedMutant> = [
   guard(
     "load a store again on behalf of its first opener",
     inside("opening"),
-    ["open(runtime, { ...opening, as: undefined }, codec)", "open(runtime, opening, codec)"],
+    ["open(runtime, Places.again(opening), codec)", "open(runtime, opening, codec)"],
     comesBack("comes back though its opener may open it no more, and judges each call")
   ),
   guard(

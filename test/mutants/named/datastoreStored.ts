@@ -80,6 +80,18 @@ const quotas: ReadonlyArray<NamedMutant> = [
     "internal/catalog/places",
     ["countedFor: countedFor(opening)", "countedFor: undefined"],
     ["datastore/idle", "counts for its first opener also when it has come back"]
+  ),
+  guard(
+    "let a principal end a store that may not",
+    "internal/catalog/permits",
+    [".actions.has(action)", ".actions.size > 0"],
+    ["mergePool/rights", "touches, subscribes and ends only with the right to it"]
+  ),
+  guard(
+    "subscribe any number of clients by name",
+    "internal/catalog/permits",
+    ["members.has(client) ? undefined", "members.size >= 0 ? undefined"],
+    ["datastore/quotas", "counts clients that are subscribed by name, by themselves"]
   )
 ]
 
