@@ -19,6 +19,7 @@ import { lawsOfCallsGuards } from "./named/lawsOfCalls.js"
 import { leaseGuards } from "./named/lease.js"
 import { lingerGuards } from "./named/linger.js"
 import { liveTableMutants } from "./named/liveTable.js"
+import { liveTableBoundMutants } from "./named/liveTableBounds.js"
 import { liveTableLawMutants } from "./named/liveTableLaws.js"
 import { liveTableQuietMutants } from "./named/liveTableQuiet.js"
 import { liveTableTargetMutants } from "./named/liveTableTarget.js"
@@ -442,6 +443,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...recorderGuards,
   ...watchGuards,
   ...liveTableMutants,
+  ...liveTableBoundMutants,
   ...liveTableLawMutants,
   ...liveTableQuietMutants,
   ...liveTableTargetMutants,

@@ -2,7 +2,7 @@
  * Calls of what may fail or hang, such as a tier: each takes a bounded time, and none is made while it is left alone.
  * Times are milliseconds of a monotonic clock.
  */
-import { type Cause, type Clock, Effect, identity } from "effect"
+import { type Cause, type Clock, Effect, identity, type Scope } from "effect"
 import { monotonicMillis } from "../time.js"
 
 /** What is called. Only this file writes it. */
@@ -10,8 +10,15 @@ export interface Guard {
   readonly clock: Clock.Clock
   /** The longest that a call may take. */
   readonly timeout: number
+  /**
+   * Where a call goes on whose caller leaves: a caller may be quicker than the call, and would learn nothing of a fault.
+   * Without it, such a call is interrupted.
+   */
+  readonly scope: Scope.Scope | undefined
   /** It is left alone until then. */
   restsUntil: number
+  /** So many calls go on without their callers. It is left alone until they have ended. */
+  left: number
 }
 
 /** Why a call has no answer. `Resting`: it was not made. `Slow`: it took too long. */
@@ -20,7 +27,13 @@ export type Fault<E> =
   | { readonly _tag: "Slow" }
   | { readonly _tag: "Failed"; readonly cause: Cause.Cause<E> }
 
-export const make = (clock: Clock.Clock, timeout: number): Guard => ({ clock, timeout, restsUntil: 0 })
+export const make = (clock: Clock.Clock, timeout: number, scope?: Scope.Scope): Guard => ({
+  clock,
+  timeout,
+  scope,
+  restsUntil: 0,
+  left: 0
+})
 
 /** Leaves it alone for so long. */
 export const rest = (guard: Guard, millis: number): void => {
@@ -30,6 +43,24 @@ export const rest = (guard: Guard, millis: number): void => {
 const resting = { _tag: "Resting" } as const
 const slow = { _tag: "Slow" } as const
 
+/** Runs a call that goes on to its end, in the scope of the guard, if its caller leaves. */
+const outliving = <A>(guard: Guard, call: Effect.Effect<A>): Effect.Effect<A> => {
+  const { scope } = guard
+  if (scope === undefined) return call
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.forkIn(Effect.interruptible(call), scope), (fiber) =>
+      Effect.onInterrupt(restore(Effect.flatten(fiber.await)), () =>
+        Effect.sync(() => {
+          guard.left++
+          fiber.addObserver(() => {
+            guard.left--
+          })
+        })
+      )
+    )
+  )
+}
+
 /** Runs a call. One that is too slow is interrupted and not waited for. `around` is put around a call that is made. */
 export const guarded = <A, E, B>(
   guard: Guard,
@@ -38,7 +69,8 @@ export const guarded = <A, E, B>(
   around: <X, F>(effect: Effect.Effect<X, F>) => Effect.Effect<X, F> = identity
 ): Effect.Effect<A | B> =>
   Effect.suspend((): Effect.Effect<A | B> => {
-    if (monotonicMillis(guard.clock) < guard.restsUntil) return Effect.succeed(onFault(resting))
+    if (guard.left > 0 || monotonicMillis(guard.clock) < guard.restsUntil)
+      return Effect.succeed(onFault(resting))
     const limited = call.pipe(
       Effect.interruptible,
       Effect.disconnect,
@@ -46,5 +78,6 @@ export const guarded = <A, E, B>(
       Effect.mapError((cause): Fault<E> => ({ _tag: "Failed", cause })),
       Effect.timeoutFail({ duration: guard.timeout, onTimeout: (): Fault<E> => slow })
     )
-    return Effect.catchAll(around(limited), (fault) => Effect.sync(() => onFault(fault)))
+    const judged = Effect.catchAll(around(limited), (fault) => Effect.sync(() => onFault(fault)))
+    return outliving(guard, judged)
   })

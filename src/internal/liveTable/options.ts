@@ -28,7 +28,7 @@ export interface Options<in out D extends AnyDefinition> {
   readonly history?: number | undefined
   /** An external cache, asked before the master. It is never trusted. */
   readonly tier?: (Made & Tier) | undefined
-  /** The longest that a call of the tier may take. Default 1 second. */
+  /** The longest that a call of the tier may take. With a tier, below `hardTimeout`. Default 1 second. */
   readonly tierTimeout?: Duration.DurationInput | undefined
   /** How long an answer is fresh, less up to 10 % of jitter. Default 5 minutes. */
   readonly ttl?: Duration.DurationInput | undefined
@@ -138,6 +138,7 @@ const validateTogether = <D extends AnyDefinition>(
 ): Rules.InvalidOptions | undefined => {
   const problem = (option: string, message: string) => new Rules.InvalidOptions({ option, message })
   const { grace, hardTimeout, maxBytes, maxEntries, sizeOf, softTimeout, staleWhileRevalidate } = settings
+  const { tier, tierTimeout } = settings
   if (maxBytes !== undefined && sizeOf === undefined)
     return problem(
       "sizeOf",
@@ -151,6 +152,8 @@ const validateTogether = <D extends AnyDefinition>(
     return problem("softTimeout", "must be below hardTimeout: a slow read is answered before it is given up")
   if (softTimeout !== undefined && grace === 0 && staleWhileRevalidate === 0)
     return problem("softTimeout", "needs grace: without it there is no stale value that could be served")
+  if (tier !== undefined && tierTimeout >= hardTimeout)
+    return problem("tierTimeout", "must be below hardTimeout: after a slow tier, the master is asked")
   return undefined
 }
 

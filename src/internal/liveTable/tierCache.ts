@@ -1,5 +1,5 @@
 /** The tier of a live table: asked before the master, filled behind the callers' backs, left alone after a failure. */
-import { type Clock, Effect, Schedule, type Scope } from "effect"
+import { type Clock, Effect, ExecutionStrategy, Schedule, Scope } from "effect"
 import * as Actor from "../../Actor.js"
 import { type Entry, type Store, type Tier, TierError } from "../../Tier.js"
 import * as Guard from "../cache/guard.js"
@@ -154,7 +154,9 @@ const write = (settings: TierSettings, state: State, puts: ReadonlyArray<Put>): 
 export const make = (settings: TierSettings): Effect.Effect<TierCache, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
     const { clock, counters, graceBackoff, namespace, tier, tierTimeout } = settings
-    const state: State = { store: undefined, guard: Guard.make(clock, tierTimeout) }
+    // Made before the actor: what the actor puts at its end goes on.
+    const calls = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+    const state: State = { store: undefined, guard: Guard.make(clock, tierTimeout, calls) }
     const opening = Effect.suspend(() => tier.open(namespace)).pipe(
       Effect.tapErrorCause(() => Effect.sync(() => counters.tierFaults++)),
       Effect.sandbox,

@@ -78,6 +78,7 @@ export interface Sample {
 }
 
 export const hardTimeout = 1_000
+export const tierTimeout = 500
 export const writeTimeout = 1_500
 export const doubt = 2_000
 export const targetLag = 1_000

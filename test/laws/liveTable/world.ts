@@ -15,7 +15,7 @@ import type { Backend } from "./backend.js"
 import type { Begun, Key } from "./checks.js"
 import { type Call, idsOf, type Master, makeMaster } from "./master.js"
 import { type Items, strangers, type Write } from "./rows.js"
-import { doubt, hardTimeout, type Setting, targetLag, writeTimeout } from "./schedule.js"
+import { doubt, hardTimeout, type Setting, targetLag, tierTimeout, writeTimeout } from "./schedule.js"
 
 /** One write of a caller. */
 export interface Writer {
@@ -150,6 +150,7 @@ const optionsOf = (setting: Setting): Live.Options<Items> => {
     graceBackoff: 50,
     softTimeout: softTimeout && grace > 0 ? 40 : undefined,
     hardTimeout,
+    tierTimeout,
     writeTimeout,
     doubt,
     targetLag,

@@ -1,0 +1,28 @@
+/** Guards of live tables: calls that take a bounded time, memory that ends, and how a live table ends. */
+import type { NamedMutant } from "../named.js"
+import { guardsOf } from "./guard.js"
+
+const guard = guardsOf("live table")
+
+const hanging = (title: string) => ["liveTable/hangingTier", title] as const
+
+export const liveTableBoundMutants: ReadonlyArray<NamedMutant> = [
+  guard(
+    "forget a call of the tier that its caller leaves",
+    "internal/cache/guard",
+    ["if (scope === undefined) return call", "if (scope !== undefined) return call"],
+    hanging("is asked by one caller that leaves sooner, and the master answers the others")
+  ),
+  guard(
+    "ask a tier again that has not answered a caller that has left",
+    "internal/cache/guard",
+    ["guard.left > 0 || ", ""],
+    hanging("is asked by one caller that leaves sooner, and the master answers the others")
+  ),
+  guard(
+    "let calls of the tier outlive the live table",
+    "internal/cache/guard",
+    ["Effect.forkIn(Effect.interruptible(call), scope)", "Effect.forkDaemon(Effect.interruptible(call))"],
+    hanging("is not used after the close, though its callers have left")
+  )
+]
