@@ -1,6 +1,10 @@
 /** A live table whose writes go to a target, which the master shows later (rule 1). */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Option, TestClock } from "effect"
+import { resolve } from "../../src/internal/liveTable/options.js"
+import { get } from "../../src/internal/liveTable/readCalls.js"
+import { start } from "../../src/internal/liveTable/starting.js"
+import { write } from "../../src/internal/liveTable/writeCalls.js"
 import * as LiveTable from "../../src/LiveTable.js"
 import { Column, StorageError } from "../../src/Storage.js"
 import * as Table from "../../src/Table.js"
@@ -48,6 +52,22 @@ const slow = Effect.gen(function* () {
     getMany: (ids) => Effect.tap(master.getMany(ids), () => passes.shift() ?? Effect.void)
   }
   return { live: yield* makeLive(late, target), first, second }
+})
+
+/** The inside of a live table whose master has read when it waits, each time at a gate of its own. */
+const opened = Effect.gen(function* () {
+  const { master, target } = yield* split
+  const { pass, ...gated } = yield* gate
+  const late: Table.Table<Keys> = { ...master, getMany: (ids) => Effect.tap(master.getMany(ids), pass) }
+  const settings = yield* resolve<Keys>({ target, sample: 0, targetLag: 5000 })
+  const inside = yield* start(Effect.succeed(late), settings)
+  yield* Deferred.await(inside.up)
+  const held = () => {
+    const { lapsed, open } = inside.life.reads!.core.c.acknowledged
+    return open.size + lapsed.size
+  }
+  const insert = (id: string) => write(inside, Table.Write.insert(key(id)))
+  return { inside, insert, held, master: gated }
 })
 
 /** Master and target say their revisions. A list waits when it has read; `show` lets the master show the writes. */
@@ -142,6 +162,31 @@ describe("a live table with a write target", () => {
       expect(stateOf(yield* Fiber.join(before))).toBe("revoked")
       yield* second.go
       expect(stateOf(yield* Fiber.join(after))).toBe("active")
+    })
+  )
+
+  it.scoped("forgets what it has written when targetLag is over, though nothing is read", () =>
+    Effect.gen(function* () {
+      const { held, insert } = yield* opened
+      const ids = Array.from({ length: 200 }, (_, n) => `n${n}`)
+      yield* Effect.forEach(ids, insert, { concurrency: "unbounded" })
+      expect(held()).toBe(200)
+      yield* TestClock.adjust(5_000)
+      expect(held()).toBe(0)
+    })
+  )
+
+  it.scoped("forgets what it has written when the last read from before has landed", () =>
+    Effect.gen(function* () {
+      const { held, insert, inside, master } = yield* opened
+      yield* insert("n1")
+      const reading = yield* Effect.fork(get(inside, "k1", undefined))
+      yield* master.begun
+      yield* TestClock.adjust(5_000)
+      expect(held()).toBe(1)
+      yield* master.go
+      yield* Fiber.join(reading)
+      expect(held()).toBe(0)
     })
   )
 

@@ -199,6 +199,10 @@ export const settleTime = (c: Coherence, now: number): void => {
   c.effects.wakeQueries()
 }
 
+/** Forgets what the target has acknowledged, once no load of before its end is under way. */
+export const forgetAcknowledged = ({ acknowledged, effects }: Coherence): void =>
+  Acknowledged.forget(acknowledged, effects.oldestLoad())
+
 /** A target has acknowledged a row, or that there is none: an id, or `undefined` for every row. */
 export const acknowledge = (
   c: Coherence,

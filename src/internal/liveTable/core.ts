@@ -17,7 +17,7 @@ import type { InvalidOptions } from "../options.js"
 import * as Acknowledged from "./acknowledged.js"
 import { type AnyRow, sharingOf } from "./answers.js"
 import type { Coherence, Effects, Key, QueryEntry, QuerySpec, RowAnswer } from "./coherence.js"
-import { queryMark } from "./coherence.js"
+import { forgetAcknowledged, queryMark } from "./coherence.js"
 import * as Doubts from "./doubts.js"
 import * as Interest from "./interests.js"
 import * as Journal from "./journal.js"
@@ -250,7 +250,10 @@ export const make = <D extends AnyDefinition>(
       publish()
     }
     // Rows are stored, and others given up for them, after the load has ended.
-    const onLanded = publish
+    const onLanded = (): void => {
+      forgetAcknowledged(c)
+      publish()
+    }
     const { hardTimeout } = settings
     const loading: Loading<D> = { c, master, clock, hardTimeout, interests, tier, traced, onLoaded, onLanded }
     const rows = yield* makeRowFlights(loading)

@@ -9,10 +9,10 @@ import type { AnyDefinition } from "../columns/writes.js"
 import type { Revision } from "../log/events.js"
 import { isError } from "../realms.js"
 import { monotonicMillis } from "../time.js"
-import * as Acknowledged from "./acknowledged.js"
 import type { AnyRow } from "./answers.js"
 import {
   type Coherence,
+  forgetAcknowledged,
   type Key,
   type QueryAnswer,
   type QuerySpec,
@@ -142,9 +142,8 @@ const loadQuery = <D extends AnyDefinition>(
 /** The stamp of a load that begins now. What is over by now does not outdate it. */
 const beginStamp = <D extends AnyDefinition>({ c, clock }: Loading<D>): number => {
   settleTime(c, monotonicMillis(clock))
-  const oldest = c.effects.oldestLoad()
-  Acknowledged.forget(c.acknowledged, oldest)
-  if (oldest === Number.POSITIVE_INFINITY) forgetReads(c)
+  forgetAcknowledged(c)
+  if (c.effects.oldestLoad() === Number.POSITIVE_INFINITY) forgetReads(c)
   return Cells.nextStamp(c.cells)
 }
 

@@ -19,7 +19,7 @@ export interface Options<in out D extends AnyDefinition> {
   readonly target?: (Made & Table<D>) | undefined
   /**
    * How long the master may take to show a write of `target`. For so long, a written row is answered from its
-   * acknowledgement, and lists are not stored. Default 5 seconds.
+   * acknowledgement, which is kept in memory, and lists are not stored. Default 5 seconds.
    */
   readonly targetLag?: Duration.DurationInput | undefined
   /** The changes of the table, its own writes and foreign ones. Without it, foreign writes show after `ttl`. */

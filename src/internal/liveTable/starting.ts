@@ -18,7 +18,7 @@ import { CurrentTurn } from "../turn.js"
 import * as Changes from "./changes.js"
 import { type CloseReport, reportUnsaved } from "./closeReport.js"
 import { endAll, isLoading } from "./closing.js"
-import { nextSettling, settleTime } from "./coherence.js"
+import { forgetAcknowledged, nextSettling, settleTime } from "./coherence.js"
 import * as Core from "./core.js"
 import * as Deadlines from "./deadlines.js"
 import type { ReadFailed } from "./errors.js"
@@ -174,6 +174,7 @@ const begin = <D extends AnyDefinition>(
     yield* Meter.run(meter, counters, comparisonsOf(core), publish)
     yield* Deadlines.run(deadlines, (now) => {
       settleTime(core.c, now)
+      forgetAcknowledged(core.c)
       return nextSettling(core.c)
     })
     beginReads(life, up, readsOf(parts, core, changes, actor, inner))

@@ -101,7 +101,8 @@ export const checkRest = ({ followers, inside, master, requests }: World): void 
   for (const { index, loads, queued } of [rows, lists]) {
     ensureSame(index.size + loads.size + queued.size, 0, "L7: no flight is remembered")
   }
-  ensureSame(c.doubts.open.length + c.acknowledged.open.size, 0, "L7: nothing is doubted")
+  const { lapsed, open } = c.acknowledged
+  ensureSame(c.doubts.open.length + open.size + lapsed.size, 0, "L7: nothing is doubted")
   ensureSame(interests.size, 0, "L7: nothing is asked for")
   const { confirmed, staged } = staging.pending
   ensureSame(confirmed.length + staged.length + staging.reading.size, 0, "L7: no staged write is remembered")

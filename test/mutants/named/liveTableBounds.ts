@@ -5,6 +5,7 @@ import { guardsOf } from "./guard.js"
 const guard = guardsOf("live table")
 
 const hanging = (title: string) => ["liveTable/hangingTier", title] as const
+const target = (title: string) => ["liveTable/target", title] as const
 
 export const liveTableBoundMutants: ReadonlyArray<NamedMutant> = [
   guard(
@@ -24,5 +25,17 @@ export const liveTableBoundMutants: ReadonlyArray<NamedMutant> = [
     "internal/cache/guard",
     ["Effect.forkIn(Effect.interruptible(call), scope)", "Effect.forkDaemon(Effect.interruptible(call))"],
     hanging("is not used after the close, though its callers have left")
+  ),
+  guard(
+    "keep what was written until something is read",
+    "internal/liveTable/starting",
+    ["      forgetAcknowledged(core.c)\n", ""],
+    target("forgets what it has written when targetLag is over, though nothing is read")
+  ),
+  guard(
+    "keep what was written until the next read begins",
+    "internal/liveTable/core",
+    ["      forgetAcknowledged(c)\n", ""],
+    target("forgets what it has written when the last read from before has landed")
   )
 ]
