@@ -12,7 +12,7 @@ export interface UnsavedWrite<D extends AnyDefinition> {
   readonly outcome: Outcome
 }
 
-/** What a closed live table gives back. Nothing of it is used any more. */
+/** What a closed live table gives back. Nothing of it is used any more, but by calls that ignore their interruption. */
 export interface CloseReport<in out D extends AnyDefinition> {
   /** None if it never came up. */
   readonly master: Option.Option<Table<D>>

@@ -7,6 +7,7 @@ import type { AnyDefinition } from "../columns/writes.js"
 import type { Key, QueryAnswer, RowAnswer } from "./coherence.js"
 import type { Asked } from "./core.js"
 import { ReadFailed } from "./errors.js"
+import * as OtherReads from "./otherReads.js"
 import { hit } from "./reading.js"
 import { type ReadOptions, type ReadSettings, withRead } from "./readOptions.js"
 import type { Runtime } from "./runtime.js"
@@ -139,19 +140,20 @@ const readFailedOf = (error: Table.ReadError): ReadFailed | InvalidQuery =>
 
 /** Ends a stream of the master with the live table: no page is read later. */
 const untilEnded = <D extends AnyDefinition, A, E>(
-  { ended, life }: Runtime<D>,
+  { life, otherReads }: Runtime<D>,
   rows: Stream.Stream<A, E | ReadFailed>
-): Stream.Stream<A, E | ReadFailed> => {
-  const closed = Effect.mapError(Deferred.await(ended), Option.some<E | ReadFailed>)
-  return Stream.fromPull(
+): Stream.Stream<A, E | ReadFailed> =>
+  Stream.fromPull(
     Effect.map(Stream.toPull(rows), (pull) =>
       Effect.suspend(() =>
-        // A master that ignores its interruption keeps no reader.
-        life.end === undefined ? Effect.raceFirst(Effect.disconnect(pull), closed) : closed
+        life.end === undefined
+          ? Effect.mapError(OtherReads.untilEnded(otherReads, pull), (end) =>
+              Option.isOption(end) ? end : Option.some<E | ReadFailed>(end)
+            )
+          : Effect.fail(Option.some(life.end))
       )
     )
   )
-}
 
 export const stream = <D extends AnyDefinition>(
   runtime: Runtime<D>,

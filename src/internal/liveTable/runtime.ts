@@ -8,6 +8,7 @@ import type { Core } from "./core.js"
 import { ReadFailed, WriteFailed } from "./errors.js"
 import type { Follows } from "./following.js"
 import type { Settings } from "./options.js"
+import type { OtherReads } from "./otherReads.js"
 import type { Outcome } from "./outcomes.js"
 import type { Reads } from "./slots.js"
 import type { Counters, Stats } from "./stats.js"
@@ -57,6 +58,7 @@ export interface Runtime<D extends AnyDefinition> {
   readonly up: Deferred.Deferred<Reads<D>, ReadFailed>
   /** Fails when the live table has ended. */
   readonly ended: Deferred.Deferred<never, ReadFailed>
+  readonly otherReads: OtherReads
   readonly close: Effect.Effect<CloseReport<D>>
   readonly closeWithin: LiveActor<D>["closeWithin"]
 }

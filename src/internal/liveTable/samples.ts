@@ -10,6 +10,7 @@ import type { Core } from "./core.js"
 import { judgedQuery } from "./landing.js"
 import { readQuery, readRows } from "./loading.js"
 import type { Comparison } from "./meter.js"
+import { type OtherReads, untilEnded } from "./otherReads.js"
 import { textOfQueryAnswer, textOfRowAnswer } from "./slots.js"
 
 /** How long events have to explain a difference, in milliseconds. */
@@ -56,12 +57,15 @@ const queryComparison = <D extends AnyDefinition>(core: Core<D>, key: Key, entry
 
 /** The comparison of a key that was hit. */
 export const comparisonsOf =
-  <D extends AnyDefinition>(core: Core<D>) =>
+  <D extends AnyDefinition>(core: Core<D>, otherReads: OtherReads) =>
   (key: Key): Comparison | undefined => {
     const value = Cells.get(core.c.cells, key)?.value
     if (value === undefined) return undefined
     const comparison = "spec" in value ? queryComparison(core, key, value) : rowComparison(core, key)
-    return { ...comparison, master: Effect.timeoutFail(Effect.disconnect(comparison.master), limitOf(core)) }
+    return {
+      ...comparison,
+      master: Effect.timeoutFail(untilEnded(otherReads, comparison.master), limitOf(core))
+    }
   }
 
 const limitOf = <D extends AnyDefinition>({ loading }: Core<D>) => ({

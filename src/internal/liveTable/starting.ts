@@ -17,7 +17,7 @@ import { monotonicMillis } from "../time.js"
 import { CurrentTurn } from "../turn.js"
 import * as Changes from "./changes.js"
 import { type CloseReport, reportUnsaved } from "./closeReport.js"
-import { endAll, isLoading } from "./closing.js"
+import { endAll, isReading } from "./closing.js"
 import { forgetAcknowledged, nextSettling, settleTime } from "./coherence.js"
 import * as Core from "./core.js"
 import * as Deadlines from "./deadlines.js"
@@ -26,6 +26,7 @@ import { makeApplier, makeOwnCalls, type OwnCalls } from "./events.js"
 import * as Follows from "./following.js"
 import * as Meter from "./meter.js"
 import { checkMaster, checkTarget, type Settings } from "./options.js"
+import * as OtherReads from "./otherReads.js"
 import {
   beginReads,
   closedError,
@@ -82,9 +83,10 @@ const partsOf = <D extends AnyDefinition>(settings: Settings<D>) =>
     const meter = Meter.make(settings.sample, random, clock)
     const up = yield* Deferred.make<Reads<D>, ReadFailed>()
     const ended = yield* Deferred.make<never, ReadFailed>()
+    const otherReads = OtherReads.make(ended)
     const failures = yield* PubSub.sliding<Failed<D>>({ capacity: keptFailures, replay: keptFailures })
     const life = makeLife<D>()
-    return { surroundings, follows, deadlines, meter, up, ended, failures, life, series }
+    return { surroundings, follows, deadlines, meter, up, ended, otherReads, failures, life, series }
   })
 
 type Parts<D extends AnyDefinition> = Effect.Effect.Success<ReturnType<typeof partsOf<D>>>
@@ -163,7 +165,7 @@ const begin = <D extends AnyDefinition>(
   inner: Scope.Scope
 ): Effect.Effect<Core.Core<D>, InvalidOptions> =>
   Effect.gen(function* () {
-    const { deadlines, life, meter, surroundings, up } = parts
+    const { deadlines, life, meter, otherReads, surroundings, up } = parts
     const { clock, counters, publish, settings } = surroundings
     const { changes: watch, history, target } = settings
     const lateNow = target === undefined ? undefined : () => monotonicMillis(clock)
@@ -171,7 +173,7 @@ const begin = <D extends AnyDefinition>(
     const core = yield* Core.make(surroundings, master, watch === undefined ? undefined : knownOf(life))
     const changes = watch === undefined ? undefined : yield* followChanges(watch, core, own, history, lateNow)
     setChanges(life, changes)
-    yield* Meter.run(meter, counters, comparisonsOf(core), publish)
+    yield* Meter.run(meter, counters, comparisonsOf(core, otherReads), publish)
     yield* Deadlines.run(deadlines, (now) => {
       settleTime(core.c, now)
       forgetAcknowledged(core.c)
@@ -182,7 +184,7 @@ const begin = <D extends AnyDefinition>(
   }).pipe(Scope.extend(inner))
 
 const reportOf = <D extends AnyDefinition>(
-  { series, surroundings: { counters, publish, settings } }: Parts<D>,
+  { otherReads, series, surroundings: { counters, publish, settings } }: Parts<D>,
   writing: Writing.Writing<D>,
   { cause, resource }: Actor.Leftover<Core.Core<D>, Writing.Job<D>>
 ): CloseReport<D> => {
@@ -194,7 +196,7 @@ const reportOf = <D extends AnyDefinition>(
     master: Option.map(resource, ({ master }) => master),
     target: Option.fromNullable(settings.target),
     tier: Option.fromNullable(settings.tier),
-    masterBusy: writing.state.running > 0 || Option.exists(resource, isLoading),
+    masterBusy: writing.state.running > 0 || Option.exists(resource, (core) => isReading(core, otherReads)),
     unsaved: [...writing.state.unsaved],
     stats: { ...counters }
   }
@@ -213,7 +215,7 @@ const behaviorOf =
     parts: Parts<D>,
     writing: Writing.Writing<D>,
     acquire: Effect.Effect<Table<D>, E, R>,
-    inner: Scope.Scope,
+    inner: Scope.CloseableScope,
     actorOf: () => LiveActor<D>
   ) =>
   (
@@ -244,7 +246,8 @@ const behaviorOf =
       },
       closeDeadline: settings.closeDeadline,
       report: (leftover) => reportOf(parts, writing, leftover),
-      onScopeClosed: (report) => reportUnsaved(settings.name, report, settings.onClosed)
+      onScopeClosed: (report) =>
+        Effect.andThen(Scope.close(inner, Exit.void), reportUnsaved(settings.name, report, settings.onClosed))
     }
   }
 
@@ -255,9 +258,9 @@ export const start = <D extends AnyDefinition, E, R>(
 ): Effect.Effect<Runtime<D>, InvalidOptions, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function* () {
     const parts = yield* partsOf(settings)
-    const { ended, failures, follows, life, surroundings, up } = parts
+    const { ended, failures, follows, life, otherReads, surroundings, up } = parts
     const { clock, counters, publish } = surroundings
-    // Forked before the actor is made: it ends after the actor.
+    // Forked before the actor is made: it ends after the actor, and before the report is given to `onClosed`.
     const inner = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     const writing = writingOf(parts)
     const actor: LiveActor<D> = yield* Actor.make(behaviorOf(parts, writing, acquire, inner, () => actor))
@@ -268,7 +271,20 @@ export const start = <D extends AnyDefinition, E, R>(
         Effect.tap(report, () => Scope.close(inner, Exit.void))
       )
     yield* Effect.addFinalizer(() => ending)
-    const own = { settings, clock, counters, publish, actor, writing, follows, failures, life, up, ended }
+    const own = {
+      settings,
+      clock,
+      counters,
+      publish,
+      actor,
+      writing,
+      follows,
+      failures,
+      life,
+      up,
+      ended,
+      otherReads
+    }
     const closeWithin: Runtime<D>["closeWithin"] = (duration) => closed(actor.closeWithin(duration))
     return { ...own, close: closed(actor.close), closeWithin }
   })

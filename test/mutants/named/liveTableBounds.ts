@@ -6,6 +6,7 @@ const guard = guardsOf("live table")
 
 const hanging = (title: string) => ["liveTable/hangingTier", title] as const
 const target = (title: string) => ["liveTable/target", title] as const
+const closing = (title: string) => ["liveTable/closing", title] as const
 
 export const liveTableBoundMutants: ReadonlyArray<NamedMutant> = [
   guard(
@@ -37,5 +38,23 @@ export const liveTableBoundMutants: ReadonlyArray<NamedMutant> = [
     "internal/liveTable/core",
     ["      forgetAcknowledged(c)\n", ""],
     target("forgets what it has written when the last read from before has landed")
+  ),
+  guard(
+    "report pages and samples that run as none",
+    "internal/liveTable/closing",
+    ["queries.fibers.size + running > 0", "queries.fibers.size > 0 && running >= 0"],
+    closing("waits for a sample that ignores its interruption, and reports it")
+  ),
+  guard(
+    "close while a page is read",
+    "internal/liveTable/closing",
+    [", whenStopped(otherReads)", ""],
+    closing("waits for a page of a stream that ignores its interruption, and reports it")
+  ),
+  guard(
+    "report by `onClosed` before the last use of the tier",
+    "internal/liveTable/starting",
+    ["Effect.andThen(Scope.close(inner, Exit.void), report", "Effect.andThen(Effect.void, report"],
+    closing("by its scope has ended the use of the tier and the master before `onClosed`")
   )
 ]

@@ -55,7 +55,7 @@ export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "forget reads that ignore their interruption",
     "internal/liveTable/starting",
-    ["writing.state.running > 0 || Option.exists(resource, isLoading)", "writing.state.running > 0"],
+    ["state.running > 0 || Option.exists(resource, ", "state.running > 0 || Option.exists(Option.none(), "],
     ["liveTable/lifecycle", "waits for a read of a row that ignores its interruption, and reports it"]
   ),
   guard(
@@ -166,7 +166,10 @@ export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "read a page of the master after the close",
     reads,
-    ["life.end === undefined ? Effect.raceFirst(Effect.disconnect(pull), closed) : closed", "pull"],
+    [
+      "life.end === undefined\n          ? Effect.mapError(OtherReads.untilEnded(otherReads, pull)",
+      "otherReads !== undefined\n          ? Effect.mapError(pull"
+    ],
     ["liveTable/lifecycle", "ends a stream in its middle: it reads no further page"]
   ),
   guard(
