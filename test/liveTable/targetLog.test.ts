@@ -1,14 +1,14 @@
 /** A live table with a write target, and the log of that: what the log names, the master shows later (rules 1, 5, 13). */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Option, TestClock } from "effect"
+import { Effect, Fiber, Option, TestClock } from "effect"
 import * as ChangeLog from "../../src/ChangeLog.js"
 import { makeMemorySource } from "../../src/internal/table/memory.js"
 import * as LiveTable from "../../src/LiveTable.js"
 import * as Table from "../../src/Table.js"
 import * as Watch from "../../src/Watch.js"
-import { freshnessOf, idsOf, key, keys, stateOf } from "../support/liveTable/keys.js"
+import { errorOf, freshnessOf, idsOf, key, keys, stateOf } from "../support/liveTable/keys.js"
 import { away } from "../support/liveTable/master.js"
-import { scenario } from "../support/time/turn.js"
+import { scenario, started } from "../support/time/turn.js"
 
 /** The master shows what the target has when `show` says so, with the revision of it. */
 const split = (revisions: "shown" | "none") =>
@@ -125,4 +125,63 @@ describe("a live table with a write target and its log", () => {
       expect(freshnessOf(shown)).toBe("Fresh")
     }
   )
+})
+
+describe("a read with `atLeast` before a write target", () => {
+  scenario("waits until the master shows the write of others, in a row and in a list", function* () {
+    const { live, other, show } = yield* split("shown")
+    const { revision } = yield* other.insert(key("k2", "new"))
+    const atLeast = Option.getOrThrow(revision)
+    const row = yield* started(live.get("k2", { atLeast }))
+    const list = yield* started(live.list({}, { atLeast }))
+    yield* TestClock.adjust(4_000)
+    expect([row.unsafePoll(), list.unsafePoll()]).toEqual([null, null])
+    yield* show
+    yield* TestClock.adjust(100)
+    expect(stateOf(yield* Fiber.join(row))).toBe("new")
+    expect(idsOf(yield* Fiber.join(list))).toBe("k1,k2")
+  })
+
+  scenario("waits for its own write in a list, and answers it at once in a row", function* () {
+    const { live, show } = yield* split("shown")
+    const { revision } = yield* live.insert(key("k2", "new"))
+    const atLeast = Option.getOrThrow(revision)
+    expect(stateOf(yield* live.get("k2", { atLeast }))).toBe("new")
+    const list = yield* started(live.list({}, { atLeast }))
+    yield* TestClock.adjust(1_000)
+    expect(list.unsafePoll()).toBe(null)
+    yield* show
+    yield* TestClock.adjust(100)
+    expect(idsOf(yield* Fiber.join(list))).toBe("k1,k2")
+  })
+
+  scenario("does not wait for what no change in the log concerns", function* () {
+    const { live, other } = yield* split("shown")
+    yield* live.get("k1")
+    const { revision } = yield* other.insert(key("k2"))
+    const row = yield* started(live.get("k1", { atLeast: Option.getOrThrow(revision) }))
+    yield* TestClock.adjust(0)
+    expect(stateOf(yield* Fiber.join(row))).toBe("active")
+  })
+
+  scenario("fails if the master has not shown it within targetLag", function* () {
+    const { live, other } = yield* split("shown")
+    const { revision } = yield* other.insert(key("k2"))
+    const read = yield* started(errorOf(live.list({}, { atLeast: Option.getOrThrow(revision) })))
+    yield* TestClock.adjust(4_999)
+    expect(read.unsafePoll()).toBe(null)
+    yield* TestClock.adjust(1)
+    expect(yield* Fiber.join(read)).toMatchObject({ _tag: "ReadFailed", reason: "TimedOut" })
+  })
+
+  scenario("takes what a master without revisions shows after targetLag", function* () {
+    const { live, other, show } = yield* split("none")
+    const { revision } = yield* other.insert(key("k2", "new"))
+    const read = yield* started(live.list({}, { atLeast: Option.getOrThrow(revision) }))
+    yield* TestClock.adjust(4_900)
+    expect(read.unsafePoll()).toBe(null)
+    yield* show
+    yield* TestClock.adjust(100)
+    expect(idsOf(yield* Fiber.join(read))).toBe("k1,k2")
+  })
 })

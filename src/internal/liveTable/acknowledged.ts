@@ -37,6 +37,10 @@ const put = <A>(into: Acknowledgements<A>, id: IdValue | undefined, acknowledged
   into.set(id, acknowledged)
 }
 
+/** Whether one revision is known to be another one, or later. */
+export const isAtLeast = (one: Revision | undefined, other: Revision): boolean =>
+  one !== undefined && one.epoch === other.epoch && one.seq >= other.seq
+
 const isLater = (one: Revision | undefined, other: Revision): boolean =>
   one !== undefined && one.epoch === other.epoch && one.seq > other.seq
 
@@ -96,7 +100,7 @@ export const concerns = <A extends Answer<unknown>>({ open }: Targets<A>, id: Id
 
 /** Whether what was read shows the change. Revisions of other epochs say nothing. */
 const shows = (read: Revision | undefined, { revision }: Acknowledged<unknown>): boolean =>
-  read !== undefined && revision !== undefined && read.epoch === revision.epoch && read.seq >= revision.seq
+  revision !== undefined && isAtLeast(read, revision)
 
 /** What forbids that a load of a row counts; `undefined`: nothing. */
 export const inPlaceOf = <A extends Answer<unknown>>(
@@ -110,6 +114,28 @@ export const inPlaceOf = <A extends Answer<unknown>>(
   if (!shows(revision, found)) return found
   found.shown = true
   return undefined
+}
+
+/** Whether a revision shows the changes that the master may not show yet. `Unchanged`: there are none. */
+export type Showing = "Shown" | "Unshown" | "Unchanged"
+
+/** Whether a revision shows what has changed a row. */
+export const showingOf = <A extends Answer<unknown>>(
+  { open }: Targets<A>,
+  id: IdValue,
+  revision: Revision | undefined
+): Showing => {
+  const found = open.get(id) ?? open.get(undefined)
+  return found === undefined ? "Unchanged" : shows(revision, found) ? "Shown" : "Unshown"
+}
+
+/** Whether a revision shows all changes. */
+export const showingOfAll = <A extends Answer<unknown>>(
+  { open }: Targets<A>,
+  revision: Revision | undefined
+): Showing => {
+  for (const one of open.values()) if (!shows(revision, one)) return "Unshown"
+  return open.size === 0 ? "Unchanged" : "Shown"
 }
 
 /** Whether a load of a list or a count shows every change. */

@@ -8,7 +8,9 @@ import * as Rules from "../options.js"
 export interface ReadOptions {
   /**
    * A revision of the table's log: the answer holds everything up to it. Passed on from an earlier answer or write, it
-   * makes reads monotonic across processes. `"queued"`: the answer holds the writes that were queued before.
+   * makes reads monotonic across processes. `"queued"`: the answer holds the writes that were queued before. Before a
+   * write target, the read waits until the master shows the revision, or `targetLag` is over; it fails as `TimedOut` if the
+   * master's own revision is lower then.
    */
   readonly atLeast?: Revision | "queued" | undefined
   /** How long to wait for the log to deliver `atLeast`, before the master is asked. Default 3 seconds. */

@@ -5,7 +5,9 @@
 import { type Clock, Effect } from "effect"
 import * as Cells from "../cache/cells.js"
 import { judge, type Times } from "../cache/freshness.js"
+import type { Revision } from "../log/events.js"
 import { monotonicMillis } from "../time.js"
+import type { Showing } from "./acknowledged.js"
 import { type Answer, type StaleReason, staleFor, withFreshness } from "./answers.js"
 import type { Key } from "./coherence.js"
 import type { ReadFailed } from "./errors.js"
@@ -25,6 +27,8 @@ export interface Slot<out A extends Answer<unknown>, in out V> {
   readonly refresh: Effect.Effect<void>
   /** Keeps the load under way when its callers leave it, from this moment. */
   readonly keep: Effect.Effect<void>
+  /** Whether an answer of a revision holds what a target and the log have, and the master may show later. */
+  readonly showing: (revision: Revision | undefined) => Showing
   /** A load that begins from now on, and that asks the master, not the tier. */
   readonly joinMaster: Effect.Effect<A, ReadFailed>
 }

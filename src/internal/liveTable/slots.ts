@@ -5,10 +5,12 @@ import * as Flights from "../cache/flights.js"
 import type { InvalidQuery } from "../columns/query.js"
 import type { AnyDefinition } from "../columns/writes.js"
 import type { Revision } from "../log/events.js"
+import { monotonicMillis } from "../time.js"
+import * as Acknowledged from "./acknowledged.js"
 import { type Answer, type AnyRow, withValue } from "./answers.js"
 import type { Key, QueryAnswer, QueryEntry, QuerySpec, RowAnswer } from "./coherence.js"
 import type { Asked, Core } from "./core.js"
-import type { ReadFailed } from "./errors.js"
+import { ReadFailed } from "./errors.js"
 import * as Interest from "./interests.js"
 import { judgedQuery } from "./landing.js"
 import { type Reading, read, readMaster, type Slot } from "./reading.js"
@@ -108,6 +110,7 @@ export const rowSlot = <D extends AnyDefinition>(
     answer: (value) => shareRow(core, value as RowAnswer),
     times: (value) => (Option.isNone((value as RowAnswer).value) ? lifetimes.absent : lifetimes.present),
     join: Effect.map(join, share),
+    showing: (revision) => Acknowledged.showingOf(core.c.acknowledged, key, revision),
     joinMaster: Effect.suspend(() => {
       Flights.detach(core.rows, key)
       return Effect.map(interested(core, key, { tags, pastTier: true }, load), share)
@@ -135,6 +138,7 @@ export const querySlot = <D extends AnyDefinition>(
     answer: (value) => shareQuery(core, (value as QueryEntry).answer),
     times: () => core.c.lifetimes.present,
     join,
+    showing: (revision) => Acknowledged.showingOfAll(core.c.acknowledged, revision),
     joinMaster: Effect.suspend(() => {
       Flights.detach(core.queries, key)
       return join
@@ -148,8 +152,7 @@ export const querySlot = <D extends AnyDefinition>(
 const holds = <A extends Answer<unknown>>(slot: Slot<A, Cached>, revision: Revision): boolean => {
   const cell = slot.cell()
   if (cell?.value === undefined) return false
-  const held = Option.getOrUndefined(slot.answer(cell.value).revision)
-  return held !== undefined && held.epoch === revision.epoch && held.seq >= revision.seq
+  return Acknowledged.isAtLeast(Option.getOrUndefined(slot.answer(cell.value).revision), revision)
 }
 
 /** `cell`: the cache may be used for this key alone. `master`: it cannot be used. */
@@ -158,17 +161,73 @@ export type Way = "cache" | "cell" | "master"
 /** What a read shows over its answer. It begins when the master may be asked: what was waited for before is over. */
 export type View<A> = (read: Effect.Effect<A, ReadFailed>, way: Way) => Effect.Effect<A, ReadFailed>
 
+/** How a read goes on. `isReached`: the memory has every change up to `atLeast`. */
+interface Begun {
+  readonly way: Way
+  readonly isReached: boolean
+}
+
 /** Waits for what `atLeast` asks for. */
 const awaitLeast = <D extends AnyDefinition, A extends Answer<unknown>>(
   reads: Reads<D>,
   slot: Slot<A, Cached>,
   { atLeast, use, wait }: ReadSettings
-): Effect.Effect<Way, ReadFailed> => {
-  if (atLeast === undefined) return Effect.succeed(use)
-  if (atLeast === "queued") return Effect.as(reads.flushed, use)
-  if (holds(slot, atLeast)) return Effect.succeed(use === "cache" ? "cell" : use)
-  return Effect.map(reads.reached(atLeast, wait), (reached) => (reached ? use : "master"))
+): Effect.Effect<Begun, ReadFailed> => {
+  const begun = { way: use, isReached: true }
+  if (atLeast === undefined) return Effect.succeed(begun)
+  if (atLeast === "queued") return Effect.as(reads.flushed, begun)
+  if (holds(slot, atLeast)) return Effect.succeed(use === "cache" ? { ...begun, way: "cell" } : begun)
+  return Effect.map(reads.reached(atLeast, wait), (isReached) =>
+    isReached ? begun : { way: "master", isReached }
+  )
 }
+
+/** The pause between two reads of a master that does not show yet what was asked for, in milliseconds. */
+const showPause = 100
+
+const notShown = new ReadFailed({
+  reason: "TimedOut",
+  message:
+    "the master has not shown `atLeast` within targetLag: look at how it follows the target, or raise targetLag"
+})
+
+/**
+ * Reads until the answer holds a revision that the master may show later than the target: as its own revision proves, or
+ * the log, or the end of `targetLag`.
+ */
+const untilShown = <D extends AnyDefinition, A extends Answer<unknown>>(
+  { core: { c, loading } }: Reads<D>,
+  slot: Slot<A, Cached>,
+  atLeast: Revision,
+  isReached: boolean,
+  first: Effect.Effect<A, ReadFailed>,
+  seen: View<A>
+): Effect.Effect<A, ReadFailed> =>
+  Effect.suspend(() => {
+    const now = () => monotonicMillis(loading.clock)
+    const until = now() + c.lifetimes.targetLag
+    const look = (read: Effect.Effect<A, ReadFailed>, wasUnshown: boolean): Effect.Effect<A, ReadFailed> =>
+      Effect.suspend(() => {
+        const isLast = now() >= until
+        return Effect.flatMap(read, (answer) => {
+          const revision = Option.getOrUndefined(answer.revision)
+          const isLower = revision?.epoch === atLeast.epoch && revision.seq < atLeast.seq
+          const showing = slot.showing(revision)
+          // What is not shown in its time is forgotten then.
+          const isProven =
+            isReached && (showing === "Shown" || (showing === "Unchanged" && !(wasUnshown && isLower)))
+          if (isProven || Acknowledged.isAtLeast(revision, atLeast)) return Effect.succeed(answer)
+          if (!isLast)
+            return Effect.andThen(Effect.sleep(showPause), look(again, wasUnshown || showing === "Unshown"))
+          return isLower ? Effect.fail(notShown) : Effect.succeed(answer)
+        })
+      })
+    const again = seen(
+      Effect.suspend(() => (now() < until ? slot.join : slot.joinMaster)),
+      "master"
+    )
+    return look(first, false)
+  })
 
 const asRead = <A>(read: Effect.Effect<A, ReadFailed>): Effect.Effect<A, ReadFailed> => read
 
@@ -179,11 +238,15 @@ export const readSlot = <D extends AnyDefinition, A extends Answer<unknown>>(
   settings: ReadSettings | undefined,
   view: View<A> = asRead
 ): Effect.Effect<A, ReadFailed> => {
-  const { reading } = reads
+  const { core, reading } = reads
   if (settings === undefined) return view(read(reading, slot, "allow"), "cache")
-  return Effect.flatMap(awaitLeast(reads, slot, settings), (way) =>
-    view(way === "master" ? readMaster(reading, slot) : read(reading, slot, settings.stale), way)
-  )
+  const { atLeast, stale } = settings
+  return Effect.flatMap(awaitLeast(reads, slot, settings), ({ isReached, way }) => {
+    const answer = view(way === "master" ? readMaster(reading, slot) : read(reading, slot, stale), way)
+    return core.target === core.master || atLeast === undefined || atLeast === "queued"
+      ? answer
+      : untilShown(reads, slot, atLeast, isReached, answer, view)
+  })
 }
 
 /** The rows of ids, in order. Those that the cache has are not waited for. A repeated id gets an answer of its own. */

@@ -98,7 +98,7 @@ const checkRows = (world: World, begun: Begun, rows: ReadonlyArray<Row>, at: num
 const floorOfKey = (world: World, begun: Begun): number => {
   if (begun.key.kind === "row") return floorOf(begun, world, begun.key.id)
   // Until a master shows the writes of its target, its lists are those of before.
-  if (isLate(world.setting)) return begun.listFloor
+  if (isLate(world.setting)) return Math.max(begun.listFloor, begun.atLeast)
   if (world.unordered) return begun.atLeast
   if (!begun.queued) return Math.max(begun.listFloor, begun.atLeast)
   return Math.max(begun.listFloor, ...ids.map((id) => floorOf(begun, world, id)))
@@ -230,12 +230,11 @@ export const acknowledge = (world: World, writer: Writer, exit: Exit.Exit<unknow
   }
   if (outcome !== "Written" || call?.done === undefined) return
   for (const id of idsOf([write])) floors.set(id, Math.max(floors.get(id) ?? 0, call.done.at))
-  if (isLate(world.setting)) return
-  world.listFloor = Math.max(world.listFloor, call.done.at)
   const revision = Exit.isSuccess(exit)
     ? (exit.value as { readonly revision: Option.Option<Revision> }).revision
     : undefined
   if (revision?._tag === "Some") know(world, revision.value, call.done.at)
+  if (!isLate(world.setting)) world.listFloor = Math.max(world.listFloor, call.done.at)
 }
 
 /** Nothing that was read before is served again. */

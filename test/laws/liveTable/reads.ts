@@ -3,8 +3,8 @@ import { Effect, Option, Runtime, Stream } from "effect"
 import type { Answer, ReadOptions } from "../../../src/LiveTable.js"
 import { begin, checkAnswer, checkOther, type Key, textOf } from "./checks.js"
 import { counted, ids, queries, strangers } from "./rows.js"
-import type { FollowHow, ReadHow } from "./schedule.js"
-import { detach, type Follower, type World } from "./world.js"
+import { type FollowHow, type ReadHow, targetLag } from "./schedule.js"
+import { detach, type Follower, isLate, type World } from "./world.js"
 
 /** The tag of what is read as `tagged`. */
 export const tag = "tag"
@@ -47,10 +47,14 @@ const optionsOf = ({ known }: World, how: ReadHow): ReadOptions | undefined => {
   return known === undefined ? undefined : { atLeast: known.revision, wait: 400 }
 }
 
+/** So often is the master asked for one read: every 100 ms until it shows a revision, where that is late. */
+const loadsOf = ({ setting }: World, how: ReadHow): number =>
+  how === "log" && isLate(setting) ? targetLag / 100 + 2 : 1
+
 /** Begins a read now. */
 export const reading = (world: World, key: Key, how: ReadHow): Effect.Effect<unknown, unknown> => {
   const begun = begin(world, key, how)
-  world.requests++
+  world.requests += loadsOf(world, how)
   if (how === "master") detach(world, key.kind === "row" ? [key.id] : [])
   return Effect.tap(answerOf(world, key, how), (result) =>
     Effect.sync(() => checkAnswer(world, begun, result))
@@ -61,7 +65,7 @@ export const read = (world: World, key: Key, how: ReadHow): void => fork(world, 
 
 export const readAll = (world: World, how: ReadHow): void => {
   const begun = ids.map((id) => begin(world, { kind: "row", id }, how))
-  world.requests += ids.length
+  world.requests += ids.length * loadsOf(world, how)
   if (how === "master") detach(world, ids)
   const answers = world.live.getMany(ids, optionsOf(world, how))
   fork(

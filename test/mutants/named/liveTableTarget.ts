@@ -121,5 +121,23 @@ export const liveTableTargetMutants: ReadonlyArray<NamedMutant> = [
       "laws/liveTable",
       "L3-L8: over memory returns what was acknowledged or later, and accounts for every write, under any schedule"
     ]
+  ),
+  guard(
+    "take any answer of a late master for `atLeast`",
+    "internal/liveTable/slots",
+    ["return core.target === core.master || ", "return core.target !== undefined || "],
+    logged("waits until the master shows the write of others, in a row and in a list")
+  ),
+  guard(
+    "ask a late master until targetLag is over for what has not changed",
+    "internal/liveTable/acknowledged",
+    ['return found === undefined ? "Unchanged" : shows', "return found !== undefined && shows"],
+    logged("does not wait for what no change in the log concerns")
+  ),
+  guard(
+    "take an older revision for `atLeast` when targetLag is over",
+    "internal/liveTable/slots",
+    ["return isLower ? Effect.fail(notShown)", "return isLower && !isLast ? Effect.fail(notShown)"],
+    logged("fails if the master has not shown it within targetLag")
   )
 ]
