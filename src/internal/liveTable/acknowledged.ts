@@ -88,11 +88,8 @@ export const noteNamed = <A extends Answer<unknown>>(
   }
 }
 
-const find = <A extends Answer<unknown>>(
-  { lapsed, open }: Targets<A>,
-  id: IdValue
-): Acknowledged<A> | undefined =>
-  open.get(id) ?? open.get(undefined) ?? lapsed.get(id) ?? lapsed.get(undefined)
+const findIn = <A>(some: Acknowledgements<A>, id: IdValue): Acknowledged<A> | undefined =>
+  some.get(id) ?? some.get(undefined)
 
 /** Whether the master may not show a row yet. */
 export const concerns = <A extends Answer<unknown>>({ open }: Targets<A>, id: IdValue): boolean =>
@@ -109,7 +106,7 @@ export const inPlaceOf = <A extends Answer<unknown>>(
   askedAt: number,
   revision: Revision | undefined
 ): Acknowledged<A> | undefined => {
-  const found = find(targets, id)
+  const found = findIn(targets.open, id) ?? findIn(targets.lapsed, id)
   if (found === undefined || askedAt >= found.until) return undefined
   if (!shows(revision, found)) return found
   found.shown = true
@@ -125,7 +122,7 @@ export const showingOf = <A extends Answer<unknown>>(
   id: IdValue,
   revision: Revision | undefined
 ): Showing => {
-  const found = open.get(id) ?? open.get(undefined)
+  const found = findIn(open, id)
   return found === undefined ? "Unchanged" : shows(revision, found) ? "Shown" : "Unshown"
 }
 

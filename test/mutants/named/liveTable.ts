@@ -198,12 +198,11 @@ const staging: ReadonlyArray<NamedMutant> = [
     "show what was confirmed over a base that was read after it",
     "internal/liveTable/slots",
     [
-      `Effect.flatMap(awaitLeast(reads, slot, settings), (way) =>
-    view(way === "master" ? readMaster(reading, slot) : read(reading, slot, settings.stale), way)
-  )`,
-      `view(Effect.flatMap(awaitLeast(reads, slot, settings), (way) =>
-    way === "master" ? readMaster(reading, slot) : read(reading, slot, settings.stale)
-  ), "cache")`
+      "  const { atLeast, stale } = settings\n",
+      `  const { atLeast, stale } = settings
+  if (atLeast === "queued") return view(Effect.flatMap(awaitLeast(reads, slot, settings), ({ way }) =>
+    way === "master" ? readMaster(reading, slot) : read(reading, slot, stale)
+  ), "cache")\n`
     ],
     [staged, "that was confirmed stands under the writes that a read has waited for"]
   ),

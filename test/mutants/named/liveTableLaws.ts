@@ -98,8 +98,8 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
     "load on the caller's fiber",
     "internal/liveTable/slots",
     [
-      "    join: Effect.map(join, share),\n    joinMaster: Effect.suspend(() => {\n      Flights.detach(core.rows, key)",
-      '    join: Effect.map(core.master.getMany([key as never]), ({ value }) => shareRow(core, { value: value[0]!, revision: Option.none(), freshness: { _tag: "Fresh" } } as RowAnswer)) as typeof join,\n    joinMaster: Effect.suspend(() => {\n      Flights.detach(core.rows, key)'
+      "    join: Effect.map(join, share),\n",
+      '    join: Effect.map(core.master.getMany([key as never]), ({ value }) => shareRow(core, { value: value[0]!, revision: Option.none(), freshness: { _tag: "Fresh" } } as RowAnswer)) as typeof join,\n'
     ],
     trap("gives the answer to the others when the first caller is interrupted (rule 8)")
   ),

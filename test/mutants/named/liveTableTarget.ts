@@ -38,7 +38,7 @@ export const liveTableTargetMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "take the deletion of everything for newer than later rows",
     acknowledged,
-    ["open.get(id) ?? open.get(undefined)", "open.get(undefined) ?? open.get(id)"],
+    ["some.get(id) ?? some.get(undefined)", "some.get(undefined) ?? some.get(id)"],
     gone
   ),
   guard(
