@@ -178,9 +178,7 @@ const handleOf = <D extends AnyDefinition>(runtime: Runtime<D>): LiveTable<D> =>
     ready: actor.ready,
     status: Effect.sync(actor.unsafeStatus),
     statusChanges: actor.statusChanges,
-    health: Effect.sync(() =>
-      healthOf(runtime.life.changes, runtime.life.reads !== undefined, runtime.settings)
-    ),
+    health: Effect.sync(() => healthOf(runtime.life.changes, runtime.life.reads?.core, runtime.settings)),
     stats: Effect.sync(unsafeStats),
     unsafeStats,
     close: runtime.close,

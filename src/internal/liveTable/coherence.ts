@@ -74,6 +74,14 @@ export interface Lifetimes {
   readonly targetLag: number
 }
 
+/** Changes that may have been missed. Only this file writes it. */
+export interface Gap {
+  /** Until then what was loaded before may be served stale, in monotonic milliseconds. */
+  servedUntil: number
+}
+
+export const makeGap = (): Gap => ({ servedUntil: Number.NEGATIVE_INFINITY })
+
 export interface Coherence {
   /** A cell holds a {@link RowAnswer} under an id, and a {@link QueryEntry} under the key of a query. */
   readonly cells: Cells.Cells<Key, RowAnswer | QueryEntry>
@@ -89,6 +97,7 @@ export interface Coherence {
   readonly listedRows: KeyJournal.Journal<Key>
   readonly doubts: Doubts.Doubts
   readonly acknowledged: Acknowledged.Targets<RowAnswer>
+  readonly gap: Gap
   readonly sharing: Sharing
   readonly sizeOf: ((row: AnyRow) => number) | undefined
   readonly lifetimes: Lifetimes
@@ -134,6 +143,17 @@ export const anythingChanged = (c: Coherence, batch?: string): void => {
   Cells.invalidateAll(c.cells)
   c.effects.detachAll()
   c.counters.invalidated++
+  c.effects.wakeAll()
+}
+
+/** The highest age of an answer. */
+export const longestAge = ({ absent, present }: Pick<Lifetimes, "absent" | "present">): number =>
+  Math.max(present.ttl, absent.ttl) + Math.max(present.grace, present.staleWhileRevalidate)
+
+/** Notes that changes may have been missed: what was loaded before is suspect. */
+export const changesMissed = (c: Coherence, now: number): void => {
+  if (c.cells.map.size > 0) c.gap.servedUntil = now + longestAge(c.lifetimes)
+  Cells.suspectAll(c.cells)
   c.effects.wakeAll()
 }
 

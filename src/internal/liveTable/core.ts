@@ -17,7 +17,7 @@ import type { InvalidOptions } from "../options.js"
 import * as Acknowledged from "./acknowledged.js"
 import { type AnyRow, sharingOf } from "./answers.js"
 import type { Coherence, Effects, Key, QueryEntry, QuerySpec, RowAnswer } from "./coherence.js"
-import { forgetAcknowledged, queryMark } from "./coherence.js"
+import { forgetAcknowledged, makeGap, queryMark } from "./coherence.js"
 import * as Doubts from "./doubts.js"
 import * as Interest from "./interests.js"
 import * as Journal from "./journal.js"
@@ -138,7 +138,7 @@ const boundOf = <D extends AnyDefinition>({ maxBytes, maxEntries }: Settings<D>)
     ? { maxEntries: maxEntries ?? 10_000, maxBytes: Number.POSITIVE_INFINITY }
     : { maxEntries: Number.POSITIVE_INFINITY, maxBytes }
 
-const lifetimesOf = <D extends AnyDefinition>(settings: Settings<D>): Coherence["lifetimes"] => {
+export const lifetimesOf = <D extends AnyDefinition>(settings: Settings<D>): Coherence["lifetimes"] => {
   const { absentTtl, doubt, grace, staleWhileRevalidate, targetLag, ttl } = settings
   return {
     present: { ttl, staleWhileRevalidate, grace },
@@ -164,6 +164,7 @@ const memoryOf = <D extends AnyDefinition>(
     listedRows: KeyJournal.make(maxChangedRows),
     doubts: Doubts.make(),
     acknowledged: Acknowledged.make(),
+    gap: makeGap(),
     sharing: sharingOf(master.definition.columns),
     sizeOf: settings.sizeOf,
     lifetimes: lifetimesOf(settings),

@@ -2,7 +2,10 @@
 import { Option } from "effect"
 import type { AnyDefinition } from "../columns/writes.js"
 import type { Revision } from "../log/events.js"
+import { monotonicMillis } from "../time.js"
 import type { Changes } from "./changes.js"
+import { longestAge } from "./coherence.js"
+import { type Core, lifetimesOf } from "./core.js"
 import type { Settings } from "./options.js"
 
 /** The health of a live table. */
@@ -30,25 +33,27 @@ const stateOf = (changes: Changes): Health["state"] => {
   return state === "Silent" || state === "Reopening" ? "Suspect" : state
 }
 
-/** The health of a live table; `isUp`: its master is there. */
+/** The health of a live table; `core`: what exists once its master is up. */
 export const healthOf = <D extends AnyDefinition>(
   changes: Changes | undefined,
-  isUp: boolean,
-  { changes: followed, grace, staleWhileRevalidate, ttl }: Settings<D>
+  core: Core<D> | undefined,
+  settings: Settings<D>
 ): Health => {
-  const served = Math.max(grace, staleWhileRevalidate)
-  const longest = ttl + served
+  const { changes: followed, grace, staleWhileRevalidate } = settings
+  const longest = longestAge(lifetimesOf(settings))
   if (changes === undefined) {
-    const state = isUp && followed === undefined ? "Alone" : "Starting"
+    const state = core !== undefined && followed === undefined ? "Alone" : "Starting"
     return { state, position: Option.none(), lag: Option.none(), cause: Option.none(), staleness: longest }
   }
   const lag = changes.lag()
+  const isGapOver = core !== undefined && core.c.gap.servedUntil <= monotonicMillis(core.loading.clock)
+  const isTrusted = changes.isTrusted() && isGapOver
   return {
     state: stateOf(changes),
     position: Option.fromNullable(changes.position()),
     lag: Option.some(lag),
     cause: changes.cause(),
-    // What is not trusted is asked for again; it is served stale only as the options allow.
-    staleness: Math.min(longest, changes.isTrusted() ? lag + served : longest)
+    // What is not trusted, or from before a gap, is asked for again; it is served stale only as the options allow.
+    staleness: isTrusted ? Math.min(longest, lag + Math.max(grace, staleWhileRevalidate)) : longest
   }
 }

@@ -18,7 +18,7 @@ import { CurrentTurn } from "../turn.js"
 import * as Changes from "./changes.js"
 import { type CloseReport, reportUnsaved } from "./closeReport.js"
 import { endAll, isReading } from "./closing.js"
-import { forgetAcknowledged, nextSettling, settleTime } from "./coherence.js"
+import { changesMissed, forgetAcknowledged, nextSettling, settleTime } from "./coherence.js"
 import * as Core from "./core.js"
 import * as Deadlines from "./deadlines.js"
 import type { ReadFailed } from "./errors.js"
@@ -123,7 +123,7 @@ const readsOf = <D extends AnyDefinition>(
 /** Follows the log of the table, and applies its changes to the memory. */
 const followChanges = <D extends AnyDefinition>(
   watch: Watch<TableChange>,
-  { c, beliefs, master }: Core.Core<D>,
+  { c, beliefs, loading, master }: Core.Core<D>,
   own: OwnCalls,
   history: number,
   lateNow: (() => number) | undefined
@@ -137,10 +137,7 @@ const followChanges = <D extends AnyDefinition>(
     selector: prefix(all),
     history,
     apply: makeApplier(c, own, beliefs, definition, lateNow).apply,
-    onGap: () => {
-      Cells.suspectAll(c.cells)
-      c.effects.wakeAll()
-    },
+    onGap: () => changesMissed(c, monotonicMillis(loading.clock)),
     // Revisions of another epoch are compared with none.
     onReset: () => undefined,
     onTrust: (isTrusted) => (isTrusted ? Cells.trust(c.cells) : Cells.distrust(c.cells)),

@@ -6,6 +6,7 @@ const guard = guardsOf("live table")
 
 const hanging = (title: string) => ["liveTable/hangingTier", title] as const
 const target = (title: string) => ["liveTable/target", title] as const
+const staleness = (title: string) => ["liveTable/staleness", title] as const
 const closing = (title: string) => ["liveTable/closing", title] as const
 
 export const liveTableBoundMutants: ReadonlyArray<NamedMutant> = [
@@ -38,6 +39,18 @@ export const liveTableBoundMutants: ReadonlyArray<NamedMutant> = [
     "internal/liveTable/core",
     ["      forgetAcknowledged(c)\n", ""],
     target("forgets what it has written when the last read from before has landed")
+  ),
+  guard(
+    "declare no staleness of what was loaded before a gap",
+    "internal/liveTable/health",
+    ["changes.isTrusted() && isGapOver", "changes.isTrusted() || isGapOver"],
+    staleness("holds for what is served from before a gap, as long as that may be served")
+  ),
+  guard(
+    "declare the staleness of a gap before which nothing was loaded",
+    "internal/liveTable/coherence",
+    ["if (c.cells.map.size > 0) c.gap", "c.gap"],
+    staleness("is not longer after a gap before which nothing was read")
   ),
   guard(
     "report pages and samples that run as none",
