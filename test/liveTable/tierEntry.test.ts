@@ -5,7 +5,7 @@ import * as TierEntry from "../../src/internal/liveTable/tierEntry.js"
 
 const at = (seq: number, epoch = "now") => ({ epoch, seq, tag: seq })
 
-/** A live table at revision 10 of its log, all of which is known from revision 4 on; `k1` has changed at 7. */
+/** A live table at revision 10 of its log, all of which is known from revision 4 on; `k1` has changed at 7. It is 100. */
 const beliefs = (over: Partial<TierEntry.Beliefs> = {}, changes: Partial<TierEntry.KnownChanges> = {}) => ({
   life: "own",
   prefix: "keys/",
@@ -14,12 +14,16 @@ const beliefs = (over: Partial<TierEntry.Beliefs> = {}, changes: Partial<TierEnt
     position: () => at(10),
     knownFrom: () => 4,
     lastChangeOf: (key: string) => (key === "keys/k1" ? 7 : undefined),
+    currentAt: () => 90,
     ...changes
   },
+  now: () => 100,
   changedRows: KeyJournal.make<string>(100),
+  expiredRows: KeyJournal.make<string>(100),
   outdatedUpTo: () => 0,
-  unshown: new Map<string, ReturnType<typeof at> | undefined>(),
-  othersCount: true,
+  ownOutdatedUpTo: 0,
+  bars: new Map<string, TierEntry.Bar>(),
+  bar: undefined,
   ...over
 })
 
@@ -56,20 +60,70 @@ describe("an entry of another life", () => {
     expect(believed(beliefs({ changes: undefined }))).toBe(false)
     expect(believed(beliefs({}, { isTrusted: () => false }))).toBe(false)
     expect(believed(beliefs({}, { position: () => undefined }))).toBe(false)
-    expect(believed(beliefs({ othersCount: false }))).toBe(false)
   })
 
   it("is not believed before an own write that the log has not delivered", () => {
     const own = beliefs()
-    TierEntry.noteOwnChange(own, "k1", at(11))
+    TierEntry.noteChange(own, "k1", at(11))
+    expect(believed(own)).toBe(false)
+    expect(believed(own, entry({ revision: at(8) }), "k2")).toBe(true)
+    expect(believed(own, entry({ revision: at(11) }))).toBe(true)
+    TierEntry.noteDelivered(own, "k1", at(11))
+    expect(believed(own)).toBe(true)
+  })
+
+  it("is not believed before an own write when the log delivers an earlier change of the row", () => {
+    const own = beliefs()
+    TierEntry.noteChange(own, "k1", at(11))
+    TierEntry.noteDelivered(own, "k1", at(10))
+    expect(believed(own, entry({ revision: at(10) }))).toBe(false)
+    TierEntry.noteDelivered(own, "k1", at(12, "before"))
+    expect(believed(own, entry({ revision: at(10) }))).toBe(false)
+    TierEntry.noteDelivered(own, "k1", at(11))
+    expect(believed(own, entry({ revision: at(10) }))).toBe(true)
+  })
+
+  it("is not believed before a change without a revision, until one of after the log of its end", () => {
+    for (const until of [undefined, 150]) {
+      let currentAt = 100
+      let position = at(10)
+      const own = beliefs({}, { currentAt: () => currentAt, position: () => position })
+      TierEntry.noteChange(own, "k1", undefined, until)
+      currentAt = until ?? 100
+      TierEntry.noteDelivered(own, "k1", at(10))
+      expect(believed(own, entry({ revision: at(10) }))).toBe(false)
+      expect(believed(own, entry({ revision: at(11) }))).toBe(false)
+      // Now everything that was there at its end is known: up to the position.
+      currentAt++
+      expect(believed(own, entry({ revision: at(10) }))).toBe(false)
+      expect(believed(own, entry({ revision: at(10) }), "k2")).toBe(true)
+      position = at(12)
+      expect(believed(own, entry({ revision: at(11) }))).toBe(true)
+    }
+  })
+
+  it("is not believed before an invalidation of anything, until one of after the log of its end", () => {
+    let currentAt = 90
+    const own = beliefs({}, { currentAt: () => currentAt })
+    TierEntry.outdateOthers(own, 150)
+    TierEntry.outdateOthers(own)
+    for (currentAt of [90, 101, 150]) expect(believed(own, entry({ revision: at(11) }))).toBe(false)
+    currentAt = 151
+    expect(believed(own, entry({ revision: at(10) }))).toBe(false)
+    expect(believed(own, entry({ revision: at(11) }))).toBe(true)
+    TierEntry.outdateOthers(own, 200)
+    expect(believed(own, entry({ revision: at(11) }))).toBe(false)
+  })
+
+  it("is not believed while so many rows have changed that they are not known one by one", () => {
+    let currentAt = 100
+    const own = beliefs({}, { currentAt: () => currentAt })
+    for (let n = 0; n <= 10_000; n++) TierEntry.noteChange(own, `w${n}`, at(11))
+    expect(own.bars.size).toBe(0)
+    expect(believed(own)).toBe(false)
+    currentAt = 101
     expect(believed(own)).toBe(false)
     expect(believed(own, entry({ revision: at(11) }))).toBe(true)
-    TierEntry.noteOwnChange(own, "k1", undefined)
-    expect(believed(own, entry({ revision: at(11) }))).toBe(false)
-    TierEntry.noteDelivered(own, "k1")
-    expect(believed(own)).toBe(true)
-    TierEntry.outdateOthers(own)
-    expect(believed(own)).toBe(false)
   })
 })
 
@@ -84,5 +138,15 @@ describe("an entry of this life", () => {
     expect(believed(changed, own)).toBe(false)
     expect(believed(changed, own, "k2")).toBe(true)
     expect(believed(changed, entry({ life: "own", stamp: 7 }))).toBe(true)
+  })
+
+  it("is not believed from before the end of its row's freshness, nor from before that of a tag", () => {
+    const expired = beliefs()
+    KeyJournal.note(expired.expiredRows, "k1", 6)
+    expect(believed(expired, own)).toBe(false)
+    expect(believed(expired, own, "k2")).toBe(true)
+    TierEntry.outdateOwn(expired, 5)
+    expect(believed(expired, own, "k2")).toBe(false)
+    expect(believed(expired, entry({ life: "own", stamp: 7 }))).toBe(true)
   })
 })

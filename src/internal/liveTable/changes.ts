@@ -33,7 +33,9 @@ export interface Changes {
   readonly knownFrom: () => number
   /** The number of the last revision that changed a key; `undefined`: none since `knownFrom`. */
   readonly lastChangeOf: (key: string) => number | undefined
-  /** Milliseconds since the log was last known to hold nothing newer. */
+  /** When the log was last known to hold nothing newer, in monotonic milliseconds. */
+  readonly currentAt: () => number
+  /** Milliseconds since then. */
   readonly lag: () => number
   readonly cause: () => Option.Option<State.FollowCause>
   /**
@@ -192,6 +194,7 @@ export const follow = <V>(spec: FollowSpec<V>): Effect.Effect<Changes, never, Sc
       position: () => changes.position,
       knownFrom: () => changes.recent.from,
       lastChangeOf: (key) => changes.recent.last.get(key),
+      currentAt: () => changes.currentAt,
       lag: () => State.lagOf(changes),
       cause: () => State.causeOf(changes),
       awaitRevision: (revision, wait) => awaitRevision(changes, revision, wait)

@@ -90,6 +90,11 @@ export interface Coherence {
   /** When rows have changed, and queries were dropped by themselves, for what a load or a tier brings later. */
   readonly changedRows: KeyJournal.Journal<Key>
   /**
+   * When the freshness of keys was ended, and rows were dropped though no list falls, for what a list, a write or a tier
+   * brings later.
+   */
+  readonly expiredRows: KeyJournal.Journal<Key>
+  /**
    * When rows were last brought, by loads of their own and by lists. Of two loads that were under way together nothing tells
    * which one has read the later state: what lands second replaces nothing, and no caller gets it after the first.
    */
@@ -160,6 +165,7 @@ export const changesMissed = (c: Coherence, now: number): void => {
 /** Drops a row that an outcome has disproved. No list is known to be wrong by it. */
 export const rowDisproved = (c: Coherence, id: Key): void => {
   KeyJournal.note(c.changedRows, id, Cells.nextStamp(c.cells))
+  KeyJournal.note(c.expiredRows, id, c.cells.lastStamp)
   Cells.invalidate(c.cells, id)
   c.effects.detach(id)
   c.counters.invalidated++
@@ -178,11 +184,17 @@ export const queryChanged = (c: Coherence, key: Key): void => {
 /** Drops everything that was read with a tag, and detaches the loads that are asked for with it. */
 export const tagChanged = (c: Coherence, tag: string, loading: ReadonlyArray<Key>): void => {
   for (const key of [...Cells.invalidateTag(c.cells, tag), ...loading]) {
+    KeyJournal.note(c.changedRows, key, c.cells.lastStamp)
+    KeyJournal.note(c.expiredRows, key, c.cells.lastStamp)
     c.effects.detach(key)
     c.counters.invalidated++
     c.effects.wake(key)
   }
 }
+
+/** Whether the freshness of a key was ended since a stamp was taken. */
+export const isExpired = ({ cells, expiredRows }: Coherence, key: Key, stamp: number): boolean =>
+  stamp <= cells.expiredUpTo || KeyJournal.isOutdated(expiredRows, key, stamp)
 
 /** The change of a row of which nothing is known; of anything without an id. */
 export const unknownChange = <K extends Key | undefined>(id: K) => ({

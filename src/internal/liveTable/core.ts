@@ -14,6 +14,7 @@ import { encodeRow } from "../columns/rowCodec.js"
 import type { AnyDefinition } from "../columns/writes.js"
 import { keyPrefix } from "../log/tableChange.js"
 import type { InvalidOptions } from "../options.js"
+import { monotonicMillis } from "../time.js"
 import * as Acknowledged from "./acknowledged.js"
 import { type AnyRow, sharingOf } from "./answers.js"
 import type { Coherence, Effects, Key, QueryEntry, QuerySpec, RowAnswer } from "./coherence.js"
@@ -160,6 +161,7 @@ const memoryOf = <D extends AnyDefinition>(
     }),
     journal: Journal.make(),
     changedRows: KeyJournal.make(maxChangedRows),
+    expiredRows: KeyJournal.make(maxChangedRows),
     readRows: KeyJournal.make(maxChangedRows),
     listedRows: KeyJournal.make(maxChangedRows),
     doubts: Doubts.make(),
@@ -203,20 +205,26 @@ const effectsOf = (flying: Flying, wakes: Surroundings<AnyDefinition>["wakes"]):
   }
 }
 
-const beliefsOf = (
-  { cells, changedRows }: Coherence,
-  life: string,
+const beliefsOf = <D extends AnyDefinition>(
+  { cells, changedRows, expiredRows }: Coherence,
+  { clock, life, settings }: Surroundings<D>,
   name: string,
   changes: KnownChanges | undefined
 ): Beliefs => ({
   life,
   prefix: keyPrefix(name),
-  changes,
+  // Without a tier there is nothing to believe.
+  changes: settings.tier === undefined ? undefined : changes,
+  now: () => monotonicMillis(clock),
   changedRows,
-  outdatedUpTo: () =>
-    cells.distrusted ? Number.POSITIVE_INFINITY : Math.max(cells.invalidUpTo, cells.suspectUpTo),
-  unshown: new Map(),
-  othersCount: true
+  expiredRows,
+  outdatedUpTo: () => {
+    const { distrusted, expiredUpTo, invalidUpTo, suspectUpTo } = cells
+    return distrusted ? Number.POSITIVE_INFINITY : Math.max(expiredUpTo, invalidUpTo, suspectUpTo)
+  },
+  ownOutdatedUpTo: 0,
+  bars: new Map(),
+  bar: undefined
 })
 
 const tierOf = <D extends AnyDefinition>(
@@ -238,12 +246,12 @@ export const make = <D extends AnyDefinition>(
   changes: KnownChanges | undefined
 ): Effect.Effect<Core<D>, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
-    const { clock, counters, life, publish, settings, traced, wakes } = surroundings
+    const { clock, counters, publish, settings, traced, wakes } = surroundings
     const { columns, name } = master.definition
     const interests = Interest.make()
     const flying: Flying = { rows: undefined, queries: undefined }
     const c = memoryOf(surroundings, master, effectsOf(flying, wakes))
-    const beliefs = beliefsOf(c, life, name, changes)
+    const beliefs = beliefsOf(c, surroundings, name, changes)
     const tier = yield* tierOf(surroundings, master.definition, beliefs)
     const onLoaded = (failed: boolean): void => {
       counters.loads++

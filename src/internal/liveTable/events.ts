@@ -114,7 +114,7 @@ export const makeApplier = (
       anythingChanged(c, batch)
       if (lateNow !== undefined) shownLater(c, undefined, event.revision, lateNow())
     } else {
-      noteDelivered(beliefs, key)
+      noteDelivered(beliefs, key, event.revision)
       if (isOwn) return
       const change = changeOf(key, event)
       if (holds(c, key, event.revision)) queriesMayChange(c, change)

@@ -15,6 +15,7 @@ import * as Acknowledged from "./acknowledged.js"
 import { type AnyRow, answerOf, bypassed, fresh } from "./answers.js"
 import {
   type Coherence,
+  isExpired,
   type Key,
   type QueryAnswer,
   type QueryEntry,
@@ -74,7 +75,7 @@ const store = (
   const known = Cells.get(c.cells, key)?.tags
   const all = known === undefined || tags === undefined ? (tags ?? known) : [...new Set([...known, ...tags])]
   const cell = Cells.fill(c.cells, key, value, { stamp, loadedAt, freshUntil, size, tags: all })
-  if (expired) Cells.expire(c.cells, key)
+  if (expired || isExpired(c, key, stamp)) Cells.expire(c.cells, key)
   // A follow looks whether it is another value.
   if (cell !== undefined) c.effects.wake(key)
   c.counters.entries = c.cells.map.size
@@ -134,16 +135,18 @@ export const landRow = (
     const answer = rowAnswer(c, row, revision, fresh)
     if (storeRow(c, key, answer, landing)) return { answer, isStored: true }
   }
-  const answer = newer(c, key, isListed ? 0 : landing.stamp) ?? rowAnswer(c, row, revision, bypassed)
+  const answer =
+    newer(c, key, isListed ? 0 : landing.stamp, landing.tags) ?? rowAnswer(c, row, revision, bypassed)
   return { answer, isStored: false }
 }
 
-/** The answer that a later load has brought: no caller gets an older one after it. */
-const newer = (c: Coherence, key: Key, stamp: number): RowAnswer | undefined => {
+/** The answer that a later load has brought: no caller gets an older one after it. It was read with these tags then. */
+const newer = (c: Coherence, key: Key, stamp: number, tags: Landing["tags"]): RowAnswer | undefined => {
   const cell = Cells.get(c.cells, key)
-  return cell !== undefined && cell.stamp > stamp && Cells.stateOf(c.cells, cell) === "Current"
-    ? rowIn(cell)
-    : undefined
+  if (cell === undefined || cell.stamp <= stamp || Cells.stateOf(c.cells, cell) !== "Current")
+    return undefined
+  if (tags !== undefined) Cells.addTags(c.cells, cell, tags)
+  return rowIn(cell)
 }
 
 /** Whether a row was changed, or brought by another load, since a list was asked for. */

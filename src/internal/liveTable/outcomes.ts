@@ -12,6 +12,7 @@ import {
   anythingChanged,
   type Coherence,
   doubt,
+  isExpired,
   type Key,
   type RowChange,
   rowChanged,
@@ -22,7 +23,7 @@ import { WriteFailed } from "./errors.js"
 import * as Journal from "./journal.js"
 import { storeAcknowledged } from "./landing.js"
 import type { TierCache } from "./tierCache.js"
-import { type Beliefs, noteOwnChange, outdateOthers } from "./tierEntry.js"
+import { type Beliefs, noteChange, outdateOthers } from "./tierEntry.js"
 
 /** The outcome of one write, as its writer gets it. */
 export type Outcome<D extends AnyDefinition> = Written<D> | WriteRefused | WriteFailed
@@ -119,7 +120,7 @@ export const settleCall = <D extends AnyDefinition>(
       rowDisproved(c, id)
       // The master may still show a row that the target has no more.
       if (call.toTarget && outcome.reason === "Missing") acknowledge(c, id, undefined, undefined, call.now)
-      noteOwnChange(beliefs, id, undefined)
+      noteChange(beliefs, id, undefined)
     }
   }
   settleUnknown(memory, call, anyUnknown ? undefined : unknown)
@@ -140,12 +141,12 @@ const settleWritten = <D extends AnyDefinition>(
     if (call.toTarget) acknowledge(c, undefined, undefined, revision, call.now)
     return
   }
-  noteOwnChange(beliefs, id, revision)
+  noteChange(beliefs, id, revision)
   rowChanged(c, changeOf(write, written, id, call.batch))
   const row = rowOf(written)
   const { askedAt, now, toTarget } = call
   if (toTarget) acknowledge(c, id, row, revision, now)
-  if (foreign === undefined || foreign.has(id)) return
+  if (foreign === undefined || foreign.has(id) || isExpired(c, id, call.begun)) return
   const stamp = Cells.nextStamp(c.cells)
   storeAcknowledged(c, id, row, revision, { stamp, askedAt })
   tier?.put({ id, row, revision, stamp, askedAt })
@@ -158,16 +159,16 @@ const settleUnknown = (
   ids: ReadonlySet<Key> | undefined
 ): void => {
   if (ids !== undefined && ids.size === 0) return
+  // The master shows what a target commits late even later.
+  const until = now + c.lifetimes.doubt + (toTarget ? c.lifetimes.targetLag : 0)
   if (ids === undefined) {
-    outdateOthers(beliefs)
+    outdateOthers(beliefs, until)
     anythingChanged(c, batch)
   } else {
     for (const id of ids) {
-      noteOwnChange(beliefs, id, undefined)
+      noteChange(beliefs, id, undefined, until)
       rowChanged(c, { ...unknownChange(id), batch })
     }
   }
-  // The master shows what a target commits late even later.
-  const lag = toTarget ? c.lifetimes.targetLag : 0
-  doubt(c, { batch, ids, until: now + c.lifetimes.doubt + lag })
+  doubt(c, { batch, ids, until })
 }

@@ -12,6 +12,7 @@ import type { OtherReads } from "./otherReads.js"
 import type { Outcome } from "./outcomes.js"
 import type { Reads } from "./slots.js"
 import type { Counters, Stats } from "./stats.js"
+import { invalidateEarly } from "./targets.js"
 import type { Job, Writing } from "./writing.js"
 
 /** What a write that was not waited for has failed with. */
@@ -29,6 +30,8 @@ export interface Life<in out D extends AnyDefinition> {
   readonly reads: Reads<D> | undefined
   /** The changes that are followed, once the master is up. */
   readonly changes: Changes | undefined
+  /** Something was invalidated before the master was up, or may change until this time. */
+  readonly outdatedUntil: number | undefined
   /** Why it has ended. */
   readonly end: ReadFailed | undefined
 }
@@ -38,6 +41,7 @@ type LifeFields<D extends AnyDefinition> = { -readonly [K in keyof Life<D>]: Lif
 export const makeLife = <D extends AnyDefinition>(): Life<D> => ({
   reads: undefined,
   changes: undefined,
+  outdatedUntil: undefined,
   end: undefined
 })
 
@@ -89,6 +93,11 @@ export const setChanges = <D extends AnyDefinition>(life: Life<D>, changes: Chan
   fieldsOf(life).changes = changes
 }
 
+/** Notes an invalidation of before the master is up. */
+export const noteEarly = <D extends AnyDefinition>(life: Life<D>, until: number): void => {
+  fieldsOf(life).outdatedUntil = Math.max(until, life.outdatedUntil ?? until)
+}
+
 /** Begins reads: the master is up. */
 export const beginReads = <D extends AnyDefinition>(
   life: Life<D>,
@@ -96,6 +105,7 @@ export const beginReads = <D extends AnyDefinition>(
   reads: Reads<D>
 ): void => {
   if (life.end !== undefined) return
+  if (life.outdatedUntil !== undefined) invalidateEarly(reads.core, life.outdatedUntil)
   fieldsOf(life).reads = reads
   Deferred.unsafeDone(up, Exit.succeed(reads))
 }

@@ -12,6 +12,7 @@ import { readQuery, readRows } from "./loading.js"
 import type { Comparison } from "./meter.js"
 import { type OtherReads, untilEnded } from "./otherReads.js"
 import { textOfQueryAnswer, textOfRowAnswer } from "./slots.js"
+import { noteChange } from "./tierEntry.js"
 
 /** How long events have to explain a difference, in milliseconds. */
 const explainWithin = 1_000
@@ -36,7 +37,11 @@ const rowComparison = <D extends AnyDefinition>(core: Core<D>, key: Key): Compar
       found?.row === undefined ? "" : core.textOfRow(found.row)
     ),
     settle: Effect.sleep(explainWithin),
-    drop: () => rowDisproved(core.c, key)
+    drop: () => {
+      rowDisproved(core.c, key)
+      // No log names what the meter finds: the entries of others may be as old.
+      noteChange(core.beliefs, key, undefined)
+    }
   }
 }
 

@@ -150,7 +150,8 @@ const knownOf = (life: { readonly changes: Changes.Changes | undefined }): Known
   isTrusted: () => life.changes?.isTrusted() ?? false,
   position: () => life.changes?.position(),
   knownFrom: () => life.changes?.knownFrom() ?? Number.POSITIVE_INFINITY,
-  lastChangeOf: (key) => life.changes?.lastChangeOf(key)
+  lastChangeOf: (key) => life.changes?.lastChangeOf(key),
+  currentAt: () => life.changes?.currentAt() ?? Number.NEGATIVE_INFINITY
 })
 
 /** Begins what needs the master, once it is up. */

@@ -4,18 +4,19 @@ import { InvalidQuery } from "../columns/query.js"
 import type { AnyDefinition } from "../columns/writes.js"
 import { monotonicMillis } from "../time.js"
 import type { Core } from "./core.js"
-import type { Runtime } from "./runtime.js"
+import { noteEarly, type Runtime } from "./runtime.js"
 import { valid } from "./slots.js"
 import * as Targets from "./targets.js"
 
-/** Before the master is up nothing is cached, so there is nothing to do. */
+/** Before the master is up nothing is cached but in a tier, which is asked when it is up. */
 const now = <D extends AnyDefinition>(
-  { life }: Runtime<D>,
+  { clock, life }: Runtime<D>,
   target: Targets.Target<D>,
   use: (core: Core<D>, target: Targets.CheckedTarget) => void
 ): Effect.Effect<void, InvalidQuery> =>
   Effect.suspend(() => {
-    if (life.reads === undefined) return Effect.asVoid(valid(Targets.checkShape(target)))
+    if (life.reads === undefined)
+      return Effect.map(valid(Targets.checkShape(target)), () => noteEarly(life, monotonicMillis(clock)))
     const { core } = life.reads
     return Effect.map(valid(Targets.check(core, target)), (checked) => use(core, checked))
   })
@@ -38,16 +39,17 @@ export const invalidateAfter = <D extends AnyDefinition, A, E, R>(
   statements: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | InvalidQuery, R> =>
   Effect.suspend(() => {
-    const { clock, life } = runtime
+    const { clock, life, settings } = runtime
     if (!Effect.isEffect(statements)) return Effect.fail(notStatements)
-    const now = () => monotonicMillis(clock)
+    const early = (until: number) => noteEarly(life, until)
+    const times = { doubt: settings.doubt, now: () => monotonicMillis(clock) }
     if (life.reads !== undefined) {
       const { core } = life.reads
       return Effect.flatMap(valid(Targets.check(core, target)), (checked) =>
-        Targets.invalidateAfter(() => core, checked, now, statements)
+        Targets.invalidateAfter(() => core, checked, early, times, statements)
       )
     }
     return Effect.andThen(valid(Targets.checkShape(target)), () =>
-      Targets.invalidateAfter(() => life.reads?.core, { _tag: "All" }, now, statements)
+      Targets.invalidateAfter(() => life.reads?.core, { _tag: "All" }, early, times, statements)
     )
   })

@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import * as Cells from "../cache/cells.js"
 import * as Flights from "../cache/flights.js"
+import * as KeyJournal from "../cache/journal.js"
 import { type Condition, InvalidQuery, type Query } from "../columns/query.js"
 import type { AnyDefinition, Id } from "../columns/writes.js"
 import * as Rules from "../options.js"
@@ -17,7 +18,7 @@ import {
 import type { Core } from "./core.js"
 import * as Interest from "./interests.js"
 import { refused } from "./readOptions.js"
-import { outdateOthers } from "./tierEntry.js"
+import { noteChange, outdateOthers, outdateOwn } from "./tierEntry.js"
 
 /**
  * What an invalidation concerns: rows, and with them every list and count that may hold them; one list, or the count of
@@ -95,13 +96,17 @@ export const check = <D extends AnyDefinition>(
   return "key" in asked ? { _tag: "Query", key: asked.key } : asked
 }
 
-/** Invalidates: nothing that was read before is served again. */
+/** Ends the own entries of a tier: which rows have left the memory since they were read with a tag is not known. */
+const outdateTagged = ({ beliefs, c }: Pick<Core<AnyDefinition>, "beliefs" | "c">): void =>
+  outdateOwn(beliefs, Cells.nextStamp(c.cells))
+
+/** Invalidates, also what may still change until a time: nothing that was read before is served again. */
 export const invalidate = <D extends AnyDefinition>(
   { beliefs, c, interests }: Core<D>,
-  target: CheckedTarget
+  target: CheckedTarget,
+  until?: number
 ): void => {
-  // It has no revision, so no entry of another life can be compared with it.
-  outdateOthers(beliefs)
+  outdateOthers(beliefs, until)
   switch (target._tag) {
     case "All":
       anythingChanged(c)
@@ -114,15 +119,17 @@ export const invalidate = <D extends AnyDefinition>(
       break
     case "Tag":
       tagChanged(c, target.tag, Interest.keysWith(interests, target.tag))
+      outdateTagged({ beliefs, c })
   }
 }
 
-/** Ends freshness, also of what is being loaded; values may still be served stale. */
+/** Ends freshness, also of what is being loaded, and for ever that of a tier; values may still be served stale. */
 export const expire = <D extends AnyDefinition>(
-  { c, interests, queries, rows }: Core<D>,
+  { beliefs, c, interests, queries, rows }: Core<D>,
   target: CheckedTarget
 ): void => {
   const expireKey = (key: Key): void => {
+    KeyJournal.note(c.expiredRows, key, Cells.nextStamp(c.cells))
     Cells.expire(c.cells, key)
     Flights.expire(rows, key)
     Flights.expire(queries, key)
@@ -130,13 +137,17 @@ export const expire = <D extends AnyDefinition>(
   }
   switch (target._tag) {
     case "All":
+      outdateOthers(beliefs)
       Cells.expireAll(c.cells)
       Flights.expireAll(rows)
       Flights.expireAll(queries)
       c.effects.wakeAll()
       break
     case "Rows":
-      target.keys.forEach(expireKey)
+      for (const key of target.keys) {
+        noteChange(beliefs, key, undefined)
+        expireKey(key)
+      }
       break
     case "Query":
       expireKey(target.key)
@@ -144,27 +155,41 @@ export const expire = <D extends AnyDefinition>(
     case "Tag":
       Cells.keysWith(c.cells, target.tag).forEach(expireKey)
       Interest.keysWith(interests, target.tag).forEach(expireKey)
+      outdateOthers(beliefs)
+      outdateTagged({ beliefs, c })
   }
 }
 
 /** What a statement of unknown outcome may still change is not stored for a while. */
-const doubtTarget = <D extends AnyDefinition>({ c }: Core<D>, target: CheckedTarget, now: number): void => {
+const doubtTarget = <D extends AnyDefinition>({ c }: Core<D>, target: CheckedTarget, until: number): void => {
   const ids = target._tag === "Rows" ? new Set(target.keys) : undefined
-  doubt(c, { batch: "", ids, until: now + c.lifetimes.doubt })
+  doubt(c, { batch: "", ids, until })
 }
 
-/** Runs statements of the caller's own as a write of a target: however they end, it is invalidated. */
+/** Does what was asked for before the master was up: a tier may hold what is outdated. `until`: it may change until then. */
+export const invalidateEarly = <D extends AnyDefinition>(core: Core<D>, until: number): void => {
+  invalidate(core, { _tag: "All" }, until)
+  if (until > core.beliefs.now()) doubtTarget(core, { _tag: "All" }, until)
+}
+
+/**
+ * Runs statements of the caller's own as a write of a target: however they end, it is invalidated. Of those that fail it
+ * may still change for `doubt`.
+ */
 export const invalidateAfter = <D extends AnyDefinition, A, E, R>(
   coreOf: () => Core<D> | undefined,
   target: CheckedTarget,
-  now: () => number,
+  early: (until: number) => void,
+  { doubt, now }: { readonly doubt: number; readonly now: () => number },
   statements: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> =>
   Effect.onExit(statements, (exit) =>
     Effect.sync(() => {
       const core = coreOf()
-      if (core === undefined) return
-      invalidate(core, target)
-      if (exit._tag === "Failure") doubtTarget(core, target, now())
+      const isDone = exit._tag === "Success"
+      const until = isDone ? now() : now() + doubt
+      if (core === undefined) return early(until)
+      invalidate(core, target, until)
+      if (!isDone) doubtTarget(core, target, until)
     })
   )

@@ -70,58 +70,116 @@ export interface KnownChanges {
   readonly knownFrom: () => number
   /** The number of the last revision that changed a key of the log; `undefined`: none since `knownFrom`. */
   readonly lastChangeOf: (key: string) => number | undefined
+  /** All that the log held at this time is applied, in monotonic milliseconds. */
+  readonly currentAt: () => number
 }
+
+/**
+ * What an entry of another life must hold: a revision; or, as a time in monotonic milliseconds, everything that was
+ * committed until then, which only an entry of after the head of that time is known to hold.
+ */
+export type Bar = Revision | number
 
 /** What decides whether an entry is believed. Only this file writes it. */
 export interface Beliefs {
   readonly life: string
   /** The prefix of the table's keys in the log. */
   readonly prefix: string
+  /** `undefined`: no entry of another life is believed. */
   readonly changes: KnownChanges | undefined
-  /** When rows have changed in this life. */
+  readonly now: () => number
+  /** When rows have changed, and when their freshness was ended, in this life. */
   readonly changedRows: KeyJournal.Journal<IdValue>
-  /** The stamp up to which entries of this life are outdated as a whole. */
+  readonly expiredRows: KeyJournal.Journal<IdValue>
+  /** The stamps up to which entries of this life are outdated as a whole. */
   readonly outdatedUpTo: () => number
-  /** Own writes that the log has not delivered yet, and the revisions that they got. */
-  readonly unshown: Map<IdValue, Revision | undefined>
-  /** Entries of other lives count. An invalidation without a revision ends it. */
-  othersCount: boolean
+  ownOutdatedUpTo: number
+  /** What entries of other lives must hold: of a row, and of any row. */
+  readonly bars: Map<IdValue, Bar>
+  bar: Bar | undefined
 }
 
-/** So many own writes are remembered one by one. */
-const maxUnshown = 10_000
+/** So many rows have a bar of their own. */
+const maxBars = 10_000
 
-/** Notes a change of a row by this live table, which the log will deliver later. */
-export const noteOwnChange = (beliefs: Beliefs, id: IdValue, revision: Revision | undefined): void => {
-  if (!beliefs.othersCount) return
-  beliefs.unshown.set(id, revision)
-  if (beliefs.unshown.size > maxUnshown) outdateOthers(beliefs)
+/** Notes a change of a row that entries of other lives must hold. Without a revision it may be done until a time. */
+export const noteChange = (
+  beliefs: Beliefs,
+  id: IdValue,
+  revision: Revision | undefined,
+  until: number = beliefs.now()
+): void => {
+  const { bars, changes } = beliefs
+  if (changes === undefined) return
+  const known = bars.get(id)
+  // What was written by now is there at a time of now or later.
+  bars.set(id, typeof known === "number" ? Math.max(known, until) : (revision ?? until))
+  if (bars.size <= maxBars) return
+  for (const bar of bars.values()) outdateOthers(beliefs, typeof bar === "number" ? bar : until)
+  bars.clear()
 }
 
-/** Notes that the log has delivered a change of a row. */
-export const noteDelivered = ({ unshown }: Beliefs, id: IdValue): void => {
-  unshown.delete(id)
+/** Notes that the log has delivered a change of a row. One that came earlier than the bar does not end it. */
+export const noteDelivered = ({ bars, changes }: Beliefs, id: IdValue, { epoch, seq }: Revision): void => {
+  const bar = bars.get(id)
+  if (bar === undefined || changes === undefined) return
+  const isHeld = typeof bar === "number" ? changes.currentAt() > bar : bar.epoch === epoch && bar.seq <= seq
+  if (isHeld) bars.delete(id)
 }
 
-/** Notes an invalidation that has no revision: no entry of another life can be compared with it. */
-export const outdateOthers = (beliefs: Beliefs): void => {
-  beliefs.othersCount = false
-  beliefs.unshown.clear()
+/** Notes a change that has no revision, until a time: no entry of another life can be compared with it. */
+export const outdateOthers = (beliefs: Beliefs, until: number = beliefs.now()): void => {
+  beliefs.bar = typeof beliefs.bar === "number" ? Math.max(beliefs.bar, until) : until
 }
 
-const isOwnValid = ({ changedRows, outdatedUpTo }: Beliefs, id: IdValue, { stamp }: TierEntry): boolean =>
-  stamp > outdatedUpTo() && !KeyJournal.isOutdated(changedRows, id, stamp)
+/** Notes that any entry of this life, of a load with a stamp up to this one, may be outdated. */
+export const outdateOwn = (beliefs: Beliefs, stamp: number): void => {
+  beliefs.ownOutdatedUpTo = stamp
+}
+
+const isOwnValid = (
+  { changedRows, expiredRows, outdatedUpTo, ownOutdatedUpTo }: Beliefs,
+  id: IdValue,
+  { stamp }: TierEntry
+): boolean =>
+  stamp > Math.max(outdatedUpTo(), ownOutdatedUpTo) &&
+  !KeyJournal.isOutdated(changedRows, id, stamp) &&
+  !KeyJournal.isOutdated(expiredRows, id, stamp)
+
+/** A time becomes a revision when all that was there then is applied. */
+const settledBar = (changes: KnownChanges, position: Revision, bar: Bar): Bar =>
+  typeof bar === "number" && changes.currentAt() > bar ? { ...position, seq: position.seq + 1 } : bar
+
+/** Whether an entry of a revision holds what it must: of any row, and of its own. */
+const meetsBars = (
+  beliefs: Beliefs,
+  changes: KnownChanges,
+  position: Revision,
+  id: IdValue,
+  { epoch, seq }: Revision
+): boolean => {
+  if (beliefs.bar !== undefined) {
+    const bar = settledBar(changes, position, beliefs.bar)
+    beliefs.bar = bar
+    if (typeof bar === "number") return false
+    // It is of a position, and no position is of an epoch again that was left.
+    if (bar.epoch === epoch && seq < bar.seq) return false
+  }
+  const own = beliefs.bars.get(id)
+  if (own === undefined) return true
+  const bar = settledBar(changes, position, own)
+  beliefs.bars.set(id, bar)
+  return typeof bar !== "number" && bar.epoch === epoch && seq >= bar.seq
+}
 
 const isOtherValid = (beliefs: Beliefs, id: IdValue, key: string, { revision }: TierEntry): boolean => {
-  const { changes, othersCount, prefix, unshown } = beliefs
-  if (!othersCount || changes === undefined || revision === undefined || !changes.isTrusted()) return false
+  const { changes, prefix } = beliefs
+  if (changes === undefined || revision === undefined || !changes.isTrusted()) return false
   const position = changes.position()
   if (position === undefined || position.epoch !== revision.epoch || revision.seq < changes.knownFrom())
     return false
   if ((changes.lastChangeOf(prefix + key) ?? 0) > revision.seq) return false
-  if (!unshown.has(id)) return true
-  const written = unshown.get(id)
-  return written !== undefined && written.epoch === revision.epoch && revision.seq >= written.seq
+  return meetsBars(beliefs, changes, position, id, revision)
 }
 
 /** Whether an entry is proven to be as good as an answer of the master. */
