@@ -3,6 +3,8 @@ import { describe, expect } from "@effect/vitest"
 import { Effect, Fiber, TestClock } from "effect"
 import * as Tier from "../../src/Tier.js"
 import { freshnessOf, key, liveKeys, stateOf } from "../support/liveTable/keys.js"
+import { failing, type How, held, never } from "../support/liveTable/master.js"
+import { scriptedTier } from "../support/liveTable/tiers.js"
 import { scenario, started } from "../support/time/turn.js"
 
 type Texts = ReadonlyArray<string | undefined>
@@ -62,6 +64,18 @@ const reading = (get: Get) =>
     return { faults: tierFaults - before.stats.tierFaults, misses: tierMisses - before.stats.tierMisses }
   })
 
+const faults: ReadonlyArray<readonly [string, How]> = [
+  ["fails", failing(unavailable)],
+  ["dies", () => Effect.die("a bug")],
+  [
+    "throws",
+    () => {
+      throw new Error("a bug")
+    }
+  ],
+  ["hangs", never]
+]
+
 describe("a tier that", () => {
   for (const [name, get] of [
     ["returns no JSON", () => Effect.succeed(["not JSON"])],
@@ -106,5 +120,85 @@ describe("a tier that", () => {
     yield* master.foreign.patch("k1", { state: "new" })
     yield* live.invalidate({ ids: ["k1"] })
     expect(stateOf(yield* live.get("k1"))).toBe("new")
+  })
+
+  scenario("fails is left alone for graceBackoff", function* () {
+    const { always, count, tier } = yield* scriptedTier
+    const { live } = yield* liveKeys({ tier, graceBackoff: 1_000, maxEntries: 1 }, [key("k1"), key("k2")])
+    yield* TestClock.adjust(1)
+    always("get", failing(unavailable))
+    yield* live.get("k1")
+    expect([count("get"), live.unsafeStats().tierFaults]).toEqual([1, 1])
+    yield* TestClock.adjust(999)
+    yield* live.get("k2")
+    expect([count("get"), count("put"), live.unsafeStats().tierFaults]).toEqual([1, 0, 1])
+    yield* TestClock.adjust(1)
+    yield* live.get("k1")
+    expect([count("get"), live.unsafeStats().tierFaults]).toEqual([2, 2])
+  })
+
+  for (const [name, how] of faults) {
+    scenario(`${name} when it should put or remove costs no answer, and is used again`, function* () {
+      const { always, count, tier } = yield* scriptedTier
+      const options = { tier, graceBackoff: 1_000, tierTimeout: 1_000, maxEntries: 1 }
+      const { live } = yield* liveKeys(options, [key("k1", "old"), key("k2")])
+      yield* TestClock.adjust(1)
+      always("put", how)
+      expect(stateOf(yield* live.get("k1"))).toBe("old")
+      yield* TestClock.adjust(1_000)
+      expect(live.unsafeStats().tierFaults).toBe(1)
+      yield* TestClock.adjust(1_000)
+      always("put", undefined)
+      always("remove", how)
+      yield* live.get("k2")
+      yield* live.delete("k1")
+      yield* TestClock.adjust(1_000)
+      expect([count("remove"), live.unsafeStats().tierFaults]).toEqual([1, 2])
+      expect(stateOf(yield* live.get("k1"))).toBe("none")
+      yield* TestClock.adjust(1_000)
+      yield* live.get("k2")
+      expect(live.unsafeStats().tierHits).toBe(1)
+    })
+
+    scenario(`${name} when it is opened costs no answer, and holds up no close`, function* () {
+      const { always, count, tier } = yield* scriptedTier
+      always("open", how)
+      const options = { tier, graceBackoff: 2_000, maxEntries: 1 }
+      const { live } = yield* liveKeys(options, [key("k1", "old"), key("k2")])
+      yield* live.get("k1")
+      yield* TestClock.adjust(1_999)
+      yield* live.get("k2")
+      expect(stateOf(yield* live.get("k1"))).toBe("old")
+      expect([count("open"), count("get")]).toEqual([1, 0])
+      always("open", undefined)
+      if (name !== "hangs") {
+        // It is opened again, and gets what waited for it.
+        yield* TestClock.adjust(1)
+        expect([count("open"), live.unsafeStats().tierFaults]).toEqual([2, 1])
+        yield* live.get("k2")
+        expect(live.unsafeStats().tierHits).toBe(1)
+      }
+      const closing = yield* started(live.close)
+      yield* TestClock.adjust(100)
+      expect(closing.unsafePoll()).not.toBe(null)
+    })
+  }
+
+  scenario("is slow loses the oldest of more than 1,000 puts that wait for it", function* () {
+    const { always, tier } = yield* scriptedTier
+    const ids = Array.from({ length: 1_100 }, (_, n) => `k${n}`)
+    const rows = ids.map((id) => key(id))
+    const { live } = yield* liveKeys({ tier, maxEntries: 1 }, rows)
+    yield* TestClock.adjust(1)
+    const latch = yield* Effect.makeLatch()
+    always("put", held(latch))
+    yield* live.get("k0")
+    yield* TestClock.adjust(1)
+    yield* live.getMany(ids)
+    yield* latch.open
+    yield* TestClock.adjust(1)
+    yield* live.get("none")
+    yield* live.getMany(ids)
+    expect(live.unsafeStats()).toMatchObject({ tierHits: 1_000, tierFaults: 0 })
   })
 })

@@ -162,21 +162,36 @@ describe("with a tier", () => {
     expect(stateOf(yield* live.get("k1"))).toBe("new")
   })
 
-  scenario("what it answers after an invalidation of the row is not stored", function* () {
-    const { always, live, master } = yield* tiered({ maxEntries: 1, graceBackoff: 0 })
+  scenario("what it has answered before an invalidation, and is used after it, is not stored", function* () {
+    const { live, master } = yield* tiered({ maxEntries: 1 })
     yield* live.get("k1")
     yield* TestClock.adjust(1)
     yield* live.get("k2")
     const latch = yield* Effect.makeLatch()
-    // It has read its entry, and answers later.
+    // The tier has the one, and the other is read from the master.
+    master.next("getMany", late(latch))
+    const read = yield* started(live.getMany(["none", "k1"]))
+    yield* master.foreign.patch("k1", { state: "new" })
+    yield* live.invalidate({ ids: ["k1"] })
+    yield* latch.open
+    expect((yield* Fiber.join(read)).map(freshnessOf)).toEqual(["Fresh", "Bypassed"])
+    expect(live.unsafeStats().tierHits).toBe(1)
+    expect(live.unsafeGet("k1")).toBe(undefined)
+    expect(stateOf(yield* live.get("k1"))).toBe("new")
+  })
+
+  scenario("what it answers late is judged by what was invalidated meanwhile", function* () {
+    const { always, live, master } = yield* tiered({ maxEntries: 1 })
+    yield* live.get("k1")
+    yield* TestClock.adjust(1)
+    yield* live.get("k2")
+    const latch = yield* Effect.makeLatch()
     always("get", late(latch))
     const read = yield* started(live.get("k1"))
     yield* master.foreign.patch("k1", { state: "new" })
     yield* live.invalidate({ ids: ["k1"] })
-    always("get", undefined)
     yield* latch.open
-    yield* Fiber.join(read)
-    expect(live.unsafeGet("k1")).toBe(undefined)
-    expect(stateOf(yield* live.get("k1"))).toBe("new")
+    expect(stateOf(yield* Fiber.join(read))).toBe("new")
+    expect(live.unsafeStats().tierHits).toBe(0)
   })
 })

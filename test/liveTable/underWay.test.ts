@@ -1,15 +1,15 @@
 /** Tags and the end of freshness reach what is under way, whoever has asked for it (rules 2, 9). */
 import { describe, expect } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { freshnessOf, key, liveKeys, stateOf } from "../support/liveTable/keys.js"
-import { late } from "../support/liveTable/master.js"
+import { errorOf, freshnessOf, key, liveKeys, stateOf } from "../support/liveTable/keys.js"
+import { away, failing, late } from "../support/liveTable/master.js"
 import { scenario, started } from "../support/time/turn.js"
 
 const rows = [key("k1", "old"), key("k2", "other")]
 
 /** A list that has read the old row, and is answered when the latch opens. */
 const listing = Effect.gen(function* () {
-  const both = yield* liveKeys({}, rows)
+  const both = yield* liveKeys({ grace: 60_000 }, rows)
   yield* both.live.get("k1", { tags: ["mine"] })
   const latch = yield* Effect.makeLatch()
   both.master.next("list", late(latch))
@@ -20,10 +20,12 @@ const listing = Effect.gen(function* () {
 
 describe("under way,", () => {
   scenario("a list without a tag brings no row that was invalidated by its tag", function* () {
-    const { answered, live } = yield* listing
+    const { answered, live, master } = yield* listing
     yield* live.invalidate({ tag: "mine" })
     yield* answered
-    expect(live.unsafeGet("k1")).toBe(undefined)
+    // Not even as a stale one.
+    master.next("getMany", failing(away()))
+    expect(yield* errorOf(live.get("k1"))).toMatchObject({ reason: "Master" })
     expect(stateOf(yield* live.get("k1"))).toBe("new")
   })
 

@@ -23,6 +23,7 @@ import { liveTableBoundMutants } from "./named/liveTableBounds.js"
 import { liveTableLawMutants } from "./named/liveTableLaws.js"
 import { liveTableQuietMutants } from "./named/liveTableQuiet.js"
 import { liveTableTargetMutants } from "./named/liveTableTarget.js"
+import { liveTableTierMutants } from "./named/liveTableTier.js"
 import { liveTableTrapMutants } from "./named/liveTableTraps.js"
 import { mergeExchangeMutants } from "./named/mergeExchange.js"
 import { mergePoolMutants } from "./named/mergePool.js"
@@ -447,6 +448,7 @@ export const namedMutants: ReadonlyArray<NamedMutant> = [
   ...liveTableLawMutants,
   ...liveTableQuietMutants,
   ...liveTableTargetMutants,
+  ...liveTableTierMutants,
   ...liveTableTrapMutants,
   ...mergePoolMutants,
   ...cacheGuards,

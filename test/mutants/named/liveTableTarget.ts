@@ -24,8 +24,8 @@ export const liveTableTargetMutants: ReadonlyArray<NamedMutant> = [
     "forget a written row that something invalidates meanwhile",
     outcomes,
     [
-      "  if (toTarget) acknowledge(c, id, row, revision, now)\n  if (foreign === undefined || foreign.has(id)) return\n",
-      "  if (foreign === undefined || foreign.has(id)) return\n  if (toTarget) acknowledge(c, id, row, revision, now)\n"
+      "  if (toTarget) acknowledge(c, id, row, revision, now)\n",
+      "  if (toTarget && foreign !== undefined && !foreign.has(id)) acknowledge(c, id, row, revision, now)\n"
     ],
     meanwhile
   ),
@@ -68,7 +68,7 @@ export const liveTableTargetMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "doubt what a target commits late no longer than what a master does",
     outcomes,
-    ["const lag = toTarget ? c.lifetimes.targetLag : 0", "const lag = 0"],
+    ["(toTarget ? c.lifetimes.targetLag : 0)", "(toTarget ? 0 : 0)"],
     target("stores nothing that a write of unknown outcome may reach, until the master must have shown it")
   ),
   guard(
@@ -89,7 +89,10 @@ export const liveTableTargetMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "check no target before the master is up",
     "internal/liveTable/targetCalls",
-    ["return Effect.asVoid(valid(Targets.checkShape(target)))", "return Effect.void"],
+    [
+      "Effect.map(valid(Targets.checkShape(target)), () => noteEarly",
+      "Effect.map(Effect.void, () => noteEarly"
+    ],
     bad("fails also before the master is up")
   ),
   guard(

@@ -94,7 +94,7 @@ export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "believe an own entry of a tier that a change has overtaken",
     tierEntry,
-    [" && !KeyJournal.isOutdated(changedRows, id, stamp)", ""],
+    ["  !KeyJournal.isOutdated(changedRows, id, stamp) &&\n", ""],
     [beliefs, "is believed by its stamp alone: no later change of its row, and none of all rows"]
   ),
   guard(
@@ -133,7 +133,7 @@ export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "no doubt",
     "internal/liveTable/outcomes",
-    ["  doubt(c, { batch, ids, until: now + c.lifetimes.doubt + lag })\n", ""],
+    ["  doubt(c, { batch, ids, until })\n", ""],
     [traps, "does not store what may be older than a write which may still commit (rule 5)"]
   ),
   guard(
