@@ -26,7 +26,10 @@ export interface Options<in out D extends AnyDefinition> {
   readonly changes?: (Made & Watch<TableChange>) | undefined
   /** How many revisions of the log are read when following begins, to judge entries of the tier. Default 10,000. */
   readonly history?: number | undefined
-  /** An external cache, asked before the master. It is never trusted. */
+  /**
+   * An external cache, asked before the master. It is never trusted. With a log, what is written past both may show after
+   * up to twice `ttl`: an entry of another process may be as old as `ttl`.
+   */
   readonly tier?: (Made & Tier) | undefined
   /** The longest that a call of the tier may take. With a tier, below `hardTimeout`. Default 1 second. */
   readonly tierTimeout?: Duration.DurationInput | undefined

@@ -14,7 +14,10 @@ import { type Open, openLiveTable } from "./world.js"
 
 /** What happens to the log that is followed. */
 interface Log {
-  readonly hold: () => void
+  /** Lets the log be asked later, or answer later. */
+  readonly hold: (what: "questions" | "answers") => void
+  /** Lets through what waits. What is asked from now on waits. */
+  readonly releaseOne: () => void
   readonly release: () => void
   /** Removes all that it holds: who is behind has a gap. */
   readonly compact: Effect.Effect<void, unknown>
@@ -30,8 +33,8 @@ export interface Backend {
   readonly changes: Log | undefined
   /** What was put into a late tier, and is not there yet. */
   readonly puts?: Array<Effect.Effect<void, unknown>>
-  /** Lets the reads of the tier fail, and succeed again. */
-  readonly tierFaults?: { readonly break: () => void; readonly mend: () => void }
+  /** Lets the reads of the tier fail, or answer when it is mended, and succeed again. */
+  readonly tierFaults?: Record<"break" | "slow" | "mend", () => void>
   /** Everything settles between two answers, as a database leaves time for. */
   readonly inSteps?: boolean
 }
@@ -74,21 +77,30 @@ const aroundOf = ({ answers }: Place, time: VirtualTime): Around =>
   answers === "outside" ? time.outside : (call) => call
 
 const makeLog = ({ log }: Place) =>
-  Effect.map(Effect.makeLatch(true), (latch) => ({
+  Effect.map(Effect.all([Effect.makeLatch(true), Effect.makeLatch(true)]), ([questions, answers]) => ({
     changes: {
-      hold: () => latch.unsafeClose(),
-      release: () => latch.unsafeOpen(),
+      hold: (what: "questions" | "answers") => (what === "answers" ? answers : questions).unsafeClose(),
+      releaseOne: () => {
+        Effect.runSync(questions.release)
+        Effect.runSync(answers.release)
+      },
+      release: () => {
+        questions.unsafeOpen()
+        answers.unsafeOpen()
+      },
       compact: Effect.flatMap(log.head, ({ head }) => Effect.asVoid(log.compact(head.seq))),
       renew: Effect.asVoid(log.renewEpoch)
     },
     /** Follows the log, held back as the schedule wants it. */
     watch: (around: Around) => {
       const { revisionAt } = log
+      const held = <A, E>(call: Effect.Effect<A, E>) =>
+        Effect.tap(questions.whenOpen(around(call)), () => answers.await)
       const slow: ChangeLog.ChangeLog<Table.TableChange> = {
         ...log,
-        head: latch.whenOpen(around(log.head)),
-        read: (options) => latch.whenOpen(around(log.read(options))),
-        ...(revisionAt === undefined ? {} : { revisionAt: (seq) => latch.whenOpen(around(revisionAt(seq))) })
+        head: held(log.head),
+        read: (options) => held(log.read(options)),
+        ...(revisionAt === undefined ? {} : { revisionAt: (seq) => held(revisionAt(seq)) })
       }
       return Watch.make(slow, { heartbeat: 500 })
     }
@@ -106,27 +118,32 @@ const loggedOf = (place: Place): Effect.Effect<Backend> =>
 /** As {@link loggedOf}, in memory. */
 export const loggedBackend: Effect.Effect<Backend, unknown> = Effect.flatMap(memoryPlace, loggedOf)
 
-/** A tier that puts entries when it is asked to, and that can fail. */
+/** A tier that puts and removes entries when it is asked to, and that can fail, or answer late. */
 const makeLateTier = ({ tier }: Place) => {
   const puts: Array<Effect.Effect<void, unknown>> = []
-  const state = { isBroken: false }
+  const state = { isBroken: false, answers: Effect.unsafeMakeLatch(true) }
   const broken = new Tier.TierError({ reason: "Unavailable", message: "broken" })
   const late = (around: Around): Tier.Tier => ({
     ...tier,
     open: (namespace) =>
       Effect.map(around(tier.open(namespace)), (store) => ({
         ...store,
-        get: (keys) => Effect.suspend(() => (state.isBroken ? Effect.fail(broken) : around(store.get(keys)))),
+        get: (keys) =>
+          Effect.suspend(() =>
+            state.isBroken ? Effect.fail(broken) : Effect.tap(around(store.get(keys)), state.answers.await)
+          ),
         put: (entries) => Effect.sync(() => void puts.push(store.put(entries))),
-        remove: (keys) => around(store.remove(keys))
+        remove: (keys) => Effect.sync(() => void puts.push(store.remove(keys)))
       }))
   })
   const tierFaults = {
     break: () => {
       state.isBroken = true
     },
+    slow: () => state.answers.unsafeClose(),
     mend: () => {
       state.isBroken = false
+      state.answers.unsafeOpen()
     }
   }
   return { puts, late, tierFaults }

@@ -37,6 +37,8 @@ export interface Begun {
   readonly confirmed: number
   /** The state of the revision that the answer must hold. */
   readonly atLeast: number
+  /** The state that the answer must hold if it is fresh. */
+  readonly fresh: number
   /** The writes that were made before. */
   readonly writers: number
 }
@@ -56,6 +58,7 @@ export const begin = (world: World, key: Key, how: string, name = nameOf(key)): 
     shown: world.shown.length - 1,
     confirmed: world.confirmed.length,
     atLeast: how === "log" ? (world.known?.at ?? 0) : 0,
+    fresh: world.freshFloors.get(name) ?? 0,
     writers: world.writers.length
   }
 }
@@ -172,7 +175,9 @@ export const textOf = (value: unknown): string => {
     : rowText(Option.getOrUndefined(value as Option.Option<Row>))
 }
 
-export const checkAnswer = (world: World, begun: Begun, answer: Answer<unknown>): void => {
+export const checkAnswer = (world: World, asked: Begun, answer: Answer<unknown>): void => {
+  const isStale = answer.freshness._tag === "Stale"
+  const begun = isStale ? asked : { ...asked, atLeast: Math.max(asked.atLeast, asked.fresh) }
   const text = textOf(answer.value)
   world.trace.push(`${begun.name}: ${text}`)
   // A count is not changed by what is staged.

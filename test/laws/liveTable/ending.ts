@@ -69,6 +69,7 @@ export const drain = async (world: World, backend: Backend): Promise<void> => {
   ensureWhole(world)
   await advance(world, doubt + targetLag)
   backend.changes?.release()
+  backend.tierFaults?.mend()
   // What the log names then, when it is followed again, the master may show later.
   if (isLate(world.setting)) await advance(world, 3 * targetLag)
   // Without a log, foreign writes show after the ttl.

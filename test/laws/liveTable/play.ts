@@ -7,6 +7,7 @@ import { checkBounds, checkRest, drain, ensureWhole } from "./ending.js"
 import { evict, follow, fork, otherRead, read, readAll, stream, tag, unsafeRead } from "./reads.js"
 import { ids, queries } from "./rows.js"
 import type { Action, Sample } from "./schedule.js"
+import { dropTagged } from "./tagged.js"
 import { detach, makeWorld, type World } from "./world.js"
 import { foreign, otherWrite, overtake, write } from "./writes.js"
 
@@ -97,17 +98,25 @@ const apply = async (world: World, backend: Backend, action: Action): Promise<vo
       await Runtime.runPromise(world.runtime)(live.invalidate({ tag }))
       // Of what is loaded, it is not known here what was asked for with the tag.
       return detach(world, ids)
+    case "drop tagged":
+      return dropTagged(world, backend, action)
     case "break tier":
       return backend.tierFaults?.break()
+    case "slow tier":
+      return backend.tierFaults?.slow()
     case "mend tier":
       return backend.tierFaults?.mend()
     case "compact":
     case "renew":
       return changeLog(world, backend, action.do)
     case "hold":
+      return backend.changes?.hold("questions")
+    case "hold answers":
+      return backend.changes?.hold("answers")
+    case "release one":
+      return backend.changes?.releaseOne()
     case "release":
-      backend.changes?.[action.do]()
-      return
+      return backend.changes?.release()
     case "close":
       world.closed = true
       return fork(world, live.close)

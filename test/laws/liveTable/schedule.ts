@@ -40,14 +40,27 @@ export type Action =
       readonly kind: WriteKind
       readonly by: "write" | "statements" | "unknown"
     }
+  /**
+   * What was read with a tag is dropped by it after a foreign write that no event shows yet: as it is, after it has left a
+   * small memory, or while a list without the tag is under way.
+   */
+  | {
+      readonly do: "drop tagged"
+      readonly id: Id
+      readonly kind: WriteKind
+      readonly by: "invalidate" | "expire"
+      readonly first: "nothing" | "evict" | "list"
+    }
   | { readonly do: "invalidate" | "expire"; readonly id: Id | "all" }
   | { readonly do: "invalidate list" | "expire list"; readonly at: number }
   | { readonly do: "read" | "answer" | "fail before" | "fail after" | "die"; readonly at: number }
-  | { readonly do: "answer all" | "settle" | "hold" | "release" | "close" | "compact" | "renew" }
+  | { readonly do: "answer all" | "settle" | "close" | "compact" | "renew" }
+  /** The log is asked later; it is asked now and answers later; what waits is let through; all is. */
+  | { readonly do: "hold" | "hold answers" | "release one" | "release" }
   | { readonly do: "close within"; readonly millis: number }
   /** The master shows the next writes of its target. */
   | { readonly do: "show"; readonly at: number }
-  | { readonly do: "invalidate tagged" | "expire tagged" | "break tier" | "mend tier" }
+  | { readonly do: "invalidate tagged" | "expire tagged" | "break tier" | "slow tier" | "mend tier" }
   | { readonly do: "interrupt" | "put"; readonly at: number }
   | { readonly do: "other get"; readonly id: Id }
   | { readonly do: "other write"; readonly id: Id; readonly kind: WriteKind }
@@ -150,7 +163,17 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: of("fail before", "fail after", "die"), at }) },
   { weight: 6, arbitrary: fc.record({ do: of("answer all", "settle", "settle") }) },
   { weight: 1, arbitrary: fc.record({ do: of("interrupt"), at }) },
-  { weight: 2, arbitrary: fc.record({ do: of("hold", "release") }) },
+  { weight: 3, arbitrary: fc.record({ do: of("hold", "hold answers", "release one", "release") }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: of("drop tagged"),
+      id,
+      kind,
+      by: of("invalidate", "invalidate", "expire"),
+      first: of("nothing", "evict", "list")
+    })
+  },
   { weight: 1, arbitrary: fc.record({ do: of("compact", "renew", "invalidate tagged", "expire tagged") }) },
   { weight: 2, arbitrary: fc.record({ do: of("show"), at }) },
   { weight: 2, arbitrary: fc.record({ do: of("time"), millis: fc.constantFrom(1, 50, 300, 1_000, 2_000) }) }
@@ -238,7 +261,7 @@ const tierAction = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: of("other write"), id, kind }) },
   { weight: 8, arbitrary: fc.record({ do: of("put"), at }) },
   { weight: 9, arbitrary: fc.record({ do: of("answer all", "answer all", "evict") }) },
-  { weight: 1, arbitrary: fc.record({ do: of("break tier", "mend tier", "mend tier") }) }
+  { weight: 1, arbitrary: fc.record({ do: of("break tier", "slow tier", "mend tier", "mend tier") }) }
 )
 
 const tierSetting = (setting: fc.Arbitrary<Setting>): fc.Arbitrary<Setting> =>

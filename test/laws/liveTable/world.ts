@@ -93,6 +93,8 @@ export interface World {
   readonly floors: Map<string, number>
   /** The first state that a list may return. */
   listFloor: number
+  /** For each id, the first state that a read may return as fresh: its freshness was ended. */
+  readonly freshFloors: Map<string, number>
   /** For each key, the state that was read last. */
   readonly forward: Map<string, number>
   /** The staged writes that are shown, one version for each change of them. */
@@ -281,6 +283,7 @@ export const makeWorld = async (
     queue: [],
     floors: new Map(),
     listFloor: 0,
+    freshFloors: new Map(),
     otherFloors: new Map(),
     forward: new Map(),
     shown: [{ pending: [], confirmed: 0 }],
