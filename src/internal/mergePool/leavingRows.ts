@@ -31,14 +31,16 @@ export const withUnchanged = (
   keys: Iterable<string>,
   isLeftOut: (row: string, key: string) => boolean
 ): Changes => {
-  const changed = new Set(changes.map(({ key }) => key))
+  let changed: Set<string> | undefined
   const more: Array<Change<PoolCell>> = []
   for (const key of keys) {
     const row = rows.get(key)
     if (row === undefined) continue
+    changed ??= new Set(changes.map(({ key }) => key))
+    const known = changed
     forEachCell(definition, row, (field, index, cell) => {
       const name = cellKey(key, field)
-      if (cell.state === undefined || changed.has(name) || isLeftOut(key, name)) return
+      if (cell.state === undefined || known.has(name) || isLeftOut(key, name)) return
       more.push(put(name, poolCell(definition, key, field, index, cell)))
     })
   }
