@@ -354,6 +354,55 @@ describe("an exchange with a pool", () => {
     expect(tripsOf(old)).toEqual(["Hello"])
   })
 
+  scenario(
+    "whose join breaks its laws takes the whole state once at its begin, and its other fields go on",
+    function* () {
+      // It is not idempotent: what comes again counts again.
+      const sum = MergePool.custom<number>({
+        name: "sum",
+        join: (a, b) => a + b,
+        encode: (value) => value,
+        decode: (data) => Number(data)
+      })
+      const fields = { ...strategies, sum }
+      const pools = yield* MergePool.make(yield* MergePool.memory())
+      const pool = yield* pools.open({ id: "board", strategies: fields, maxRevisions: 2 })
+      const lines = [yield* exchanged(pool, "ann", fields), yield* exchanged(pool, "bob", fields)]
+      const round = (value: number) =>
+        Effect.gen(function* () {
+          for (const line of lines) {
+            yield* line.edit({ _tag: "Row", key: "a", fields: { sum: { _tag: "Set", value } } })
+            yield* line.edit(vote("a"))
+          }
+          yield* lines[0]!.edit(title("a", `round ${value}`))
+          yield* tick
+        })
+      for (const line of lines) yield* line.connect()
+      yield* tick
+      for (const value of [1, 2, 3]) yield* round(value)
+      for (const line of lines) yield* line.cut
+      // More than the pool keeps for followers that come back.
+      for (let n = 0; n < 5; n++) yield* written(pool, 1, `${n}`)
+      for (const value of [4, 5]) yield* round(value)
+      for (const line of lines) {
+        forget(line)
+        yield* line.connect()
+        yield* tick
+        yield* tick
+        // The sums differ once: then it takes the whole state instead of what it has joined.
+        expect(tripsOf(line)).toEqual(["Hello", "Nodes", "Compare", "Verify", "AskWhole", "Verify"])
+        expect(line.client.phase()).toBe("Live")
+        expect(line.client.unsent()).toEqual([])
+      }
+      forget(lines[0]!)
+      yield* round(6)
+      yield* tick
+      expect(tripsOf(lines[0]!)).toEqual([])
+      for (const line of lines) expect(line.shown()).toMatchObject({ a: { title: "round 6", votes: 12 } })
+      expect(lines.flatMap((line) => [...endsOf(line), ...refusedOf(line)])).toEqual([])
+    }
+  )
+
   scenario("sends the whole state in parts of 512 rows and 64 KiB, read when they are taken", function* () {
     const { pool } = yield* board()
     const server = yield* clientOf(pool, "server")
