@@ -84,7 +84,10 @@ export interface Flow {
   readonly whenSettled: (seq: number, call: () => void) => void
   /** How many ticks had a change. */
   readonly ticks: () => number
-  /** Removes the changes that the log had at an instant, `until`, of a pool in memory; `undefined`: there are none. */
+  /**
+   * Removes the changes that the log had at an instant, `until`, of a pool in memory; `undefined`: there are none. Where all that
+   * is left is that very much was forgotten, it removes that too.
+   */
   readonly forget: (now: number, until: number) => Effect.Effect<void> | undefined
 }
 

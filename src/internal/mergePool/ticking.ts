@@ -7,7 +7,7 @@ import type { Change, ChangeLog, ChangeLogError, Revision } from "../../ChangeLo
 import type { Timers } from "../lease/timers.js"
 import { estimateSize } from "../log/size.js"
 import type { Flow } from "./pool.js"
-import { changesOf, type PoolCell } from "./poolCells.js"
+import { changesOf, horizonKey, type PoolCell } from "./poolCells.js"
 import type { Row, RowChange } from "./row.js"
 import type { State } from "./state.js"
 import * as Ticker from "./ticker.js"
@@ -80,16 +80,26 @@ interface Ticking {
   readonly complete: (changes: Changes) => Changes
   /** How far the log was at which times, ascending. */
   readonly marks: Array<{ readonly millis: number; readonly seq: number }>
+  /** Up to where a log in memory has lost its revisions. */
+  floor: number
+  /** The last revision in which something was written. */
+  written: number
+  /** How many cells were forgotten since, in revisions that do nothing else. */
+  forgotten: number
 }
+
+/** A log in memory keeps for an hour that up to so many cells were forgotten. */
+const maxForgotten = 10_000
 
 /** How many milliseconds are between two marks, at least. */
 const markMillis = 60_000
 
-const forget = (
-  { compact, marks, seq }: Ticking,
-  now: number,
-  until: number
-): Effect.Effect<void> | undefined => {
+/** Whether the log holds nothing any more but that many cells were forgotten, which followers have got since. */
+const holdsForgottenOnly = ({ floor, forgotten, written }: Ticking): boolean =>
+  floor >= written && forgotten > maxForgotten
+
+const forget = (ticking: Ticking, now: number, until: number): Effect.Effect<void> | undefined => {
+  const { compact, marks, seq } = ticking
   if (compact === undefined) return undefined
   const last = marks[marks.length - 1]
   if (last === undefined || (last.seq !== seq && now - last.millis >= markMillis)) {
@@ -97,6 +107,11 @@ const forget = (
   }
   let old: number | undefined
   while (marks[0] !== undefined && marks[0].millis <= until) old = marks.shift()?.seq
+  if (old === undefined && holdsForgottenOnly(ticking)) {
+    old = seq
+    ticking.forgotten = 0
+  }
+  ticking.floor = Math.max(ticking.floor, old ?? 0)
   // A log in memory forgets without failing.
   return old === undefined ? undefined : Effect.orDie(compact(old))
 }
@@ -109,6 +124,9 @@ const flush = (ticking: Ticking): void => {
   const { pending, state } = ticking
   const changes = ticking.complete(changesOf(state, pending, ticking.horizon))
   pending.clear()
+  const forgets =
+    ticking.horizon !== state.horizon &&
+    changes.every(({ _tag, key }) => _tag === "Delete" || key === horizonKey)
   ticking.horizon = state.horizon
   if (changes.length > 0) {
     ticking.ticks++
@@ -116,6 +134,11 @@ const flush = (ticking: Ticking): void => {
     const appended = ticking.append(revisionsOf(changes), ticking.seq)
     if (Either.isLeft(appended)) ticking.onFailed(appended.left)
     else ticking.seq = appended.right
+    if (forgets) ticking.forgotten += changes.length
+    else {
+      ticking.written = ticking.seq
+      ticking.forgotten = 0
+    }
   }
   const { waiting } = ticking
   ticking.waiting = []
@@ -155,7 +178,10 @@ export const make = (
     horizon,
     ticks: 0,
     waiting: [],
-    marks: []
+    marks: [],
+    floor: seq,
+    written: seq,
+    forgotten: 0
   }
   const ticker = Ticker.make(
     timers,

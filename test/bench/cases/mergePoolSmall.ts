@@ -160,7 +160,7 @@ const forgotten = (gone: number) =>
         }
       }
       yield* pool.hash()
-      for (const minutes of [2, 61]) {
+      for (const minutes of [2, 61, 1]) {
         yield* forward(minutes * 60_000)
         yield* Effect.sleep(500)
       }

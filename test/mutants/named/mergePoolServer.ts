@@ -147,6 +147,18 @@ export const mergePoolServerMutants: ReadonlyArray<NamedMutant> = [
     life("are kept for an hour: a member resumes after them, and begins with a snapshot later")
   ),
   guard(
+    "keep for an hour that many rows were forgotten",
+    inside("ticking"),
+    ["forgotten > maxForgotten", "forgotten < 0 * maxForgotten"],
+    life("is kept for an hour, unless it is much and nothing else is kept")
+  ),
+  guard(
+    "lose what was written with what was forgotten",
+    inside("ticking"),
+    ["floor >= written && forgotten", "floor >= Math.min(0, written) && forgotten"],
+    life("is kept for an hour, unless it is much and nothing else is kept")
+  ),
+  guard(
     "forget changes within the hour",
     inside("ticking"),
     ["marks[0].millis <= until", "marks[0].millis <= now"],
