@@ -30,6 +30,7 @@ import {
   makeBook,
   nameRevision,
   ownChange,
+  sizeOfChange,
   tidy
 } from "./memoryStore.js"
 
@@ -218,7 +219,7 @@ const opened = (memory: Memory, stored: Stored): Effect.Effect<Kept> =>
     const known = memory.stores.get(stored.id)
     if (known !== undefined) return known
     // Its options are right.
-    const log = yield* Effect.orDie(makeLog<StoredValue>({ state: "latest" }))
+    const log = yield* Effect.orDie(makeLog<StoredValue>({ state: "latest", sizeOf: sizeOfChange }))
     // A log in memory with state has it.
     const book = makeBook(log.latest as Latest<StoredValue>)
     // Another opener may have been faster.

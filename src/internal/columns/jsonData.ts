@@ -154,3 +154,10 @@ export const ownJson = (value: unknown, depth = maxJsonDepth): OwnJson | JsonRul
   const own = copy(value, depth, copying)
   return copying.rule ?? { value: own, bytes: copying.bytes }
 }
+
+/** About the bytes of the JSON of plain data, as {@link ownJson} counts them. */
+export const sizeOfJson = (value: Json): number => {
+  const copying: Copying = { bytes: 0, rule: undefined }
+  copy(value, maxJsonDepth, copying)
+  return copying.bytes
+}

@@ -21,7 +21,7 @@ import {
   type Refused,
   type State
 } from "./operation.js"
-import { bytesOf, type Held, overQuota } from "./recordQuota.js"
+import { bytesOf, bytesWritten, type Held, overQuota } from "./recordQuota.js"
 import * as Records from "./records.js"
 import { type Done, encodeReply, type RefusalData, type Reply } from "./reply.js"
 import { access, end, type Store, use } from "./store.js"
@@ -94,7 +94,7 @@ export const noSession = ({ shared }: Store, { as, session }: Request): RefusalD
   return { reason: "InvalidOperation", message }
 }
 
-const logProblem = ({ message, reason }: ChangeLogError): RefusalData =>
+export const logProblem = ({ message, reason }: ChangeLogError): RefusalData =>
   reason === "TooLarge"
     ? { reason: "TooLarge", message: `${message}, or write less at once` }
     : { reason: "InvalidKey", message }
@@ -177,7 +177,10 @@ const commit = (
   const isChange = changes.changed.length > 0
   if (isChange) {
     Policy.mark(marks, shared.policy.count(), holding.seq())
-    const problem = holding.commit(changes.changed, request.owned.bytes)
+    const problem = holding.commit(
+      changes.changed,
+      store.outbox === undefined ? request.owned.bytes : bytesWritten(request.owned, changes)
+    )
     if (problem !== undefined) return refuseJudged(store, request, logProblem(problem), now)
     noteRecords(store, changes.changed, request, now)
   }
@@ -294,8 +297,8 @@ export const removeAll = (store: Store, keys: ReadonlyArray<string>): void => {
   }
 }
 
-/** A revision of more removals is split: a log has a bound. */
-const maxRemoved = 100_000
+/** A revision of more removals is split: a log has a bound, and each takes 128 bytes of it. */
+export const maxRemoved = 50_000
 
 /** Reads a record as a principal sees it. */
 export const readable = (store: Store, as: As | undefined): ((row: JsonRow) => boolean) | undefined => {

@@ -16,7 +16,7 @@ export { OpenError, StoreEnded } from "../catalog/ended.js"
  * - `Forgotten`: the number is below those that are remembered. Read, and decide anew.
  * - `TooFarAhead`: the number is more than a window above the highest one. Send the ones before it first.
  * - `QuotaExceeded`: see `quota`. Others are not affected. Deletes always fit, but for the rate.
- * - `TooLarge`: the write does not fit into the log. Split it.
+ * - `TooLarge`: the write makes a revision above 8 MiB. Split it.
  * - `Unavailable`: the store is not loaded yet, or the queue is full. Try again.
  * - `NotStored`: the backend could not store it. The store has ended. `outcome` is `Unknown` if it may be stored.
  */

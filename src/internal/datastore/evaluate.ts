@@ -1,11 +1,11 @@
 /** Decides an operation of a store that several processes write: while its head is locked, by what is stored. */
 import type { Broken, Decision, HeldValue, Locked, Save } from "../catalog/backend.js"
 import * as Operations from "../catalog/operations.js"
-import { asSeenNow, doneOf, judgeOf, noSession, quotaRefusal, type Request } from "./accept.js"
+import { asSeenNow, doneOf, judgeOf, logProblem, noSession, quotaRefusal, type Request } from "./accept.js"
 import { applied, keysOf } from "./apply.js"
-import type { JsonRow } from "./holding.js"
+import { type JsonRow, maxRevisionBytes, sizeProblem } from "./holding.js"
 import { type Changes, isRefused, type Judge, type State } from "./operation.js"
-import { bytesOf, overQuota } from "./recordQuota.js"
+import { bytesOf, bytesWritten, overQuota } from "./recordQuota.js"
 import { decodeReply, encodeReply, type RefusalData, type Reply } from "./reply.js"
 import type { Store } from "./store.js"
 import { storedChange } from "./stored.js"
@@ -60,6 +60,8 @@ const judgeNew = (
   if (isRefused(changes)) return { reply: refusalOf(changes) }
   const over = overQuota(store.shared.quotas, changes, () => ({ ...locked.totals, sizeBefore: bytesOf }))
   if (over !== undefined) return { reply: refusalOf(quotaRefusal(store, over)) }
+  const large = sizeProblem(bytesWritten(request.owned, changes), changes.changed.length, maxRevisionBytes)
+  if (large !== undefined) return { reply: refusalOf(logProblem(large)) }
   return { reply: doneOf(store, request, judge, changes), changes }
 }
 

@@ -5,7 +5,7 @@
 import * as Either from "effect/Either"
 import { type ChangeLog, type ChangeLogError, put, type Revision, remove } from "../../ChangeLog.js"
 import type { JsonObject } from "../columns/jsonData.js"
-import type { Change, KeyValue } from "../log/events.js"
+import { type Change, type KeyValue, refusal } from "../log/events.js"
 import type { Changed, Row } from "./operation.js"
 
 /** A record of JSON data. */
@@ -67,8 +67,22 @@ export const ofLog = (log: ChangeLog<JsonRow>, measure: Measure, first: Revision
   }
 }
 
-/** A holding of its own, which begins with what a backend has loaded, ascending by seq. */
-export const ofRows = (seq: number, rows: Iterable<JsonRow>): Holding => {
+/** The most bytes of a revision: as many as a log in memory holds. */
+export const maxRevisionBytes = 8 * 2 ** 20
+
+/** Returns why a revision of so many changes, with so many bytes of data, is too large. */
+export const sizeProblem = (bytes: number, changes: number, maxBytes: number): ChangeLogError | undefined => {
+  const size = bytes + overhead * changes
+  return size > maxBytes
+    ? refusal("TooLarge", `a revision of ${size} bytes is above ${maxBytes}: split it`)
+    : undefined
+}
+
+/**
+ * A holding of its own, which begins with what a backend has loaded, ascending by seq. `maxBytes`: of one revision; what a
+ * backend cannot store would end the store for all.
+ */
+export const ofRows = (seq: number, rows: Iterable<JsonRow>, maxBytes: number): Holding => {
   const held = new Map<string, JsonRow>()
   for (const row of rows) held.set(row.key, row)
   let last = seq
@@ -77,7 +91,9 @@ export const ofRows = (seq: number, rows: Iterable<JsonRow>): Holding => {
     get: (key) => held.get(key),
     size: () => held.size,
     bySeq: () => Array.from(held.values()),
-    commit: (changed) => {
+    commit: (changed, bytes) => {
+      const problem = sizeProblem(bytes, changed.length, maxBytes)
+      if (problem !== undefined) return problem
       for (const { after, key } of changed) {
         // A record that is written again moves to the end.
         held.delete(key)

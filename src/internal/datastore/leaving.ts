@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import type { StorageError } from "../../Storage.js"
 import type { Backend, Save } from "../catalog/backend.js"
 import { flushAll, type Saving } from "../catalog/saving.js"
-import { removeAll } from "./accept.js"
+import { maxRemoved, removeAll } from "./accept.js"
 import { WriteError } from "./errors.js"
 import * as Records from "./records.js"
 import type { Runtime } from "./runtime.js"
@@ -18,7 +18,7 @@ export const unavailable = (cause: StorageError): WriteError =>
     cause
   })
 
-/** Removes the records that still belong to a session when it is decided. */
+/** Removes the records of some keys that still belong to a session when it is decided. */
 const removalOf = (store: string, name: string, session: string, keys: ReadonlyArray<string>): Save => ({
   store,
   name,
@@ -30,12 +30,25 @@ const removalOf = (store: string, name: string, session: string, keys: ReadonlyA
   }
 })
 
-/** Removes the records of a session from a store that is open: one revision. */
+/** Offers the removal of keys of a session: one revision, or more of a session with more records than a log takes at once. */
+const offerRemoval = (
+  saving: Saving,
+  nextName: () => string,
+  store: string,
+  session: string,
+  keys: ReadonlyArray<string>
+): void => {
+  for (let i = 0; i < keys.length; i += maxRemoved) {
+    saving.offer(removalOf(store, nextName(), session, keys.slice(i, i + maxRemoved)), () => {})
+  }
+}
+
+/** Removes the records of a session from a store that is open. */
 export const removeFrom = (saving: Saving, store: Store, session: string): void => {
   const keys = Records.keysOfSession(store.records, session)
   if (store.ended !== undefined || keys.length === 0) return
   if (store.parts === undefined) removeAll(store, keys)
-  else saving.offer(removalOf(store.id, store.shared.nextName(), session, keys), () => {})
+  else offerRemoval(saving, store.shared.nextName, store.id, session, keys)
 }
 
 /** Removes what the backend holds of a session from a store that may be open. */
@@ -48,9 +61,9 @@ export const removeStored = (
 ): Effect.Effect<void, StorageError> =>
   Effect.suspend(() => {
     if (open?.outbox !== undefined) return Effect.sync(() => removeFrom(saving, open, session))
-    return Effect.map(backend.sessions.keysOf(id, session), (keys) => {
-      if (keys.length > 0) saving.offer(removalOf(id, nextName(), session, keys), () => {})
-    })
+    return Effect.map(backend.sessions.keysOf(id, session), (keys) =>
+      offerRemoval(saving, nextName, id, session, keys)
+    )
   })
 
 /** The stores in which a session may have left records, by id; `true`: one process owns it. */

@@ -16,7 +16,8 @@ export interface Mirror extends Pick<Reached.Reached, "whenAt" | "lag" | "end"> 
 const bySeq = (a: JsonRow, b: JsonRow): number => a.seq - b.seq
 
 export const make = (seq: number, rows: Iterable<JsonRow>): Mirror => {
-  let held = ofRows(seq, rows)
+  // What is committed fits.
+  let held = ofRows(seq, rows, Number.POSITIVE_INFINITY)
   const { advance, end, lag, seq: at, whenAt } = Reached.make(seq)
   return {
     holding: {
@@ -35,7 +36,7 @@ export const make = (seq: number, rows: Iterable<JsonRow>): Mirror => {
     },
     replace: (seq, rows) => {
       // A snapshot is ordered by key.
-      held = ofRows(seq, Array.from(rows).sort(bySeq))
+      held = ofRows(seq, Array.from(rows).sort(bySeq), Number.POSITIVE_INFINITY)
       advance(seq)
     },
     whenAt,

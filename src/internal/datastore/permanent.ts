@@ -15,7 +15,7 @@ import { readView } from "../log/readView.js"
 import { removeAll } from "./accept.js"
 import type { Codec } from "./data.js"
 import { OpenError } from "./errors.js"
-import { type Holding, type JsonRow, ofRows } from "./holding.js"
+import { type Holding, type JsonRow, maxRevisionBytes, ofRows } from "./holding.js"
 import type { Owned } from "./operation.js"
 import { bytesOf } from "./recordQuota.js"
 import * as Records from "./records.js"
@@ -182,7 +182,8 @@ export const open = (options: PermanentOptions): Effect.Effect<Store, OpenError>
           storeOf(options, found, parts.mirror.holding, read, release, parts)
         )
       }
-      const store = yield* storeOf(options, found, ofRows(loaded.revision.seq, rows), read, release)
+      const holding = ofRows(loaded.revision.seq, rows, maxRevisionBytes)
+      const store = yield* storeOf(options, found, holding, read, release)
       noteExtras(store, loaded.values)
       if (store.records.sizes !== undefined) {
         for (const row of rows) Records.measure(store.records, row.key, bytesOf(row))

@@ -1,8 +1,9 @@
 /** The limits of what a store may hold, wherever its operations are decided. */
 import * as Quotas from "../catalog/quotas.js"
+import { sizeOfJson } from "../columns/jsonData.js"
 import { utf8Length } from "../text.js"
 import type { JsonRow } from "./holding.js"
-import type { Changed, Changes } from "./operation.js"
+import type { Changed, Changes, Owned } from "./operation.js"
 
 /** What a store holds before changes. */
 export interface Held {
@@ -14,6 +15,15 @@ export interface Held {
 
 /** The bytes of a record's data as JSON. */
 export const bytesOf = ({ data }: JsonRow): number => utf8Length(JSON.stringify(data))
+
+/**
+ * The bytes that the revision of a permanent store writes. A patch writes its whole record: a temporary store shares what the
+ * record had before, and a backend stores it anew.
+ */
+export const bytesWritten = ({ bytes, steps }: Owned, { changed }: Changes): number =>
+  steps.some(({ _tag }) => _tag === "Patch")
+    ? changed.reduce((sum, { after }) => sum + (after === undefined ? 0 : sizeOfJson(after.data)), 0)
+    : bytes
 
 /** Adds up what changes write, or returns the limit of one value that is passed. */
 const grownBy = (

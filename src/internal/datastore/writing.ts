@@ -5,7 +5,7 @@ import type { OperationId } from "../catalog/backend.js"
 import * as Slot from "../catalog/slot.js"
 import { fingerprint } from "../hash.js"
 import { validateRecord } from "../options.js"
-import { type Accepted, accept, type Request } from "./accept.js"
+import { type Accepted, accept, logProblem, type Request } from "./accept.js"
 import {
   none,
   type OperationAs,
@@ -18,6 +18,7 @@ import {
 import { ownSteps } from "./check.js"
 import type { Codec } from "./data.js"
 import { type StoreEnded, WriteError } from "./errors.js"
+import { maxRevisionBytes, sizeProblem } from "./holding.js"
 import { isRefused, type Operation, type Owned, type Row, type Step } from "./operation.js"
 import type { Done } from "./reply.js"
 import { handBack, type Runtime } from "./runtime.js"
@@ -123,6 +124,8 @@ export const requestOf = <A>(
   if (encoded instanceof WriteError) return encoded
   const owned = ownSteps(encoded, limitsOf(primary))
   if (isRefused(owned)) return new WriteError(owned)
+  const large = sizeProblem(owned.bytes, owned.steps.length, maxRevisionBytes)
+  if (large !== undefined) return new WriteError(logProblem(large))
   const id = as && idOf(as, owned.steps, ttl, session)
   if (id instanceof WriteError) return id
   return { owned, ttl, session, as, id }

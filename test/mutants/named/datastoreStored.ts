@@ -95,4 +95,25 @@ const quotas: ReadonlyArray<NamedMutant> = [
   )
 ]
 
-export const datastoreStoredGuards: ReadonlyArray<NamedMutant> = [...schemas, ...leaving, ...quotas]
+const large: ReadonlyArray<NamedMutant> = [
+  guard(
+    "offer a backend what is too large",
+    inside("writing"),
+    ["sizeProblem(owned.bytes, owned.steps.length, maxRevisionBytes)", "sizeProblem(0, 0, maxRevisionBytes)"],
+    ["datastore/large", "changes nothing, and others go on"]
+  ),
+  guard(
+    "count of a patch its own bytes alone",
+    inside("recordQuota"),
+    ['steps.some(({ _tag }) => _tag === "Patch")', "steps.length === 0"],
+    ["datastore/large", "are refused before they are answered (ack memory)"]
+  ),
+  guard(
+    "remove more of a session at once than a log takes",
+    inside("accept"),
+    ["maxRemoved = 50_000", "maxRemoved = 100_000"],
+    ["datastore/large", "takes all of them with it"]
+  )
+]
+
+export const datastoreStoredGuards: ReadonlyArray<NamedMutant> = [...schemas, ...leaving, ...quotas, ...large]
