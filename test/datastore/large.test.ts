@@ -63,8 +63,8 @@ describe("patches that make a record of a store too large", () => {
   })
 })
 
-describe.each(kinds)("a session with more records than a log takes at once (%s)", (_, opening) => {
-  scenario("takes all of them with it", function* () {
+describe.each(kinds)("a session with more records than a log takes at once", (kind, opening) => {
+  scenario(`takes all of them out of a store (${kind})`, function* () {
     const { store, stores } = yield* board({}, opening)
     const { id, goodbye } = yield* stores.session({ client: "ann" })
     for (let n = 0; n < 70; n++) {

@@ -3,7 +3,7 @@
  * loaded, never on disk. Beside them the same tests run on the source as it is: they must all pass.
  */
 import * as path from "node:path"
-import { createVitest, type Reporter, type TestModule, type UserWorkspaceConfig } from "vitest/node"
+import { createVitest, type Reporter, type TestCase, type TestModule, type UserWorkspaceConfig } from "vitest/node"
 import { root } from "../support/project.js"
 import suiteConfig from "../vitest.config.js"
 import { type NamedMutant, namedMutants } from "./named.js"
@@ -45,12 +45,18 @@ const changed = (mutant: NamedMutant): UserWorkspaceConfig => {
   return projectOf(name, [mutant], (code, id) => (id === target ? code.replace(find, () => replace) : code))
 }
 
-type Verdict = "killed" | "survived" | "its test did not run"
+type Verdict = "killed" | "survived" | "its test did not run" | "it names what is not in scope"
+
+/** A change that is no program fails any test, and proves nothing of it. */
+const isOutOfScope = ({ errors = [] }: ReturnType<TestCase["result"]>): boolean =>
+  errors.some(({ message, stack }) => /\b\w+ is not defined\b/.test(`${message} ${stack}`))
 
 const verdictOf = (module: TestModule, test: NamedMutant["test"]): Verdict => {
-  const states = [...module.children.allTests()]
+  const results = [...module.children.allTests()]
     .filter(({ name }) => name === test.name)
-    .map((found) => found.result().state)
+    .map((found) => found.result())
+  const states = results.map(({ state }) => state)
+  if (results.some(isOutOfScope)) return "it names what is not in scope"
   if (states.includes("failed")) return "killed"
   return states.includes("passed") ? "survived" : "its test did not run"
 }

@@ -21,7 +21,7 @@ const acting: ReadonlyArray<NamedMutant> = [
     inside("accept"),
     [
       'if (known._tag === "Repeated") return repeated(store, request, known.reply)',
-      'if (known._tag === "Repeated") {\n    const judged = apply(stateOf(store, undefined), request.owned, now)\n    return Either.isLeft(judged) ? refuse(judged.left) : repeated(store, request, known.reply)\n  }'
+      'if (known._tag === "Repeated") {\n    const judged = applied(stateOf(store, undefined), request.owned, now)\n    return isRefused(judged) ? refuse(judged) : repeated(store, request, known.reply)\n  }'
     ],
     once
   ),

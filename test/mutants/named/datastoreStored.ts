@@ -112,7 +112,7 @@ const large: ReadonlyArray<NamedMutant> = [
     "remove more of a session at once than a log takes",
     inside("accept"),
     ["maxRemoved = 50_000", "maxRemoved = 100_000"],
-    ["datastore/large", "takes all of them with it"]
+    ["datastore/large", "takes all of them out of a store (temp)"]
   )
 ]
 

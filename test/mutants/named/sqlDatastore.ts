@@ -80,6 +80,15 @@ export const sqlDatastoreMutants: ReadonlyArray<NamedMutant> = [
     needs: "servers"
   },
   {
+    name: "stores in a database: remember the ids of operations in a transaction of their own",
+    file: internal("saving"),
+    find: "    for (const statement of writeStatements(",
+    replace:
+      '    yield* run({ ...place.dialect.begin, text: "COMMIT" })\n    yield* run(place.dialect.begin)\n    for (const statement of writeStatements(',
+    test: together("stores no row of an operation whose id it cannot remember"),
+    needs: "servers"
+  },
+  {
     name: "stores in a database: lock the stores of a batch in the order of its saves",
     file: internal("saving"),
     find: ".sort((a, b) => compareHeads(a.store, b.store))",

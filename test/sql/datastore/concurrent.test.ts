@@ -129,6 +129,22 @@ for (const [name, database] of databases()) {
         })
     )
 
+    it.scoped("stores no row of an operation whose id it cannot remember", () =>
+      Effect.gen(function* () {
+        const { db, one } = yield* database
+        const a = yield* one.open(stored("a"))
+        yield* db.sql(
+          db.dialect === "pg"
+            ? "ALTER TABLE shared_operations ADD CHECK (client <> 'unknown')"
+            : "CREATE TRIGGER forgets BEFORE INSERT ON shared_operations WHEN NEW.client = 'unknown' BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+        const refused = yield* Effect.flip(one.save([set("a", "k", 1, operation(1, "unknown"))], undefined))
+        expect(refused).toMatchObject({ outcome: "NotStored" })
+        expect(yield* a.load).toMatchObject({ revision: { seq: 0 }, values: [], operations: [] })
+        expect(seqs(yield* one.save([set("a", "k", 2, operation(1, "known"))], undefined))).toEqual([[1]])
+      })
+    )
+
     it.scoped("saves nothing with the token of an owner that another process has succeeded", () =>
       Effect.gen(function* () {
         const { db, one, other } = yield* database
