@@ -3,7 +3,13 @@
  * loaded, never on disk. Beside them the same tests run on the source as it is: they must all pass.
  */
 import * as path from "node:path"
-import { createVitest, type Reporter, type TestCase, type TestModule, type UserWorkspaceConfig } from "vitest/node"
+import {
+  createVitest,
+  type Reporter,
+  type TestCase,
+  type TestModule,
+  type UserWorkspaceConfig
+} from "vitest/node"
 import { root } from "../support/project.js"
 import suiteConfig from "../vitest.config.js"
 import { type NamedMutant, namedMutants } from "./named.js"

@@ -89,6 +89,17 @@ export const sqlDatastoreMutants: ReadonlyArray<NamedMutant> = [
     needs: "servers"
   },
   {
+    name: "stores in a database: save stores in the batches of a recorder",
+    file: "src/internal/catalog/saving.ts",
+    find: "maxBatchSize = 2500",
+    replace: "maxBatchSize = 100",
+    test: {
+      file: "test/sql/datastore/stores.test.ts",
+      name: "save 10,000 sets of a store by at most 10 transactions, of 50 statements on Postgres"
+    },
+    needs: "servers"
+  },
+  {
     name: "stores in a database: lock the stores of a batch in the order of its saves",
     file: internal("saving"),
     find: ".sort((a, b) => compareHeads(a.store, b.store))",

@@ -1,36 +1,13 @@
 /** Permanent stores in bulk: how many statements a burst is, and that tables stay within their bounds. */
-import { SqlClient } from "@effect/sql/SqlClient"
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect } from "effect"
+import { Effect } from "effect"
 import fc from "fast-check"
 import { prefix } from "../../../src/ChangeLog.js"
 import type { Json } from "../../../src/internal/columns/jsonData.js"
 import { CurrentSizeLimits } from "../../../src/sql/internal/statementSize.js"
 import { holdsEffect } from "../../support/laws/laws.js"
 import type { TableDatabase } from "../../support/table/databases.js"
-import { backendOf, databases, operation, remove, save, seqs, set, stored } from "./fixture.js"
-
-/** The database, whose clients count their statements. */
-const counting = (db: TableDatabase) => {
-  const counts = { statements: 0, transactions: 0 }
-  const counted = (client: SqlClient): SqlClient => {
-    const reserve = Effect.map(client.reserve, (connection) => ({
-      ...connection,
-      executeRaw: (text: string, params: ReadonlyArray<unknown>) => {
-        counts.statements++
-        if (text.startsWith("BEGIN")) counts.transactions++
-        return connection.executeRaw(text, params)
-      }
-    }))
-    return new Proxy(client, {
-      get: (target, name) => (name === "reserve" ? reserve : Reflect.get(target, name))
-    })
-  }
-  const client = Effect.map(db.client, (context) =>
-    Context.add(context, SqlClient, counted(Context.get(context, SqlClient)))
-  )
-  return { counts, db: { ...db, client } }
-}
+import { backendOf, counting, databases, operation, remove, save, seqs, set, stored } from "./fixture.js"
 
 const rows = (db: TableDatabase, table: string) =>
   Effect.map(db.sql(`SELECT count(*) AS n FROM shared_${table}`), ([row]) => Number(row?.n))

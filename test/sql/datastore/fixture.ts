@@ -1,5 +1,6 @@
 /** What the tests of permanent stores share: backends over a database, and saves in short. */
-import { Effect, type Scope } from "effect"
+import { SqlClient } from "@effect/sql/SqlClient"
+import { Context, Effect, type Scope } from "effect"
 import type {
   Decision,
   Locked,
@@ -76,6 +77,28 @@ const given = [
 
 /** An emptied database for each test, one for all tests of a file. */
 export const databases = () => given.map(([name, database]) => [name, shared(database)] as const)
+
+/** The database, whose clients count their statements. */
+export const counting = (db: TableDatabase) => {
+  const counts = { statements: 0, transactions: 0 }
+  const counted = (client: SqlClient): SqlClient => {
+    const reserve = Effect.map(client.reserve, (connection) => ({
+      ...connection,
+      executeRaw: (text: string, params: ReadonlyArray<unknown>) => {
+        counts.statements++
+        if (text.startsWith("BEGIN")) counts.transactions++
+        return connection.executeRaw(text, params)
+      }
+    }))
+    return new Proxy(client, {
+      get: (target, name) => (name === "reserve" ? reserve : Reflect.get(target, name))
+    })
+  }
+  const client = Effect.map(db.client, (context) =>
+    Context.add(context, SqlClient, counted(Context.get(context, SqlClient)))
+  )
+  return { counts, db: { ...db, client } }
+}
 
 export const stored = (id: string, over: Partial<Stored> = {}): Stored => ({
   id,

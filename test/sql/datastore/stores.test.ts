@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Option, Queue, Scope, Stream, TestClock } from "effect"
 import * as Datastore from "../../../src/Datastore.js"
-import { databases } from "./fixture.js"
+import { backendOf, counting, databases } from "./fixture.js"
 
 interface Task {
   readonly id: string
@@ -81,6 +81,21 @@ describe.each(databases())("stores on %s", (_, database) => {
       expect(yield* theirs.set({ id: "a", text: "one" }, { as, expect: "absent" })).toEqual(first)
       const reused = yield* Effect.flip(theirs.set({ id: "b", text: "two" }, { as }))
       expect(reused).toMatchObject({ reason: "IdReused" })
+    })
+  )
+
+  it.scopedLive("save 10,000 sets of a store by at most 10 transactions, of 50 statements on Postgres", () =>
+    Effect.gen(function* () {
+      const { counts, db } = counting((yield* database).db)
+      const stores = yield* Datastore.make(yield* backendOf(db))
+      const store = yield* stores.open<Task>({ ...permanent, ack: "memory" })
+      counts.statements = counts.transactions = 0
+      for (let i = 0; i < 10_000; i++) expect(store.unsafeSet({ id: `${i % 50}`, text: `${i}` })).toBe(true)
+      yield* store.flush
+      expect(counts.transactions).toBeLessThanOrEqual(10)
+      // On SQLite each table that is written is a statement.
+      expect(counts.statements).toBeLessThanOrEqual(db.dialect === "pg" ? 50 : 100)
+      expect(yield* store.status).toEqual({ _tag: "Open", unsaved: 0 })
     })
   )
 
