@@ -224,6 +224,26 @@ describe("a live table with a write target", () => {
       })
   )
 
+  it.scoped("shows what was staged from its confirmation until the master shows it, in a list too", () =>
+    Effect.gen(function* () {
+      const { live } = yield* split
+      const shown = Effect.map(live.list({}, { pending: "include" }), ({ value }) =>
+        value.map(({ id, state }) => `${id} ${state}`).join()
+      )
+      const inserted = yield* live.stage(Table.Write.insert(key("k2", "new")))
+      expect(yield* shown).toBe("k1 active,k2 new")
+      yield* inserted.outcome
+      expect(yield* shown).toBe("k1 active,k2 new")
+      yield* live.patch("k2", { state: "newer" })
+      const deleted = yield* live.stage(Table.Write.delete("k1"))
+      yield* deleted.outcome
+      expect(yield* shown).toBe("k2 newer")
+      expect((yield* live.list()).value.map(({ id }) => id)).toEqual(["k1"])
+      yield* TestClock.adjust(5_000)
+      expect(yield* shown).toBe("k1 active")
+    })
+  )
+
   it.scoped("is not made with a target of other columns", () =>
     Effect.gen(function* () {
       const master = yield* Table.memory(keys)

@@ -16,6 +16,8 @@ export interface Acknowledged<A> {
   readonly until: number
   /** A load has shown it. */
   shown: boolean
+  /** A staged write made it, or what was before it: lists with staged writes have shown it, and go on to. */
+  wasStaged: boolean
 }
 
 /** A row's id; `undefined`: every row that has none of its own. */
@@ -52,9 +54,9 @@ export const note = <A extends Answer<unknown>>(
   revision: Revision | undefined,
   until: number
 ): void => {
-  const known = targets.open.get(id)?.revision
+  const { revision: known, wasStaged = false } = targets.open.get(id) ?? {}
   const shownBy = revision !== undefined && isLater(known, revision) ? known : revision
-  put(targets.open, id, { answer, revision: shownBy, until, shown: false })
+  put(targets.open, id, { answer, revision: shownBy, until, shown: false, wasStaged })
 }
 
 /**
@@ -67,17 +69,18 @@ export const noteNamed = <A extends Answer<unknown>>(
   until: number
 ): void => {
   const { open } = targets
-  const named = ({ answer, revision: known }: Acknowledged<A>): Acknowledged<A> => {
+  const named = ({ answer, revision: known, wasStaged }: Acknowledged<A>): Acknowledged<A> => {
     // Revisions of other epochs, and none, cannot be compared.
     const isComparable = answer === undefined || known?.epoch === revision.epoch
     return {
       answer,
       revision: !isComparable ? undefined : isLater(known, revision) ? known : revision,
       until,
-      shown: false
+      shown: false,
+      wasStaged
     }
   }
-  const none = { answer: undefined, revision, until, shown: false }
+  const none = { answer: undefined, revision, until, shown: false, wasStaged: false }
   const namedOr = (known: Acknowledged<A> | undefined) => (known === undefined ? none : named(known))
   const every = open.get(undefined)
   if (id !== undefined) put(open, id, namedOr(open.get(id) ?? every))
@@ -134,6 +137,24 @@ export const showingOfAll = <A extends Answer<unknown>>(
   for (const one of open.values()) if (!shows(revision, one)) return "Unshown"
   return open.size === 0 ? "Unchanged" : "Shown"
 }
+
+/** Notes that a staged write has made what was acknowledged last. */
+export const markStaged = <A extends Answer<unknown>>(
+  { open }: Targets<A>,
+  id: IdValue | undefined
+): void => {
+  const found = open.get(id)
+  if (found !== undefined) found.wasStaged = true
+}
+
+/** What staged writes have made that a revision does not show yet, in order. */
+export const stagedUnshown = <A extends Answer<unknown>>(
+  { open }: Targets<A>,
+  revision: Revision | undefined
+): ReadonlyArray<readonly [id: IdValue | undefined, answer: A]> =>
+  [...open].flatMap(([id, one]) =>
+    one.wasStaged && one.answer !== undefined && !shows(revision, one) ? [[id, one.answer] as const] : []
+  )
 
 /** Whether a load of a list or a count shows every change. */
 export const isShown = <A extends Answer<unknown>>(

@@ -10,6 +10,7 @@ import type { IdValue } from "../columns/ids.js"
 import type { AnyDefinition, Write } from "../columns/writes.js"
 import * as Pending from "../pending.js"
 import { monotonicMillis } from "../time.js"
+import * as Acknowledged from "./acknowledged.js"
 import { type Answer, type AnyRow, withValue } from "./answers.js"
 import type { Key, QueryAnswer, QueryEntry, QuerySpec, RowAnswer } from "./coherence.js"
 import type { Asked, Core } from "./core.js"
@@ -141,11 +142,22 @@ const showList = <D extends AnyDefinition>(
   rows: ReadonlyArray<AnyRow>,
   { rowsSince, stamp }: Base
 ): QueryAnswer => {
-  const { master, staging } = core
+  const { c, master, staging } = core
   const { columns, id } = master.definition
   const open = Lists.open(columns, id, query, rows, (of) => knownRow(core, of, rowsSince))
-  const shown = Pending.view(staging.pending, open, stamp, Lists.applyToList)
+  const acknowledged = Acknowledged.stagedUnshown(c.acknowledged, Option.getOrUndefined(answer.revision))
+  const base = acknowledged.reduce(
+    (view, [of, { value }]) => Lists.applyToList(view, madeBy(of, Option.getOrUndefined(value))),
+    open
+  )
+  const shown = Pending.view(staging.pending, base, stamp, Lists.applyToList)
   return shown === open ? answer : withValue(answer, Object.freeze(Lists.rowsOf(shown).map(ownOf(core))))
+}
+
+/** A write that makes what is stored: a row, or that there is none; without an id, that there are none. */
+const madeBy = (of: IdValue | undefined, row: AnyRow | undefined): CheckedWrite => {
+  if (row !== undefined) return { _tag: "Replace", row }
+  return of === undefined ? { _tag: "DeleteAll" } : { _tag: "Delete", id: of }
 }
 
 /** What was confirmed: the row as it is stored, or that there is none. */
@@ -155,12 +167,8 @@ const confirmedOf = <D extends AnyDefinition>(
   id: string
 ): CheckedWrite => {
   if (write._tag === "DeleteAll") return write
-  return Option.match(row, {
-    // A write of one row has its id.
-    onNone: (): CheckedWrite => ({ _tag: "Delete", id: idOfWrite(id, write) as IdValue }),
-    // Every row is a record of its columns.
-    onSome: (row): CheckedWrite => ({ _tag: "Replace", row: row as AnyRow })
-  })
+  // Every row is a record of its columns.
+  return madeBy(idOfWrite(id, write), Option.getOrUndefined(row) as AnyRow | undefined)
 }
 
 const wake = <D extends AnyDefinition>({ c: { effects } }: Core<D>, key: Key | undefined): void => {
@@ -193,6 +201,7 @@ const push = <D extends AnyDefinition>(
               op: confirmedOf(write, outcome, id)
             })
           : Pending.revert(staging.pending, number)
+      if (outcome._tag === "Written") Acknowledged.markStaged(c.acknowledged, key)
       release(staging)
       if (cell !== undefined) Cells.unpin(c.cells, cell)
       wake(core, key)

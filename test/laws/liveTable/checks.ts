@@ -141,17 +141,29 @@ const movesRows = (write: Write): boolean =>
 const versionsOf = (world: World, begun: Begun): ReadonlyArray<ReadonlyArray<Write>> =>
   world.shown.slice(begun.shown).flatMap(({ confirmed, pending }) => {
     const versions = [pending]
-    for (let from = begun.confirmed; from < confirmed; from++)
+    // A target shows what was staged before its master does.
+    const first = isLate(world.setting) ? 0 : begun.confirmed
+    for (let from = first; from < confirmed; from++)
       versions.push([...world.confirmed.slice(from, confirmed), ...pending])
     const isOpen = ({ number }: ShownWrite) => !begun.queued || number >= begun.writers
     return versions.map((writes) => writes.filter(isOpen).map(({ write }) => write))
   })
+
+/** Before a late master, a list shows what its staged writes have made of single rows, and what others made of these later. */
+const mixesWrites = ({ confirmed, setting, writers }: World): boolean => {
+  if (!isLate(setting)) return false
+  const staged = new Set(confirmed.map(({ number }) => number))
+  const ids = new Set(confirmed.flatMap(({ write }) => idsOf([write])))
+  const others = writers.filter(({ number }) => !staged.has(number))
+  return others.some(({ write }) => idsOf([write]).some((id) => ids.has(id)))
+}
 
 /** A view is a state that may be read, with what is pending done anew in order. */
 const checkPending = (world: World, begun: Begun, text: string): void => {
   const { key, name } = begun
   // What stands behind the end of a page is not known.
   if (key.kind === "list" && key.at === 2) return
+  if (key.kind === "list" && mixesWrites(world)) return
   const versions = versionsOf(world, begun)
   if (key.kind === "list" && key.at === 0 && versions.some((writes) => writes.some(movesRows))) return
   const floor = floorOfKey(world, begun)

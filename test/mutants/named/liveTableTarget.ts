@@ -126,6 +126,21 @@ export const liveTableTargetMutants: ReadonlyArray<NamedMutant> = [
     ]
   ),
   guard(
+    "hide what was staged from its confirmation until the master shows it",
+    "internal/liveTable/staging",
+    ["Acknowledged.markStaged(c.acknowledged, key)", "release(staging)"],
+    target("shows what was staged from its confirmation until the master shows it, in a list too")
+  ),
+  guard(
+    "hide what was staged when it is written again",
+    acknowledged,
+    [
+      "const { revision: known, wasStaged = false } =",
+      "const wasStaged = false\n  const { revision: known } ="
+    ],
+    target("shows what was staged from its confirmation until the master shows it, in a list too")
+  ),
+  guard(
     "take any answer of a late master for `atLeast`",
     "internal/liveTable/slots",
     ["return core.target === core.master || ", "return core.target !== undefined || "],
