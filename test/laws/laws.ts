@@ -442,6 +442,13 @@ export const liveTableLaws: ReadonlyArray<TestedLaw> = [
     statement:
       "L3 and L4 hold for two live tables of one tier, whatever it holds, and whenever that was put there.",
     provedBy: ["test/laws/liveTable/checks.ts", "test/laws/liveTable.tier.test.ts"]
+  },
+  {
+    id: "L11",
+    name: "follow",
+    statement:
+      "A follow gives no answer twice in a row, and its last one is what the master has, as far as changes reach the live table.",
+    provedBy: ["test/laws/liveTable/reads.ts", "test/laws/liveTable/ending.ts"]
   }
 ]
 

@@ -11,7 +11,7 @@ import {
   watchLaws
 } from "../laws/laws.js"
 import { validators } from "../laws/watch/validators.js"
-import { read } from "../support/project.js"
+import { filesBelow, read } from "../support/project.js"
 import { allLaws, lawsPage, page } from "./lawsPage.js"
 
 /** The numbers that were ever given, by their letter. */
@@ -31,7 +31,7 @@ describe("the laws", () => {
       ["A", 17],
       ["W", 14],
       ["R", 18],
-      ["L", 10],
+      ["L", 11],
       ["P", 12],
       ["F", 6],
       ["D", 41],
@@ -61,6 +61,17 @@ describe("the laws", () => {
     expect(uncited).toEqual([])
   })
 
+  it("have a statement each that a title or a check cites", () => {
+    const known = new Set([...allLaws.map(({ id }) => id), ...retired])
+    const stated = [...filesBelow("test", /\.ts$/), ...filesBelow("src/testing", /\.ts$/)].flatMap((file) =>
+      citedIn(read(file))
+        .filter((id) => !known.has(id))
+        .map((id) => `${id} in ${file}`)
+    )
+    expect(citedIn('it("L3-L8, L11: ')).toEqual(["L3", "L8", "L11"])
+    expect(stated).toEqual([])
+  })
+
   it("of a watch have a validator each", () => {
     const named: ReadonlyArray<string> = watchLaws.map(({ name }) => name)
     expect(Object.keys(validators).filter((name) => !named.includes(name))).toEqual([])
@@ -70,6 +81,12 @@ describe("the laws", () => {
     expect(read(page)).toBe(lawsPage())
   })
 })
+
+/** The numbers before a colon, at the beginning of a text. */
+const citedIn = (text: string): ReadonlyArray<string> =>
+  [...text.matchAll(/["'`]((?:(?:, |-)?[SCBTAWRLPFDKMJ]\d+)+): /g)].flatMap(([, cited = ""]) =>
+    cited.split(/, |-/)
+  )
 
 /** By the number; a validator is named as its law is, and its messages and titles take the number from the list. */
 const cites = (text: string, id: string, name: string): boolean =>
