@@ -9,7 +9,16 @@
  * the events, the tier and a close do. What is not committed is never cached. A list is the result of one read of the
  * master. No caller can change what another one gets. No failure of the master ends the live table.
  */
-import { type Context, type Duration, Effect, type Layer, type Option, type Scope, Stream } from "effect"
+import {
+  type Context,
+  type Duration,
+  Effect,
+  type Layer,
+  type Option,
+  Predicate,
+  type Scope,
+  Stream
+} from "effect"
 import type { ActorStopped, Status } from "./Actor.js"
 import * as Arguments from "./internal/arguments.js"
 import type { Condition, InvalidQuery, Query } from "./internal/columns/query.js"
@@ -109,7 +118,7 @@ export interface LiveTable<in out D extends AnyDefinition> {
   readonly deleteAll: Effect.Effect<Written<D>, WriteRefused | WriteFailed>
   /** Queues a write without waiting. `false`: it is not valid, or there is no room. Later failures come in `failures`. */
   readonly unsafeWrite: (write: Write<D>) => boolean
-  /** What writes that were not waited for have failed with; the last 256 first. */
+  /** What writes that were not waited for have failed with; the last 256 first. It ends with the live table. */
   readonly failures: Stream.Stream<Failure<D>>
   /** Queues a write, and shows it at once to reads with `pending: "include"`, until it has an outcome. */
   readonly stage: (write: Write<D>) => Effect.Effect<Staged<D>, WriteRefused | WriteFailed>
@@ -168,7 +177,7 @@ const handleOf = <D extends AnyDefinition>(runtime: Runtime<D>): LiveTable<D> =>
     delete: (id, when) => Writes.write(runtime, { _tag: "Delete", id, when }),
     deleteAll: Writes.write(runtime, { _tag: "DeleteAll" }),
     unsafeWrite: (write) => Writes.unsafeWrite(runtime, write),
-    failures: Stream.fromPubSub(runtime.failures),
+    failures: Stream.takeWhile(Stream.fromPubSub(runtime.failures), Predicate.isNotUndefined),
     stage: (write) => Writes.stage(runtime, write),
     invalidate: (target) => Targets.invalidate(runtime, target),
     expire: (target) => Targets.expire(runtime, target),

@@ -2,6 +2,7 @@
 import { describe, expect } from "@effect/vitest"
 import { Effect, Exit, Fiber, Option, Scope, Stream, TestClock } from "effect"
 import type * as LiveTable from "../../src/LiveTable.js"
+import * as Table from "../../src/Table.js"
 import * as Tier from "../../src/Tier.js"
 import { errorOf, type Keys, key, liveKeys } from "../support/liveTable/keys.js"
 import { type Call, deaf } from "../support/liveTable/master.js"
@@ -87,6 +88,20 @@ describe("the end of a live table", () => {
     yield* errorOf(live.get("k2"))
     yield* TestClock.adjust("1 hour")
     expect(script.calls).toBe(2)
+  })
+
+  scenario("ends `failures` behind the last one, for readers that come later too", function* () {
+    const { live, master } = yield* liveKeys({}, rows)
+    master.always("write", () => Effect.never)
+    const reading = yield* started(Stream.runCollect(live.failures))
+    live.unsafeWrite(Table.Write.delete("none"))
+    live.unsafeWrite(Table.Write.delete("k1"))
+    yield* live.closeWithin(0)
+    const late = yield* started(Stream.runCollect(live.failures))
+    for (const each of [reading, late]) {
+      const failed = [...(yield* Fiber.join(each))].map(({ error }) => error)
+      expect(failed).toMatchObject([{ reason: "Closed" }, { reason: "Closed" }])
+    }
   })
 
   scenario("by its scope has ended the use of the tier and the master before `onClosed`", function* () {

@@ -38,6 +38,23 @@ describe("a staged write", () => {
     expect(yield* views(live)).toBe("new new k2 k2")
   })
 
+  scenario("keeps its row in memory until it has its outcome, whatever else is read", function* () {
+    const { live, master } = yield* liveKeys({ maxEntries: 1 }, old)
+    yield* live.get("k1")
+    const latch = yield* Effect.makeLatch()
+    master.next("write", held(latch))
+    const staged = yield* live.stage(Write.patch("k1", { state: "new" }))
+    yield* live.get("k2")
+    yield* live.get("k3")
+    const asked = master.count("getMany")
+    expect(stateOf(yield* live.get("k1", include))).toBe("new")
+    expect(master.count("getMany")).toBe(asked)
+    yield* latch.open
+    yield* staged.outcome
+    yield* live.get("k2")
+    expect(live.unsafeStats().entries).toBe(1)
+  })
+
   scenario("that is refused or fails is reverted alone, by field", function* () {
     const { live, master } = yield* liveKeys({}, old)
     const [first, second] = [yield* Effect.makeLatch(), yield* Effect.makeLatch()]

@@ -56,7 +56,8 @@ export interface Runtime<D extends AnyDefinition> {
   readonly actor: LiveActor<D>
   readonly writing: Writing<D>
   readonly follows: Follows
-  readonly failures: PubSub.PubSub<Failed<D>>
+  /** Its end, behind the last one, is `undefined`. */
+  readonly failures: PubSub.PubSub<Failed<D> | undefined>
   readonly life: Life<D>
   /** Completes when the master is up. */
   readonly up: Deferred.Deferred<Reads<D>, ReadFailed>

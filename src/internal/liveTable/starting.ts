@@ -84,7 +84,9 @@ const partsOf = <D extends AnyDefinition>(settings: Settings<D>) =>
     const up = yield* Deferred.make<Reads<D>, ReadFailed>()
     const ended = yield* Deferred.make<never, ReadFailed>()
     const otherReads = OtherReads.make(ended)
-    const failures = yield* PubSub.sliding<Failed<D>>({ capacity: keptFailures, replay: keptFailures })
+    // The end of the failures is one more.
+    const capacity = keptFailures + 1
+    const failures = yield* PubSub.sliding<Failed<D> | undefined>({ capacity, replay: capacity })
     const life = makeLife<D>()
     return { surroundings, follows, deadlines, meter, up, ended, otherReads, failures, life, series }
   })
@@ -182,12 +184,13 @@ const begin = <D extends AnyDefinition>(
   }).pipe(Scope.extend(inner))
 
 const reportOf = <D extends AnyDefinition>(
-  { otherReads, series, surroundings: { counters, publish, settings } }: Parts<D>,
+  { failures, otherReads, series, surroundings: { counters, publish, settings } }: Parts<D>,
   writing: Writing.Writing<D>,
   { cause, resource }: Actor.Leftover<Core.Core<D>, Writing.Job<D>>
 ): CloseReport<D> => {
   const error = Option.isSome(cause) ? masterFailed(Cause.squash(cause.value)) : closedError
   Writing.giveBack(writing, writeEnd(error))
+  failures.unsafeOffer(undefined)
   publish()
   series.end()
   return {

@@ -53,6 +53,18 @@ export const liveTableBoundMutants: ReadonlyArray<NamedMutant> = [
     staleness("is not longer after a gap before which nothing was read")
   ),
   guard(
+    "let a row go that has a staged write",
+    "internal/liveTable/staging",
+    ["const cell = key === undefined ? ", "const cell = key === undefined || number > 0 ? "],
+    ["liveTable/staged", "keeps its row in memory until it has its outcome, whatever else is read"]
+  ),
+  guard(
+    "never end the failures",
+    "internal/liveTable/starting",
+    ["  failures.unsafeOffer(undefined)\n", ""],
+    closing("ends `failures` behind the last one, for readers that come later too")
+  ),
+  guard(
     "report pages and samples that run as none",
     "internal/liveTable/closing",
     ["queries.fibers.size + running > 0", "queries.fibers.size > 0 && running >= 0"],
