@@ -4,8 +4,9 @@ import { StorageError } from "../../Storage.js"
 import * as Table from "../../Table.js"
 import type { InvalidQuery } from "../columns/query.js"
 import type { AnyDefinition, Id, Write } from "../columns/writes.js"
+import { earlier, type Revision } from "../log/events.js"
 import type { Answer, AnyRow } from "./answers.js"
-import type { QueryAnswer } from "./coherence.js"
+import type { QueryAnswer, RowAnswer } from "./coherence.js"
 import type { ReadFailed } from "./errors.js"
 import type { Outcome } from "./outcomes.js"
 import { count, getMany, readQuery, whenUp } from "./readCalls.js"
@@ -22,6 +23,15 @@ const asRead = <A>({ revision, value }: Answer<A>): Table.Read<A> => ({
   value,
   revision: Option.getOrUndefined(revision)
 })
+
+/** The revision that all answers hold. */
+const earliestOf = ([first, ...others]: ReadonlyArray<RowAnswer>): Revision | undefined =>
+  first === undefined
+    ? undefined
+    : others.reduce(
+        (least, { revision }) => earlier(least, Option.getOrUndefined(revision)),
+        Option.getOrUndefined(first.revision)
+      )
 
 /** A live table as a table. Its reads come from the cache, and its writes are queued. */
 const tableOf = <D extends AnyDefinition>(
@@ -43,7 +53,8 @@ const tableOf = <D extends AnyDefinition>(
         onSuccess: (answers) => ({
           value: answers.flatMap(({ value }) =>
             Option.toArray(value)
-          ) as ReadonlyArray<AnyRow> as ReadonlyArray<Table.Row<D>>
+          ) as ReadonlyArray<AnyRow> as ReadonlyArray<Table.Row<D>>,
+          revision: earliestOf(answers)
         }),
         onFailure: storageErrorOf
       }),

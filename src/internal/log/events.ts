@@ -31,6 +31,12 @@ export const isRevision = (given: unknown): given is Revision => {
 /** Copies a revision, so that its caller cannot change it any more. */
 export const ownRevision = ({ epoch, seq, tag }: Revision): Revision => Object.freeze({ epoch, seq, tag })
 
+/** Returns the earlier revision: what both values hold. None if one of them has none, or they are of two histories. */
+export const earlier = (a: Revision | undefined, b: Revision | undefined): Revision | undefined => {
+  if (a === undefined || b === undefined || a.epoch !== b.epoch) return undefined
+  return a.seq <= b.seq ? a : b
+}
+
 /** A change of one key, as its writer passes it to the log. */
 export type Change<V> =
   | { readonly _tag: "Put"; readonly key: string; readonly value: V }

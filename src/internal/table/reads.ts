@@ -9,17 +9,11 @@ import { pagesOf } from "../columns/pages.js"
 import { type CheckedQuery, InvalidQuery } from "../columns/query.js"
 import type { AnyRow } from "../columns/rowCodec.js"
 import type { AnyDefinition, Id } from "../columns/writes.js"
-import type { Revision } from "../log/events.js"
+import { earlier, type Revision } from "../log/events.js"
 import type { Read, ReadError, Row, Source, Table } from "./contract.js"
 import { calling, malformed, revisionOf } from "./errors.js"
 
 type Reads<D extends AnyDefinition> = Pick<Table<D>, "list" | "stream" | "get" | "getMany" | "count">
-
-/** Returns the earlier revision: what both values hold. None if one of them has none, or they are of two histories. */
-const earlier = (a: Revision | undefined, b: Revision | undefined): Revision | undefined => {
-  if (a === undefined || b === undefined || a.epoch !== b.epoch) return undefined
-  return a.seq <= b.seq ? a : b
-}
 
 const readOf = <A>(value: A, revision: Revision | undefined): Read<A> =>
   revision === undefined ? { value } : { value, revision }

@@ -59,6 +59,12 @@ export const liveTableBoundMutants: ReadonlyArray<NamedMutant> = [
     ["liveTable/staged", "keeps its row in memory until it has its outcome, whatever else is read"]
   ),
   guard(
+    "name the revision of the last row for all",
+    "internal/liveTable/asTable",
+    ["earlier(least, Option", "earlier(least, least) && earlier(Option.getOrUndefined(revision), Option"],
+    ["liveTable/asTable", "names the earliest revision of the rows that it answers with"]
+  ),
+  guard(
     "never end the failures",
     "internal/liveTable/starting",
     ["  failures.unsafeOffer(undefined)\n", ""],
