@@ -52,7 +52,7 @@ const checking: ReadonlyArray<NamedMutant> = [
   ),
   guard(
     "name the latest of the revisions of several calls",
-    "internal/table/reads",
+    "internal/log/events",
     ["return a.seq <= b.seq ? a : b", "return a.seq >= b.seq ? a : b"],
     ["table/source", "names the earliest of the revisions that its calls hold, if all of them are known"]
   ),
