@@ -3,10 +3,17 @@ import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { holdsSeeded, seededTimeout } from "../support/laws/laws.js"
 import { tieredBackend } from "./liveTable/backend.js"
+import { pinnedTier } from "./liveTable/pinned.js"
 import { play } from "./liveTable/play.js"
 import { tierSamples, tierTargetSamples } from "./liveTable/schedule.js"
 
 describe("two live tables of one tier", () => {
+  it.live("L10: keep the law under the schedules that have broken it", () =>
+    Effect.promise(async () => {
+      for (const sample of pinnedTier) await play(sample, await Effect.runPromise(tieredBackend))
+    })
+  )
+
   for (const [name, samples, count] of [
     ["a tier", tierSamples, 25],
     ["a tier and a write target", tierTargetSamples, 10]

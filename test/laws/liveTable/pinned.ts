@@ -91,4 +91,48 @@ const overlapping = sample(
   { ttl: 100 }
 )
 
-export const pinned: ReadonlyArray<Sample> = [staged, unshown, renewed, together, waited, overlapping]
+/** The log delivers an own write of a row, and not yet the next one, while the entry of another one holds the first. */
+const inPieces = sample([
+  { do: "write", id: "a", kind: "insert" },
+  { do: "answer all" },
+  { do: "hold answers" },
+  { do: "write", id: "a", kind: "replace" },
+  { do: "answer all" },
+  { do: "other get", id: "a" },
+  { do: "put", at: 0 },
+  { do: "put", at: 0 },
+  { do: "put", at: 0 },
+  { do: "write", id: "a", kind: "replace" },
+  { do: "answer all" },
+  { do: "evict" },
+  { do: "answer all" },
+  { do: "release one" },
+  { do: "settle" },
+  { do: "get", id: "a", how: "plain" },
+  { do: "answer all" }
+])
+
+/** A row leaves a small memory after it was read with a tag, or a list without the tag is under way. */
+const dropped = (["evict", "list"] as const).flatMap((first) =>
+  (["invalidate", "expire"] as const).flatMap((by) =>
+    (["tag", "id"] as const).map((target) =>
+      sample([{ do: "drop", id: "a", kind: "replace", by, target, first }], {
+        foreign: true,
+        maxEntries: first === "list" ? 100 : 1
+      })
+    )
+  )
+)
+
+export const pinned: ReadonlyArray<Sample> = [
+  staged,
+  unshown,
+  renewed,
+  together,
+  waited,
+  overlapping,
+  ...dropped
+]
+
+/** With a tier. */
+export const pinnedTier: ReadonlyArray<Sample> = [inPieces, ...dropped]

@@ -3,11 +3,11 @@ import { Effect, Exit, Fiber, Runtime, Scope } from "effect"
 import type { Backend } from "./backend.js"
 import { advance, answerAll, onCall, pick } from "./calls.js"
 import { invalidated } from "./checks.js"
+import { drop } from "./drops.js"
 import { checkBounds, checkRest, drain, ensureWhole } from "./ending.js"
 import { evict, follow, fork, otherRead, read, readAll, stream, tag, unsafeRead } from "./reads.js"
 import { ids, queries } from "./rows.js"
 import type { Action, Sample } from "./schedule.js"
-import { dropTagged } from "./tagged.js"
 import { detach, makeWorld, type World } from "./world.js"
 import { foreign, otherWrite, overtake, write } from "./writes.js"
 
@@ -98,8 +98,8 @@ const apply = async (world: World, backend: Backend, action: Action): Promise<vo
       await Runtime.runPromise(world.runtime)(live.invalidate({ tag }))
       // Of what is loaded, it is not known here what was asked for with the tag.
       return detach(world, ids)
-    case "drop tagged":
-      return dropTagged(world, backend, action)
+    case "drop":
+      return drop(world, backend, action)
     case "break tier":
       return backend.tierFaults?.break()
     case "slow tier":

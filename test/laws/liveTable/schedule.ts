@@ -41,11 +41,12 @@ export type Action =
       readonly by: "write" | "statements" | "unknown"
     }
   /**
-   * What was read with a tag is dropped by it after a foreign write that no event shows yet: as it is, after it has left a
-   * small memory, or while a list without the tag is under way.
+   * What was read with a tag is dropped after a foreign write that no event shows yet: as it is, after it has left a small
+   * memory, or while a list without the tag is under way.
    */
   | {
-      readonly do: "drop tagged"
+      readonly do: "drop"
+      readonly target: "tag" | "id"
       readonly id: Id
       readonly kind: WriteKind
       readonly by: "invalidate" | "expire"
@@ -165,9 +166,10 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: of("interrupt"), at }) },
   { weight: 3, arbitrary: fc.record({ do: of("hold", "hold answers", "release one", "release") }) },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: fc.record({
-      do: of("drop tagged"),
+      do: of("drop"),
+      target: of("tag", "tag", "id"),
       id,
       kind,
       by: of("invalidate", "invalidate", "expire"),

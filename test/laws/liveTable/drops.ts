@@ -1,4 +1,4 @@
-/** What was read with a tag, and is dropped by it. */
+/** What was read, and is dropped or expired while it is somewhere else than in memory too. */
 import { Effect, Runtime } from "effect"
 import type { Backend } from "./backend.js"
 import { answerAll, isRead, openCalls } from "./calls.js"
@@ -15,15 +15,16 @@ const rest = async (world: World, { puts = [], tierFaults }: Backend): Promise<v
   for (const one of puts.splice(0)) await Effect.runPromise(Effect.ignore(one))
 }
 
-/** Drops what was read with a tag, after a foreign write that nothing else makes known. */
-export const dropTagged = async (
+/** Drops what was read with a tag, or ends its freshness, after a foreign write that nothing else makes known. */
+export const drop = async (
   world: World,
   backend: Backend,
-  { by, first, id, kind }: Action & { readonly do: "drop tagged" }
+  { by, first, id, kind, target }: Action & { readonly do: "drop" }
 ): Promise<void> => {
   if (!world.setting.foreign || isLate(world.setting)) return
   const key: Key = { kind: "row", id }
   let isTagged = false
+  await foreign(world, { do: "foreign", id, kind: "replace" })
   await rest(world, backend)
   const begun = begin(world, key, "tagged")
   world.requests++
@@ -45,7 +46,7 @@ export const dropTagged = async (
   }
   backend.changes?.hold("questions")
   await foreign(world, { do: "foreign", id, kind })
-  await Runtime.runPromise(world.runtime)(world.live[by]({ tag }))
+  await Runtime.runPromise(world.runtime)(world.live[by](target === "tag" ? { tag } : { ids: [id] }))
   // Of what is loaded, it is not known here what was asked for with the tag.
   detach(world, [id])
   const floors = by === "invalidate" ? world.floors : world.freshFloors
