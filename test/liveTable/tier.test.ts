@@ -2,8 +2,8 @@
 import { describe, expect } from "@effect/vitest"
 import { Effect, Fiber, TestClock } from "effect"
 import type * as LiveTable from "../../src/LiveTable.js"
-import { freshnessOf, type Keys, key, liveKeys, stateOf } from "../support/liveTable/keys.js"
-import { late } from "../support/liveTable/master.js"
+import { errorOf, freshnessOf, type Keys, key, liveKeys, stateOf } from "../support/liveTable/keys.js"
+import { away, failing, late } from "../support/liveTable/master.js"
 import { scriptedTier, sharedTier } from "../support/liveTable/tiers.js"
 import { scenario, started } from "../support/time/turn.js"
 
@@ -160,6 +160,18 @@ describe("with a tier", () => {
     yield* TestClock.adjust(2_000)
     expect(live.unsafeStats().stale).toBe(1)
     expect(stateOf(yield* live.get("k1"))).toBe("new")
+  })
+
+  scenario("a write is not answered from it while another one may still be committed", function* () {
+    const { live, master } = yield* tiered()
+    master.next("write", failing(away("Unknown")))
+    expect(yield* errorOf(live.patch("k1", { state: "late" }))).toMatchObject({ outcome: "Unknown" })
+    yield* live.patch("k1", { state: "written" })
+    yield* TestClock.adjust(1)
+    // It is committed now.
+    yield* master.foreign.patch("k1", { state: "late" })
+    expect(stateOf(yield* live.get("k1", { use: "master" }))).toBe("late")
+    expect(stateOf(yield* live.get("k1"))).toBe("late")
   })
 
   scenario("what it has answered before an invalidation, and is used after it, is not stored", function* () {

@@ -98,17 +98,16 @@ export const forgetReads = ({ listedRows, readRows }: Coherence): void => {
   KeyJournal.clear(readRows)
 }
 
-/** A write was acknowledged with its row, and nothing else has changed it since it began: the row is kept. */
+/** A write was acknowledged with its row, and nothing else has changed it since it began. Whether the row is kept. */
 export const storeAcknowledged = (
   c: Coherence,
   key: Key,
   row: AnyRow | undefined,
   revision: Revision | undefined,
   load: Pick<Landing, "stamp" | "askedAt">
-): void => {
-  const answer = rowAnswer(c, row, revision, fresh)
-  if (!Doubts.concerns(c.doubts, key)) storeRow(c, key, answer, { ...load, tags: undefined, expired: false })
-}
+): boolean =>
+  !Doubts.concerns(c.doubts, key) &&
+  storeRow(c, key, rowAnswer(c, row, revision, fresh), { ...load, tags: undefined, expired: false })
 
 /** What the callers of a load get, and whether it is what the load has brought, and was stored. */
 interface Landed {

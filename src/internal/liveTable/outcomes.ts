@@ -148,8 +148,8 @@ const settleWritten = <D extends AnyDefinition>(
   if (toTarget) acknowledge(c, id, row, revision, now)
   if (foreign === undefined || foreign.has(id) || isExpired(c, id, call.begun)) return
   const stamp = Cells.nextStamp(c.cells)
-  storeAcknowledged(c, id, row, revision, { stamp, askedAt })
-  tier?.put({ id, row, revision, stamp, askedAt })
+  if (storeAcknowledged(c, id, row, revision, { stamp, askedAt }))
+    tier?.put({ id, row, revision, stamp, askedAt })
 }
 
 /** What may still be committed is not stored, until the log shows it or its time is over. */

@@ -47,6 +47,7 @@ const nameOf = (key: Key): string =>
   key.kind === "row" ? key.id : key.kind === "list" ? `list ${key.at}` : "count"
 
 export const begin = (world: World, key: Key, how: string, name = nameOf(key)): Begun => {
+  const known = how === "log" ? (world.known?.at ?? 0) : 0
   return {
     key,
     name,
@@ -57,7 +58,7 @@ export const begin = (world: World, key: Key, how: string, name = nameOf(key)): 
     forward: world.forward.get(name) ?? 0,
     shown: world.shown.length - 1,
     confirmed: world.confirmed.length,
-    atLeast: how === "log" ? (world.known?.at ?? 0) : 0,
+    atLeast: Math.max(known, world.rowFloors.get(name) ?? 0),
     fresh: world.freshFloors.get(name) ?? 0,
     writers: world.writers.length
   }

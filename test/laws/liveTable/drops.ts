@@ -49,7 +49,8 @@ export const drop = async (
   await Runtime.runPromise(world.runtime)(world.live[by](target === "tag" ? { tag } : { ids: [id] }))
   // Of what is loaded, it is not known here what was asked for with the tag.
   detach(world, [id])
-  const floors = by === "invalidate" ? world.floors : world.freshFloors
+  const dropped = target === "tag" ? world.rowFloors : world.floors
+  const floors = by === "invalidate" ? dropped : world.freshFloors
   if (isTagged) floors.set(id, world.master.now())
   read(world, key, "plain")
   await answerAll(world)

@@ -93,7 +93,8 @@ export interface World {
   readonly floors: Map<string, number>
   /** The first state that a list may return. */
   listFloor: number
-  /** For each id, the first state that a read may return as fresh: its freshness was ended. */
+  /** For each id, the first state that a read of the row may return, or return as fresh; lists may still hold it. */
+  readonly rowFloors: Map<string, number>
   readonly freshFloors: Map<string, number>
   /** For each key, the state that was read last. */
   readonly forward: Map<string, number>
@@ -283,6 +284,7 @@ export const makeWorld = async (
     queue: [],
     floors: new Map(),
     listFloor: 0,
+    rowFloors: new Map(),
     freshFloors: new Map(),
     otherFloors: new Map(),
     forward: new Map(),

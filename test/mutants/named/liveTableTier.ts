@@ -27,6 +27,15 @@ export const liveTableTierMutants: ReadonlyArray<NamedMutant> = [
     tier("what it has answered before an invalidation, and is used after it, is not stored")
   ),
   guard(
+    "put what a write has made while another one may still be committed",
+    outcomes,
+    [
+      "  if (storeAcknowledged(c, id, row, revision, { stamp, askedAt }))\n    tier",
+      "  storeAcknowledged(c, id, row, revision, { stamp, askedAt })\n  tier"
+    ],
+    tier("a write is not answered from it while another one may still be committed")
+  ),
+  guard(
     "bring rows back from a tier that have left the memory with the tag that is invalidated",
     targets,
     [
