@@ -16,7 +16,13 @@
  *
  * Stamps are hybrid logical clocks (Kulkarni et al., 2014); the joins are state-based CRDTs (Shapiro et al., 2011).
  */
-import { type Context, type Duration, Effect, type Layer, type Option, Scope, type Stream } from "effect"
+import type * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import type { ActorStopped, Status } from "./Actor.js"
 import * as Arguments from "./internal/arguments.js"
 import type { Backend } from "./internal/catalog/backend.js"

@@ -3,7 +3,11 @@
  * its default, or an {@link InvalidOptions} that names the kind of the value and what is allowed. Names without a rule
  * are refused.
  */
-import { Data, Duration, Effect, Option, Schedule } from "effect"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 
 /**
  * Options that cannot work. The `make` that takes them fails with it, before anything is opened, created or started.

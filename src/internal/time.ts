@@ -2,7 +2,9 @@
  * Time for durations. The wall clock may be set back or forward at any moment: it shows when something happened, never
  * how long it took.
  */
-import { Clock, Effect, Schedule } from "effect"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 
 /** Milliseconds that only grow; only their differences mean something. */
 export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos()) / 1e6

@@ -1,5 +1,5 @@
 /** How merges into a pool fail. */
-import { Data } from "effect"
+import * as Data from "effect/Data"
 import type { CellName, Refused } from "./patch.js"
 import type { Stamp } from "./stamp.js"
 

@@ -1,5 +1,6 @@
 /** A replica of a pool as programs hold it: it edits at once, also without a server, and keeps what was not sent yet. */
-import { Effect, Option } from "effect"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Rules from "../options.js"
 import { steady } from "../time.js"
 import { define, type Fields } from "./definition.js"
