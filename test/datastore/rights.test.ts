@@ -145,38 +145,55 @@ describe("two principals", () => {
 /** 5,000 in the long run. */
 const count = runs(150)
 
-describe("a revocation in the middle of a burst", () => {
-  it.scoped("lets none of its followers take a frame, and leaves none out of the others", () =>
-    Effect.gen(function* () {
-      let allowed = true
-      const { store, stores } = yield* board({
-        authorize: (principal) => (principal === "bob" || allowed ? { actions: all } : undefined)
-      })
-      const open = (principal: string) =>
-        Effect.forEach(Array.from({ length: count }), () => store.opener({ principal }).open(prefix("")), {
-          concurrency: "unbounded"
-        })
-      const [anns, bobs] = yield* Effect.all([open("ann"), open("bob")])
-      for (const watcher of [...anns, ...bobs]) while (watcher.unsafePoll() !== undefined);
-      const write = (i: number): boolean => store.unsafeSet(task(`${i}`) as Task)
-      for (let i = 0; i < 5; i++) write(i)
-      allowed = false
-      yield* stores.revoke("ann")
-      for (let i = 5; i < 10; i++) write(i)
-      for (const watcher of anns) expect(watcher.unsafePoll()).toBeUndefined()
-      yield* Effect.promise(() => new Promise((resume) => setImmediate(resume)))
-      for (const watcher of anns) {
-        expect(watcher.unsafePoll()).toBeUndefined()
-        expect(watcher.unsafeEnded()).toMatchObject({ reason: "Unauthorized" })
-      }
-      for (const watcher of bobs) {
-        let last = 0
-        for (let frame = watcher.unsafePoll(); frame !== undefined; frame = watcher.unsafePoll()) {
-          if (frame._tag === "Events") last = frame.revision.seq
-        }
-        expect(last).toBe(10)
-      }
+/** Lets what was written reach the buffers of its followers, which takes turns of the host where it is stored first. */
+const dispatched = (store: Datastore.StoreHandle<Task>) =>
+  Effect.andThen(
+    store.flush,
+    Effect.promise(async () => {
+      for (let turn = 0; turn < 5; turn++) await new Promise((resume) => setImmediate(resume))
     })
+  )
+
+describe.each([
+  ["temp", {}],
+  ["flushed", { kind: "permanent" }]
+] as const)("a revocation in the middle of a burst (%s)", (_, opening) => {
+  it.scoped(
+    "lets none of its followers take a frame, and leaves none out of the others",
+    () =>
+      Effect.gen(function* () {
+        let allowed = true
+        const { store, stores } = yield* board(
+          { authorize: (principal) => (principal === "bob" || allowed ? { actions: all } : undefined) },
+          opening
+        )
+        const open = (principal: string) =>
+          Effect.forEach(Array.from({ length: count }), () => store.opener({ principal }).open(prefix("")), {
+            concurrency: "unbounded"
+          })
+        const [anns, bobs] = yield* Effect.all([open("ann"), open("bob")])
+        for (const watcher of [...anns, ...bobs]) while (watcher.unsafePoll() !== undefined);
+        const write = (i: number): boolean => store.unsafeSet(task(`${i}`) as Task)
+        for (let i = 0; i < 5; i++) write(i)
+        if ("kind" in opening) yield* dispatched(store)
+        allowed = false
+        yield* stores.revoke("ann")
+        for (let i = 5; i < 10; i++) write(i)
+        for (const watcher of anns) expect(watcher.unsafePoll()).toBeUndefined()
+        yield* dispatched(store)
+        for (const watcher of anns) {
+          expect(watcher.unsafePoll()).toBeUndefined()
+          expect(watcher.unsafeEnded()).toMatchObject({ reason: "Unauthorized" })
+        }
+        for (const watcher of bobs) {
+          let last = 0
+          for (let frame = watcher.unsafePoll(); frame !== undefined; frame = watcher.unsafePoll()) {
+            if (frame._tag === "Events") last = frame.revision.seq
+          }
+          expect(last).toBe(10)
+        }
+      }),
+    20_000 + 20 * count
   )
 })
 

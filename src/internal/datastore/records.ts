@@ -83,12 +83,6 @@ export const deadlineOf = ({ extras }: Records, key: string): number | undefined
 export const keysOfSession = ({ sessions }: Records, session: string): ReadonlyArray<string> =>
   Array.from(sessions.get(session) ?? [])
 
-/** Gives a record another end, as `touch` does; `false`: it has none. */
-export const moveDeadline = ({ extras, timers }: Records, key: string, deadline: number): boolean => {
-  const timer = extras.get(key)?.timer
-  return timer !== undefined && timers.move(timer, deadline)
-}
-
 /** Ends everything that waits. */
 export const end = ({ extras, sessions, timers }: Records): void => {
   for (const { timer } of extras.values()) if (timer !== undefined) timers.cancel(timer)

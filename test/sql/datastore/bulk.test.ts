@@ -5,12 +5,15 @@ import fc from "fast-check"
 import { prefix } from "../../../src/ChangeLog.js"
 import type { Json } from "../../../src/internal/columns/jsonData.js"
 import { CurrentSizeLimits } from "../../../src/sql/internal/statementSize.js"
-import { holdsEffect } from "../../support/laws/laws.js"
+import { holdsEffect, runs } from "../../support/laws/laws.js"
 import type { TableDatabase } from "../../support/table/databases.js"
 import { backendOf, counting, databases, operation, remove, save, seqs, set, stored } from "./fixture.js"
 
 const rows = (db: TableDatabase, table: string) =>
   Effect.map(db.sql(`SELECT count(*) AS n FROM shared_${table}`), ([row]) => Number(row?.n))
+
+/** 34,000 in the long run. */
+const count = Math.min(runs(1000), 50_000)
 
 for (const [name, database] of databases()) {
   describe(`permanent stores in bulk in ${name}`, () => {
@@ -51,28 +54,35 @@ for (const [name, database] of databases()) {
       })
     )
 
-    it.scoped("keeps its tables within the bound of the log when everything is deleted", () =>
-      Effect.gen(function* () {
-        const { db } = yield* database
-        const backend = yield* backendOf(db, { retention: { count: 100 } })
-        const a = yield* backend.open(stored("a"))
-        const keys = Array.from({ length: 1000 }, (_, n) => `key ${n}`)
-        yield* backend.save(
-          keys.map((key, n) => set("a", key, n, operation(n + 1), "s")),
-          undefined
-        )
-        const floor = save("a", [], () => ({ revisions: [], reply: null, floor: 1000 }), operation(1001))
-        yield* backend.save([...keys.map((key) => remove("a", key)), floor], undefined)
-        // The log that the store is served by.
-        yield* (a.log as unknown as { readonly prune: Effect.Effect<number> }).prune
-        const counts = yield* Effect.forEach(
-          ["state", "session_keys", "operations", "clients", "sessions"],
-          (table) => rows(db, table)
-        )
-        expect(counts).toEqual([0, 0, 1, 1, 1])
-        const [log] = yield* db.sql("SELECT count(*) AS n FROM shared")
-        expect(Number(log?.n)).toBe(100)
-      })
+    it.scoped(
+      "keeps its tables within the bound of the log when everything is deleted",
+      () =>
+        Effect.gen(function* () {
+          const { db } = yield* database
+          const backend = yield* backendOf(db, { retention: { count: 100 } })
+          const a = yield* backend.open(stored("a"))
+          const keys = Array.from({ length: count }, (_, n) => `key ${n}`)
+          const saves = keys.map((key, n) => set("a", key, n, operation(n + 1), "s"))
+          for (let n = 0; n < count; n += 1000) yield* backend.save(saves.slice(n, n + 1000), undefined)
+          const floor = save(
+            "a",
+            [],
+            () => ({ revisions: [], reply: null, floor: count }),
+            operation(count + 1)
+          )
+          const removals = [...keys.map((key) => remove("a", key)), floor]
+          for (let n = 0; n <= count; n += 1000) yield* backend.save(removals.slice(n, n + 1000), undefined)
+          // The log that the store is served by.
+          yield* (a.log as unknown as { readonly prune: Effect.Effect<number> }).prune
+          const counts = yield* Effect.forEach(
+            ["state", "session_keys", "operations", "clients", "sessions"],
+            (table) => rows(db, table)
+          )
+          expect(counts).toEqual([0, 0, 1, 1, 1])
+          const [log] = yield* db.sql("SELECT count(*) AS n FROM shared")
+          expect(Number(log?.n)).toBe(100)
+        }),
+      20_000 + 10 * count
     )
 
     it.scoped(
