@@ -14,10 +14,6 @@ const law = [
   "laws/liveTable",
   "L3-L8: over memory returns what was acknowledged or later, and accounts for every write, under any schedule"
 ] as const
-const logged = [
-  "laws/liveTable",
-  "L3-L8: with a log returns what was acknowledged or later, and accounts for every write, under any schedule"
-] as const
 
 export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
   guard(
@@ -91,7 +87,10 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
     "events that change nothing",
     "internal/liveTable/events",
     ["        rowChanged(c, change)\n", ""],
-    logged
+    [
+      "liveTable/ownEvents",
+      "invalidates by an own event that comes before its reply, and serves the write then"
+    ]
   ),
   guard("an id twice", "internal/columns/writeRuns", [" && !seen.has(id)", ""], law),
   guard(
