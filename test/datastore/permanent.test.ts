@@ -1,8 +1,9 @@
 /** What permanent stores do beside answering: they leave memory, end what other processes left behind, and are counted. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Metric, MetricLabel, Option, Scope, Stream, TestClock } from "effect"
+import { Deferred, Effect, Exit, Fiber, Metric, MetricLabel, Option, Scope, Stream, TestClock } from "effect"
 import * as Datastore from "../../src/Datastore.js"
 import * as Metrics from "../../src/Metrics.js"
+import { scripted, withLogs } from "../support/datastore/backends.js"
 
 interface Task {
   readonly id: string
@@ -94,6 +95,48 @@ describe("the metrics of a catalog", () => {
       }
       expect(yield* valueOf(Metrics.datastoreRevocations)).toMatchObject({ count: 1 })
       expect(yield* valueOf(Metrics.datastoreQuotaRefusals)).toMatchObject({ count: 1 })
+    })
+  )
+
+  const gauge = (metric: Metric.Metric.Gauge<number>, name: string) =>
+    Effect.map(
+      Metric.value(Metric.taggedWithLabels(metric, [MetricLabel.make("name", name)])),
+      ({ value }) => value
+    )
+
+  it.scoped("show what an owner has answered and not stored yet", () =>
+    Effect.gen(function* () {
+      const { backend, held, hold, release } = yield* scripted
+      const stores = yield* Datastore.make(backend, { name: "behind" })
+      const store = yield* stores.open<Task>({ ...permanent, ack: "memory" })
+      hold()
+      yield* store.set({ id: "a" })
+      yield* held
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* gauge(Metrics.datastoreUnsaved, "behind")).toBe(1)
+      yield* release
+      yield* store.flush
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* gauge(Metrics.datastoreUnsaved, "behind")).toBe(0)
+    })
+  )
+
+  it.scoped("show how far a process is behind what it was answered", () =>
+    Effect.gen(function* () {
+      const memory = yield* Datastore.memory()
+      const delivered = yield* Deferred.make<void>()
+      const backend = withLogs(memory, ({ read }) => ({
+        read: (options) => Effect.andThen(Deferred.await(delivered), read(options))
+      }))
+      const stores = yield* Datastore.make(backend, { name: "late" })
+      const store = yield* stores.open<Task>(permanent)
+      const writing = yield* Effect.fork(store.set({ id: "a" }))
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* gauge(Metrics.datastoreLag, "late")).toBe(1)
+      yield* Deferred.succeed(delivered, undefined)
+      yield* Fiber.join(writing)
+      yield* TestClock.adjust("10 seconds")
+      expect(yield* gauge(Metrics.datastoreLag, "late")).toBe(0)
     })
   )
 })

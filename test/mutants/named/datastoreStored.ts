@@ -116,4 +116,25 @@ const large: ReadonlyArray<NamedMutant> = [
   )
 ]
 
-export const datastoreStoredGuards: ReadonlyArray<NamedMutant> = [...schemas, ...leaving, ...quotas, ...large]
+const metrics: ReadonlyArray<NamedMutant> = [
+  guard(
+    "show nothing of what is not stored yet",
+    inside("metering"),
+    ["series.update(Metrics.datastoreUnsaved, now.unsaved)", "series.update(Metrics.datastoreUnsaved, 0)"],
+    ["datastore/permanent", "show what an owner has answered and not stored yet"]
+  ),
+  guard(
+    "show no store behind",
+    inside("metering"),
+    ["series.update(Metrics.datastoreLag, lagOf(runtime))", "series.update(Metrics.datastoreLag, 0)"],
+    ["datastore/permanent", "show how far a process is behind what it was answered"]
+  )
+]
+
+export const datastoreStoredGuards: ReadonlyArray<NamedMutant> = [
+  ...schemas,
+  ...leaving,
+  ...quotas,
+  ...large,
+  ...metrics
+]
