@@ -2,10 +2,9 @@
  * What a backend in memory keeps of a store beside its log, and how the result of a batch changes it. All of it is
  * synchronous. The values are in the log alone: its last values.
  */
-import { ownJson } from "../columns/jsonData.js"
+import { ownJson, sizeOfJson } from "../columns/jsonData.js"
 import type { Latest } from "../log/changeLog.js"
 import type { Change, KeyValue, Revision } from "../log/events.js"
-import { estimateSize } from "../log/size.js"
 import type { ClientWindow, HeldValue, Remembered, StoredChange, StoredValue } from "./backend.js"
 import type { After, Before } from "./decideSaves.js"
 import { maxClients, rememberedFor } from "./operations.js"
@@ -49,15 +48,12 @@ export const beforeOf = (book: Book, head: Revision, now: number): Before => ({
   logged: (name) => book.named.get(name)
 })
 
-/** About the bytes of the JSON of values that were copied. */
-const jsonBytes = new WeakMap<StoredValue, number>()
-
 /** What a change takes in a log beside its data. */
 const overhead = 128
 
-/** The size of a change that was copied, for a log: what a store has accepted fits. */
+/** The size of a change for a log, as stores count it: what one has accepted fits. */
 export const sizeOfChange = (change: Change<StoredValue>): number =>
-  overhead + (change._tag === "Put" ? (jsonBytes.get(change.value) ?? estimateSize(change)) : 0)
+  overhead + (change._tag === "Put" ? sizeOfJson(change.value.data) : 0)
 
 /** A copy of a change that no caller can change, or why it cannot be stored. */
 export const ownChange = (change: StoredChange): StoredChange | string => {
@@ -72,7 +68,6 @@ export const ownChange = (change: StoredChange): StoredChange | string => {
     ...(session === undefined ? {} : { session }),
     ...(ends === undefined ? {} : { ends })
   })
-  jsonBytes.set(value, own.bytes)
   return { _tag: "Put", key: change.key, value }
 }
 
