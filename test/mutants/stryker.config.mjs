@@ -1,10 +1,10 @@
 /** @type {import("@stryker-mutator/api/core").PartialStrykerOptions} */
 export default {
-  // The actor, the recorder and the cache; the other folders belong to storages and watches, whose tests are not run here.
+  // The actor, the recorder, the cache and what is pending; the other folders belong to storages and watches, whose tests are not run here.
   mutate: [
     "src/Actor.ts",
     "src/Recorder.ts",
-    "src/internal/{acquire,slices,turn}.ts",
+    "src/internal/{acquire,pending,slices,turn}.ts",
     "src/internal/{actor,cache,recorder}/*.ts"
   ],
   mutator: {

@@ -21,7 +21,7 @@ export default defineConfig({
   test: {
     include: [
       "test/{actor,cache,recorder}/*.test.ts",
-      "test/internal/{slices,turn}.test.ts",
+      "test/internal/{pending,slices,turn}.test.ts",
       "test/laws/{account,bisection,outage}.test.ts"
     ],
     // Short laws: most mutants fall within a few samples.
