@@ -144,6 +144,19 @@ describe("an invalidation", () => {
   })
 })
 
+describe("a tag", () => {
+  it("has the values that were filled with it, until they are gone", () => {
+    const { cells, fill, value } = made()
+    fill("a", "A", { tags: ["t"] })
+    fill("b", "B", { tags: ["t", "u"] })
+    fill("c", "C")
+    expect([Cells.keysWith(cells, "t"), Cells.keysWith(cells, "none")]).toEqual([["a", "b"], []])
+    Cells.invalidate(cells, "a")
+    expect(Cells.keysWith(cells, "t")).toEqual(["b"])
+    expect([Cells.invalidateTag(cells, "t"), value("b"), value("c")]).toEqual([["b"], undefined, "C"])
+  })
+})
+
 describe("suspicion", () => {
   it("ends for a value with its next load", () => {
     const { cells, fill, hit, state } = made()
@@ -223,6 +236,37 @@ describe("what has room", () => {
     for (const cell of pinned) Cells.unpin(cells, cell)
     expect([cells.map.size, evicted]).toEqual([2, ["a=a"]])
     expect(value("c")).toBe("c")
+  })
+
+  it("is not of the oldest value if that was read, nor of one more than is needed", () => {
+    const { evicted, fill, hit } = made({ maxEntries: 2 })
+    fill("a", "A")
+    fill("b", "B")
+    hit("a")
+    fill("c", "C")
+    expect(evicted).toEqual(["b=B"])
+    const bytes = made({ maxBytes: 12 })
+    bytes.fill("a", "A", { size: 6 })
+    bytes.fill("b", "B", { size: 6 })
+    expect(bytes.evicted).toEqual([])
+  })
+
+  it("is as before when a pin is taken off", () => {
+    for (const bound of [{ maxEntries: 1 }, { maxBytes: 10 }]) {
+      const { cells, fill, value } = made(bound)
+      fill("a", "A", { size: 6 })
+      Cells.unpin(cells, Cells.pin(cells, "a"))
+      expect([fill("b", "B", { size: 6 })?.value, value("a")]).toEqual(["B", undefined])
+    }
+  })
+
+  it("is counted in bytes also for values that are pinned", () => {
+    const { cells, fill, value } = made({ maxBytes: 10 })
+    fill("b", "B", { size: 6 })
+    Cells.pin(cells, "a")
+    expect([fill("a", "A", { size: 11 }), value("b")]).toEqual([undefined, "B"])
+    expect([fill("a", "A", { size: 6 })?.value, value("b")]).toEqual(["A", undefined])
+    expect([fill("c", "C", { size: 6 }), value("a")]).toEqual([undefined, "A"])
   })
 
   it("is freed by everything that is cleared, also what is pinned", () => {

@@ -345,6 +345,83 @@ describe("the interruption of a caller", () => {
       })
     )
   })
+
+  it.scoped("that waits for the turn with another one keeps the key from none, and leaves nothing", () => {
+    const turn = manual()
+    return withTurn(turn)(
+      Effect.gen(function* () {
+        const one = yield* source()
+        const leaving = yield* started(Flights.join(one.flights, "a"))
+        const staying = yield* started(Flights.join(one.flights, "a"))
+        const alone = yield* started(Flights.join(one.flights, "b"))
+        for (const caller of [leaving, alone]) {
+          const exit = yield* Fiber.interrupt(caller)
+          expect(Exit.isFailure(exit) && Cause.isInterruptedOnly(exit.cause)).toBe(true)
+        }
+        yield* turn.end
+        expect(one.asked.map(({ keys }) => keys)).toEqual([["a"]])
+        yield* one.answer(0, ["A"])
+        expect(yield* Fiber.join(staying)).toBe("A")
+        expect(one.landings).toEqual([{ key: "a", stamp: 1, outcome: "A", detached: false, expired: false }])
+        expectNothingLeft(one)
+      })
+    )
+  })
+
+  scenario("of a key that another one joins, and leaves, ends the load with the last of all", function* () {
+    const one = yield* source()
+    const [a, b] = yield* Effect.all([
+      Effect.fork(Flights.join(one.flights, "a")),
+      Effect.fork(Flights.join(one.flights, "b"))
+    ])
+    yield* settled
+    yield* Fiber.interrupt(a)
+    const again = yield* started(Flights.join(one.flights, "a"))
+    yield* Fiber.interrupt(b)
+    yield* settled
+    expect(one.interrupted).toEqual([])
+    yield* Fiber.interrupt(again)
+    yield* settled
+    expect(one.interrupted).toEqual([["a", "b"]])
+    expectNothingLeft(one)
+  })
+
+  scenario("ends no load that refreshes one of its keys", function* () {
+    const one = yield* source()
+    const [a, b] = yield* Effect.all([
+      Effect.fork(Flights.join(one.flights, "a")),
+      Effect.fork(Flights.join(one.flights, "b"))
+    ])
+    yield* settled
+    yield* Fiber.interrupt(a)
+    Flights.refresh(one.flights, "a")
+    yield* Fiber.interrupt(b)
+    yield* settled
+    expect(one.interrupted).toEqual([])
+    yield* one.answer(0, ["A", "B"])
+    expect(one.landings.map(({ key, outcome }) => [key, outcome])).toEqual([
+      ["a", "A"],
+      ["b", "B"]
+    ])
+    expectNothingLeft(one)
+  })
+})
+
+describe("all flights", () => {
+  scenario("are known by the begin of the oldest of them, and expire together", function* () {
+    const one = yield* source()
+    expect(Flights.oldest(one.flights)).toBe(Number.POSITIVE_INFINITY)
+    yield* TestClock.adjust(5)
+    yield* started(Flights.join(one.flights, "a"))
+    yield* TestClock.adjust(5)
+    yield* started(Flights.join(one.flights, "b"))
+    expect(Flights.oldest(one.flights)).toBe(5)
+    Flights.expireAll(one.flights)
+    yield* one.answer(0, ["A"])
+    expect(Flights.oldest(one.flights)).toBe(10)
+    yield* one.answer(1, ["B"])
+    expect(one.landings.map(({ expired }) => expired)).toEqual([true, true])
+  })
 })
 
 describe("a refresh", () => {

@@ -104,6 +104,16 @@ describe("SIEVE", () => {
     expect([...evicted, Sieve.evict(sieve)]).toEqual([2, 3, 4, 1, undefined])
   })
 
+  it("stays where it stopped when another entry is taken out", () => {
+    const sieve = Sieve.make<Entry>()
+    const [spared, first, next, other] = [1, 2, 3, 4].map(entry) as [Entry, Entry, Entry, Entry]
+    for (const each of [spared, first, next, other]) Sieve.add(sieve, each)
+    spared.visited = true
+    expect(Sieve.evict(sieve)).toBe(first)
+    Sieve.remove(sieve, other)
+    expect(Sieve.evict(sieve)).toBe(next)
+  })
+
   it("spares so many entries in one search at most, although all were read", () => {
     const sieve = Sieve.make<Entry>()
     for (let id = 0; id < 3 * Sieve.maxSpared; id++) Sieve.add(sieve, entry(id))

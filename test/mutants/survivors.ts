@@ -1,4 +1,6 @@
 /** Mutants that no test can notice, or that do no harm, and why. */
+import { harmlessInCache } from "./survivorsOfCache.js"
+
 export interface Harmless {
   readonly file: string
   readonly reason: string
@@ -35,6 +37,7 @@ const watchdog = ofActor("watchdog")
 const worker = ofActor("worker")
 
 export const harmless: ReadonlyArray<Harmless> = [
+  ...harmlessInCache,
   {
     file: bisectionRounds,
     reason: "Outside a round there are no suspects, and its count of misses is set anew when one begins.",
