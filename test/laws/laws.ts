@@ -545,14 +545,14 @@ export const storeLaws: ReadonlyArray<TestedLaw> = [
     name: "linearizable",
     statement:
       "The order of operations by seq explains every reply, keeps real time, and leaves what a snapshot shows.",
-    provedBy: ["test/laws/datastore/history.ts", "test/laws/datastore.test.ts"]
+    provedBy: ["test/laws/datastore/history.ts", "test/laws/datastore/checkClients.ts"]
   },
   {
     id: "K2",
     name: "once",
     statement:
       "An operation of a client acts once and is answered alike, however often it is sent, also after a restart.",
-    provedBy: ["test/laws/datastore/clients.ts", "test/laws/datastore.test.ts"]
+    provedBy: ["test/laws/datastore/clients.ts", "test/laws/datastore/checkClients.ts"]
   },
   {
     id: "K3",

@@ -36,7 +36,7 @@ export interface StoreHandle<in out A> {
   readonly ready: Effect.Effect<void, StoreEnded>
   /** Reads a record; none if there is none that may be seen. */
   readonly get: (key: string, options?: ReadOptions) => Effect.Effect<Option.Option<Row<A>>, Reads.ReadError>
-  /** Reads all records that may be seen, ascending by seq. */
+  /** Reads all records that may be seen, ascending by seq. Those of one batch have one seq, and no order among them. */
   readonly snapshot: (options?: ReadOptions) => Effect.Effect<Reads.Snapshot<A>, Reads.ReadError>
   /** Replaces a record as a whole, or makes it. */
   readonly set: (data: A, options?: StepOptions) => Effect.Effect<Row<A>, WriteError | StoreEnded>
