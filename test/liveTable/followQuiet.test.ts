@@ -80,4 +80,17 @@ describe("a follow without other traffic", () => {
     yield* TestClock.adjust(30_000)
     expect(list.seen).toEqual(["k1", "k1,k2"])
   })
+
+  scenario("gets with the others what the master answers after it has failed for long", function* () {
+    const { live, master } = yield* liveKeys({ minInterval: 100, refresh: 300 }, [key("k1")])
+    const lists = yield* Effect.all([listing(live), listing(live), listing(live)])
+    master.always("list", failing(away()))
+    yield* TestClock.adjust(60_000)
+    yield* master.foreign.insert(key("k2"))
+    master.always("list", undefined)
+    const isSeen = () => lists.some(({ seen }) => seen.length > 1)
+    for (let waited = 0; waited < 30_000 && !isSeen(); waited += 100) yield* TestClock.adjust(100)
+    yield* TestClock.adjust(100)
+    expect(lists.map(({ seen }) => seen)).toEqual(lists.map(() => ["k1", "k1,k2"]))
+  })
 })

@@ -25,6 +25,8 @@ interface Follower {
   /** Something may have changed since its last look. */
   dirty: boolean
   wake: (() => void) | undefined
+  /** Ends a pause after failures. */
+  resume: (() => void) | undefined
 }
 
 export interface Follows {
@@ -141,6 +143,27 @@ const untilDirty = (follower: Follower): Effect.Effect<void> =>
     })
   })
 
+/** Sleeps through a pause after failures, unless the master answers one of the others. */
+const untilRecovered = (followed: Followed, follower: Follower, pause: number): Effect.Effect<void> =>
+  Effect.raceFirst(
+    Effect.sleep(pause),
+    Effect.async<void>((resume) => {
+      // It may have answered before this fiber waits.
+      if (followed.failures === 0) return resume(Effect.void)
+      follower.resume = () => resume(Effect.void)
+      return Effect.sync(() => {
+        follower.resume = undefined
+      })
+    })
+  )
+
+/** The master has answered: nobody who follows the key pauses after its failures any more. */
+const recovered = (followed: Followed): void => {
+  if (followed.failures === 0) return
+  followed.failures = 0
+  for (const follower of followed.followers) follower.resume?.()
+}
+
 interface Following<A extends Answer<unknown>> {
   readonly follows: Follows
   readonly source: Source<A>
@@ -162,7 +185,11 @@ const untilDue = <A extends Answer<unknown>>({
   const { clock, minInterval, refresh } = follows
   const left = (base: number) =>
     Math.max(0, followed.lastReadAt + pauseAfter(base, followed.failures) - monotonicMillis(clock))
-  const spaced = Effect.suspend(() => Effect.sleep(left(minInterval)))
+  const spaced: Effect.Effect<void> = Effect.suspend(() => {
+    const millis = left(minInterval)
+    if (followed.failures === 0 || millis === 0) return Effect.sleep(millis)
+    return Effect.andThen(untilRecovered(followed, follower, millis), spaced)
+  })
   const changed = Effect.as(Effect.andThen(untilDirty(follower), spaced), false)
   if (refresh === undefined) return changed
   const due: Effect.Effect<void> = Effect.suspend(() => {
@@ -200,7 +227,7 @@ const look = <A extends Answer<unknown>>(
             // The master is slow or fails: what it has is looked for again.
             followed.failures++
             follower.dirty = true
-          } else if (known === undefined) followed.failures = 0
+          } else if (known === undefined) recovered(followed)
           // An answer that is not stored wakes none of the others.
           if (polled && answer.freshness._tag === "Bypassed") notify(followed)
           const text = source.textOf(answer)
@@ -244,7 +271,7 @@ export const follow = <A extends Answer<unknown>>(
   Stream.unwrapScoped(
     Effect.acquireRelease(
       Effect.sync(() => {
-        const follower: Follower = { dirty: false, wake: undefined }
+        const follower: Follower = { dirty: false, wake: undefined, resume: undefined }
         const followed = enter(follows, source.key, follower)
         return { follower, followed, unpin: source.pin() }
       }),

@@ -124,7 +124,20 @@ const dropped = (["evict", "list"] as const).flatMap((first) =>
   )
 )
 
+/** Two follow a list whose polls fail for long: what one of them gets then, the other one gets, too. */
+const recovered = sample(
+  [
+    { do: "follow", of: 1, how: "plain" },
+    { do: "follow", of: 1, how: "plain" },
+    { do: "drop", id: "a", kind: "replace", by: "invalidate", target: "tag", first: "nothing" },
+    { do: "answer all" },
+    { do: "get", id: "a", how: "plain" }
+  ],
+  { foreign: true, maxEntries: 1, maxBatch: 1, refresh: 300, ttl: 100_000 }
+)
+
 export const pinned: ReadonlyArray<Sample> = [
+  recovered,
   staged,
   unshown,
   renewed,

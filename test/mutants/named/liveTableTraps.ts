@@ -158,6 +158,15 @@ export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
     ["liveTable/follow", "polls a master without events by refresh, not at once, once for all followers"]
   ),
   guard(
+    "leave followers in the pause after failures that are over",
+    following,
+    [
+      "if (followed.failures === 0 || millis === 0) return Effect.sleep(millis)",
+      "if (millis >= 0) return Effect.sleep(millis)"
+    ],
+    ["liveTable/followQuiet", "gets with the others what the master answers after it has failed for long"]
+  ),
+  guard(
     "poll as often after failures",
     following,
     ["failures === 0 ? base", "failures >= 0 ? base"],
