@@ -157,7 +157,7 @@ const untilRecovered = (followed: Followed, follower: Follower, pause: number): 
     })
   )
 
-/** The master has answered: nobody who follows the key pauses after its failures any more. */
+/** The master has answered: no follower of the key pauses after its failures any more. */
 const recovered = (followed: Followed): void => {
   if (followed.failures === 0) return
   followed.failures = 0
