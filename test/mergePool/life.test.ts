@@ -198,38 +198,43 @@ describe("the changes of a pool", () => {
 })
 
 describe("that rows were forgotten", () => {
-  scenario("is kept for an hour, unless it is much and nothing else is kept", function* () {
-    const pools = yield* make({ janitorInterval: "10 minutes" })
-    const { client } = yield* MergePool.replica(strategies)
-    const removed = makeStamp(2, 0, client)
-    const opened = (count: number) =>
-      Effect.gen(function* () {
-        const pool = yield* pools.open({ strategies, ttl: "1 day" })
-        const keys = keysFrom(0, count)
-        yield* pool.merge(titles(keys, "soon gone", 1))
-        const member = yield* followed(pool)
-        yield* pool.merge({ horizon: "", rows: keys.map((key) => [key, removed, []] as const) })
-        return { pool, member }
-      })
-    const [few, many, busy] = [yield* opened(10), yield* opened(10_001), yield* opened(10_001)]
-    yield* TestClock.adjust("1 minute")
-    const cursors = [few, many, busy].map(({ member }) => cursorOf(member))
-    yield* TestClock.adjust("49 minutes")
-    yield* busy.pool.merge(titles(["other"], "written", 100_000))
-    yield* TestClock.adjust("31 minutes")
-    const tags = ({ pool }: typeof few, after: Revision | undefined) =>
-      Effect.map(followed(pool, { after }), ({ frames }) => frames.map(({ _tag }) => _tag))
-    expect(yield* tags(few, cursors[0])).toEqual(["Events", "Synced"])
-    expect(yield* tags(many, cursors[1])).toEqual(["Snapshot", "Synced"])
-    expect((yield* tags(busy, cursors[2]))[0]).toBe("Events")
-    for (const each of [few, many]) {
-      expect(keysOf(each.member.frames)).toEqual(["/"])
-      const after = cursorOf(each.member)
-      yield* each.pool.merge(titles(["new"], "written", 4_000_000))
-      yield* TestClock.adjust(100)
-      expect(yield* tags(each, after)).toEqual(["Events", "Synced"])
-    }
-  })
+  scenario(
+    "is kept for an hour, unless it is much and nothing else is kept",
+    function* () {
+      const pools = yield* make({ janitorInterval: "10 minutes" })
+      const { client } = yield* MergePool.replica(strategies)
+      const removed = makeStamp(2, 0, client)
+      const opened = (count: number) =>
+        Effect.gen(function* () {
+          const pool = yield* pools.open({ strategies, ttl: "1 day" })
+          const keys = keysFrom(0, count)
+          yield* pool.merge(titles(keys, "soon gone", 1))
+          const member = yield* followed(pool)
+          yield* pool.merge({ horizon: "", rows: keys.map((key) => [key, removed, []] as const) })
+          return { pool, member }
+        })
+      const [few, many, busy] = [yield* opened(10), yield* opened(10_001), yield* opened(10_001)]
+      yield* TestClock.adjust("1 minute")
+      const cursors = [few, many, busy].map(({ member }) => cursorOf(member))
+      yield* TestClock.adjust("49 minutes")
+      yield* busy.pool.merge(titles(["other"], "written", 100_000))
+      yield* TestClock.adjust("31 minutes")
+      const tags = ({ pool }: typeof few, after: Revision | undefined) =>
+        Effect.map(followed(pool, { after }), ({ frames }) => frames.map(({ _tag }) => _tag))
+      expect(yield* tags(few, cursors[0])).toEqual(["Events", "Synced"])
+      expect(yield* tags(many, cursors[1])).toEqual(["Snapshot", "Synced"])
+      expect((yield* tags(busy, cursors[2]))[0]).toBe("Events")
+      for (const each of [few, many]) {
+        expect(keysOf(each.member.frames)).toEqual(["/"])
+        const after = cursorOf(each.member)
+        yield* each.pool.merge(titles(["new"], "written", 4_000_000))
+        yield* TestClock.adjust(100)
+        expect(yield* tags(each, after)).toEqual(["Events", "Synced"])
+      }
+      // It merges 20,000 rows.
+    },
+    60_000
+  )
 })
 
 setFlagsFromString("--expose-gc")

@@ -54,5 +54,6 @@ export const scenario = (
     YieldWrap<Effect.Effect<unknown, unknown, Scope.Scope | TestServices.TestServices>>,
     void,
     never
-  >
-): void => it.scoped(name, () => withTurn(microtasks)(Effect.gen(body)))
+  >,
+  timeout?: number
+): void => it.scoped(name, () => withTurn(microtasks)(Effect.gen(body)), timeout)
