@@ -1,6 +1,6 @@
 /** A tier is never trusted, and no fault of it fails a read. */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Fiber, Option, Schema, TestClock } from "effect"
+import { Effect, Fiber, Schema, TestClock } from "effect"
 import * as Projection from "../../src/Projection.js"
 import { TierError } from "../../src/Tier.js"
 import { accounts, brief, logOf, opened, paid } from "../support/projection/accounts.js"
@@ -135,24 +135,6 @@ describe("a tier that", () => {
     cache.instead("get", undefined)
     yield* TestClock.adjust(10_000)
     expect(brief(yield* projection.projectOutcome("a"))).toBe("Replay Miss Fresh Stored g2 5")
-  })
-
-  scenario("hangs is noticed also where all callers are quicker than tierTimeout", function* () {
-    const log = yield* logOf(opened("a"), paid("a", 5), opened("b"), paid("b", 7))
-    const cache = yield* tier
-    const projection = yield* Projection.make(accounts, log, { tier: cache.tier, tierTimeout: 1_000 })
-    cache.instead("get", Effect.never)
-    const read = (key: string) =>
-      Effect.gen(function* () {
-        const reading = yield* started(Effect.timeoutOption(projection.projectOutcome(key), 300))
-        yield* TestClock.adjust(300)
-        return Option.map(yield* Fiber.join(reading), brief)
-      })
-    expect(yield* read("a")).toEqual(Option.none())
-    expect(yield* read("b")).toEqual(Option.some("Replay Unavailable Fresh PutFailed g2 7"))
-    expect(cache.calls()).toEqual(["get"])
-    yield* TestClock.adjust(400)
-    expect(projection.unsafeStats().tierFaults).toBe(1)
   })
 
   scenario("cannot be opened fails no read, and is opened later", function* () {

@@ -2,7 +2,7 @@
  * Calls of what may fail or hang, such as a tier: each takes a bounded time, and none is made while it is left alone.
  * Times are milliseconds of a monotonic clock.
  */
-import { type Cause, type Clock, Effect, Exit, type Fiber, identity, type Scope } from "effect"
+import { type Cause, type Clock, Effect, identity, type Scope } from "effect"
 import { monotonicMillis } from "../time.js"
 
 /** What is called. Only this file writes it. */
@@ -10,21 +10,24 @@ export interface Guard {
   readonly clock: Clock.Clock
   /** The longest that a call may take. */
   readonly timeout: number
-  /** Where a call goes on whose caller leaves: a caller may be quicker than the call, and would learn nothing of a fault. */
-  readonly scope: Scope.Scope
+  /**
+   * Where a call goes on whose caller leaves: a caller may be quicker than the call, and would learn nothing of a fault.
+   * Without it, such a call is interrupted.
+   */
+  readonly scope: Scope.Scope | undefined
   /** It is left alone until then. */
   restsUntil: number
   /** So many calls go on without their callers. It is left alone until they have ended. */
   left: number
 }
 
-/** Why a call has no answer. `Resting`: it was not made, or ended with the scope. `Slow`: it took too long. */
+/** Why a call has no answer. `Resting`: it was not made. `Slow`: it took too long. */
 export type Fault<E> =
   | { readonly _tag: "Resting" }
   | { readonly _tag: "Slow" }
   | { readonly _tag: "Failed"; readonly cause: Cause.Cause<E> }
 
-export const make = (clock: Clock.Clock, timeout: number, scope: Scope.Scope): Guard => ({
+export const make = (clock: Clock.Clock, timeout: number, scope?: Scope.Scope): Guard => ({
   clock,
   timeout,
   scope,
@@ -40,14 +43,13 @@ export const rest = (guard: Guard, millis: number): void => {
 const resting = { _tag: "Resting" } as const
 const slow = { _tag: "Slow" } as const
 
-const answerOf = <A>(fiber: Fiber.RuntimeFiber<A>, onEnd: () => A): Effect.Effect<A> =>
-  Effect.flatMap(fiber.await, (exit) => (Exit.isInterrupted(exit) ? Effect.sync(onEnd) : exit))
-
-/** Runs a call that goes on to its end, in the scope of the guard, if its caller leaves. The end of the scope is no caller's. */
-const outliving = <A>(guard: Guard, call: Effect.Effect<A>, onEnd: () => A): Effect.Effect<A> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Effect.forkIn(Effect.interruptible(call), guard.scope), (fiber) =>
-      Effect.onInterrupt(restore(answerOf(fiber, onEnd)), () =>
+/** Runs a call that goes on to its end, in the scope of the guard, if its caller leaves. */
+const outliving = <A>(guard: Guard, call: Effect.Effect<A>): Effect.Effect<A> => {
+  const { scope } = guard
+  if (scope === undefined) return call
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.forkIn(Effect.interruptible(call), scope), (fiber) =>
+      Effect.onInterrupt(restore(Effect.flatten(fiber.await)), () =>
         Effect.sync(() => {
           guard.left++
           fiber.addObserver(() => {
@@ -57,6 +59,7 @@ const outliving = <A>(guard: Guard, call: Effect.Effect<A>, onEnd: () => A): Eff
       )
     )
   )
+}
 
 /** Runs a call. One that is too slow is interrupted and not waited for. `around` is put around a call that is made. */
 export const guarded = <A, E, B>(
@@ -75,8 +78,6 @@ export const guarded = <A, E, B>(
       Effect.mapError((cause): Fault<E> => ({ _tag: "Failed", cause })),
       Effect.timeoutFail({ duration: guard.timeout, onTimeout: (): Fault<E> => slow })
     )
-    const judged: Effect.Effect<A | B> = Effect.catchAll(around(limited), (fault) =>
-      Effect.sync(() => onFault(fault))
-    )
-    return outliving(guard, judged, () => onFault(resting))
+    const judged = Effect.catchAll(around(limited), (fault) => Effect.sync(() => onFault(fault)))
+    return outliving(guard, judged)
   })

@@ -44,7 +44,7 @@ interface State {
 const rest = 10_000
 
 const slow = "a call took longer than `tierTimeout`"
-const resting = "it is left alone, since a call takes long, or took longer than `tierTimeout`"
+const resting = "it is left alone, since a call took longer than `tierTimeout`"
 
 const reasonOf = (fault: Guard.Fault<TierError>): string => {
   if (fault._tag === "Resting") return resting
@@ -96,8 +96,7 @@ const sweep = ({ definition, name, tier, version }: TierSettings): Effect.Effect
   )
 
 export const make = (settings: TierSettings): TierCache => {
-  const { clock, scope, tierTimeout } = settings
-  const state: State = { store: undefined, guard: Guard.make(clock, tierTimeout, scope) }
+  const state: State = { store: undefined, guard: Guard.make(settings.clock, settings.tierTimeout) }
   const turns = Effect.unsafeMakeSemaphore(1)
   const store = opened(settings, state, turns)
   const call = <A>(use: (store: Store) => Effect.Effect<A, TierError>, onFault: (reason: string) => A) =>

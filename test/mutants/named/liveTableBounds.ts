@@ -13,7 +13,7 @@ export const liveTableBoundMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "forget a call of the tier that its caller leaves",
     "internal/cache/guard",
-    ["return outliving(guard, judged, () => onFault(resting))", "return judged"],
+    ["if (scope === undefined) return call", "if (scope !== undefined) return call"],
     hanging("is asked by one caller that leaves sooner, and the master answers the others")
   ),
   guard(
@@ -25,17 +25,8 @@ export const liveTableBoundMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "let calls of the tier outlive the live table",
     "internal/cache/guard",
-    [
-      "Effect.forkIn(Effect.interruptible(call), guard.scope)",
-      "Effect.forkDaemon(Effect.interruptible(call))"
-    ],
+    ["Effect.forkIn(Effect.interruptible(call), scope)", "Effect.forkDaemon(Effect.interruptible(call))"],
     hanging("is not used after the close, though its callers have left")
-  ),
-  guard(
-    "interrupt who waits for a tier at the end of its scope",
-    "internal/cache/guard",
-    ["Exit.isInterrupted(exit) ? Effect.sync(onEnd) : exit", "exit"],
-    ["cache/guard", "who waits for a call gets no answer when its scope ends, and is not interrupted"]
   ),
   guard(
     "keep what was written until something is read",
