@@ -16,8 +16,8 @@ export const isReading = <D extends AnyDefinition>(
 ): boolean => rows.fibers.size + queries.fibers.size + running > 0
 
 /**
- * Ends reads and follows, and interrupts the reads of the master under way. The actor waits for these after its last write, at most for
- * `closeDeadline`: its report has whether the master is busy.
+ * Ends reads and follows, and interrupts the reads of the master under way. The actor waits for these after its last
+ * write, at most for `closeDeadline`: its report has whether the master is busy.
  */
 export const endAll = <D extends AnyDefinition>(
   life: Life<D>,

@@ -124,11 +124,12 @@ const compact = async (world: World, back: number): Promise<void> => {
 const renew = async (world: World): Promise<void> => {
   // A restored log would draw a name that it has had before.
   if (world.counts.restores > 0) return
+  // Calls that are answered meanwhile may meet either epoch.
+  world.counts.renewals++
   await onLog(world, (log) => log.renewEpoch)
   const { head } = await Effect.runPromise(world.backend.log.head)
   ensureSame(head.seq, world.model.head.seq, "P6: a renewed log keeps its events")
   world.model.epochs.push(head.epoch)
-  world.counts.renewals++
   forgetKnown(world)
 }
 
