@@ -22,7 +22,7 @@ const append = (...events: ReadonlyArray<"a" | "b">): Action => ({
   events: events.map((key) => ({ key, kind: "Added" }))
 })
 
-const read = (key: "a" | "b", how: "consistent" | "stale 100" = "consistent"): Action => ({
+const read = (key: "a" | "b", how: "consistent" | "stale 100" = "consistent"): Action & { do: "read" } => ({
   do: "read",
   by: 0,
   key,
@@ -94,6 +94,31 @@ const schedules: ReadonlyArray<readonly [title: string, over: Partial<Setting>, 
       { do: "time", millis: 1_000 },
       { do: "release" },
       read("a", "stale 100"),
+      settle
+    ]
+  ],
+  [
+    "P4: an answer of an epoch that was left, behind one of the present epoch in the same moment",
+    { slots: 100, unordered: false, now: false, random: 0 },
+    [
+      { do: "hold", when: "after" },
+      append("a"),
+      { ...read("a"), by: 1 },
+      read("a"),
+      { do: "renew" },
+      append("a"),
+      { ...read("a"), by: 1 },
+      { do: "release" },
+      { do: "hold", when: "before" },
+      settle,
+      read("a"),
+      { do: "back up" },
+      read("a"),
+      { do: "expect", event: { key: "a", kind: "Added" }, expects: "known id" },
+      read("a"),
+      { do: "compact", back: 0 },
+      settle,
+      append("a"),
       settle
     ]
   ],

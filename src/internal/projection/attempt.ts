@@ -73,7 +73,7 @@ const empty = <S>({ phases }: { readonly phases: Phases }, { head, last }: Page)
 
 /** The result of a fold, after the caches have got its state. */
 const ended = <S, E extends AnyEvent>(
-  { key, phases, readAt, runtime, usesCaches }: Attempt<S, E>,
+  { asked, key, phases, runtime, usesCaches }: Attempt<S, E>,
   fold: Fold<S>,
   { head, last }: Page,
   base: Base<S> | undefined,
@@ -90,7 +90,7 @@ const ended = <S, E extends AnyEvent>(
         runtime,
         phases,
         "store",
-        store(runtime, key, { state, at, applied, head, readAt, unsaved, isNew: base === undefined })
+        store(runtime, key, { state, at, applied, head, asked, unsaved, isNew: base === undefined })
       )
     : Effect.succeed<Stored>("Skipped")
   const { generation } = at
@@ -113,13 +113,13 @@ const foldOn = <S, E extends AnyEvent>(
   base: Base<S> | undefined,
   how: Pick<Result<S>, "strategy" | "cache">
 ): Projecting<S> => {
-  const { key, phases, readAt, runtime } = attempt
+  const { asked, key, phases, runtime } = attempt
   const { compiled, counters, publisher } = runtime
   const fold = begin(key, base && compiled.states.copy(base.cached.state), base?.cached.applied)
   return Effect.flatMap(foldPages(runtime, phases, fold, page), () => {
     counters.events += fold.events
     counters.erased += fold.erased
-    publisher.fold(how.strategy, now(runtime) - readAt)
+    publisher.fold(how.strategy, now(runtime) - asked.at)
     return ended(attempt, fold, page, base, how)
   })
 }
@@ -188,7 +188,7 @@ const fromSlot = <S, E extends AnyEvent>(attempt: Attempt<S, E>, slot: Slots.Slo
   return Effect.matchEffect(timed(runtime, phases, "plan", firstPage(compiled, key, slot.at)), {
     onFailure: (error) => (error._tag === "ChangeLogError" ? Effect.fail(error) : anew()),
     onSuccess: (page) => {
-      const judged = judgeSlot(slot, page, attempt.readAt, phases)
+      const judged = judgeSlot(slot, page, attempt.asked, phases)
       if (judged !== undefined) return Effect.succeed(judged)
       const base: Base<S> = { cached: slot, page, strategy: "SlotIncremental", unsaved: slot.unsaved }
       return compiled.incremental ? foldAfter(attempt, base) : fromLog(attempt, base)
@@ -200,13 +200,13 @@ const fromSlot = <S, E extends AnyEvent>(attempt: Attempt<S, E>, slot: Slots.Slo
 export const judgeSlot = <S>(
   slot: Slots.Slot<S>,
   page: Page,
-  readAt: number,
+  asked: Slots.Asked,
   phases: Phases | undefined
 ): Result<S> | undefined => {
   if (!isEqual(page)) return undefined
   // A page after a position has a last event.
   const last = page.last as NonNullable<Page["last"]>
-  Slots.prove(slot, last, page.head, readAt)
+  Slots.prove(slot, last, page.head, asked)
   return equal({ phases }, slot, page, "SlotHit")
 }
 
@@ -218,10 +218,10 @@ export const project = <S, E extends AnyEvent>(
 ): Effect.Effect<Result<S>, ProjectionError> => {
   const once = Effect.suspend(() => {
     const phases = noPhases()
-    const readAt = now(runtime)
+    const asked = Slots.ask(runtime.slots, now(runtime))
     const slot = usesCaches ? Slots.get(runtime.slots, key) : undefined
-    phases.slot = now(runtime) - readAt
-    const attempt: Attempt<S, E> = { runtime, key, phases, readAt, usesCaches }
+    phases.slot = now(runtime) - asked.at
+    const attempt: Attempt<S, E> = { runtime, key, phases, asked, usesCaches }
     return slot === undefined ? fromLog(attempt, undefined) : fromSlot(attempt, slot)
   })
   const from = (restarts: number): Projecting<S> =>

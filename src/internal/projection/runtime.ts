@@ -6,7 +6,7 @@ import type { Compiled } from "./compiled.js"
 import type { AnyEvent } from "./events.js"
 import type { Settings } from "./options.js"
 import type { CacheStatus, FreshnessStatus, Outcome, Stored, Strategy, Times } from "./outcome.js"
-import type { Slots } from "./slots.js"
+import type { Asked, Slots } from "./slots.js"
 import type { Kept } from "./states.js"
 import type { Counters, Publisher } from "./stats.js"
 import type { TierCache } from "./tierCache.js"
@@ -43,7 +43,7 @@ export interface Attempt<S, E extends AnyEvent> {
   readonly key: string
   readonly phases: Phases
   /** When the log was asked first. */
-  readonly readAt: number
+  readonly asked: Asked
   /** `false` in a transaction, which sees what may never be committed: no cache gets or gives anything. */
   readonly usesCaches: boolean
 }

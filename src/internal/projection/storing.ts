@@ -14,8 +14,7 @@ import * as TierRow from "./tierRow.js"
 /** A fold that has ended, of events up to a position of its key. */
 export interface Ended<S> extends Cached<S> {
   readonly head: Revision
-  /** When the log was asked. */
-  readonly readAt: number
+  readonly asked: Slots.Asked
   /** Events that the tier's row of the key lacks. */
   readonly unsaved: number
   /** Whether the tier has no row of the key that counts. */
@@ -45,12 +44,12 @@ export const store = <S, E extends AnyEvent>(
   ended: Ended<S>
 ): Effect.Effect<Stored> => {
   const { compiled, counters, settings, slots, tier } = runtime
-  const { applied, at, head, isNew, readAt, state, unsaved } = ended
+  const { applied, asked, at, head, isNew, state, unsaved } = ended
   if (!isEncodable(state)) {
     counters.notEncodable++
     return Effect.succeed("NotEncodable")
   }
-  const slot = { state, at, applied, head, provenAt: readAt, unsaved }
+  const slot = { state, at, applied, head, proven: asked, unsaved }
   Slots.put(slots, key, slot)
   const isSlotted = slots.cells !== undefined
   if (tier === undefined) return Effect.succeed(isSlotted ? "Stored" : "NoSlots")

@@ -44,7 +44,7 @@ const judged = <S, E extends AnyEvent>(
   tier: TierCache,
   text: string
 ): Effect.Effect<Probed<S>, ReadError> => {
-  const { key, phases, readAt, runtime } = attempt
+  const { asked, key, phases, runtime } = attempt
   const { compiled, counters, slots } = runtime
   const refused = Effect.suspend(() => {
     counters.tierRefused++
@@ -68,7 +68,7 @@ const judged = <S, E extends AnyEvent>(
       }
       // A page after a position has a last event.
       const at = page.last as NonNullable<typeof page.last>
-      Slots.put(slots, key, { ...cached, at, head: page.head, provenAt: readAt, unsaved: 0 })
+      Slots.put(slots, key, { ...cached, at, head: page.head, proven: asked, unsaved: 0 })
       return Effect.succeed({ _tag: "Equal", cached, page })
     }
   })

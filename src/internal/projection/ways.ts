@@ -79,18 +79,18 @@ const inline = <S, E extends AnyEvent>(
   phases: Phases | undefined
 ): Projecting<S> => {
   const { runtime } = calls
-  const readAt = now(runtime)
+  const asked = Slots.ask(runtime.slots, now(runtime))
   const reading = firstPage(runtime.compiled, key, slot.at)
   return Effect.flatMap(
     Effect.either(phases === undefined ? reading : timed(runtime, phases, "plan", reading)),
     (read) => {
       if (Either.isLeft(read)) return fly(calls, key)
-      const judged = judgeSlot(slot, read.right, readAt, phases)
+      const judged = judgeSlot(slot, read.right, asked, phases)
       if (judged !== undefined) return Effect.succeed(judged)
       if (!runtime.compiled.incremental) return fly(calls, key)
       return increment(
         calls,
-        { runtime, key, phases: phases ?? noPhases(), readAt, usesCaches: true },
+        { runtime, key, phases: phases ?? noPhases(), asked, usesCaches: true },
         slot,
         read.right
       )
@@ -135,7 +135,7 @@ export const young = <S, E extends AnyEvent>(
   maxAge: Duration.DurationInput
 ): Slots.Slot<S> | undefined => {
   const slot = Slots.get(runtime.slots, key)
-  return slot !== undefined && now(runtime) - slot.provenAt < millisOf(maxAge) ? slot : undefined
+  return slot !== undefined && now(runtime) - slot.proven.at < millisOf(maxAge) ? slot : undefined
 }
 
 /** Projects a key consistently; at least at a revision, if one is requested. */

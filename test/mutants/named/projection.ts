@@ -163,13 +163,13 @@ const ageing: ReadonlyArray<NamedMutant> = [
   guard(
     "serve a state of exactly the age",
     inside("ways"),
-    ["now(runtime) - slot.provenAt < millisOf(maxAge)", "now(runtime) - slot.provenAt <= millisOf(maxAge)"],
+    ["now(runtime) - slot.proven.at < millisOf(maxAge)", "now(runtime) - slot.proven.at <= millisOf(maxAge)"],
     ["projection/freshness", "is served from memory strictly below the age, without reading the log"]
   ),
   guard(
     "count the age from the answer",
     inside("storing"),
-    ["provenAt: readAt", "provenAt: readAt + 1e9"],
+    ["proven: asked", "proven: { ...asked, at: asked.at + 1e9 }"],
     ["projection/freshness", "counts the age from when the log was asked, not from its answer"]
   ),
   guard(

@@ -17,9 +17,15 @@ export const projectionLawMutants: ReadonlyArray<NamedMutant> = [
     "begin the age when the answer comes",
     inside("attempt"),
     [
-      "state, at, applied, head, readAt, unsaved, isNew",
-      "state, at, applied, head, readAt: now(runtime), unsaved, isNew"
+      "state, at, applied, head, asked, unsaved, isNew",
+      "state, at, applied, head, asked: { at: now(runtime), count: runtime.slots.asked }, unsaved, isNew"
     ],
     law("P3: an answer of the log that came late, and a state that was over when it came")
+  ),
+  guard(
+    "order the states of two epochs by the time alone",
+    inside("slots"),
+    ["next.proven.count >= slot.proven.count", "next.proven.at >= slot.proven.at"],
+    law("P4: an answer of an epoch that was left, behind one of the present epoch in the same moment")
   )
 ]
