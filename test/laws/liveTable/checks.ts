@@ -3,20 +3,9 @@ import { Exit, Option } from "effect"
 import type { Revision } from "../../../src/ChangeLog.js"
 import type { Answer } from "../../../src/LiveTable.js"
 import { idsOf } from "./master.js"
-import {
-  countIn,
-  ids,
-  listIn,
-  listText,
-  queries,
-  type Row,
-  rowIn,
-  rowText,
-  type State,
-  type Write,
-  written
-} from "./rows.js"
-import { detach, isLate, type ShownWrite, type World, type Writer } from "./world.js"
+import { countIn, ids, listIn, listText, queries, type Row, rowIn, rowText, type State } from "./rows.js"
+import { mixesWrites, movesRows, shownIn, versionsOf } from "./stagedViews.js"
+import { detach, isLate, type World, type Writer } from "./world.js"
 
 /** What is read. */
 export type Key =
@@ -126,37 +115,6 @@ const checkBase = (world: World, begun: Begun, text: string, rows: ReadonlyArray
     return
   }
   world.forward.set(name, Math.max(world.forward.get(name) ?? 0, last))
-}
-
-const shownIn = (state: State, writes: ReadonlyArray<Write>): State =>
-  writes.reduce((shown, write) => written(shown, write), state)
-
-/** What it makes of a list is known only to who knows rows that are not in it. */
-const movesRows = (write: Write): boolean =>
-  write._tag === "Insert" || (write._tag === "Patch" && "g" in write.fields)
-
-/**
- * What may be shown over a state: it may hold the first of what was confirmed since the read began, and not the others.
- * The writes that the read has waited for are in the state.
- */
-const versionsOf = (world: World, begun: Begun): ReadonlyArray<ReadonlyArray<Write>> =>
-  world.shown.slice(begun.shown).flatMap(({ confirmed, pending }) => {
-    const versions = [pending]
-    // A target shows what was staged before its master does.
-    const first = isLate(world.setting) ? 0 : begun.confirmed
-    for (let from = first; from < confirmed; from++)
-      versions.push([...world.confirmed.slice(from, confirmed), ...pending])
-    const isOpen = ({ number }: ShownWrite) => !begun.queued || number >= begun.writers
-    return versions.map((writes) => writes.filter(isOpen).map(({ write }) => write))
-  })
-
-/** Before a late master, a list shows what its staged writes have made of single rows, and what others made of these later. */
-const mixesWrites = ({ confirmed, setting, writers }: World): boolean => {
-  if (!isLate(setting)) return false
-  const staged = new Set(confirmed.map(({ number }) => number))
-  const ids = new Set(confirmed.flatMap(({ write }) => idsOf([write])))
-  const others = writers.filter(({ number }) => !staged.has(number))
-  return others.some(({ write }) => idsOf([write]).some((id) => ids.has(id)))
 }
 
 /** A view is a state that may be read, with what is pending done anew in order. */

@@ -136,7 +136,29 @@ const recovered = sample(
   { foreign: true, maxEntries: 1, maxBatch: 1, refresh: 300, ttl: 100_000 }
 )
 
+/** A staged write is refused, and a read lands before its writer hears of it (seed 1774404163). */
+const refused = sample(
+  [
+    { do: "stage", id: "a", kind: "move" },
+    { do: "read", at: 0 },
+    { do: "get", id: "a", how: "pending" },
+    { do: "foreign", id: "a", kind: "insert" },
+    { do: "read", at: 0 },
+    { do: "answer all" },
+    { do: "get", id: "a", how: "plain" },
+    { do: "get", id: "a", how: "plain" },
+    { do: "write", id: "a", kind: "insert" },
+    { do: "overtake", id: "a", kind: "insert", by: "write" },
+    { do: "answer all" },
+    { do: "evict" },
+    { do: "get", id: "a", how: "plain" },
+    { do: "answer", at: 0 }
+  ],
+  { foreign: true, ttl: 100 }
+)
+
 export const pinned: ReadonlyArray<Sample> = [
+  refused,
   recovered,
   staged,
   unshown,

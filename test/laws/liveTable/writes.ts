@@ -1,11 +1,12 @@
 /** The writes of a schedule. */
-import { Effect, Exit, Option, Runtime } from "effect"
+import { Effect, Exit, Runtime } from "effect"
 import { answerCall, isRead, openCalls } from "./calls.js"
 import { acknowledge, invalidated, know } from "./checks.js"
 import { idsOf } from "./master.js"
 import { fork, reading } from "./reads.js"
-import { queries, type Row, type Write } from "./rows.js"
+import { queries, type Write } from "./rows.js"
 import type { Action, WriteKind } from "./schedule.js"
+import { confirmedOf } from "./stagedViews.js"
 import { isLate, type ShownWrite, type World, type Writer } from "./world.js"
 
 const writeOf = (kind: WriteKind, id: string, n: number): Write => {
@@ -34,13 +35,6 @@ const newWriter = (world: World, write: Write): Writer => {
   world.queue.push(writer)
   return writer
 }
-
-/** What a staged write has made: the row as it is stored, or that there is none. */
-const confirmedOf = (write: Write, row: Option.Option<Row>): Write =>
-  Option.match(row, {
-    onNone: (): Write => ({ _tag: "Delete", id: idsOf([write]).join() }),
-    onSome: (row): Write => ({ _tag: "Replace", row })
-  })
 
 const stage = (world: World, writer: Writer): Effect.Effect<unknown, unknown> => {
   const show = (change: (writes: ReadonlyArray<ShownWrite>) => ReadonlyArray<ShownWrite>) => {
