@@ -1,6 +1,6 @@
 /** What shows from outside: metrics, spans, and how far behind a live table is. */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Exit, Fiber, Metric, MetricLabel, Option, TestClock } from "effect"
+import { Effect, Exit, Fiber, Metric, MetricLabel, Option, Stream, TestClock } from "effect"
 import * as ChangeLog from "../../src/ChangeLog.js"
 import * as LiveTable from "../../src/LiveTable.js"
 import * as Metrics from "../../src/Metrics.js"
@@ -172,6 +172,50 @@ describe("the spans of a live table", () => {
       "keys.tier.get client root keys 1 failed",
       "keys.getMany client root keys 1 ok"
     ])
+  })
+
+  scenario("are around each page of a stream, of which the last one found its end", function* () {
+    const { spans, tracer } = keepingTracer()
+    const many = Array.from({ length: 1_200 }, (_, index) => key(`k${index}`))
+    const { live, master } = yield* Effect.withTracer(liveKeys({ name: "keys" }, many), tracer)
+    const stream = Stream.runCount(live.stream({ limit: 1_100 })).pipe(
+      Effect.withSpan("caller"),
+      Effect.withTracer(tracer)
+    )
+    expect(yield* stream).toBe(1_100)
+    master.next("list", failing(away()))
+    yield* Effect.flip(stream)
+    expect(spans.map(briefOf)).toEqual([
+      "caller internal root   ok",
+      "keys.stream client root keys 500 ok",
+      "keys.stream client root keys 500 ok",
+      "keys.stream client root keys 100 ok",
+      "keys.stream client root keys 0 ok",
+      "caller internal root   failed",
+      "keys.stream client root keys 0 failed"
+    ])
+  })
+
+  scenario("are around the events of the log, which no call asked for", function* () {
+    const { spans, tracer } = keepingTracer()
+    const { live, log, master } = yield* Effect.withTracer(followed({ name: "keys" }), tracer)
+    yield* settled
+    expect(spans).toEqual([])
+    yield* master.insert(key("k1"))
+    yield* settled
+    yield* master.write([
+      { _tag: "Insert", row: key("k2") },
+      { _tag: "Insert", row: key("k3") }
+    ])
+    yield* settled
+    expect(spans.map(briefOf)).toEqual([
+      "keys.events consumer root keys 1 ok",
+      "keys.events consumer root keys 2 ok"
+    ])
+    expect(yield* live.health).toMatchObject({
+      state: "Live",
+      position: Option.some((yield* log.head).head)
+    })
   })
 
   scenario("are not there where no tracer listens", function* () {

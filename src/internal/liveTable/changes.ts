@@ -6,11 +6,12 @@
  */
 import { Cause, Effect, Option, Schedule, type Scope } from "effect"
 import type { Selector } from "../../ChangeLog.js"
-import type { FollowError, Watch, WatchEnded, Watcher } from "../../Watch.js"
+import type { EventsFrame, FollowError, Frame, Watch, WatchEnded, Watcher } from "../../Watch.js"
 import type { Revision } from "../log/events.js"
 import { driver } from "../time.js"
 import { CurrentTurn, type Turn } from "../turn.js"
 import * as State from "./changesState.js"
+import type { Traced } from "./spans.js"
 
 export type { Callbacks, FollowCause, Reached, State } from "./changesState.js"
 
@@ -20,6 +21,7 @@ export interface FollowSpec<V> extends State.Callbacks<V> {
   readonly selector: Selector
   /** A new follow begins so many revisions back, and so many changed keys are remembered. */
   readonly history: number
+  readonly traced: Traced
 }
 
 /** The changes that a cache follows. */
@@ -54,15 +56,17 @@ const backoff = Schedule.exponential("200 millis", 2).pipe(
 /** What is applied at once takes so long, and one revision more. */
 const sliceNanos = 2_000_000n
 
-/** Applies what waits. True: there is more. */
-const applySlice = <V>(changes: State.Changes<V>, watcher: Watcher<V>): boolean => {
+/** Applies events and what waits behind them. Returns how many events that were, and whether there may be more. */
+const applySlice = <V>(changes: State.Changes<V>, watcher: Watcher<V>, first: EventsFrame<V>) => {
   const { clock } = changes
   const until = clock.unsafeCurrentTimeNanos() + sliceNanos
-  for (let frame = watcher.unsafePoll(); frame !== undefined; frame = watcher.unsafePoll()) {
+  let count = 0
+  for (let frame: Frame<V> | undefined = first; frame !== undefined; frame = watcher.unsafePoll()) {
     State.apply(changes, frame)
-    if (clock.unsafeCurrentTimeNanos() > until) return true
+    if (frame._tag === "Events") count += frame.events.length
+    if (clock.unsafeCurrentTimeNanos() > until) return { count, hasMore: true }
   }
-  return false
+  return { count, hasMore: false }
 }
 
 const judge = <V>(changes: State.Changes<V>, watcher: Watcher<V>): Effect.Effect<void> =>
@@ -78,15 +82,31 @@ const endOfTurn = (turn: Turn): Effect.Effect<void> =>
 const applyAll = <V>(
   changes: State.Changes<V>,
   watcher: Watcher<V>,
-  turn: Turn
-): Effect.Effect<never, WatchEnded> =>
-  Effect.forever(
+  turn: Turn,
+  traced: Traced
+): Effect.Effect<never, WatchEnded> => {
+  const slice = (first: EventsFrame<V>) => {
+    const applied = Effect.tap(
+      Effect.sync(() => applySlice(changes, watcher, first)),
+      ({ count }) => Effect.annotateCurrentSpan("liveTable.count", count)
+    )
+    return traced("events", first.events.length, applied)
+  }
+  return Effect.forever(
     Effect.suspend(() => {
-      if (applySlice(changes, watcher)) return endOfTurn(turn)
-      const ended = watcher.unsafeEnded()
-      return ended ?? Effect.andThen(judge(changes, watcher), whenReady(watcher))
+      const frame = watcher.unsafePoll()
+      if (frame === undefined) {
+        const ended = watcher.unsafeEnded()
+        return ended ?? Effect.andThen(judge(changes, watcher), whenReady(watcher))
+      }
+      if (frame._tag === "Events") {
+        return Effect.flatMap(slice(frame), ({ hasMore }) => (hasMore ? endOfTurn(turn) : Effect.void))
+      }
+      State.apply(changes, frame)
+      return Effect.void
     })
   )
+}
 
 /** Notices that the log is silent: nothing is delivered then. */
 const noticeSilence = <V>(changes: State.Changes<V>, watcher: Watcher<V>): Effect.Effect<never> =>
@@ -103,7 +123,7 @@ const noticeSilence = <V>(changes: State.Changes<V>, watcher: Watcher<V>): Effec
 /** Opens a watcher and follows it to its end. */
 const session = <V>(
   changes: State.Changes<V>,
-  { history, selector, watch }: FollowSpec<V>,
+  { history, selector, traced, watch }: FollowSpec<V>,
   turn: Turn
 ): Effect.Effect<never, FollowError | WatchEnded> =>
   Effect.scoped(
@@ -114,7 +134,10 @@ const session = <V>(
       // Nothing was taken: this is where it begins, or further where nothing matches in between.
       const { cursor } = yield* watcher.health
       State.begin(changes, watcher, cursor, after !== undefined)
-      return yield* Effect.raceFirst(applyAll(changes, watcher, turn), noticeSilence(changes, watcher))
+      return yield* Effect.raceFirst(
+        applyAll(changes, watcher, turn, traced),
+        noticeSilence(changes, watcher)
+      )
     })
   )
 

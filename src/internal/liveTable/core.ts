@@ -30,6 +30,7 @@ import {
   type RowFlights
 } from "./loading.js"
 import type { Settings } from "./options.js"
+import type { Traced } from "./spans.js"
 import { make as makeStaging, type Staging } from "./staging.js"
 import type { Counters } from "./stats.js"
 import * as TierCache from "./tierCache.js"
@@ -42,11 +43,7 @@ export interface Surroundings<D extends AnyDefinition> {
   readonly counters: Counters
   readonly random: Int32Array
   readonly life: string
-  readonly traced: <A, E>(
-    operation: string,
-    count: number,
-    effect: Effect.Effect<A, E>
-  ) => Effect.Effect<A, E>
+  readonly traced: Traced
   readonly wakes: Pick<Effects, "wake" | "wakeQueries" | "wakeAll" | "settleAt">
   readonly publish: () => void
 }

@@ -23,6 +23,7 @@ import { ReadFailed } from "./errors.js"
 import type { Interests } from "./interests.js"
 import * as Interest from "./interests.js"
 import { forgetReads, landQuery, landRow } from "./landing.js"
+import type { Traced } from "./spans.js"
 import * as Surviving from "./surviving.js"
 import type { TierCache } from "./tierCache.js"
 
@@ -47,11 +48,7 @@ export interface Loading<D extends AnyDefinition> {
   readonly interests: Interests
   readonly tier: TierCache | undefined
   /** Puts a span around a call of the master, where there is a tracer. */
-  readonly traced: <A, E>(
-    operation: string,
-    count: number,
-    effect: Effect.Effect<A, E>
-  ) => Effect.Effect<A, E>
+  readonly traced: Traced
   /** A load has ended. */
   readonly onLoaded: (failed: boolean) => void
   /** What a load has brought is in the memory. */

@@ -1,5 +1,5 @@
 /** The reads that callers make, with the checks of what they pass. */
-import { Deferred, Effect, Option, Stream } from "effect"
+import { Chunk, Deferred, Effect, Option, Stream } from "effect"
 import type * as Table from "../../Table.js"
 import { noIds } from "../columns/checkQuery.js"
 import type { InvalidQuery } from "../columns/query.js"
@@ -12,6 +12,7 @@ import { hit } from "./reading.js"
 import { type ReadOptions, type ReadSettings, withRead } from "./readOptions.js"
 import type { Runtime } from "./runtime.js"
 import { type Cached, querySlot, type Reads, readMany, readSlot, rowSlot, shareRow, valid } from "./slots.js"
+import type { Traced } from "./spans.js"
 import * as Staging from "./staging.js"
 
 const notUp = new ReadFailed({
@@ -138,16 +139,32 @@ const readFailedOf = (error: Table.ReadError): ReadFailed | InvalidQuery =>
         cause: error
       })
 
+/** Pulls under a span. The end of the stream is no failure of the call. */
+const tracedPull = <A, E>(
+  traced: Traced,
+  pull: Effect.Effect<Chunk.Chunk<A>, Option.Option<E>>
+): Effect.Effect<Chunk.Chunk<A>, Option.Option<E>> => {
+  const page = Effect.catchIf(pull, Option.isNone, () => Effect.succeed(undefined)).pipe(
+    Effect.tap((rows) =>
+      Effect.annotateCurrentSpan("liveTable.count", rows === undefined ? 0 : Chunk.size(rows))
+    )
+  )
+  return Effect.flatMap(traced("stream", 0, page), (rows) =>
+    rows === undefined ? Effect.fail(Option.none()) : Effect.succeed(rows)
+  )
+}
+
 /** Ends a stream of the master with the live table: no page is read later. */
 const untilEnded = <D extends AnyDefinition, A, E>(
   { life, otherReads }: Runtime<D>,
+  traced: Traced,
   rows: Stream.Stream<A, E | ReadFailed>
 ): Stream.Stream<A, E | ReadFailed> =>
   Stream.fromPull(
     Effect.map(Stream.toPull(rows), (pull) =>
       Effect.suspend(() =>
         life.end === undefined
-          ? Effect.mapError(OtherReads.untilEnded(otherReads, pull), (end) =>
+          ? Effect.mapError(OtherReads.untilEnded(otherReads, tracedPull(traced, pull)), (end) =>
               Option.isOption(end) ? end : Option.some<E | ReadFailed>(end)
             )
           : Effect.fail(Option.some(life.end))
@@ -160,8 +177,10 @@ export const stream = <D extends AnyDefinition>(
   query: unknown
 ): Stream.Stream<Table.Row<D>, ReadFailed | InvalidQuery> =>
   Stream.unwrap(
-    whenUp(runtime, ({ core: { master } }) =>
+    whenUp(runtime, ({ core: { loading, master } }) =>
       // The master checks the query.
-      Effect.succeed(untilEnded(runtime, Stream.mapError(master.stream(query as never), readFailedOf)))
+      Effect.succeed(
+        untilEnded(runtime, loading.traced, Stream.mapError(master.stream(query as never), readFailedOf))
+      )
     )
   )

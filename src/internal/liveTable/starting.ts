@@ -143,7 +143,8 @@ const followChanges = <D extends AnyDefinition>(
     // Revisions of another epoch are compared with none.
     onReset: () => undefined,
     onTrust: (isTrusted) => (isTrusted ? Cells.trust(c.cells) : Cells.distrust(c.cells)),
-    concernsAll: ({ key }) => key === all
+    concernsAll: ({ key }) => key === all,
+    traced: loading.traced
   })
 }
 

@@ -8,6 +8,7 @@ import type { Revision } from "../log/events.js"
 import type { InvalidOptions } from "../options.js"
 import { monotonicMillis } from "../time.js"
 import type { AnyRow } from "./answers.js"
+import type { Traced } from "./spans.js"
 import type { Counters } from "./stats.js"
 import { type Beliefs, isValid, type TierCodec } from "./tierEntry.js"
 
@@ -37,11 +38,7 @@ export interface TierSettings {
   readonly ttl: number
   readonly tierTimeout: number
   readonly graceBackoff: number
-  readonly traced: <A, E>(
-    operation: string,
-    count: number,
-    effect: Effect.Effect<A, E>
-  ) => Effect.Effect<A, E>
+  readonly traced: Traced
 }
 
 /** A row that the tier gets. */

@@ -16,6 +16,7 @@ import type { Core } from "./core.js"
 import { WriteFailed } from "./errors.js"
 import { batchOf, noteSettled, type OwnCalls } from "./events.js"
 import { forWriter, type Outcome, outcomeOf, settleCall } from "./outcomes.js"
+import type { Traced } from "./spans.js"
 import type { Counters } from "./stats.js"
 
 /** One write in the queue. */
@@ -38,11 +39,7 @@ export interface Writing<D extends AnyDefinition> {
   readonly writeTimeout: number
   readonly own: OwnCalls
   readonly state: State<D>
-  readonly traced: <A, E>(
-    operation: string,
-    count: number,
-    effect: Effect.Effect<A, E>
-  ) => Effect.Effect<A, E>
+  readonly traced: Traced
   /** A call of the master was settled. */
   readonly onSettled: () => void
 }

@@ -101,8 +101,8 @@ export const changesGuards: ReadonlyArray<NamedMutant> = [
     "apply everything in one turn",
     "internal/liveTable/changes",
     [
-      "if (clock.unsafeCurrentTimeNanos() > until) return true",
-      "if (clock.unsafeCurrentTimeNanos() < until - until) return true"
+      "if (clock.unsafeCurrentTimeNanos() > until) return { count, hasMore: true }",
+      "if (clock.unsafeCurrentTimeNanos() < until - until) return { count, hasMore: true }"
     ],
     [test, "are applied in slices, one at the end of each turn"]
   ),

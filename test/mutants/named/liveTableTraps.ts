@@ -176,7 +176,7 @@ export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
     "read a page of the master after the close",
     reads,
     [
-      "life.end === undefined\n          ? Effect.mapError(OtherReads.untilEnded(otherReads, pull)",
+      "life.end === undefined\n          ? Effect.mapError(OtherReads.untilEnded(otherReads, tracedPull(traced, pull))",
       "otherReads !== undefined\n          ? Effect.mapError(pull"
     ],
     ["liveTable/lifecycle", "ends a stream in its middle: it reads no further page"]

@@ -62,6 +62,7 @@ export const following = ({ heartbeat = 10_000, log: given, ...spec }: World = {
       onGap: () => calls.push("gap"),
       onReset: () => calls.push("reset"),
       onTrust: (isTrusted) => calls.push(isTrusted ? "trusted" : "untrusted"),
+      traced: (_operation, _count, effect) => effect,
       ...spec
     })
     const put = (key: string, value: number) => log.append([ChangeLog.put(key, value)])
