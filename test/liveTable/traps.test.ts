@@ -5,7 +5,7 @@ import { steady } from "../../src/internal/time.js"
 import * as LiveTable from "../../src/LiveTable.js"
 import { Column, Query } from "../../src/Storage.js"
 import * as Table from "../../src/Table.js"
-import { freshnessOf, idsOf, key, liveKeys, stateOf } from "../support/liveTable/keys.js"
+import { freshnessOf, idsOf, type Keys, key, liveKeys, stateOf } from "../support/liveTable/keys.js"
 import { held, late, master, never } from "../support/liveTable/master.js"
 import { scenario, settled, started } from "../support/time/turn.js"
 
@@ -51,6 +51,35 @@ describe("a live table, where caches fail,", () => {
     expect(live.unsafeGet("k1")).toBe(undefined)
     expect(stateOf(yield* live.get("k1"))).toBe("new")
   })
+
+  for (const [name, read] of [
+    ["a load", (live) => live.get("k1")],
+    ["a list", (live) => live.list()],
+    // The load of another row begins while none is under way.
+    ["a load, behind which others follow", (live) => Effect.andThen(live.get("k1"), live.get("none"))]
+  ] as ReadonlyArray<
+    readonly [string, (live: LiveTable.LiveTable<Keys>) => Effect.Effect<unknown, unknown>]
+  >) {
+    scenario(
+      `does not keep the row of a write once ${name} may have read what came after it (rule 1)`,
+      function* () {
+        const { live, master } = yield* liveKeys({}, [key("k1", "old")])
+        const [reply, statements] = [yield* Effect.makeLatch(), yield* Effect.makeLatch()]
+        master.next("write", late(reply))
+        const write = yield* started(live.patch("k1", { state: "new" }))
+        const own = Effect.andThen(master.foreign.patch("k1", { state: "newer" }), statements.await)
+        const after = yield* started(live.invalidateAfter({ ids: ["k1"] }, own))
+        yield* read(live)
+        expect(stateOf(yield* live.get("k1"))).toBe("newer")
+        yield* reply.open
+        yield* Fiber.join(write)
+        expect(stateOf(yield* live.get("k1"))).toBe("newer")
+        yield* statements.open
+        yield* Fiber.join(after)
+        expect(stateOf(yield* live.get("k1"))).toBe("newer")
+      }
+    )
+  }
 
   scenario("answers a list by one read of the master, without rows that are newer (rule 10)", function* () {
     const rows = [key("k1"), key("k2"), key("k3")]

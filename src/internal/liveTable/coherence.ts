@@ -62,6 +62,8 @@ export interface Effects {
   readonly settleAt: (time: number) => void
   /** When the oldest load under way began, in monotonic milliseconds; `Infinity` without any. */
   readonly oldestLoad: () => number
+  /** A call of the master that writes was not settled yet. */
+  readonly isWriting: () => boolean
 }
 
 /** How long a value lives: rows and lists, and absent rows. */
@@ -96,7 +98,8 @@ export interface Coherence {
   readonly expiredRows: KeyJournal.Journal<Key>
   /**
    * When rows were last brought, by loads of their own and by lists. Of two loads that were under way together nothing tells
-   * which one has read the later state: what lands second replaces nothing, and no caller gets it after the first.
+   * which one has read the later state: what lands second replaces nothing, and no caller gets it after the first. A load
+   * that has landed while a write was under way may have read what others wrote after it.
    */
   readonly readRows: KeyJournal.Journal<Key>
   readonly listedRows: KeyJournal.Journal<Key>

@@ -45,6 +45,7 @@ export interface Surroundings<D extends AnyDefinition> {
   readonly life: string
   readonly traced: Traced
   readonly wakes: Pick<Effects, "wake" | "wakeQueries" | "wakeAll" | "settleAt">
+  readonly isWriting: Effects["isWriting"]
   readonly publish: () => void
 }
 
@@ -179,12 +180,16 @@ interface Flying {
   queries: QueryFlights | undefined
 }
 
-const effectsOf = (flying: Flying, wakes: Surroundings<AnyDefinition>["wakes"]): Effects => {
+const effectsOf = (
+  flying: Flying,
+  { isWriting, wakes }: Pick<Surroundings<AnyDefinition>, "isWriting" | "wakes">
+): Effects => {
   const detachQueries = (): void => {
     if (flying.queries !== undefined) Flights.detachAll(flying.queries)
   }
   return {
     ...wakes,
+    isWriting,
     detach: (key) => {
       if (flying.rows !== undefined) Flights.detach(flying.rows, key)
       if (flying.queries !== undefined) Flights.detach(flying.queries, key)
@@ -243,11 +248,11 @@ export const make = <D extends AnyDefinition>(
   changes: KnownChanges | undefined
 ): Effect.Effect<Core<D>, InvalidOptions, Scope.Scope> =>
   Effect.gen(function* () {
-    const { clock, counters, publish, settings, traced, wakes } = surroundings
+    const { clock, counters, publish, settings, traced } = surroundings
     const { columns, name } = master.definition
     const interests = Interest.make()
     const flying: Flying = { rows: undefined, queries: undefined }
-    const c = memoryOf(surroundings, master, effectsOf(flying, wakes))
+    const c = memoryOf(surroundings, master, effectsOf(flying, surroundings))
     const beliefs = beliefsOf(c, surroundings, name, changes)
     const tier = yield* tierOf(surroundings, master.definition, beliefs)
     const onLoaded = (failed: boolean): void => {

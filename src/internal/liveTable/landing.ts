@@ -92,7 +92,7 @@ const storeRow = (c: Coherence, key: Key, answer: RowAnswer, load: Stored): bool
 const noteRead = ({ cells }: Coherence, rows: KeyJournal.Journal<Key>, key: Key): void =>
   KeyJournal.note(rows, key, cells.lastStamp + 1)
 
-/** Forgets what loads have brought, while none is under way. */
+/** Forgets what loads have brought, while no load and no write is under way. */
 export const forgetReads = ({ listedRows, readRows }: Coherence): void => {
   KeyJournal.clear(listedRows)
   KeyJournal.clear(readRows)
@@ -148,11 +148,13 @@ const newer = (c: Coherence, key: Key, stamp: number, tags: Landing["tags"]): Ro
   return rowIn(cell)
 }
 
+/** Whether a load has brought a row since a stamp was taken. */
+export const isReadSince = ({ listedRows, readRows }: Coherence, key: Key, stamp: number): boolean =>
+  KeyJournal.isOutdated(readRows, key, stamp) || KeyJournal.isOutdated(listedRows, key, stamp)
+
 /** Whether a row was changed, or brought by another load, since a list was asked for. */
-const isRowOutdated = ({ changedRows, listedRows, readRows }: Coherence, key: Key, stamp: number): boolean =>
-  KeyJournal.isOutdated(changedRows, key, stamp) ||
-  KeyJournal.isOutdated(readRows, key, stamp) ||
-  KeyJournal.isOutdated(listedRows, key, stamp)
+const isRowOutdated = (c: Coherence, key: Key, stamp: number): boolean =>
+  KeyJournal.isOutdated(c.changedRows, key, stamp) || isReadSince(c, key, stamp)
 
 /** Stores the rows of a list of which nothing is known to be newer. */
 const storeRowsOf = (

@@ -140,7 +140,7 @@ const loadQuery = <D extends AnyDefinition>(
 const beginStamp = <D extends AnyDefinition>({ c, clock }: Loading<D>): number => {
   settleTime(c, monotonicMillis(clock))
   forgetAcknowledged(c)
-  if (c.effects.oldestLoad() === Number.POSITIVE_INFINITY) forgetReads(c)
+  if (c.effects.oldestLoad() === Number.POSITIVE_INFINITY && !c.effects.isWriting()) forgetReads(c)
   return Cells.nextStamp(c.cells)
 }
 

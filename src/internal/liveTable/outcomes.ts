@@ -21,7 +21,7 @@ import {
 } from "./coherence.js"
 import { WriteFailed } from "./errors.js"
 import * as Journal from "./journal.js"
-import { storeAcknowledged } from "./landing.js"
+import { isReadSince, storeAcknowledged } from "./landing.js"
 import type { TierCache } from "./tierCache.js"
 import { type Beliefs, noteChange, outdateOthers } from "./tierEntry.js"
 
@@ -147,6 +147,8 @@ const settleWritten = <D extends AnyDefinition>(
   const { askedAt, now, toTarget } = call
   if (toTarget) acknowledge(c, id, row, revision, now)
   if (foreign === undefined || foreign.has(id) || isExpired(c, id, call.begun)) return
+  // What a caller got meanwhile may be what others wrote after this call. A target's rows are not read from the master.
+  if (!toTarget && isReadSince(c, id, call.begun)) return
   const stamp = Cells.nextStamp(c.cells)
   if (storeAcknowledged(c, id, row, revision, { stamp, askedAt }))
     tier?.put({ id, row, revision, stamp, askedAt })

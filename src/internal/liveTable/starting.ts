@@ -70,13 +70,17 @@ const partsOf = <D extends AnyDefinition>(settings: Settings<D>) =>
     const series = yield* Series.open("liveTable", settings.name)
     const publish = publisher(counters, series)
     const traced = tracedBy(yield* Effect.tracer, settings.name)
+    const life = randomName(random)
+    const own = makeOwnCalls(life)
+    const writes = Writing.makeState<D>()
     const surroundings: Core.Surroundings<D> = {
       settings,
       clock,
       counters,
       random,
-      life: randomName(random),
+      life,
       traced,
+      isWriting: () => Writing.isWriting({ own, state: writes }),
       wakes: wakesOf(follows, deadlines),
       publish
     }
@@ -87,8 +91,20 @@ const partsOf = <D extends AnyDefinition>(settings: Settings<D>) =>
     // The end of the failures is one more.
     const capacity = keptFailures + 1
     const failures = yield* PubSub.sliding<Failed<D> | undefined>({ capacity, replay: capacity })
-    const life = makeLife<D>()
-    return { surroundings, follows, deadlines, meter, up, ended, otherReads, failures, life, series }
+    return {
+      surroundings,
+      own,
+      writes,
+      follows,
+      deadlines,
+      meter,
+      up,
+      ended,
+      otherReads,
+      failures,
+      life: makeLife<D>(),
+      series
+    }
   })
 
 type Parts<D extends AnyDefinition> = Effect.Effect.Success<ReturnType<typeof partsOf<D>>>
@@ -161,12 +177,11 @@ const knownOf = (life: { readonly changes: Changes.Changes | undefined }): Known
 const begin = <D extends AnyDefinition>(
   parts: Parts<D>,
   master: Table<D>,
-  own: OwnCalls,
   actor: LiveActor<D>,
   inner: Scope.Scope
 ): Effect.Effect<Core.Core<D>, InvalidOptions> =>
   Effect.gen(function* () {
-    const { deadlines, life, meter, otherReads, surroundings, up } = parts
+    const { deadlines, life, meter, otherReads, own, surroundings, up } = parts
     const { clock, counters, publish, settings } = surroundings
     const { changes: watch, history, target } = settings
     const lateNow = target === undefined ? undefined : () => monotonicMillis(clock)
@@ -204,11 +219,10 @@ const reportOf = <D extends AnyDefinition>(
   }
 }
 
-const writingOf = <D extends AnyDefinition>({ surroundings }: Parts<D>): Writing.Writing<D> => {
-  const { clock, counters, life, publish, settings, traced } = surroundings
+const writingOf = <D extends AnyDefinition>({ own, surroundings, writes }: Parts<D>): Writing.Writing<D> => {
+  const { clock, counters, publish, settings, traced } = surroundings
   const { writeTimeout } = settings
-  const own = makeOwnCalls(life)
-  return { clock, counters, writeTimeout, own, state: Writing.makeState(), traced, onSettled: publish }
+  return { clock, counters, writeTimeout, own, state: writes, traced, onSettled: publish }
 }
 
 /** What the actor of the writes does. `actorOf` returns the actor, once it runs. */
@@ -236,7 +250,7 @@ const behaviorOf =
       }).pipe(
         Effect.tap(checkMaster),
         Effect.tap(() => Effect.sync(() => control.setOutage(undefined))),
-        Effect.flatMap((master) => begin(parts, master, writing.own, actorOf(), inner))
+        Effect.flatMap((master) => begin(parts, master, actorOf(), inner))
       ),
       // Callers wait for their write, and readers for the end of all of them.
       linger: 0,

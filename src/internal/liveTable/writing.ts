@@ -62,6 +62,12 @@ export const makeState = <D extends AnyDefinition>(): State<D> => ({
   unsaved: []
 })
 
+/** Whether a call was not settled yet. Calls are settled in their order. */
+export const isWriting = <D extends AnyDefinition>({
+  own,
+  state
+}: Pick<Writing<D>, "own" | "state">): boolean => state.calls > own.settledUpTo
+
 /** Why a write failed as a whole call did. */
 const failureOf = (exit: Exit.Exit<unknown, unknown>, millis: number): WriteFailed => {
   if (Exit.isSuccess(exit)) {

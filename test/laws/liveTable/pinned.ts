@@ -157,8 +157,21 @@ const refused = sample(
   { foreign: true, ttl: 100 }
 )
 
+/** A read shows what statements made of a row after a write that is acknowledged later (seed 296173801). */
+const overwritten = sample([
+  { do: "statements", id: "a", kind: "patch if x" },
+  { do: "write", id: "a", kind: "insert" },
+  { do: "read", at: 1 },
+  { do: "read", at: 0 },
+  { do: "get", id: "a", how: "plain" },
+  { do: "answer", at: 2 },
+  { do: "answer", at: 1 },
+  { do: "get", id: "a", how: "plain" }
+])
+
 export const pinned: ReadonlyArray<Sample> = [
   refused,
+  overwritten,
   recovered,
   staged,
   unshown,

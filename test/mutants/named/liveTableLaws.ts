@@ -22,11 +22,16 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
     ["if (!isOvertaken && unshown", "if (unshown"],
     trap("does not fill the successor of an evicted cell by the old load (rule 2)")
   ),
-  guard("list rows unguarded", landing, ["  KeyJournal.isOutdated(changedRows, key, stamp) ||\n", ""], law),
+  guard(
+    "list rows unguarded",
+    landing,
+    ["KeyJournal.isOutdated(c.changedRows, key, stamp) || isReadSince", "isReadSince"],
+    law
+  ),
   guard(
     "bring a row by a list that was under way together with its load",
     landing,
-    ["  KeyJournal.isOutdated(readRows, key, stamp) ||\n", ""],
+    ["KeyJournal.isOutdated(readRows, key, stamp) || ", ""],
     trap("brings no row by a list that was under way with a load of the row (rules 1, 2)")
   ),
   guard(
@@ -38,8 +43,22 @@ export const liveTableLawMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "bring a row by a list that was under way together with another list",
     landing,
-    ["||\n  KeyJournal.isOutdated(listedRows, key, stamp)\n", "\n"],
+    [" || KeyJournal.isOutdated(listedRows, key, stamp)\n", "\n"],
     trap("brings no row by a list that was under way with another list of it (rules 1, 2)")
+  ),
+  guard(
+    "keep the row of a write that a load has overtaken",
+    outcomes,
+    ["if (!toTarget && isReadSince(c, id, call.begun)) return", ""],
+    trap("does not keep the row of a write once a load may have read what came after it (rule 1)")
+  ),
+  guard(
+    "forget while a write is under way what loads have brought",
+    "internal/liveTable/loading",
+    [" && !c.effects.isWriting()) forgetReads", ") forgetReads"],
+    trap(
+      "does not keep the row of a write once a load, behind which others follow may have read what came after it (rule 1)"
+    )
   ),
   guard(
     "store a list that a change has overtaken",
