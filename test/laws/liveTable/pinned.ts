@@ -169,7 +169,25 @@ const overwritten = sample([
   { do: "get", id: "a", how: "plain" }
 ])
 
+/** A staged write is shown before its writer has the handle (seed 1072210299). */
+const shownEarly = sample(
+  [
+    { do: "write", id: "a", kind: "insert" },
+    { do: "get", id: "a", how: "queued pending" },
+    { do: "answer", at: 0 },
+    { do: "statements", id: "a", kind: "insert" },
+    { do: "stage", id: "a", kind: "patch" },
+    { do: "hold" },
+    { do: "write", id: "a", kind: "insert" },
+    { do: "answer all" },
+    { do: "hold" },
+    { do: "write", id: "a", kind: "insert" }
+  ],
+  { ttl: 100 }
+)
+
 export const pinned: ReadonlyArray<Sample> = [
+  shownEarly,
   refused,
   overwritten,
   recovered,

@@ -41,12 +41,17 @@ const stage = (world: World, writer: Writer): Effect.Effect<unknown, unknown> =>
     world.shown.push({ pending: change(world.shown.at(-1)!.pending), confirmed: world.confirmed.length })
   }
   const { number, write } = writer
-  return Effect.flatMap(world.live.stage(write), ({ outcome }) => {
+  const hide = () => show((writes) => writes.filter((other) => other.number !== number))
+  // Others may see it before its writer gets the handle.
+  const staged = Effect.suspend(() => {
     show((writes) => [...writes, writer])
+    return Effect.onError(world.live.stage(write), () => Effect.sync(hide))
+  })
+  return Effect.flatMap(staged, ({ outcome }) => {
     const ended = Effect.onExit(outcome, (exit) =>
       Effect.sync(() => {
         if (Exit.isSuccess(exit)) world.confirmed.push({ number, write: confirmedOf(write, exit.value.row) })
-        show((writes) => writes.filter((other) => other.number !== number))
+        hide()
         acknowledge(world, writer, exit)
       })
     )
