@@ -70,7 +70,7 @@ const some = (fate: Fate, every: number, times: number): (() => Fate) => {
 
 type Sql = (statement: string) => Effect.Effect<unknown, unknown>
 
-type Fault = (process: Process, sql: Sql) => Effect.Effect<unknown, unknown>
+type Fault = (process: Process, sql: Sql, commits: Commits) => Effect.Effect<unknown, unknown>
 
 const killed =
   (part: string): Fault =>
@@ -88,16 +88,21 @@ const cut =
       process[link].follow({})
     })
 
-/** Both directions are lost until the process has reported what it makes of that. */
+/** Both directions are lost until the process has reported what it makes of that, and something more was done. */
 const halfOpen =
-  (link: "table" | "log", until: string): Fault =>
-  (process) =>
+  (link: "table" | "log", until: string, also: Fault = () => Effect.void): Fault =>
+  (process, sql, commits) =>
     Effect.gen(function* () {
       process[link].follow({ fromServer: () => "freeze", fromClient: () => "freeze" })
       yield* more(process, until, 1)
+      yield* also(process, sql, commits)
       process[link].follow({})
       yield* process[link].breakAll
     })
+
+/** Behind the process, the log forgets what it has not followed, and what it writes itself meanwhile. */
+const compacted: Fault = (process, _sql, commits) =>
+  Effect.andThen(more(process, "wrote", 3), commits.compact)
 
 const slow: Fault = ({ child, log, name, table }) =>
   Effect.gen(function* () {
@@ -113,6 +118,7 @@ const faults: ReadonlyArray<Fault> = [
   slow,
   cut("log", "reset"),
   halfOpen("log", "read Suspect"),
+  halfOpen("log", "read Suspect", compacted),
   killed("%"),
   cut("table", "cut"),
   halfOpen("table", "failed"),
@@ -122,25 +128,36 @@ const faults: ReadonlyArray<Fault> = [
 /** The history of commits: the values of each id, each with the number of its revision. */
 type History = ReadonlyMap<string, ReadonlyArray<{ readonly value: string; readonly seq: number }>>
 
-const historyOf = (
-  url: string
-): Effect.Effect<{ readonly history: History; readonly last: number }, unknown, Scope.Scope> =>
+/** What was committed, as the log has it. */
+interface Commits {
+  readonly history: History
+  /** Takes what was committed since it was taken last. Returns the number of the last revision. */
+  readonly take: Effect.Effect<number, unknown>
+  /** Takes everything, and lets the log forget it. */
+  readonly compact: Effect.Effect<void, unknown>
+}
+
+const commitsOf = (url: string): Effect.Effect<Commits, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const log = yield* PgChangeLog.make<TableChange>({ url, table: "log" })
     const history = new Map<string, Array<{ readonly value: string; readonly seq: number }>>()
-    const { floor, head } = yield* log.head
-    for (let after = floor; after.seq < head.seq; ) {
-      for (const { events, revision } of yield* log.read({ after, limit: 500 })) {
-        after = revision
-        for (const event of events) {
-          if (event._tag !== "Put") continue
-          const id = event.key.replace("prices/", "")
-          const values = history.get(id) ?? []
-          history.set(id, [...values, { value: String(event.value.row?.value), seq: revision.seq }])
+    let { floor: after } = yield* log.head
+    const take = Effect.gen(function* () {
+      const { head } = yield* log.head
+      while (after.seq < head.seq) {
+        for (const { events, revision } of yield* log.read({ after, limit: 500 })) {
+          after = revision
+          for (const event of events) {
+            if (event._tag !== "Put") continue
+            const id = event.key.replace("prices/", "")
+            const values = history.get(id) ?? []
+            history.set(id, [...values, { value: String(event.value.row?.value), seq: revision.seq }])
+          }
         }
       }
-    }
-    return { history, last: head.seq }
+      return after.seq
+    })
+    return { history, take, compact: Effect.flatMap(take, log.compact) }
   })
 
 const reportsOf = ({ child: { lines } }: Process): ReadonlyArray<TableReport> =>
@@ -192,10 +209,11 @@ describe("two processes with live tables over one table and one log", () => {
         const sql = yield* openClient(url)
         const processes = [yield* start("one", url), yield* start("two", url)] as const
         for (const { child } of processes) yield* child.said("ready")
+        const commits = yield* commitsOf(url)
         for (let round = 0; round < rounds; round++) {
           for (const [n, fault] of faults.entries()) {
             const chosen = processes[(n + round) % 2]!
-            yield* fault(chosen, sql)
+            yield* fault(chosen, sql, commits)
             for (const process of processes) yield* more(process, "wrote", 3)
           }
         }
@@ -204,7 +222,8 @@ describe("two processes with live tables over one table and one log", () => {
           yield* child.said("done")
         }
 
-        const { history, last } = yield* historyOf(url)
+        const last = yield* commits.take
+        const { history } = commits
         const seqOf = new Map([...history.values()].flat().map(({ seq, value }) => [value, seq]))
         const reports = processes.flatMap(reportsOf)
         const acknowledged = reports.flatMap((one) =>
