@@ -1,6 +1,6 @@
 /** A tier is never trusted, and no fault of it fails a read. */
 import { describe, expect } from "@effect/vitest"
-import { Effect, Fiber, Schema, TestClock } from "effect"
+import { Deferred, Effect, Exit, Fiber, Option, Schema, Scope, TestClock } from "effect"
 import * as Projection from "../../src/Projection.js"
 import { TierError } from "../../src/Tier.js"
 import { accounts, brief, logOf, opened, paid } from "../support/projection/accounts.js"
@@ -135,6 +135,52 @@ describe("a tier that", () => {
     cache.instead("get", undefined)
     yield* TestClock.adjust(10_000)
     expect(brief(yield* projection.projectOutcome("a"))).toBe("Replay Miss Fresh Stored g2 5")
+  })
+
+  /** A read by a caller who waits no longer than 300 ms. */
+  const quickRead = (projection: Projection.Of<typeof accounts>, key: string) =>
+    Effect.gen(function* () {
+      const reading = yield* started(Effect.timeoutOption(projection.projectOutcome(key), 300))
+      yield* TestClock.adjust(300)
+      return Option.map(yield* Fiber.join(reading), brief)
+    })
+
+  scenario("hangs is noticed also where all callers are quicker than tierTimeout", function* () {
+    const log = yield* logOf(opened("a"), paid("a", 5), opened("b"), paid("b", 7))
+    const cache = yield* tier
+    const projection = yield* Projection.make(accounts, log, { tier: cache.tier, tierTimeout: 1_000 })
+    cache.instead("get", Effect.never)
+    expect(yield* quickRead(projection, "a")).toEqual(Option.none())
+    yield* TestClock.adjust(700)
+    expect(projection.unsafeStats().tierFaults).toBe(1)
+    expect(yield* quickRead(projection, "b")).toEqual(Option.some("Replay Unavailable Fresh PutFailed g2 7"))
+    expect(cache.calls()).toEqual(["get"])
+  })
+
+  scenario("is slow is asked by all readers, though some of them leave sooner", function* () {
+    const log = yield* logOf(opened("a"), paid("a", 5), opened("b"), paid("b", 7))
+    const cache = yield* tier
+    const projection = yield* Projection.make(accounts, log, { tier: cache.tier, tierTimeout: 1_000 })
+    cache.instead("get", Effect.never)
+    expect(yield* quickRead(projection, "a")).toEqual(Option.none())
+    cache.instead("get", undefined)
+    expect(yield* quickRead(projection, "b")).toEqual(Option.some("Replay Miss Fresh Stored g2 7"))
+  })
+
+  scenario("hangs is asked no longer than the projection is there", function* () {
+    const log = yield* logOf(opened("a"))
+    const cache = yield* tier
+    const scope = yield* Scope.make()
+    const projection = yield* Scope.extend(Projection.make(accounts, log, { tier: cache.tier }), scope)
+    const ended = yield* Deferred.make<void>()
+    cache.instead(
+      "get",
+      Effect.onInterrupt(Effect.never, () => Deferred.succeed(ended, undefined))
+    )
+    expect(yield* quickRead(projection, "a")).toEqual(Option.none())
+    expect(yield* Deferred.isDone(ended)).toBe(false)
+    yield* Scope.close(scope, Exit.void)
+    yield* Deferred.await(ended)
   })
 
   scenario("cannot be opened fails no read, and is opened later", function* () {

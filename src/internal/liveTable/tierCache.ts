@@ -153,7 +153,9 @@ export const make = (settings: TierSettings): Effect.Effect<TierCache, InvalidOp
     const { clock, counters, graceBackoff, namespace, tier, tierTimeout } = settings
     // Made before the actor: what the actor puts at its end goes on.
     const calls = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
-    const state: State = { store: undefined, guard: Guard.make(clock, tierTimeout, calls) }
+    // Readers who are quicker than `tierTimeout` get the answer of the master, but for one.
+    const guard = Guard.make({ clock, timeout: tierTimeout, scope: calls, restsForLeft: true })
+    const state: State = { store: undefined, guard }
     const opening = Effect.suspend(() => tier.open(namespace)).pipe(
       Effect.tapErrorCause(() => Effect.sync(() => counters.tierFaults++)),
       Effect.sandbox,

@@ -96,7 +96,10 @@ const sweep = ({ definition, name, tier, version }: TierSettings): Effect.Effect
   )
 
 export const make = (settings: TierSettings): TierCache => {
-  const state: State = { store: undefined, guard: Guard.make(settings.clock, settings.tierTimeout) }
+  const { clock, scope, tierTimeout } = settings
+  // A read leaves its call when the log was quicker: that is no reason to leave the tier alone.
+  const guard = Guard.make({ clock, timeout: tierTimeout, scope, restsForLeft: false })
+  const state: State = { store: undefined, guard }
   const turns = Effect.unsafeMakeSemaphore(1)
   const store = opened(settings, state, turns)
   const call = <A>(use: (store: Store) => Effect.Effect<A, TierError>, onFault: (reason: string) => A) =>

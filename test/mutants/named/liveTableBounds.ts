@@ -13,19 +13,19 @@ export const liveTableBoundMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "forget a call of the tier that its caller leaves",
     "internal/cache/guard",
-    ["if (scope === undefined) return call", "if (scope !== undefined) return call"],
+    ["return outliving(guard, judged)", "return judged"],
     hanging("is asked by one caller that leaves sooner, and the master answers the others")
   ),
   guard(
     "ask a tier again that has not answered a caller that has left",
     "internal/cache/guard",
-    ["guard.left > 0 || ", ""],
+    ["guard.restsForLeft && guard.left > 0", "guard.left < 0"],
     hanging("is asked by one caller that leaves sooner, and the master answers the others")
   ),
   guard(
     "let calls of the tier outlive the live table",
     "internal/cache/guard",
-    ["Effect.forkIn(Effect.interruptible(call), scope)", "Effect.forkDaemon(Effect.interruptible(call))"],
+    ["return Effect.forkIn(ended, guard.scope)", "return Effect.void"],
     hanging("is not used after the close, though its callers have left")
   ),
   guard(

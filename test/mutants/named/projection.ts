@@ -8,6 +8,12 @@ const lanes = "over memory give one state for one log, with its own generation, 
 
 const folding: ReadonlyArray<NamedMutant> = [
   guard(
+    "leave the tier of a projection alone for a call that was left",
+    inside("tierCache"),
+    ["restsForLeft: false", "restsForLeft: true"],
+    ["projection/tier", "is slow is asked by all readers, though some of them leave sooner"]
+  ),
+  guard(
     "filter kinds after they are read",
     inside("reading"),
     [
