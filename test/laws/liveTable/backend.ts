@@ -149,18 +149,22 @@ const makeLateTier = ({ tier }: Place) => {
   return { puts, late, tierFaults }
 }
 
-/** The table for another program, whose writes are noted. */
+/** The table for another program, whose writes are noted before it reads what they have made. */
 const otherTable = (
   { table }: Place,
   around: Around,
   note: Effect.Effect<unknown, unknown>
-): Table.Table<Items> => ({
-  ...table,
-  list: (query) => around(table.list(query)),
-  getMany: (ids) => around(table.getMany(ids)),
-  count: (where) => around(table.count(where)),
-  write: (writes, batch) => Effect.tap(around(table.write(writes, batch)), () => Effect.orDie(around(note)))
-})
+): Table.Table<Items> => {
+  const inTurn = Effect.unsafeMakeSemaphore(1).withPermits(1)
+  return {
+    ...table,
+    list: (query) => inTurn(around(table.list(query))),
+    getMany: (ids) => inTurn(around(table.getMany(ids))),
+    count: (where) => inTurn(around(table.count(where))),
+    write: (writes, batch) =>
+      inTurn(Effect.tap(around(table.write(writes, batch)), () => Effect.orDie(around(note))))
+  }
+}
 
 /** Two live tables over one master, one log and one tier. */
 const tieredOf = (place: Place): Effect.Effect<Backend> =>
