@@ -1,14 +1,41 @@
 /** Follows that nothing wakes but time: no one else reads or writes (rules 1, 5, 9, 17). */
-import { describe, expect } from "@effect/vitest"
-import { Effect, TestClock } from "effect"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Runtime, Scope, Stream, TestClock } from "effect"
 import * as LiveTable from "../../src/LiveTable.js"
 import * as Table from "../../src/Table.js"
 import { key, keys, liveKeys, stateOf } from "../support/liveTable/keys.js"
 import { answering, away, failing } from "../support/liveTable/master.js"
 import { listing, noting } from "../support/liveTable/noting.js"
 import { scenario } from "../support/time/turn.js"
+import { runtimeIn, virtualTime } from "../support/time/virtualTime.js"
 
 describe("a follow without other traffic", () => {
+  it.live("waits for no rest of a time that is too short for the clock to pass", () =>
+    Effect.promise(async () => {
+      const time = virtualTime()
+      const runtime = runtimeIn(time)
+      const scope = Effect.runSync(Scope.make())
+      // By floating point, 300 ms that begin here leave 6e-14 ms when they are over.
+      await time.advance(70.61400068699719)
+      const opening = Runtime.runPromise(runtime)(
+        Scope.extend(liveKeys({ refresh: 300 }, [key("k1")]), scope)
+      )
+      await time.settle()
+      const { live, master } = await opening
+      const seen: Array<string> = []
+      const followed = Stream.runForEach(live.follow("k1"), (answer) =>
+        Effect.sync(() => seen.push(stateOf(answer)))
+      )
+      Runtime.runFork(runtime)(followed)
+      await time.settle()
+      await Runtime.runPromise(runtime)(master.foreign.patch("k1", { state: "revoked" }))
+      await time.advance(301)
+      expect(seen).toEqual(["active", "revoked"])
+      Runtime.runFork(runtime)(Scope.close(scope, Exit.void))
+      await time.settle()
+    })
+  )
+
   scenario("gets a write of unknown outcome that commits while it is doubted", function* () {
     const { live, master } = yield* liveKeys({ minInterval: 0, doubt: 30_000 }, [key("k1")])
     const row = yield* noting(live.follow("k1"), stateOf)

@@ -3,6 +3,7 @@
  * share when it was read last, so that they wake together and share one load.
  */
 import { type Clock, Effect, Option, Stream } from "effect"
+import type { Timers } from "../lease/timers.js"
 import { type InSlices, inSlices } from "../slices.js"
 import { monotonicMillis } from "../time.js"
 import type { Turn } from "../turn.js"
@@ -39,6 +40,8 @@ export interface Follows {
   readonly gate: LookGate.LookGate
   readonly inSlices: InSlices
   readonly clock: Clock.Clock
+  /** Followers that wait for one moment resume in some turns: the host fires its timers without a turn in between. */
+  readonly timers: Timers
   readonly minInterval: number
   readonly refresh: number | undefined
 }
@@ -64,6 +67,7 @@ const maxPause = 30_000
 export const make = (
   clock: Clock.Clock,
   turn: Turn,
+  timers: Timers,
   minInterval: number,
   refresh: number | undefined
 ): Follows => ({
@@ -72,9 +76,17 @@ export const make = (
   gate: LookGate.make(turn),
   inSlices: inSlices(turn, clock),
   clock,
+  timers,
   minInterval,
   refresh
 })
+
+const sleep = ({ timers }: Follows, millis: number): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    // A timer is due strictly after its deadline, in whole milliseconds.
+    const timer = timers.schedule(timers.now() + millis - 1, () => resume(Effect.void))
+    return Effect.sync(() => timers.cancel(timer))
+  })
 
 const notify = ({ followers }: Followed): void => {
   for (const follower of followers) {
@@ -144,9 +156,14 @@ const untilDirty = (follower: Follower): Effect.Effect<void> =>
   })
 
 /** Sleeps through a pause after failures, unless the master answers one of the others. */
-const untilRecovered = (followed: Followed, follower: Follower, pause: number): Effect.Effect<void> =>
+const untilRecovered = (
+  follows: Follows,
+  followed: Followed,
+  follower: Follower,
+  pause: number
+): Effect.Effect<void> =>
   Effect.raceFirst(
-    Effect.sleep(pause),
+    sleep(follows, pause),
     Effect.async<void>((resume) => {
       // It may have answered before this fiber waits.
       if (followed.failures === 0) return resume(Effect.void)
@@ -183,18 +200,20 @@ const untilDue = <A extends Answer<unknown>>({
   follows
 }: Following<A>): Effect.Effect<boolean> => {
   const { clock, minInterval, refresh } = follows
+  // Whole milliseconds: a rest that is too short for a clock to pass would be waited for again and again.
   const left = (base: number) =>
-    Math.max(0, followed.lastReadAt + pauseAfter(base, followed.failures) - monotonicMillis(clock))
+    Math.max(0, Math.ceil(followed.lastReadAt + pauseAfter(base, followed.failures) - monotonicMillis(clock)))
   const spaced: Effect.Effect<void> = Effect.suspend(() => {
     const millis = left(minInterval)
-    if (followed.failures === 0 || millis === 0) return Effect.sleep(millis)
-    return Effect.andThen(untilRecovered(followed, follower, millis), spaced)
+    if (millis === 0) return Effect.void
+    if (followed.failures === 0) return sleep(follows, millis)
+    return Effect.andThen(untilRecovered(follows, followed, follower, millis), spaced)
   })
   const changed = Effect.as(Effect.andThen(untilDirty(follower), spaced), false)
   if (refresh === undefined) return changed
   const due: Effect.Effect<void> = Effect.suspend(() => {
     const millis = left(refresh)
-    if (millis > 0) return Effect.andThen(Effect.sleep(millis), due)
+    if (millis > 0) return Effect.andThen(sleep(follows, millis), due)
     // This follower polls. The others are woken by its answer.
     followed.lastReadAt = monotonicMillis(clock)
     return Effect.void

@@ -9,6 +9,7 @@ import { acquireWith } from "../acquire.js"
 import * as Cells from "../cache/cells.js"
 import { classify } from "../catalog/acquired.js"
 import type { AnyDefinition } from "../columns/writes.js"
+import * as Timers from "../lease/timers.js"
 import { keyPrefix } from "../log/tableChange.js"
 import type { InvalidOptions } from "../options.js"
 import { makeRandom, randomName } from "../random.js"
@@ -65,7 +66,8 @@ const partsOf = <D extends AnyDefinition>(settings: Settings<D>) =>
     const clock = yield* Effect.clock
     const random = yield* makeRandom
     const counters = makeCounters()
-    const follows = Follows.make(clock, yield* CurrentTurn, settings.minInterval, settings.refresh)
+    const { minInterval, refresh } = settings
+    const follows = Follows.make(clock, yield* CurrentTurn, yield* Timers.make, minInterval, refresh)
     const deadlines = Deadlines.make(clock)
     const series = yield* Series.open("liveTable", settings.name)
     const publish = publisher(counters, series)

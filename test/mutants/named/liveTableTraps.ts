@@ -154,15 +154,15 @@ export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
   guard(
     "let each follower poll",
     following,
-    ["Effect.andThen(Effect.sleep(millis), due)", "Effect.sleep(millis)"],
+    ["Effect.andThen(sleep(follows, millis), due)", "sleep(follows, millis)"],
     ["liveTable/follow", "polls a master without events by refresh, not at once, once for all followers"]
   ),
   guard(
     "leave followers in the pause after failures that are over",
     following,
     [
-      "if (followed.failures === 0 || millis === 0) return Effect.sleep(millis)",
-      "if (millis >= 0) return Effect.sleep(millis)"
+      "if (followed.failures === 0) return sleep(follows, millis)",
+      "if (millis >= 0) return sleep(follows, millis)"
     ],
     ["liveTable/followQuiet", "gets with the others what the master answers after it has failed for long"]
   ),
