@@ -8,6 +8,11 @@
  * Guarantees: a read that begins after a write was acknowledged returns that write or a later one, whatever the cache,
  * the events, the tier and a close do. What is not committed is never cached. A list is the result of one read of the
  * master. No caller can change what another one gets. No failure of the master ends the live table.
+ *
+ * Where a tracer is installed when it is made, there is a root span, by the name of the live table, for each call of the
+ * master (`getMany`, `list`, `count`, `write`) and of the tier (`tier.get`, `tier.put`, `tier.remove`), and for the events
+ * of the log that are applied together (`events`); a page of a stream (`stream`) takes the tracer of its reader. They have
+ * the outcome, and in `liveTable.count` how many ids, writes, events or rows it was about: 1 for a list or a count.
  */
 import {
   type Context,
