@@ -7,7 +7,8 @@ declare module "vitest" {
   }
 }
 
-// One server of each kind serves all test files of a run; TEST_POSTGRES=off is for runs that use none.
+// One server serves all test files of a run. TEST_POSTGRES=all adds the system's, which is of another version where there
+// is one: that costs each suite over Postgres its time again. TEST_POSTGRES=off is for runs that use none.
 export default async (project: TestProject) => {
   const given = process.env.DATABASE_URL
   if (given !== undefined && given !== "") {
@@ -18,7 +19,8 @@ export default async (project: TestProject) => {
     project.provide("databases", [])
     return
   }
-  const kinds = systemFolder() === undefined ? (["embedded"] as const) : (["embedded", "system"] as const)
+  const isBoth = process.env.TEST_POSTGRES === "all" && systemFolder() !== undefined
+  const kinds = isBoth ? (["embedded", "system"] as const) : (["embedded"] as const)
   // No test cuts the power: what a server has told the system survives the server.
   const settings = { fsync: "off" }
   const started = await Promise.allSettled(kinds.map((binaries) => startPostgres({ binaries, settings })))
