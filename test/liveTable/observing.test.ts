@@ -223,6 +223,9 @@ describe("the spans of a live table", () => {
     const { live } = yield* liveKeys({}, old)
     yield* Effect.withTracer(live.get("k1"), tracer)
     expect(spans).toEqual([])
+    // A reader's own span gets nothing of it.
+    yield* Stream.runDrain(live.stream()).pipe(Effect.withSpan("caller"), Effect.withTracer(tracer))
+    expect(spans.map(({ attributes, name }) => [name, [...attributes.keys()]])).toEqual([["caller", []]])
   })
 })
 

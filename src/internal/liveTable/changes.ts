@@ -86,11 +86,8 @@ const applyAll = <V>(
   traced: Traced
 ): Effect.Effect<never, WatchEnded> => {
   const slice = (first: EventsFrame<V>) => {
-    const applied = Effect.tap(
-      Effect.sync(() => applySlice(changes, watcher, first)),
-      ({ count }) => Effect.annotateCurrentSpan("liveTable.count", count)
-    )
-    return traced("events", first.events.length, applied)
+    const applied = Effect.sync(() => applySlice(changes, watcher, first))
+    return traced("events", first.events.length, applied, ({ count }) => count)
   }
   return Effect.forever(
     Effect.suspend(() => {

@@ -144,12 +144,9 @@ const tracedPull = <A, E>(
   traced: Traced,
   pull: Effect.Effect<Chunk.Chunk<A>, Option.Option<E>>
 ): Effect.Effect<Chunk.Chunk<A>, Option.Option<E>> => {
-  const page = Effect.catchIf(pull, Option.isNone, () => Effect.succeed(undefined)).pipe(
-    Effect.tap((rows) =>
-      Effect.annotateCurrentSpan("liveTable.count", rows === undefined ? 0 : Chunk.size(rows))
-    )
-  )
-  return Effect.flatMap(traced("stream", 0, page), (rows) =>
+  const page = Effect.catchIf(pull, Option.isNone, () => Effect.succeed(undefined))
+  const sizeOf = (rows: Chunk.Chunk<A> | undefined) => (rows === undefined ? 0 : Chunk.size(rows))
+  return Effect.flatMap(traced("stream", 0, page, sizeOf), (rows) =>
     rows === undefined ? Effect.fail(Option.none()) : Effect.succeed(rows)
   )
 }

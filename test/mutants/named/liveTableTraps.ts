@@ -182,6 +182,27 @@ export const liveTableTrapMutants: ReadonlyArray<NamedMutant> = [
     ["liveTable/lifecycle", "ends a stream in its middle: it reads no further page"]
   ),
   guard(
+    "note in a reader's own span what a page held",
+    "internal/liveTable/spans",
+    [
+      "const untraced: Traced = (_operation, _count, effect) => effect",
+      "const untraced: Traced = (_operation, _count, effect, countOf) => counted(effect, countOf)"
+    ],
+    ["liveTable/observing", "are not there where no tracer listens"]
+  ),
+  guard(
+    "put no span around events",
+    "internal/liveTable/changes",
+    ['return traced("events", first.events.length, applied, ({ count }) => count)', "return applied"],
+    ["liveTable/observing", "are around the events of the log, which no call asked for"]
+  ),
+  guard(
+    "let the end of a stream fail its span",
+    reads,
+    ["Effect.catchIf(pull, Option.isNone, () => Effect.succeed(undefined))", "pull"],
+    ["liveTable/observing", "are around each page of a stream, of which the last one found its end"]
+  ),
+  guard(
     "take the key of a query for an id",
     reads,
     [
